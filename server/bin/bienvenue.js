@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+/**
+ * Starts Bienvenue on a Node.js that can run it. A global install is started by whatever Node the system has; when that
+ * is too old, this file starts itself again on the runtime that came along as an optional package.
+ *
+ * Plain JavaScript that Node 16 understands: on an older system nothing else of Bienvenue would even parse.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const SELF = fileURLToPath(import.meta.url);
+const HERE = path.dirname(SELF);
+/** As in `engines` of package.json: the first Node whose sqlite and type stripping print no warning. */
+const LEAST = [24, 16];
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
+function isRecent(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1]);
+}
+
+/** The compiled files in a published package (Node refuses to strip types below node_modules), the sources elsewhere. */
+function findEntry() {
+  const source = path.join(HERE, '..', 'src', 'main.ts');
+  const isPublished = HERE.split(path.sep).includes('node_modules');
+  return !isPublished && existsSync(source) ? source : path.join(HERE, '..', 'dist', 'main.js');
+}
+
+/** @returns {string | undefined} the program of the pinned runtime, looked for from here upwards as Node looks */
+function findPinnedRuntime() {
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  try {
+    const require = createRequire(import.meta.url);
+    const manifest = require.resolve(`node-${platform}-${process.arch}/package.json`);
+    // Asked before it is started: a runtime that is too old itself would start itself for ever.
+    if (!isRecent(JSON.parse(readFileSync(manifest, 'utf8')).version)) return undefined;
+    const program = path.join(
+      path.dirname(manifest),
+      'bin',
+      process.platform === 'win32' ? 'node.exe' : 'node',
+    );
+    return existsSync(program) ? program : undefined;
+  } catch {
+    return undefined; // not installed: another platform, or --omit=optional
+  }
+}
+
+function runOn(program) {
+  const child = spawn(program, [...process.execArgv, SELF, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    // In a process group of its own the child hears Ctrl-C once, from us, and not also from the terminal: the server
+    // takes a second signal for "now, at once". Windows would open another console for it, and its consoles tell every
+    // process anyway.
+    detached: process.platform !== 'win32',
+  });
+  const forward = (signal) => {
+    if (process.platform !== 'win32') child.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, forward);
+
+  child.on('error', (error) => {
+    fail(
+      `Bienvenue cannot start the Node.js that came with it (${program}): ${error.message}. ` +
+        'It needs a Linux with glibc 2.28 or later, not Alpine, or 64-bit Windows. ' +
+        'Elsewhere, install Node.js 24 LTS and start Bienvenue with that.',
+    );
+  });
+  child.on('exit', (code, signal) => {
+    for (const each of SIGNALS) process.removeListener(each, forward);
+    if (signal === null) {
+      process.exitCode = code;
+      return;
+    }
+    // Die as it died, so that a shell or supervisor sees the same. The first process of a container cannot kill itself
+    // with a signal: then the code that a shell would report.
+    process.exitCode = 128 + constants.signals[signal];
+    process.kill(process.pid, signal);
+  });
+}
+
+/**
+ * npm starts a script through a shell, and passes SIGTERM to that shell. Where the shell is dash, it dies and passes
+ * nothing on: `npm start` ends, and the server lives on unseen and keeps its port. So under npm the loss of the parent
+ * counts as SIGTERM. Once the server has been told to stop in another way it is left alone: a second signal means "at
+ * once".
+ */
+function stopWithShell() {
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 100);
+  watch.unref();
+  for (const signal of SIGNALS) {
+    // Only beside the server's own listener: a first listener would switch off the signal's usual effect.
+    if (process.listenerCount(signal) > 0) process.on(signal, () => clearInterval(watch));
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
+}
+
+if (isRecent(process.versions.node)) {
+  await import(pathToFileURL(findEntry()).href);
+  if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') stopWithShell();
+} else {
+  const program = findPinnedRuntime();
+  if (program !== undefined) {
+    runOn(program);
+  } else {
+    fail(
+      `Bienvenue needs Node.js ${LEAST.join('.')} or later. This is ${process.versions.node}, and the runtime that ` +
+        `usually comes along is not installed for ${process.platform}-${process.arch}. ` +
+        'Install Bienvenue again without --omit=optional, or install Node.js 24 LTS (https://nodejs.org).',
+    );
+  }
+}

@@ -1,0 +1,54 @@
+// Hangs every route behind one of the three doors.
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Logger } from 'pino';
+import { Problem } from '../kit/problem.ts';
+import { acceptBodies } from '../http/body.ts';
+import { handleError, sendProblem } from '../http/problem-handler.ts';
+import { logRequests } from '../http/request-log.ts';
+import { createServer } from '../http/server.ts';
+import { validatorCompiler } from '../http/validator.ts';
+import { watchMethods } from '../http/wrong-method.ts';
+import { sessionGuard } from '../auth/guard.ts';
+import { memberRoutes, openRoutes } from '../auth/routes.ts';
+import { hang, watchDoors, type RouteEntry } from './doors.ts';
+import { healthRoutes } from './health.ts';
+import { describeRoutes, openapiRoutes } from './openapi.ts';
+import { problemRoutes } from './problem-pages.ts';
+import type { Rooms } from './rooms.ts';
+
+export interface BienvenueOptions {
+  readonly rooms: Rooms;
+  /** Is handed every route with its door. */
+  readonly onRoutes?: (routes: readonly RouteEntry[]) => void;
+}
+
+/** The whole service as a Fastify plugin: also what a program of somebody else's mounts. */
+export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { rooms, onRoutes }) => {
+  app.setErrorHandler(handleError);
+  app.setValidatorCompiler(validatorCompiler);
+  app.decorateRequest('session', null);
+  const refuseOtherMethods = watchMethods(app);
+  const routes = watchDoors(app);
+  logRequests(app);
+  await acceptBodies(app);
+  await describeRoutes(app);
+
+  const member = [sessionGuard(rooms.auth, rooms.cookie)];
+  await hang(app, 'open', [], openRoutes, rooms);
+  await hang(app, 'open', [], healthRoutes, rooms);
+  await hang(app, 'open', [], openapiRoutes, {});
+  await hang(app, 'open', [], problemRoutes, {});
+  await hang(app, 'member', member, memberRoutes, rooms);
+
+  await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
+  const entries = routes();
+  onRoutes?.(entries);
+};
+
+/** A server of our own with the service on it. */
+export async function createApp(rooms: Rooms, log: Logger, options: Omit<BienvenueOptions, 'rooms'> = {}): Promise<FastifyInstance> {
+  const app = createServer(log);
+  app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), request, reply));
+  await app.register(bienvenue, { ...options, rooms });
+  return app;
+}

@@ -1,0 +1,46 @@
+// The three doors. Every route of the service stands behind one of them; one that does not stops the start.
+import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+
+/** `open`: anybody; `member`: who has a session; `admin`: who has the role. */
+export type Door = 'open' | 'member' | 'admin';
+
+/** A route as a review sees it. */
+export interface RouteEntry {
+  readonly method: string;
+  readonly url: string;
+  readonly door: Door;
+}
+
+/** The config of a route, where its door is written. */
+interface DoorConfig {
+  door?: Door;
+}
+
+/** Hangs routes behind a door: its guards run before the body is read. */
+export async function hang<Room extends object>(
+  app: FastifyInstance,
+  door: Door,
+  guards: readonly onRequestAsyncHookHandler[],
+  routes: FastifyPluginAsync<Room>,
+  room: Room,
+): Promise<void> {
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, door } as object; // the framework's type of a config knows nothing of doors
+    });
+    for (const guard of guards) scope.addHook('onRequest', guard);
+    await routes(scope, room);
+  });
+}
+
+/** Collects the routes. The function that it returns gives them with their doors, and refuses one that has none. */
+export function watchDoors(app: FastifyInstance): () => RouteEntry[] {
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => void routes.push(route));
+  return () =>
+    routes.flatMap(({ method, url, config }) => {
+      const { door } = (config ?? {}) as DoorConfig; // written by hang()
+      if (door === undefined) throw new Error(`${String(method)} ${url} is behind no door`);
+      return [method].flat().map((one) => ({ method: one, url, door }));
+    });
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { options, type OptionName } from '../config/options.ts';
+import { readOptions, showOption } from '../config/read-options.ts';
+import type { CommandContext } from './cli.ts';
+import { print, table } from './output.ts';
+
+export function configCommand({ environment }: CommandContext): Command {
+  return new Command('config')
+    .description('print the options that hold and where each came from; secrets are hidden')
+    .option('--json', 'print JSON')
+    .action(({ json = false }: { json?: boolean }) => {
+      const { options: values, sources, isPublic } = readOptions(environment);
+      const names = Object.keys(options) as OptionName[]; // the table's own keys
+      const rows = names.map((name) => ({
+        name: options[name].env,
+        value: showOption(name, values[name]),
+        source: sources[name],
+      }));
+      const words = table(['OPTION', 'VALUE', 'FROM'], rows.map(({ name, value, source }) => [name, value || '-', source]));
+      print(json, { mode: isPublic ? 'public' : 'local', options: rows }, `${words}\n\nmode: ${isPublic ? 'public' : 'local'}`);
+    });
+}

@@ -1,0 +1,132 @@
+// Looks at everything that must be right for the service to serve, and says what to do about what is not.
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { connect, createServer } from 'node:net';
+import { Command } from 'commander';
+import { minuteMs } from '../kit/clock.ts';
+import { ConfigurationFault, readOptions, type Configuration } from '../config/read-options.ts';
+import { latestVersion, schemaVersion } from '../db/migrate.ts';
+import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import { networkFileSystem } from '../db/sqlite-file.ts';
+import type { CommandContext } from './cli.ts';
+import { exitCode, print, table } from './output.ts';
+
+/** `unsafe` works, but should not stay so. */
+type Verdict = 'ok' | 'unsafe' | 'fault';
+
+interface Finding {
+  readonly about: string;
+  readonly verdict: Verdict;
+  readonly says: string;
+}
+
+export function doctorCommand({ environment }: CommandContext): Command {
+  return new Command('doctor')
+    .description('check options, database, schema, file rights, clock and address; say what is unsafe')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const findings = await examine(environment);
+      const rows = findings.map(({ about, verdict, says }) => [verdict, about, says]);
+      print(json, findings, table(['', 'ABOUT', ''], rows));
+      if (findings.some(({ verdict }) => verdict === 'fault')) process.exitCode = exitCode.refused;
+    });
+}
+
+async function examine(environment: CommandContext['environment']): Promise<Finding[]> {
+  let configuration: Configuration;
+  try {
+    configuration = readOptions(environment);
+  } catch (error) {
+    if (!(error instanceof ConfigurationFault)) throw error;
+    return error.faults.map((says) => ({ about: 'options', verdict: 'fault', says }));
+  }
+  return [
+    { about: 'options', verdict: 'ok', says: `${configuration.isPublic ? 'public' : 'local'} mode` },
+    ...checkFiles(configuration),
+    ...(await checkDatabase(configuration)),
+    await checkAddress(configuration),
+  ];
+}
+
+/** Rights of group and others in a file's mode. */
+const othersMask = 0o077;
+
+function checkFiles({ options }: Configuration): Finding[] {
+  const path = sqlitePath(options.databaseUrl);
+  if (path === undefined || !existsSync(path)) return [];
+  const findings: Finding[] = [];
+  const network = networkFileSystem(dirname(path));
+  if (network !== undefined) findings.push({ about: 'files', verdict: 'fault', says: `${dirname(path)} is on ${network}; SQLite needs a local disk` });
+  for (const file of [dirname(path), path]) {
+    const open = process.platform !== 'win32' && (statSync(file).mode & othersMask) !== 0;
+    findings.push(
+      open
+        ? { about: 'files', verdict: 'unsafe', says: `${file} can be read by other users of the machine: chmod go= ${file}` }
+        : { about: 'files', verdict: 'ok', says: `${file} is readable by its owner alone` },
+    );
+  }
+  return findings;
+}
+
+async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
+  const path = sqlitePath(options.databaseUrl);
+  if (path !== undefined && !existsSync(path)) {
+    return [{ about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start makes it` }];
+  }
+  try {
+    const database = await connectDatabase(options.databaseUrl);
+    try {
+      const version = await schemaVersion(database).catch(() => 0);
+      const clock = await checkClock(database);
+      const schema: Finding =
+        version === latestVersion
+          ? { about: 'schema', verdict: 'ok', says: `version ${version}` }
+          : version < latestVersion
+            ? { about: 'schema', verdict: 'ok', says: `version ${version}; the next start brings it to ${latestVersion}` }
+            : { about: 'schema', verdict: 'fault', says: `version ${version} is newer than this release knows (${latestVersion}): start the newer release` };
+      return [{ about: 'database', verdict: 'ok', says: `${database.engine.name} answers` }, schema, clock];
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    return [{ about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** How far the database's clock may be from ours before expiry looks odd to people. */
+const clockToleranceMs = minuteMs;
+/** The day on which this check was written: a clock before it has lost its battery. */
+const earliestNow = Date.UTC(2026, 0, 1);
+
+async function checkClock(database: Awaited<ReturnType<typeof connectDatabase>>): Promise<Finding> {
+  const theirs = await database.now();
+  const ours = Date.now();
+  if (ours < earliestNow) return { about: 'clock', verdict: 'fault', says: `It says ${new Date(ours).toISOString()}; set it` };
+  if (Math.abs(theirs - ours) > clockToleranceMs) {
+    return { about: 'clock', verdict: 'fault', says: `This machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; set both by NTP` };
+  }
+  return { about: 'clock', verdict: 'ok', says: new Date(ours).toISOString() };
+}
+
+/** How long a service of ours may take to answer a connection. */
+const connectMs = 1000;
+
+async function checkAddress({ options: { host, port } }: Configuration): Promise<Finding> {
+  const about = 'address';
+  const taken = await new Promise<string | undefined>((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    server.listen({ host, port }, () => server.close(() => resolve(undefined)));
+  });
+  if (taken === undefined) return { about, verdict: 'ok', says: `${host}:${port} is free` };
+  if (taken !== 'EADDRINUSE') return { about, verdict: 'fault', says: `${host}:${port} cannot be listened on (${taken})` };
+  const answers = await new Promise<boolean>((resolve) => {
+    const socket = connect({ host, port, timeout: connectMs });
+    const tell = (does: boolean) => (): void => {
+      socket.destroy();
+      resolve(does);
+    };
+    socket.once('connect', tell(true)).once('error', tell(false)).once('timeout', tell(false));
+  });
+  return { about, verdict: 'ok', says: `${host}:${port} is taken${answers ? ' and answers: a service runs there' : ''}` };
+}

@@ -1,0 +1,53 @@
+// How commands speak: a table or JSON on standard output, faults as one sentence on standard error, and exit codes
+// that scripts can rely on.
+import { Problem } from '../kit/problem.ts';
+import { ConfigurationFault } from '../config/read-options.ts';
+import { NewerSchema } from '../db/migrate.ts';
+import { DatabaseRefused } from '../db/sqlite-file.ts';
+import { ValueError } from '../user/user.ts';
+
+/** 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of ours (sysexits EX_SOFTWARE). */
+export const exitCode = { refused: 1, usage: 2, fault: 70 } as const;
+
+/** A command cannot do what it was asked; the message is for the person who asked. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
+/** Prints a value: as JSON for a program, in words for a person. */
+export function print(json: boolean, value: unknown, words: string): void {
+  console.log(json ? JSON.stringify(value, null, 2) : words);
+}
+
+/** Columns under headings, as wide as their widest cell. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [line(headings), ...rows.map(line)].join('\n');
+}
+
+/** An instant for a person: ISO 8601 to the minute, UTC. */
+export function showInstant(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Tells a fault and sets the exit code. A fault that nobody foresaw comes with its stack. */
+export function tellFault(error: unknown): void {
+  if (error instanceof ConfigurationFault) {
+    process.exitCode = exitCode.usage;
+    console.error(error.message);
+  } else if (error instanceof Refusal || error instanceof Problem || error instanceof ValueError) {
+    process.exitCode = exitCode.refused;
+    console.error(error.message);
+  } else if (error instanceof DatabaseRefused || error instanceof NewerSchema) {
+    process.exitCode = exitCode.refused;
+    console.error(error.message);
+  } else {
+    process.exitCode = exitCode.fault;
+    console.error(error);
+  }
+}

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { listSessions } from '../auth/session-store.ts';
+import type { CommandContext } from './cli.ts';
+import { print, Refusal, showInstant, table } from './output.ts';
+import { count, requireUser } from './user.ts';
+import { withRooms } from './with-rooms.ts';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly user?: string;
+}
+
+export function sessionCommand(context: CommandContext): Command {
+  const command = new Command('session').description('list and end sessions');
+
+  command
+    .command('list')
+    .description('list live sessions, newest first')
+    .option('--user <email>', "only this user's")
+    .option('--limit <n>', 'at most this many', count, 100)
+    .option('--json', 'print JSON')
+    .action(({ json = false, user, limit }: Flags) =>
+      withRooms(context, async ({ database }) => {
+        const owner = user === undefined ? undefined : await requireUser(database, user);
+        const sessions = await listSessions(database, owner?.id, Date.now(), limit);
+        const rows = sessions.map((session) => [
+          session.id,
+          session.email,
+          showInstant(session.created_at),
+          showInstant(session.last_seen_at),
+          showInstant(session.expires_at),
+        ]);
+        print(json, sessions, table(['ID', 'EMAIL', 'SINCE', 'SEEN', 'UNTIL'], rows));
+      }),
+    );
+
+  command
+    .command('end [id]')
+    .description('end one session by its id, or all sessions of a user')
+    .option('--user <email>', 'end all sessions of this user')
+    .option('--json', 'print JSON')
+    .action((id: string | undefined, { json = false, user }: Flags) =>
+      withRooms(context, async ({ auth, database }) => {
+        if ((id === undefined) === (user === undefined)) throw new Refusal('Name either the id of a session or --user <email>');
+        if (user !== undefined) {
+          await auth.destroySession((await requireUser(database, user)).id);
+          print(json, { user }, `All sessions of ${user} have ended`);
+        } else {
+          if (!(await auth.endSession(id ?? ''))) throw new Refusal(`There is no session ${id}`);
+          print(json, { id }, `Session ${id} has ended`);
+        }
+      }),
+    );
+
+  for (const sub of command.commands) sub.exitOverride();
+  return command;
+}

@@ -1,0 +1,241 @@
+// PostgreSQL: named statements on pooled connections. The look-ups of one turn of the event loop are gathered into one
+// statement, which makes a database across a socket as cheap as one in the process.
+import { sql as rawSql } from 'kysely';
+import pg from 'pg';
+import { Problem } from '../kit/problem.ts';
+import { UniqueViolation, type Database } from './database.ts';
+import { postgresEngine } from './engine.ts';
+import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
+
+/** Connections of one instance. Logins wait for the hash, not for a connection. */
+const poolSize = 10;
+/** A query that takes longer than this has met a fault, not work of ours (SECURITY: 503 in three seconds). */
+const statementTimeoutMs = 3000;
+/** The client's own limit, for a server that does not answer at all. */
+const queryTimeoutMs = 3500;
+const connectTimeoutMs = 3000;
+/** Keys in one gathered statement. */
+const gatheredKeys = 500;
+
+type Row = Record<string, unknown>;
+type Queryable = Pick<pg.PoolClient, 'query'>;
+
+const uniqueViolation = '23505';
+/** SQLSTATE classes of faults of the moment: connection, resources, operator intervention, system, transaction rollback. */
+const passingClasses = new Set(['08', '53', '57', '58', '40', '25']);
+
+/** bigint as number: our integers are ids and milliseconds, far below 2^53. */
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+function toError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code } = error as { code?: string }; // pg's DatabaseError, or a system error
+  if (code === uniqueViolation) return new UniqueViolation(error.message, { cause: error });
+  const isServerAnswer = error instanceof pg.DatabaseError;
+  if (!isServerAnswer || passingClasses.has(code?.slice(0, 2) ?? '')) {
+    return new Problem('unavailable', { message: `PostgreSQL: ${error.message}`, cause: error, retryAfterSeconds: 2 });
+  }
+  return error;
+}
+
+async function send<R>(target: Queryable, compiled: Compiled, parameters: object): Promise<R[]> {
+  const values = compiled.bind(parameters);
+  const query = compiled.name === '' ? { text: compiled.text, values } : { name: compiled.name, text: compiled.text, values };
+  try {
+    const result = await target.query<Row>(query);
+    return result.rows as R[]; // the row type was inferred from the statement that wrote the SQL
+  } catch (error) {
+    throw toError(error);
+  }
+}
+
+const compiledStatements = new CompiledStatements(postgresEngine);
+
+interface Waiting {
+  readonly resolve: (row: Row | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The look-ups of one kind that the present turn of the event loop has asked for. */
+class Gatherer {
+  readonly #target: Queryable;
+  readonly #compiled: Compiled;
+  #waiting = new Map<string, Waiting[]>();
+
+  constructor(target: Queryable, compiled: Compiled) {
+    this.#target = target;
+    this.#compiled = compiled;
+  }
+
+  find(key: string): Promise<Row | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) setImmediate(() => void this.#flush());
+      const others = this.#waiting.get(key);
+      if (others === undefined) this.#waiting.set(key, [{ resolve, reject }]);
+      else others.push({ resolve, reject });
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const asked = this.#waiting;
+    this.#waiting = new Map();
+    const keys = [...asked.keys()];
+    const parts = [];
+    for (let i = 0; i < keys.length; i += gatheredKeys) parts.push(this.#ask(keys.slice(i, i + gatheredKeys), asked));
+    await Promise.all(parts);
+  }
+
+  async #ask(keys: string[], asked: ReadonlyMap<string, Waiting[]>): Promise<void> {
+    try {
+      const rows = await send<Row>(this.#target, this.#compiled, { key: keys });
+      const found = new Map(rows.map((row) => [row['lookup_key'], row]));
+      for (const key of keys) for (const { resolve } of asked.get(key) ?? []) resolve(found.get(key));
+    } catch (error) {
+      for (const key of keys) for (const { reject } of asked.get(key) ?? []) reject(error);
+    }
+  }
+}
+
+/** Runs on one connection: a transaction, or the one that migrates. */
+class PostgresTransaction implements Database {
+  readonly engine = postgresEngine;
+  readonly #client: Queryable;
+
+  constructor(client: Queryable) {
+    this.#client = client;
+  }
+
+  run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
+    return send(this.#client, compiledStatements.of(statement), parameters);
+  }
+
+  async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return (await this.run(statement, parameters))[0];
+  }
+
+  async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
+    return (await send<R>(this.#client, compiledStatements.ofLookup(lookup), { key: [key] }))[0];
+  }
+
+  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+    return send<R>(this.#client, compileOnce(postgresEngine, build), {});
+  }
+
+  async now(): Promise<number> {
+    const [row] = await this.query((sql) => sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')));
+    return Number(row?.now);
+  }
+
+  async execute(text: string): Promise<void> {
+    await this.#client.query(text).catch((error: unknown) => {
+      throw toError(error);
+    });
+  }
+
+  transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return work(this);
+  }
+
+  async close(): Promise<void> {
+    throw new Error('A transaction is not closed; it ends with its work');
+  }
+}
+
+class PostgresDatabase implements Database {
+  readonly engine = postgresEngine;
+  readonly #pool: pg.Pool;
+  readonly #plain: PostgresTransaction;
+  readonly #gatherers = new Map<string, Gatherer>();
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool;
+    // A pool answers `query` by an idle connection: outside of a transaction that is all there is to do.
+    this.#plain = new PostgresTransaction(pool);
+  }
+
+  run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
+    return this.#plain.run(statement, parameters);
+  }
+
+  first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.#plain.first(statement, parameters);
+  }
+
+  find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
+    let gatherer = this.#gatherers.get(lookup.name);
+    if (gatherer === undefined) {
+      gatherer = new Gatherer(this.#pool, compiledStatements.ofLookup(lookup));
+      this.#gatherers.set(lookup.name, gatherer);
+    }
+    return gatherer.find(key) as Promise<R | undefined>; // the lookup's own row type
+  }
+
+  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+    return this.#plain.query(build);
+  }
+
+  now(): Promise<number> {
+    return this.#plain.now();
+  }
+
+  execute(text: string): Promise<void> {
+    return this.#plain.execute(text);
+  }
+
+  async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw toError(error);
+    });
+    const transaction = new PostgresTransaction(client);
+    let broken = false;
+    try {
+      await transaction.execute('begin');
+      const result = await work(transaction);
+      await transaction.execute('commit');
+      return result;
+    } catch (error) {
+      // A connection that cannot even roll back is thrown away, not returned to the pool.
+      await client.query('rollback').catch(() => (broken = true));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/**
+ * Opens a PostgreSQL database. Connections are made when they are needed, and made again after a restart of the server.
+ * A patient one has no limits of time: migrations wait for each other, and may have much to move.
+ * @throws {Problem} unavailable, when the server does not answer.
+ */
+export async function openPostgres(url: string, { patient = false } = {}): Promise<Database> {
+  const limits = {
+    statement_timeout: statementTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+  };
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    types,
+    application_name: 'bienvenue',
+    connectionTimeoutMillis: connectTimeoutMs,
+    ...(patient ? {} : limits),
+    keepAlive: true,
+    allowExitOnIdle: true,
+  });
+  // An idle connection that breaks is no fault of any request: the pool drops it and makes another.
+  pool.on('error', () => {});
+  try {
+    await pool.query('select 1');
+  } catch (error) {
+    await pool.end();
+    throw toError(error);
+  }
+  return new PostgresDatabase(pool);
+}

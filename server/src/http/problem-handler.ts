@@ -1,0 +1,95 @@
+// The one place where a refusal becomes a status. Three branches and no fourth: a Problem of ours; a refusal of the
+// framework's (validation, body too large); everything else is logged with its cause and answered 500 without detail.
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import { Problem, problemSentences, type FieldFault, type ProblemCode } from '../kit/problem.ts';
+
+/** Status of each problem code. */
+export const problemStatus = {
+  invalid_request: 400,
+  email_taken: 400,
+  invalid_credentials: 401,
+  session_required: 403,
+  unknown_email: 403,
+  token_invalid: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  too_busy: 503,
+  unavailable: 503,
+  internal_error: 500,
+} as const satisfies Record<ProblemCode, number>;
+
+const problemMediaType = 'application/problem+json; charset=utf-8';
+
+/** Path of a problem's description, relative to the service (RFC 9457 §3.1.1). */
+export function problemType(code: ProblemCode): string {
+  return `/problems/${code}`;
+}
+
+/** Answers with a problem as `application/problem+json` (RFC 9457), with the contract's `message` beside its members. */
+export async function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { code, fields, retryAfterSeconds } = problem;
+  const title = problemSentences[code];
+  const message = fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
+  if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
+  const status = problemStatus[code];
+  await reply
+    .status(status)
+    .type(problemMediaType)
+    .serializer(JSON.stringify) // a route's response schema describes its success, not its refusals
+    .send({
+      type: problemType(code),
+      title,
+      status,
+      code,
+      message,
+      ...(fields.length > 0 && { errors: fields }),
+      request_id: request.id,
+    });
+}
+
+/** Sends an error that rose out of a route, a hook or the framework. */
+export async function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const problem = toProblem(error);
+  if (problem.code === 'internal_error') request.log.error({ err: error, request_id: request.id }, 'A request failed');
+  else if (problem.code === 'unavailable') request.log.warn({ err: error, request_id: request.id }, 'A request could not be served');
+  await sendProblem(problem, request, reply);
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return new Problem('internal_error', { cause: error });
+  const { validation, statusCode } = error as Partial<FastifyError>; // only the framework's errors have them
+  if (validation !== undefined) return new Problem('invalid_request', { fields: toFieldFaults(validation), cause: error });
+  if (statusCode === 413) return new Problem('body_too_large', { cause: error });
+  if (statusCode === 415) return new Problem('unsupported_media_type', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', { cause: error });
+  return new Problem('internal_error', { cause: error });
+}
+
+/** The validator's findings by field: one sentence each, without a word of the validator's. */
+function toFieldFaults(validation: readonly FastifySchemaValidationError[]): FieldFault[] {
+  const faults = new Map<string, string>();
+  const add = (field: string, message: string): unknown => faults.has(field) || faults.set(field, message);
+  for (const { keyword, instancePath, params } of validation) {
+    if (keyword === 'required') for (const field of params['requiredProperties'] as string[]) add(field, 'is missing');
+    else add(instancePath.split('/')[1] ?? 'body', sentenceOf(keyword, params));
+  }
+  return [...faults].map(([field, message]) => ({ field, message }));
+}
+
+function sentenceOf(keyword: string, params: Record<string, unknown>): string {
+  switch (keyword) {
+    case 'minLength':
+      return 'is empty';
+    case 'maxLength':
+      return `is longer than ${String(params['limit'])} characters`;
+    case 'type':
+      return `must be one ${String(params['type'])}`;
+    case 'pattern':
+      return 'holds a character that is no text';
+    default:
+      return 'is not valid';
+  }
+}

@@ -1,0 +1,57 @@
+// The cookie that carries a session's token: how it is written, and which of several counts.
+import { stringifySetCookie } from 'cookie';
+import { parseToken } from '../kit/secret.ts';
+import { secondMs } from '../kit/clock.ts';
+
+export interface SessionCookieOptions {
+  /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */
+  readonly secure: boolean;
+}
+
+export class SessionCookie {
+  readonly name: string;
+  readonly #secure: boolean;
+
+  constructor({ secure }: SessionCookieOptions) {
+    this.name = secure ? '__Host-session_id' : 'session_id';
+    this.#secure = secure;
+  }
+
+  /**
+   * The token in a Cookie header: the first well-formed one of our name, since a client may hold a stale or planted
+   * cookie beside the true one.
+   */
+  read(header: string | undefined): string | undefined {
+    if (header === undefined) return undefined;
+    const prefix = `${this.name}=`;
+    for (const pair of header.split(';')) {
+      const trimmed = pair.trim();
+      if (!trimmed.startsWith(prefix)) continue;
+      const value = trimmed.slice(prefix.length);
+      if (parseToken('session', value) !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** Set-Cookie for a new session of the given life. */
+  write(token: string, lifeMs: number): string {
+    return this.#serialize(token, Math.floor(lifeMs / secondMs));
+  }
+
+  /** Set-Cookie that removes it. */
+  clear(): string {
+    return this.#serialize('', 0);
+  }
+
+  #serialize(value: string, maxAge: number): string {
+    return stringifySetCookie({
+      name: this.name,
+      value,
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.#secure,
+      maxAge,
+    });
+  }
+}

@@ -1,0 +1,46 @@
+// The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
+import { readOptions, type Environment } from './config/read-options.ts';
+import { openDatabase } from './db/open-database.ts';
+import { buildRooms, startJobs, type Rooms } from './app/rooms.ts';
+import { createLog } from './http/log.ts';
+import { DB } from './user/db.ts';
+
+export { Auth, type AuthOptions, type Session } from './auth/auth.ts';
+export { type PasswordRule, type PasswordContext } from './auth/password-rule.ts';
+export { DB, type UserFields, type UserFilters } from './user/db.ts';
+export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
+export { hashPassword, Hasher, type HasherOptions } from './hash/hasher.ts';
+export { generateUuid } from './kit/id.ts';
+export { Problem, type ProblemCode } from './kit/problem.ts';
+export { bienvenue, type BienvenueOptions } from './app/app.ts';
+export { type Rooms } from './app/rooms.ts';
+export { ConfigurationFault } from './config/read-options.ts';
+export { DatabaseRefused } from './db/sqlite-file.ts';
+export { NewerSchema } from './db/migrate.ts';
+
+/** Where the library keeps accounts if nothing is said: the service's own file. */
+const defaultUrl = 'sqlite:./data/bienvenue.db';
+
+/**
+ * Opens the accounts: `sqlite:<path>` or `postgres://…`, brought to this release's schema.
+ * @throws {DatabaseRefused} when a file is not ours.
+ * @throws {NewerSchema} when a newer release wrote it.
+ * @throws {Problem} unavailable, when PostgreSQL does not answer.
+ */
+export async function openDb(url: string = defaultUrl): Promise<DB> {
+  return new DB(await openDatabase(url));
+}
+
+/**
+ * The rooms of the whole service for `app.register(bienvenue, { rooms })` in a Fastify of your own. The environment is
+ * an object of options by their names (docs/configuration.md), not `process.env` unless you pass it.
+ * @throws {ConfigurationFault} listing every fault at once.
+ */
+export async function openRooms(environment: Environment = {}): Promise<Rooms> {
+  const configuration = readOptions(environment);
+  const { databaseUrl, logLevel } = configuration.options;
+  const log = await createLog({ level: logLevel, pretty: false });
+  const rooms = buildRooms(configuration, await openDatabase(databaseUrl), log);
+  startJobs(rooms);
+  return rooms;
+}

@@ -1,0 +1,66 @@
+// What may be refused, under which stable code, and with which public sentence. The one table of refusals:
+// http/problem-handler.ts gives each code its status, docs/problems.md is generated from both.
+
+/** Public sentence of each problem code. The code is the stable name; the sentence may be reworded. */
+export const problemSentences = {
+  invalid_request: 'The request is not valid',
+  email_taken: 'email already registered',
+  invalid_credentials: 'The e-mail or the password is wrong',
+  session_required: 'A valid session is required',
+  unknown_email: 'No account has this e-mail',
+  token_invalid: 'The token is unknown, spent or expired, or belongs to somebody else',
+  not_found: 'There is nothing at this address',
+  method_not_allowed: 'This address does not answer that method',
+  body_too_large: 'The request body is too large',
+  unsupported_media_type: 'The content type is not one of form, multipart or JSON',
+  too_busy: 'The service is too busy just now; try again shortly',
+  unavailable: 'The service cannot do this just now; try again shortly',
+  internal_error: 'Something went wrong on our side',
+} as const satisfies Record<string, string>;
+
+/** Stable code of a refusal. */
+export type ProblemCode = keyof typeof problemSentences;
+
+/** One refused field of a request, by its name on the wire. */
+export interface FieldFault {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What may accompany a problem's code. */
+export interface ProblemDetails extends ErrorOptions {
+  /** Private message for logs and library callers; never sent. Defaults to the public sentence. */
+  readonly message?: string;
+  /** Fields at fault, for `invalid_request`. Sent. */
+  readonly fields?: readonly FieldFault[];
+  /** Seconds after which a repeat may succeed. Sent as `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * A refusal: "you may not" or "cannot". Carries a code, not a status, so that the rules know no HTTP.
+ * Anything else that is thrown is a bug or a fault and becomes a 500 without detail.
+ */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly fields: readonly FieldFault[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ProblemCode, details: ProblemDetails = {}) {
+    super(details.message ?? problemSentences[code], details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'Problem';
+    this.code = code;
+    this.fields = details.fields ?? [];
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+}
+
+/** Makes the problem of one bad field. */
+export function fieldProblem(field: string, message: string): Problem {
+  return new Problem('invalid_request', { message: `${field} ${message}`, fields: [{ field, message }] });
+}
+
+/** True for a problem with the given code: the only way in which a caller tells refusals apart. */
+export function isProblem(error: unknown, code: ProblemCode): error is Problem {
+  return error instanceof Problem && error.code === code;
+}

@@ -1,0 +1,4 @@
+// The program `bienvenue`.
+import { run } from './cli/cli.ts';
+
+await run(process.argv, process.env);

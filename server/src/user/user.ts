@@ -1,0 +1,28 @@
+/** An account, as the rules and the library's callers see it. */
+export interface User {
+  /** Ascending: the first user is 1. */
+  readonly id: number;
+  /** As its owner typed it at registration. */
+  readonly email: string;
+  /** PHC string or a foreign hash; null for an account without a password. */
+  readonly hashedPassword: string | null;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  /** Unix milliseconds of the last new password. */
+  readonly passwordChangedAt: number;
+}
+
+/** No user has all of the given attributes. */
+export class NoResultFound extends Error {
+  override readonly name = 'NoResultFound';
+}
+
+/** A filter has no meaning: an unknown name, or none at all. */
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest';
+}
+
+/** A value that cannot be taken: an unknown field, or one that may not hold it. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError';
+}

@@ -1,0 +1,59 @@
+// Both engines for a test: a fresh SQLite file, and a fresh database in the PostgreSQL server of the run.
+import pg from 'pg';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type SuiteContext } from 'node:test';
+import type { Database } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
+
+export type EngineName = 'sqlite' | 'postgres';
+export const engineNames: readonly EngineName[] = ['sqlite', 'postgres'];
+
+/** A database that nobody else uses, with the way to be rid of it. */
+export interface FreshDatabase {
+  readonly url: string;
+  readonly drop: () => Promise<void>;
+}
+
+/** Makes an empty database on the engine. */
+export async function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
+  if (engine === 'sqlite') {
+    const folder = await mkdtemp(join(tmpdir(), 'bienvenue-sqlite-'));
+    return { url: `sqlite:${join(folder, 'test.db')}`, drop: () => rm(folder, { recursive: true, force: true }) };
+  }
+  const server = process.env['TEST_DATABASE_URL'];
+  if (server === undefined) throw new Error('TEST_DATABASE_URL is unset: run the tests by npm test, which starts PostgreSQL');
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  await onServer(server, `create database ${name}`);
+  return { url: url.href, drop: () => onServer(server, `drop database if exists ${name} with (force)`) };
+}
+
+async function onServer(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Describes something once for each engine. */
+export function onEachEngine(title: string, body: (engine: EngineName, context: SuiteContext) => void): void {
+  for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
+}
+
+/** Runs the work on a migrated, fresh database. */
+export async function withDatabase<T>(engine: EngineName, work: (database: Database) => Promise<T>): Promise<T> {
+  const fresh = await freshDatabase(engine);
+  const database = await openDatabase(fresh.url);
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+    await fresh.drop();
+  }
+}

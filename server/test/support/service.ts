@@ -1,0 +1,91 @@
+// The service for a test: in the process (for `app.inject`, with a clock that is moved), or as a process of its own
+// behind a real socket.
+import type { FastifyInstance } from 'fastify';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import { readOptions, type Environment } from '../../src/config/read-options.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
+import { createApp } from '../../src/app/app.ts';
+import { buildRooms, type Rooms } from '../../src/app/rooms.ts';
+import { createLog } from '../../src/http/log.ts';
+import { freshDatabase, type EngineName } from './engines.ts';
+import { testClock, type TestClock } from './clock.ts';
+
+export interface TestService {
+  readonly app: FastifyInstance;
+  readonly rooms: Rooms;
+  readonly clock: TestClock;
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Builds the service on a fresh database, not listening: use `app.inject`. */
+export async function testService(engine: EngineName, environment: Environment = {}): Promise<TestService> {
+  const fresh = await freshDatabase(engine);
+  const clock = testClock();
+  const configuration = readOptions({ DATABASE_URL: fresh.url, LOG_LEVEL: 'silent', HASH_THREADS: '2', ...environment });
+  const log = await createLog({ level: configuration.options.logLevel, pretty: false });
+  const rooms = buildRooms(configuration, await openDatabase(fresh.url), log, { clock: clock.now });
+  const app = await createApp(rooms, log);
+  await app.ready();
+  return {
+    app,
+    rooms,
+    clock,
+    url: fresh.url,
+    close: async () => {
+      await app.close();
+      await rooms.close();
+      await fresh.drop();
+    },
+  };
+}
+
+export interface ServiceProcess {
+  readonly child: ChildProcess;
+  readonly baseUrl: string;
+  /** Lines of its log so far. */
+  readonly lines: readonly string[];
+  /** Sends the signal and waits for the end; resolves to the exit code. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** The start takes a fraction of a second; a busy machine gets this long. */
+const startMs = 20_000;
+
+/** Starts the service as a process on a free port and waits for its first line that says where it listens. */
+export async function startService(environment: Environment): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [main, 'serve'], {
+    env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  const port = await new Promise<number>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`The service did not start:\n${lines.join('\n')}`)), startMs);
+    const onLine = (line: string): void => {
+      lines.push(line);
+      const port = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    };
+    createInterface({ input: child.stdout }).on('line', onLine);
+    createInterface({ input: child.stderr }).on('line', onLine);
+    child.once('exit', (code) => reject(new Error(`The service ended with ${code}:\n${lines.join('\n')}`)));
+    child.once('exit', () => clearTimeout(timer));
+    void once(child.stdout, 'data').then(() => clearTimeout(timer));
+  });
+  return {
+    child,
+    baseUrl: `http://127.0.0.1:${port}`,
+    lines,
+    stop: async (signal = 'SIGTERM') => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
