@@ -91,6 +91,7 @@ function writeStamp(folder, lock) {
   const installed = Object.keys(lock.packages).filter(
     (place) => place.includes('node_modules/') && fs.existsSync(path.join(folder, place, 'package.json')),
   );
+  fs.mkdirSync(path.dirname(stampFile(folder)), { recursive: true }); // npm makes none for a lock without packages
   fs.writeFileSync(stampFile(folder), JSON.stringify({ fingerprint: fingerprint(lock), installed }));
 }
 

@@ -83,6 +83,13 @@ test('with nothing to do it is silent, quick, and calls no npm', (t) => {
   assert.ok(tookMs < 1_000, `took ${tookMs} ms`);
 });
 
+test('a lock that names no package is set up once too', (t) => {
+  const folder = createProject(t);
+  writeLock(folder, []);
+  assert.equal(setUp(folder).status, 0);
+  assert.deepEqual([setUp(folder).stderr, npmCalls(folder).length], ['', 1]);
+});
+
 test('a changed lock, a changed list of workspaces and a lost package each install again', (t) => {
   const folder = createProject(t);
   setUp(folder);

@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -88,8 +88,7 @@ function runOn(program) {
  * counts as SIGTERM. Once the server has been told to stop in another way it is left alone: a second signal means "at
  * once".
  */
-function stopWithShell() {
-  const shell = process.ppid;
+function stopWithShell(shell) {
   const watch = setInterval(() => {
     if (process.ppid === shell) return;
     clearInterval(watch);
@@ -108,8 +107,14 @@ function fail(message) {
 }
 
 if (isRecent(process.versions.node)) {
+  const parent = process.ppid; // asked first: it may be gone by the time that the server listens
+  // Some thousand small files are compiled at each start; what was compiled once is read from here. In our own folder,
+  // since whoever can write there could change the program itself; where we cannot, there is no cache.
+  process.env.NODE_COMPILE_CACHE ??= path.join(HERE, '..', '.cache', 'compile'); // read by the threads
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import(pathToFileURL(findEntry()).href);
-  if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') stopWithShell();
+  module.flushCompileCache(); // now, not at the end: a service may end by a signal
+  if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') stopWithShell(parent);
 } else {
   const program = findPinnedRuntime();
   if (program !== undefined) {

@@ -5,10 +5,13 @@ import { buildRooms, startJobs, type Rooms } from './app/rooms.ts';
 import { createLog } from './http/log.ts';
 import { DB } from './user/db.ts';
 
-export { Auth, type AuthOptions, type Session } from './auth/auth.ts';
+export { Auth, type AuthOptions } from './auth/auth.ts';
+export { type Login, type LoginSource } from './auth/login.ts';
+export { type Session } from './auth/session.ts';
 export { type PasswordRule, type PasswordContext } from './auth/password-rule.ts';
 export { DB, type UserFields, type UserFilters } from './user/db.ts';
 export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
+export { isKnownHash } from './hash/format.ts';
 export { hashPassword, Hasher, type HasherOptions } from './hash/hasher.ts';
 export { generateUuid } from './kit/id.ts';
 export { Problem, type ProblemCode } from './kit/problem.ts';
@@ -17,6 +20,7 @@ export { type Rooms } from './app/rooms.ts';
 export { ConfigurationFault } from './config/read-options.ts';
 export { DatabaseRefused } from './db/sqlite-file.ts';
 export { NewerSchema } from './db/migrate.ts';
+export { KeysRefused } from './kit/keyring.ts';
 
 /** Where the library keeps accounts if nothing is said: the service's own file. */
 const defaultUrl = 'sqlite:./data/bienvenue.db';
@@ -35,12 +39,13 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
  * The rooms of the whole service for `app.register(bienvenue, { rooms })` in a Fastify of your own. The environment is
  * an object of options by their names (docs/configuration.md), not `process.env` unless you pass it.
  * @throws {ConfigurationFault} listing every fault at once.
+ * @throws {KeysRefused} when the keys are not those that the database was used with.
  */
 export async function openRooms(environment: Environment = {}): Promise<Rooms> {
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const rooms = buildRooms(configuration, await openDatabase(databaseUrl), log);
+  const rooms = await buildRooms(configuration, await openDatabase(databaseUrl), log);
   startJobs(rooms);
   return rooms;
 }

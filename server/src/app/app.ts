@@ -3,13 +3,13 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
-import { handleError, sendProblem } from '../http/problem-handler.ts';
+import { errorHandler, sendProblem } from '../http/problem-handler.ts';
 import { logRequests } from '../http/request-log.ts';
 import { createServer } from '../http/server.ts';
 import { validatorCompiler } from '../http/validator.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { sessionGuard } from '../auth/guard.ts';
-import { memberRoutes, openRoutes } from '../auth/routes.ts';
+import { memberRoutes, openRoutes, verificationRoutes } from '../auth/routes.ts';
 import { hang, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
@@ -24,17 +24,19 @@ export interface BienvenueOptions {
 
 /** The whole service as a Fastify plugin: also what a program of somebody else's mounts. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { rooms, onRoutes }) => {
-  app.setErrorHandler(handleError);
+  app.setErrorHandler(errorHandler());
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   const refuseOtherMethods = watchMethods(app);
   const routes = watchDoors(app);
-  logRequests(app);
+  logRequests(app, rooms.gates.clientAddress);
+  rooms.gates.install(app);
   await acceptBodies(app);
   await describeRoutes(app);
 
   const member = [sessionGuard(rooms.auth, rooms.cookie)];
   await hang(app, 'open', [], openRoutes, rooms);
+  if (rooms.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
   await hang(app, 'open', [], healthRoutes, rooms);
   await hang(app, 'open', [], openapiRoutes, {});
   await hang(app, 'open', [], problemRoutes, {});
@@ -46,9 +48,14 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
 };
 
 /** A server of our own with the service on it. */
-export async function createApp(rooms: Rooms, log: Logger, options: Omit<BienvenueOptions, 'rooms'> = {}): Promise<FastifyInstance> {
-  const app = createServer(log);
+export async function createApp(
+  rooms: Rooms,
+  log: Logger,
+  options: Omit<BienvenueOptions, 'rooms'> = {},
+): Promise<FastifyInstance> {
+  const app = createServer(log, rooms.gates);
   app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), request, reply));
-  await app.register(bienvenue, { ...options, rooms });
+  // Not registered but run on the server itself: gates and error handler then stand before its 404 as well.
+  await bienvenue(app, { ...options, rooms });
   return app;
 }

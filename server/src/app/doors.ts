@@ -1,5 +1,6 @@
 // The three doors. Every route of the service stands behind one of them; one that does not stops the start.
 import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import { costOf } from '../http/limits.ts';
 
 /** `open`: anybody; `member`: who has a session; `admin`: who has the role. */
 export type Door = 'open' | 'member' | 'admin';
@@ -9,11 +10,16 @@ export interface RouteEntry {
   readonly method: string;
   readonly url: string;
   readonly door: Door;
+  /** It exists to refuse the methods that the path does not answer. */
+  readonly isRefusal: boolean;
+  /** Units that a request takes of its address's limit. */
+  readonly cost: number;
 }
 
 /** The config of a route, where its door is written. */
 interface DoorConfig {
   door?: Door;
+  isRefusal?: boolean;
 }
 
 /** Hangs routes behind a door: its guards run before the body is read. */
@@ -39,8 +45,8 @@ export function watchDoors(app: FastifyInstance): () => RouteEntry[] {
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
     routes.flatMap(({ method, url, config }) => {
-      const { door } = (config ?? {}) as DoorConfig; // written by hang()
+      const { door, isRefusal = false } = (config ?? {}) as DoorConfig; // written by hang() and watchMethods()
       if (door === undefined) throw new Error(`${String(method)} ${url} is behind no door`);
-      return [method].flat().map((one) => ({ method: one, url, door }));
+      return [method].flat().map((one) => ({ method: one, url, door, isRefusal, cost: costOf(one, config) }));
     });
 }

@@ -1,10 +1,43 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+
+/** The kinds of body that are taken everywhere; the contract's own first. */
+const bodyTypes = ['application/x-www-form-urlencoded', 'multipart/form-data', 'application/json'];
+
+/** What any refusal looks like (RFC 9457 §3.1). */
+const ProblemBody = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  code: Type.String({ description: 'Stable name, by which programs decide' }),
+  message: Type.String(),
+  errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
+  request_id: Type.String(),
+});
+const refusal = {
+  description: 'A refusal',
+  content: { 'application/problem+json': { schema: ProblemBody } },
+};
+
+interface DescribedSchema {
+  readonly body?: unknown;
+  readonly response?: Readonly<Record<string, unknown>>;
+}
 
 /** Describes the routes registered from here on, from their schemas, as OpenAPI 3.1. */
 export async function describeRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
+    transform: ({ schema, url }) => {
+      const { response, ...rest } = schema as DescribedSchema; // TypeBox's, as the routes declare them
+      const described = {
+        ...rest,
+        ...(rest.body !== undefined && { consumes: bodyTypes }),
+        response: { ...response, default: refusal },
+      };
+      return { schema: described, url };
+    },
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -18,5 +51,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
 }
 
 export const openapiRoutes: FastifyPluginAsyncTypebox = async (scope) => {
-  scope.get('/openapi.json', { schema: { summary: 'Describes this service as OpenAPI 3.1' } }, async () => scope.swagger());
+  scope.get('/openapi.json', { schema: { summary: 'Describes this service as OpenAPI 3.1' } }, async () =>
+    scope.swagger(),
+  );
 };

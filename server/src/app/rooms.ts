@@ -1,40 +1,91 @@
 // Builds each room once and plugs them together.
+import type { Keyring } from '../kit/keyring.ts';
 import type { Log } from '../kit/log.ts';
 import { minuteMs, secondMs, systemClock, type Clock } from '../kit/clock.ts';
+import { isLoopback } from '../config/parse.ts';
 import type { Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
-import { SessionCookie } from '../http/session-cookie.ts';
+import { Audit } from '../audit/audit.ts';
+import { Gates } from '../http/gates.ts';
+import { TokenCookie } from '../http/token-cookie.ts';
 import { Jobs } from '../jobs/jobs.ts';
+import { openKeyring } from '../keys/open-keyring.ts';
+import { Outbox } from '../mail/outbox.ts';
+import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { DB } from '../user/db.ts';
 import { Auth } from '../auth/auth.ts';
+import { BreachCheck } from '../auth/breach-check.ts';
+import { Blocklist } from '../auth/password-blocklist.ts';
+import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
 import type { AuthRoom } from '../auth/routes.ts';
 
 /** How often the sessions seen are written. */
 const flushSeenMs = 20 * secondMs;
 const purgeMs = 10 * minuteMs;
+/** How often events are sealed: rows removed within this time leave no gap. */
+const sealMs = secondMs;
+/** How often due mails are looked for. */
+const deliverMs = secondMs;
 
 export interface Rooms extends AuthRoom {
   readonly database: Database;
   readonly hasher: Hasher;
+  readonly keyring: Keyring;
+  readonly audit: Audit;
+  /** Absent where no mail is sent. */
+  readonly outbox: Outbox | undefined;
   readonly jobs: Jobs;
-  /** False from the first sign of a stop on. */
-  ready: boolean;
+  /** Addresses must be confirmed before the first session. */
+  readonly confirmsEmail: boolean;
+  readonly gates: Gates;
   close(): Promise<void>;
 }
 
 /** What tests put in the place of the world. */
 export interface World {
   readonly clock?: Clock;
+  /** In the place of the SMTP server of the options. */
+  readonly mailTransport?: MailTransport;
 }
 
-/** Builds the rooms of a service on an open database, which they close with themselves. */
-export function buildRooms({ options, isPublic }: Configuration, database: Database, log: Log, { clock = systemClock }: World = {}): Rooms {
+/**
+ * Builds the rooms of a service on an open database, which they close with themselves.
+ * @throws {KeysRefused} when the keys are not those that the database was used with; it is closed then.
+ */
+export async function buildRooms(
+  configuration: Configuration,
+  database: Database,
+  log: Log,
+  world: World = {},
+): Promise<Rooms> {
+  const { options, isPublic } = configuration;
+  const { clock = systemClock } = world;
+  const keyring = await openKeyring(options, database, clock).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
   const hasher = new Hasher({
     threads: options.hashThreads,
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
   });
+  const audit = new Audit({
+    database,
+    clock,
+    keptDays: options.auditDays,
+    mac: {
+      sign: (text) => keyring.mac('audit', text),
+      check: (text, mac) => keyring.checkMac('audit', text, mac),
+    },
+  });
+  const outbox = buildOutbox(configuration, { database, keyring, log, world });
   const auth = new Auth({
+    audit,
+    ...(outbox !== undefined && {
+      post: { outbox, sender: { productName: options.productName, publicUrl: serviceUrl(configuration) } },
+    }),
+    confirmEmail: options.emailConfirmation,
+    passwordRule: buildPasswordRule(configuration, log, clock),
     db: new DB(database, clock),
     hasher,
     clock,
@@ -43,26 +94,88 @@ export function buildRooms({ options, isPublic }: Configuration, database: Datab
     sessionIdleDays: options.sessionIdleDays,
     sessionsPerUser: options.sessionsPerUser,
     resetTokenMinutes: options.resetTokenMinutes,
+    knownDeviceDays: options.knownDeviceDays,
   });
   const jobs = new Jobs(log);
+  const gates = new Gates({ ...options, isPublic, clock, log });
   return {
     database,
     hasher,
+    keyring,
     auth,
+    audit,
+    outbox,
     jobs,
-    cookie: new SessionCookie({ secure: isPublic }),
-    rules: { revealAccounts: options.revealAccounts },
-    ready: true,
+    confirmsEmail: options.emailConfirmation,
+    cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
+    deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
+    rules: { revealAccounts: options.revealAccounts, resetTokenBy: options.resetTokenBy },
+    gates,
+    clientAddress: gates.clientAddress,
     async close() {
       await jobs.stop();
+      outbox?.close();
       await auth.close();
+      await audit.seal();
       await database.close();
     },
   };
 }
 
+/** Where the service is, as its mails say it: configured, never taken from a request. */
+function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
+  return publicUrl?.origin ?? `http://localhost:${port}`;
+}
+
+function buildPasswordRule({ options }: Configuration, log: Log, clock: Clock): PasswordRule {
+  const { passwordMinLength: minLength, breachCheckUrl, productName, publicUrl } = options;
+  const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
+  return passwordRule({
+    minLength,
+    critics: [
+      ...(options.passwordBlocklist ? [new Blocklist({ minLength, names })] : []),
+      ...(breachCheckUrl === undefined ? [] : [new BreachCheck({ url: breachCheckUrl, clock, log })]),
+    ],
+  });
+}
+
+interface OutboxNeeds {
+  readonly database: Database;
+  readonly keyring: Keyring;
+  readonly log: Log;
+  readonly world: World;
+}
+
+function buildOutbox(
+  { options }: Configuration,
+  { database, keyring, log, world }: OutboxNeeds,
+): Outbox | undefined {
+  const { smtpUrl, mailFrom = '' } = options;
+  const { clock = systemClock } = world;
+  const transport =
+    world.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
+  if (transport === undefined) return undefined;
+  const cipher = {
+    encrypt: (text: string) => keyring.encrypt('mail', text),
+    decrypt: (text: string) => keyring.decrypt('mail', text),
+  };
+  const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
+  return new Outbox({ database, cipher, transport, clock, log, domain });
+}
+
 /** Starts the work beside the requests. */
-export function startJobs({ jobs, auth }: Rooms): void {
-  jobs.start({ name: 'note seen sessions', everyMs: flushSeenMs, run: () => auth.flushLastSeen() });
-  jobs.start({ name: 'purge', everyMs: purgeMs, run: async () => void (await auth.purge()) });
+export function startJobs({ jobs, auth, audit, outbox }: Rooms): void {
+  jobs.start({ name: 'note seen sessions', everyMs: flushSeenMs, run: () => auth.flushSeen() });
+  jobs.start({ name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) });
+  jobs.start({
+    name: 'purge',
+    everyMs: purgeMs,
+    run: async () => {
+      await auth.purge();
+      await audit.purge();
+      await outbox?.purge();
+    },
+  });
+  if (outbox !== undefined)
+    jobs.start({ name: 'send mails', everyMs: deliverMs, run: async () => void (await outbox.deliver()) });
 }

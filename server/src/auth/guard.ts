@@ -1,8 +1,11 @@
 // The member door: a request passes with a live session only.
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../kit/problem.ts';
-import type { SessionCookie } from '../http/session-cookie.ts';
-import type { Auth, Session } from './auth.ts';
+import type { AuditSource } from '../audit/event.ts';
+import type { ClientAddress } from '../http/client-address.ts';
+import type { TokenCookie } from '../http/token-cookie.ts';
+import type { Auth } from './auth.ts';
+import type { Session } from './session.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -12,7 +15,7 @@ declare module 'fastify' {
 }
 
 /** Refuses a request without a live session. @throws {Problem} session_required. */
-export function sessionGuard(auth: Auth, cookie: SessionCookie): onRequestAsyncHookHandler {
+export function sessionGuard(auth: Auth, cookie: TokenCookie): onRequestAsyncHookHandler {
   return async (request) => {
     const session = await auth.getSession(cookie.read(request.headers.cookie));
     if (session === undefined) throw new Problem('session_required');
@@ -24,4 +27,15 @@ export function sessionGuard(auth: Auth, cookie: SessionCookie): onRequestAsyncH
 export function sessionOf(request: FastifyRequest): Session {
   if (request.session === null) throw new Error('This route is not behind the member door');
   return request.session;
+}
+
+/** Where a request comes from, for the record. */
+export function sourceOf(request: FastifyRequest, clientAddress: ClientAddress): AuditSource {
+  const device = request.headers['user-agent'];
+  return {
+    actor: request.session === null ? 'anonymous' : 'user',
+    address: clientAddress.of(request).address,
+    requestId: request.id,
+    ...(device !== undefined && { device }),
+  };
 }

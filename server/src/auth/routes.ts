@@ -2,11 +2,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../kit/problem.ts';
-import type { SessionCookie } from '../http/session-cookie.ts';
+import type { ClientAddress } from '../http/client-address.ts';
+import { costing } from '../http/limits.ts';
+import type { TokenCookie } from '../http/token-cookie.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 import type { Auth } from './auth.ts';
-import { sessionOf } from './guard.ts';
+import { sessionOf, sourceOf } from './guard.ts';
 import { longestPassword } from './password-rule.ts';
 
 /** Characters of an e-mail field: the longest address and some white space around it. */
@@ -18,30 +20,63 @@ const passwordCharacters = longestPassword.codePoints * 2;
 /** No NUL: it ends a string in some stores and hashes, and PostgreSQL refuses it in text. */
 const noNul = '^[^\\u0000]*$';
 
-const email = Type.String({ minLength: 1, maxLength: emailCharacters, pattern: noNul, description: 'E-mail address' });
-const password = Type.String({ minLength: 1, maxLength: passwordCharacters, pattern: noNul, description: 'Password' });
-const resetToken = Type.String({ minLength: 1, maxLength: tokenCharacters, pattern: noNul, description: 'Reset token' });
+const email = Type.String({
+  minLength: 1,
+  maxLength: emailCharacters,
+  pattern: noNul,
+  description: 'E-mail address',
+});
+const password = Type.String({
+  minLength: 1,
+  maxLength: passwordCharacters,
+  pattern: noNul,
+  description: 'Password',
+});
+const token = Type.String({
+  minLength: 1,
+  maxLength: tokenCharacters,
+  pattern: noNul,
+  description: 'One-time token',
+});
+
+/** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
+const hashCost = 3;
+const mailCost = 5;
 
 const Credentials = Type.Object({ email, password });
 const Message = Type.Object({ message: Type.String() });
 const EmailMessage = Type.Object({ email: Type.String(), message: Type.String() });
 const Profile = Type.Object({ email: Type.String() });
-const ResetToken = Type.Object({ email: Type.String(), reset_token: Type.String() });
+/** With the token where it is given in the reply, with the message where it is mailed. */
+const ResetReply = Type.Object({
+  email: Type.String(),
+  reset_token: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+});
 
 /** House rules that differ between local and public mode. */
-export interface AuthRules {
+interface AuthRules {
   /** Says that an address is taken, instead of answering like a new one. */
   readonly revealAccounts: boolean;
+  /** Where a reset token goes. */
+  readonly resetTokenBy: 'reply' | 'mail';
 }
 
 export interface AuthRoom {
   readonly auth: Auth;
-  readonly cookie: SessionCookie;
+  /** Carries the session. */
+  readonly cookie: TokenCookie;
+  /** Carries the device, where devices are known. */
+  readonly deviceCookie: TokenCookie;
+  readonly clientAddress: ClientAddress;
   readonly rules: AuthRules;
 }
 
 /** Register, log in, ask for a reset, redeem it. */
-export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, { auth, cookie, rules }) => {
+export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
+  scope,
+  { auth, cookie, deviceCookie, clientAddress, rules },
+) => {
   scope.route({
     method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
     url: '/',
@@ -51,11 +86,18 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, { a
 
   scope.post(
     '/users',
-    { schema: { summary: 'Registers a user', body: Credentials, response: { 200: EmailMessage, 400: Message } } },
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Registers a user',
+        body: Credentials,
+        response: { 200: EmailMessage, 400: Message },
+      },
+    },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
       try {
-        await auth.registerUser(text, request.body.password);
+        await auth.registerUser(text, request.body.password, sourceOf(request, clientAddress));
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         // The contract's own body, without the members of a problem.
@@ -67,53 +109,133 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, { a
 
   scope.post(
     '/sessions',
-    { schema: { summary: 'Logs in', body: Credentials, response: { 200: EmailMessage } } },
+    {
+      config: costing(hashCost),
+      schema: { summary: 'Logs in', body: Credentials, response: { 200: EmailMessage } },
+    },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const token = await auth.logIn(text, request.body.password);
-      if (token === undefined) throw new Problem('invalid_credentials');
-      void reply.header('set-cookie', cookie.write(token, auth.sessionMs));
+      const { cookie: cookies } = request.headers;
+      const deviceToken = deviceCookie.read(cookies);
+      const sessionToken = cookie.read(cookies);
+      const source = {
+        ...sourceOf(request, clientAddress),
+        ...(deviceToken !== undefined && { deviceToken }),
+        ...(sessionToken !== undefined && { sessionToken }),
+      };
+      const login = await auth.logIn(text, request.body.password, source);
+      if (login === undefined) throw new Problem('invalid_credentials');
+      void reply.header('set-cookie', cookie.write(login.token, auth.sessionMs));
+      if (login.deviceToken !== undefined) {
+        void reply.header('set-cookie', deviceCookie.write(login.deviceToken, auth.knownDeviceMs));
+      }
       return { email: text, message: 'logged in' };
     },
   );
 
   scope.post(
     '/reset_password',
-    { schema: { summary: 'Asks for a reset token', body: Type.Object({ email }), response: { 200: ResetToken } } },
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Asks for a reset token',
+        body: Type.Object({ email }),
+        response: { 200: ResetReply },
+      },
+    },
     async (request) => {
       const { text } = requireEmailAddress(request.body.email);
-      return { email: text, reset_token: await auth.getResetPasswordToken(text) };
+      if (rules.resetTokenBy === 'mail') {
+        await auth.requestReset(text, sourceOf(request, clientAddress));
+        return { email: text, message: 'reset token sent' };
+      }
+      return {
+        email: text,
+        reset_token: await auth.getResetPasswordToken(text, sourceOf(request, clientAddress)),
+      };
     },
   );
 
   scope.put(
     '/reset_password',
     {
+      config: costing(hashCost),
       schema: {
         summary: 'Sets a new password with a reset token',
-        body: Type.Object({ email, reset_token: resetToken, new_password: password }),
+        body: Type.Object({ email, reset_token: token, new_password: password }),
         response: { 200: EmailMessage },
       },
     },
     async (request) => {
       const { text } = requireEmailAddress(request.body.email);
-      await auth.updatePassword(request.body.reset_token, request.body.new_password, text);
+      await auth.updatePassword(
+        request.body.reset_token,
+        request.body.new_password,
+        text,
+        sourceOf(request, clientAddress),
+      );
       return { email: text, message: 'Password updated' };
     },
   );
 };
 
+/** Confirmation of an address. */
+export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
+  scope,
+  { auth, clientAddress },
+) => {
+  scope.post(
+    '/email_verification',
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Asks for another confirmation token',
+        body: Type.Object({ email }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const { text } = requireEmailAddress(request.body.email);
+      await auth.requestVerification(text, sourceOf(request, clientAddress));
+      return { email: text, message: 'confirmation token sent' };
+    },
+  );
+
+  scope.put(
+    '/email_verification',
+    {
+      schema: {
+        summary: 'Confirms an address',
+        body: Type.Object({ email, token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const { text } = requireEmailAddress(request.body.email);
+      await auth.verifyEmail(text, request.body.token, sourceOf(request, clientAddress));
+      return { email: text, message: 'email confirmed' };
+    },
+  );
+};
+
 /** The profile, and logging out. */
-export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, { auth, cookie }) => {
-  scope.get('/profile', { schema: { summary: 'Whose session this is', response: { 200: Profile } } }, async (request) => ({
-    email: sessionOf(request).email,
-  }));
+export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
+  scope,
+  { auth, cookie, clientAddress },
+) => {
+  scope.get(
+    '/profile',
+    { schema: { summary: 'Whose session this is', response: { 200: Profile } } },
+    async (request) => ({
+      email: sessionOf(request).email,
+    }),
+  );
 
   scope.delete(
     '/sessions',
     { schema: { summary: 'Logs out', response: { 200: Message, 302: Message } } },
     async (request, reply) => {
-      await auth.endSession(sessionOf(request).id);
+      await auth.endSession(sessionOf(request).id, sourceOf(request, clientAddress));
       void reply.header('set-cookie', cookie.clear());
       const body = { message: 'logged out' };
       // A redirect suits a browser; a program that names JSON itself is told in words.

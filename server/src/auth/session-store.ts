@@ -26,6 +26,7 @@ const selectSession = lookup<SessionRow>((sql, isKey) =>
       'sessions.expires_at',
       'users.email',
     ])
+    .where('users.disabled_at', 'is', null)
     .where(isKey('sessions.id')),
 );
 
@@ -33,9 +34,14 @@ export function findSession(db: Database, id: string): Promise<SessionRow | unde
   return db.find(selectSession, id);
 }
 
-type NewSession = Pick<NewToken, 'id' | 'secretHash'> & { userId: number; passwordChangedAt: number; now: number; expiresAt: number };
+type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
+  userId: number;
+  passwordChangedAt: number;
+  now: number;
+  expiresAt: number;
+};
 
-/** Adds nothing when the password has changed since it was verified, or the user is gone. */
+/** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
 const insertSession = statement((sql, p: NewSession) =>
   sql
     .insertInto('sessions')
@@ -52,7 +58,10 @@ const insertSession = statement((sql, p: NewSession) =>
           val(p.expiresAt).as('expires_at'),
         ])
         .where('users.id', '=', p.userId)
-        .where('users.password_changed_at', '=', p.passwordChangedAt),
+        .where('users.password_changed_at', '=', p.passwordChangedAt)
+        .where('users.disabled_at', 'is', null)
+        // Waits for a new password that is not committed yet, and looks again; a later one waits, and ends this session.
+        .forNoKeyUpdate(),
     )
     .returning('id'),
 );
@@ -62,31 +71,40 @@ export async function addSession(db: Database, session: NewSession): Promise<boo
   return (await db.first(insertSession, session)) !== undefined;
 }
 
-const deleteOldest = statement((sql, p: { userId: number; kept: number }) =>
+const deleteOldest = statement((sql, p: { userId: number; newest: string; others: number }) =>
   sql
     .deleteFrom('sessions')
     .where('user_id', '=', p.userId)
+    .where('id', '<>', p.newest)
     .where('id', 'not in', (nested) =>
       nested
         .selectFrom('sessions')
         .select('id')
         .where('user_id', '=', p.userId)
+        .where('id', '<>', p.newest)
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
-        .limit(p.kept),
+        .limit(p.others),
     ),
 );
 
-/** Ends the oldest sessions of a user beyond the given number. */
-export async function removeSessionsBeyond(db: Database, userId: number, kept: number): Promise<void> {
-  await db.run(deleteOldest, { userId, kept });
+/** Ends the oldest sessions of a user beyond the given number. The newest is named: clocks go back. */
+export async function removeSessionsBeyond(
+  db: Database,
+  userId: number,
+  newest: string,
+  kept: number,
+): Promise<void> {
+  await db.run(deleteOldest, { userId, newest, others: kept - 1 });
 }
 
-const deleteById = statement((sql, p: { id: string }) => sql.deleteFrom('sessions').where('id', '=', p.id).returning('id'));
+const deleteById = statement((sql, p: { id: string }) =>
+  sql.deleteFrom('sessions').where('id', '=', p.id).returning('user_id'),
+);
 
-/** Ends one session; false when there was none. */
-export async function removeSession(db: Database, id: string): Promise<boolean> {
-  return (await db.first(deleteById, { id })) !== undefined;
+/** Ends one session and says whose it was; `undefined` when there was none. */
+export async function removeSession(db: Database, id: string): Promise<number | undefined> {
+  return (await db.first(deleteById, { id }))?.user_id;
 }
 
 const deleteByUser = statement((sql, p: { userId: number }) =>
@@ -109,7 +127,12 @@ export interface SessionSummary {
 }
 
 /** Sessions of one user, or of all, newest first; expired ones are left out. */
-export function listSessions(db: Database, userId: number | undefined, now: number, limit: number): Promise<SessionSummary[]> {
+export function listSessions(
+  db: Database,
+  userId: number | undefined,
+  now: number,
+  limit: number,
+): Promise<SessionSummary[]> {
   return db.query((sql) => {
     const query = sql
       .selectFrom('sessions')
@@ -125,14 +148,20 @@ export function listSessions(db: Database, userId: number | undefined, now: numb
 /** Notes that sessions were seen; never moves the instant back. */
 export async function noteSeen(db: Database, ids: readonly string[], now: number): Promise<void> {
   await db.query((sql) =>
-    sql.updateTable('sessions').set({ last_seen_at: now }).where('id', 'in', ids).where('last_seen_at', '<', now),
+    sql
+      .updateTable('sessions')
+      .set({ last_seen_at: now })
+      .where('id', 'in', ids)
+      .where('last_seen_at', '<', now),
   );
 }
 
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
   sql
     .deleteFrom('sessions')
-    .where('id', 'in', (nested) => nested.selectFrom('sessions').select('id').where('expires_at', '<=', p.now).limit(p.limit))
+    .where('id', 'in', (nested) =>
+      nested.selectFrom('sessions').select('id').where('expires_at', '<=', p.now).limit(p.limit),
+    )
     .returning('id'),
 );
 

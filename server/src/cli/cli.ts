@@ -1,6 +1,7 @@
 // The commands. Each uses the same rooms as the service, without HTTP; a running server notices what they do at its
 // next request.
 import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/read-options.ts';
 import { exitCode, tellFault } from './output.ts';
 
@@ -13,15 +14,22 @@ const exitCodes = `
 Exit codes: 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of the program.
 Options are environment variables (docs/configuration.md); "bienvenue config" shows what holds.`;
 
+/** Each is loaded when the arguments name it, so that none pays for the others; for help and for slips of the pen, all are. */
+const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([
+  ['serve', () => import('./serve.ts').then((module) => module.serveCommand)],
+  ['config', () => import('./config.ts').then((module) => module.configCommand)],
+  ['migrate', () => import('./migrate.ts').then((module) => module.migrateCommand)],
+  ['user', () => import('./user.ts').then((module) => module.userCommand)],
+  ['session', () => import('./session.ts').then((module) => module.sessionCommand)],
+  ['audit', () => import('./audit.ts').then((module) => module.auditCommand)],
+  ['mail', () => import('./mail.ts').then((module) => module.mailCommand)],
+  ['key', () => import('./key.ts').then((module) => module.keyCommand)],
+  ['doctor', () => import('./doctor.ts').then((module) => module.doctorCommand)],
+]);
+
 /** Runs the command that the arguments name. */
 export async function run(argv: readonly string[], environment: Environment): Promise<void> {
-  const context: CommandContext = { environment };
-  const program = new Command('bienvenue')
-    .description('A user authentication service: register, log in, log out, profile, reset the password.')
-    .addHelpText('after', exitCodes)
-    .showHelpAfterError('(add --help for what it takes)')
-    .exitOverride();
-  await addCommands(program, context);
+  const program = await createProgram({ environment }, argv[2]);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -30,22 +38,33 @@ export async function run(argv: readonly string[], environment: Environment): Pr
   }
 }
 
-/** Commands are loaded when the program starts with their name, so that serving does not pay for the others. */
-async function addCommands(program: Command, context: CommandContext): Promise<void> {
-  const [{ serveCommand }, { configCommand }, { migrateCommand }, { userCommand }, { sessionCommand }, { doctorCommand }] =
-    await Promise.all([
-      import('./serve.ts'),
-      import('./config.ts'),
-      import('./migrate.ts'),
-      import('./user.ts'),
-      import('./session.ts'),
-      import('./doctor.ts'),
-    ]);
-  for (const command of [serveCommand, configCommand, migrateCommand, userCommand, sessionCommand, doctorCommand]) {
-    program.addCommand(command(context).exitOverride());
-  }
+/** The program with the command of this name; with all of them, if there is none. */
+export async function createProgram(context: CommandContext, name = ''): Promise<Command> {
+  const program = new Command('bienvenue')
+    .description('A user authentication service: register, log in, log out, profile, reset the password.')
+    .version(version(), '-V, --version', 'print the version')
+    .addHelpText('after', exitCodes)
+    .showHelpAfterError('(add --help for what it takes)')
+    .exitOverride();
+  const named = commands.get(name);
+  const loaded = await Promise.all(
+    (named === undefined ? [...commands.values()] : [named]).map((load) => load()),
+  );
+  for (const command of loaded) program.addCommand(command(context).exitOverride());
+  return program;
+}
+
+/** Of this release; the manifest is as far away from the sources as from what is built of them. */
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version; // our own file
 }
 
 function isCommanderExit(error: unknown): error is { exitCode: number } {
-  return error instanceof Error && 'exitCode' in error && 'code' in error && String(error.code).startsWith('commander.');
+  return (
+    error instanceof Error &&
+    'exitCode' in error &&
+    'code' in error &&
+    String(error.code).startsWith('commander.')
+  );
 }

@@ -16,7 +16,14 @@ export function configCommand({ environment }: CommandContext): Command {
         value: showOption(name, values[name]),
         source: sources[name],
       }));
-      const words = table(['OPTION', 'VALUE', 'FROM'], rows.map(({ name, value, source }) => [name, value || '-', source]));
-      print(json, { mode: isPublic ? 'public' : 'local', options: rows }, `${words}\n\nmode: ${isPublic ? 'public' : 'local'}`);
+      const words = table(
+        ['OPTION', 'VALUE', 'FROM'],
+        rows.map(({ name, value, source }) => [name, value || '-', source]),
+      );
+      print(
+        json,
+        { mode: isPublic ? 'public' : 'local', options: rows },
+        `${words}\n\nmode: ${isPublic ? 'public' : 'local'}`,
+      );
     });
 }

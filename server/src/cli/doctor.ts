@@ -4,10 +4,14 @@ import { dirname } from 'node:path';
 import { connect, createServer } from 'node:net';
 import { Command } from 'commander';
 import { minuteMs } from '../kit/clock.ts';
+import { KeysRefused } from '../kit/keyring.ts';
 import { ConfigurationFault, readOptions, type Configuration } from '../config/read-options.ts';
+import type { Database } from '../db/database.ts';
 import { latestVersion, schemaVersion } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import { examineSqliteFile } from '../db/sqlite-damage.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
+import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import type { CommandContext } from './cli.ts';
 import { exitCode, print, table } from './output.ts';
 
@@ -53,15 +57,28 @@ const othersMask = 0o077;
 
 function checkFiles({ options }: Configuration): Finding[] {
   const path = sqlitePath(options.databaseUrl);
-  if (path === undefined || !existsSync(path)) return [];
   const findings: Finding[] = [];
-  const network = networkFileSystem(dirname(path));
-  if (network !== undefined) findings.push({ about: 'files', verdict: 'fault', says: `${dirname(path)} is on ${network}; SQLite needs a local disk` });
-  for (const file of [dirname(path), path]) {
+  const files: string[] = [];
+  if (path !== undefined && existsSync(path)) {
+    files.push(dirname(path), path);
+    const network = networkFileSystem(dirname(path));
+    if (network !== undefined)
+      findings.push({
+        about: 'files',
+        verdict: 'fault',
+        says: `${dirname(path)} is on ${network}; SQLite needs a local disk`,
+      });
+  }
+  if (options.secretKey === undefined && existsSync(options.secretKeyFile)) files.push(options.secretKeyFile);
+  for (const file of files) {
     const open = process.platform !== 'win32' && (statSync(file).mode & othersMask) !== 0;
     findings.push(
       open
-        ? { about: 'files', verdict: 'unsafe', says: `${file} can be read by other users of the machine: chmod go= ${file}` }
+        ? {
+            about: 'files',
+            verdict: 'unsafe',
+            says: `${file} can be read by other users of the machine: chmod go= ${file}`,
+          }
         : { about: 'files', verdict: 'ok', says: `${file} is readable by its owner alone` },
     );
   }
@@ -71,9 +88,12 @@ function checkFiles({ options }: Configuration): Finding[] {
 async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
   const path = sqlitePath(options.databaseUrl);
   if (path !== undefined && !existsSync(path)) {
-    return [{ about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start makes it` }];
+    return [
+      { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start makes it` },
+    ];
   }
   try {
+    if (path !== undefined) examineSqliteFile(path);
     const database = await connectDatabase(options.databaseUrl);
     try {
       const version = await schemaVersion(database).catch(() => 0);
@@ -82,14 +102,48 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
         version === latestVersion
           ? { about: 'schema', verdict: 'ok', says: `version ${version}` }
           : version < latestVersion
-            ? { about: 'schema', verdict: 'ok', says: `version ${version}; the next start brings it to ${latestVersion}` }
-            : { about: 'schema', verdict: 'fault', says: `version ${version} is newer than this release knows (${latestVersion}): start the newer release` };
-      return [{ about: 'database', verdict: 'ok', says: `${database.engine.name} answers` }, schema, clock];
+            ? {
+                about: 'schema',
+                verdict: 'ok',
+                says: `version ${version}; the next start brings it to ${latestVersion}`,
+              }
+            : {
+                about: 'schema',
+                verdict: 'fault',
+                says: `version ${version} is newer than this release knows (${latestVersion}): start the newer release`,
+              };
+      const keys = version === latestVersion ? [await checkKeyring(options, database)] : [];
+      return [
+        { about: 'database', verdict: 'ok', says: `${database.engine.name} answers` },
+        schema,
+        ...keys,
+        clock,
+      ];
     } finally {
       await database.close();
     }
   } catch (error) {
-    return [{ about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) }];
+    return [
+      { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
+    ];
+  }
+}
+
+async function checkKeyring(source: KeySource, database: Database): Promise<Finding> {
+  const about = 'keys';
+  try {
+    const ring = await checkKeys(source, database);
+    return {
+      about,
+      verdict: 'ok',
+      says:
+        ring === undefined
+          ? 'none yet; the first start makes one'
+          : `those of the database; the current one is ${ring.ids[0]}`,
+    };
+  } catch (error) {
+    if (!(error instanceof KeysRefused)) throw error;
+    return { about, verdict: 'fault', says: error.message };
   }
 }
 
@@ -101,9 +155,14 @@ const earliestNow = Date.UTC(2026, 0, 1);
 async function checkClock(database: Awaited<ReturnType<typeof connectDatabase>>): Promise<Finding> {
   const theirs = await database.now();
   const ours = Date.now();
-  if (ours < earliestNow) return { about: 'clock', verdict: 'fault', says: `It says ${new Date(ours).toISOString()}; set it` };
+  if (ours < earliestNow)
+    return { about: 'clock', verdict: 'fault', says: `It says ${new Date(ours).toISOString()}; set it` };
   if (Math.abs(theirs - ours) > clockToleranceMs) {
-    return { about: 'clock', verdict: 'fault', says: `This machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; set both by NTP` };
+    return {
+      about: 'clock',
+      verdict: 'fault',
+      says: `This machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; set both by NTP`,
+    };
   }
   return { about: 'clock', verdict: 'ok', says: new Date(ours).toISOString() };
 }
@@ -119,7 +178,8 @@ async function checkAddress({ options: { host, port } }: Configuration): Promise
     server.listen({ host, port }, () => server.close(() => resolve(undefined)));
   });
   if (taken === undefined) return { about, verdict: 'ok', says: `${host}:${port} is free` };
-  if (taken !== 'EADDRINUSE') return { about, verdict: 'fault', says: `${host}:${port} cannot be listened on (${taken})` };
+  if (taken !== 'EADDRINUSE')
+    return { about, verdict: 'fault', says: `${host}:${port} cannot be listened on (${taken})` };
   const answers = await new Promise<boolean>((resolve) => {
     const socket = connect({ host, port, timeout: connectMs });
     const tell = (does: boolean) => (): void => {
@@ -128,5 +188,9 @@ async function checkAddress({ options: { host, port } }: Configuration): Promise
     };
     socket.once('connect', tell(true)).once('error', tell(false)).once('timeout', tell(false));
   });
-  return { about, verdict: 'ok', says: `${host}:${port} is taken${answers ? ' and answers: a service runs there' : ''}` };
+  return {
+    about,
+    verdict: 'ok',
+    says: `${host}:${port} is taken${answers ? ' and answers: a service runs there' : ''}`,
+  };
 }

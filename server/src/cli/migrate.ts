@@ -11,7 +11,10 @@ export function migrateCommand({ environment }: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const steps = await migrateDatabase(readOptions(environment).options.databaseUrl);
-      const words = [...steps.map((step) => `done: ${step}`), `schema ${latestVersion}${steps.length === 0 ? ', nothing to do' : ''}`];
+      const words = [
+        ...steps.map((step) => `done: ${step}`),
+        `schema ${latestVersion}${steps.length === 0 ? ', nothing to do' : ''}`,
+      ];
       print(json, { schema: latestVersion, steps }, words.join('\n'));
     });
 }

@@ -1,6 +1,8 @@
 // How commands speak: a table or JSON on standard output, faults as one sentence on standard error, and exit codes
 // that scripts can rely on.
+import { KeysRefused } from '../kit/keyring.ts';
 import { Problem } from '../kit/problem.ts';
+import type { AuditSource } from '../audit/event.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { NewerSchema } from '../db/migrate.ts';
 import { DatabaseRefused } from '../db/sqlite-file.ts';
@@ -8,6 +10,9 @@ import { ValueError } from '../user/user.ts';
 
 /** 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of ours (sysexits EX_SOFTWARE). */
 export const exitCode = { refused: 1, usage: 2, fault: 70 } as const;
+
+/** Who acts, for the record: whoever may run commands on this machine. */
+export const operator: AuditSource = { actor: 'operator' };
 
 /** A command cannot do what it was asked; the message is for the person who asked. */
 export class Refusal extends Error {
@@ -21,7 +26,9 @@ export function print(json: boolean, value: unknown, words: string): void {
 
 /** Columns under headings, as wide as their widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const widths = headings.map((heading, i) =>
+    Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
@@ -43,7 +50,11 @@ export function tellFault(error: unknown): void {
   } else if (error instanceof Refusal || error instanceof Problem || error instanceof ValueError) {
     process.exitCode = exitCode.refused;
     console.error(error.message);
-  } else if (error instanceof DatabaseRefused || error instanceof NewerSchema) {
+  } else if (
+    error instanceof DatabaseRefused ||
+    error instanceof NewerSchema ||
+    error instanceof KeysRefused
+  ) {
     process.exitCode = exitCode.refused;
     console.error(error.message);
   } else {

@@ -20,20 +20,31 @@ export function serveCommand({ environment }: CommandContext): Command {
       const pretty = logFormat === 'auto' ? process.stdout.isTTY : logFormat === 'pretty';
       const log = await createLog({ level: logLevel, pretty });
 
-      const rooms = buildRooms(configuration, await openDatabase(databaseUrl), log);
+      const rooms = await buildRooms(
+        configuration,
+        await openDatabase(databaseUrl, { isExamined: true }),
+        log,
+      );
       const app = await createApp(rooms, log);
       try {
         await app.listen({ host, port });
       } catch (error) {
         await rooms.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
-        if (code === 'EADDRINUSE') throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
-        if (code === 'EACCES') throw new Refusal(`Port ${port} may not be listened on by this user. Set PORT to 1024 or more.`);
-        if (code === 'EADDRNOTAVAIL') throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
+        if (code === 'EADDRINUSE')
+          throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
+        if (code === 'EACCES')
+          throw new Refusal(`Port ${port} may not be listened on by this user. Set PORT to 1024 or more.`);
+        if (code === 'EADDRNOTAVAIL')
+          throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
         throw error;
       }
       startJobs(rooms);
-      void rooms.hasher.warm();
+      await rooms.audit.record(
+        rooms.database,
+        { event: 'sys_startup', outcome: 'success' },
+        { actor: 'service' },
+      );
 
       const address = app.server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -49,16 +60,27 @@ export function serveCommand({ environment }: CommandContext): Command {
           process.exit(1);
         }
         stopping = true;
-        rooms.ready = false;
+        rooms.gates.isClosed = true;
         log.info({ signal }, 'Stopping: requests under way are finished');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
+        await rooms.audit
+          .record(rooms.database, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+          .catch(() => {}); // a database that is gone must not hold up the stop
         await rooms.close();
         log.info({}, 'Stopped');
       };
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+      for (const signal of ['SIGTERM', 'SIGINT'] as const)
+        process.on(signal, () => {
+          stop(signal).catch((error: unknown) => {
+            log.error({ err: error }, 'The stop failed');
+            process.exit(1);
+          });
+        });
       // One request's forgotten promise must not take the service down; it is a bug, and told as one.
-      process.on('unhandledRejection', (error) => log.error({ err: error }, 'A promise was rejected and nobody noticed'));
+      process.on('unhandledRejection', (error) =>
+        log.error({ err: error }, 'A promise was rejected and nobody noticed'),
+      );
     });
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { listSessions } from '../auth/session-store.ts';
 import type { CommandContext } from './cli.ts';
-import { print, Refusal, showInstant, table } from './output.ts';
+import { operator, print, Refusal, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
 import { withRooms } from './with-rooms.ts';
 
@@ -40,18 +40,19 @@ export function sessionCommand(context: CommandContext): Command {
     .description('end one session by its id, or all sessions of a user')
     .option('--user <email>', 'end all sessions of this user')
     .option('--json', 'print JSON')
-    .action((id: string | undefined, { json = false, user }: Flags) =>
-      withRooms(context, async ({ auth, database }) => {
-        if ((id === undefined) === (user === undefined)) throw new Refusal('Name either the id of a session or --user <email>');
+    .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
+      if ((id === undefined) === (user === undefined))
+        self.error('error: name either the id of a session or --user <email>');
+      return withRooms(context, async ({ auth, database }) => {
         if (user !== undefined) {
-          await auth.destroySession((await requireUser(database, user)).id);
+          await auth.destroySession((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} have ended`);
         } else {
-          if (!(await auth.endSession(id ?? ''))) throw new Refusal(`There is no session ${id}`);
+          if (!(await auth.endSession(id ?? '', operator))) throw new Refusal(`There is no session ${id}`);
           print(json, { id }, `Session ${id} has ended`);
         }
-      }),
-    );
+      });
+    });
 
   for (const sub of command.commands) sub.exitOverride();
   return command;

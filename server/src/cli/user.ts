@@ -4,10 +4,10 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Database } from '../db/database.ts';
 import { listSessions } from '../auth/session-store.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, listUsers, removeUser } from '../user/store.ts';
+import { findUserByEmail, listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { CommandContext } from './cli.ts';
-import { print, Refusal, showInstant, table } from './output.ts';
+import { operator, print, Refusal, showInstant, table } from './output.ts';
 import { withRooms } from './with-rooms.ts';
 
 interface Flags {
@@ -20,7 +20,9 @@ interface Flags {
 const countedSessions = 1000;
 
 export function userCommand(context: CommandContext): Command {
-  const command = new Command('user').description('add, list, show and remove users; set a password');
+  const command = new Command('user').description(
+    'add, list, show, disable, enable and remove users; set a password',
+  );
 
   command
     .command('add <email>')
@@ -28,7 +30,7 @@ export function userCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withRooms(context, async ({ auth }) => {
-        const user = await auth.registerUser(email, await readPassword());
+        const user = await auth.registerUser(email, await readPassword(), operator);
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
     );
@@ -56,7 +58,14 @@ export function userCommand(context: CommandContext): Command {
         const user = await requireUser(database, email);
         const sessions = await listSessions(database, user.id, Date.now(), countedSessions);
         const facts = { ...toJson(user), sessions: sessions.length };
-        print(json, facts, table(['', ''], Object.entries(facts).map(([name, value]) => [name, String(value)])).trim());
+        print(
+          json,
+          facts,
+          table(
+            ['', ''],
+            Object.entries(facts).map(([name, value]) => [name, String(value)]),
+          ).trim(),
+        );
       }),
     );
 
@@ -67,7 +76,7 @@ export function userCommand(context: CommandContext): Command {
     .action((email: string, { json = false }: Flags) =>
       withRooms(context, async ({ auth, database }) => {
         await requireUser(database, email); // before anybody types a password in vain
-        const user = await auth.setPassword(email, await readPassword());
+        const user = await auth.setPassword(email, await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} is set; all sessions have ended`);
       }),
     );
@@ -77,12 +86,33 @@ export function userCommand(context: CommandContext): Command {
     .description('remove a user with all sessions and tokens; cannot be undone')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withRooms(context, async ({ database }) => {
+      withRooms(context, async ({ auth, database }) => {
         const user = await requireUser(database, email);
-        await removeUser(database, user.id);
+        await auth.removeUser(user.id, operator);
         print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
       }),
     );
+
+  for (const [name, disabled] of [
+    ['disable', true],
+    ['enable', false],
+  ] as const) {
+    command
+      .command(`${name} <email>`)
+      .description(
+        disabled
+          ? 'close every door to a user and end all sessions'
+          : 'open the doors to a disabled user again',
+      )
+      .option('--json', 'print JSON')
+      .action((email: string, { json = false }: Flags) =>
+        withRooms(context, async ({ auth, database }) => {
+          const user = await requireUser(database, email);
+          await auth.setDisabled(user.id, disabled, operator);
+          print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
+        }),
+      );
+  }
 
   for (const sub of command.commands) sub.exitOverride();
   return command;
@@ -98,7 +128,8 @@ export async function requireUser(database: Database, email: string): Promise<Us
 /** A positive number of an option. */
 export function count(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('It must be a whole number.');
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('It must be a whole number.');
   return number;
 }
 
@@ -108,6 +139,7 @@ function toJson(user: User): Record<string, unknown> {
     email: user.email,
     created_at: new Date(user.createdAt).toISOString(),
     password_changed_at: new Date(user.passwordChangedAt).toISOString(),
+    disabled_at: user.disabledAt === null ? null : new Date(user.disabledAt).toISOString(),
   };
 }
 

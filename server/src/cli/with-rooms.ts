@@ -5,8 +5,19 @@ import { buildRooms, type Rooms } from '../app/rooms.ts';
 import type { CommandContext } from './cli.ts';
 
 /** Opens the rooms for one command and closes them behind it. */
-export async function withRooms<T>({ environment }: CommandContext, work: (rooms: Rooms) => Promise<T>): Promise<T> {
+export async function withRooms<T>(
+  { environment }: CommandContext,
+  work: (rooms: Rooms) => Promise<T>,
+): Promise<T> {
   const configuration = readOptions(environment);
-  const rooms = buildRooms(configuration, await openDatabase(configuration.options.databaseUrl), silentLog);
-  return work(rooms).finally(() => rooms.close());
+  const rooms = await buildRooms(
+    configuration,
+    await openDatabase(configuration.options.databaseUrl),
+    silentLog,
+  );
+  try {
+    return await work(rooms);
+  } finally {
+    await rooms.close();
+  }
 }

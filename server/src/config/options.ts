@@ -1,7 +1,19 @@
 // The table of options: the type, the reader, the manual and `bienvenue config` come from it.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { databaseUrl, flag, integer, oneOf, publicUrl, text } from './parse.ts';
+import {
+  databaseUrl,
+  flag,
+  integer,
+  networks,
+  oneOf,
+  origins,
+  publicUrl,
+  rangeUrl,
+  secretKeys,
+  smtpUrl,
+  text,
+} from './parse.ts';
 
 /** What a default may follow from. */
 export interface Given {
@@ -29,6 +41,9 @@ function option<T>(row: OptionRow<T>): OptionRow<T> {
 }
 
 const defaultDataDir = './data';
+/** Bounds of the limits: enough for the dearest request, and more than any machine serves. */
+const leastLimit = 10;
+const mostLimit = 1_000_000_000;
 
 export const options = {
   publicUrl: option<URL | undefined>({
@@ -44,7 +59,12 @@ export const options = {
     says: 'Address to listen on. Local mode listens on loopback only.',
     default: () => '127.0.0.1',
   }),
-  port: option({ env: 'PORT', parse: integer(0, 65_535), says: 'Port to listen on; 0 takes a free one.', default: () => 5000 }),
+  port: option({
+    env: 'PORT',
+    parse: integer(0, 65_535),
+    says: 'Port to listen on; 0 takes a free one.',
+    default: () => 5000,
+  }),
   dataDir: option({
     env: 'DATA_DIR',
     parse: text,
@@ -59,6 +79,21 @@ export const options = {
     defaultSays: '`sqlite:<DATA_DIR>/bienvenue.db`',
     secret: true,
   }),
+  secretKey: option<string | undefined>({
+    env: 'SECRET_KEY',
+    parse: secretKeys,
+    says: 'Keys under which secrets are kept in the database: "<key id> <32 bytes in base64>", the current one first, older ones behind commas. With it no key file is needed.',
+    default: () => undefined,
+    defaultSays: 'none: the keys are in SECRET_KEY_FILE',
+    secret: true,
+  }),
+  secretKeyFile: option({
+    env: 'SECRET_KEY_FILE',
+    parse: text,
+    says: 'File of the keys under which secrets are kept in the database, one a line, the current one first. The first start makes it; without it those secrets are lost, so it belongs into the backup, apart from the database.',
+    default: ({ dataDir }) => join(dataDir, 'secret.key'),
+    defaultSays: '`<DATA_DIR>/secret.key`',
+  }),
   logLevel: option({
     env: 'LOG_LEVEL',
     parse: oneOf('debug', 'info', 'warn', 'error', 'silent'),
@@ -71,7 +106,12 @@ export const options = {
     says: 'JSON lines, or lines for the eye; auto is pretty on a terminal.',
     default: () => 'auto',
   }),
-  sessionDays: option({ env: 'SESSION_DAYS', parse: integer(1, 365), says: 'Days after which a session ends in any case.', default: () => 30 }),
+  sessionDays: option({
+    env: 'SESSION_DAYS',
+    parse: integer(1, 365),
+    says: 'Days after which a session ends in any case.',
+    default: () => 30,
+  }),
   sessionIdleDays: option({
     env: 'SESSION_IDLE_DAYS',
     parse: integer(1, 365),
@@ -90,12 +130,114 @@ export const options = {
     says: 'Minutes for which a reset token can be spent.',
     default: () => 60,
   }),
+  knownDeviceDays: option({
+    env: 'KNOWN_DEVICE_DAYS',
+    parse: integer(0, 400),
+    says: 'Days for which a browser is known after a login, by a cookie. On a known one, wrong passwords that strangers try elsewhere do not lock the owner out. 0 knows none.',
+    default: ({ isPublic }) => (isPublic ? 180 : 0),
+    defaultSays: '180 in public mode, 0 in local mode',
+  }),
+  auditDays: option({
+    env: 'AUDIT_DAYS',
+    parse: integer(1, 3650),
+    says: 'Days for which the audit record is kept.',
+    default: () => 400,
+  }),
+  passwordMinLength: option({
+    env: 'PASSWORD_MIN_LENGTH',
+    parse: integer(1, 64),
+    says: 'Characters of the shortest password that may be set. Public mode takes 15 or more.',
+    default: ({ isPublic }) => (isPublic ? 15 : 1),
+    defaultSays: '1 in local mode, 15 in public mode',
+  }),
+  passwordBlocklist: option({
+    env: 'PASSWORD_BLOCKLIST',
+    parse: flag,
+    says: 'Refuses new passwords that everybody tries first: common ones, repetitions, keys in a row, the name of the service, the address of the person. Public mode always does.',
+    default: ({ isPublic }) => isPublic,
+    defaultSays: 'false in local mode, true in public mode',
+  }),
+  breachCheckUrl: option<URL | undefined>({
+    env: 'BREACH_CHECK_URL',
+    parse: rangeUrl,
+    says: 'Service that knows breached passwords, asked for the first five hex digits of the SHA-1 of each new password (the range API of Pwned Passwords). When it does not answer, nobody is held up.',
+    default: () => undefined,
+    defaultSays: 'none: nobody is asked',
+  }),
   revealAccounts: option({
     env: 'REVEAL_ACCOUNTS',
     parse: flag,
     says: 'Tells whoever registers a taken address that it is taken. Otherwise the reply is that of a new one, and its owner gets a mail.',
     default: ({ isPublic }) => !isPublic,
     defaultSays: 'true in local mode, false in public mode',
+  }),
+  resetTokenBy: option({
+    env: 'RESET_TOKEN_BY',
+    parse: oneOf('reply', 'mail'),
+    says: 'Where a reset token goes: into the reply, for trying things out, or to the account by mail. Public mode takes mail only.',
+    default: ({ isPublic }) => (isPublic ? 'mail' : 'reply'),
+    defaultSays: 'reply in local mode, mail in public mode',
+  }),
+  emailConfirmation: option({
+    env: 'EMAIL_CONFIRMATION',
+    parse: flag,
+    says: 'No session before the address is confirmed by a token that was mailed to it.',
+    default: ({ isPublic }) => isPublic,
+    defaultSays: 'false in local mode, true in public mode',
+  }),
+  smtpUrl: option<URL | undefined>({
+    env: 'SMTP_URL',
+    parse: smtpUrl,
+    says: 'Mail server: smtp://user:password@host:587 (STARTTLS is required unless the host is this machine) or smtps://…. Public mode needs one.',
+    default: () => undefined,
+    defaultSays: 'none: no mail is sent',
+    secret: true,
+  }),
+  mailFrom: option<string | undefined>({
+    env: 'MAIL_FROM',
+    parse: text,
+    says: 'Sender of mails: an address, or "Name <address>".',
+    default: () => undefined,
+    defaultSays: 'none',
+  }),
+  productName: option({
+    env: 'PRODUCT_NAME',
+    parse: text,
+    says: 'What mails call the service.',
+    default: () => 'Bienvenue',
+  }),
+  trustedProxies: option<readonly string[]>({
+    env: 'TRUSTED_PROXIES',
+    parse: networks,
+    says: 'Networks of your own proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. What they write into X-Forwarded-For is believed, and nothing that anybody else writes; no other header is.',
+    default: () => [],
+    defaultSays: 'none: the peer is the client',
+  }),
+  allowedOrigins: option<readonly string[]>({
+    env: 'ALLOWED_ORIGINS',
+    parse: origins,
+    says: 'Origins of applications whose pages may call the service, as a list such as https://app.example.org, https://example.org:8443.',
+    default: () => [],
+    defaultSays: 'none: only pages of the service itself',
+  }),
+  addressLimitPerMinute: option({
+    env: 'ADDRESS_LIMIT_PER_MINUTE',
+    parse: integer(leastLimit, mostLimit),
+    says: 'Units that one network address (of IPv6, one /64) may spend in a minute. A login costs 3, setting a password 3, a registration 5, asking for a token by mail 5, any other change 1; reading is free.',
+    default: ({ isPublic }) => (isPublic ? 60 : 600),
+    defaultSays: '60 in public mode, 600 in local mode',
+  }),
+  globalLimitPerMinute: option({
+    env: 'GLOBAL_LIMIT_PER_MINUTE',
+    parse: integer(leastLimit, mostLimit),
+    says: 'The same for all addresses together, in each process: it slows down who tries few passwords on many accounts from many addresses.',
+    default: () => 6000,
+  }),
+  hstsSubdomains: option({
+    env: 'HSTS_SUBDOMAINS',
+    parse: flag,
+    says: "Tells browsers to use https for every name below the service's as well, and for two years. Only if all of them have it.",
+    default: () => false,
   }),
   hashThreads: option({
     env: 'HASH_THREADS',
@@ -106,11 +248,16 @@ export const options = {
   }),
   hashMemoryKib: option({
     env: 'HASH_MEMORY_KIB',
-    parse: integer(19_456, 4_194_304),
+    parse: integer(19_456, 1_048_576),
     says: 'Memory of one argon2id hash in KiB. Raising it upgrades each hash at the next login.',
     default: () => 19_456,
   }),
-  hashPasses: option({ env: 'HASH_PASSES', parse: integer(2, 100), says: 'Passes of one argon2id hash over its memory.', default: () => 2 }),
+  hashPasses: option({
+    env: 'HASH_PASSES',
+    parse: integer(2, 100),
+    says: 'Passes of one argon2id hash over its memory.',
+    default: () => 2,
+  }),
 } as const;
 
 type Table = typeof options;

@@ -7,7 +7,7 @@ import { options, type Given, type OptionName, type OptionRow, type Options } fr
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Where a value came from. */
-export type OptionSource = 'default' | 'environment' | 'file';
+type OptionSource = 'default' | 'environment' | 'file';
 
 export interface Configuration {
   readonly options: Options;
@@ -32,6 +32,8 @@ const fileVariable = 'BIENVENUE_CONFIG';
 interface Reading {
   readonly value: unknown;
   readonly source: OptionSource;
+  /** What was given cannot be read, and the default stands in its place until the faults are told. */
+  readonly isFaulty?: true;
 }
 
 /**
@@ -41,8 +43,10 @@ interface Reading {
 export function readOptions(environment: Environment): Configuration {
   const faults: string[] = [];
   const file = readFile(environment[fileVariable], faults);
+  const isFileRead = faults.length === 0;
   for (const key of Object.keys(file)) {
-    if (!Object.values(options).some(({ env }) => env === key)) faults.push(`${key} in ${environment[fileVariable]} is no option`);
+    if (!Object.values(options).some(({ env }) => env === key))
+      faults.push(`${key} in ${environment[fileVariable]} is no option`);
   }
 
   // The two from which defaults follow come first.
@@ -54,31 +58,83 @@ export function readOptions(environment: Environment): Configuration {
   const readings = Object.entries(options).map(([name, row]) => {
     if (name === 'publicUrl') return [name, publicUrl] as const;
     if (name === 'dataDir') return [name, dataDir] as const;
-    return [name, readOne(row as OptionRow<unknown>, environment, file, given, faults)] as const;
+    return [name, readOne(row, environment, file, given, faults)] as const;
   });
   const values = Object.fromEntries(readings.map(([name, { value }]) => [name, value])) as unknown as Options; // one reading for each row of the table
-  const sources = Object.fromEntries(readings.map(([name, { source }]) => [name, source])) as Record<OptionName, OptionSource>;
+  const sources = Object.fromEntries(readings.map(([name, { source }]) => [name, source])) as Record<
+    OptionName,
+    OptionSource
+  >;
 
-  if (faults.length === 0) faults.push(...unsafe(values, isPublic));
+  const faulty = new Set(readings.filter(([, { isFaulty }]) => isFaulty === true).map(([name]) => name));
+  // An unread file may hold what makes the rest right.
+  if (isFileRead) faults.push(...unsafe(values, isPublic, faulty));
   if (faults.length > 0) throw new ConfigurationFault(faults);
   return { options: values, sources, isPublic };
 }
 
 const noneGiven: Given = { isPublic: false, dataDir: '' };
 
-/** Values that are right each by itself and wrong together. */
-function unsafe(values: Options, isPublic: boolean): string[] {
+/** NIST SP 800-63B-4 §3.1.1.2: where the password is the only factor. */
+const leastPublicPassword = 15;
+/** KiB times passes: four passes over 1 GiB, the most that a stored hash may ask for. */
+const mostHashWork = 4 * 1_048_576;
+
+/** Values that are right each by itself and wrong together. Nothing is said about one that is at fault already. */
+function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>): string[] {
   const faults: string[] = [];
-  if (!isPublic && !isLoopback(values.host)) {
+  if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
     faults.push(
       `HOST is ${values.host}, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.`,
     );
   }
-  if (values.sessionIdleDays > values.sessionDays) faults.push('SESSION_IDLE_DAYS must not be more than SESSION_DAYS');
+  const needsMail = values.resetTokenBy === 'mail' || values.emailConfirmation || !values.revealAccounts;
+  if (needsMail && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
+    const why = isPublic
+      ? 'PUBLIC_URL is https'
+      : 'RESET_TOKEN_BY, EMAIL_CONFIRMATION or REVEAL_ACCOUNTS ask for it';
+    faults.push(`SMTP_URL must name a mail server, because ${why}: smtp://user:password@host:587`);
+  }
+  if (values.smtpUrl !== undefined && values.mailFrom === undefined) {
+    faults.push('MAIL_FROM must name the sender of mails, such as accounts@example.org');
+  }
+  if (isPublic && values.resetTokenBy === 'reply') {
+    faults.push(
+      'RESET_TOKEN_BY is reply, which would give every account away in public mode. Leave it out, or set it to mail.',
+    );
+  }
+  if (isPublic && values.passwordMinLength < leastPublicPassword && !faulty.has('passwordMinLength')) {
+    faults.push(
+      `PASSWORD_MIN_LENGTH must be at least ${leastPublicPassword} in public mode, where the password alone opens the door`,
+    );
+  }
+  if (isPublic && !values.passwordBlocklist) {
+    faults.push(
+      'PASSWORD_BLOCKLIST is false, which would let common passwords in. Leave it out in public mode.',
+    );
+  }
+  if (values.hashMemoryKib * values.hashPasses > mostHashWork) {
+    faults.push(
+      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${mostHashWork}: a login would take seconds of a core`,
+    );
+  }
+  const areDaysRead = !faulty.has('sessionDays') && !faulty.has('sessionIdleDays');
+  if (areDaysRead && values.sessionIdleDays > values.sessionDays)
+    faults.push('SESSION_IDLE_DAYS must not be more than SESSION_DAYS');
+  const areLimitsRead = !faulty.has('addressLimitPerMinute') && !faulty.has('globalLimitPerMinute');
+  if (areLimitsRead && values.globalLimitPerMinute < values.addressLimitPerMinute) {
+    faults.push('GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE');
+  }
   return faults;
 }
 
-function readOne(row: OptionRow<unknown>, environment: Environment, file: Record<string, unknown>, given: Given, faults: string[]): Reading {
+function readOne(
+  row: OptionRow<unknown>,
+  environment: Environment,
+  file: Record<string, unknown>,
+  given: Given,
+  faults: string[],
+): Reading {
   const found = lookUp(row, environment, file, faults);
   if (found === undefined) return { value: row.default(given), source: 'default' };
   try {
@@ -86,15 +142,20 @@ function readOne(row: OptionRow<unknown>, environment: Environment, file: Record
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
     faults.push(`${row.env} ${error.message}`);
-    return { value: row.default(given), source: found.source };
+    return { value: row.default(given), source: found.source, isFaulty: true };
   }
 }
 
 /** The text of an option: from the environment, a secret's file, or the file of options. An empty one is not given. */
-function lookUp(row: OptionRow<unknown>, environment: Environment, file: Record<string, unknown>, faults: string[]): { text: string; source: OptionSource } | undefined {
-  const direct = environment[row.env];
-  if (direct !== undefined && direct !== '') return { text: direct.trim(), source: 'environment' };
-  const path = row.secret === true ? environment[`${row.env}_FILE`] : undefined;
+function lookUp(
+  row: OptionRow<unknown>,
+  environment: Environment,
+  file: Record<string, unknown>,
+  faults: string[],
+): { text: string; source: OptionSource } | undefined {
+  const direct = environment[row.env]?.trim() ?? '';
+  if (direct !== '') return { text: direct, source: 'environment' };
+  const path = hasSecretFile(row) ? environment[`${row.env}_FILE`] : undefined;
   if (path !== undefined && path !== '') {
     try {
       return { text: readFileSync(path, 'utf8').trim(), source: 'file' };
@@ -105,11 +166,25 @@ function lookUp(row: OptionRow<unknown>, environment: Environment, file: Record<
   }
   const filed = file[row.env];
   if (filed === undefined) return undefined;
-  if (typeof filed === 'object') {
+  if (
+    typeof filed !== 'string' &&
+    typeof filed !== 'number' &&
+    typeof filed !== 'boolean' &&
+    typeof filed !== 'bigint'
+  ) {
     faults.push(`${row.env} in the file of options must be a single value`);
     return undefined;
   }
-  return { text: String(filed), source: 'file' };
+  const text = String(filed).trim();
+  return text === '' ? undefined : { text, source: 'file' };
+}
+
+/**
+ * True for an option that may be given as the path of a file in `<env>_FILE`: every secret but SECRET_KEY, whose file is
+ * an option of its own, because it is made when it is missing and written when a key is added.
+ */
+export function hasSecretFile({ env, secret }: Pick<OptionRow<unknown>, 'env' | 'secret'>): boolean {
+  return secret === true && !Object.values(options).some((other) => other.env === `${env}_FILE`);
 }
 
 function readFile(path: string | undefined, faults: string[]): Record<string, unknown> {
@@ -117,24 +192,31 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
   try {
     return parseToml(readFileSync(path, 'utf8'));
   } catch (error) {
-    faults.push(`${fileVariable} names ${path}, which cannot be read as TOML: ${String(error).split('\n', 1)[0]}`);
+    faults.push(
+      `${fileVariable} names ${path}, which cannot be read as TOML: ${String(error).split('\n', 1)[0]}`,
+    );
     return {};
   }
 }
 
 /** A value as it may be shown: secrets hidden. */
-export function showOption(name: OptionName, value: unknown): string {
-  const row: OptionRow<unknown> = options[name] as OptionRow<unknown>; // one shape for all rows
+export function showOption(name: OptionName, value: Options[OptionName]): string {
+  const row: OptionRow<unknown> = options[name];
   if (value === undefined) return '';
   if (row.secret === true) return hideSecret(String(value));
-  return value instanceof URL ? value.origin : String(value);
+  if (value instanceof URL) return value.origin;
+  return Array.isArray(value) ? value.join(', ') : String(value);
 }
+
+/** Parameters of a PostgreSQL URL that hold a secret (libpq, §34.1.2 Parameter Key Words). */
+const secretParameters = ['password', 'sslpassword'];
 
 /** A URL without its password; of any other secret only that there is one. */
 function hideSecret(value: string): string {
   if (value.startsWith('sqlite:')) return value;
   const url = URL.parse(value);
-  if (url === null) return '[hidden]';
-  if (url.password !== '') url.password = '[hidden]';
-  return decodeURI(url.href);
+  if (url === null || url.host === '') return '[hidden]'; // `k1:…` is a URL too
+  if (url.password !== '') url.password = '***';
+  for (const name of secretParameters) if (url.searchParams.has(name)) url.searchParams.set(name, '***');
+  return url.href;
 }

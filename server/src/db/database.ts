@@ -13,6 +13,12 @@ export interface Database {
   /** As `run`, for at most one row. */
   first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined>;
 
+  /**
+   * As `first`, for a change that a power cut may undo, such as a count: an engine may leave out its wait for the disk.
+   * It survives the end of the process all the same. Not inside a transaction.
+   */
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined>;
+
   /** Finds at most one row by key. Outside of a transaction an engine may gather the look-ups of one turn. */
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined>;
 

@@ -8,6 +8,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type SelectModifierNode,
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
@@ -36,6 +37,13 @@ export interface Engine {
   readonly gathersLookups: boolean;
 }
 
+/** Leaves row locks out: SQLite has one writer at a time, and no word for them. */
+class LocklessQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier !== 'ForNoKeyUpdate') super.visitSelectModifier(node);
+  }
+}
+
 export const sqliteEngine: Engine = {
   name: 'sqlite',
   sql: new Kysely<Schema>({
@@ -43,7 +51,7 @@ export const sqliteEngine: Engine = {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createQueryCompiler: () => new LocklessQueryCompiler(),
     },
   }),
   types: {

@@ -15,16 +15,25 @@ export class NewerSchema extends Error {
 }
 
 const insertVersion = statement((sql) =>
-  sql.insertInto('bienvenue_schema').values({ id: 1, version: 0 }).onConflict((conflict) => conflict.doNothing()),
+  sql
+    .insertInto('bienvenue_schema')
+    .values({ id: 1, version: 0 })
+    .onConflict((conflict) => conflict.doNothing()),
 );
 /** Changes nothing; takes the row's lock, which the other starting instances wait for. */
 const lockVersion = statement((sql) =>
-  sql.updateTable('bienvenue_schema').set((row) => ({ version: row.ref('version') })).where('id', '=', 1).returning('version'),
+  sql
+    .updateTable('bienvenue_schema')
+    .set((row) => ({ version: row.ref('version') }))
+    .where('id', '=', 1)
+    .returning('version'),
 );
 const updateVersion = statement((sql, p: { version: number }) =>
   sql.updateTable('bienvenue_schema').set({ version: p.version }).where('id', '=', 1),
 );
-const findVersion = statement((sql) => sql.selectFrom('bienvenue_schema').select('version').where('id', '=', 1));
+const findVersion = statement((sql) =>
+  sql.selectFrom('bienvenue_schema').select('version').where('id', '=', 1),
+);
 
 /** Schema version that this release brings a database to. */
 export const latestVersion = allMigrations.length;
@@ -38,7 +47,10 @@ export async function schemaVersion(db: Database): Promise<number> {
  * Runs the missing steps and returns their names, in order.
  * @throws {NewerSchema} when the database is ahead of this release; nothing is changed.
  */
-export async function migrate(db: Database, migrations: readonly Migration[] = allMigrations): Promise<string[]> {
+export async function migrate(
+  db: Database,
+  migrations: readonly Migration[] = allMigrations,
+): Promise<string[]> {
   await createVersionTable(db);
   return db.transaction(async (tx) => {
     const version = (await tx.first(lockVersion, {}))?.version ?? 0;

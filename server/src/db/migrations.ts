@@ -18,7 +18,9 @@ export const migrations: readonly Migration[] = [
         email_key ${type.text} not null,
         hashed_password ${type.text},
         created_at ${type.instant} not null,
-        password_changed_at ${type.instant} not null
+        password_changed_at ${type.instant} not null,
+        email_verified_at ${type.instant},
+        disabled_at ${type.instant}
       ) ${type.table}`,
       `create unique index users_by_email_key on users (email_key)`,
       `create table sessions (
@@ -42,6 +44,92 @@ export const migrations: readonly Migration[] = [
       ) ${type.keyedTable}`,
       `create unique index one_time_tokens_by_user on one_time_tokens (user_id, kind)`,
       `create index one_time_tokens_by_expiry on one_time_tokens (expires_at)`,
+    ],
+  },
+  {
+    name: 'attempts and known devices',
+    statements: (type) => [
+      `create table attempts (
+        subject ${type.text} not null,
+        factor ${type.text} not null,
+        failures ${type.integer} not null,
+        last_at ${type.instant} not null,
+        next_at ${type.instant} not null,
+        primary key (subject, factor)
+      ) ${type.keyedTable}`,
+      `create index attempts_by_age on attempts (last_at)`,
+      `create table known_devices (
+        id ${type.text} not null primary key,
+        user_id ${type.integer} not null references users (id) on delete cascade,
+        secret_hash ${type.bytes} not null,
+        created_at ${type.instant} not null,
+        expires_at ${type.instant} not null
+      ) ${type.keyedTable}`,
+      `create index known_devices_by_user on known_devices (user_id, created_at)`,
+      `create index known_devices_by_expiry on known_devices (expires_at)`,
+    ],
+  },
+  {
+    name: 'audit',
+    statements: (type) => [
+      `create table audit_events (
+        id ${type.text} not null primary key,
+        at ${type.instant} not null,
+        event ${type.text} not null,
+        outcome ${type.text} not null,
+        reason ${type.text},
+        actor ${type.text} not null,
+        user_id ${type.integer},
+        address ${type.text},
+        device ${type.text},
+        request_id ${type.text},
+        mac ${type.text} not null,
+        seal_number ${type.integer},
+        seal ${type.text}
+      ) ${type.keyedTable}`,
+      `create index audit_events_by_user on audit_events (user_id, at)`,
+      `create index audit_events_unsealed on audit_events (id) where seal_number is null`,
+      `create unique index audit_events_by_seal on audit_events (seal_number)`,
+      `create table audit_chain (
+        id ${type.integer} not null primary key,
+        first_number ${type.integer} not null,
+        first_seal ${type.text} not null,
+        last_number ${type.integer} not null,
+        last_seal ${type.text} not null
+      ) ${type.table}`,
+      `insert into audit_chain values (1, 0, '', 0, '')`,
+    ],
+  },
+  {
+    name: 'outbox of mails',
+    statements: (type) => [
+      `create table mails (
+        id ${type.text} not null primary key,
+        user_id ${type.integer} references users (id) on delete cascade,
+        kind ${type.text} not null,
+        recipient ${type.text} not null,
+        content ${type.text},
+        created_at ${type.instant} not null,
+        next_at ${type.instant} not null,
+        expires_at ${type.instant} not null,
+        tries ${type.integer} not null,
+        sent_at ${type.instant},
+        given_up_at ${type.instant},
+        last_error ${type.text}
+      ) ${type.keyedTable}`,
+      `create index mails_pending on mails (next_at) where sent_at is null and given_up_at is null`,
+      `create index mails_by_user on mails (user_id, kind, created_at)`,
+      `create index mails_by_age on mails (created_at)`,
+    ],
+  },
+  {
+    name: 'keys that the database was used with',
+    statements: (type) => [
+      `create table key_checks (
+        id ${type.text} not null primary key,
+        check_value ${type.text} not null,
+        created_at ${type.instant} not null
+      ) ${type.keyedTable}`,
     ],
   },
 ];

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import { openSqlite } from './sqlite.ts';
+import { examineSqliteFile } from './sqlite-damage.ts';
 
 const sqlitePrefix = 'sqlite:';
 
@@ -28,11 +30,24 @@ export async function connectDatabase(url: string, { patient = false } = {}): Pr
  */
 export async function migrateDatabase(url: string): Promise<string[]> {
   const database = await connectDatabase(url, { patient: true });
-  return migrate(database).finally(() => database.close());
+  try {
+    return await migrate(database);
+  } finally {
+    await database.close();
+  }
 }
 
-/** Opens the database and brings it to this release's schema first. */
-export async function openDatabase(url: string): Promise<Database> {
+/** Files up to this size are looked through at the start of a service: half a second at most. */
+const examinedBytes = 256 * 1024 * 1024;
+
+/**
+ * Opens the database and brings it to this release's schema first. With `isExamined` a file that is not too large is
+ * looked through before.
+ * @throws {DatabaseRefused} when it is damaged.
+ */
+export async function openDatabase(url: string, { isExamined = false } = {}): Promise<Database> {
+  const path = sqlitePath(url);
+  if (isExamined && path !== undefined && existsSync(path)) examineSqliteFile(path, examinedBytes);
   await migrateDatabase(url);
   return connectDatabase(url);
 }

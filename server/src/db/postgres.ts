@@ -2,7 +2,7 @@
 // statement, which makes a database across a socket as cheap as one in the process.
 import { sql as rawSql } from 'kysely';
 import pg from 'pg';
-import { Problem } from '../kit/problem.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { UniqueViolation, type Database } from './database.ts';
 import { postgresEngine } from './engine.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
@@ -34,14 +34,26 @@ function toError(error: unknown): unknown {
   if (code === uniqueViolation) return new UniqueViolation(error.message, { cause: error });
   const isServerAnswer = error instanceof pg.DatabaseError;
   if (!isServerAnswer || passingClasses.has(code?.slice(0, 2) ?? '')) {
-    return new Problem('unavailable', { message: `PostgreSQL: ${error.message}`, cause: error, retryAfterSeconds: 2 });
+    return new Problem('unavailable', {
+      message: `PostgreSQL: ${error.message}`,
+      cause: error,
+      retryAfterSeconds: 2,
+    });
   }
   return error;
 }
 
+/** True for a fault of the line or the server's silence, as opposed to an error that the server told. */
+function isUnanswered(error: unknown): boolean {
+  return isProblem(error, 'unavailable') && !(error.cause instanceof pg.DatabaseError);
+}
+
 async function send<R>(target: Queryable, compiled: Compiled, parameters: object): Promise<R[]> {
   const values = compiled.bind(parameters);
-  const query = compiled.name === '' ? { text: compiled.text, values } : { name: compiled.name, text: compiled.text, values };
+  const query =
+    compiled.name === ''
+      ? { text: compiled.text, values }
+      : { name: compiled.name, text: compiled.text, values };
   try {
     const result = await target.query<Row>(query);
     return result.rows as R[]; // the row type was inferred from the statement that wrote the SQL
@@ -82,7 +94,8 @@ class Gatherer {
     this.#waiting = new Map();
     const keys = [...asked.keys()];
     const parts = [];
-    for (let i = 0; i < keys.length; i += gatheredKeys) parts.push(this.#ask(keys.slice(i, i + gatheredKeys), asked));
+    for (let i = 0; i < keys.length; i += gatheredKeys)
+      parts.push(this.#ask(keys.slice(i, i + gatheredKeys), asked));
     await Promise.all(parts);
   }
 
@@ -114,6 +127,10 @@ class PostgresTransaction implements Database {
     return (await this.run(statement, parameters))[0];
   }
 
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.first(statement, parameters);
+  }
+
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
     return (await send<R>(this.#client, compiledStatements.ofLookup(lookup), { key: [key] }))[0];
   }
@@ -123,14 +140,23 @@ class PostgresTransaction implements Database {
   }
 
   async now(): Promise<number> {
-    const [row] = await this.query((sql) => sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')));
+    const [row] = await this.query((sql) =>
+      sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')),
+    );
     return Number(row?.now);
   }
 
   async execute(text: string): Promise<void> {
-    await this.#client.query(text).catch((error: unknown) => {
+    await this.control(text);
+  }
+
+  /** Runs a text and names the command that the server took it for. */
+  async control(text: string): Promise<string> {
+    try {
+      return (await this.#client.query(text)).command;
+    } catch (error) {
       throw toError(error);
-    });
+    }
   }
 
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
@@ -147,6 +173,9 @@ class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #plain: PostgresTransaction;
   readonly #gatherers = new Map<string, Gatherer>();
+  /** Calls not yet answered: a pool that ends would drop those that wait for a connection. */
+  #underWay = 0;
+  #closing: PromiseWithResolvers<void> | undefined;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -155,35 +184,70 @@ class PostgresDatabase implements Database {
   }
 
   run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
-    return this.#plain.run(statement, parameters);
+    return this.#call(() => this.#plain.run(statement, parameters));
   }
 
   first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
-    return this.#plain.first(statement, parameters);
+    return this.#call(() => this.#plain.first(statement, parameters));
+  }
+
+  /** PostgreSQL waits for its disk alike: telling it not to would take a transaction of three statements. */
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.#call(() => this.#plain.first(statement, parameters));
   }
 
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
+    return this.#call(() => this.#gatherer(lookup).find(key) as Promise<R | undefined>); // the lookup's own row type
+  }
+
+  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+    return this.#call(() => this.#plain.query(build));
+  }
+
+  now(): Promise<number> {
+    return this.#call(() => this.#plain.now());
+  }
+
+  execute(text: string): Promise<void> {
+    return this.#call(() => this.#plain.execute(text));
+  }
+
+  transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return this.#call(() => this.#transact(work));
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= Promise.withResolvers();
+    this.#tellIfIdle();
+    await this.#closing.promise;
+    await this.#pool.end();
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new Problem('unavailable', { message: 'The database is closed' });
+    this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= 1;
+      this.#tellIfIdle();
+    }
+  }
+
+  #tellIfIdle(): void {
+    if (this.#underWay === 0) this.#closing?.resolve();
+  }
+
+  #gatherer<R extends { lookup_key: string }>(lookup: Lookup<R>): Gatherer {
     let gatherer = this.#gatherers.get(lookup.name);
     if (gatherer === undefined) {
       gatherer = new Gatherer(this.#pool, compiledStatements.ofLookup(lookup));
       this.#gatherers.set(lookup.name, gatherer);
     }
-    return gatherer.find(key) as Promise<R | undefined>; // the lookup's own row type
+    return gatherer;
   }
 
-  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
-    return this.#plain.query(build);
-  }
-
-  now(): Promise<number> {
-    return this.#plain.now();
-  }
-
-  execute(text: string): Promise<void> {
-    return this.#plain.execute(text);
-  }
-
-  async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+  async #transact<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw toError(error);
     });
@@ -192,19 +256,19 @@ class PostgresDatabase implements Database {
     try {
       await transaction.execute('begin');
       const result = await work(transaction);
-      await transaction.execute('commit');
+      // After a failed statement the server answers a commit with a rollback, and no error.
+      const ended = await transaction.control('commit');
+      if (ended !== 'COMMIT') throw new Error('The transaction is rolled back: a statement has failed');
       return result;
     } catch (error) {
-      // A connection that cannot even roll back is thrown away, not returned to the pool.
-      await client.query('rollback').catch(() => (broken = true));
+      // A connection that gave no answer, or cannot even roll back, is thrown away, not returned to the pool. The first
+      // is not asked again: that would double the wait.
+      broken = isUnanswered(error);
+      if (!broken) await client.query('rollback').catch(() => (broken = true));
       throw error;
     } finally {
       client.release(broken);
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#pool.end();
   }
 }
 
@@ -231,6 +295,8 @@ export async function openPostgres(url: string, { patient = false } = {}): Promi
   });
   // An idle connection that breaks is no fault of any request: the pool drops it and makes another.
   pool.on('error', () => {});
+  // One that breaks under a transaction fails the query that it was at; unheard, its event would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   try {
     await pool.query('select 1');
   } catch (error) {

@@ -16,9 +16,13 @@ export interface UserTable {
   created_at: Instant;
   /** Changes with every new password: a session is only ever added for the password that was verified. */
   password_changed_at: Instant;
+  /** When the person last proved that mail to the address reaches them; null if never. */
+  email_verified_at: Instant | null;
+  /** Set by the operator: no door opens for the user, and no session of theirs is live. */
+  disabled_at: Instant | null;
 }
 
-export interface SessionTable {
+interface SessionTable {
   /** Public handle, a UUID. */
   id: string;
   user_id: number;
@@ -30,7 +34,7 @@ export interface SessionTable {
   expires_at: Instant;
 }
 
-export interface OneTimeTokenTable {
+interface OneTimeTokenTable {
   id: string;
   user_id: number;
   /** What it may be spent on; at most one row of a kind per user. */
@@ -41,7 +45,85 @@ export interface OneTimeTokenTable {
   spent_at: Instant | null;
 }
 
-export interface SchemaVersionTable {
+interface AttemptTable {
+  /** Whose tries: an account, a known device, or the digest of an address that nobody has. */
+  subject: string;
+  factor: string;
+  /** Consecutive tries since the last success; each is counted before it is verified. */
+  failures: number;
+  last_at: Instant;
+  /** No try before this instant. */
+  next_at: Instant;
+}
+
+interface KnownDeviceTable {
+  id: string;
+  user_id: number;
+  secret_hash: Uint8Array;
+  created_at: Instant;
+  expires_at: Instant;
+}
+
+export interface AuditEventTable {
+  /** UUID version 7, so that ids ascend with time. */
+  id: string;
+  at: Instant;
+  event: string;
+  outcome: string;
+  reason: string | null;
+  actor: string;
+  /** The account concerned; no foreign key, since the record outlives it. */
+  user_id: number | null;
+  address: string | null;
+  device: string | null;
+  request_id: string | null;
+  /** Keyed digest of the columns above: a row that we did not write has none that fits. */
+  mac: string;
+  /** Place in the chain; null until the row is sealed, a moment after it was written. */
+  seal_number: number | null;
+  /** Keyed digest of the seal before and of this row's mac. */
+  seal: string | null;
+}
+
+/** One row: the ends of the audit chain. */
+export interface AuditChainTable {
+  id: number;
+  /** What the first kept row is chained to. */
+  first_number: number;
+  first_seal: string;
+  last_number: number;
+  last_seal: string;
+}
+
+export interface MailTable {
+  id: string;
+  user_id: number | null;
+  kind: string;
+  /** The stored address of the account, never one that somebody typed. */
+  recipient: string;
+  /** Subject and text, encrypted, since a token may be in it; null once the mail is done with. */
+  content: string | null;
+  created_at: Instant;
+  /** No try before this instant. */
+  next_at: Instant;
+  /** What it says is void from here on: no try after. */
+  expires_at: Instant;
+  tries: number;
+  sent_at: Instant | null;
+  given_up_at: Instant | null;
+  last_error: string | null;
+}
+
+/** The keys that the database was used with: what they are known by, never the keys. */
+interface KeyCheckTable {
+  /** Id of the key. */
+  id: string;
+  /** Keyed digest of a constant. */
+  check_value: string;
+  created_at: Instant;
+}
+
+interface SchemaVersionTable {
   id: number;
   version: number;
 }
@@ -50,5 +132,11 @@ export interface Schema {
   users: UserTable;
   sessions: SessionTable;
   one_time_tokens: OneTimeTokenTable;
+  attempts: AttemptTable;
+  known_devices: KnownDeviceTable;
+  audit_events: AuditEventTable;
+  audit_chain: AuditChainTable;
+  mails: MailTable;
+  key_checks: KeyCheckTable;
   bienvenue_schema: SchemaVersionTable;
 }

@@ -1,5 +1,5 @@
 // Which files we take for a SQLite database of ours. A file that is anything else is refused and never written to.
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The database cannot be used as it stands; the message says why and what to do. */
@@ -31,14 +31,21 @@ const networkFileSystems = new Map([
 
 /** Name of the network file system that a folder is on, `undefined` for a local one. */
 export function networkFileSystem(folder: string): string | undefined {
-  return networkFileSystems.get(Number(statfsSync(folder).type) >>> 0);
+  return networkFileSystems.get(statfsSync(folder).type >>> 0);
 }
 
 /** @throws {DatabaseRefused} unless the path may be opened as a database of ours, or made anew. */
 export function checkSqliteFile(path: string): void {
   const folder = dirname(path);
-  // 0700: the folder holds every account; other users of the machine have no business in it.
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    // 0700: the folder holds every account; other users of the machine have no business in it.
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new DatabaseRefused(
+      `The folder ${folder} cannot be made. Make it yourself, or name another in DATA_DIR.`,
+      { cause: error },
+    );
+  }
   const network = networkFileSystem(folder);
   if (network !== undefined) {
     throw new DatabaseRefused(
@@ -46,9 +53,22 @@ export function checkSqliteFile(path: string): void {
     );
   }
   if (existsSync(path)) checkHeader(path);
+  else createFile(path);
+}
+
+/** Made here and not by SQLite, which would let other users of the machine read it; the files beside it take its rights. */
+function createFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+  } catch (error) {
+    throw new DatabaseRefused(`${path} cannot be made. Check the owner and rights of its folder.`, {
+      cause: error,
+    });
+  }
 }
 
 function checkHeader(path: string): void {
+  if (!statSync(path).isFile()) throw new DatabaseRefused(`${path} is no file. Name one in DATABASE_URL.`);
   const header = Buffer.alloc(headerBytes);
   let length: number;
   try {
@@ -56,14 +76,25 @@ function checkHeader(path: string): void {
     length = readSync(file, header, 0, headerBytes, 0);
     closeSync(file);
   } catch (error) {
-    throw new DatabaseRefused(`${path} cannot be opened for reading and writing. Check its owner and rights.`, { cause: error });
+    throw new DatabaseRefused(
+      `${path} cannot be opened for reading and writing. Check its owner and rights.`,
+      { cause: error },
+    );
   }
   if (length === 0) return; // an empty file holds nothing that could be lost
   if (header.toString('latin1', 0, sqliteMagic.length) !== sqliteMagic) {
-    throw new DatabaseRefused(`${path} is no SQLite database. It is left as it is; name another file in DATABASE_URL.`);
+    throw new DatabaseRefused(
+      `${path} is no SQLite database. It is left as it is; name another file in DATABASE_URL.`,
+    );
   }
+  if (length < headerBytes)
+    throw new DatabaseRefused(
+      `${path} is damaged: its end is missing. It is left as it is; restore a backup.`,
+    );
   const found = header.readUInt32BE(applicationIdOffset);
   if (found !== applicationId) {
-    throw new DatabaseRefused(`${path} is a SQLite database of another program. It is left as it is; name another file in DATABASE_URL.`);
+    throw new DatabaseRefused(
+      `${path} is a SQLite database of another program. It is left as it is; name another file in DATABASE_URL.`,
+    );
   }
 }

@@ -31,12 +31,17 @@ const port = parentPort;
 const { path, busyTimeoutMs, applicationId } = workerData as WriterData; // set by sqlite.ts, which starts us
 
 const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-// A new file is marked before it enters WAL mode: the mark then stands in the file itself, where the next start looks.
-if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
-  database.exec(`pragma application_id = ${applicationId}`);
+try {
+  // A new file is marked before it enters WAL mode: the mark then stands in the file itself, where the next start looks.
+  if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
+    database.exec(`pragma application_id = ${applicationId}`);
+  }
+  // FULL: a reply follows its commit, and the commit its fsync, so that a power cut loses nothing that was acknowledged.
+  database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
+} catch (error) {
+  database.close(); // leaves no log beside a file that is refused
+  throw error;
 }
-// FULL: a reply follows its commit, and the commit its fsync, so that a power cut loses nothing that was acknowledged.
-database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
 
 const statements = new Map<string, StatementSync>();
 

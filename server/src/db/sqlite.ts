@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
 import { UniqueViolation, type Database } from './database.ts';
 import { sqliteEngine } from './engine.ts';
+import { damagedFile, isDamage } from './sqlite-damage.ts';
 import { applicationId, checkSqliteFile } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
 import type { WriterData, WriterReply, WriterRequest } from './sqlite-writer.ts';
@@ -28,7 +29,8 @@ const primaryCodeMask = 0xff;
 function toError(message: string, errcode: number): Error {
   const cause = new Error(`SQLite: ${message} (code ${errcode})`);
   if (uniqueFaults.has(errcode)) return new UniqueViolation(message, { cause });
-  if (passingFaults.has(errcode & primaryCodeMask)) return new Problem('unavailable', { message: cause.message, cause, retryAfterSeconds: 2 });
+  if (passingFaults.has(errcode & primaryCodeMask))
+    return new Problem('unavailable', { message: cause.message, cause, retryAfterSeconds: 2 });
   return cause;
 }
 
@@ -40,7 +42,8 @@ class Writer {
 
   constructor(data: WriterData) {
     const source = new URL(`./sqlite-writer${extname(import.meta.url)}`, import.meta.url);
-    this.#worker = new Worker(source, { workerData: data });
+    // None of the caller's own flags: `--input-type`, for one, keeps a thread from running a file.
+    this.#worker = new Worker(source, { workerData: data, execArgv: [] });
     this.#worker.unref();
     this.#worker.on('message', (reply: WriterReply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#die(error as Error)); // a worker's error event carries what was thrown
@@ -54,9 +57,10 @@ class Writer {
   send(request: WriterRequest): Promise<Row[]> {
     return new Promise((resolve, reject) => {
       if (this.#dead !== undefined) return reject(this.#dead);
+      // Before the caller is queued: a value that cannot be sent throws here, and the next answer is not its.
+      this.#worker.postMessage(request);
       // A program that awaits a write must not end before the answer; an idle thread must not keep it alive.
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref();
-      this.#worker.postMessage(request);
     });
   }
 
@@ -85,26 +89,37 @@ class Writer {
 class SqliteTransaction implements Database {
   readonly engine = sqliteEngine;
   readonly #database: SqliteDatabase;
+  #fault: unknown;
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
   }
 
+  /** @throws {Error} when a statement has failed, as PostgreSQL has it: what is left of the work is no whole. */
+  requireSound(): void {
+    if (this.#fault !== undefined)
+      throw new Error('The transaction is rolled back: a statement has failed', { cause: this.#fault });
+  }
+
   async run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
-    return this.#database.send(compiledStatements.of(statement), parameters);
+    return this.#noting(this.#database.send(compiledStatements.of(statement), parameters));
   }
 
   async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
     return (await this.run(statement, parameters))[0];
   }
 
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.first(statement, parameters);
+  }
+
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    const rows = await this.#database.send<R>(compiledStatements.ofLookup(lookup), { key });
+    const rows = await this.#noting(this.#database.send<R>(compiledStatements.ofLookup(lookup), { key }));
     return rows[0];
   }
 
   async query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
-    return this.#database.send<R>(compileOnce(sqliteEngine, build), noParameters);
+    return this.#noting(this.#database.send<R>(compileOnce(sqliteEngine, build), noParameters));
   }
 
   async now(): Promise<number> {
@@ -112,7 +127,7 @@ class SqliteTransaction implements Database {
   }
 
   async execute(text: string): Promise<void> {
-    await this.#database.control(text);
+    await this.#noting(this.#database.control(text));
   }
 
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
@@ -121,6 +136,15 @@ class SqliteTransaction implements Database {
 
   async close(): Promise<void> {
     throw new Error('A transaction is not closed; it ends with its work');
+  }
+
+  async #noting<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#fault ??= error;
+      throw error;
+    }
   }
 }
 
@@ -132,6 +156,7 @@ class SqliteDatabase implements Database {
   readonly #prepared = new Map<string, StatementSync>();
   /** Settles when the last queued write has: the one writer is held by one caller at a time. */
   #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   constructor(data: WriterData, writer: Writer) {
     this.#data = data;
@@ -141,14 +166,28 @@ class SqliteDatabase implements Database {
 
   async run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
     const compiled = compiledStatements.of(statement);
-    if (compiled.isRead) return this.#read(() => this.#prepare(compiled).all(...this.#bind(compiled, parameters)) as R[]);
+    if (compiled.isRead)
+      return this.#read(() => this.#prepare(compiled).all(...this.#bind(compiled, parameters)) as R[]);
     return this.#alone(() => this.send(compiled, parameters));
   }
 
   async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
     const compiled = compiledStatements.of(statement);
-    if (compiled.isRead) return this.#read(() => this.#prepare(compiled).get(...this.#bind(compiled, parameters)) as R | undefined);
+    if (compiled.isRead)
+      return this.#read(
+        () => this.#prepare(compiled).get(...this.#bind(compiled, parameters)) as R | undefined,
+      );
     return (await this.run(statement, parameters))[0];
+  }
+
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.#alone(async () => {
+      // The thread answers in order, so there is no need to wait for these two. A new thread begins with FULL.
+      this.control('pragma synchronous = normal').catch(() => {});
+      const rows = this.send<R>(compiledStatements.of(statement), parameters);
+      this.control('pragma synchronous = full').catch(() => {});
+      return (await rows)[0];
+    });
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
@@ -159,7 +198,9 @@ class SqliteDatabase implements Database {
   async query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
     const compiled = compileOnce(sqliteEngine, build);
     if (compiled.isRead) {
-      return this.#read(() => this.#reader.prepare(compiled.text).all(...this.#bind(compiled, noParameters)) as R[]);
+      return this.#read(
+        () => this.#reader.prepare(compiled.text).all(...this.#bind(compiled, noParameters)) as R[],
+      );
     }
     return this.#alone(() => this.send<R>(compiled, noParameters));
   }
@@ -176,7 +217,9 @@ class SqliteDatabase implements Database {
     return this.#alone(async () => {
       await this.control('begin immediate');
       try {
-        const result = await work(new SqliteTransaction(this));
+        const transaction = new SqliteTransaction(this);
+        const result = await work(transaction);
+        transaction.requireSound();
         await this.control('commit');
         return result;
       } catch (error) {
@@ -188,25 +231,31 @@ class SqliteDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    await this.#turn.catch(() => {});
+    this.#closed = true;
+    await this.#turn;
     this.#reader.close();
     await this.#writer.close();
   }
 
   /** Sends one statement to the writing thread. The caller holds the turn. */
   async send<R>(compiled: Compiled, parameters: object): Promise<R[]> {
-    const rows = await this.#writer.send({ text: compiled.text, values: this.#bind(compiled, parameters), prepared: true });
+    const rows = await this.#writer.send({
+      text: compiled.text,
+      values: this.#bind(compiled, parameters),
+      prepared: true,
+    });
     return rows as R[]; // the row type was inferred from the statement that wrote the SQL
   }
 
   /** Sends transaction control or DDL. The caller holds the turn. */
   async control(text: string): Promise<void> {
-    if (this.#writer.dead) this.#writer = new Writer(this.#data);
     await this.#writer.send({ text, values: [], prepared: false });
   }
 
-  #alone<T>(work: () => Promise<T>): Promise<T> {
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#requireOpen();
     const mine = this.#turn.then(() => {
+      // Here and nowhere else: a transaction that was lost with its thread must not go on in the next one.
       if (this.#writer.dead) this.#writer = new Writer(this.#data);
       return work();
     });
@@ -214,7 +263,12 @@ class SqliteDatabase implements Database {
     return mine;
   }
 
+  #requireOpen(): void {
+    if (this.#closed) throw new Problem('unavailable', { message: 'The database is closed' });
+  }
+
   #read<T>(work: () => T): T {
+    this.#requireOpen();
     try {
       return work();
     } catch (error) {
@@ -251,6 +305,6 @@ export async function openSqlite(path: string): Promise<Database> {
     return new SqliteDatabase(data, writer);
   } catch (error) {
     await writer.close();
-    throw error;
+    throw isDamage((error as Error).cause) ? damagedFile(path, error) : error; // the cause is what the thread died of
   }
 }

@@ -43,7 +43,9 @@ let statements = 0;
  * Declares a statement. Parameters are used like values; they are bound by name at each run:
  * `statement((sql, p: { id: number }) => sql.selectFrom('users').selectAll().where('id', '=', p.id))`.
  */
-export function statement<P extends object, R>(build: (sql: Sql, parameters: P) => Compilable<R>): Statement<P, R> {
+export function statement<P extends object, R>(
+  build: (sql: Sql, parameters: P) => Compilable<R>,
+): Statement<P, R> {
   statements += 1;
   return { name: `bienvenue_${statements}`, build };
 }
@@ -61,7 +63,8 @@ function compile<R>(name: string, query: Compilable<R>): Compiled {
     name,
     text,
     isRead: node.kind === 'SelectQueryNode',
-    bind: (given) => names.map((key, i) => (key === undefined ? parameters[i] : (given as Record<string, unknown>)[key])),
+    bind: (given) =>
+      names.map((key, i) => (key === undefined ? parameters[i] : (given as Record<string, unknown>)[key])),
   };
 }
 

@@ -3,7 +3,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
-import type { HashJob, HashReply } from './hash-worker.ts';
+import type { HashJob, HashReply, Match } from './hash-worker.ts';
 
 interface Waiting {
   readonly job: HashJob;
@@ -39,14 +39,17 @@ export class HashPool {
     this.#longestWaitMs = longestWaitMs;
   }
 
-  /** @throws {Problem} too_busy, at once, when the job would have to wait longer than the longest wait. */
-  run<T extends string | boolean>(job: HashJob): Promise<T> {
+  /** @throws {Problem} too_busy, at once, when a job would have to wait longer than the longest wait. */
+  requireRoom(): void {
+    const waitMs = (this.#queue.length * this.#meanJobMs) / this.#size;
+    if (waitMs > this.#longestWaitMs)
+      throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
+  }
+
+  /** Runs a job that was admitted: the caller has asked requireRoom a moment ago. */
+  run<T extends string | Match>(job: HashJob): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new Problem('unavailable', { message: 'The hasher is closed' }));
-      const waitMs = (this.#queue.length * this.#meanJobMs) / this.#size;
-      if (waitMs > this.#longestWaitMs) {
-        return reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) }));
-      }
       this.#queue.push({ job, resolve, reject });
       this.#next();
     });
@@ -54,7 +57,8 @@ export class HashPool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { reject } of this.#queue.splice(0)) reject(new Problem('unavailable', { message: 'The hasher is closed' }));
+    for (const { reject } of this.#queue.splice(0))
+      reject(new Problem('unavailable', { message: 'The hasher is closed' }));
     await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
   }
 
@@ -73,7 +77,7 @@ export class HashPool {
 
   #start(): Thread | undefined {
     if (this.#threads.size >= this.#size) return undefined;
-    const thread: Thread = { worker: new Worker(source), current: undefined, begunAt: 0 };
+    const thread: Thread = { worker: new Worker(source, { execArgv: [] }), current: undefined, begunAt: 0 };
     this.#threads.add(thread);
     thread.worker.on('message', (reply: HashReply) => this.#settle(thread, reply));
     thread.worker.on('error', (error) => this.#bury(thread, error as Error)); // a worker's error event carries what was thrown
@@ -97,7 +101,9 @@ export class HashPool {
     if (!this.#threads.delete(thread)) return;
     const place = this.#idle.indexOf(thread);
     if (place >= 0) this.#idle.splice(place, 1);
-    thread.current?.reject(new Problem('unavailable', { message: 'A hashing thread died', cause, retryAfterSeconds: 1 }));
+    thread.current?.reject(
+      new Problem('unavailable', { message: 'A hashing thread died', cause, retryAfterSeconds: 1 }),
+    );
     if (!this.#closed) this.#next();
   }
 }

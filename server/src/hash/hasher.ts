@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
 import { HashPool } from './hash-pool.ts';
+import type { Match } from './hash-worker.ts';
 
 /** Cost of argon2id (RFC 9106 §3.1). */
 export interface HashCost {
@@ -13,7 +14,10 @@ export interface HashCost {
   readonly passes: number;
 }
 
-/** OWASP Password Storage: 19 MiB, two passes, one lane. */
+/**
+ * OWASP Password Storage: 19 MiB, two passes, one lane.
+ * @public The benchmarks hash alike.
+ */
 export const defaultHashCost: HashCost = { memoryKib: 19_456, passes: 2 };
 
 export interface HasherOptions {
@@ -28,17 +32,27 @@ export interface Verification {
   readonly matches: boolean;
   /** The hash was made by another method or at a lower cost than today's: hash the password anew. */
   readonly outdated: boolean;
+  /**
+   * Why the stored hash cannot be verified at all: its owner never gets in, so it is the caller's to log. Holds nothing
+   * of the hash or the password.
+   */
+  readonly unreadable?: string;
 }
 
-const noMatch: Verification = { matches: false, outdated: false };
-const argon2idPattern = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/;
+const noMatch: Match = { matches: false };
+/** What this service writes; anything else came from elsewhere. */
+const ownPattern = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$/;
 
 export class Hasher {
   readonly #cost: HashCost;
   readonly #pool: HashPool;
   #dummyHash: Promise<string> | undefined;
 
-  constructor({ cost = defaultHashCost, threads = availableParallelism(), longestWaitMs = 2 * secondMs }: HasherOptions = {}) {
+  constructor({
+    cost = defaultHashCost,
+    threads = availableParallelism(),
+    longestWaitMs = 2 * secondMs,
+  }: HasherOptions = {}) {
     this.#cost = cost;
     this.#pool = new HashPool(threads, longestWaitMs);
   }
@@ -53,21 +67,43 @@ export class Hasher {
    * equal another's (NIST SP 800-63B-4 §3.1.1.2), and never cut.
    * @throws {Problem} too_busy when it would wait too long.
    */
-  hash(password: string): Promise<string> {
+  async hash(password: string): Promise<string> {
+    this.#pool.requireRoom();
+    return this.#hash(password);
+  }
+
+  /**
+   * Asks whether a verification would be done in time. For whoever must do something before it (count a try) that
+   * should not happen in vain; it then passes `isAdmitted` to `verify`.
+   * @throws {Problem} too_busy when it would wait too long.
+   */
+  requireRoom(): void {
+    this.#pool.requireRoom();
+  }
+
+  #hash(password: string): Promise<string> {
     return this.#pool.run<string>({ kind: 'hash', password: password.normalize('NFC'), ...this.#cost });
   }
 
   /**
-   * Compares a password with a stored hash. Without a hash (an unknown user) a verification of the same cost is done
-   * all the same, so that the time tells nothing (OWASP ASVS 5.0 §6.3.8).
+   * Compares a password with a stored hash: ours, or one of the formats of format.ts. Without a hash (an unknown user)
+   * a verification of the same cost is done all the same, so that the time tells nothing (OWASP ASVS 5.0 §6.3.8). So it
+   * is after a refusal by an outdated hash, which may have cost nothing, while a match is followed by a new hash; only
+   * a hash dearer than ours still shows.
    * @throws {Problem} too_busy when it would wait too long.
    */
-  async verify(hashed: string | null | undefined, password: string): Promise<Verification> {
-    const target = hashed ?? (await this.#dummy());
-    const matches = await this.#pool.run<boolean>({ kind: 'verify', password: password.normalize('NFC'), hashed: target });
+  async verify(
+    hashed: string | null | undefined,
+    password: string,
+    { isAdmitted = false } = {},
+  ): Promise<Verification> {
+    if (!isAdmitted) this.#pool.requireRoom();
+    const outdated = this.#isOutdated(hashed);
+    const match = hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
+    if (match.matches) return { matches: true, outdated };
     // The dummy's own password is random, but a match with it would still be no login.
-    if (!matches || hashed === null || hashed === undefined) return noMatch;
-    return { matches, outdated: this.#isOutdated(hashed) };
+    if (outdated || match.unreadable !== undefined) await this.#match(await this.#dummy(), password);
+    return { ...match, outdated: false };
   }
 
   /** Ends the threads; jobs not yet begun are refused. */
@@ -75,14 +111,21 @@ export class Hasher {
     return this.#pool.close();
   }
 
-  #isOutdated(hashed: string): boolean {
-    const found = argon2idPattern.exec(hashed);
+  #match(hashed: string, password: string): Promise<Match> {
+    const normal = password.normalize('NFC');
+    // Others hash what was typed; ours is always of the normal form.
+    const spellings = normal === password || ownPattern.test(hashed) ? [normal] : [normal, password];
+    return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
+  }
+
+  #isOutdated(hashed: string | null | undefined): boolean {
+    const found = ownPattern.exec(hashed ?? '');
     if (found === null) return true;
     return Number(found[1]) < this.#cost.memoryKib || Number(found[2]) < this.#cost.passes;
   }
 
   async #dummy(): Promise<string> {
-    this.#dummyHash ??= this.hash(crypto.randomUUID()).catch((error: unknown) => {
+    this.#dummyHash ??= this.#hash(crypto.randomUUID()).catch((error: unknown) => {
       this.#dummyHash = undefined; // the next caller tries again
       throw error;
     });

@@ -7,7 +7,24 @@ export interface LogOptions {
 }
 
 /** Names under which a secret could come along; pino cuts the values out wherever they stand. */
-const secretNames = ['password', 'new_password', 'reset_token', 'token', 'cookie', 'authorization', 'set-cookie', 'hashed_password'];
+const secretNames = [
+  'password',
+  'new_password',
+  'reset_token',
+  'token',
+  'cookie',
+  'authorization',
+  'set-cookie',
+  'hashed_password',
+];
+
+/** What is told of an error, and of what caused it. Not its other properties: a database quotes the row in some. */
+function tellError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  const { code } = error as { code?: unknown }; // a system error's, or a problem's
+  return { type, message, stack, ...(code !== undefined && { code }) };
+}
 
 /** The service's log: one JSON object a line, instants in ISO 8601, no host name, no secrets. */
 export async function createLog({ level, pretty }: LogOptions): Promise<Logger> {
@@ -16,6 +33,7 @@ export async function createLog({ level, pretty }: LogOptions): Promise<Logger> 
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: tellError },
     redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: '[hidden]' },
   };
   if (!pretty) return pino(options);

@@ -2,6 +2,7 @@
 // framework's (validation, body too large); everything else is logged with its cause and answered 500 without detail.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { Problem, problemSentences, type FieldFault, type ProblemCode } from '../kit/problem.ts';
+import { Seldom } from '../kit/seldom.ts';
 
 /** Status of each problem code. */
 export const problemStatus = {
@@ -11,60 +12,87 @@ export const problemStatus = {
   session_required: 403,
   unknown_email: 403,
   token_invalid: 403,
+  too_many_attempts: 429,
+  too_many_requests: 429,
+  cross_site: 403,
   not_found: 404,
   method_not_allowed: 405,
+  request_timeout: 408,
   body_too_large: 413,
+  headers_too_large: 431,
   unsupported_media_type: 415,
   too_busy: 503,
   unavailable: 503,
   internal_error: 500,
 } as const satisfies Record<ProblemCode, number>;
 
-const problemMediaType = 'application/problem+json; charset=utf-8';
+export const problemMediaType = 'application/problem+json; charset=utf-8';
 
 /** Path of a problem's description, relative to the service (RFC 9457 §3.1.1). */
 export function problemType(code: ProblemCode): string {
   return `/problems/${code}`;
 }
 
-/** Answers with a problem as `application/problem+json` (RFC 9457), with the contract's `message` beside its members. */
-export async function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { code, fields, retryAfterSeconds } = problem;
+/** A problem as it is sent (RFC 9457 §3.1), with the contract's `message` beside its members. */
+export function problemBody({ code, fields }: Problem, requestId?: string): object {
   const title = problemSentences[code];
-  const message = fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
+  const message =
+    fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
+  return {
+    type: problemType(code),
+    title,
+    status: problemStatus[code],
+    code,
+    message,
+    ...(fields.length > 0 && { errors: fields }),
+    ...(requestId !== undefined && { request_id: requestId }),
+  };
+}
+
+/** Answers with a problem as `application/problem+json`. */
+export async function sendProblem(
+  problem: Problem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { code, retryAfterSeconds } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  const status = problemStatus[code];
   await reply
-    .status(status)
+    .status(problemStatus[code])
     .type(problemMediaType)
     .serializer(JSON.stringify) // a route's response schema describes its success, not its refusals
-    .send({
-      type: problemType(code),
-      title,
-      status,
-      code,
-      message,
-      ...(fields.length > 0 && { errors: fields }),
-      request_id: request.id,
-    });
+    .send(problemBody(problem, request.id));
 }
 
 /** Sends an error that rose out of a route, a hook or the framework. */
-export async function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const problem = toProblem(error);
-  if (problem.code === 'internal_error') request.log.error({ err: error, request_id: request.id }, 'A request failed');
-  else if (problem.code === 'unavailable') request.log.warn({ err: error, request_id: request.id }, 'A request could not be served');
-  await sendProblem(problem, request, reply);
+export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/** Makes the handler of a server. What cannot be served for one and the same cause is logged once a minute. */
+export function errorHandler(): ErrorHandler {
+  const unavailable = new Seldom();
+  return async (error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.code === 'internal_error') {
+      request.log.error({ err: error, request_id: request.id }, 'A request failed');
+    } else if (problem.code === 'unavailable') {
+      const count = unavailable.take(problem.message);
+      if (count > 0)
+        request.log.warn({ err: error, request_id: request.id, count }, 'Requests could not be served');
+    }
+    await sendProblem(problem, request, reply);
+  };
 }
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return new Problem('internal_error', { cause: error });
   const { validation, statusCode } = error as Partial<FastifyError>; // only the framework's errors have them
-  if (validation !== undefined) return new Problem('invalid_request', { fields: toFieldFaults(validation), cause: error });
+  if (validation !== undefined)
+    return new Problem('invalid_request', { fields: toFieldFaults(validation), cause: error });
   if (statusCode === 413) return new Problem('body_too_large', { cause: error });
   if (statusCode === 415) return new Problem('unsupported_media_type', { cause: error });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Problem('invalid_request', { cause: error });
   return new Problem('internal_error', { cause: error });
 }
 
@@ -73,7 +101,8 @@ function toFieldFaults(validation: readonly FastifySchemaValidationError[]): Fie
   const faults = new Map<string, string>();
   const add = (field: string, message: string): unknown => faults.has(field) || faults.set(field, message);
   for (const { keyword, instancePath, params } of validation) {
-    if (keyword === 'required') for (const field of params['requiredProperties'] as string[]) add(field, 'is missing');
+    if (keyword === 'required')
+      for (const field of params['requiredProperties'] as string[]) add(field, 'is missing');
     else add(instancePath.split('/')[1] ?? 'body', sentenceOf(keyword, params));
   }
   return [...faults].map(([field, message]) => ({ field, message }));

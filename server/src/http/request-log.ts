@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import type { ClientAddress } from './client-address.ts';
 
 /** One line for each request that failed or changed something; reads that succeed are told at level debug. */
-export function logRequests(app: FastifyInstance): void {
+export function logRequests(app: FastifyInstance, clientAddress: ClientAddress): void {
   app.addHook('onResponse', (request, reply, done) => {
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
@@ -12,7 +13,7 @@ export function logRequests(app: FastifyInstance): void {
         path: request.url.split('?', 1)[0], // the path alone: a query may carry a token
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
-        address: request.ip,
+        address: clientAddress.of(request).address,
       };
       request.log[level](facts, 'request');
     }

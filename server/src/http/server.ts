@@ -1,13 +1,26 @@
 // The bare HTTP server: limits of time and size, request ids. What is answered on it is app/'s.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Socket } from 'node:net';
 import { secondMs } from '../kit/clock.ts';
+import { Seldom } from '../kit/seldom.ts';
 import { bodyBytes } from './body.ts';
+import { answerClientError } from './client-error.ts';
+import { errorHandler } from './problem-handler.ts';
+import { responseClass, type ResponseRule } from './response.ts';
+import { secureReply } from './security-headers.ts';
 
 /** A whole request, its headers, and how often both are looked at: together they cut a slow sender within 11 s. */
 const requestTimeoutMs = 10 * secondMs;
 const headersTimeoutMs = 5 * secondMs;
 const connectionsCheckMs = secondMs;
+/**
+ * A connection on which nothing moves in the midst of a request: cuts who does not read the reply. Node waits twice as
+ * long for one that is being written to. Nothing of ours takes so long to answer.
+ */
+const stillMs = 7 * secondMs;
 const keepAliveMs = 65 * secondMs; // longer than the idle minute of the usual proxies, so that they close first
+/** How long a stop waits for the first byte of a connection. */
+const silentMs = secondMs / 2;
 const mostConnections = 10_000;
 const headerBytes = 16 * 1024;
 /** Longest parameter in a path: a UUID and some. */
@@ -20,20 +33,76 @@ function requestIds(): () => string {
   return () => `${prefix}-${(last += 1).toString(36)}`;
 }
 
-export function createServer(log: FastifyBaseLogger): FastifyInstance {
+/** The log as its own child: one for each request would cost a tenth of a session check. The request's id stands in the line. */
+function childless(log: FastifyBaseLogger): FastifyBaseLogger {
+  const own: FastifyBaseLogger = Object.assign(Object.create(log) as FastifyBaseLogger, { child: () => own }); // all else is the log's
+  return own;
+}
+
+export function createServer(log: FastifyBaseLogger, rule: ResponseRule): FastifyInstance {
+  const handle = errorHandler();
   const app = Fastify({
-    loggerInstance: log,
-    // One log for all requests: a child for each costs more than the session check itself. The id stands in the line.
-    childLoggerFactory: (logger) => logger,
+    loggerInstance: childless(log),
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIds(),
+    // An address that cannot be decoded.
+    frameworkErrors: (error, request, reply) => {
+      secureReply(reply, rule.headers);
+      void handle(error, request, reply);
+    },
+    clientErrorHandler: answerClientError(rule.headers, log),
+    return503OnClosing: false, // the gates answer, with a problem
     bodyLimit: bodyBytes,
+    connectionTimeout: stillMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: pathParameterCharacters },
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: connectionsCheckMs, maxHeaderSize: headerBytes },
+    http: {
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: connectionsCheckMs,
+      maxHeaderSize: headerBytes,
+      insecureHTTPParser: false, // said here, no flag of the runtime can loosen it (request smuggling)
+      requireHostHeader: false, // the gates see to it
+      ServerResponse: responseClass(rule),
+    },
   });
-  app.server.maxConnections = mostConnections;
+  refuseConnectionsBeyond(app, mostConnections, log);
+  closeSilentConnections(app);
+  // An expectation that we do not know is ignored (RFC 9110 §10.1.1), where node would answer by itself.
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app;
+}
+
+/**
+ * At a stop, ends the connections on which nothing was ever sent: browsers and proxies open them in advance, and the
+ * server would wait for each. What is on its way gets a moment to arrive, and is then answered.
+ */
+function closeSilentConnections(app: FastifyInstance): void {
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const endSilent = (): void => {
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  };
+  app.addHook('preClose', (done) => {
+    setTimeout(endSilent, silentMs).unref();
+    done();
+  });
+}
+
+/** Neither too many connections nor too few file descriptors stop the service: it goes on with those that it has. */
+function refuseConnectionsBeyond(app: FastifyInstance, most: number, log: FastifyBaseLogger): void {
+  app.server.maxConnections = most;
+  const refused = new Seldom();
+  const tell = (error?: Error): void => {
+    const count = refused.take('connection');
+    if (count > 0) log.warn({ count, err: error }, 'Connections were refused: there are too many');
+  };
+  app.server.on('drop', () => tell());
+  app.server.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.syscall !== 'listen') tell(error); // that of listen() reaches its caller
+  });
 }

@@ -1,9 +1,8 @@
 // A known path with a method that it does not answer is 405 with Allow, not 404 (RFC 9110 §15.5.6).
-import type { FastifyInstance, HTTPMethods } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
+import { answerPreflight } from './cors.ts';
 import { sendProblem } from './problem-handler.ts';
-
-const answeredMethods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Notes the methods of each path from here on. The function that it returns gives every path its missing ones. */
 export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => void {
@@ -15,18 +14,21 @@ export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => 
   });
 
   return (scope) => {
-    for (const [url, methods] of [...methodsByPath]) {
+    for (const [url, methods] of Array.from(methodsByPath)) {
       const allow = [...methods, 'OPTIONS'].join(', ');
-      const others = answeredMethods.filter((method) => !methods.has(method));
+      const others = scope.supportedMethods.filter((method) => !methods.has(method));
       scope.route({
         url,
         method: others,
-        schema: { hide: true } as object, // read by the OpenAPI generator
+        config: { isRefusal: true } as object, // read by those who list the routes
+        schema: { hide: true }, // read by the OpenAPI generator
         // Answered before the body is read: its content type does not matter any more.
         onRequest: async (request, reply) => {
           void reply.header('allow', allow);
-          if (request.method === 'OPTIONS') await reply.status(204).send();
-          else await sendProblem(new Problem('method_not_allowed'), request, reply);
+          if (request.method === 'OPTIONS') {
+            answerPreflight(request, reply, allow);
+            await reply.status(204).send();
+          } else await sendProblem(new Problem('method_not_allowed'), request, reply);
         },
         handler: () => undefined,
       });

@@ -1,6 +1,7 @@
-// Work beside the requests: each job runs by itself at its interval, never twice at once, and a failure of one run is
-// logged and tried again at the next.
+// Work beside the requests: each job runs by itself at its interval, never twice at once. A run that fails is logged and
+// tried again at the next; one that fails on and on is logged once a minute.
 import type { Log } from '../kit/log.ts';
+import { Seldom } from '../kit/seldom.ts';
 
 export interface Job {
   readonly name: string;
@@ -12,6 +13,7 @@ export class Jobs {
   readonly #log: Log;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Map<string, Promise<void>>();
+  readonly #failing = new Seldom();
 
   constructor(log: Log) {
     this.#log = log;
@@ -31,8 +33,20 @@ export class Jobs {
   #run({ name, run }: Job): void {
     if (this.#running.has(name)) return;
     const done = run()
-      .catch((error: unknown) => this.#log.error({ err: error, job: name }, 'A job failed; it runs again at its interval'))
+      .then(
+        () => this.#noteSuccess(name),
+        (error: unknown) => this.#noteFailure(name, error),
+      )
       .finally(() => this.#running.delete(name));
     this.#running.set(name, done);
+  }
+
+  #noteSuccess(job: string): void {
+    if (this.#failing.forget(job)) this.#log.info({ job }, 'A job that had failed runs again');
+  }
+
+  #noteFailure(job: string, error: unknown): void {
+    const count = this.#failing.take(job);
+    if (count > 0) this.#log.error({ err: error, job, count }, 'A job failed; it runs again at its interval');
   }
 }

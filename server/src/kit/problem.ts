@@ -9,9 +9,14 @@ export const problemSentences = {
   session_required: 'A valid session is required',
   unknown_email: 'No account has this e-mail',
   token_invalid: 'The token is unknown, spent or expired, or belongs to somebody else',
+  too_many_attempts: 'Too many tries; wait a moment, or set a new password',
+  too_many_requests: 'Too many requests; wait a moment',
+  cross_site: 'A page of another site asked for this; it is not let in',
   not_found: 'There is nothing at this address',
   method_not_allowed: 'This address does not answer that method',
+  request_timeout: 'The request did not come to its end in time',
   body_too_large: 'The request body is too large',
+  headers_too_large: "The request's headers are too large",
   unsupported_media_type: 'The content type is not one of form, multipart or JSON',
   too_busy: 'The service is too busy just now; try again shortly',
   unavailable: 'The service cannot do this just now; try again shortly',
@@ -47,7 +52,10 @@ export class Problem extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ProblemCode, details: ProblemDetails = {}) {
-    super(details.message ?? problemSentences[code], details.cause === undefined ? {} : { cause: details.cause });
+    super(
+      details.message ?? problemSentences[code],
+      details.cause === undefined ? {} : { cause: details.cause },
+    );
     this.name = 'Problem';
     this.code = code;
     this.fields = details.fields ?? [];

@@ -5,7 +5,7 @@ import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateUuid } from './id.ts';
 
 /** Kinds of bearer secret. The prefix is part of what is digested, so a secret of one kind is never one of another. */
-export const secretKinds = { session: 'ses', reset: 'rst' } as const;
+export const secretKinds = { session: 'ses', reset: 'rst', device: 'dev', verification: 'vrf' } as const;
 export type SecretKind = keyof typeof secretKinds;
 
 /** What a token's row is found by, and what proves the holder. */
@@ -27,7 +27,10 @@ const secretBytes = 32;
 const secretPattern = '[A-Za-z0-9_-]{43}';
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const tokenPatterns = Object.fromEntries(
-  Object.entries(secretKinds).map(([kind, prefix]) => [kind, new RegExp(`^${uuidPattern}\\.${prefix}_${secretPattern}$`)]),
+  Object.entries(secretKinds).map(([kind, prefix]) => [
+    kind,
+    new RegExp(`^${uuidPattern}\\.${prefix}_${secretPattern}$`),
+  ]),
 ) as Record<SecretKind, RegExp>; // fromEntries forgets the keys that it was given
 
 /** Characters of a uuid. */
@@ -45,9 +48,14 @@ export function createToken(kind: SecretKind): NewToken {
   return { id, token: `${id}.${secret}`, secretHash: digest(secret) };
 }
 
+/** True for a text that has the form of a token of that kind. Costs no digest, unlike taking it apart. */
+export function isWellFormed(kind: SecretKind, token: string): boolean {
+  return tokenPatterns[kind].test(token);
+}
+
 /** Takes a token apart; `undefined` for anything that is not a well-formed token of that kind. */
 export function parseToken(kind: SecretKind, token: unknown): TokenParts | undefined {
-  if (typeof token !== 'string' || !tokenPatterns[kind].test(token)) return undefined;
+  if (typeof token !== 'string' || !isWellFormed(kind, token)) return undefined;
   return { id: token.slice(0, uuidLength), secretHash: digest(token.slice(uuidLength + 1)) };
 }
 
@@ -61,7 +69,13 @@ export function partsOfChosenText(kind: SecretKind, text: string): TokenParts {
   if (parts !== undefined) return parts;
   const secretHash = digest(text);
   const hex = createHash('sha256').update(`${kind}:${text}`).digest('hex');
-  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  const id = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join('-');
   return { id, secretHash };
 }
 

@@ -9,7 +9,9 @@ interface Life {
   readonly expiresAt: number;
 }
 
-const deleteSessions = statement((sql, p: { userId: number }) => sql.deleteFrom('sessions').where('user_id', '=', p.userId));
+const deleteSessions = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('sessions').where('user_id', '=', p.userId),
+);
 const insertSession = statement((sql, p: TokenParts & Life & { userId: number }) =>
   sql.insertInto('sessions').values({
     id: p.id,
@@ -22,7 +24,12 @@ const insertSession = statement((sql, p: TokenParts & Life & { userId: number })
 );
 
 /** Ends the user's sessions and, unless `parts` is null, adds one. Runs inside a transaction. */
-export async function replaceSession(tx: Database, userId: number, parts: TokenParts | null, life: Life): Promise<void> {
+export async function replaceSession(
+  tx: Database,
+  userId: number,
+  parts: TokenParts | null,
+  life: Life,
+): Promise<void> {
   await tx.run(deleteSessions, { userId });
   if (parts !== null) await tx.run(insertSession, { userId, ...parts, ...life });
 }
@@ -42,8 +49,22 @@ const insertResetToken = statement((sql, p: TokenParts & Life & { userId: number
   }),
 );
 
+const deleteTokens = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('one_time_tokens').where('user_id', '=', p.userId),
+);
+
+/** Voids every token of the user: they were sent to an address that is no longer theirs. Runs inside a transaction. */
+export async function removeTokens(tx: Database, userId: number): Promise<void> {
+  await tx.run(deleteTokens, { userId });
+}
+
 /** Voids the user's reset token and, unless `parts` is null, adds one. Runs inside a transaction. */
-export async function replaceResetToken(tx: Database, userId: number, parts: TokenParts | null, life: Life): Promise<void> {
+export async function replaceResetToken(
+  tx: Database,
+  userId: number,
+  parts: TokenParts | null,
+  life: Life,
+): Promise<void> {
   await tx.run(deleteResetToken, { userId });
   if (parts !== null) await tx.run(insertResetToken, { userId, ...parts, ...life });
 }

@@ -5,7 +5,7 @@ import { partsOfChosenText } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress, toEmailAddress } from './email-address.ts';
-import { replaceResetToken, replaceSession } from './attribute-store.ts';
+import { removeTokens, replaceResetToken, replaceSession } from './attribute-store.ts';
 import { addUser, findUserBy, updateUser, type UserChange, type UserFilter } from './store.ts';
 import { InvalidRequest, NoResultFound, ValueError, type User } from './user.ts';
 
@@ -46,11 +46,12 @@ export class DB {
 
   /**
    * Inserts a user and returns it with its id.
-   * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index.
+   * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index; or for a hash that is no text.
    * @throws {Problem} invalid_request when the e-mail is none.
    */
   async addUser(email: string, hashedPassword: string): Promise<User> {
     const address = requireEmailAddress(email);
+    if (!isText(hashedPassword)) throw new ValueError('The hashed password is no text');
     const user = await addUser(this.database, address, hashedPassword, this.#clock());
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
@@ -73,7 +74,7 @@ export class DB {
   }
 
   /**
-   * Sets attributes of a user, all or none.
+   * Sets attributes of a user, all or none. Another e-mail is unconfirmed, and voids the tokens sent to the old one.
    * @throws {ValueError} for a name that is no attribute, a value that it cannot hold, or a taken e-mail.
    * @throws {NoResultFound} when no user has this id.
    */
@@ -83,9 +84,12 @@ export class DB {
     const change = toChange(fields);
     const { sessionId, resetToken } = fields;
     const now = this.#clock();
+    if (!Number.isSafeInteger(userId)) throw new NoResultFound(`No user has the id ${String(userId)}`);
     try {
       await this.database.transaction(async (tx) => {
-        if (!(await updateUser(tx, userId, change, now))) throw new NoResultFound(`No user has the id ${userId}`);
+        if (!(await updateUser(tx, userId, change, now)))
+          throw new NoResultFound(`No user has the id ${userId}`);
+        if (change.email !== undefined) await removeTokens(tx, userId);
         if (sessionId !== undefined) {
           const parts = sessionId === null ? null : partsOfChosenText('session', sessionId);
           await replaceSession(tx, userId, parts, { now, expiresAt: now + sessionMs });
@@ -96,7 +100,8 @@ export class DB {
         }
       });
     } catch (error) {
-      if (error instanceof UniqueViolation) throw new ValueError('Another user has this e-mail', { cause: error });
+      if (error instanceof UniqueViolation)
+        throw new ValueError('Another user has this e-mail, session id or reset token', { cause: error });
       throw error;
     }
   }
@@ -124,14 +129,16 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
 function toChange({ email, hashedPassword, sessionId, resetToken }: UserFields): UserChange {
   const address = email === undefined ? undefined : toEmailAddress(email);
   if (email !== undefined && address === undefined) throw new ValueError('The e-mail is no address');
-  if (hashedPassword !== undefined && !isText(hashedPassword)) throw new ValueError('The hashed password is no text');
+  if (hashedPassword !== undefined && !isText(hashedPassword))
+    throw new ValueError('The hashed password is no text');
   for (const token of [sessionId, resetToken]) {
-    if (token !== undefined && token !== null && !isText(token)) throw new ValueError('A session id or reset token is text or null');
+    if (token !== undefined && token !== null && !isText(token))
+      throw new ValueError('A session id or reset token is text or null');
   }
   return { ...(address && { email: address }), ...(hashedPassword !== undefined && { hashedPassword }) };
 }
 
-/** True for text that can be stored and found again: not empty, no half of a surrogate pair. */
+/** True for text that either engine can store and find again: not empty, no NUL, no half of a surrogate pair. */
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.isWellFormed();
+  return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
 }

@@ -32,7 +32,9 @@ export function toEmailAddress(input: unknown): EmailAddress | undefined {
   const local = normalLocalPart(text.slice(0, at));
   const domain = normalDomain(text.slice(at + 1));
   if (local === undefined || domain === undefined) return undefined;
-  return { text, key: `${local}@${domain}` };
+  const key = `${local}@${domain}`;
+  // A domain grows when it is written in ASCII; mail goes to that form.
+  return Buffer.byteLength(key) > addressOctets ? undefined : { text, key };
 }
 
 /**
@@ -45,11 +47,18 @@ export function requireEmailAddress(input: unknown): EmailAddress {
   return address;
 }
 
+/** True if both are addresses with the same normal form. */
+export function isSameAddress(a: string, b: string): boolean {
+  const first = toEmailAddress(a);
+  return first !== undefined && first.key === toEmailAddress(b)?.key;
+}
+
 function normalLocalPart(text: string): string | undefined {
-  if (Buffer.byteLength(text) > localPartOctets) return undefined;
   // A dot at either end, or two in a row, is no dot-atom (RFC 5322 §3.2.3).
   if (text.split('.').includes('')) return undefined;
-  return text.toLowerCase().normalize('NFC');
+  const normal = text.toLowerCase().normalize('NFC');
+  // Both forms fit: a capital may have fewer octets than its small letter (U+0130), or more (U+1E9E).
+  return Math.max(Buffer.byteLength(text), Buffer.byteLength(normal)) > localPartOctets ? undefined : normal;
 }
 
 function normalDomain(text: string): string | undefined {

@@ -1,33 +1,45 @@
 // The users table. Nothing in here decides; a unique index and the `where` of each statement do.
-import type { Selectable } from 'kysely';
+import type { Expression, ExpressionBuilder, Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { UserTable } from '../db/schema.ts';
+import type { Schema, UserTable } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
 import type { TokenParts } from '../kit/secret.ts';
 import type { EmailAddress } from './email-address.ts';
 import type { User } from './user.ts';
 
 /** The user of a row. */
-export function toUser(row: Selectable<UserTable>): User {
+function toUser(row: Selectable<UserTable>): User {
   return {
     id: row.id,
     email: row.email,
     hashedPassword: row.hashed_password,
     createdAt: row.created_at,
     passwordChangedAt: row.password_changed_at,
+    emailVerifiedAt: row.email_verified_at,
+    disabledAt: row.disabled_at,
   };
 }
 
-const insertUser = statement((sql, p: { email: string; emailKey: string; hashedPassword: string | null; now: number }) =>
+type NewUser = { email: string; emailKey: string; hashedPassword: string | null; now: number };
+
+/** Looks first only to spare an id, so that ids have no gaps in the common case; the unique index decides. */
+const insertUser = statement((sql, p: NewUser) =>
   sql
     .insertInto('users')
-    .values({
-      email: p.email,
-      email_key: p.emailKey,
-      hashed_password: p.hashedPassword,
-      created_at: p.now,
-      password_changed_at: p.now,
-    })
+    .columns(['email', 'email_key', 'hashed_password', 'created_at', 'password_changed_at'])
+    .expression(
+      sql
+        .selectNoFrom(({ val }) => [
+          val(p.email).as('email'),
+          val(p.emailKey).as('email_key'),
+          val(p.hashedPassword).as('hashed_password'),
+          val(p.now).as('created_at'),
+          val(p.now).as('password_changed_at'),
+        ])
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('users').select('id').where('email_key', '=', p.emailKey))),
+        ),
+    )
     .onConflict((conflict) => conflict.column('email_key').doNothing())
     .returningAll(),
 );
@@ -52,10 +64,35 @@ export async function findUserByEmail(db: Database, email: EmailAddress): Promis
   return row && toUser(row);
 }
 
-const selectById = statement((sql, p: { id: number }) => sql.selectFrom('users').selectAll().where('id', '=', p.id));
+const selectById = statement((sql, p: { id: number }) =>
+  sql.selectFrom('users').selectAll().where('id', '=', p.id),
+);
 
 export async function findUserById(db: Database, id: number): Promise<User | undefined> {
   const row = await db.first(selectById, { id });
+  return row && toUser(row);
+}
+
+const lockByEmail = statement((sql, p: { emailKey: string }) =>
+  sql.selectFrom('users').selectAll().where('email_key', '=', p.emailKey).forNoKeyUpdate(),
+);
+
+/**
+ * As `findUserByEmail`, and what was found holds until the transaction ends. Whoever decides by a user's row before
+ * changing what hangs on it locks the row first: always in this order, or two transactions wait for each other.
+ */
+export async function lockUserByEmail(tx: Database, email: EmailAddress): Promise<User | undefined> {
+  const row = await tx.first(lockByEmail, { emailKey: email.key });
+  return row && toUser(row);
+}
+
+const lockById = statement((sql, p: { id: number }) =>
+  sql.selectFrom('users').selectAll().where('id', '=', p.id).forNoKeyUpdate(),
+);
+
+/** As `lockUserByEmail`, by the id. */
+export async function lockUser(tx: Database, id: number): Promise<User | undefined> {
+  const row = await tx.first(lockById, { id });
   return row && toUser(row);
 }
 
@@ -110,6 +147,25 @@ export async function findUserBy(db: Database, filter: UserFilter, now: number):
   return rows[0] && toUser(rows[0]);
 }
 
+type Users = ExpressionBuilder<Schema, 'users'>;
+
+/** Another instant than that of the last password, even in the same millisecond or when the clock went back. */
+const instantOfChange =
+  (now: number) =>
+  (users: Users): Expression<number> =>
+    users
+      .case()
+      .when('password_changed_at', '<', now)
+      .then(now)
+      .else(users('password_changed_at', '+', users.lit(1)))
+      .end();
+
+/** Null for another address: nobody has confirmed that one. */
+const verifiedUnder =
+  (emailKey: string) =>
+  (users: Users): Expression<number | null> =>
+    users.case().when('email_key', '=', emailKey).then(users.ref('email_verified_at')).else(null).end();
+
 /** Columns of the users table that a caller may set. */
 export interface UserChange {
   readonly email?: EmailAddress;
@@ -120,15 +176,27 @@ export interface UserChange {
  * Sets columns of a user; false when there is no such user.
  * @throws {UniqueViolation} when the new address is taken.
  */
-export async function updateUser(db: Database, id: number, change: UserChange, now: number): Promise<boolean> {
+export async function updateUser(
+  db: Database,
+  id: number,
+  change: UserChange,
+  now: number,
+): Promise<boolean> {
   const { email, hashedPassword } = change;
   if (email === undefined && hashedPassword === undefined) return (await findUserById(db, id)) !== undefined;
   const rows = await db.query((sql) =>
     sql
       .updateTable('users')
       .set({
-        ...(email && { email: email.text, email_key: email.key }),
-        ...(hashedPassword !== undefined && { hashed_password: hashedPassword, password_changed_at: now }),
+        ...(email && {
+          email: email.text,
+          email_key: email.key,
+          email_verified_at: verifiedUnder(email.key),
+        }),
+        ...(hashedPassword !== undefined && {
+          hashed_password: hashedPassword,
+          password_changed_at: instantOfChange(now),
+        }),
       })
       .where('id', '=', id)
       .returning('id'),
@@ -137,7 +205,11 @@ export async function updateUser(db: Database, id: number, change: UserChange, n
 }
 
 const rehash = statement((sql, p: { id: number; from: string; to: string }) =>
-  sql.updateTable('users').set({ hashed_password: p.to }).where('id', '=', p.id).where('hashed_password', '=', p.from),
+  sql
+    .updateTable('users')
+    .set({ hashed_password: p.to })
+    .where('id', '=', p.id)
+    .where('hashed_password', '=', p.from),
 );
 
 /** Replaces the hash of an unchanged password by a newer one; a password changed meanwhile stays. */
@@ -145,15 +217,40 @@ export async function upgradeHash(db: Database, id: number, from: string, to: st
   await db.run(rehash, { id, from, to });
 }
 
-const setPassword = statement((sql, p: { id: number; hashedPassword: string; now: number }) =>
+const setDisabled = statement((sql, p: { id: number; disabledAt: number | null }) =>
+  sql.updateTable('users').set({ disabled_at: p.disabledAt }).where('id', '=', p.id).returning('id'),
+);
+
+/** Closes every door to a user, or opens them again with null; false when there is no such user. */
+export async function updateDisabled(db: Database, id: number, disabledAt: number | null): Promise<boolean> {
+  return (await db.first(setDisabled, { id, disabledAt })) !== undefined;
+}
+
+const setVerified = statement((sql, p: { id: number; now: number }) =>
   sql
     .updateTable('users')
-    .set({ hashed_password: p.hashedPassword, password_changed_at: p.now })
+    .set({ email_verified_at: p.now })
     .where('id', '=', p.id)
+    .where('disabled_at', 'is', null)
     .returningAll(),
 );
 
-/** Stores a new password's hash; `undefined` when there is no such user. */
+/** Notes that mail reaches the user; `undefined` when there is no such user, or it is disabled. */
+export async function updateVerified(db: Database, id: number, now: number): Promise<User | undefined> {
+  const row = await db.first(setVerified, { id, now });
+  return row && toUser(row);
+}
+
+const setPassword = statement((sql, p: { id: number; hashedPassword: string; now: number }) =>
+  sql
+    .updateTable('users')
+    .set({ hashed_password: p.hashedPassword, password_changed_at: instantOfChange(p.now) })
+    .where('id', '=', p.id)
+    .where('disabled_at', 'is', null)
+    .returningAll(),
+);
+
+/** Stores a new password's hash; `undefined` when there is no such user, or it is disabled. */
 export async function updatePasswordHash(
   db: Database,
   id: number,
@@ -164,7 +261,9 @@ export async function updatePasswordHash(
   return row && toUser(row);
 }
 
-const deleteUser = statement((sql, p: { id: number }) => sql.deleteFrom('users').where('id', '=', p.id).returning('id'));
+const deleteUser = statement((sql, p: { id: number }) =>
+  sql.deleteFrom('users').where('id', '=', p.id).returning('id'),
+);
 
 /** Removes a user with all that hangs on it; false when there is none. */
 export async function removeUser(db: Database, id: number): Promise<boolean> {

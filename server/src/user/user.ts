@@ -10,7 +10,17 @@ export interface User {
   readonly createdAt: number;
   /** Unix milliseconds of the last new password. */
   readonly passwordChangedAt: number;
+  /** Unix milliseconds of the last proof that mail to the address reaches its owner; null if there was none. */
+  readonly emailVerifiedAt: number | null;
+  /** Unix milliseconds since when no door opens for the user; null for everybody else. */
+  readonly disabledAt: number | null;
 }
+
+/**
+ * An id that no user has. A statement for nobody runs as for anybody and writes nothing: where it must not show in the
+ * time whether an address has an account, the same statements run for every address (OWASP ASVS 5.0 §6.3.8).
+ */
+export const nobody = 0;
 
 /** No user has all of the given attributes. */
 export class NoResultFound extends Error {

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type SuiteContext } from 'node:test';
+import { after, before, beforeEach, describe, type SuiteContext } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 
@@ -20,10 +20,14 @@ export interface FreshDatabase {
 export async function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
   if (engine === 'sqlite') {
     const folder = await mkdtemp(join(tmpdir(), 'bienvenue-sqlite-'));
-    return { url: `sqlite:${join(folder, 'test.db')}`, drop: () => rm(folder, { recursive: true, force: true }) };
+    return {
+      url: `sqlite:${join(folder, 'test.db')}`,
+      drop: () => rm(folder, { recursive: true, force: true }),
+    };
   }
   const server = process.env['TEST_DATABASE_URL'];
-  if (server === undefined) throw new Error('TEST_DATABASE_URL is unset: run the tests by npm test, which starts PostgreSQL');
+  if (server === undefined)
+    throw new Error('TEST_DATABASE_URL is unset: run the tests by npm test, which starts PostgreSQL');
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
@@ -46,14 +50,58 @@ export function onEachEngine(title: string, body: (engine: EngineName, context: 
   for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
 }
 
-/** Runs the work on a migrated, fresh database. */
-export async function withDatabase<T>(engine: EngineName, work: (database: Database) => Promise<T>): Promise<T> {
+/** Runs the work with the URL of an empty database. */
+export async function withEmptyDatabase<T>(
+  engine: EngineName,
+  work: (url: string) => Promise<T>,
+): Promise<T> {
   const fresh = await freshDatabase(engine);
-  const database = await openDatabase(fresh.url);
   try {
-    return await work(database);
+    return await work(fresh.url);
   } finally {
-    await database.close();
     await fresh.drop();
   }
+}
+
+/** Runs the work on a migrated, fresh database. */
+export function withDatabase<T>(
+  engine: EngineName,
+  work: (database: Database, url: string) => Promise<T>,
+): Promise<T> {
+  return withEmptyDatabase(engine, async (url) => {
+    const database = await openDatabase(url);
+    try {
+      return await work(database, url);
+    } finally {
+      await database.close();
+    }
+  });
+}
+
+/** A database, and where it is. */
+export interface OpenDatabase {
+  readonly database: Database;
+  readonly url: string;
+}
+
+/** One database for all tests of a suite, empty before each of them. Making one takes longer than most tests. */
+export function useDatabase(engine: EngineName): () => OpenDatabase {
+  let fresh: FreshDatabase | undefined;
+  let database: Database | undefined;
+  before(async () => {
+    fresh = await freshDatabase(engine);
+    database = await openDatabase(fresh.url);
+  });
+  beforeEach(async () => {
+    for (const table of ['users', 'attempts']) await database?.execute(`delete from ${table}`); // the rest hangs on these
+  });
+  after(async () => {
+    await database?.close();
+    await fresh?.drop();
+  });
+  return () => {
+    if (fresh === undefined || database === undefined)
+      throw new Error('The database is there once the suite runs');
+    return { database, url: fresh.url };
+  };
 }

@@ -8,33 +8,58 @@ import { createInterface } from 'node:readline';
 import { readOptions, type Environment } from '../../src/config/read-options.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/app.ts';
-import { buildRooms, type Rooms } from '../../src/app/rooms.ts';
+import type { RouteEntry } from '../../src/app/doors.ts';
+import { buildRooms, type Rooms, type World } from '../../src/app/rooms.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { testClock, type TestClock } from './clock.ts';
+
+/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
+const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
+
+/** Given, since these services have no folder of their own for a key file. */
+const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
 
 export interface TestService {
   readonly app: FastifyInstance;
   readonly rooms: Rooms;
   readonly clock: TestClock;
   readonly url: string;
+  /** Every route with its door. */
+  readonly routes: readonly RouteEntry[];
   readonly close: () => Promise<void>;
 }
 
-/** Builds the service on a fresh database, not listening: use `app.inject`. */
-export async function testService(engine: EngineName, environment: Environment = {}): Promise<TestService> {
+/** Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given. */
+export async function testService(
+  engine: EngineName,
+  environment: Environment = {},
+  world: Omit<World, 'clock'> = {},
+): Promise<TestService> {
   const fresh = await freshDatabase(engine);
   const clock = testClock();
-  const configuration = readOptions({ DATABASE_URL: fresh.url, LOG_LEVEL: 'silent', HASH_THREADS: '2', ...environment });
+  const configuration = readOptions({
+    DATABASE_URL: fresh.url,
+    LOG_LEVEL: 'silent',
+    HASH_THREADS: '2',
+    ...wideLimits,
+    ...keys,
+    ...environment,
+  });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const rooms = buildRooms(configuration, await openDatabase(fresh.url), log, { clock: clock.now });
-  const app = await createApp(rooms, log);
+  const rooms = await buildRooms(configuration, await openDatabase(fresh.url), log, {
+    ...world,
+    clock: clock.now,
+  });
+  const routes: RouteEntry[] = [];
+  const app = await createApp(rooms, log, { onRoutes: (entries) => void routes.push(...entries) });
   await app.ready();
   return {
     app,
     rooms,
     clock,
     url: fresh.url,
+    routes,
     close: async () => {
       await app.close();
       await rooms.close();
@@ -59,16 +84,19 @@ const startMs = 20_000;
 /** Starts the service as a process on a free port and waits for its first line that says where it listens. */
 export async function startService(environment: Environment): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [main, 'serve'], {
-    env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...environment },
+    env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
   const port = await new Promise<number>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`The service did not start:\n${lines.join('\n')}`)), startMs);
+    const timer = setTimeout(
+      () => reject(new Error(`The service did not start:\n${lines.join('\n')}`)),
+      startMs,
+    );
     const onLine = (line: string): void => {
       lines.push(line);
-      const port = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
-      if (port !== undefined) resolve(Number(port));
+      const told = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      if (told !== undefined) resolve(Number(told));
     };
     createInterface({ input: child.stdout }).on('line', onLine);
     createInterface({ input: child.stderr }).on('line', onLine);

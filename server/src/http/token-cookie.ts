@@ -1,19 +1,25 @@
-// The cookie that carries a session's token: how it is written, and which of several counts.
+// A cookie that carries a token: how it is written, and which of several counts.
 import { stringifySetCookie } from 'cookie';
-import { parseToken } from '../kit/secret.ts';
+import { isWellFormed, type SecretKind } from '../kit/secret.ts';
 import { secondMs } from '../kit/clock.ts';
 
-export interface SessionCookieOptions {
+export interface TokenCookieOptions {
+  /** Name without prefix. */
+  readonly name: string;
+  /** Kind of token that it carries. */
+  readonly kind: SecretKind;
   /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */
   readonly secure: boolean;
 }
 
-export class SessionCookie {
+export class TokenCookie {
   readonly name: string;
+  readonly #kind: SecretKind;
   readonly #secure: boolean;
 
-  constructor({ secure }: SessionCookieOptions) {
-    this.name = secure ? '__Host-session_id' : 'session_id';
+  constructor({ name, kind, secure }: TokenCookieOptions) {
+    this.name = secure ? `__Host-${name}` : name;
+    this.#kind = kind;
     this.#secure = secure;
   }
 
@@ -28,12 +34,12 @@ export class SessionCookie {
       const trimmed = pair.trim();
       if (!trimmed.startsWith(prefix)) continue;
       const value = trimmed.slice(prefix.length);
-      if (parseToken('session', value) !== undefined) return value;
+      if (isWellFormed(this.#kind, value)) return value;
     }
     return undefined;
   }
 
-  /** Set-Cookie for a new session of the given life. */
+  /** Set-Cookie for a new token of the given life. */
   write(token: string, lifeMs: number): string {
     return this.#serialize(token, Math.floor(lifeMs / secondMs));
   }

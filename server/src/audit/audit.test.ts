@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { test } from 'node:test';
+import { dayMs } from '../kit/clock.ts';
+import type { Database } from '../db/database.ts';
+import { testClock, type TestClock } from '../../test/support/clock.ts';
+import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
+import { Audit } from './audit.ts';
+import { programSource, type AuditDeed } from './event.ts';
+
+const sign = (text: string): string => createHmac('sha256', 'key').update(text).digest('base64url');
+const login: AuditDeed = { event: 'authn_login_success', outcome: 'success', userId: 1 };
+
+interface Bench {
+  readonly db: Database;
+  readonly audit: Audit;
+  readonly clock: TestClock;
+}
+
+function withAudit(engine: EngineName, work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withDatabase(engine, async (db) => {
+    const clock = testClock();
+    const mac = { sign, check: (text: string, given: string) => sign(text) === given };
+    await work({ db, clock, audit: new Audit({ database: db, mac, clock: clock.now, keptDays: 10 }) });
+  });
+}
+
+async function record(audit: Audit, db: Database, times: number): Promise<void> {
+  for (let i = 0; i < times; i += 1) await audit.record(db, { ...login, userId: i }, programSource);
+}
+
+onEachEngine('the audit record', (engine) => {
+  test('a record that nobody touched verifies, sealed or not', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      await record(audit, db, 5);
+      assert.deepEqual((await audit.verify()).faults, []);
+      assert.equal(await audit.seal(), 5);
+      await record(audit, db, 2);
+      const verdict = await audit.verify();
+      assert.deepEqual([verdict.faults, verdict.sealed, verdict.unsealed, verdict.lastNumber], [[], 5, 2, 5]);
+    }));
+
+  test('an event is recorded with its deed or not at all', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      const failing = db.transaction(async (tx) => {
+        await audit.record(tx, login, programSource);
+        throw new Error('the deed failed');
+      });
+      await assert.rejects(failing, /the deed failed/);
+      assert.deepEqual(await audit.list({ limit: 10 }), []);
+    }));
+
+  for (const sealed of [true, false]) {
+    test(`a changed row is found, ${sealed ? 'sealed' : 'unsealed'}`, () =>
+      withAudit(engine, async ({ db, audit }) => {
+        await record(audit, db, 3);
+        if (sealed) await audit.seal();
+        await db.query((sql) =>
+          sql.updateTable('audit_events').set({ outcome: 'failure' }).where('user_id', '=', 1),
+        );
+        const { faults } = await audit.verify();
+        assert.equal(faults.length, 1);
+        assert.match(faults[0] ?? '', /was changed or inserted/);
+      }));
+  }
+
+  for (const [where, userId] of [
+    ['beginning', 0],
+    ['middle', 1],
+    ['end', 2],
+  ] as const) {
+    test(`a removed row is found, at the ${where}`, () =>
+      withAudit(engine, async ({ db, audit }) => {
+        await record(audit, db, 3);
+        await audit.seal();
+        await db.query((sql) => sql.deleteFrom('audit_events').where('user_id', '=', userId));
+        assert.match((await audit.verify()).faults.join(), /removed/);
+      }));
+  }
+
+  test('a row inserted without the key is found, and stays found once it is sealed', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      await record(audit, db, 2);
+      await audit.seal();
+      const [real] = await db.query((sql) => sql.selectFrom('audit_events').selectAll().limit(1));
+      assert(real);
+      const forged = { ...real, id: crypto.randomUUID(), seal_number: null, seal: null };
+      await db.query((sql) => sql.insertInto('audit_events').values(forged));
+      assert.match((await audit.verify()).faults.join(), /inserted/);
+      await audit.seal();
+      assert.match((await audit.verify()).faults.join(), /inserted/);
+    }));
+
+  test('two rows that change places are found', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      await record(audit, db, 3);
+      await audit.seal();
+      const setNumber = (userId: number, number: number): Promise<unknown> =>
+        db.query((sql) =>
+          sql.updateTable('audit_events').set({ seal_number: number }).where('user_id', '=', userId),
+        );
+      await setNumber(0, 99);
+      await setNumber(1, 1);
+      await setNumber(0, 2);
+      assert.match((await audit.verify()).faults.join(), /does not follow/);
+    }));
+
+  test('several who record and seal at once make one chain without a gap', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      const deeds = Array.from({ length: 60 }, () =>
+        db.transaction((tx) => audit.record(tx, login, programSource)),
+      );
+      const seals = Array.from({ length: 5 }, () => audit.seal());
+      await Promise.all([...deeds, ...seals]);
+      await audit.seal();
+      const verdict = await audit.verify();
+      assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 60, 60]);
+    }));
+
+  test('old events are purged from the old end, and the rest still verifies', () =>
+    withAudit(engine, async ({ db, audit, clock }) => {
+      await record(audit, db, 300);
+      await audit.seal();
+      clock.advance(11 * dayMs);
+      await record(audit, db, 3);
+      await audit.seal();
+      assert.equal(await audit.purge(), 300);
+      const verdict = await audit.verify();
+      assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 3, 303]);
+      await db.query((sql) => sql.deleteFrom('audit_events').where('seal_number', '=', 301));
+      assert.match((await audit.verify()).faults.join(), /removed/, 'the new old end is guarded too');
+    }));
+
+  test('a hostile user agent is stored cut, without NUL and halves of characters', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      await audit.record(db, login, { actor: 'anonymous', device: `a\0b\ud800\n${'x'.repeat(500)}` });
+      const [event] = await audit.list({ limit: 1 });
+      assert.equal(event?.device?.startsWith('ab\ufffd\n'), true);
+      assert.equal((event?.device?.length ?? 0) <= 200, true);
+      assert.deepEqual((await audit.verify()).faults, []);
+    }));
+});

@@ -1,0 +1,216 @@
+// The record of what happened, written in the transaction of each deed, and the chain that shows that nobody changed,
+// removed or inserted a row.
+//
+// Each row carries a keyed digest of its own content, made when it is written: nobody without the key can change a row
+// or add one. A moment later a job seals the rows: it numbers them and gives each the keyed digest of the seal before
+// and its own, so that a removed row leaves a gap. Only the sealing job takes the chain's lock; the deeds themselves
+// never wait for each other, which is why rows are not chained as they are written. What this cannot show: rows
+// removed in the moment before they are sealed, and the whole end of the chain cut off together with an older copy of
+// audit_chain put back; `bienvenue audit verify` prints the chain's end, to be kept elsewhere.
+import type { Clock } from '../kit/clock.ts';
+import { dayMs } from '../kit/clock.ts';
+import { generateUuid } from '../kit/id.ts';
+import type { Database } from '../db/database.ts';
+import type { AuditDeed, AuditEvent, AuditSource, Recorder } from './event.ts';
+import {
+  addEvent,
+  findChain,
+  listEvents,
+  listSealed,
+  listUnsealed,
+  lockChain,
+  removeUpTo,
+  toEvent,
+  writeSeals,
+  type AuditQuery,
+  type AuditRow,
+  type Seal,
+} from './store.ts';
+
+/** Keyed digests, from the service's keys. */
+export interface Mac {
+  /** Keyed digest of a text, as text that names its key. */
+  readonly sign: (text: string) => string;
+  /** True if the digest is one of the text, by the present key or an older one. */
+  readonly check: (text: string, mac: string) => boolean;
+}
+
+export interface AuditOptions {
+  readonly database: Database;
+  readonly mac: Mac;
+  readonly clock: Clock;
+  /** How long events are kept. */
+  readonly keptDays: number;
+}
+
+/** What a verification found. */
+export interface AuditVerdict {
+  readonly sealed: number;
+  readonly unsealed: number;
+  /** The chain's end, to be compared with one kept elsewhere. */
+  readonly lastNumber: number;
+  readonly lastSeal: string;
+  /** One sentence for each row that is not as it was written. */
+  readonly faults: readonly string[];
+}
+
+/** Rows sealed, read or removed at once: a transaction of some milliseconds. */
+const batchSize = 200;
+/** Characters of a user agent that are kept. */
+const deviceCharacters = 200;
+/** Faults told before a verification stops looking: the first is what matters. */
+const mostFaults = 100;
+
+export class Audit implements Recorder {
+  readonly #database: Database;
+  readonly #mac: Mac;
+  readonly #clock: Clock;
+  readonly #keptMs: number;
+
+  constructor({ database, mac, clock, keptDays }: AuditOptions) {
+    this.#database = database;
+    this.#mac = mac;
+    this.#clock = clock;
+    this.#keptMs = keptDays * dayMs;
+  }
+
+  /** Records a deed inside its own transaction: both happen or neither. */
+  async record(tx: Database, deed: AuditDeed, source: AuditSource): Promise<void> {
+    const event: AuditEvent = {
+      id: generateUuid(),
+      at: this.#clock(),
+      event: deed.event,
+      outcome: deed.outcome,
+      reason: deed.reason ?? null,
+      actor: source.actor,
+      userId: deed.userId ?? null,
+      address: source.address ?? null,
+      device: toStoredText(source.device),
+      requestId: source.requestId ?? null,
+    };
+    await addEvent(tx, event, this.#mac.sign(canonical(event)));
+  }
+
+  /** Events, newest first. */
+  list(query: AuditQuery): Promise<AuditEvent[]> {
+    return listEvents(this.#database, query);
+  }
+
+  /** Seals what was written since the last time, and says how many rows. One instance does it at a time. */
+  async seal(): Promise<number> {
+    // A look first: an idle service need not take the writer each second.
+    if ((await listUnsealed(this.#database, 1)).length === 0) return 0;
+    let total = 0;
+    for (let sealed = batchSize; sealed === batchSize; total += sealed) sealed = await this.#sealBatch();
+    return total;
+  }
+
+  /** Removes events older than they are kept, from the chain's old end, and says how many. */
+  async purge(): Promise<number> {
+    const before = this.#clock() - this.#keptMs;
+    let total = 0;
+    for (let removed = batchSize; removed === batchSize; total += removed)
+      removed = await this.#purgeBatch(before);
+    return total;
+  }
+
+  /** Looks at every row and every link of the chain. */
+  async verify(): Promise<AuditVerdict> {
+    const chain = await findChain(this.#database);
+    const faults: string[] = [];
+    if (chain === undefined)
+      return {
+        sealed: 0,
+        unsealed: 0,
+        lastNumber: 0,
+        lastSeal: '',
+        faults: ['The row of audit_chain is missing'],
+      };
+    let number = chain.first_number;
+    let seal = chain.first_seal;
+    let sealed = 0;
+    for (
+      let rows = await listSealed(this.#database, number, batchSize);
+      rows.length > 0;
+      rows = await listSealed(this.#database, number, batchSize)
+    ) {
+      for (const row of rows) {
+        faults.push(...this.#examine(row, number, seal));
+        number = row.seal_number ?? number;
+        seal = row.seal ?? seal;
+        sealed += 1;
+      }
+      if (faults.length >= mostFaults) break;
+    }
+    if (
+      faults.length < mostFaults &&
+      (number < chain.last_number || (number === chain.last_number && seal !== chain.last_seal))
+    ) {
+      faults.push(
+        `The chain ends at ${number}, but rows up to ${chain.last_number} were sealed: the last ones were removed`,
+      );
+    }
+    const unsealed = await listUnsealed(this.#database, batchSize);
+    for (const row of unsealed) if (!this.#isOurs(row)) faults.push(`Row ${row.id} was changed or inserted`);
+    return { sealed, unsealed: unsealed.length, lastNumber: number, lastSeal: seal, faults };
+  }
+
+  #examine(row: AuditRow, before: number, sealBefore: string): string[] {
+    const faults: string[] = [];
+    if (row.seal_number !== before + 1)
+      faults.push(`Between ${before} and ${row.seal_number} rows were removed`);
+    if (!this.#isOurs(row)) faults.push(`Row ${row.seal_number} (${row.id}) was changed or inserted`);
+    const follows = this.#mac.check(linkOf(sealBefore, row), row.seal ?? '');
+    if (row.seal_number === before + 1 && !follows)
+      faults.push(`Row ${row.seal_number} (${row.id}) does not follow the row before it`);
+    return faults;
+  }
+
+  #isOurs(row: AuditRow): boolean {
+    return this.#mac.check(canonical(toEvent(row)), row.mac);
+  }
+
+  #sealBatch(): Promise<number> {
+    return this.#database.transaction(async (tx) => {
+      const chain = await lockChain(tx);
+      const rows = await listUnsealed(tx, batchSize);
+      const seals: Seal[] = [];
+      let before = chain.last_seal;
+      for (const row of rows) {
+        before = this.#mac.sign(linkOf(before, row));
+        seals.push({ id: row.id, sealNumber: chain.last_number + seals.length + 1, seal: before });
+      }
+      await writeSeals(tx, seals);
+      return seals.length;
+    });
+  }
+
+  #purgeBatch(before: number): Promise<number> {
+    return this.#database.transaction(async (tx) => {
+      const chain = await lockChain(tx);
+      const rows = await listSealed(tx, chain.first_number, batchSize);
+      const firstKept = rows.findIndex((row) => row.at >= before);
+      const old = firstKept < 0 ? rows : rows.slice(0, firstKept);
+      const last = old.at(-1);
+      if (last?.seal_number === undefined || last.seal_number === null || last.seal === null) return 0;
+      await removeUpTo(tx, last.seal_number, last.seal);
+      return old.length;
+    });
+  }
+}
+
+/** What a row's digest is made of: its content in a fixed order, unambiguous as JSON. */
+function canonical(event: AuditEvent): string {
+  const { id, at, event: name, outcome, reason, actor, userId, address, device, requestId } = event;
+  return JSON.stringify([id, at, name, outcome, reason, actor, userId, address, device, requestId]);
+}
+
+/** What a row's seal is made of. */
+function linkOf(sealBefore: string, row: AuditRow): string {
+  return JSON.stringify([sealBefore, row.id, row.mac]);
+}
+
+/** A user agent as it can be stored: bounded, without NUL and halves of surrogate pairs. */
+function toStoredText(text: string | undefined): string | null {
+  return text === undefined ? null : text.slice(0, deviceCharacters).toWellFormed().replaceAll('\0', '');
+}

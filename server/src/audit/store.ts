@@ -1,0 +1,147 @@
+// The audit_events table and the ends of its chain. Rows are only ever added, sealed once, and removed from the old end.
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/database.ts';
+import type { AuditChainTable, AuditEventTable } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
+import type { AuditEvent } from './event.ts';
+
+export type AuditRow = Selectable<AuditEventTable>;
+export type AuditChain = Selectable<AuditChainTable>;
+
+/** The event of a row. */
+export function toEvent(row: AuditRow): AuditEvent {
+  const {
+    id,
+    at,
+    event,
+    outcome,
+    reason,
+    actor,
+    user_id: userId,
+    address,
+    device,
+    request_id: requestId,
+  } = row;
+  return { id, at, event, outcome, reason, actor, userId, address, device, requestId };
+}
+
+const insertEvent = statement((sql, p: AuditEvent & { mac: string }) =>
+  sql.insertInto('audit_events').values({
+    id: p.id,
+    at: p.at,
+    event: p.event,
+    outcome: p.outcome,
+    reason: p.reason,
+    actor: p.actor,
+    user_id: p.userId,
+    address: p.address,
+    device: p.device,
+    request_id: p.requestId,
+    mac: p.mac,
+    seal_number: null,
+    seal: null,
+  }),
+);
+
+/** Adds an event, inside the transaction of the deed. */
+export async function addEvent(tx: Database, event: AuditEvent, mac: string): Promise<void> {
+  await tx.run(insertEvent, { ...event, mac });
+}
+
+/** Changes nothing; takes the lock of the chain, so that one instance seals at a time. */
+const lockChainRow = statement((sql) =>
+  sql
+    .updateTable('audit_chain')
+    .set((row) => ({ last_number: row.ref('last_number') }))
+    .where('id', '=', 1)
+    .returningAll(),
+);
+
+/** The ends of the chain, locked until the transaction ends. */
+export async function lockChain(tx: Database): Promise<AuditChain> {
+  const chain = await tx.first(lockChainRow, {});
+  if (chain === undefined) throw new Error('The table audit_chain has lost its row');
+  return chain;
+}
+
+const selectChain = statement((sql) => sql.selectFrom('audit_chain').selectAll().where('id', '=', 1));
+
+/** The ends of the chain; `undefined` if somebody removed the row. */
+export function findChain(db: Database): Promise<AuditChain | undefined> {
+  return db.first(selectChain, {});
+}
+
+const selectUnsealed = statement((sql, p: { limit: number }) =>
+  sql.selectFrom('audit_events').selectAll().where('seal_number', 'is', null).orderBy('id').limit(p.limit),
+);
+
+/** The oldest unsealed rows. */
+export function listUnsealed(db: Database, limit: number): Promise<AuditRow[]> {
+  return db.run(selectUnsealed, { limit });
+}
+
+const sealRow = statement((sql, p: { id: string; sealNumber: number; seal: string }) =>
+  sql.updateTable('audit_events').set({ seal_number: p.sealNumber, seal: p.seal }).where('id', '=', p.id),
+);
+const moveEnd = statement((sql, p: { sealNumber: number; seal: string }) =>
+  sql.updateTable('audit_chain').set({ last_number: p.sealNumber, last_seal: p.seal }).where('id', '=', 1),
+);
+
+/** One row's place in the chain. */
+export interface Seal {
+  readonly id: string;
+  readonly sealNumber: number;
+  readonly seal: string;
+}
+
+/** Writes seals, in order, and moves the end of the chain to the last of them. */
+export async function writeSeals(tx: Database, seals: readonly Seal[]): Promise<void> {
+  for (const seal of seals) await tx.run(sealRow, seal);
+  const last = seals.at(-1);
+  if (last !== undefined) await tx.run(moveEnd, last);
+}
+
+const selectSealed = statement((sql, p: { after: number; limit: number }) =>
+  sql
+    .selectFrom('audit_events')
+    .selectAll()
+    .where('seal_number', '>', p.after)
+    .orderBy('seal_number')
+    .limit(p.limit),
+);
+
+/** Sealed rows in the order of the chain, after a place. */
+export function listSealed(db: Database, after: number, limit: number): Promise<AuditRow[]> {
+  return db.run(selectSealed, { after, limit });
+}
+
+const moveStart = statement((sql, p: { sealNumber: number; seal: string }) =>
+  sql.updateTable('audit_chain').set({ first_number: p.sealNumber, first_seal: p.seal }).where('id', '=', 1),
+);
+const deleteUpTo = statement((sql, p: { sealNumber: number }) =>
+  sql.deleteFrom('audit_events').where('seal_number', '<=', p.sealNumber),
+);
+
+/** Removes the chain's old end up to and with the given row, whose seal becomes what the next one is chained to. */
+export async function removeUpTo(tx: Database, sealNumber: number, seal: string): Promise<void> {
+  await tx.run(moveStart, { sealNumber, seal });
+  await tx.run(deleteUpTo, { sealNumber });
+}
+
+/** Which events are asked for. */
+export interface AuditQuery {
+  readonly userId?: number;
+  readonly event?: string;
+  readonly limit: number;
+}
+
+/** Events, newest first. */
+export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
+  const rows = await db.query((sql) => {
+    let query = sql.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+    if (userId !== undefined) query = query.where('user_id', '=', userId);
+    if (event !== undefined) query = query.where('event', '=', event);
+    return query;
+  });
+  return rows.map(toEvent);
+}

@@ -1,0 +1,168 @@
+// Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
+import { dayMs } from '../kit/clock.ts';
+import { Problem } from '../kit/problem.ts';
+import type { Database } from '../db/database.ts';
+import type { AuditSource } from '../audit/event.ts';
+import { alreadyRegisteredMail, passwordChangedMail } from '../mail/text.ts';
+import { requireEmailAddress, type EmailAddress } from '../user/email-address.ts';
+import {
+  addUser,
+  findUserByEmail,
+  lockUserByEmail,
+  removeUser,
+  updateDisabled,
+  updatePasswordHash,
+} from '../user/store.ts';
+import { nobody, ValueError, type User } from '../user/user.ts';
+import type { Attempts } from './attempts.ts';
+import { idOf, type AuthContext } from './context.ts';
+import { removeDevicesOf } from './device-store.ts';
+import { removeSessionsOf } from './session-store.ts';
+import { removePendingTokensOf } from './token-store.ts';
+import type { Verifications } from './verification.ts';
+
+/** How long a notice is worth sending. */
+const noticeMs = dayMs;
+
+export class Accounts {
+  readonly #context: AuthContext;
+  readonly #attempts: Attempts;
+  readonly #verifications: Verifications;
+
+  constructor(context: AuthContext, attempts: Attempts, verifications: Verifications) {
+    this.#context = context;
+    this.#attempts = attempts;
+    this.#verifications = verifications;
+  }
+
+  /** See Auth.registerUser. */
+  async register(email: string, password: string, source: AuditSource): Promise<User> {
+    const { db, hasher, passwordRule } = this.#context;
+    const address = requireEmailAddress(email);
+    await passwordRule(password, { email: address.text, field: 'password' });
+    // Before the address is tried, so that a taken one takes the same time as a free one.
+    const hashedPassword = await hasher.hash(password);
+    const user = await db.transaction((tx) => this.#add(tx, address, hashedPassword, source));
+    if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
+    return user;
+  }
+
+  /** See Auth.setPassword. */
+  async setPassword(email: string, password: string, source: AuditSource): Promise<User> {
+    const { db, hasher, passwordRule } = this.#context;
+    const address = requireEmailAddress(email);
+    await passwordRule(password, { email: address.text, field: 'password' });
+    const hashedPassword = await hasher.hash(password);
+    return db.transaction(async (tx) => {
+      const found = await findUserByEmail(tx, address);
+      const user =
+        found && (await this.replacePassword(tx, found.id, hashedPassword, { reason: 'set', source }));
+      if (user === undefined) throw new Problem('unknown_email');
+      return user;
+    });
+  }
+
+  /** See Auth.setDisabled. */
+  setDisabled(userId: number, disabled: boolean, source: AuditSource): Promise<boolean> {
+    const { db, clock, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
+      if (disabled) await this.#endAccess(tx, userId);
+      const reason = disabled ? 'disabled' : 'enabled';
+      await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
+      return true;
+    });
+  }
+
+  /** See Auth.removeUser. */
+  remove(userId: number, source: AuditSource): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await removeUser(tx, userId))) return false;
+      await audit.record(tx, { event: 'user_deleted', outcome: 'success', userId }, source);
+      return true;
+    });
+  }
+
+  /**
+   * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
+   * when there is no such user, or it is disabled. Runs inside a transaction.
+   */
+  async replacePassword(
+    tx: Database,
+    userId: number,
+    hashedPassword: string,
+    { reason, source }: { reason: string; source: AuditSource },
+  ): Promise<User | undefined> {
+    const { clock, audit, post } = this.#context;
+    const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
+    if (user === undefined) return undefined;
+    await this.#endAccess(tx, userId);
+    await this.#attempts.forget(tx, userId, 'password');
+    await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
+    await post?.outbox.post(tx, {
+      kind: 'password_changed',
+      userId,
+      recipient: user.email,
+      expiresAt: clock() + noticeMs,
+      ...passwordChangedMail(post.sender),
+    });
+    return user;
+  }
+
+  async #add(
+    tx: Database,
+    address: EmailAddress,
+    hashedPassword: string,
+    source: AuditSource,
+  ): Promise<User | undefined> {
+    const { clock, audit, confirmEmail } = this.#context;
+    const added = await addUser(tx, address, hashedPassword, clock());
+    const owner = await lockUserByEmail(tx, address);
+    const deed =
+      added === undefined
+        ? ({ event: 'user_created', outcome: 'failure', reason: 'email_taken', ...idOf(owner) } as const)
+        : ({ event: 'user_created', outcome: 'success', userId: added.id } as const);
+    await audit.record(tx, deed, source);
+    if (owner === undefined) return undefined;
+    await this.#attempts.inherit(tx, owner.id, address.key);
+    if (confirmEmail) await this.#askOrTell(tx, owner, added === undefined ? hashedPassword : undefined);
+    else await this.#tellOwner(tx, added === undefined ? owner : undefined);
+    return added;
+  }
+
+  /**
+   * Asks for a confirmation of the address, or tells its owner that it is taken. Nobody has proved yet to own an
+   * unconfirmed one: the newest registration counts, and whoever registered a stranger's address beforehand has neither
+   * its password nor a live token once the owner comes (pre-hijacking). Does as much for every address.
+   */
+  async #askOrTell(tx: Database, owner: User, newestPassword: string | undefined): Promise<void> {
+    const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
+    const replaced = isOpen && newestPassword !== undefined ? owner.id : nobody;
+    await updatePasswordHash(tx, replaced, newestPassword ?? '', this.#context.clock());
+    await this.#endAccess(tx, replaced);
+    await this.#verifications.ask(tx, isOpen ? owner : undefined);
+    await this.#tellOwner(tx, isOpen ? undefined : owner);
+  }
+
+  /** Tells the owner of a taken address that somebody tried to register it; without one does as much and writes nothing. */
+  async #tellOwner(tx: Database, owner: User | undefined): Promise<void> {
+    const { clock, post } = this.#context;
+    if (post === undefined) return;
+    const isFlood = await post.outbox.hasPosted(tx, owner?.id ?? nobody, 'already_registered');
+    await post.outbox.post(tx, {
+      kind: 'already_registered',
+      userId: isFlood ? nobody : (owner?.id ?? nobody),
+      recipient: owner?.email ?? '',
+      expiresAt: clock() + noticeMs,
+      ...alreadyRegisteredMail(post.sender),
+    });
+  }
+
+  /** Ends a user's sessions, and voids the pending tokens and known devices. */
+  async #endAccess(tx: Database, userId: number): Promise<void> {
+    await removeSessionsOf(tx, userId);
+    await removePendingTokensOf(tx, userId);
+    await removeDevicesOf(tx, userId);
+  }
+}

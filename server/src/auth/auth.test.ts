@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
+import bcrypt from '@node-rs/bcrypt';
+import { contentsOf } from '../../test/support/contents.ts';
+import { onEachEngine } from '../../test/support/engines.ts';
+import { cheapHashing, useTrunk } from '../../test/support/trunk.ts';
+import { Hasher, type Verification } from '../hash/hasher.ts';
+import { isProblem } from '../kit/problem.ts';
+import { ValueError } from '../user/user.ts';
+
+const email = 'bob@example.org';
+const password = 'b4l0u';
+
+/** What a caller without types may pass. */
+const untyped = (value: unknown): string => value as string;
+
+/** Counts what is asked of it. */
+class CountingHasher extends Hasher {
+  readonly verified: (string | null | undefined)[] = [];
+  hashed = 0;
+
+  constructor() {
+    super(cheapHashing);
+  }
+
+  override hash(text: string): Promise<string> {
+    this.hashed += 1;
+    return super.hash(text);
+  }
+
+  override verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+    this.verified.push(asked[0]);
+    return super.verify(...asked);
+  }
+}
+
+onEachEngine('class Auth of the contract', (engine) => {
+  const trunk = useTrunk(engine);
+
+  describe('registerUser', () => {
+    test('returns the user, whose password is stored as a slow hash alone', async () => {
+      const { auth, db } = trunk();
+      const user = await auth.registerUser(' Bob@example.org ', password);
+      assert.equal(user.email, 'Bob@example.org');
+      assert.match(user.hashedPassword ?? '', /^\$argon2id\$v=19\$/);
+      assert.deepEqual(await db.findUserBy({ email }), user);
+    });
+
+    test('refuses a taken e-mail with the message of the contract, and leaves its owner alone', async () => {
+      const { auth, database } = trunk();
+      await auth.registerUser(email, password);
+      const before = await contentsOf(database);
+      await assert.rejects(auth.registerUser('BOB@example.org', 'other'), {
+        name: 'ValueError',
+        message: 'User BOB@example.org already exists',
+      });
+      assert.deepEqual(await contentsOf(database), before);
+    });
+
+    test('of twenty at once one adds the user, and the others say that it exists', async () => {
+      const { auth } = trunk();
+      const racers = await Promise.allSettled(
+        Array.from({ length: 20 }, (_, i) => auth.registerUser(email, `password ${i}`)),
+      );
+      const winners = racers.flatMap((outcome, i) => (outcome.status === 'fulfilled' ? [i] : []));
+      assert.equal(winners.length, 1);
+      for (const outcome of racers)
+        if (outcome.status === 'rejected')
+          assert.ok(outcome.reason instanceof ValueError, String(outcome.reason));
+      assert.equal(await auth.validLogin(email, `password ${winners[0]}`), true);
+    });
+
+    test('hashes before it tries the address: a taken one costs the same', async () => {
+      const hasher = new CountingHasher();
+      const { auth } = trunk({ hasher });
+      await auth.registerUser(email, password);
+      await assert.rejects(auth.registerUser(email, password), ValueError);
+      assert.equal(hasher.hashed, 2);
+      await hasher.close();
+    });
+
+    test('refuses what is no address, and a password that the rule refuses, and adds nobody', async () => {
+      const { auth, database } = trunk();
+      const before = await contentsOf(database);
+      const faults: [unknown, unknown, string][] = [
+        ['bob', password, 'email'],
+        ['', password, 'email'],
+        [null, password, 'email'],
+        [email, '', 'password'],
+        [email, 'a\0b', 'password'],
+        [email, '\ud800', 'password'],
+        [email, 'x'.repeat(257), 'password'],
+      ];
+      for (const [address, text, field] of faults) {
+        await assert.rejects(
+          auth.registerUser(untyped(address), untyped(text)),
+          (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === field,
+        );
+      }
+      assert.deepEqual(await contentsOf(database), before);
+    });
+  });
+
+  describe('validLogin', () => {
+    test('is true for the right password under any spelling of the address, and for no other password', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      assert.equal(await auth.validLogin(email, password), true);
+      assert.equal(await auth.validLogin(' BOB@EXAMPLE.ORG', password), true);
+      for (const wrong of ['', 'B4l0u', 'b4l0u ', ' b4l0u', 'b4l0']) {
+        assert.equal(await auth.validLogin(email, wrong), false, wrong);
+        assert.equal(await auth.validLogin(email, password), true);
+      }
+    });
+
+    test('is false for an unknown address, and for what is none', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      for (const address of ['eve@example.org', 'bob', '', null, undefined])
+        assert.equal(await auth.validLogin(untyped(address), password), false);
+    });
+
+    test('is false for an account without a password, and for a stored text that is no hash', async () => {
+      const { auth, db, database } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
+      assert.equal(await auth.validLogin(email, 'SuperHashedPwd'), false);
+      assert.equal(await auth.validLogin(email, password), false);
+      await database.execute('update users set hashed_password = null');
+      for (const text of ['', 'null', password]) assert.equal(await auth.validLogin(email, text), false);
+    });
+
+    test('an unknown address costs a verification as a known one does', async () => {
+      const hasher = new CountingHasher();
+      const { auth } = trunk({ hasher });
+      const { hashedPassword } = await auth.registerUser(email, password);
+      await auth.validLogin(email, 'wrong');
+      await auth.validLogin('eve@example.org', 'wrong');
+      assert.deepEqual(hasher.verified, [hashedPassword, undefined]);
+      await hasher.close();
+    });
+
+    test('a bcrypt hash made elsewhere verifies, and is an argon2id hash after the login', async () => {
+      const { auth, db } = trunk();
+      const { id, passwordChangedAt } = await db.addUser(email, bcrypt.hashSync(password, 4));
+      assert.equal(await auth.validLogin(email, 'wrong'), false);
+      assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /^\$2/);
+      assert.equal(await auth.validLogin(email, password), true);
+      const upgraded = await db.findUserBy({ id });
+      assert.match(upgraded.hashedPassword ?? '', /^\$argon2id\$/);
+      assert.equal(upgraded.passwordChangedAt, passwordChangedAt);
+      assert.equal(await auth.validLogin(email, password), true);
+    });
+
+    test('a hash at a lower cost than today’s is made anew at the login, one at today’s stays', async () => {
+      const { auth, db } = trunk();
+      const { id, hashedPassword } = await auth.registerUser(email, password);
+      await auth.validLogin(email, password);
+      assert.equal((await db.findUserBy({ id })).hashedPassword, hashedPassword);
+      const dearer = new Hasher({ ...cheapHashing, cost: { memoryKib: 16, passes: 2 } });
+      assert.equal(await trunk({ hasher: dearer }).auth.validLogin(email, password), true);
+      assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /m=16,t=2,p=1/);
+      await dearer.close();
+    });
+  });
+
+  describe('createSession, getUserFromSessionId and destroySession', () => {
+    test('a session id leads to its user; two of them are two', async () => {
+      const { auth } = trunk();
+      const user = await auth.registerUser(email, password);
+      const [first, second] = [await auth.createSession(email), await auth.createSession(' BOB@example.org')];
+      assert.notEqual(first, second);
+      for (const sessionId of [first, second])
+        assert.deepEqual(await auth.getUserFromSessionId(sessionId), user);
+    });
+
+    test('there is none for an unknown address, and for what is none', async () => {
+      const { auth } = trunk();
+      for (const address of ['eve@example.org', 'bob', '', null, undefined])
+        assert.equal(await auth.createSession(untyped(address)), undefined);
+    });
+
+    test('null, empty, malformed and unknown ids lead to nobody', async () => {
+      const { auth, db } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      await db.updateUser(id, { sessionId: 'chosen', resetToken: null });
+      const real = (await auth.createSession(email)) ?? '';
+      const [handle, secret = ''] = real.split('.');
+      const none = [
+        null,
+        undefined,
+        '',
+        ' ',
+        'chosen',
+        '0',
+        handle,
+        secret,
+        `${real} `,
+        `${real}x`,
+        real.toUpperCase(),
+        crypto.randomUUID(),
+        [real],
+        { real },
+      ];
+      for (const sessionId of none)
+        assert.equal(await auth.getUserFromSessionId(untyped(sessionId)), undefined, inspect(sessionId));
+      assert.equal((await auth.getUserFromSessionId(real))?.id, id);
+    });
+
+    test('destroySession ends every session of the user whose id it takes, and of nobody else', async () => {
+      const { auth } = trunk();
+      const bob = await auth.registerUser(email, password);
+      await auth.registerUser('eve@example.org', password);
+      const bobs = [await auth.createSession(email), await auth.createSession(email)];
+      const eves = await auth.createSession('eve@example.org');
+      await auth.destroySession(bob.id);
+      for (const sessionId of bobs) assert.equal(await auth.getUserFromSessionId(sessionId), undefined);
+      assert.equal((await auth.getUserFromSessionId(eves))?.email, 'eve@example.org');
+    });
+
+    test('destroySession of an unknown id does nothing', async () => {
+      const { auth } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      const sessionId = await auth.createSession(email);
+      for (const unknown of [id + 1, 0, -1, id + 0.5, Number.NaN, 2 ** 70])
+        await auth.destroySession(unknown);
+      assert.equal((await auth.getUserFromSessionId(sessionId))?.id, id);
+    });
+  });
+
+  describe('getResetPasswordToken and updatePassword', () => {
+    test('a token sets the new password, ends the old one, and ends every session of the user alone', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      await auth.registerUser('eve@example.org', password);
+      const sessions = [await auth.createSession(email), await auth.createSession(email)];
+      const eves = await auth.createSession('eve@example.org');
+      const token = await auth.getResetPasswordToken(email);
+      const user = await auth.updatePassword(token, 't4rt1fl3tt3');
+      assert.equal(user.email, email);
+      assert.equal(await auth.validLogin(email, password), false);
+      assert.equal(await auth.validLogin(email, 't4rt1fl3tt3'), true);
+      for (const sessionId of sessions) assert.equal(await auth.getUserFromSessionId(sessionId), undefined);
+      assert.notEqual(await auth.getUserFromSessionId(eves), undefined);
+      assert.equal(await auth.validLogin('eve@example.org', password), true);
+    });
+
+    test('there is no token for an unknown address, nor for what is none', async () => {
+      const { auth } = trunk();
+      for (const address of ['eve@example.org', 'bob', '', null]) {
+        await assert.rejects(auth.getResetPasswordToken(untyped(address)), (error) =>
+          isProblem(error, 'unknown_email'),
+        );
+      }
+    });
+
+    test('a null, empty, malformed or unknown token changes nothing', async () => {
+      const { auth, database } = trunk();
+      await auth.registerUser(email, password);
+      const real = await auth.getResetPasswordToken(email);
+      const before = await contentsOf(database);
+      const [handle = '', secret = ''] = real.split('.');
+      const none = [
+        null,
+        undefined,
+        '',
+        'token',
+        handle,
+        secret,
+        `${real}x`,
+        `${crypto.randomUUID()}.${secret}`,
+        `${handle}.rst_${'A'.repeat(43)}`,
+        [real],
+      ];
+      for (const token of none) {
+        await assert.rejects(
+          auth.updatePassword(untyped(token), 'new'),
+          (error) => isProblem(error, 'token_invalid'),
+          String(token),
+        );
+      }
+      assert.deepEqual(await contentsOf(database), before);
+      await auth.updatePassword(real, 'new');
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import { Command } from 'commander';
+import type { CommandContext } from './cli.ts';
+import { exitCode, print, showInstant, table } from './output.ts';
+import { count, requireUser } from './user.ts';
+import { withRooms } from './with-rooms.ts';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly user?: string;
+  readonly event?: string;
+}
+
+export function auditCommand(context: CommandContext): Command {
+  const command = new Command('audit').description('list what happened; verify that the record is whole');
+
+  command
+    .command('list')
+    .description('list events, newest first')
+    .option('--user <email>', "only this user's")
+    .option('--event <name>', 'only events of this name')
+    .option('--limit <n>', 'at most this many', count, 100)
+    .option('--json', 'print JSON')
+    .action(({ json = false, user, event, limit }: Flags) =>
+      withRooms(context, async ({ audit, database }) => {
+        const owner = user === undefined ? undefined : await requireUser(database, user);
+        const events = await audit.list({
+          limit,
+          ...(owner !== undefined && { userId: owner.id }),
+          ...(event !== undefined && { event }),
+        });
+        const rows = events.map(({ at, event: name, outcome, reason, actor, userId, address }) => [
+          showInstant(at),
+          name,
+          outcome,
+          reason ?? '-',
+          actor,
+          userId === null ? '-' : String(userId),
+          address ?? '-',
+        ]);
+        print(json, events, table(['AT', 'EVENT', 'OUTCOME', 'REASON', 'BY', 'USER', 'ADDRESS'], rows));
+      }),
+    );
+
+  command
+    .command('verify')
+    .description(
+      'find rows that were changed, removed or inserted; print the end of the chain, to be kept elsewhere',
+    )
+    .option('--json', 'print JSON')
+    .action(({ json = false }: Flags) =>
+      withRooms(context, async ({ audit }) => {
+        await audit.seal();
+        const verdict = await audit.verify();
+        const { sealed, lastNumber, lastSeal, faults } = verdict;
+        const end = `The chain ends at ${lastNumber}: ${lastSeal}`;
+        const words =
+          faults.length === 0 ? [`${sealed} events, each as it was written.`, end] : [...faults, end];
+        print(json, verdict, words.join('\n'));
+        if (faults.length > 0) process.exitCode = exitCode.refused;
+      }),
+    );
+
+  for (const sub of command.commands) sub.exitOverride();
+  return command;
+}

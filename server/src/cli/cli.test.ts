@@ -1,0 +1,412 @@
+// The operator's commands, each as a process of its own, beside a running service.
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Command } from 'commander';
+import { after, before, describe, test } from 'node:test';
+import type { Environment } from '../config/read-options.ts';
+import { memberOf } from '../../test/support/request.ts';
+import { runProgram, type Outcome } from '../../test/support/program.ts';
+import { serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
+import type { ServiceProcess } from '../../test/support/service.ts';
+import { createProgram } from './cli.ts';
+
+/** The commands that these tests ran, without what varies. */
+const ran = new Set<string>();
+
+/** Runs a command, given as one writes it. */
+function bienvenue(line: string, environment: Environment, input = ''): Promise<Outcome> {
+  const words = line.split(' ');
+  ran.add(words.slice(0, 2).join(' '));
+  return runProgram(words, { environment, input });
+}
+
+/** Runs a command that does what it is asked, and prints JSON. */
+async function json(line: string, environment: Environment, input = ''): Promise<unknown> {
+  const { code, stdout, stderr } = await bienvenue(`${line} --json`, environment, input);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
+  return JSON.parse(stdout);
+}
+
+/** Runs a command that does what it is asked, and prints words. */
+async function inWords(line: string, environment: Environment, input = ''): Promise<string> {
+  const { code, stdout, stderr } = await bienvenue(line, environment, input);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
+  assert.notEqual(stdout.trim(), '');
+  return stdout;
+}
+
+/** Runs a command that ends with the code, and says why on standard error alone. */
+async function refused(
+  line: string,
+  environment: Environment,
+  code: number,
+  says: RegExp,
+  input = '',
+): Promise<void> {
+  const outcome = await bienvenue(line, environment, input);
+  assert.deepEqual(
+    { code: outcome.code, stdout: outcome.stdout },
+    { code, stdout: '' },
+    `${line}: ${outcome.stderr}`,
+  );
+  assert.match(outcome.stderr, says);
+  assert.doesNotMatch(outcome.stderr, /^\s+at .*\.ts:\d+/m, 'a refusal has no stack');
+}
+
+function emailsOf(users: unknown): unknown[] {
+  return (users as unknown[]).map((user) => memberOf(user, 'email')); // what `user list` prints
+}
+
+describe('beside a running service', () => {
+  let environment: Environment;
+  let service: ServiceProcess;
+  const ends: (() => Promise<void>)[] = [];
+  before(async () => {
+    const { environment: given, start } = await serviceOn(
+      { after: (work) => void ends.push(work) },
+      'sqlite',
+    );
+    environment = given;
+    service = await start();
+  });
+  after(async () => {
+    for (const work of ends) await work();
+  });
+
+  const logIn = async (email: string, password: string): Promise<{ status: number; cookie: string }> => {
+    const reply = await fetch(`${service.baseUrl}/sessions`, {
+      method: 'POST',
+      body: new URLSearchParams({ email, password }),
+    });
+    return { status: reply.status, cookie: reply.headers.getSetCookie()[0]?.split(';')[0] ?? '' };
+  };
+  const profile = async (cookie: string): Promise<number> =>
+    (await fetch(`${service.baseUrl}/profile`, { headers: { cookie } })).status;
+
+  test('user add takes the password from standard input, and list and show tell of the user', async () => {
+    const added = await json('user add ann@example.org', environment, 'b4l0u\n');
+    assert.deepEqual([memberOf(added, 'id'), memberOf(added, 'email')], [1, 'ann@example.org']);
+    assert.match(
+      await inWords('user add bob@example.org', environment, 'b4l0u'),
+      /^User 2 added: bob@example\.org\n$/,
+    );
+    assert.equal(
+      (await logIn('ann@example.org', 'b4l0u')).status,
+      200,
+      'the line end is no part of the password',
+    );
+
+    const [all, page, listed, shown, facts] = await Promise.all([
+      json('user list', environment),
+      json('user list --after 1 --limit 1', environment),
+      inWords('user list', environment),
+      inWords('user show bob@example.org', environment),
+      json('user show ANN@example.org', environment),
+    ]);
+    assert.deepEqual(emailsOf(all), ['ann@example.org', 'bob@example.org']);
+    assert.deepEqual(emailsOf(page), ['bob@example.org']);
+    assert.match(listed, /^ID +EMAIL +SINCE.*\n1 +ann@example\.org .*UTC\n2 +bob@example\.org/);
+    assert.match(shown, /email +bob@example\.org/);
+    assert.deepEqual([memberOf(facts, 'id'), memberOf(facts, 'sessions')], [1, 1]);
+    for (const output of [JSON.stringify(all), JSON.stringify(facts), listed, shown])
+      assert.doesNotMatch(output, /argon2|hash/i);
+  });
+
+  test('what cannot be done ends with code 1, and wrong usage with code 2', async () => {
+    await Promise.all([
+      refused('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
+      refused('user add nonsense', environment, 1, /e-mail address/, 'b4l0u'),
+      refused('user add carl@example.org', environment, 1, /password is empty/, '\n'),
+      refused(
+        'user show nobody@example.org',
+        environment,
+        1,
+        /^No user has the address nobody@example\.org$/m,
+      ),
+      refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /There is no session/),
+    ]);
+    await Promise.all([
+      refused('user add', environment, 2, /missing required argument 'email'/),
+      refused('user list --limit many', environment, 2, /whole number/),
+      refused('dance', environment, 2, /unknown command 'dance'/),
+      refused('session end', environment, 2, /--user/),
+    ]);
+    assert.equal(((await json('user list', environment)) as unknown[]).length, 2);
+  });
+
+  test('the running service notices at its next request: session end', async () => {
+    const [first, second] = [
+      await logIn('ann@example.org', 'b4l0u'),
+      await logIn('ann@example.org', 'b4l0u'),
+    ];
+    const sessions = (await json('session list --user ann@example.org', environment)) as {
+      id: string;
+      email: string;
+    }[];
+    const id = sessions.map((session) => session.id).find((one) => first.cookie.includes(one)) ?? '';
+    assert.deepEqual(new Set(sessions.map(({ email }) => email)), new Set(['ann@example.org']));
+    assert.doesNotMatch(JSON.stringify(sessions), /secret|ses_/);
+    assert.match(
+      await inWords('session list --limit 1', environment),
+      /^ID +EMAIL .*\n.*ann@example\.org.*\n$/,
+    );
+
+    assert.deepEqual(await json(`session end ${id}`, environment), { id });
+    assert.deepEqual([await profile(first.cookie), await profile(second.cookie)], [403, 200]);
+    assert.match(await inWords('session end --user ann@example.org', environment), /ann@example\.org/);
+    assert.equal(await profile(second.cookie), 403);
+  });
+
+  test('the running service notices at its next request: set-password', async () => {
+    const { cookie } = await logIn('ann@example.org', 'b4l0u');
+    const body = new URLSearchParams({ email: 'ann@example.org' });
+    const token = memberOf(
+      await (await fetch(`${service.baseUrl}/reset_password`, { method: 'POST', body })).json(),
+      'reset_token',
+    );
+    assert.equal(memberOf(await json('user set-password ann@example.org', environment, 'second'), 'id'), 1);
+    assert.equal(await profile(cookie), 403);
+    assert.deepEqual(
+      [(await logIn('ann@example.org', 'b4l0u')).status, (await logIn('ann@example.org', 'second')).status],
+      [401, 200],
+    );
+    const put = new URLSearchParams({
+      email: 'ann@example.org',
+      reset_token: String(token),
+      new_password: 'x',
+    });
+    assert.equal(
+      (await fetch(`${service.baseUrl}/reset_password`, { method: 'PUT', body: put })).status,
+      403,
+      'pending tokens are void',
+    );
+  });
+
+  test('the running service notices at its next request: disable, enable and remove', async () => {
+    const { cookie } = await logIn('bob@example.org', 'b4l0u');
+    assert.equal(
+      memberOf(await json('user disable bob@example.org', environment), 'email'),
+      'bob@example.org',
+    );
+    assert.deepEqual([await profile(cookie), (await logIn('bob@example.org', 'b4l0u')).status], [403, 401]);
+    await inWords('user enable bob@example.org', environment);
+    const again = await logIn('bob@example.org', 'b4l0u');
+    assert.equal(await profile(again.cookie), 200);
+    assert.match(
+      await inWords('user remove bob@example.org', environment),
+      /^User 2 removed: bob@example\.org\n$/,
+    );
+    assert.deepEqual(
+      [await profile(again.cookie), (await logIn('bob@example.org', 'b4l0u')).status],
+      [403, 401],
+    );
+    const next = await json('user add bob@example.org', environment, 'b4l0u');
+    assert.ok(Number(memberOf(next, 'id')) > 2, 'an id is never given twice');
+  });
+
+  test('the record, the mails and the keys are told in both ways', async () => {
+    const [events, listed, verdict, verified, mails, noMails] = await Promise.all([
+      json('audit list', environment),
+      inWords('audit list --limit 3', environment),
+      json('audit verify', environment),
+      inWords('audit verify', environment),
+      json('mail list', environment),
+      inWords('mail list', environment),
+    ]);
+    assert.ok((events as unknown[]).length > 5);
+    assert.equal(listed.trimEnd().split('\n').length, 4);
+    assert.deepEqual(memberOf(verdict, 'faults'), []);
+    assert.match(verified, /each as it was written/);
+    assert.deepEqual(mails, []);
+    assert.match(noMails, /^ID /);
+    await refused('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No mail/);
+
+    const [before_] = (await json('key list', environment)) as { id: unknown; current: boolean }[];
+    const rotated = await json('key rotate', environment);
+    assert.match(await inWords('key rotate', environment), /is the current one/);
+    const keys = (await json('key list', environment)) as { id: unknown; current: boolean }[];
+    assert.deepEqual(
+      keys.slice(1).map(({ id }) => id),
+      [memberOf(rotated, 'id'), before_?.id],
+    );
+    assert.match(await inWords('key list', environment), /current/);
+  });
+
+  test('migrate says that there is nothing to do, and doctor that all is well', async () => {
+    const [migrated, words] = await Promise.all([
+      json('migrate', environment),
+      inWords('migrate', environment),
+    ]);
+    assert.deepEqual(memberOf(migrated, 'steps'), []);
+    assert.match(words, /nothing to do/);
+    const port = { PORT: new URL(service.baseUrl).port };
+    const [findings, table] = await Promise.all([
+      json('doctor', { ...environment, ...port }),
+      inWords('doctor', { ...environment, ...port }),
+    ]);
+    assert.deepEqual(
+      (findings as { verdict: string }[]).filter(({ verdict }) => verdict === 'fault'),
+      [],
+    );
+    assert.match(table, /a service runs there/);
+  });
+});
+
+describe('config', () => {
+  test('shows what holds and where it came from, and hides the password of PostgreSQL', async (t) => {
+    const folder = await temporaryFolder(t);
+    const file = join(folder, 'bienvenue.toml');
+    writeFileSync(file, 'SESSION_DAYS = 3\nSESSION_IDLE_DAYS = 2\n');
+    const environment = {
+      DATABASE_URL: 'postgres://bienvenue:hunter2@db.example.org/accounts',
+      BIENVENUE_CONFIG: file,
+      PORT: '5001',
+    };
+    const [printed, words] = await Promise.all([json('config', environment), inWords('config', environment)]);
+    const rows = memberOf(printed, 'options') as { name: string; value: string; source: string }[];
+    const row = (name: string): unknown => rows.find((one) => one.name === name);
+    assert.equal(memberOf(printed, 'mode'), 'local');
+    assert.deepEqual(row('PORT'), { name: 'PORT', value: '5001', source: 'environment' });
+    assert.deepEqual(row('SESSION_DAYS'), { name: 'SESSION_DAYS', value: '3', source: 'file' });
+    assert.deepEqual(row('HOST'), { name: 'HOST', value: '127.0.0.1', source: 'default' });
+    for (const text of [JSON.stringify(printed), words]) {
+      assert.ok(text.includes('db.example.org/accounts'));
+      assert.ok(!text.includes('hunter2'));
+    }
+  });
+
+  test('every fault is told at once, by every command', async () => {
+    const environment = {
+      PORT: 'many',
+      SESSION_DAYS: '0',
+      DATABASE_URL: 'mysql://x',
+      HOST: '0.0.0.0',
+      HASH_PASSES: '1',
+    };
+    const all = new RegExp(
+      Object.keys(environment)
+        .map((name) => `(?=.*^  - ${name} )`)
+        .join(''),
+      'ms',
+    );
+    await Promise.all(
+      ['config', 'serve', 'migrate', 'user list'].map((line) => refused(line, environment, 2, all)),
+    );
+    const { code, stdout } = await bienvenue('doctor --json', environment);
+    assert.equal(code, 1);
+    const says = (JSON.parse(stdout) as { says: string }[]).map((finding) => finding.says.split(' ')[0]);
+    assert.deepEqual(new Set(says), new Set(Object.keys(environment)));
+  });
+});
+
+describe('doctor finds', () => {
+  interface Finding {
+    readonly about: string;
+    readonly verdict: string;
+    readonly says: string;
+  }
+  const examine = async (environment: Environment): Promise<{ code: number | null; findings: Finding[] }> => {
+    const { code, stdout } = await bienvenue('doctor --json', { PORT: '0', ...environment });
+    return { code, findings: JSON.parse(stdout) as Finding[] };
+  };
+  const found = ({ findings }: { findings: Finding[] }, verdict: string): Finding[] =>
+    findings.filter((finding) => finding.verdict === verdict);
+
+  test('a file that others may read', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    await json('migrate', environment);
+    const file = join(environment.DATA_DIR, 'bienvenue.db');
+    chmodSync(file, 0o644);
+    const { code, findings } = await examine(environment);
+    assert.equal(code, 0, 'it works, but should not stay so');
+    assert.deepEqual(
+      found({ findings }, 'unsafe').map(({ about }) => about),
+      ['files'],
+    );
+    assert.ok(found({ findings }, 'unsafe')[0]?.says.includes(file));
+    chmodSync(file, 0o600);
+    assert.deepEqual(found(await examine(environment), 'unsafe'), []);
+  });
+
+  test('a file that is no database, and leaves it alone', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    const file = join(environment.DATA_DIR, 'bienvenue.db');
+    writeFileSync(file, 'a letter to my grandmother', { mode: 0o600 });
+    const result = await examine(environment);
+    assert.equal(result.code, 1);
+    assert.match(
+      found(result, 'fault')
+        .map(({ says }) => says)
+        .join('\n'),
+      /is no SQLite database/,
+    );
+    assert.equal(readFileSync(file, 'utf8'), 'a letter to my grandmother');
+  });
+
+  test('a schema of a newer release, which no other command touches either', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    await json('migrate', environment);
+    {
+      using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
+      database.exec('update bienvenue_schema set version = 999');
+    }
+    const result = await examine(environment);
+    assert.equal(result.code, 1);
+    assert.match(
+      found(result, 'fault')
+        .map(({ says }) => says)
+        .join('\n'),
+      /version 999 is newer/,
+    );
+    await Promise.all(
+      ['serve', 'migrate', 'user list'].map((line) =>
+        refused(line, environment, 1, /schema 999.*newer release/),
+      ),
+    );
+  });
+
+  test('a PostgreSQL that does not answer', async () => {
+    const result = await examine({ DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/none' });
+    assert.equal(result.code, 1);
+    assert.equal(found(result, 'fault')[0]?.about, 'database');
+    assert.doesNotMatch(JSON.stringify(result), /hunter2/);
+  });
+
+  test('keys that are not those of the database', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    await inWords('user list', environment); // makes the key and marks the database
+    rmSync(join(environment.DATA_DIR, 'secret.key'));
+    const result = await examine({
+      ...environment,
+      SECRET_KEY: 'another key that somebody wrote here, of enough characters',
+    });
+    assert.equal(result.code, 1, JSON.stringify(result));
+  });
+});
+
+test('every command is run above, and speaks JSON', async () => {
+  const program = await createProgram({ environment: {} });
+  const all = program.commands.flatMap((command) =>
+    command.commands.length === 0 ? [command] : command.commands,
+  );
+  const nameOf = (command: Command): string =>
+    command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
+  assert.ok(all.length > 10);
+  const untested = all
+    .map(nameOf)
+    .filter((name) => ![...ran].some((line) => line === name || line.startsWith(`${name} `)));
+  assert.deepEqual(untested, []);
+  const wordy = all.filter(({ options }) => !options.some(({ long }) => long === '--json')).map(nameOf);
+  assert.deepEqual(wordy, ['serve']);
+});
+
+test('help and the version are no faults', async () => {
+  const [help, { version }] = [
+    await inWords('--help', {}),
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string },
+  ];
+  assert.match(help, /^Usage: bienvenue .*\n {2}serve .*\n {2}user /s);
+  assert.equal(await inWords('--version', {}), `${version}\n`);
+});

@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { options, type OptionName } from './options.ts';
+import { ConfigurationFault, readOptions, showOption, type Environment } from './read-options.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bienvenue-options-'));
+after(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+/** Writes a file for one test and names its path. */
+function fileOf(text: string): string {
+  files += 1;
+  const path = join(folder, `file-${files}`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** The faults that the environment is refused for. */
+function faultsOf(environment: Environment): readonly string[] {
+  try {
+    readOptions(environment);
+  } catch (error) {
+    if (error instanceof ConfigurationFault) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+/** The database of the environment, and where that came from. */
+function databaseOf(environment: Environment): unknown[] {
+  const { options: values, sources } = readOptions(environment);
+  return [values.databaseUrl, sources.databaseUrl];
+}
+
+/** The least that public mode needs. */
+const publicMode = {
+  PUBLIC_URL: 'https://accounts.example.org',
+  SMTP_URL: 'smtps://me:hunter2@mail.example.org',
+  MAIL_FROM: 'accounts@example.org',
+};
+
+describe('defaults', () => {
+  test('an empty environment is local mode on port 5000 of loopback, with a file in ./data', () => {
+    const { options: values, isPublic, sources } = readOptions({});
+    assert.equal(isPublic, false);
+    assert.equal(values.publicUrl, undefined);
+    assert.equal(values.host, '127.0.0.1');
+    assert.equal(values.port, 5000);
+    assert.equal(values.databaseUrl, 'sqlite:data/bienvenue.db');
+    assert.deepEqual(new Set(Object.values(sources)), new Set(['default']));
+  });
+
+  test('accounts are revealed in local mode, kept secret in public mode, and either can be set', () => {
+    assert.equal(readOptions({}).options.revealAccounts, true);
+    assert.equal(readOptions({ PUBLIC_URL: 'http://localhost:5000' }).options.revealAccounts, true);
+    assert.equal(readOptions(publicMode).options.revealAccounts, false);
+    assert.equal(readOptions({ ...publicMode, REVEAL_ACCOUNTS: 'true' }).options.revealAccounts, true);
+  });
+
+  test('the file of the accounts follows DATA_DIR', () => {
+    assert.equal(
+      readOptions({ DATA_DIR: '/srv/accounts' }).options.databaseUrl,
+      'sqlite:/srv/accounts/bienvenue.db',
+    );
+  });
+
+  test('every option has a name of its own, a sentence, and a default that can be shown', () => {
+    const names = Object.keys(options) as OptionName[]; // the table's own keys
+    assert.equal(new Set(Object.values(options).map(({ env }) => env)).size, names.length);
+    const { options: values } = readOptions({});
+    for (const name of names) {
+      assert.match(options[name].says, /\.$/, name);
+      assert.equal(typeof showOption(name, values[name]), 'string');
+    }
+  });
+});
+
+describe('where a value comes from', () => {
+  test('the environment goes before a file of a secret, that before the file of options, that before the default', () => {
+    const secret = fileOf('postgres://from-secret/db');
+    const file = fileOf('DATABASE_URL = "postgres://from-options/db"');
+    const all = { DATABASE_URL: 'postgres://from-env/db', DATABASE_URL_FILE: secret, BIENVENUE_CONFIG: file };
+    const { DATABASE_URL: _first, ...two } = all;
+    const { DATABASE_URL_FILE: _second, ...one } = two;
+    assert.deepEqual(databaseOf(all), ['postgres://from-env/db', 'environment']);
+    assert.deepEqual(databaseOf(two), ['postgres://from-secret/db', 'file']);
+    assert.deepEqual(databaseOf(one), ['postgres://from-options/db', 'file']);
+    assert.deepEqual(databaseOf({}), ['sqlite:data/bienvenue.db', 'default']);
+  });
+
+  test('a file of options holds text, numbers and truths', () => {
+    const file = fileOf('HOST = "127.0.0.2"\nPORT = 8080\nHSTS_SUBDOMAINS = true\n# a remark\n');
+    const { options: values } = readOptions({ BIENVENUE_CONFIG: file });
+    assert.deepEqual([values.host, values.port, values.hstsSubdomains], ['127.0.0.2', 8080, true]);
+  });
+
+  test('the line break at the end of a secret’s file is no part of the secret', () => {
+    const { options: values } = readOptions({
+      DATABASE_URL_FILE: fileOf('postgres://user:password@host/db\r\n'),
+    });
+    assert.equal(values.databaseUrl, 'postgres://user:password@host/db');
+  });
+
+  test('an option that is no secret is not read from a file of its own', () => {
+    assert.equal(readOptions({ PORT_FILE: fileOf('8080') }).options.port, 5000);
+  });
+
+  test('an empty text is not given: neither in the environment, nor as a path, nor in the file of options', () => {
+    const blank = {
+      PORT: '',
+      HOST: '  ',
+      DATABASE_URL: '',
+      DATABASE_URL_FILE: '',
+      BIENVENUE_CONFIG: '',
+      PUBLIC_URL: '',
+    };
+    assert.deepEqual(readOptions(blank), readOptions({}));
+    const { options: values, sources } = readOptions({
+      BIENVENUE_CONFIG: fileOf('HOST = ""\nDATA_DIR = " "\n'),
+    });
+    assert.deepEqual([values.host, values.dataDir, sources.host], ['127.0.0.1', './data', 'default']);
+  });
+});
+
+describe('refusals', () => {
+  test('every fault is told at once, each with its remedy', () => {
+    const file = fileOf('PROT = 80\nLOG_LEVEL = ["info"]\n');
+    const faults = faultsOf({
+      BIENVENUE_CONFIG: file,
+      HOST: '0.0.0.0',
+      PORT: '65536',
+      DATABASE_URL: 'mysql://host/db',
+      REVEAL_ACCOUNTS: 'yes',
+      LOG_FORMAT: 'xml',
+      SESSION_DAYS: '5',
+      SESSION_IDLE_DAYS: '6',
+      GLOBAL_LIMIT_PER_MINUTE: '500',
+    });
+    const expected = [
+      `PROT in ${file} is no option`,
+      'PORT must be a whole number from 0 to 65535',
+      'DATABASE_URL must be sqlite:<path of a file> or postgres://user:password@host/database',
+      'LOG_LEVEL in the file of options must be a single value',
+      'LOG_FORMAT must be one of auto, json, pretty',
+      'REVEAL_ACCOUNTS must be true or false',
+      'HOST is 0.0.0.0, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.',
+      'SESSION_IDLE_DAYS must not be more than SESSION_DAYS',
+      'GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE',
+    ];
+    assert.deepEqual(faults.toSorted(), expected.toSorted());
+  });
+
+  test('the message of the refusal holds every fault on a line of its own', () => {
+    assert.throws(() => readOptions({ PORT: 'x', HASH_PASSES: '1' }), {
+      name: 'ConfigurationFault',
+      message:
+        'The options cannot be used:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
+    });
+  });
+
+  for (const host of [
+    '0.0.0.0',
+    '::',
+    '192.0.2.1',
+    '[::]',
+    'example.org',
+    '127.0.0.1.example.org',
+    '::ffff:127.0.0.1',
+  ]) {
+    test(`local mode does not listen on ${host}`, () => {
+      assert.equal(faultsOf({ HOST: host }).length, 1);
+      assert.equal(faultsOf({ HOST: host, PUBLIC_URL: 'http://localhost:5000' }).length, 1);
+      assert.equal(
+        faultsOf({ ...publicMode, HOST: host }).some((fault) => fault.startsWith('HOST')),
+        false,
+      );
+    });
+  }
+
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
+    test(`local mode listens on ${host}`, () => assert.equal(readOptions({ HOST: host }).options.host, host));
+  }
+
+  /** What is refused although each value is right by itself, and how the fault begins. */
+  const unsafe: Record<string, [Environment, string]> = {
+    'public mode without a mail server': [
+      { ...publicMode, SMTP_URL: '', MAIL_FROM: '' },
+      'SMTP_URL must name',
+    ],
+    'mails without a sender': [{ ...publicMode, MAIL_FROM: '' }, 'MAIL_FROM must name'],
+    'reset tokens in the replies of public mode': [
+      { ...publicMode, RESET_TOKEN_BY: 'reply' },
+      'RESET_TOKEN_BY is reply',
+    ],
+    'short passwords in public mode': [
+      { ...publicMode, PASSWORD_MIN_LENGTH: '14' },
+      'PASSWORD_MIN_LENGTH must be at least 15',
+    ],
+    'common passwords in public mode': [
+      { ...publicMode, PASSWORD_BLOCKLIST: 'false' },
+      'PASSWORD_BLOCKLIST is false',
+    ],
+    'reset tokens by mail without a mail server': [{ RESET_TOKEN_BY: 'mail' }, 'SMTP_URL must name'],
+    'confirmed addresses without a mail server': [{ EMAIL_CONFIRMATION: 'true' }, 'SMTP_URL must name'],
+    'hidden accounts without a mail server': [{ REVEAL_ACCOUNTS: 'false' }, 'SMTP_URL must name'],
+    'a session that idles longer than it lives': [
+      { SESSION_DAYS: '6' },
+      'SESSION_IDLE_DAYS must not be more',
+    ],
+    'a limit for all below that for one': [
+      { ADDRESS_LIMIT_PER_MINUTE: '500', GLOBAL_LIMIT_PER_MINUTE: '499' },
+      'GLOBAL_LIMIT_PER_MINUTE must not be less',
+    ],
+    'a hash that takes seconds': [
+      { HASH_MEMORY_KIB: '1048576', HASH_PASSES: '5' },
+      'HASH_MEMORY_KIB times HASH_PASSES',
+    ],
+  };
+  for (const [title, [environment, beginning]] of Object.entries(unsafe)) {
+    test(`not together: ${title}`, () => {
+      const faults = faultsOf(environment);
+      assert.equal(faults.length, 1, faults.join('\n'));
+      assert.ok(faults[0]?.startsWith(beginning), faults[0]);
+    });
+  }
+
+  test('a wrong PUBLIC_URL is one fault: what would follow from it is not guessed', () => {
+    const faults = faultsOf({ PUBLIC_URL: 'http://accounts.example.org', HOST: '0.0.0.0' });
+    assert.deepEqual(faults, ['PUBLIC_URL must be https; http is for localhost only']);
+  });
+
+  test('a file of options that cannot be read, or is no TOML, is named, and nothing is guessed from its absence', () => {
+    const missing = faultsOf({ BIENVENUE_CONFIG: join(folder, 'none.toml'), HOST: '0.0.0.0' });
+    assert.equal(missing.length, 1);
+    assert.match(
+      missing[0] ?? '',
+      /^BIENVENUE_CONFIG names .*none\.toml, which cannot be read as TOML: .*ENOENT/,
+    );
+    assert.match(
+      faultsOf({ BIENVENUE_CONFIG: fileOf('PORT 5000') })[0] ?? '',
+      /which cannot be read as TOML/,
+    );
+  });
+
+  test('a secret’s file that cannot be read, or is empty, is a fault and not the default', () => {
+    const missing = join(folder, 'no-secret');
+    assert.deepEqual(faultsOf({ DATABASE_URL_FILE: missing }), [
+      `DATABASE_URL_FILE names ${missing}, which cannot be read`,
+    ]);
+    assert.match(faultsOf({ DATABASE_URL_FILE: fileOf('\n') })[0] ?? '', /^DATABASE_URL must be/);
+  });
+
+  test('no fault repeats a secret', () => {
+    const faults = faultsOf({ DATABASE_URL: 'mysql://user:hunter2@host/db' });
+    assert.equal(faults.length, 1);
+    assert.doesNotMatch(faults.join(), /hunter2/);
+  });
+});
+
+describe('what is shown of an option', () => {
+  const shown: Record<string, [OptionName, Parameters<typeof showOption>[1], string]> = {
+    'nothing of one that is not given': ['publicUrl', undefined, ''],
+    'the origin of the public address': [
+      'publicUrl',
+      new URL('https://accounts.example.org/'),
+      'https://accounts.example.org',
+    ],
+    'a mail server without its password': [
+      'smtpUrl',
+      new URL(publicMode.SMTP_URL),
+      'smtps://me:***@mail.example.org',
+    ],
+    'a number as it is': ['port', 5000, '5000'],
+    'a file’s path, which is no secret': ['databaseUrl', 'sqlite:/srv/b.db', 'sqlite:/srv/b.db'],
+    'a database without its password': [
+      'databaseUrl',
+      'postgres://me:hunter2@host/db',
+      'postgres://me:***@host/db',
+    ],
+    'a database without the password among its parameters': [
+      'databaseUrl',
+      'postgres://host/db?user=me&password=hunter2&sslpassword=hunter2',
+      'postgres://host/db?user=me&password=***&sslpassword=***',
+    ],
+    'a database whose user is no well-formed percent escape': [
+      'databaseUrl',
+      'postgres://m%zz:hunter2@host/db',
+      'postgres://m%zz:***@host/db',
+    ],
+    'of a secret that reads like a URL without a host only that there is one': [
+      'databaseUrl',
+      'k1:hunter2',
+      '[hidden]',
+    ],
+    'of a secret that is no URL only that there is one': ['databaseUrl', 'hunter2', '[hidden]'],
+  };
+  for (const [title, [name, value, text]] of Object.entries(shown))
+    test(title, () => assert.equal(showOption(name, value), text));
+});

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import { openDatabase } from './open-database.ts';
+import { applicationId, checkSqliteFile, DatabaseRefused } from './sqlite-file.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bienvenue-files-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Bytes of a database of ours, closed. */
+let good = Buffer.alloc(0);
+/** Bytes of somebody else's. */
+let foreign = Buffer.alloc(0);
+
+before(async () => {
+  const path = join(folder, 'good.db');
+  await (await openDatabase(`sqlite:${path}`)).close();
+  good = readFileSync(path);
+  using other = new DatabaseSync(join(folder, 'foreign.db'));
+  other.exec('create table notes (text); insert into notes values (1)');
+  foreign = readFileSync(join(folder, 'foreign.db'));
+});
+
+/** Offset of `application_id` in the header. */
+const markAt = 68;
+
+function damaged(): Buffer {
+  const bytes = Buffer.from(good);
+  bytes.fill(0xff, 100, 4096);
+  return bytes;
+}
+
+/** What stands at the path, and how the refusal begins. */
+const refused: Record<string, [() => Buffer, RegExp]> = {
+  'a file of text': [() => Buffer.from('Dear diary,\n'), /is no SQLite database\. It is left as it is/],
+  'one byte': [() => Buffer.from('S'), /is no SQLite database/],
+  'a database of another program': [
+    () => foreign,
+    /is a SQLite database of another program\. It is left as it is/,
+  ],
+  'a header that ends behind the magic': [() => good.subarray(0, 16), /another program|damaged/],
+  'a header that ends before our mark': [() => good.subarray(0, markAt + 3), /another program|damaged/],
+  'a header that ends behind our mark': [() => good.subarray(0, markAt + 4), /is damaged.*restore a backup/],
+  'a header and nothing else': [() => good.subarray(0, 100), /is damaged/],
+  'the first page alone': [() => good.subarray(0, 4096), /is damaged/],
+  'one page too few': [() => good.subarray(0, good.length - 4096), /is damaged/],
+  'a first page that was written over': [damaged, /is damaged/],
+};
+
+describe('a file that is not a sound database of ours is refused, and no byte of it changes:', () => {
+  for (const [title, [content, message]] of Object.entries(refused)) {
+    test(title, async () => {
+      const place = mkdtempSync(join(folder, 'refused-'));
+      const path = join(place, 'test.db');
+      const bytes = content();
+      writeFileSync(path, bytes);
+      await assert.rejects(openDatabase(`sqlite:${path}`), (error) => {
+        assert.ok(error instanceof DatabaseRefused, String(error));
+        assert.match(error.message, message);
+        assert.ok(error.message.startsWith(path));
+        return true;
+      });
+      assert.ok(readFileSync(path).equals(bytes));
+      assert.deepEqual(readdirSync(place), ['test.db']);
+    });
+  }
+});
+
+describe('a path at which no database can be is refused:', () => {
+  test('a folder', () => {
+    assert.throws(() => checkSqliteFile(folder), { name: 'DatabaseRefused', message: /is no file/ });
+  });
+
+  test('a device', { skip: process.platform === 'win32' && 'Windows has no /dev' }, () => {
+    assert.throws(() => checkSqliteFile('/dev/null'), { name: 'DatabaseRefused', message: /is no file/ });
+  });
+
+  test('a path below a file', () => {
+    const path = join(folder, 'good.db', 'test.db');
+    assert.throws(() => checkSqliteFile(path), { name: 'DatabaseRefused', message: /cannot be made/ });
+  });
+
+  test(
+    'a file that we may only read',
+    { skip: process.platform === 'win32' && 'Windows has no such rights' },
+    () => {
+      const place = mkdtempSync(join(folder, 'rights-'));
+      const path = join(place, 'test.db');
+      writeFileSync(path, good);
+      chmodSync(path, 0o444);
+      for (const parent of [folder, place]) chmodSync(parent, 0o755);
+      asNobody(() =>
+        assert.throws(() => checkSqliteFile(path), {
+          name: 'DatabaseRefused',
+          message: /Check its owner and rights/,
+        }),
+      );
+    },
+  );
+
+  test(
+    'a folder that we may not make',
+    { skip: process.platform === 'win32' && 'Windows has no such rights' },
+    () => {
+      const place = mkdtempSync(join(folder, 'rights-'));
+      chmodSync(place, 0o555);
+      for (const parent of [folder]) chmodSync(parent, 0o755);
+      asNobody(() =>
+        assert.throws(() => checkSqliteFile(join(place, 'data', 'test.db')), {
+          name: 'DatabaseRefused',
+          message: /cannot be made/,
+        }),
+      );
+    },
+  );
+});
+
+/** A user without rights on most systems. */
+const nobody = 65_534;
+
+/** Runs the work, which must not wait for anything, without the rights of root, which may write everywhere. */
+function asNobody(work: () => void): void {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(nobody);
+  try {
+    work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+describe('a new file', () => {
+  test(
+    'is made with its folders, which belong to us alone',
+    { skip: process.platform === 'win32' && 'Windows has no such rights' },
+    async () => {
+      const place = join(folder, 'a', 'b');
+      await (await openDatabase(`sqlite:${join(place, 'test.db')}`)).close();
+      for (const made of [place, join(folder, 'a')]) assert.equal(statSync(made).mode & 0o777, 0o700);
+    },
+  );
+
+  test('takes the place of an empty one, which holds nothing that could be lost', async () => {
+    const path = join(folder, 'empty.db');
+    writeFileSync(path, '');
+    await (await openDatabase(`sqlite:${path}`)).close();
+    assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
+  });
+
+  test('carries our mark in itself from the first moment on, not in a log beside it', async () => {
+    const path = join(folder, 'marked.db');
+    const database = await openDatabase(`sqlite:${path}`);
+    assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
+    await database.close();
+  });
+
+  test('is alone in its folder once it is closed', async () => {
+    const place = join(folder, 'alone');
+    mkdirSync(place);
+    await (await openDatabase(`sqlite:${join(place, 'test.db')}`)).close();
+    assert.deepEqual(readdirSync(place), ['test.db']);
+  });
+});

@@ -1,0 +1,62 @@
+import type { Algorithm, Version } from '@node-rs/argon2';
+import { equalDigests } from '../kit/secret.ts';
+import { bounded, digestOf, fromBase64, partsOf, UnreadableHash, type HashFormat } from './stored-hash.ts';
+
+/**
+ * Bounds of the costs. 1 GiB and four passes is the dearest setting in common use (libsodium's SENSITIVE), about two
+ * seconds of a core; every thread may take that memory at once. HASH_MEMORY_KIB and HASH_PASSES stay within them.
+ */
+export const argon2Bounds = {
+  memoryKib: [8, 1_048_576],
+  passes: [1, 100],
+  /** Memory times passes, which is the time. */
+  kibPasses: [8, 4 * 1_048_576],
+  lanes: [1, 64],
+} as const;
+
+/** RFC 9106 §3.1. */
+const leastSaltBytes = 8;
+const kibPerLane = 8;
+
+const algorithms: Record<string, Algorithm> = { d: 0, i: 1, id: 2 };
+/** A hash without a version is of the first one, 1.0. */
+const versions: Record<string, Version> = { '16': 0, '19': 1 };
+const form =
+  /^\$argon2(?<variant>id|i|d)(?:\$v=(?<version>16|19))?\$m=(?<memory>\d+),t=(?<passes>\d+),p=(?<lanes>\d+)\$(?<salt>[A-Za-z0-9+/]+)\$(?<digest>[A-Za-z0-9+/]+)$/;
+
+/** argon2id, argon2i and argon2d as PHC strings, which is also what this service writes (RFC 9106). */
+export const argon2: HashFormat = {
+  begins: /^\$argon2/,
+  read: (text) => {
+    const parts = partsOf<'variant' | 'memory' | 'passes' | 'lanes' | 'salt' | 'digest', 'version'>(
+      text,
+      form,
+    );
+    const algorithm = algorithms[parts.variant] ?? 2;
+    const version = versions[parts.version ?? '16'] ?? 1;
+    const parallelism = bounded(parts.lanes, 'argon2 lanes', argon2Bounds.lanes);
+    const memoryCost = bounded(parts.memory, 'argon2 memory in KiB', [
+      kibPerLane * parallelism,
+      argon2Bounds.memoryKib[1],
+    ]);
+    const timeCost = bounded(parts.passes, 'argon2 passes', argon2Bounds.passes);
+    bounded(String(memoryCost * timeCost), 'argon2 memory in KiB times its passes', argon2Bounds.kibPasses);
+    const salt = fromBase64(parts.salt);
+    if (salt.length < leastSaltBytes)
+      throw new UnreadableHash(`Its argon2 salt has ${salt.length} bytes; ${leastSaltBytes} is the least`);
+    const digest = digestOf(fromBase64(parts.digest));
+    return async (password) => {
+      const { hashRawSync } = await import('@node-rs/argon2');
+      const made = hashRawSync(password, {
+        algorithm,
+        version,
+        memoryCost,
+        timeCost,
+        parallelism,
+        salt,
+        outputLen: digest.length,
+      });
+      return equalDigests(made, digest);
+    };
+  },
+};

@@ -1,0 +1,70 @@
+import { hashSync } from '@node-rs/argon2';
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { Hasher } from './hasher.ts';
+
+/** SSHA-256 of the same sentence in normal form C and in form D, made by Python. */
+const sentence = 'Zoé aime le thé vert';
+const hashOfC = '{SSHA256}uRCbKp3n+XcQHg+j2i0CKEb7rcw17EoFpI/Cnuqw8+1zYWx0c2FsdA==';
+const hashOfD = '{SSHA256}x3TDcPApGQ4o0BKD89O276aRDhYo1VaBTdgik6KUdrtzYWx0c2FsdA==';
+
+describe('a hash made elsewhere', () => {
+  const hasher = new Hasher({ threads: 1 });
+  after(() => hasher.close());
+
+  test('matches and is outdated, so that the login replaces it', async () => {
+    assert.deepEqual(await hasher.verify(hashOfC, sentence), { matches: true, outdated: true });
+    assert.deepEqual(await hasher.verify(hashOfC, 'another sentence'), { matches: false, outdated: false });
+  });
+
+  test('matches the password as it was typed, as well as in normal form C', async () => {
+    const typed = sentence.normalize('NFD');
+    assert.equal((await hasher.verify(hashOfD, typed)).matches, true);
+    assert.equal((await hasher.verify(hashOfC, typed)).matches, true);
+    assert.equal(
+      (await hasher.verify(hashOfD, sentence)).matches,
+      false,
+      'what was never typed is not tried',
+    );
+  });
+
+  test('of an argon2id that this service would not write is outdated, though it matches', async () => {
+    const twoLanes = hashSync('password', { memoryCost: 19_456, timeCost: 2, parallelism: 2 });
+    assert.deepEqual(await hasher.verify(twoLanes, 'password'), { matches: true, outdated: true });
+    assert.deepEqual(await hasher.verify(await hasher.hash('password'), 'password'), {
+      matches: true,
+      outdated: false,
+    });
+  });
+
+  for (const unreadable of [
+    'password',
+    '$argon2id$v=19$m=9999999,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+  ]) {
+    test(`that cannot be read (${unreadable.slice(0, 9)}…) is no match, and says why`, async () => {
+      const { matches, outdated, unreadable: reason } = await hasher.verify(unreadable, 'password');
+      assert.deepEqual({ matches, outdated }, { matches: false, outdated: false });
+      assert.match(reason ?? '', /^Its /);
+    });
+  }
+
+  // SECURITY A12: the time of a refusal must not tell that the account exists and came from elsewhere.
+  test('costs a refused login no less than an unknown user does', async () => {
+    await hasher.warm();
+    const time = async (hashed: string | null): Promise<number> => {
+      const times: number[] = [];
+      for (let i = 0; i < 9; i += 1) {
+        const start = performance.now();
+        await hasher.verify(hashed, 'a wrong password');
+        times.push(performance.now() - start);
+      }
+      return times.toSorted((a, b) => a - b)[4] ?? 0;
+    };
+    const unknown = await time(null);
+    for (const hashed of [hashOfC, 'no hash at all', '$argon2id$v=19$m=19456,t=2,p=1$damaged']) {
+      const cheap = await time(hashed);
+      // The shortcut that this guards against takes a hundredth of the time.
+      assert.ok(cheap > unknown / 3, `${hashed}: ${cheap} ms against ${unknown} ms`);
+    }
+  });
+});

@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { options } from '../config/options.ts';
+import { readOptions } from '../config/read-options.ts';
+import { argon2Bounds } from './argon2-format.ts';
+import { isKnownHash, readHash } from './format.ts';
+import { UnreadableHash } from './stored-hash.ts';
+
+interface Vector {
+  readonly source: string;
+  readonly password: string;
+  readonly hash: string;
+}
+
+/** Values that others published, or that another implementation made: nothing in here comes out of our own code. */
+const vectors: readonly Vector[] = [
+  {
+    source: 'argon2i 1.0, the reference implementation',
+    password: 'password',
+    hash: '$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ',
+  },
+  {
+    source: 'argon2id 1.3, the reference implementation',
+    password: 'password',
+    hash: '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+  },
+  {
+    source: 'argon2id 1.3 of two lanes, the reference implementation',
+    password: 'password',
+    hash: '$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc',
+  },
+  {
+    source: 'argon2d 1.3 with a digest of 16 bytes',
+    password: 'password',
+    hash: '$argon2d$v=19$m=16,t=2,p=1$Mmx3eWR3YkJONkhoTGFnNA$HD1EIj2bqdfwQrJDP+FY6w',
+  },
+  {
+    source: 'bcrypt $2a$, Openwall',
+    password: 'U*U',
+    hash: '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW',
+  },
+  {
+    source: 'bcrypt $2a$, Openwall',
+    password: 'U*U*U',
+    hash: '$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a',
+  },
+  {
+    source: 'bcrypt $2y$, libxcrypt',
+    password: 'password',
+    hash: '$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+  },
+  {
+    source: 'bcrypt with unused bits set in its salt, libxcrypt',
+    password: 'password',
+    hash: '$2b$05$abcdefghijklmnopqrstu9WG29KuyeAicPCJODk1zjyGvyQUU2awu',
+  },
+  {
+    source: 'scrypt, RFC 7914 §12, third vector',
+    password: 'pleaseletmein',
+    hash: '$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofLVQylVYT8Pz2LUlwUkKpr55h6F3A1lHkDfzwF7RVdYhw',
+  },
+  {
+    source: 'scrypt of sixteen lanes, RFC 7914 §12, second vector',
+    password: 'password',
+    hash: '$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWIurzDZLiKjiG/xCSedmDDaxyevuUqD7m2DYMvfoswGQA',
+  },
+  {
+    source: 'scrypt, the manual of passlib',
+    password: 'password',
+    hash: '$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E',
+  },
+  {
+    source: 'scrypt, made by Werkzeug',
+    password: 'café',
+    hash: 'scrypt:32768:8:1$nEWC0yTCXcsUd79D$a26c522383c23402e164488d69d3662e1587452c437aee83275b71bf9ed03516e34eecdd97a6ba66bec2e808fc17127dd9ddef0f60cc473a22599491686b07c6',
+  },
+  {
+    source: 'the scrypt of Firebase, the example of its repository',
+    password: 'user1password',
+    hash: '$firebase-scrypt$ln=14,r=8,p=1,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==,ss=Bw==$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==',
+  },
+  {
+    source: 'PBKDF2-SHA-1, RFC 6070 §2, third vector',
+    password: 'password',
+    hash: '$pbkdf2-sha1$i=4096,l=20$c2FsdA$SwB5AbdlSJq+rUnZJvch0GWkKcE',
+  },
+  {
+    source: 'PBKDF2-SHA-1 of two blocks, RFC 6070 §2, fifth vector',
+    password: 'passwordPASSWORDpassword',
+    hash: '$pbkdf2-sha1$i=4096,l=25$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0$PS7sT+QchJuAyNg2YsDkSospGpZM8vBwOA==',
+  },
+  {
+    source: 'PBKDF2-SHA-256, RFC 7914 §11',
+    password: 'passwd',
+    hash: '$pbkdf2-sha256$i=1,l=64$c2FsdA$VawEblbjCJ/sFpHCJUS2BflBhSFt3gRl5oudV8INrLxJypzM8Xm2RZkWZLOdd+8xfHG4RbHjC9UJESBB06GXgw',
+  },
+  {
+    source: 'PBKDF2-SHA-512 with the parts of a Keycloak credential, made by Python',
+    password: 'motdepasse',
+    hash: '$pbkdf2-sha512$i=210000$MDEyMzQ1Njc4OWFiY2RlZg==$P6BFpjl++u24WPWmYrZlwSnH/ZSG8IJ+3ARf2X1VoZtqKbAl1St4JgzyvLBvTxA/woHkHv6G3xKFfm1qf/n7DA==',
+  },
+  {
+    source: 'PBKDF2-SHA-1, the tests of passlib',
+    password: 'password',
+    hash: '$pbkdf2$1212$OB.dtnSEXZK8U5cgxU/GYQ$y5LKPOplRmok7CZp/aqVDVg8zGI',
+  },
+  {
+    source: 'PBKDF2-SHA-256, the tests of passlib',
+    password: 'password',
+    hash: '$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ',
+  },
+  {
+    source: 'PBKDF2-SHA-512, the tests of passlib',
+    password: 'password',
+    hash: '$pbkdf2-sha512$1212$RHY0Fr3IDMSVO/RSZyb5ow$eNLfBK.eVozomMr.1gYa17k9B7KIK25NOEshvhrSX.esqY3s.FvWZViXz4KoLlQI.BzY/YTNJOiKc5gBYFYGww',
+  },
+  {
+    source: 'PBKDF2-SHA-256, the tests of Django',
+    password: 'lètmein',
+    hash: 'pbkdf2_sha256$720000$seasalt$eDupbcisD1UuIiou3hMuMu8oe/XwnpDw45r6AA5iv0E=',
+  },
+  {
+    source: 'PBKDF2-SHA-1 of Django, the tests of passlib',
+    password: 'not a password',
+    hash: 'pbkdf2_sha1$10000$wz5B6WkasRoF$atJmJ1o+XfJxKq1+Nu1f1i57Z5I=',
+  },
+  {
+    source: 'PBKDF2-SHA-512, made by Werkzeug',
+    password: 'café',
+    hash: 'pbkdf2:sha512:1000$KlQxkEitle44Awl5$358156eedd664c8dc588a14ab0bd0ed4bc4ff3b4407a30aa2a403648b3cca5da0bd6dbd80b88cc30896028774b4e6b6e6f69afa11881b4d7bd833cb1f7e54354',
+  },
+  {
+    source: 'PBKDF2-SHA-256, made by Werkzeug',
+    password: 'secret',
+    hash: 'pbkdf2:sha256:1000$LVGKfmXXX89T0EHC$097a935a842accf5be3308b5407e1bd728b2f1182cd73b53193a58c2ea19dacf',
+  },
+  {
+    source: 'SHA-1 of a directory, made by slapd',
+    password: 'coin',
+    hash: '{SHA}NHj+acfc68FPYrMipEBZ3t8ABGY=',
+  },
+  {
+    source: 'salted SHA-1 of a directory, made by slapd',
+    password: 'coin',
+    hash: '{SSHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX',
+  },
+  {
+    source: 'salted SHA-256, made by Python',
+    password: 'motdepasse',
+    hash: '{SSHA256}GjaWub5GMH4cUVHlxQIhT6LpAnzTU37QT/6wdJhzY29zYWx0c2FsdA==',
+  },
+  {
+    source: 'salted SHA-512 with a scheme in small letters',
+    password: 'password',
+    hash: '{ssha512}dOeDLmVpHJThhHeag10Hm2g4T7s3SBE6rGHcXUolXJHVufY4qT782rwZ/0XE6cuLcBZ0KpnwmUzRpAEtZBdv+JYEEtZQs/uC',
+  },
+  {
+    source: 'salted SHA-512 in hex as Dovecot writes it, made by Python',
+    password: 'motdepasse',
+    hash: '{SSHA512}5f4d6d3b22ffdbe4617fbd994242635210aedbdf31bc3a060144dc84c4faf453b6e475da89e063aa1edadfd27b6ddb1d1a7ee6e9e0d91cc3f38b93975c0a43f573616c7473616c74',
+  },
+  {
+    source: 'phpass, its own test program',
+    password: 'test12345',
+    hash: '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0',
+  },
+  { source: 'phpBB, the tests of passlib', password: '123456', hash: '$H$9PE8jEklgZhgLmZl5.HYJAzfGCQtzi1' },
+  {
+    source: 'phpass of many rounds, the tests of passlib',
+    password: 'compL3X!',
+    hash: '$P$FiS0N5L672xzQx1rt1vgdJQRYKnQM9/',
+  },
+];
+
+describe('the formats of stored hashes', () => {
+  for (const { source, password, hash } of vectors) {
+    test(`${source}: the password matches, one that is longer and one that is empty do not`, async () => {
+      const check = readHash(hash);
+      assert.equal(await check(password), true);
+      assert.equal(await check(`${password}x`), false);
+      assert.equal(await check(''), false);
+    });
+
+    test(`${source}: a changed digest no longer matches`, async () => {
+      // The last characters may hold bits that do not count; one amid the digest always does.
+      const place = hash.length - 8;
+      const changed = `${hash.slice(0, place)}${hash[place] === '0' ? '1' : '0'}${hash.slice(place + 1)}`;
+      assert.equal(await readHash(changed)(password), false);
+    });
+  }
+
+  test('each of them is known to an importer', () => {
+    assert.deepEqual(
+      vectors.filter(({ hash }) => !isKnownHash(hash)),
+      [],
+    );
+  });
+});
+
+describe('bcrypt', () => {
+  // A22: the library alone would take both.
+  test('never matches a password beyond the 72 bytes that it reads, or one with a NUL', async () => {
+    const { hashSync } = await import('@node-rs/bcrypt');
+    const check = readHash(hashSync('a'.repeat(72), 4));
+    assert.equal(await check('a'.repeat(72)), true);
+    assert.equal(await check('a'.repeat(73)), false);
+    // bcrypt repeats a short key, its NUL included: to it, these are one.
+    assert.equal(await readHash(hashSync('a', 4))('a\0a'), false);
+  });
+});
+
+describe('a hash that is not run', () => {
+  const salt = 'c29tZXNhbHQ';
+  const digest = 'CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+  const rows: readonly (readonly [why: string, hash: string, reason: RegExp])[] = [
+    ['an empty text', '', /format is not known/],
+    ['a password in clear', 'password', /format is not known/],
+    [
+      'a crypt(3) hash',
+      '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1',
+      /format is not known/,
+    ],
+    ['argon2 without a digest', `$argon2id$v=19$m=65536,t=2,p=1$${salt}`, /does not go on/],
+    ['argon2 of an unknown version', `$argon2id$v=20$m=65536,t=2,p=1$${salt}$${digest}`, /does not go on/],
+    ['argon2 with a second line', `$argon2id$v=19$m=65536,t=2,p=1$${salt}$${digest}\nx`, /does not go on/],
+    ['argon2 of more than 1 GiB', `$argon2id$v=19$m=1048577,t=1,p=1$${salt}$${digest}`, /memory/],
+    ['argon2 of less memory than its lanes need', `$argon2id$v=19$m=31,t=1,p=4$${salt}$${digest}`, /memory/],
+    ['argon2 of too many passes', `$argon2id$v=19$m=64,t=101,p=1$${salt}$${digest}`, /passes/],
+    [
+      'argon2 of much memory and many passes',
+      `$argon2id$v=19$m=1048576,t=5,p=1$${salt}$${digest}`,
+      /times its passes/,
+    ],
+    ['argon2 of no pass', `$argon2id$v=19$m=64,t=0,p=1$${salt}$${digest}`, /passes/],
+    ['argon2 of too many lanes', `$argon2id$v=19$m=65536,t=2,p=65$${salt}$${digest}`, /lanes/],
+    ['argon2 with a short salt', `$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$${digest}`, /salt/],
+    ['argon2 with a digest that chance would match', `$argon2id$v=19$m=65536,t=2,p=1$${salt}$CTFh`, /digest/],
+    ['bcrypt of a cost of hours', '$2b$31$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu', /cost/],
+    [
+      'bcrypt of the broken implementation',
+      '$2x$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+      /does not go on/,
+    ],
+    ['bcrypt cut short', '$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2aw', /does not go on/],
+    ['scrypt of 2 GiB', `$scrypt$ln=20,r=16,p=1$${salt}$${digest}`, /work/],
+    ['scrypt of many lanes', `$scrypt$ln=18,r=8,p=64$${salt}$${digest}`, /work/],
+    ['scrypt of an exponent beyond all', `$scrypt$ln=99999,r=1,p=1$${salt}$${digest}`, /log2 N/],
+    ['scrypt of an N that is no power of two', `scrypt:30000:8:1$salt$${'ab'.repeat(32)}`, /power of two/],
+    [
+      'scrypt with an odd number of hex digits',
+      `scrypt:32768:8:1$salt$${'ab'.repeat(32)}a`,
+      /does not go on/,
+    ],
+    [
+      'the scrypt of Firebase without a signer key',
+      `$firebase-scrypt$ln=14,r=8,p=1$${salt}$${digest}`,
+      /does not go on/,
+    ],
+    [
+      'the scrypt of Firebase whose hash is of another length',
+      `$firebase-scrypt$ln=14,r=8,p=1,sk=${digest}AAAA,ss=Bw$${salt}$${digest}`,
+      /signer key/,
+    ],
+    ['PBKDF2 of too many iterations', `pbkdf2_sha256$10000001$salt$${digest}`, /iterations/],
+    [
+      'PBKDF2 of too many iterations in its blocks',
+      `$pbkdf2-sha1$i=3000000,l=80$${salt}$${'A'.repeat(107)}`,
+      /all blocks/,
+    ],
+    ['PBKDF2 of no iteration', `pbkdf2:sha256:0$salt$${'ab'.repeat(32)}`, /iterations/],
+    ['PBKDF2 of another function', `pbkdf2_md5$1000$salt$${digest}`, /does not go on/],
+    [
+      'PBKDF2 whose digest is not as long as it says',
+      `$pbkdf2-sha256$i=1000,l=64$${salt}$${digest}`,
+      /length/,
+    ],
+    ['Werkzeug without a number of iterations', `pbkdf2:sha256$salt$${'ab'.repeat(32)}`, /does not go on/],
+    ['a salted directory hash without a salt', '{SSHA}NHj+acfc68FPYrMipEBZ3t8ABGY=', /does not fit/],
+    [
+      'an unsalted directory hash with something behind it',
+      '{SHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX',
+      /does not fit/,
+    ],
+    [
+      'a hash of AIX, which has the scheme of a directory',
+      '{ssha512}06$aaaaaaaaaaaaaaaa$bbbbbbbbbbbbbbbbbbbb',
+      /does not go on/,
+    ],
+    ['phpass of a billion rounds', '$P$SIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
+    ['phpass of too few rounds', '$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
+    ['phpass with a foreign character', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r!L0', /does not go on/],
+  ];
+
+  for (const [why, hash, reason] of rows) {
+    test(`${why} is told apart from a wrong password`, () => {
+      assert.equal(isKnownHash(hash), false);
+      assert.throws(
+        () => readHash(hash),
+        (error) => error instanceof UnreadableHash && reason.test(error.message),
+      );
+    });
+  }
+
+  test('is never quoted in the reason', () => {
+    for (const [, hash] of rows) {
+      if (hash === '') continue;
+      assert.throws(
+        () => readHash(hash),
+        ({ message }: Error) => !message.includes(hash) && !message.includes(digest),
+      );
+    }
+  });
+});
+
+test('whatever cost the options let this service write, it can read again', () => {
+  const { hashMemoryKib, hashPasses } = options;
+  assert.equal(hashMemoryKib.parse(String(argon2Bounds.memoryKib[1])), argon2Bounds.memoryKib[1]);
+  assert.throws(() => hashMemoryKib.parse(String(argon2Bounds.memoryKib[1] + 1)));
+  assert.equal(hashPasses.parse(String(argon2Bounds.passes[1])), argon2Bounds.passes[1]);
+  assert.throws(() => hashPasses.parse(String(argon2Bounds.passes[1] + 1)));
+  const most = argon2Bounds.kibPasses[1] / argon2Bounds.memoryKib[1];
+  const environment = { HASH_MEMORY_KIB: String(argon2Bounds.memoryKib[1]), HASH_PASSES: String(most) };
+  assert.equal(readOptions(environment).options.hashPasses, most);
+  assert.throws(
+    () => readOptions({ ...environment, HASH_PASSES: String(most + 1) }),
+    /HASH_MEMORY_KIB times HASH_PASSES/,
+  );
+});

@@ -1,0 +1,35 @@
+import { hash } from 'node:crypto';
+import { equalDigests } from '../kit/secret.ts';
+import { bounded, partsOf, type HashFormat } from './stored-hash.ts';
+
+/** log2 of the rounds of MD5. phpass itself writes 7 to 30; 20 takes two seconds of a core, WordPress has 13. */
+const roundLogs = [7, 20] as const;
+
+/** phpass has an alphabet and an order of bits of its own: little-endian, six bits at a time. */
+const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const form = /^\$[PH]\$(?<log>[./0-9A-Za-z])(?<salt>[./0-9A-Za-z]{8})(?<digest>[./0-9A-Za-z]{22})$/;
+
+function encode(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 3) {
+    const group = bytes.subarray(i, i + 3);
+    const value = (group[0] ?? 0) | ((group[1] ?? 0) << 8) | ((group[2] ?? 0) << 16);
+    for (let bits = 0; bits < group.length * 8; bits += 6) text += alphabet[(value >> bits) & 0x3f];
+  }
+  return text;
+}
+
+/** `$P$` and phpBB's `$H$`: the portable hashes of phpass, which WordPress wrote until 6.8. Iterated MD5. */
+export const phpass: HashFormat = {
+  begins: /^\$[PH]\$/,
+  read: (text) => {
+    const { log, salt, digest } = partsOf<'log' | 'salt' | 'digest'>(text, form);
+    const rounds = 2 ** bounded(String(alphabet.indexOf(log)), 'phpass log2 of rounds', roundLogs);
+    return (password) => {
+      const bytes = Buffer.from(password);
+      let made = hash('md5', Buffer.concat([Buffer.from(salt), bytes]), 'buffer');
+      for (let i = 0; i < rounds; i += 1) made = hash('md5', Buffer.concat([made, bytes]), 'buffer');
+      return equalDigests(Buffer.from(encode(made)), Buffer.from(digest));
+    };
+  },
+};

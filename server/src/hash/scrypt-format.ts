@@ -1,0 +1,111 @@
+// scrypt (RFC 7914) in three spellings: the PHC string of passlib and others, Werkzeug's, and Firebase's variant of the
+// method, which encrypts a key of the project with what scrypt yields.
+import { createCipheriv, scryptSync } from 'node:crypto';
+import { equalDigests } from '../kit/secret.ts';
+import {
+  base64,
+  bounded,
+  digestOf,
+  fromBase64,
+  partsOf,
+  UnreadableHash,
+  type HashFormat,
+} from './stored-hash.ts';
+
+/** log2 of N: 2^20 with r=8 is the dearest that RFC 7914 §12 gives an example of. */
+const costLogs = [1, 20] as const;
+const blockSizes = [1, 64] as const;
+const lanes = [1, 64] as const;
+
+/** Bytes that all lanes work through, one after the other: 1 GiB, two to four seconds of a core. */
+const workBytes = [1, 1024 ** 3] as const;
+/** What OpenSSL takes beside that. */
+const spareBytes = 1024 ** 2;
+
+interface Cost {
+  readonly logN: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** @throws {UnreadableHash} */
+function costOf(logN: string, r: string, p: string): Cost {
+  const cost = {
+    logN: bounded(logN, 'scrypt log2 N', costLogs),
+    r: bounded(r, 'scrypt r', blockSizes),
+    p: bounded(p, 'scrypt p', lanes),
+  };
+  bounded(String(128 * 2 ** cost.logN * cost.r * cost.p), 'scrypt work in bytes', workBytes);
+  return cost;
+}
+
+function derive(password: string, salt: Buffer, length: number, { logN, r, p }: Cost): Buffer {
+  const N = 2 ** logN;
+  return scryptSync(password, salt, length, { N, r, p, maxmem: 128 * r * (N + p) + spareBytes });
+}
+
+const phcForm = new RegExp(
+  `^\\$scrypt\\$ln=(?<ln>\\d+),r=(?<r>\\d+),p=(?<p>\\d+)\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
+);
+
+/** `$scrypt$ln=16,r=8,p=1$<salt>$<hash>`: passlib and the PHC string format. */
+export const phcScrypt: HashFormat = {
+  begins: /^\$scrypt\$/,
+  read: (text) => {
+    const { ln, r, p, salt, digest } = partsOf<'ln' | 'r' | 'p' | 'salt' | 'digest'>(text, phcForm);
+    const cost = costOf(ln, r, p);
+    const expected = digestOf(fromBase64(digest));
+    const saltBytes = fromBase64(salt);
+    return (password) => equalDigests(derive(password, saltBytes, expected.length, cost), expected);
+  },
+};
+
+const werkzeugForm = /^scrypt:(?<n>\d+):(?<r>\d+):(?<p>\d+)\$(?<salt>[^$]+)\$(?<digest>(?:[0-9a-f]{2})+)$/;
+
+/** `scrypt:32768:8:1$<salt>$<hex>`: Werkzeug's and so Flask's. The salt is text, taken as it stands. */
+export const werkzeugScrypt: HashFormat = {
+  begins: /^scrypt:/,
+  read: (text) => {
+    const { n, r, p, salt, digest } = partsOf<'n' | 'r' | 'p' | 'salt' | 'digest'>(text, werkzeugForm);
+    const logN = Math.log2(Number(n));
+    if (!Number.isInteger(logN)) throw new UnreadableHash('Its scrypt N is no power of two');
+    const cost = costOf(String(logN), r, p);
+    const expected = digestOf(Buffer.from(digest, 'hex'));
+    return (password) => equalDigests(derive(password, Buffer.from(salt), expected.length, cost), expected);
+  },
+};
+
+const firebaseForm = new RegExp(
+  `^\\$firebase-scrypt\\$ln=(?<ln>\\d+),r=(?<r>\\d+),p=(?<p>\\d+),sk=(?<signerKey>${base64}),ss=(?<separator>(?:${base64})?)` +
+    `\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
+);
+/** Of the 64 bytes that Firebase derives the first 32 are the AES key. */
+const firebaseKeyBytes = 32;
+const firebaseDerivedBytes = 64;
+
+/**
+ * `$firebase-scrypt$ln=14,r=8,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`, all in base64: Firebase exports
+ * the four parameters once per project, so an importer writes them into each hash (`ln` is its "memory cost", `r` its
+ * "rounds"). scrypt over salt and separator yields a key, and that key encrypts the signer key by AES-256 in counter
+ * mode from zero; the result is the hash (https://github.com/firebase/scrypt).
+ */
+export const firebaseScrypt: HashFormat = {
+  begins: /^\$firebase-scrypt\$/,
+  read: (text) => {
+    const parts = partsOf<'ln' | 'r' | 'p' | 'signerKey' | 'separator' | 'salt' | 'digest'>(
+      text,
+      firebaseForm,
+    );
+    const cost = costOf(parts.ln, parts.r, parts.p);
+    const signerKey = fromBase64(parts.signerKey);
+    const expected = digestOf(fromBase64(parts.digest));
+    if (signerKey.length !== expected.length)
+      throw new UnreadableHash('Its hash is not as long as its signer key');
+    const salt = Buffer.concat([fromBase64(parts.salt), fromBase64(parts.separator)]);
+    return (password) => {
+      const key = derive(password, salt, firebaseDerivedBytes, cost).subarray(0, firebaseKeyBytes);
+      const made = createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(signerKey);
+      return equalDigests(made, expected);
+    };
+  },
+};

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ClientAddress, isPrivateAddress, type Client } from './client-address.ts';
+
+/** The client of a request from a peer with some headers. */
+function clientOf(
+  trusted: readonly string[],
+  peer: string | undefined,
+  headers: Record<string, string>,
+): Client {
+  return new ClientAddress(trusted).of({ socket: { remoteAddress: peer }, headers });
+}
+
+const spoofed: readonly Record<string, string>[] = [
+  { 'x-forwarded-for': '198.51.100.1' },
+  { 'x-forwarded-for': '127.0.0.1, 10.0.0.1' },
+  { 'x-real-ip': '198.51.100.1' },
+  { forwarded: 'for=198.51.100.1' },
+  { 'cf-connecting-ip': '198.51.100.1' },
+  { 'true-client-ip': '198.51.100.1' },
+  { 'x-client-ip': '198.51.100.1' },
+  { 'x-forwarded-for': 'a' },
+];
+
+describe('without trusted proxies', () => {
+  test('no header is believed (CVE-2023-36456)', () => {
+    for (const headers of spoofed) assert.equal(clientOf([], '203.0.113.7', headers).key, '203.0.113.7');
+  });
+});
+
+describe('with trusted proxies', () => {
+  const trusted = ['10.0.0.0/8', '2001:db8:1::/48'];
+
+  test('a header is believed of a proxy alone', () => {
+    for (const headers of spoofed) assert.equal(clientOf(trusted, '203.0.113.7', headers).key, '203.0.113.7');
+  });
+
+  const walks: Readonly<Record<string, { peer: string; header: string; client: string }>> = {
+    'the nearest proxy names the client': { peer: '10.0.0.1', header: '203.0.113.7', client: '203.0.113.7' },
+    'what stands left of the client is its own invention': {
+      peer: '10.0.0.1',
+      header: '127.0.0.1, 8.8.8.8, 203.0.113.7',
+      client: '203.0.113.7',
+    },
+    'proxies behind the nearest are passed over': {
+      peer: '10.0.0.1',
+      header: '203.0.113.7, 10.1.1.1, 10.2.2.2',
+      client: '203.0.113.7',
+    },
+    'a proxy over IPv6 counts as one': {
+      peer: '2001:db8:1::9',
+      header: '203.0.113.7',
+      client: '203.0.113.7',
+    },
+    'a proxy mapped into IPv6 counts as one': {
+      peer: '::ffff:10.0.0.1',
+      header: '203.0.113.7',
+      client: '203.0.113.7',
+    },
+    'a request that a proxy made itself': {
+      peer: '10.0.0.1',
+      header: '10.3.3.3, 10.2.2.2',
+      client: '10.3.3.3',
+    },
+    'white space and ports are no part of an address': {
+      peer: '10.0.0.1',
+      header: ' [2001:db8:2::1]:443 ,\t10.2.2.2:1234 ',
+      client: '2001:db8:2::1',
+    },
+    'an IPv4 address with a port': { peer: '10.0.0.1', header: '203.0.113.7:5555', client: '203.0.113.7' },
+  };
+  for (const [title, { peer, header, client }] of Object.entries(walks)) {
+    test(title, () => assert.equal(clientOf(trusted, peer, { 'x-forwarded-for': header }).address, client));
+  }
+
+  test('garbage ends the walk at the hop that passed it on, and is never an address (CVE-2024-47070)', () => {
+    for (const garbage of [
+      'a',
+      '',
+      ',',
+      ',,,',
+      'unknown',
+      '_hidden',
+      '999.1.1.1',
+      '1.2.3',
+      '0x7f.1',
+      '2130706433',
+      '[::1',
+      '::1]:80',
+      'for=1.2.3.4',
+      '1.2.3.4:port',
+      '１.2.3.4',
+      '%',
+      'x'.repeat(10_000),
+      ','.repeat(10_000),
+    ]) {
+      const { address, key } = clientOf(trusted, '10.0.0.1', { 'x-forwarded-for': garbage });
+      assert.deepEqual([address, key], ['10.0.0.1', '10.0.0.1'], garbage.slice(0, 20));
+      const behind = clientOf(trusted, '10.0.0.1', {
+        'x-forwarded-for': `203.0.113.7, ${garbage}, 10.2.2.2`,
+      });
+      assert.equal(behind.address, '10.2.2.2', garbage.slice(0, 20));
+    }
+  });
+
+  test('a peer that has gone has no address, and shares a key with its like', () => {
+    assert.deepEqual(clientOf(trusted, undefined, { 'x-forwarded-for': '1.2.3.4' }), {
+      address: '',
+      key: '',
+    });
+  });
+});
+
+const keyOf = (address: string): string => clientOf([], address, {}).key;
+
+describe('the key', () => {
+  test('is one for all spellings of an address (CVE-2026-45364)', () => {
+    const spellings = [
+      '127.0.0.1',
+      '::ffff:127.0.0.1',
+      '::FFFF:127.0.0.1',
+      '::ffff:7f00:1',
+      '0:0:0:0:0:FFFF:7f00:0001',
+    ];
+    assert.deepEqual(new Set(spellings.map(keyOf)), new Set(['127.0.0.1']));
+  });
+
+  test('is one for the /64 of an IPv6 subscriber, and another for the next', () => {
+    const same = [
+      '2001:db8::1',
+      '2001:DB8:0:0::',
+      '2001:0db8:0000:0000:ffff:ffff:ffff:ffff',
+      '2001:db8::1%eth0',
+    ];
+    assert.deepEqual(new Set(same.map(keyOf)), new Set(['2001:db8:0:0::/64']));
+    assert.notEqual(keyOf('2001:db8:0:1::1'), keyOf('2001:db8::1'));
+  });
+
+  test('is another for each IPv4 address', () => {
+    assert.equal(new Set(['192.0.2.1', '192.0.2.2', '192.0.3.1'].map(keyOf)).size, 3);
+  });
+});
+
+test('private is what no client of the internet has', () => {
+  for (const address of [
+    '10.0.0.1',
+    '172.16.0.1',
+    '192.168.1.1',
+    '127.0.0.1',
+    '::1',
+    'fd00::1',
+    'fe80::1',
+    '100.64.0.1',
+    '::ffff:10.0.0.1',
+  ]) {
+    assert.equal(isPrivateAddress(address), true, address);
+  }
+  for (const address of ['8.8.8.8', '2a00:1450::1', '::ffff:8.8.8.8', '', 'a'])
+    assert.equal(isPrivateAddress(address), false, address);
+});

@@ -1,0 +1,170 @@
+// What becomes of connections: too many of them, too many requests on one, and a stop in the midst of them.
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pino } from 'pino';
+import { Gates, type GatesOptions } from './gates.ts';
+import { errorHandler } from './problem-handler.ts';
+import { createServer } from './server.ts';
+
+interface Line {
+  readonly level: number;
+  readonly msg: string;
+  readonly count?: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly read: () => string;
+  readonly closed: Promise<void>;
+}
+
+const options: Omit<GatesOptions, 'log'> = {
+  publicUrl: undefined,
+  isPublic: false,
+  allowedOrigins: [],
+  trustedProxies: [],
+  addressLimitPerMinute: 600,
+  globalLimitPerMinute: 6000,
+  hstsSubdomains: false,
+  clock: Date.now,
+};
+
+/** A server with gates and one route that answers when it is told to. */
+async function serve(t: TestContext) {
+  const lines: Line[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
+  const gates = new Gates({ ...options, log });
+  const app = createServer(log, gates);
+  app.setErrorHandler(errorHandler());
+  gates.install(app);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  app.get('/', async () => 'at once');
+  app.get('/late', async () => {
+    await released;
+    return 'late';
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as { port: number }; // listening on a port
+  const open = (): Connection => {
+    const socket = connect({ host: '127.0.0.1', port });
+    let text = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    socket.on('error', () => {}); // a reset is an end, too
+    return {
+      socket,
+      read: () => text,
+      closed: new Promise((resolve) => socket.once('close', () => resolve())),
+    };
+  };
+  t.after(async () => {
+    release();
+    app.server.closeAllConnections();
+    await app.close();
+  });
+  return { app, gates, open, release, lines };
+}
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i += 1) await pause(10);
+  assert.ok(condition(), what);
+}
+
+const untilRead = ({ read }: Connection, pattern: RegExp): Promise<void> =>
+  until(() => pattern.test(read()), String(pattern));
+
+test('above the most connections a new one is refused, and those that are open are served', async (t) => {
+  const { app, open, lines } = await serve(t);
+  app.server.maxConnections = 3;
+  const first = [open(), open(), open()];
+  for (const connection of first) {
+    connection.socket.write(get('/'));
+    await untilRead(connection, /at once$/);
+  }
+  for (let i = 0; i < 5; i += 1) {
+    const more = open();
+    more.socket.write(get('/'));
+    await more.closed;
+    assert.equal(more.read(), '');
+  }
+  for (const connection of first) {
+    connection.socket.write(get('/'));
+    await untilRead(connection, /at once[^]*at once$/);
+  }
+  first[0]?.socket.destroy();
+  await first[0]?.closed;
+  await pause(50);
+  const later = open();
+  later.socket.write(get('/'));
+  await untilRead(later, /at once$/);
+  assert.deepEqual(
+    lines.map(({ msg, count }) => [msg, count]),
+    [['Connections were refused: there are too many', 1]],
+    'told once a minute',
+  );
+});
+
+test('a connection that cannot be accepted, for want of descriptors, stops nothing', async (t) => {
+  const { app, open, lines } = await serve(t);
+  const fault = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
+  for (let i = 0; i < 100; i += 1) app.server.emit('error', fault);
+  const connection = open();
+  connection.socket.write(get('/'));
+  await untilRead(connection, /at once$/);
+  assert.equal(lines.length, 1);
+});
+
+test('thirty-two requests may be under way on one connection, time and again; with more it ends', async (t) => {
+  const { open, release } = await serve(t);
+  const many = open();
+  many.socket.write(get('/late') + get('/').repeat(31));
+  await pause(100);
+  assert.equal(many.read(), '');
+  const tooMany = open();
+  tooMany.socket.write(get('/late') + get('/').repeat(32));
+  await tooMany.closed;
+  assert.equal(tooMany.read(), '');
+  release();
+  for (let replies = 32; replies <= 128; replies += 32) {
+    await until(() => many.read().split('HTTP/1.1 200').length - 1 === replies, `${replies} replies`);
+    many.socket.write(get('/').repeat(32));
+  }
+  assert.match(many.read(), /^HTTP[^]*?\r\n\r\nlate/);
+});
+
+test('a stop finishes what is under way, sends what is new elsewhere, and closes every connection', async (t) => {
+  const { app, gates, open, release } = await serve(t);
+  const underWay = open();
+  const idle = open();
+  const silent = open();
+  const half = open();
+  underWay.socket.write(get('/late'));
+  idle.socket.write(get('/'));
+  half.socket.write('GET / HTTP/1.1\r\nHo');
+  await untilRead(idle, /at once$/);
+
+  gates.isClosed = true;
+  const next = open();
+  next.socket.write(get('/'));
+  await next.closed;
+  assert.match(next.read(), /^HTTP\/1\.1 503 /);
+  assert.match(next.read(), /\r\nconnection: close\r\n/i);
+  assert.match(next.read(), /\r\nretry-after: 1\r\n/i);
+  assert.match(next.read(), /"code":"unavailable"/);
+
+  const begun = performance.now();
+  const closed = app.close();
+  await idle.closed;
+  await silent.closed;
+  assert.ok(performance.now() - begun < 2000);
+  half.socket.write('st: localhost\r\n\r\n');
+  await half.closed;
+  assert.match(half.read(), /^HTTP\/1\.1 503 /);
+  release();
+  await underWay.closed;
+  assert.match(underWay.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
+  await closed;
+});

@@ -1,0 +1,34 @@
+// Refuses changes that a page of somebody else asks a person's browser for (CSRF, and login CSRF): for every route that
+// changes something, whatever its door, before its body is read. Browsers say where a request comes from; a request that
+// says nothing comes from a program, which has no cookies of a person to abuse.
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../kit/problem.ts';
+import { isSafe } from './method.ts';
+import type { Origins } from './origins.ts';
+
+/** What is asked of the origins. */
+export type OriginRule = Pick<Origins, 'isAllowed' | 'isOurs'>;
+
+/** What tells where a request comes from. */
+interface Provenance {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+}
+
+/** Refuses with `cross_site`. An error in here refuses as well: it goes the way of every error, which is not onwards. */
+export function refuseCrossSite(app: FastifyInstance, origins: OriginRule): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isSafe(request.method) || isTrustworthy(request.headers, origins)) done();
+    else done(new Problem('cross_site'));
+  });
+}
+
+/** Sec-Fetch-Site first (W3C Fetch Metadata §2.3): no page can write it. Older browsers send Origin alone. */
+function isTrustworthy({ host, origin, 'sec-fetch-site': site }: Provenance, origins: OriginRule): boolean {
+  if (site === 'same-origin' || site === 'none') return true;
+  if (origin === undefined) return site === undefined;
+  // `null` is what sandboxed frames and data: pages call themselves; it is in no list.
+  if (origins.isAllowed(origin)) return true;
+  return site === undefined && origins.isOurs(origin, host);
+}

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
+import { minuteMs, secondMs } from '../kit/clock.ts';
+import { silentLog } from '../kit/log.ts';
+import { testClock } from '../../test/support/clock.ts';
+import { testService, type TestService } from '../../test/support/service.ts';
+import { ClientAddress } from './client-address.ts';
+import { costing, costOf, RequestLimits } from './limits.ts';
+
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+/** Refused here, and not for too many tries on the account. */
+function isLimited({ statusCode, payload }: LightMyRequestResponse): boolean {
+  return statusCode === 429 && payload.includes('"too_many_requests"');
+}
+
+/** A login of nobody. */
+function login(app: FastifyInstance, more: InjectOptions = {}): Promise<LightMyRequestResponse> {
+  const payload = new URLSearchParams({ email: 'nobody@example.org', password: 'guess' }).toString();
+  return app.inject({
+    method: 'POST',
+    url: '/sessions',
+    payload,
+    ...more,
+    headers: { ...form, ...more.headers },
+  });
+}
+
+describe('the limit by address', () => {
+  let service: TestService;
+
+  before(async () => {
+    service = await testService('sqlite', {
+      ADDRESS_LIMIT_PER_MINUTE: '60',
+      GLOBAL_LIMIT_PER_MINUTE: '',
+      TRUSTED_PROXIES: '10.0.0.0/8',
+    });
+  });
+  after(() => service.close());
+  beforeEach(() => service.clock.advance(minuteMs));
+
+  /** A login that a trusted proxy passes on. */
+  const from = (header: string): Promise<LightMyRequestResponse> =>
+    login(service.app, { remoteAddress: '10.1.2.3', headers: { 'x-forwarded-for': header } });
+
+  test('is told on each reply, and above it a request is refused with the time of the next', async () => {
+    for (let left = 57; left >= 0; left -= 3) {
+      const reply = await login(service.app);
+      assert.equal(isLimited(reply), false);
+      assert.equal(reply.headers['ratelimit-policy'], '"address";q=60;w=60');
+      assert.equal(reply.headers['ratelimit'], `"address";r=${left};t=${60 - left}`);
+    }
+    const refused = await login(service.app);
+    assert.equal(isLimited(refused), true);
+    assert.equal(refused.headers['content-type'], 'application/problem+json; charset=utf-8');
+    assert.equal(refused.headers['retry-after'], '3');
+    assert.equal(refused.headers['ratelimit'], '"address";r=0;t=3');
+    service.clock.advance(3 * secondMs);
+    assert.equal(isLimited(await login(service.app)), false);
+  });
+
+  test('refuses before the body is read, and whatever stands in it', async () => {
+    while (!isLimited(await login(service.app)));
+    for (const more of [
+      { payload: '' },
+      { payload: 'x'.repeat(100_000) },
+      { headers: { 'content-type': 'text/plain' } },
+      { headers: { 'content-length': '1000000000' } },
+      { url: '/users' },
+      { url: '/reset_password' },
+      { url: '/reset_password', method: 'PUT' },
+      { url: '/sessions', method: 'DELETE' },
+      { url: '/nothing' },
+      { url: '/profile' },
+    ] satisfies InjectOptions[]) {
+      assert.equal(isLimited(await login(service.app, more)), true, JSON.stringify(more).slice(0, 100));
+    }
+  });
+
+  test('leaves reading and preflights free', async () => {
+    for (let i = 0; i < 30; i += 1) await login(service.app);
+    for (const [method, url, status] of [
+      ['GET', '/', 200],
+      ['HEAD', '/', 200],
+      ['GET', '/profile', 403],
+      ['OPTIONS', '/sessions', 204],
+    ] as const) {
+      const reply = await service.app.inject({ method, url });
+      assert.equal(reply.statusCode, status);
+      assert.equal(reply.headers['ratelimit'], undefined);
+    }
+  });
+
+  test('counts one client as one, whatever headers it invents (CVE-2023-36456)', async () => {
+    const names = [
+      'x-forwarded-for',
+      'x-real-ip',
+      'forwarded',
+      'cf-connecting-ip',
+      'x-client-ip',
+      'true-client-ip',
+    ];
+    let refused = 0;
+    for (let i = 0; i < 200; i += 1) {
+      const value = i % 3 === 0 ? 'a' : i % 3 === 1 ? `198.51.${i}.1` : `for=198.51.${i}.1`;
+      const reply = await login(service.app, { headers: { [names[i % names.length] ?? '']: value } });
+      assert.ok(reply.statusCode === 401 || reply.statusCode === 429, reply.payload);
+      if (isLimited(reply)) refused += 1;
+    }
+    assert.equal(refused, 180);
+  });
+
+  test('counts a client behind a trusted proxy by itself, and garbage as the proxy', async () => {
+    for (let i = 0; i < 20; i += 1) await from('203.0.113.7');
+    assert.equal(isLimited(await from('203.0.113.7')), true);
+    assert.equal(isLimited(await from('1.1.1.1, 203.0.113.7')), true);
+    assert.equal(isLimited(await from('203.0.113.8')), false);
+    for (let i = 0; i < 20; i += 1) await from(`garbage ${i}`);
+    assert.equal(isLimited(await from('more of it')), true);
+  });
+
+  test('counts a /64 of IPv6 as one (CVE-2026-45364)', async () => {
+    for (let i = 0; i < 20; i += 1) await login(service.app, { remoteAddress: `2001:db8::${i}:1` });
+    assert.equal(isLimited(await login(service.app, { remoteAddress: '2001:DB8:0:0:ffff::1' })), true);
+    assert.equal(isLimited(await login(service.app, { remoteAddress: '2001:db8:0:1::1' })), false);
+  });
+
+  test('says the same of an account that exists and of one that does not', async () => {
+    await service.app.inject({
+      method: 'POST',
+      url: '/users',
+      headers: form,
+      payload: new URLSearchParams({ email: 'known@example.org', password: 'b4l0u' }).toString(),
+      remoteAddress: '192.0.2.99',
+    });
+    const told = async (email: string, remoteAddress: string): Promise<unknown[]> => {
+      const rows: unknown[] = [];
+      for (let i = 0; i < 22; i += 1) {
+        const payload = new URLSearchParams({ email }).toString();
+        const { headers } = await login(service.app, { url: '/reset_password', payload, remoteAddress });
+        rows.push([headers['ratelimit'], headers['ratelimit-policy'], headers['retry-after']]);
+      }
+      return rows;
+    };
+    assert.deepEqual(
+      await told('known@example.org', '192.0.2.1'),
+      await told('nobody@example.org', '192.0.2.2'),
+    );
+  });
+});
+
+test('everybody together has a limit as well, which one address cannot use up (password spraying)', async () => {
+  const service = await testService('sqlite', {
+    ADDRESS_LIMIT_PER_MINUTE: '30',
+    GLOBAL_LIMIT_PER_MINUTE: '300',
+  });
+  try {
+    for (let i = 0; i < 200; i += 1) await login(service.app, { remoteAddress: '192.0.2.1' });
+    const refusals: boolean[] = [];
+    for (let i = 0; i < 120; i += 1) {
+      const reply = await login(service.app, { remoteAddress: `198.51.100.${i}` });
+      if (isLimited(reply)) assert.equal(reply.headers['retry-after'], '1');
+      refusals.push(isLimited(reply));
+    }
+    assert.equal(refusals.indexOf(true), 90, 'ten went to the first address');
+    assert.equal(refusals.lastIndexOf(false), 89);
+  } finally {
+    await service.close();
+  }
+});
+
+test('in local mode the contract’s client can be run ten times in a row', async () => {
+  const service = await testService('sqlite', { ADDRESS_LIMIT_PER_MINUTE: '', GLOBAL_LIMIT_PER_MINUTE: '' });
+  try {
+    for (let run = 0; run < 10; run += 1) {
+      for (const [method, url] of [
+        ['POST', '/users'],
+        ['POST', '/sessions'],
+        ['GET', '/profile'],
+        ['POST', '/sessions'],
+        ['DELETE', '/sessions'],
+        ['POST', '/reset_password'],
+        ['PUT', '/reset_password'],
+        ['POST', '/sessions'],
+      ] as const) {
+        assert.notEqual((await service.app.inject({ method, url })).statusCode, 429);
+      }
+    }
+  } finally {
+    await service.close();
+  }
+});
+
+test('a route costs what it names, one unit if it names nothing, and nothing for reading', () => {
+  assert.equal(costOf('POST', costing(5)), 5);
+  assert.equal(costOf('POST', undefined), 1);
+  assert.equal(costOf('DELETE', {}), 1);
+  for (const method of ['GET', 'HEAD', 'OPTIONS', 'TRACE']) assert.equal(costOf(method, costing(5)), 0);
+});
+
+/** The warnings after so many requests from each of the addresses in turn. */
+async function warningsAfter(
+  requests: number,
+  addresses: readonly string[],
+  { isPublic = true, trusted = [] as string[] } = {},
+): Promise<object[]> {
+  const warnings: object[] = [];
+  const app = Fastify();
+  const limits = new RequestLimits({
+    addressLimitPerMinute: 60,
+    globalLimitPerMinute: 6000,
+    isPublic,
+    clientAddress: new ClientAddress(trusted),
+    clock: testClock().now,
+    log: { ...silentLog, warn: (facts) => void warnings.push(facts) },
+  });
+  limits.install(app);
+  app.post('/', async () => '');
+  for (let i = 0; i < requests; i += 1) {
+    const remoteAddress = addresses[i % addresses.length] ?? '';
+    await app.inject({ method: 'POST', url: '/', remoteAddress });
+  }
+  await app.close();
+  return warnings;
+}
+
+describe('a proxy that nobody named', () => {
+  test('is told of once, when all requests come from one private address', async () => {
+    assert.deepEqual(await warningsAfter(199, ['172.18.0.1']), []);
+    assert.deepEqual(await warningsAfter(450, ['172.18.0.1']), [{ address: '172.18.0.1' }]);
+    assert.deepEqual(await warningsAfter(450, ['::ffff:172.18.0.1']), [{ address: '172.18.0.1' }]);
+  });
+
+  test('is not suspected of several addresses, of a public one, in local mode, or where proxies are named', async () => {
+    assert.deepEqual(await warningsAfter(450, ['172.18.0.1', '172.18.0.2']), []);
+    assert.deepEqual(await warningsAfter(450, ['8.8.8.8']), []);
+    assert.deepEqual(await warningsAfter(450, ['127.0.0.1'], { isPublic: false }), []);
+    assert.deepEqual(await warningsAfter(450, ['172.18.0.1'], { trusted: ['10.0.0.0/8'] }), []);
+  });
+});

@@ -1,0 +1,236 @@
+// What the bare server refuses: requests that two servers would read differently, and those that are too large.
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { testService, type TestService } from '../../test/support/service.ts';
+
+let service: TestService;
+let port = 0;
+
+before(async () => {
+  service = await testService('sqlite');
+  await service.app.listen({ host: '127.0.0.1', port: 0 });
+  port = (service.app.server.address() as { port: number }).port; // listening on a port
+});
+after(() => service.close());
+
+/** A socket to the service that gathers what it is sent. */
+function open(): { socket: Socket; read: () => string; closed: Promise<unknown> } {
+  const socket = connect({ host: '127.0.0.1', port });
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+  socket.on('error', () => {}); // what was sent too much is answered with a reset
+  return { socket, read: () => text, closed: new Promise((resolve) => socket.once('close', resolve)) };
+}
+
+/** Sends bytes, and returns all that comes back until the service closes. */
+async function exchange(request: string): Promise<string> {
+  const { socket, read, closed } = open();
+  socket.write(request, 'latin1');
+  await closed;
+  return read();
+}
+
+/** Statuses of the replies in a text. */
+function statusesOf(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+}
+
+const host = 'Host: localhost\r\n';
+const form = 'Content-Type: application/x-www-form-urlencoded\r\n';
+const hidden = `GET /health/live HTTP/1.1\r\n${host}\r\n`;
+
+/** Requests of whose end two servers could have two opinions, or that smuggle a header (RFC 9112 §11.2). */
+const smuggled: Readonly<Record<string, string>> = {
+  'TE.CL': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'CL.TE': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${hidden}`,
+  'two lengths': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
+  'one length twice': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0\r\nContent-Length: 0\r\n\r\n${hidden}`,
+  'a list of lengths': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0, 0\r\n\r\n${hidden}`,
+  'a length with a sign': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: +0\r\n\r\n${hidden}`,
+  'a negative length': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: -1\r\n\r\n${hidden}`,
+  'a length in hexadecimal': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0x0\r\n\r\n${hidden}`,
+  'an empty length': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length:\r\n\r\n${hidden}`,
+  'a length beyond all numbers': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 99999999999999999999999\r\n\r\n${hidden}`,
+  'an encoding that nobody knows': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'chunked, but not last': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`,
+  'an encoding behind a vertical tab': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'white space before the colon': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'a size of a chunk with a sign': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n+0\r\n\r\n${hidden}`,
+  'a size of a chunk in 0x': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${hidden}`,
+  'a size of a chunk that wraps': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n${hidden}`,
+  'a chunk longer than its size': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n${hidden}`,
+  'a bare LF after a header': `POST /sessions HTTP/1.1\r\n${host}X: y\nContent-Length: 0\r\n\r\n${hidden}`,
+  'a bare LF after the request line': `GET / HTTP/1.1\n${host}\r\n${hidden}`,
+  'a bare LF at the end of the head': `GET / HTTP/1.1\r\n${host}\n${hidden}`,
+  'a bare CR in a header': `GET / HTTP/1.1\r\n${host}X: y\rContent-Length: 5\r\n\r\n${hidden}`,
+  'a bare LF after a size of a chunk': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0\n\r\n${hidden}`,
+  'a folded header (obs-fold)': `GET / HTTP/1.1\r\n${host}X: y\r\n Content-Length: 5\r\n\r\n${hidden}`,
+  'a first header that is folded': `GET / HTTP/1.1\r\n X: y\r\n${host}\r\n${hidden}`,
+  'a NUL in a header': `GET / HTTP/1.1\r\n${host}X: a\0b\r\n\r\n${hidden}`,
+  'a NUL in the name of a header': `GET / HTTP/1.1\r\n${host}X\0: a\r\n\r\n${hidden}`,
+  'a NUL in the address': `GET /\0 HTTP/1.1\r\n${host}\r\n${hidden}`,
+  'a header without a name': `GET / HTTP/1.1\r\n${host}: y\r\n\r\n${hidden}`,
+  'a header without a colon': `GET / HTTP/1.1\r\n${host}Content-Length\r\n\r\n${hidden}`,
+  'a space in the address': `GET / /profile HTTP/1.1\r\n${host}\r\n${hidden}`,
+  'a version that is none': `GET / HTTP/1.9\r\n${host}\r\n${hidden}`,
+  'a method that is none': `GET\t/ HTTP/1.1\r\n${host}\r\n${hidden}`,
+};
+
+describe('a request that could smuggle another is answered with 400 and the end of the connection', () => {
+  for (const [what, request] of Object.entries(smuggled)) {
+    test(what, async () => {
+      const text = await exchange(request);
+      assert.deepEqual(statusesOf(text), [400], text);
+      assert.match(text, /\r\nConnection: close\r\n/i);
+      assert.match(text, /"code":"invalid_request"/);
+    });
+  }
+
+  test('and what is well formed is answered, twice on one connection', async () => {
+    const { socket, read } = open();
+    const chunked = 'Transfer-Encoding: chunked\r\n\r\n5\r\nemail\r\n0\r\n\r\n';
+    socket.write(`POST /sessions HTTP/1.1\r\n${host}${form}${chunked}${hidden}`);
+    while (statusesOf(read()).length < 2) await pause(10);
+    assert.deepEqual(statusesOf(read()), [400, 200]); // the password is missing
+    assert.match(read(), /password is missing/);
+    socket.destroy();
+  });
+});
+
+describe('a request that is too large', () => {
+  const most = 16 * 1024;
+  const json = 'Content-Type: application/json\r\n';
+  const multipart = 'Content-Type: multipart/form-data; boundary=b\r\n';
+
+  test('in its headers is 431', async () => {
+    for (const headers of [`X: ${'x'.repeat(most)}\r\n`, 'a: b\r\n'.repeat(most / 4)]) {
+      const text = await exchange(`GET / HTTP/1.1\r\n${host}${headers}\r\n`);
+      assert.deepEqual(statusesOf(text), [431]);
+      assert.match(text, /"code":"headers_too_large"/);
+    }
+    assert.deepEqual(statusesOf(await exchange(`GET /${'x'.repeat(most)} HTTP/1.1\r\n${host}\r\n`)), [431]);
+  });
+
+  test('in its body is 413, of each kind, without being read', async () => {
+    for (const type of [form, json, multipart]) {
+      const text = await exchange(
+        `POST /sessions HTTP/1.1\r\n${host}${type}Content-Length: ${10 ** 12}\r\n\r\n`,
+      );
+      assert.deepEqual(statusesOf(text), [413], type);
+      assert.match(text, /\r\nConnection: close\r\n/i);
+    }
+  });
+
+  test('in its chunks is 413 at the first that is too many', async () => {
+    for (const type of [form, json, multipart]) {
+      const { socket, read, closed } = open();
+      socket.write(`POST /sessions HTTP/1.1\r\n${host}${type}Transfer-Encoding: chunked\r\n\r\n`);
+      const chunk = `400\r\n${'x'.repeat(1024)}\r\n`;
+      let sent = 0;
+      for (; sent < 1000 && read() === '' && socket.writable; sent += 1) {
+        socket.write(chunk);
+        await pause(1);
+      }
+      await closed;
+      assert.deepEqual(statusesOf(read()), [413], type);
+      assert.ok(sent < 200, `${type} was read to its ${sent}th kilobyte`);
+    }
+  });
+
+  test('costs little: a depth of brackets, names without end, and neither memory', async () => {
+    const rss = process.memoryUsage().rss;
+    const begun = performance.now();
+    const bodies: Readonly<Record<string, readonly string[]>> = {
+      [json]: [
+        '['.repeat(most),
+        `{"email":${'['.repeat(4000)}${']'.repeat(4000)}}`,
+        `${'{"a":'.repeat(2700)}1${'}'.repeat(2700)}`,
+      ],
+      [form]: ['a&'.repeat(most / 2), 'a=1&'.repeat(most / 4), 'a[b]='.repeat(3000), '%'.repeat(most)],
+      [multipart]: [
+        `--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n`.repeat(300),
+        '--b\r\n'.repeat(3000),
+        '-'.repeat(most),
+      ],
+    };
+    for (let round = 0; round < 20; round += 1) {
+      for (const [type, texts] of Object.entries(bodies)) {
+        for (const text of texts.map((long) => long.slice(0, most))) {
+          const reply = await exchange(
+            `POST /sessions HTTP/1.1\r\n${host}Connection: close\r\n${type}Content-Length: ${text.length}\r\n\r\n${text}`,
+          );
+          assert.deepEqual(statusesOf(reply), [400], `${type}${text.slice(0, 40)}`);
+        }
+      }
+      const query = await exchange(`GET /?${'a&'.repeat(7000)} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+      assert.deepEqual(statusesOf(query), [200]);
+    }
+    assert.deepEqual(
+      statusesOf(await exchange(`GET /?${'a&'.repeat(100_000)} HTTP/1.1\r\n${host}\r\n`)),
+      [431],
+    );
+    assert.ok(performance.now() - begun < 10_000, '220 requests');
+    assert.ok(process.memoryUsage().rss - rss < 50 * 2 ** 20);
+  });
+});
+
+const asJson = (email: string): string => JSON.stringify({ email, password: 'x' });
+const kinds = [
+  ['application/json', asJson],
+  [
+    'application/x-www-form-urlencoded',
+    (email: string) => new URLSearchParams({ email, password: 'x' }).toString(),
+  ],
+] as const;
+
+test('the type of a body is matched exactly, its parameters aside', async () => {
+  let people = 0;
+  const status = async (type: string, encode: (email: string) => string): Promise<number> => {
+    const payload = encode(`person${(people += 1)}@example.org`);
+    return (
+      await service.app.inject({ method: 'POST', url: '/users', headers: { 'content-type': type }, payload })
+    ).statusCode;
+  };
+  for (const [type, encode] of kinds) {
+    for (const right of [
+      type,
+      `${type}; charset=utf-8`,
+      `${type};charset="UTF-8"`,
+      type.toUpperCase(),
+      ` ${type} `,
+    ]) {
+      assert.equal(await status(right, encode), 200, right);
+    }
+    for (const wrong of [
+      `${type}2`,
+      `x${type}`,
+      `${type}, text/plain`,
+      `text/plain; ${type}`,
+      `${type}/x`,
+      type.replace('/', ''),
+    ]) {
+      assert.equal(await status(wrong, encode), 415, wrong);
+    }
+  }
+  const wrongs = [
+    '',
+    'text/plain',
+    'text/json',
+    'application/problem+json',
+    'application/*',
+    '*/*',
+    'multipart/mixed; boundary=b',
+    'json',
+  ];
+  for (const wrong of wrongs) assert.equal(await status(wrong, asJson), 415, wrong);
+});
+
+test('an upgrade, a tunnel and a proxied address lead nowhere', async () => {
+  assert.deepEqual(statusesOf(await exchange(`CONNECT example.org:443 HTTP/1.1\r\n${host}\r\n`)), []);
+  const upgrade = `GET /profile HTTP/1.1\r\n${host}Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`;
+  assert.deepEqual(statusesOf(await exchange(upgrade)), [403]);
+  const h2c = `GET /profile HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`;
+  assert.deepEqual(statusesOf(await exchange(h2c)), [403]);
+});

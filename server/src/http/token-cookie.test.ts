@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { minuteMs } from '../kit/clock.ts';
+import { createToken } from '../kit/secret.ts';
+import { TokenCookie } from './token-cookie.ts';
+
+const [first, second] = [createToken('session').token, createToken('session').token];
+const local = new TokenCookie({ name: 'session_id', kind: 'session', secure: false });
+const secure = new TokenCookie({ name: 'session_id', kind: 'session', secure: true });
+
+test('in public mode the name is one that no subdomain can set, and the plain name is nothing', () => {
+  assert.equal(secure.read(`__Host-session_id=${first}`), first);
+  for (const header of [
+    `session_id=${first}`,
+    `__host-session_id=${first}`,
+    `__Host-session_id2=${first}`,
+    `x__Host-session_id=${first}`,
+    `__Secure-session_id=${first}`,
+    `"__Host-session_id"=${first}`,
+    `__Host-session_id =${first}`,
+    `a=__Host-session_id=${first}`,
+  ]) {
+    assert.equal(secure.read(header), undefined, header);
+  }
+});
+
+test('the first well-formed one counts', () => {
+  assert.equal(local.read(`a=b; session_id=; session_id=x;session_id=${first}; session_id=${second}`), first);
+  assert.equal(local.read(`__Host-session_id=${second}; session_id=${first}`), first);
+});
+
+test('a token of another kind is none', () => {
+  assert.equal(local.read(`session_id=${createToken('reset').token}`), undefined);
+});
+
+test('what is no cookie is none', () => {
+  for (const header of [
+    undefined,
+    '',
+    ';',
+    '=',
+    'session_id',
+    'session_id=',
+    ';;;;',
+    '\0',
+    'session_id=%00',
+  ]) {
+    assert.equal(local.read(header), undefined);
+  }
+});
+
+test('it is written for this host alone, out of the reach of scripts and of other sites', () => {
+  assert.equal(
+    local.write(first, minuteMs),
+    `session_id=${first}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax`,
+  );
+  assert.equal(
+    secure.write(first, minuteMs),
+    `__Host-session_id=${first}; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax`,
+  );
+  assert.match(secure.clear(), /^__Host-session_id=; Max-Age=0;/);
+});

@@ -1,0 +1,44 @@
+// The key_checks table: by what a database knows its keys again.
+import type { Database } from '../db/database.ts';
+import { statement } from '../db/statement.ts';
+
+export interface KeyCheck {
+  /** Id of the key. */
+  readonly id: string;
+  readonly checkValue: string;
+}
+
+const selectAll = statement((sql) =>
+  sql
+    .selectFrom('key_checks')
+    .select(['id', 'check_value as checkValue'])
+    .orderBy('created_at')
+    .orderBy('id'),
+);
+
+/** Every key that the database was used with, the oldest first. */
+export function listKeyChecks(db: Database): Promise<KeyCheck[]> {
+  return db.run(selectAll, {});
+}
+
+const insertCheck = statement((sql, p: KeyCheck & { now: number }) =>
+  sql.insertInto('key_checks').values({ id: p.id, check_value: p.checkValue, created_at: p.now }),
+);
+
+/** Adds what a key will be known by. */
+export async function addKeyCheck(db: Database, check: KeyCheck, now: number): Promise<void> {
+  await db.run(insertCheck, { ...check, now });
+}
+
+/** Changes nothing; takes the lock of the row that migrations lock, which other starting instances wait for. */
+const lockSchema = statement((sql) =>
+  sql
+    .updateTable('bienvenue_schema')
+    .set((row) => ({ version: row.ref('version') }))
+    .where('id', '=', 1),
+);
+
+/** Lets one transaction at a time add keys: two first starts with different keys must not both succeed. */
+export async function lockKeyChecks(tx: Database): Promise<void> {
+  await tx.run(lockSchema, {});
+}

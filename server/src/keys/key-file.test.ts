@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { source, startScript } from '../../test/support/script.ts';
+import { formatKeys, createKey, KeysRefused } from '../kit/keyring.ts';
+import { addKeyToFile, createKeyFile, readKeyFile } from './key-file.ts';
+
+const mode = (path: string): number => statSync(path).mode & 0o777;
+const isWindows = process.platform === 'win32';
+
+describe('the key file', () => {
+  const root = mkdtempSync(join(tmpdir(), 'bienvenue-keys-'));
+  after(() => rmSync(root, { recursive: true, force: true }));
+  let folder = '';
+  let path = '';
+  let count = 0;
+  beforeEach(() => {
+    folder = join(root, String((count += 1)), 'data');
+    path = join(folder, 'secret.key');
+  });
+
+  test('that is not there has no keys, and none is made by looking', () => {
+    assert.equal(readKeyFile(path), undefined);
+    assert.deepEqual(readdirSync(root).includes(String(count)), false);
+  });
+
+  test('is made with one key, for its owner alone', { skip: isWindows }, () => {
+    const keys = createKeyFile(path);
+    assert.equal(keys.length, 1);
+    assert.deepEqual([mode(folder), mode(path)], [0o700, 0o600]);
+    assert.deepEqual(readdirSync(folder), ['secret.key'], 'nothing else is left behind');
+    assert.equal(readFileSync(path, 'utf8'), formatKeys(keys));
+  });
+
+  test('is never made anew', () => {
+    const [first] = createKeyFile(path);
+    assert.equal(createKeyFile(path)[0]?.id, first?.id);
+    assert.deepEqual(readdirSync(folder), ['secret.key']);
+  });
+
+  test('is one file, when several processes make it at once', async () => {
+    const script = `
+      const { createKeyFile } = await import(${JSON.stringify(source('keys/key-file.ts'))});
+      while (Date.now() < Number(process.argv[2])); // all at the same instant
+      console.log(createKeyFile(process.argv[1])[0].id);`;
+    const at = String(Date.now() + 1500);
+    const scripts = Array.from({ length: 6 }, () => startScript(script, path, at));
+    await Promise.all(scripts.map(({ ended }) => ended));
+    const ids = new Set(scripts.flatMap(({ lines }) => lines));
+    assert.deepEqual([...ids], [readKeyFile(path)?.[0]?.id]);
+    assert.equal(scripts.flatMap(({ lines }) => lines).length, scripts.length);
+  });
+
+  test(
+    'takes a new key in front of the others, and is for its owner alone whatever it was',
+    { skip: isWindows },
+    () => {
+      const [old] = createKeyFile(path);
+      chmodSync(path, 0o644);
+      const [current, second, ...others] = addKeyToFile(path);
+      assert.notEqual(current?.id, old?.id);
+      assert.deepEqual([second?.id, others], [old?.id, []]);
+      assert.deepEqual(
+        readKeyFile(path)?.map(({ id }) => id),
+        [current?.id, old?.id],
+      );
+      assert.equal(mode(path), 0o600);
+      assert.deepEqual(readdirSync(folder), ['secret.key']);
+    },
+  );
+
+  test('stays where a link to it leads', { skip: isWindows }, () => {
+    const target = join(folder, 'elsewhere', 'keys');
+    createKeyFile(target);
+    symlinkSync(target, path);
+    addKeyToFile(path);
+    assert.equal(lstatSync(path).isSymbolicLink(), true);
+    assert.equal(readKeyFile(target)?.length, 2);
+  });
+
+  test('is not rotated before there is one', () => {
+    assert.throws(() => addKeyToFile(path), KeysRefused);
+    assert.equal(readKeyFile(path), undefined);
+  });
+
+  for (const text of ['', 'garbage', formatKeys([createKey()]).slice(0, -4)]) {
+    test(`is refused and left alone when it holds "${text.slice(0, 9)}"`, () => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(path, text);
+      for (const use of [readKeyFile, createKeyFile, addKeyToFile])
+        assert.throws(() => use(path), KeysRefused);
+      assert.equal(readFileSync(path, 'utf8'), text);
+    });
+  }
+
+  test('that cannot be read or written is told with its path', () => {
+    mkdirSync(path, { recursive: true }); // a folder in its place: not even root reads that
+    assert.throws(
+      () => readKeyFile(path),
+      (error) => error instanceof KeysRefused && error.message.includes(path),
+    );
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const below = join(file, 'secret.key');
+    assert.throws(
+      () => createKeyFile(below),
+      (error) => error instanceof KeysRefused && error.message.includes(below),
+    );
+  });
+
+  // SECURITY F13.
+  test('is whole, and has every older key, whenever a rotation is killed', async () => {
+    createKeyFile(path);
+    const script = `
+      const { addKeyToFile } = await import(${JSON.stringify(source('keys/key-file.ts'))});
+      console.log('begun');
+      for (;;) addKeyToFile(process.argv[1]);`;
+    let known: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const rotating = startScript(script, path);
+      await rotating.printed('begun');
+      await setTimeout(20 + 17 * round);
+      rotating.kill();
+      await rotating.ended;
+      const ids = readKeyFile(path)?.map(({ id }) => id) ?? [];
+      assert.ok(ids.length > known.length, 'it rotated');
+      assert.deepEqual(ids.slice(ids.length - known.length), known);
+      known = ids;
+    }
+  });
+});

@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import assert from 'node:assert/strict';
+import { createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { inspect } from 'node:util';
+import { describe, test } from 'node:test';
+import { createKey, DecryptionFault, formatKeys, Keyring, KeysRefused, parseKeys } from './keyring.ts';
+
+const [first, second] = [createKey(), createKey()];
+
+describe('a keyring encrypts', () => {
+  const ring = new Keyring([first]);
+
+  test('and decrypts any text, with any context', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string(), (text, context) => {
+        assert.equal(ring.decrypt('totp', ring.encrypt('totp', text, context), context), text);
+      }),
+    );
+  });
+
+  test('as AES-256-GCM with a 96-bit nonce in front, under a key of HKDF-SHA-256 (RFC 5869) and the purpose as associated data', () => {
+    const [version, id, body] = ring.encrypt('totp', 'secret', 'row 7').split('.');
+    assert.deepEqual([version, id], ['v1', first.id]);
+    const bytes = Buffer.from(body ?? '', 'base64url');
+    const key = Buffer.from(hkdfSync('sha256', first.secret, '', 'bienvenue encrypt totp', 32));
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
+    decipher
+      .setAAD(Buffer.from(JSON.stringify(['v1', first.id, 'totp', 'row 7'])))
+      .setAuthTag(bytes.subarray(-16));
+    assert.equal(
+      decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8'),
+      'secret',
+    );
+  });
+
+  test('one text differently each time', () => {
+    assert.equal(new Set(Array.from({ length: 100 }, () => ring.encrypt('totp', 'secret'))).size, 100);
+  });
+
+  test('so that no changed character, no cut and no other purpose, context or ring decrypts', () => {
+    const text = ring.encrypt('totp', 'secret', 'row 7');
+    for (let i = 0; i < text.length; i += 1) {
+      const other = text[i] === 'A' ? 'B' : 'A';
+      const changed = text.slice(0, i) + other + text.slice(i + 1);
+      assert.throws(() => ring.decrypt('totp', changed, 'row 7'), DecryptionFault, changed);
+      assert.throws(() => ring.decrypt('totp', text.slice(0, i), 'row 7'), DecryptionFault);
+    }
+    assert.throws(() => ring.decrypt('mail', text, 'row 7'), DecryptionFault);
+    assert.throws(() => ring.decrypt('totp', text, 'row 8'), DecryptionFault);
+    assert.throws(() => ring.decrypt('totp', text), DecryptionFault);
+    assert.throws(() => new Keyring([second]).decrypt('totp', text, 'row 7'), /not on the ring/);
+    assert.throws(
+      () => new Keyring([{ ...second, id: first.id }]).decrypt('totp', text, 'row 7'),
+      DecryptionFault,
+    );
+  });
+
+  test('with one spelling of each text: bits of base64 that do not count must be zero', () => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const text = ring.encrypt('totp', 'secret');
+    const spellings = Array.from(alphabet, (last) => text.slice(0, -1) + last);
+    for (const spelling of spellings) {
+      if (spelling !== text) assert.throws(() => ring.decrypt('totp', spelling), DecryptionFault);
+    }
+  });
+
+  test('with no purpose and context that run into each other', () => {
+    const text = ring.encrypt('a', 'secret', 'bc');
+    assert.throws(() => ring.decrypt('ab', text, 'c'), DecryptionFault);
+  });
+});
+
+describe('a keyring makes macs', () => {
+  const ring = new Keyring([first]);
+
+  test('by HMAC-SHA-256 under a key of its own for each purpose', () => {
+    const key = Buffer.from(hkdfSync('sha256', first.secret, '', 'bienvenue mac audit', 32));
+    assert.equal(
+      ring.mac('audit', 'text'),
+      `${first.id}.${createHmac('sha256', key).update('text').digest('base64url')}`,
+    );
+  });
+
+  test('and knows them again, and nothing else', () => {
+    const mac = ring.mac('audit', 'text');
+    assert.equal(ring.checkMac('audit', 'text', mac), true);
+    assert.equal(ring.checkMac('audit', 'texu', mac), false);
+    assert.equal(ring.checkMac('mail', 'text', mac), false);
+    assert.equal(new Keyring([second]).checkMac('audit', 'text', mac), false);
+    assert.equal(new Keyring([{ ...second, id: first.id }]).checkMac('audit', 'text', mac), false);
+    for (const garbage of [
+      '',
+      '.',
+      first.id,
+      `${first.id}.`,
+      mac.slice(0, -1),
+      `${mac}A`,
+      ` ${mac}`,
+      `${mac}\n`,
+    ]) {
+      assert.equal(ring.checkMac('audit', 'text', garbage), false, garbage);
+    }
+  });
+});
+
+describe('a ring of several keys', () => {
+  test('writes with the first and reads what any of them wrote', () => {
+    const old = new Keyring([first]);
+    const ring = new Keyring([second, first]);
+    assert.deepEqual(ring.ids, [second.id, first.id]);
+    assert.equal(ring.decrypt('totp', old.encrypt('totp', 'secret')), 'secret');
+    assert.equal(ring.checkMac('audit', 'text', old.mac('audit', 'text')), true);
+    assert.equal(ring.encrypt('totp', 'secret').split('.')[1], second.id);
+    assert.equal(ring.mac('audit', 'text').split('.')[0], second.id);
+  });
+
+  test('has a check value for each, which another key of the same id does not have', () => {
+    const values = new Keyring([second, first]).checkValues();
+    assert.deepEqual([...values.keys()], [second.id, first.id]);
+    assert.equal(values.get(first.id), new Keyring([first]).checkValues().get(first.id));
+    assert.notEqual(
+      values.get(first.id),
+      new Keyring([{ ...second, id: first.id }]).checkValues().get(first.id),
+    );
+  });
+
+  test('of none is refused', () => {
+    assert.throws(() => new Keyring([]), KeysRefused);
+  });
+
+  test('shows no key to whoever prints it', () => {
+    const ring = new Keyring([first]);
+    ring.mac('audit', 'text');
+    const secret = Buffer.from(first.secret);
+    for (const shown of [inspect(ring, { depth: 9, showHidden: true }), JSON.stringify(ring)]) {
+      for (const form of ['hex', 'base64', 'base64url'] as const)
+        assert.ok(!shown.includes(secret.toString(form)));
+      assert.ok(!shown.includes(`${secret[0]}, ${secret[1]}, ${secret[2]}`));
+    }
+  });
+});
+
+describe('the text of keys', () => {
+  test('is read as it was written', () => {
+    assert.deepEqual(
+      parseKeys(formatKeys([second, first])).map(({ id, secret }) => [
+        id,
+        Buffer.from(secret).toString('hex'),
+      ]),
+      [second, first].map(({ id, secret }) => [id, Buffer.from(secret).toString('hex')]),
+    );
+  });
+
+  test('may be one line with commas, hold notes and empty lines, and keys as openssl prints them', () => {
+    const base64 = Buffer.from(first.secret).toString('base64');
+    const text = `# the newest\r\nspring-2026 \t ${base64}\r\n\r\n,b ${Buffer.from(second.secret).toString('base64url')}`;
+    assert.deepEqual(
+      parseKeys(text).map(({ id }) => id),
+      ['spring-2026', 'b'],
+    );
+    assert.deepEqual(Buffer.from(parseKeys(text)[0]?.secret ?? []), Buffer.from(first.secret));
+  });
+
+  const good = Buffer.from(first.secret).toString('base64url');
+  for (const [why, text] of [
+    ['empty', ''],
+    ['notes alone', '# nothing'],
+    ['a key without an id', good],
+    ['an id without a key', 'a '],
+    ['a key of 31 bytes', `a ${Buffer.alloc(31).toString('base64url')}`],
+    ['a key of 33 bytes', `a ${Buffer.alloc(33).toString('base64url')}`],
+    ['a key with a foreign character', `a ${good.slice(0, -1)}!`],
+    ['an id with a dot, which would not be told from what follows', `a.b ${good}`],
+    ['three words', `a ${good} b`],
+    ['one id twice', `a ${good}\na ${Buffer.from(second.secret).toString('base64url')}`],
+    ['a good key and a bad one', `a ${good}\nb bad`],
+  ] as const) {
+    test(`is refused: ${why}, and the reason quotes no key`, () => {
+      assert.throws(
+        () => parseKeys(text),
+        (error) => error instanceof KeysRefused && !error.message.includes(good.slice(0, 8)),
+      );
+    });
+  }
+});

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fieldProblem, isProblem, Problem, problemSentences, type ProblemCode } from './problem.ts';
+
+const codes = Object.keys(problemSentences) as ProblemCode[]; // the table's own keys
+
+test('every code is lower snake case, and its sentence is one without a full stop', () => {
+  for (const code of codes) {
+    assert.match(code, /^[a-z]+(_[a-z]+)*$/);
+    assert.match(problemSentences[code], /^[^\s.].*[^\s.]$/, code);
+  }
+});
+
+test('a problem without a message of its own says its public sentence', () => {
+  for (const code of codes) assert.equal(new Problem(code).message, problemSentences[code]);
+});
+
+test('a problem is an error with its code, name and stack, and keeps its private cause', () => {
+  const cause = new Error('the disk is full');
+  const problem = new Problem('unavailable', { message: 'SQLite: full', cause, retryAfterSeconds: 2 });
+  assert.ok(problem instanceof Error);
+  assert.equal(problem.name, 'Problem');
+  assert.equal(problem.code, 'unavailable');
+  assert.equal(problem.message, 'SQLite: full');
+  assert.equal(problem.cause, cause);
+  assert.equal(problem.retryAfterSeconds, 2);
+  assert.match(problem.stack ?? '', /problem\.test/);
+});
+
+test('a problem without details names no field, no wait and no cause', () => {
+  const problem = new Problem('not_found');
+  assert.deepEqual(problem.fields, []);
+  assert.equal(problem.retryAfterSeconds, undefined);
+  assert.equal('cause' in problem, false);
+});
+
+test('the problem of a bad field is an invalid request that names it', () => {
+  const problem = fieldProblem('email', 'is not an e-mail address');
+  assert.equal(problem.code, 'invalid_request');
+  assert.equal(problem.message, 'email is not an e-mail address');
+  assert.deepEqual(problem.fields, [{ field: 'email', message: 'is not an e-mail address' }]);
+});
+
+test('refusals are told apart by their code, and nothing else passes for one', () => {
+  assert.equal(isProblem(new Problem('too_busy'), 'too_busy'), true);
+  assert.equal(isProblem(new Problem('too_busy'), 'unavailable'), false);
+  for (const value of [
+    undefined,
+    null,
+    'too_busy',
+    { code: 'too_busy' },
+    Object.assign(new Error('too_busy'), { code: 'too_busy' }),
+  ]) {
+    assert.equal(isProblem(value, 'too_busy'), false);
+  }
+});

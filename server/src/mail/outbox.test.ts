@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
+import { silentLog } from '../kit/log.ts';
+import type { Database } from '../db/database.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
+import { addUser } from '../user/store.ts';
+import { testClock, type TestClock } from '../../test/support/clock.ts';
+import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
+import { startMailCatcher } from '../../test/support/mail-catcher.ts';
+import { Outbox } from './outbox.ts';
+import { SmtpFault, smtpTransport, type MailTransport, type OutgoingMail } from './smtp.ts';
+import { listMails, retryMail } from './store.ts';
+
+interface Bench {
+  readonly db: Database;
+  readonly clock: TestClock;
+  readonly outbox: Outbox;
+  readonly sent: OutgoingMail[];
+  /** Thrown by the transport while set. */
+  fault: SmtpFault | undefined;
+}
+
+const cipher = {
+  encrypt: (text: string): string => Buffer.from(text).toString('base64'),
+  decrypt: (text: string): string => Buffer.from(text, 'base64').toString(),
+};
+
+function withOutbox(engine: EngineName, work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withDatabase(engine, async (db) => {
+    const clock = testClock();
+    const sent: OutgoingMail[] = [];
+    const transport: MailTransport = {
+      send: async (mail) => {
+        if (bench.fault !== undefined) throw bench.fault;
+        sent.push(mail);
+      },
+      close: () => {},
+    };
+    const outbox = new Outbox({
+      database: db,
+      cipher,
+      transport,
+      clock: clock.now,
+      log: silentLog,
+      domain: 'accounts.test',
+    });
+    const bench: Bench = { db, clock, sent, fault: undefined, outbox };
+    await addUser(db, requireEmailAddress('bob@example.org'), null, clock.now());
+    await work(bench);
+  });
+}
+
+async function post({ db, outbox, clock }: Bench, expiresInMs = hourMs): Promise<void> {
+  const mail = { subject: 'Hello', text: 'The token: abc', recipient: 'bob@example.org', userId: 1 };
+  await outbox.post(db, { ...mail, kind: 'reset_password', expiresAt: clock.now() + expiresInMs });
+}
+
+onEachEngine('the outbox', (engine) => {
+  test('a mail is sent once, and its content is gone afterwards', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      const [waiting] = await listMails(bench.db, 1);
+      assert.equal(waiting?.content?.includes('abc'), false, 'no token in clear');
+      assert.equal(await bench.outbox.deliver(), 1);
+      assert.equal(await bench.outbox.deliver(), 0);
+      assert.deepEqual(bench.sent, [
+        {
+          to: 'bob@example.org',
+          subject: 'Hello',
+          text: 'The token: abc',
+          messageId: `<${waiting?.id}@accounts.test>`,
+        },
+      ]);
+      const [done] = await listMails(bench.db, 1);
+      assert.deepEqual([done?.content, done?.sent_at], [null, bench.clock.now()]);
+    }));
+
+  test('a mail lives and dies with the transaction of its cause', () =>
+    withOutbox(engine, async (bench) => {
+      const failing = bench.db.transaction(async (tx) => {
+        await post({ ...bench, db: tx });
+        throw new Error('no');
+      });
+      await assert.rejects(failing);
+      assert.deepEqual(await listMails(bench.db, 10), []);
+    }));
+
+  test('a refused mail is tried again after growing pauses, with the same Message-ID', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      bench.fault = new SmtpFault('421 later', false);
+      await bench.outbox.deliver();
+      bench.clock.advance(9 * secondMs);
+      bench.fault = undefined;
+      assert.equal(await bench.outbox.deliver(), 0, 'not before the pause is over');
+      bench.clock.advance(secondMs);
+      assert.equal(await bench.outbox.deliver(), 1);
+      assert.equal((await listMails(bench.db, 1))[0]?.tries, 2);
+    }));
+
+  test('a mail is never sent after what it says has expired, and is given up visibly', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench, 5 * minuteMs);
+      bench.fault = new SmtpFault('connect ECONNREFUSED', false);
+      await bench.outbox.deliver();
+      bench.clock.advance(6 * minuteMs);
+      bench.fault = undefined;
+      assert.equal(await bench.outbox.deliver(), 0);
+      const [mail] = await listMails(bench.db, 1);
+      assert.deepEqual(
+        [mail?.content, mail?.given_up_at, mail?.last_error],
+        [null, bench.clock.now(), 'connect ECONNREFUSED'],
+      );
+    }));
+
+  test('a mail that the server will never take is given up at once', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      bench.fault = new SmtpFault('550 no such user', true);
+      await bench.outbox.deliver();
+      assert.notEqual((await listMails(bench.db, 1))[0]?.given_up_at, null);
+    }));
+
+  test('of several instances that deliver at once one sends each mail', () =>
+    withOutbox(engine, async (bench) => {
+      for (let i = 0; i < 20; i += 1) await post(bench);
+      const counts = await Promise.all(Array.from({ length: 4 }, () => bench.outbox.deliver()));
+      assert.equal(
+        counts.reduce((sum, count) => sum + count),
+        20,
+      );
+      assert.equal(new Set(bench.sent.map(({ messageId }) => messageId)).size, 20);
+    }));
+
+  test('a mail whose instance died while sending is sent by another once the lease is over', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      const { claimMails } = await import('./store.ts');
+      await claimMails(bench.db, bench.clock.now(), bench.clock.now() + 5 * minuteMs, 10); // and then the process is gone
+      assert.equal(await bench.outbox.deliver(), 0);
+      bench.clock.advance(5 * minuteMs);
+      assert.equal(await bench.outbox.deliver(), 1);
+    }));
+
+  test('an operator makes a waiting mail due at once', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      bench.fault = new SmtpFault('421 later', false);
+      await bench.outbox.deliver();
+      bench.fault = undefined;
+      const [mail] = await listMails(bench.db, 1);
+      assert.equal(await retryMail(bench.db, mail?.id ?? '', bench.clock.now()), true);
+      assert.equal(await bench.outbox.deliver(), 1);
+      assert.equal(await retryMail(bench.db, mail?.id ?? '', bench.clock.now()), false);
+    }));
+
+  test('records of mails are removed after a month', () =>
+    withOutbox(engine, async (bench) => {
+      await post(bench);
+      await bench.outbox.deliver();
+      bench.clock.advance(31 * dayMs);
+      await bench.outbox.purge();
+      assert.deepEqual(await listMails(bench.db, 1), []);
+    }));
+});
+
+test('a mail arrives by SMTP with the stored address alone as recipient', async () => {
+  const catcher = await startMailCatcher();
+  const transport = smtpTransport(new URL(catcher.url), 'Accounts <accounts@example.org>', true);
+  try {
+    await transport.send({
+      to: 'bob@example.org',
+      subject: 'Grüße',
+      text: 'äöü\n.\nend\n',
+      messageId: '<1@accounts.test>',
+    });
+    const [mail] = catcher.mails;
+    assert.deepEqual(mail?.recipients, ['bob@example.org']);
+    assert.equal(mail?.parsed.subject, 'Grüße');
+    assert.equal(mail?.parsed.text?.trim(), 'äöü\n.\nend');
+    assert.equal(mail?.parsed.messageId, '<1@accounts.test>');
+    assert.equal(mail?.parsed.headers.find(({ key }) => key === 'auto-submitted')?.value, 'auto-generated');
+  } finally {
+    transport.close();
+    await catcher.close();
+  }
+});
+
+test('a server elsewhere that offers no STARTTLS is not trusted with a mail', async () => {
+  const catcher = await startMailCatcher();
+  const transport = smtpTransport(new URL(catcher.url), 'accounts@example.org', false);
+  try {
+    await assert.rejects(
+      transport.send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' }),
+      SmtpFault,
+    );
+    assert.equal(catcher.mails.length, 0);
+  } finally {
+    transport.close();
+    await catcher.close();
+  }
+});
+
+test('a 550 is permanent, a 451 is not', async () => {
+  for (const [code, isPermanent] of [
+    [550, true],
+    [451, false],
+  ] as const) {
+    const catcher = await startMailCatcher({
+      onRcptTo: (_address, _session, done) =>
+        done(Object.assign(new Error('refused'), { responseCode: code })),
+    });
+    const transport = smtpTransport(new URL(catcher.url), 'accounts@example.org', true);
+    try {
+      await assert.rejects(
+        transport.send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' }),
+        (error: unknown) => error instanceof SmtpFault && error.isPermanent === isPermanent,
+      );
+    } finally {
+      transport.close();
+      await catcher.close();
+    }
+  }
+});

@@ -1,0 +1,153 @@
+// Mails are written in the transaction of their cause and sent by a job, so that none is lost and no request waits for a
+// mail server. Each is sent at least once; a repeat after a crash carries the same Message-ID.
+import type { Clock } from '../kit/clock.ts';
+import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
+import { generateUuid } from '../kit/id.ts';
+import type { Log } from '../kit/log.ts';
+import type { Database } from '../db/database.ts';
+import { SmtpFault, type MailTransport } from './smtp.ts';
+import {
+  addMail,
+  claimMails,
+  hasDueMail,
+  hasMailAbout,
+  removeOldMails,
+  removeUnsentMails,
+  updateFailed,
+  updateGivenUp,
+  updateSent,
+  type MailRow,
+} from './store.ts';
+import type { MailKind, MailText } from './text.ts';
+
+/** Encrypts what waits in the outbox: it may hold a token, which is nowhere stored in clear. */
+interface MailCipher {
+  readonly encrypt: (text: string) => string;
+  readonly decrypt: (text: string) => string;
+}
+
+export interface OutboxOptions {
+  readonly database: Database;
+  readonly cipher: MailCipher;
+  readonly transport: MailTransport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Domain of the sender, for the Message-ID. */
+  readonly domain: string;
+}
+
+/** A mail to post. */
+export interface NewMail extends MailText {
+  readonly kind: MailKind;
+  readonly userId: number;
+  /** The account's stored address. */
+  readonly recipient: string;
+  /** What it says is void from here on, in Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Pauses before the second, third, … try; the last one repeats. */
+const pausesMs = [
+  10 * secondMs,
+  30 * secondMs,
+  2 * minuteMs,
+  10 * minuteMs,
+  30 * minuteMs,
+  hourMs,
+  4 * hourMs,
+];
+/** How long a try may take before another instance may take the mail over: longer than all time-outs of SMTP together. */
+const leaseMs = 5 * minuteMs;
+/** Mails claimed at once. */
+const claimed = 10;
+/** How long the record of a mail is kept. */
+const keptMs = 30 * dayMs;
+const purgeBatch = 500;
+/** Least time between two mails of one kind to one person. */
+const mailPauseMs = minuteMs;
+/** Characters of a server's complaint that are kept. */
+const errorCharacters = 300;
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Writes a mail, inside the transaction of its cause. */
+  async post(tx: Database, { kind, userId, recipient, subject, text, expiresAt }: NewMail): Promise<void> {
+    const { cipher, clock } = this.#options;
+    const content = cipher.encrypt(JSON.stringify({ subject, text }));
+    await addMail(tx, { id: generateUuid(), userId, kind, recipient, content, now: clock(), expiresAt });
+  }
+
+  /** True if the person got a mail of this kind a moment ago: another one would only help whoever floods them. */
+  hasPosted(tx: Database, userId: number, kind: MailKind): Promise<boolean> {
+    // Before or after: a mail of an hour to come is none of a moment ago, only the clock was set back.
+    return hasMailAbout(tx, userId, kind, { instant: this.#options.clock(), ms: mailPauseMs });
+  }
+
+  /** Takes back the mails of a kind to a user that were not sent yet, since another takes their place. */
+  async withdraw(tx: Database, userId: number, kind: MailKind): Promise<void> {
+    await removeUnsentMails(tx, userId, kind);
+  }
+
+  /** Tries every due mail once, and says how many were sent. */
+  async deliver(): Promise<number> {
+    const { database, clock } = this.#options;
+    let sent = 0;
+    for (let rows = await this.#claim(); rows.length > 0; rows = await this.#claim()) {
+      for (const row of rows) {
+        const now = clock();
+        if (row.expires_at <= now || row.content === null)
+          await updateGivenUp(database, row.id, now, row.last_error ?? 'It expired before it could be sent');
+        else if (await this.#try(row, row.content)) sent += 1;
+      }
+    }
+    return sent;
+  }
+
+  /** Removes the records of old mails. */
+  async purge(): Promise<void> {
+    const { database, clock } = this.#options;
+    while ((await removeOldMails(database, clock() - keptMs, purgeBatch)) === purgeBatch);
+  }
+
+  close(): void {
+    this.#options.transport.close();
+  }
+
+  async #claim(): Promise<MailRow[]> {
+    const { database, clock } = this.#options;
+    if (!(await hasDueMail(database, clock()))) return [];
+    return claimMails(database, clock(), clock() + leaseMs, claimed);
+  }
+
+  async #try(row: MailRow, content: string): Promise<boolean> {
+    const { database, cipher, transport, clock, log, domain } = this.#options;
+    try {
+      const { subject, text } = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
+      await transport.send({ to: row.recipient, subject, text, messageId: `<${row.id}@${domain}>` });
+    } catch (error) {
+      await this.#noteFailure(row, error);
+      return false;
+    }
+    await updateSent(database, row.id, clock());
+    log.info({ mail: row.id, kind: row.kind, tries: row.tries }, 'A mail was sent');
+    return true;
+  }
+
+  async #noteFailure({ id, kind, tries, expires_at: expiresAt }: MailRow, error: unknown): Promise<void> {
+    const { database, clock, log } = this.#options;
+    const says = (error instanceof Error ? error.message : String(error)).slice(0, errorCharacters);
+    const nextAt = clock() + (pausesMs[tries - 1] ?? 4 * hourMs);
+    if ((error instanceof SmtpFault && error.isPermanent) || nextAt >= expiresAt) {
+      await updateGivenUp(database, id, clock(), says);
+      log.error({ mail: id, kind, tries, error: says }, 'A mail was given up');
+    } else {
+      await updateFailed(database, id, nextAt, says);
+      log.warn({ mail: id, kind, tries, error: says }, 'A mail was not taken; it is tried again');
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Hands one mail to an SMTP server. TLS is required unless the server is on this machine, and certificates are checked.
+import type { Transporter } from 'nodemailer';
+import type { MailText } from './text.ts';
+
+/** A mail on its way. */
+export interface OutgoingMail extends MailText {
+  readonly to: string;
+  /** The same at each try of a mail, so that a repeat is recognisable. */
+  readonly messageId: string;
+}
+
+export interface MailTransport {
+  /** Resolves when the server has taken the mail over. @throws {SmtpFault} */
+  send(mail: OutgoingMail): Promise<void>;
+  close(): void;
+}
+
+/** The server did not take the mail. */
+export class SmtpFault extends Error {
+  override readonly name = 'SmtpFault';
+  /** The server will never take it (a 5xx reply to the recipient or the message). */
+  readonly isPermanent: boolean;
+  constructor(message: string, isPermanent: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.isPermanent = isPermanent;
+  }
+}
+
+const connectMs = 10_000;
+/** Longest silence of the server within a conversation. */
+const silenceMs = 30_000;
+const permanentReply = 500;
+
+/** Transport of an `smtp://` or `smtps://` URL. The library is loaded, and a connection made, with the first mail. */
+export function smtpTransport(url: URL, from: string, isLoopback: boolean): MailTransport {
+  let connected: Promise<Transporter> | undefined;
+  return {
+    async send({ to, subject, text, messageId }) {
+      connected ??= connect(url, isLoopback);
+      const transporter = await connected;
+      try {
+        await transporter.sendMail({
+          from,
+          // As an object, so that nothing in the address is parsed as a list or a display name (CVE-2025-13033).
+          to: { name: '', address: to },
+          subject,
+          text,
+          messageId,
+          headers: { 'Auto-Submitted': 'auto-generated' },
+        });
+      } catch (error) {
+        const { message, responseCode } = error as { message: string; responseCode?: number }; // nodemailer's error
+        throw new SmtpFault(message, responseCode !== undefined && responseCode >= permanentReply, {
+          cause: error,
+        });
+      }
+    },
+    close: () => void connected?.then((transporter) => transporter.close()),
+  };
+}
+
+async function connect(url: URL, isLoopback: boolean): Promise<Transporter> {
+  const { createTransport } = await import('nodemailer'); // 20 ms that a service without mail need not pay
+  const isImplicitTls = url.protocol === 'smtps:';
+  return createTransport({
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (isImplicitTls ? 465 : 587) : Number(url.port),
+    secure: isImplicitTls,
+    requireTLS: !isImplicitTls && !isLoopback,
+    ...(url.username !== '' && {
+      auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
+    }),
+    pool: true,
+    maxConnections: 2,
+    connectionTimeout: connectMs,
+    greetingTimeout: connectMs,
+    socketTimeout: silenceMs,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}

@@ -1,0 +1,195 @@
+// The mails table: what is to be sent, written in the transaction of its cause.
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/database.ts';
+import type { MailTable } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
+
+export type MailRow = Selectable<MailTable>;
+
+interface NewMail {
+  readonly id: string;
+  readonly userId: number;
+  readonly kind: string;
+  readonly recipient: string;
+  readonly content: string;
+  readonly now: number;
+  readonly expiresAt: number;
+}
+
+const insertMail = statement((sql, p: NewMail) =>
+  sql
+    .insertInto('mails')
+    .columns([
+      'id',
+      'user_id',
+      'kind',
+      'recipient',
+      'content',
+      'created_at',
+      'next_at',
+      'expires_at',
+      'tries',
+    ])
+    .expression((from) =>
+      from
+        .selectFrom('users')
+        .select(({ val, lit }) => [
+          val(p.id).as('id'),
+          'users.id as user_id',
+          val(p.kind).as('kind'),
+          val(p.recipient).as('recipient'),
+          val(p.content).as('content'),
+          val(p.now).as('created_at'),
+          val(p.now).as('next_at'),
+          val(p.expiresAt).as('expires_at'),
+          lit(0).as('tries'),
+        ])
+        .where('users.id', '=', p.userId),
+    ),
+);
+
+/** Adds a mail, inside the transaction of its cause; none for nobody. */
+export async function addMail(tx: Database, mail: NewMail): Promise<void> {
+  await tx.run(insertMail, mail);
+}
+
+const selectRecent = statement((sql, p: { userId: number; kind: string; after: number; before: number }) =>
+  sql
+    .selectFrom('mails')
+    .select('id')
+    .where('user_id', '=', p.userId)
+    .where('kind', '=', p.kind)
+    .where('created_at', '>', p.after)
+    .where('created_at', '<', p.before)
+    .limit(1),
+);
+
+/** True if a mail of this kind was written to the user about an instant: less than so many milliseconds before or after. */
+export async function hasMailAbout(
+  db: Database,
+  userId: number,
+  kind: string,
+  { instant, ms }: { instant: number; ms: number },
+): Promise<boolean> {
+  const row = await db.first(selectRecent, { userId, kind, after: instant - ms, before: instant + ms });
+  return row !== undefined;
+}
+
+const selectDue = statement((sql, p: { now: number }) =>
+  sql
+    .selectFrom('mails')
+    .select('id')
+    .where('sent_at', 'is', null)
+    .where('given_up_at', 'is', null)
+    .where('next_at', '<=', p.now)
+    .limit(1),
+);
+
+/** True if a mail waits to be tried: a look that needs no writer. */
+export async function hasDueMail(db: Database, now: number): Promise<boolean> {
+  return (await db.first(selectDue, { now })) !== undefined;
+}
+
+const claim = statement((sql, p: { now: number; leaseUntil: number; limit: number }) =>
+  sql
+    .updateTable('mails')
+    .set((row) => ({ next_at: p.leaseUntil, tries: row('tries', '+', 1) }))
+    .where('id', 'in', (nested) =>
+      nested
+        .selectFrom('mails')
+        .select('id')
+        .where('sent_at', 'is', null)
+        .where('given_up_at', 'is', null)
+        .where('next_at', '<=', p.now)
+        .orderBy('next_at')
+        .limit(p.limit),
+    )
+    // Repeated outside, where it is decided after waiting for another instance that claimed the same row.
+    .where('next_at', '<=', p.now)
+    .returningAll(),
+);
+
+/** Takes due mails until the lease ends: no other instance tries them meanwhile. */
+export function claimMails(db: Database, now: number, leaseUntil: number, limit: number): Promise<MailRow[]> {
+  return db.run(claim, { now, leaseUntil, limit });
+}
+
+const setSent = statement((sql, p: { id: string; now: number }) =>
+  sql.updateTable('mails').set({ sent_at: p.now, content: null, last_error: null }).where('id', '=', p.id),
+);
+
+export async function updateSent(db: Database, id: string, now: number): Promise<void> {
+  await db.run(setSent, { id, now });
+}
+
+const setFailed = statement((sql, p: { id: string; nextAt: number; error: string }) =>
+  sql.updateTable('mails').set({ next_at: p.nextAt, last_error: p.error }).where('id', '=', p.id),
+);
+
+/** Notes a failed try and when the next one is due. */
+export async function updateFailed(db: Database, id: string, nextAt: number, error: string): Promise<void> {
+  await db.run(setFailed, { id, nextAt, error });
+}
+
+const setGivenUp = statement((sql, p: { id: string; now: number; error: string }) =>
+  sql
+    .updateTable('mails')
+    .set({ given_up_at: p.now, content: null, last_error: p.error })
+    .where('id', '=', p.id),
+);
+
+export async function updateGivenUp(db: Database, id: string, now: number, error: string): Promise<void> {
+  await db.run(setGivenUp, { id, now, error });
+}
+
+const setDue = statement((sql, p: { id: string; now: number }) =>
+  sql
+    .updateTable('mails')
+    .set({ next_at: p.now })
+    .where('id', '=', p.id)
+    .where('sent_at', 'is', null)
+    .where('given_up_at', 'is', null)
+    .returning('id'),
+);
+
+/** Makes a pending mail due at once; false when there is none with this id. */
+export async function retryMail(db: Database, id: string, now: number): Promise<boolean> {
+  return (await db.first(setDue, { id, now })) !== undefined;
+}
+
+const selectNewest = statement((sql, p: { limit: number }) =>
+  sql.selectFrom('mails').selectAll().orderBy('created_at', 'desc').limit(p.limit),
+);
+
+/** Mails, newest first. */
+export function listMails(db: Database, limit: number): Promise<MailRow[]> {
+  return db.run(selectNewest, { limit });
+}
+
+const deleteUnsent = statement((sql, p: { userId: number; kind: string }) =>
+  sql
+    .deleteFrom('mails')
+    .where('user_id', '=', p.userId)
+    .where('kind', '=', p.kind)
+    .where('sent_at', 'is', null)
+    .where('given_up_at', 'is', null),
+);
+
+/** Removes what was not sent yet of a kind to a user, inside a transaction. */
+export async function removeUnsentMails(tx: Database, userId: number, kind: string): Promise<void> {
+  await tx.run(deleteUnsent, { userId, kind });
+}
+
+const deleteOld = statement((sql, p: { before: number; limit: number }) =>
+  sql
+    .deleteFrom('mails')
+    .where('id', 'in', (nested) =>
+      nested.selectFrom('mails').select('id').where('created_at', '<', p.before).limit(p.limit),
+    )
+    .returning('id'),
+);
+
+/** Removes up to `limit` mails written before an instant, and says how many. */
+export async function removeOldMails(db: Database, before: number, limit: number): Promise<number> {
+  return (await db.run(deleteOld, { before, limit })).length;
+}

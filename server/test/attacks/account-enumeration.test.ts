@@ -1,0 +1,241 @@
+// Whether an address has an account, and of what kind, is told to nobody: not by what a reply says, not by how long it
+// takes, not by the limits.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { createToken } from '../../src/kit/secret.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
+import type { Reply } from '../support/request.ts';
+import { mannWhitney, median } from '../support/statistics.ts';
+import {
+  accountKinds,
+  compareTimes,
+  describeTimes,
+  doors,
+  isAlike,
+  prepareAccounts,
+  timeDoor,
+  type AccountKind,
+  type Addresses,
+  type Door,
+} from './timing.ts';
+
+/** Nobody's. */
+const password = 'eight herons on a yellow bicycle';
+
+/** Beside the doors that are timed: those that take a token, and a browser that has been here before. */
+const moreDoors: readonly Door[] = [
+  {
+    name: 'reset with a guessed token',
+    ask: (service, email) => service.reset(email, createToken('reset').token, password),
+    status: 403,
+    hashes: false,
+  },
+  {
+    name: 'reset with nonsense',
+    ask: (service, email) => service.reset(email, 'nonsense', 'short'),
+    status: 403,
+    hashes: false,
+  },
+  {
+    name: 'confirmation with a guessed token',
+    ask: (service, email) =>
+      service.put('/email_verification', { email, token: createToken('verification').token }),
+    status: 403,
+    hashes: false,
+  },
+  {
+    name: 'login with an unknown device and session',
+    ask: (service, email) => {
+      const cookie = `${deviceCookie}=${createToken('device').token}; ${sessionCookie}=${createToken('session').token}`;
+      return service.post('/sessions', { email, password }, { cookie });
+    },
+    status: 401,
+    hashes: true,
+  },
+  {
+    name: 'login with a short password',
+    ask: (service, email) => service.logIn(email, 'x'),
+    status: 401,
+    hashes: true,
+  },
+  {
+    name: 'registration with a short password',
+    ask: (service, email) => service.post('/users', { email, password: 'x' }),
+    status: 400,
+    hashes: false,
+  },
+];
+
+/** Times around so many milliseconds. */
+const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
+
+/** A reply without what differs between any two: the address that was sent, the number of the request, the date. */
+function comparable({ status, headers, text, cookies }: Reply, email: string): object {
+  const { date: _date, 'content-length': length, ...others } = headers;
+  const plain = text.replaceAll(email, '<e-mail>').replace(/"request_id":"[^"]*"/, '"request_id":"…"');
+  return {
+    status,
+    cookies,
+    text: plain,
+    headers: others,
+    isWhole: Number(length) === Buffer.byteLength(text),
+  };
+}
+
+onEachEngine('account enumeration', (engine) => {
+  let service: PublicService;
+  let emailOf: Addresses;
+  before(async () => {
+    // With the limits of a service that was not told otherwise.
+    service = await PublicService.start(engine, {
+      ADDRESS_LIMIT_PER_MINUTE: '',
+      GLOBAL_LIMIT_PER_MINUTE: '',
+    });
+    emailOf = await prepareAccounts(service);
+  });
+  after(() => service.close());
+
+  // What is said does not come from the engine; what is counted, below, does.
+  const tellers = engine === 'sqlite' ? [...doors, ...moreDoors] : [];
+  for (const { name, ask, status } of tellers) {
+    test(`A11 enumeration by content: ${name} says the same of every address, and again a moment later`, async () => {
+      service.service.clock.advance(20 * minuteMs);
+      await service.service.rooms.database.execute('delete from attempts');
+      for (let i = 0; i < 2; i += 1) {
+        const replies = new Map<AccountKind, object>();
+        for (const kind of accountKinds) {
+          const email = emailOf(kind);
+          const reply = await ask(service, email);
+          assert.equal(reply.status, status, `${kind}: ${reply.text}`);
+          assert.deepEqual(reply.cookies, []);
+          replies.set(kind, comparable(reply, email));
+        }
+        for (const kind of accountKinds) assert.deepEqual(replies.get(kind), replies.get('unknown'), kind);
+        assert.match(JSON.stringify(replies.get('unknown')), /"ratelimit":.*"isWhole":true/);
+      }
+    });
+  }
+
+  test('A11 enumeration by content: the right password of a disabled user says no more than a wrong one', async () => {
+    const { id, email, password: right } = await service.member();
+    await service.service.rooms.auth.setDisabled(id, true);
+    const replies = [await service.logIn(email, right), await service.logIn(email, password)];
+    assert.deepEqual(
+      comparable(replies[0] ?? assert.fail(), email),
+      comparable(replies[1] ?? assert.fail(), email),
+    );
+  });
+
+  test('A11 enumeration by content: who registers an address and then logs in learns nothing about it', async () => {
+    const kinds = await prepareAccounts(service);
+    const stories = [];
+    for (const kind of accountKinds) {
+      const email = kinds(kind);
+      const story = [];
+      story.push(await service.post('/users', { email, password }));
+      for (let i = 0; i < 7; i += 1) story.push(await service.logIn(email, password));
+      story.push(await service.post('/users', { email, password }));
+      story.push(await service.logIn(email, password));
+      stories.push({ kind, told: story.map((reply) => comparable(reply, email)) });
+    }
+    for (const { kind, told } of stories) assert.deepEqual(told, stories[0]?.told, kind);
+  });
+
+  test('A13 enumeration by limits: a registration does not end a waiting time', async () => {
+    const kinds = await prepareAccounts(service);
+    for (const kind of accountKinds) {
+      const email = kinds(kind);
+      const statuses = [];
+      for (let i = 0; i < 6; i += 1) statuses.push((await service.logIn(email, password)).status);
+      await service.post('/users', { email, password });
+      statuses.push((await service.logIn(email, password)).status);
+      assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429, 429], kind);
+    }
+  });
+
+  test('A13 enumeration by limits: failures are answered alike for every address, up to the last', async () => {
+    const { clock, rooms } = service.service;
+    const kinds = await prepareAccounts(service); // without a failure so far
+    const unknown = 'nobody.at.all@example.org';
+    const emails = accountKinds.map((kind) => (kind === 'unknown' ? unknown : kinds(kind)));
+    const waits = new Map(emails.map((email): [string, unknown[]] => [email, []]));
+    const tryAll = async (): Promise<void> => {
+      for (const email of emails) {
+        const { status, headers } = await service.logIn(email, password);
+        waits.get(email)?.push([status, headers['retry-after']]);
+      }
+    };
+    for (let i = 0; i < 12; i += 1) {
+      await tryAll();
+      clock.advance(i < 8 ? 0 : 3000);
+    }
+    await rooms.database.query((sql) =>
+      sql.updateTable('attempts').set({ failures: 98 }).where('failures', '>', 5),
+    );
+    for (let i = 0; i < 4; i += 1) {
+      clock.advance(15 * minuteMs);
+      await tryAll();
+    }
+    const [first, ...others] = [...waits.values()];
+    for (const other of others) assert.deepEqual(other, first);
+    const statuses = (first ?? []).map((pair) => (pair as unknown[])[0]);
+    assert.ok(statuses.includes(401) && statuses.includes(429), 'both were seen');
+    assert.deepEqual(
+      first?.slice(-3),
+      [
+        [401, undefined],
+        [429, undefined],
+        [429, undefined],
+      ],
+      'the factor is off at a hundred',
+    );
+  });
+});
+
+describe('account enumeration by time', () => {
+  /**
+   * Generous, for a machine that does other things at the same time: what is looked for, a hash that is left out, shows
+   * with ten times as much. The full count, with the true bound, is in account-enumeration.long.ts.
+   */
+  const mostMs = 3;
+  let service: PublicService;
+  let emailOf: Addresses;
+  before(async () => {
+    service = await PublicService.start('sqlite');
+    emailOf = await prepareAccounts(service);
+  });
+  after(() => service.close());
+
+  for (const door of doors) {
+    test(`A12 enumeration by time: ${door.name} takes as long for every address`, async (t) => {
+      const kinds = door.hashes
+        ? (['confirmed', door.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
+        : accountKinds;
+      await timeDoor(service, door, emailOf, { kinds, rounds: 5 });
+      const differences = compareTimes(
+        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 40 : 120 }),
+      );
+      t.diagnostic(describeTimes(door.name, differences));
+      assert.deepEqual(
+        differences.filter((difference) => !isAlike(difference, mostMs)),
+        [],
+      );
+    });
+  }
+
+  test('it would see a hash that is left out', () => {
+    assert.ok(mannWhitney(some(20), some(20)) > 0.9);
+    assert.ok(mannWhitney(some(20), some(25)) < 0.001);
+    assert.equal(median([3, 1, 2, 9]), 2.5);
+    const times = new Map([
+      ['unknown', some(1)],
+      ['confirmed', some(20)],
+    ] as const);
+    assert.deepEqual(
+      compareTimes(times).map((difference) => isAlike(difference, mostMs)),
+      [false],
+    );
+  });
+});

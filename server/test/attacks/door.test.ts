@@ -1,0 +1,66 @@
+// Every route that answers stands in doors.snapshot.txt with its door and its cost, and nothing else does: a new route is
+// seen by whoever reads a change.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { PublicService } from '../support/public-service.ts';
+import { send } from '../support/request.ts';
+import { testService, type TestService } from '../support/service.ts';
+
+const snapshot = readFileSync(new URL('../doors.snapshot.txt', import.meta.url), 'utf8');
+const lines = [...snapshot.matchAll(/^(\w+) +cost (\d+) +([A-Z]+) +(\/\S*)( +\(in public mode\))?$/gm)].map(
+  ([, door, cost, method, path, isPublic]) => ({
+    text: `${door} ${cost} ${method} ${path}`,
+    isPublic: isPublic !== undefined,
+  }),
+);
+
+/** The routes that answer. On each known path all other methods are refused with 405, and OPTIONS tells which there are. */
+async function answeringRoutes({ app, routes }: TestService): Promise<string[]> {
+  const answering: string[] = [];
+  for (const { method, url, door, cost } of routes) {
+    if (method === 'OPTIONS') continue;
+    const { status } = await send(app, { method: method as 'GET', path: url.replace(':code', 'not_found') });
+    if (status !== 405) answering.push(`${door} ${cost} ${method} ${url}`);
+  }
+  return answering.toSorted();
+}
+
+test('A70 unguarded routes: in local mode no route answers that is not listed with its door', async () => {
+  const service = await testService('sqlite');
+  try {
+    const expected = lines.filter(({ isPublic }) => !isPublic).map(({ text }) => text);
+    assert.ok(expected.length > 10, 'the list was read at all');
+    assert.deepEqual(await answeringRoutes(service), expected.toSorted());
+  } finally {
+    await service.close();
+  }
+});
+
+/** What other services have left open. */
+const usual = [
+  'metrics',
+  'debug',
+  'docs',
+  'documentation/json',
+  'swagger',
+  '.env',
+  '.git/config',
+  'admin',
+  'status',
+  'actuator',
+];
+
+test('A70 unguarded routes: nor in public mode, and nothing tells how the service is built', async () => {
+  const { service } = await PublicService.start('sqlite');
+  try {
+    assert.deepEqual(await answeringRoutes(service), lines.map(({ text }) => text).toSorted());
+    for (const path of usual)
+      assert.equal((await send(service.app, { method: 'GET', path: `/${path}` })).status, 404, path);
+    const { headers } = await send(service.app, { method: 'GET', path: '/' });
+    for (const name of ['server', 'x-powered-by', 'x-runtime', 'via'])
+      assert.equal(headers[name], undefined, name);
+  } finally {
+    await service.close();
+  }
+});

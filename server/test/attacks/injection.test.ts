@@ -1,0 +1,402 @@
+// What is sent as data and meant as something else: SQL, attributes of the account, members of the prototype, values of
+// other types.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { everyRowOf } from '../support/contents.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { createPerson, freshEmail, type Person } from '../support/person.ts';
+import {
+  bodyKinds,
+  encodeFields,
+  memberOf,
+  send as sendTo,
+  sessionIdOf,
+  type ContractRequest,
+  type Reply,
+} from '../support/request.ts';
+import { testService, type TestService } from '../support/service.ts';
+
+/** Some of each family: ending the string, joining, stacking, sleeping, comments, encodings, and what the engines know. */
+const sqlTexts: readonly string[] = [
+  "'",
+  "''",
+  "' or '1'='1",
+  "' or 1=1 --",
+  "' or 1=1#",
+  "' or 1=1/*",
+  '" or ""="',
+  "') or ('1'='1",
+  "admin'--",
+  "'; drop table users; --",
+  "'); delete from sessions; --",
+  "' union select id, email, hashed_password from users --",
+  "' union all select null, null, null --",
+  "'||(select hashed_password from users limit 1)||'",
+  "' and 1=cast((select version()) as int) --",
+  "'; select pg_sleep(5); --",
+  "' and (select 1 from pg_sleep(5)) is not null --",
+  "' or randomblob(500000000) is null --",
+  "'; attach database '/tmp/x.db' as x; --",
+  "' and load_extension('x') --",
+  "'; copy users to '/tmp/x'; --",
+  '$1',
+  '$$',
+  '?1',
+  ':email',
+  '@email',
+  '%',
+  '_',
+  "\\'",
+  '\\',
+  '%27%20or%201=1--',
+  '\u{2019} or 1=1 --',
+  '\u{ff07} or 1=1 --',
+  '0x27206f72',
+  '1; select 1',
+  '1 or 1=1',
+  '-1',
+  'null',
+  '*/ or 1=1 /*',
+];
+/** The sleeps above would take this long and more. */
+const sleepMs = 5000;
+
+const routes = [
+  { method: 'POST', path: '/users', fields: ['email', 'password'] },
+  { method: 'POST', path: '/sessions', fields: ['email', 'password'] },
+  { method: 'POST', path: '/reset_password', fields: ['email'] },
+  { method: 'PUT', path: '/reset_password', fields: ['email', 'reset_token', 'new_password'] },
+  { method: 'POST', path: '/email_verification', fields: ['email'] },
+  { method: 'PUT', path: '/email_verification', fields: ['email', 'token'] },
+] as const;
+
+/** With the routes of confirmation, and with tokens in replies, so that nothing stands before the database. */
+const environment = {
+  EMAIL_CONFIRMATION: 'true',
+  SMTP_URL: 'smtp://127.0.0.1:9',
+  MAIL_FROM: 'a@example.org',
+};
+
+/** What requests that are refused leave alone, beside the record of them. */
+async function accountsIn({ rooms }: TestService): Promise<unknown> {
+  const { users, sessions, one_time_tokens } = await everyRowOf(rooms.database);
+  return { users, sessions, one_time_tokens };
+}
+
+onEachEngine('injection', (engine) => {
+  let service: TestService;
+  let confirming: TestService;
+  let person: Person;
+  before(async () => {
+    service = await testService(engine);
+    confirming = await testService(engine, environment);
+    person = await createPerson(service.app);
+    await sendTo(confirming.app, {
+      method: 'POST',
+      path: '/users',
+      fields: { email: person.email, password: person.password },
+    });
+  });
+  after(async () => {
+    await service.close();
+    await confirming.close();
+  });
+
+  const send = (request: ContractRequest): Promise<Reply> =>
+    sendTo((request.path.startsWith('/email_verification') ? confirming : service).app, request);
+  const fieldsOf = (names: readonly string[]): Record<string, string> => {
+    const own: Record<string, string> = {
+      email: person.email,
+      password: 'wrong',
+      new_password: 'wrong',
+      reset_token: 'x',
+      token: 'x',
+    };
+    return Object.fromEntries(names.map((name) => [name, own[name] ?? '']));
+  };
+
+  test('A25 SQL injection: no text in a field, cookie, header or path reaches the engine as SQL', async () => {
+    const earlier = await accountsIn(service);
+    const begun = performance.now();
+    for (const text of sqlTexts) {
+      const replies: Reply[] = [];
+      for (const { method, path, fields } of routes) {
+        for (const field of fields) {
+          // A right address makes an account, and each login hashes: the next two tests see to passwords.
+          if (field === 'password') continue;
+          replies.push(await send({ method, path, fields: { ...fieldsOf(fields), [field]: text } }));
+        }
+      }
+      const inText = encodeURIComponent(text);
+      for (const sessionId of [
+        text,
+        inText,
+        `${person.sessionId}${inText}`,
+        person.sessionId.replace('.', `${inText}.`),
+      ]) {
+        replies.push(
+          await send({
+            method: 'GET',
+            path: '/profile',
+            headers: { cookie: `session_id=${sessionId}` },
+          }).catch(assert.fail),
+        );
+        replies.push(
+          await send({ method: 'DELETE', path: '/sessions', headers: { cookie: `session_id=${sessionId}` } }),
+        );
+      }
+      for (const path of [
+        `/problems/${inText}`,
+        `/${inText}`,
+        `/profile?id=${inText}`,
+        `/?email=${inText}`,
+      ]) {
+        replies.push(await send({ method: 'GET', path }));
+      }
+      for (const { status, text: body, cookies } of replies) {
+        assert.ok(status < 500, body);
+        assert.deepEqual(cookies, []);
+        assert.doesNotMatch(body, /sqlite|postgres|syntax|select|argon2/i);
+      }
+      // As far as an address can hold it.
+      const local = text.replaceAll(/[^\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]/gu, '');
+      const reset = await send({
+        method: 'POST',
+        path: '/reset_password',
+        fields: { email: `${local || 'x'}@example.org` },
+      });
+      assert.equal(memberOf(reset.body, 'code'), 'unknown_email');
+    }
+    assert.ok(performance.now() - begun < 4 * sleepMs, 'nothing slept');
+    assert.deepEqual(await accountsIn(service), earlier);
+  });
+
+  test('A25 SQL injection: what is stored is the text itself', async () => {
+    const agent = "'); drop table audit_events; --";
+    for (const [i, password] of sqlTexts.slice(0, 6).entries()) {
+      const email = `o'brien${i}'--$1@example.org`;
+      const headers = { 'user-agent': agent };
+      assert.equal(
+        (await send({ method: 'POST', path: '/users', fields: { email, password }, headers })).status,
+        200,
+      );
+      const login = await send({ method: 'POST', path: '/sessions', fields: { email, password }, headers });
+      const sessionId = sessionIdOf(login) ?? '';
+      assert.deepEqual((await send({ method: 'GET', path: '/profile', sessionId })).body, { email });
+    }
+    const [event] = await service.rooms.audit.list({ limit: 1 });
+    assert.equal(event?.device, agent);
+  });
+
+  test('A25 SQL injection: of any text as a password, only that text logs in', async () => {
+    const email = freshEmail();
+    const { auth } = service.rooms;
+    await auth.registerUser(email, 'first');
+    const anyText = fc.oneof(
+      fc.constantFrom(...sqlTexts),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 50 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyText, anyText, async (password, other) => {
+        fc.pre(password.isWellFormed() && other.isWellFormed() && !password.includes('\0'));
+        service.clock.advance(60_000);
+        await auth.setPassword(email, password);
+        assert.equal(
+          await auth.validLogin(email, other),
+          password.normalize('NFC') === other.normalize('NFC'),
+        );
+        assert.equal(await auth.validLogin(email, password), true);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  /** Attributes that somebody might wish to have, in the spellings of many systems. */
+  const attributes: Record<string, string> = {
+    role: 'admin',
+    roles: 'admin',
+    admin: 'true',
+    isAdmin: 'true',
+    is_admin: '1',
+    scope: '*',
+    emailVerified: 'true',
+    email_verified: 'true',
+    email_verified_at: '1',
+    verified: 'true',
+    confirmed: 'true',
+    id: '1',
+    _id: '1',
+    userId: '1',
+    user_id: '1',
+    passwordHash: 'x',
+    hashed_password: 'x',
+    session_id: 'x',
+    createdAt: '1',
+    created_at: '1',
+    password_changed_at: '1',
+    disabled_at: '1',
+    expires_at: '99999999999999',
+    mfaEnabled: 'false',
+    tenantId: '1',
+    email_key: 'other@example.org',
+    'user[role]': 'admin',
+    'user.role': 'admin',
+  };
+  test('A26 mass assignment: no member beside the named ones changes an account', async () => {
+    for (const kind of bodyKinds) {
+      const rows: Record<string, unknown>[] = [];
+      for (const more of [{}, attributes]) {
+        const email = freshEmail();
+        const query = `?${String(new URLSearchParams(more))}`;
+        const ask = async (
+          method: ContractRequest['method'],
+          path: string,
+          fields: Record<string, string>,
+        ): Promise<Reply> => send({ method, path: path + query, kind, fields: { ...more, ...fields } });
+        assert.deepEqual((await ask('POST', '/users', { email, password: 'b4l0u' })).body, {
+          email,
+          message: 'user created',
+        });
+        const login = await ask('POST', '/sessions', { email, password: 'b4l0u' });
+        assert.equal(login.status, 200);
+        assert.notEqual(sessionIdOf(login), 'x');
+        const { reset_token: token } = (await ask('POST', '/reset_password', { email })).body as {
+          reset_token: string;
+        };
+        assert.equal(
+          (await ask('PUT', '/reset_password', { email, reset_token: token, new_password: 't4rt1' })).status,
+          200,
+        );
+        assert.equal((await ask('POST', '/sessions', { email, password: 't4rt1' })).status, 200);
+        const { database } = service.rooms;
+        const [user] = await database.query((sql) =>
+          sql.selectFrom('users').selectAll().where('email', '=', email),
+        );
+        const sessions = await database.query((sql) =>
+          sql
+            .selectFrom('sessions')
+            .select('expires_at')
+            .where('user_id', '=', user?.id ?? 0),
+        );
+        const { id, hashed_password: hash, email: _email, email_key: key, ...others } = user ?? assert.fail();
+        assert.ok(id > 1 && hash?.startsWith('$argon2id$'));
+        assert.equal(key, email);
+        rows.push({ ...others, sessions });
+      }
+      assert.deepEqual(rows[1], rows[0], kind);
+    }
+  });
+
+  test('A27 prototype pollution: a member that reaches the prototype is refused or means nothing', async () => {
+    const polluted = '{"polluted":"yes","email":"a@example.org","password":"b4l0u","isAdmin":true}';
+    const payloads = [
+      `{"__proto__":${polluted}}`,
+      `{"email":"a@example.org","password":"b4l0u","__proto__":${polluted}}`,
+      `{"constructor":{"prototype":${polluted}}}`,
+      `{"email":{"__proto__":${polluted}}}`,
+      `{"\\u005f_proto__":${polluted}}`,
+      `{"a":{"constructor":{"prototype":${polluted}}}}`,
+    ];
+    const earlier = await everyRowOf(service.rooms.database);
+    for (const { method, path } of routes) {
+      const route = { method, path };
+      for (const payload of payloads)
+        assert.equal(
+          (await send({ ...route, headers: { 'content-type': 'application/json' }, payload })).status,
+          400,
+          `${route.path} ${payload}`,
+        );
+      for (const name of [
+        '__proto__[polluted]',
+        '__proto__.polluted',
+        'constructor[prototype][polluted]',
+        'constructor.prototype.polluted',
+        '__proto__',
+      ]) {
+        for (const kind of bodyKinds) {
+          const { type, payload } = encodeFields(kind, Object.fromEntries([[name, 'yes']]));
+          const reply = await send({
+            method: route.method,
+            path: `${route.path}?${encodeURIComponent(name)}=yes`,
+            headers: { 'content-type': type },
+            payload,
+          });
+          assert.equal(reply.status, 400, `${kind} ${route.path} ${name}`);
+        }
+      }
+    }
+    assert.equal(Reflect.get({}, 'polluted'), undefined);
+    assert.deepEqual(await everyRowOf(service.rooms.database), earlier);
+  });
+
+  const values: readonly unknown[] = [
+    null,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    1e308,
+    [],
+    {},
+    ['a@example.org'],
+    ['a@example.org', 'b@example.org'],
+    [['a@example.org']],
+    { $gt: '' },
+    { $ne: null },
+    { toString: 'x' },
+    { length: 5 },
+    { 0: 'a@example.org' },
+  ];
+  test('A28 type confusion: a value of another type is refused, and the field is named', async () => {
+    const earlier = await everyRowOf(service.rooms.database);
+    for (const { method, path, fields } of routes) {
+      for (const field of fields) {
+        for (const value of values) {
+          const payload = JSON.stringify({ ...fieldsOf(fields), [field]: value });
+          const reply = await send({
+            method,
+            path,
+            headers: { 'content-type': 'application/json' },
+            payload,
+          });
+          assert.equal(reply.status, 400, `${path} ${payload}`);
+          assert.ok(String(Reflect.get(reply.body as object, 'message')).includes(field), reply.text);
+        }
+        for (const kind of bodyKinds) {
+          const reply = await send({
+            method,
+            path,
+            kind,
+            fields: { ...fieldsOf(fields), [field]: ['a@example.org', 'b@example.org'] },
+          });
+          assert.equal(reply.status, 400, `${kind} ${path} ${field} twice`);
+        }
+        const form = `${String(new URLSearchParams(fieldsOf(fields.filter((one) => one !== field))))}&${field}[]=a@example.org&${field}[0]=x&${field}.x=y`;
+        const reply = await send({
+          method,
+          path,
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          payload: form,
+        });
+        assert.equal(reply.status, 400, form);
+      }
+      for (const payload of [
+        '[]',
+        'null',
+        '1',
+        '"x"',
+        'true',
+        '[{"email":"a@example.org"}]',
+        '{',
+        '',
+        '{"email":"a","email":"b"}',
+      ]) {
+        const reply = await send({ method, path, headers: { 'content-type': 'application/json' }, payload });
+        assert.equal(reply.status, 400, `${path} ${payload}`);
+      }
+    }
+    assert.deepEqual(await everyRowOf(service.rooms.database), earlier);
+  });
+});

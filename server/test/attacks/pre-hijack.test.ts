@@ -1,0 +1,138 @@
+// An attacker who registers somebody's address before its owner does, and waits (Sudhodanan and Paverd, USENIX Security
+// 2022). Whatever he has or left is dead once the owner has proved to read the mails.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { Auth } from '../../src/auth/auth.ts';
+import { DB } from '../../src/user/db.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { freshEmail } from '../support/person.ts';
+import { cookieOf, deviceCookie, PublicService, sessionCookie } from '../support/public-service.ts';
+
+const attackers = 'eight herons on a yellow bicycle';
+const owners = 'nine newts under a green umbrella';
+
+onEachEngine('an account from before its owner came', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine);
+  });
+  after(() => service.close());
+
+  const register = async (email: string, password: string): Promise<void> => {
+    service.service.clock.advance(2 * minuteMs);
+    assert.equal((await service.post('/users', { email, password })).status, 200);
+  };
+  const confirm = async (email: string, token: string): Promise<number> =>
+    (await service.put('/email_verification', { email, token })).status;
+  const login = async (email: string, password: string): Promise<number> =>
+    (await service.logIn(email, password)).status;
+
+  test('A57 pre-hijack: nobody has a session before the address is confirmed', async () => {
+    const email = freshEmail();
+    await register(email, attackers);
+    const reply = await service.logIn(email, attackers);
+    assert.deepEqual([reply.status, reply.cookies], [401, []]);
+    assert.equal(await service.service.rooms.auth.createSession(email), undefined);
+  });
+
+  test("A57 pre-hijack: the owner's registration leaves neither the attacker's password nor his tokens", async () => {
+    const email = freshEmail();
+    await register(email, attackers);
+    const early = await service.tokenFor(email);
+    const earlyReset = await service.resetToken(email);
+    await register(email, owners);
+    assert.equal(await confirm(email, early), 403, "the token of the attacker's registration");
+    assert.equal((await service.reset(email, earlyReset, attackers)).status, 403);
+    assert.equal(await confirm(email, await service.tokenFor(email)), 200);
+    assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
+  });
+
+  test("A57 pre-hijack: a reset takes the attacker's password and confirms the address", async () => {
+    const email = freshEmail();
+    await register(email, attackers);
+    const verification = await service.tokenFor(email);
+    assert.equal((await service.reset(email, await service.resetToken(email), owners)).status, 200);
+    assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
+    assert.equal(await confirm(email, verification), 403, 'nothing of before is left to confirm');
+  });
+
+  test('A57 pre-hijack: a session from when confirmation was not asked ends once the owner confirms', async () => {
+    const email = freshEmail();
+    await register(email, attackers);
+    const { rooms, clock } = service.service;
+    // The same database before the option was set.
+    const earlier = new Auth({
+      db: new DB(rooms.database, clock.now),
+      hasher: rooms.hasher,
+      clock: clock.now,
+      knownDeviceDays: 180,
+    });
+    const old = await earlier.logIn(email, attackers);
+    assert.ok(old?.deviceToken !== undefined);
+    assert.equal(await service.profile(old.token), 200);
+    service.service.clock.advance(2 * minuteMs);
+    await service.post('/email_verification', { email });
+    assert.equal(await confirm(email, await service.tokenFor(email)), 200);
+    assert.equal(await service.profile(old.token), 403);
+    for (let i = 0; i < 5; i += 1) await service.logIn(email, 'x');
+    assert.equal(
+      (await service.logIn(email, 'x', old.deviceToken)).status,
+      429,
+      'his device is none of the account',
+    );
+  });
+
+  test('A57 pre-hijack: once confirmed, an account is not taken by registering it again', async () => {
+    const { email, password, sessionId } = await service.member();
+    await register(email, attackers);
+    await service.deliver();
+    assert.equal(service.mails.at(-1)?.to, email);
+    assert.match(service.mails.at(-1)?.text ?? '', /already has an account/);
+    assert.doesNotMatch(service.mails.at(-1)?.text ?? '', /token/);
+    assert.deepEqual([await login(email, attackers), await login(email, password)], [401, 200]);
+    assert.equal(await service.profile(sessionId), 200);
+  });
+
+  test("A58 trojan identifier: of an attacker's sessions, devices and tokens none outlives the owner's reset", async () => {
+    const open = await PublicService.start(engine, { EMAIL_CONFIRMATION: 'false' });
+    try {
+      const email = freshEmail();
+      await open.post('/users', { email, password: attackers });
+      const old = await open.logIn(email, attackers);
+      const sessionId = cookieOf(old, sessionCookie) ?? '';
+      const deviceToken = cookieOf(old, deviceCookie) ?? '';
+      const more = cookieOf(await open.logIn(email, attackers, deviceToken), sessionCookie) ?? '';
+      assert.deepEqual([await open.profile(sessionId), await open.profile(more)], [200, 200]);
+      const first = await open.resetToken(email);
+      open.service.clock.advance(2 * minuteMs);
+      const second = await open.resetToken(email);
+      assert.equal((await open.reset(email, first, attackers)).status, 403);
+      assert.equal((await open.reset(email, second, owners)).status, 200);
+
+      assert.deepEqual([await open.profile(sessionId), await open.profile(more)], [403, 403]);
+      assert.equal((await open.logIn(email, attackers, deviceToken)).status, 401);
+      for (let i = 0; i < 5; i += 1) await open.logIn(email, 'x');
+      assert.equal(
+        (await open.logIn(email, 'x', deviceToken)).status,
+        429,
+        'his device is none of the account',
+      );
+      const { database } = open.service.rooms;
+      const id = await open.idOf(email);
+      const devices = await database.query((sql) =>
+        sql.selectFrom('known_devices').select('id').where('user_id', '=', id),
+      );
+      const pending = await database.query((sql) =>
+        sql
+          .selectFrom('one_time_tokens')
+          .select('kind')
+          .where('user_id', '=', id)
+          .where('spent_at', 'is', null),
+      );
+      assert.deepEqual([devices, pending], [[], []]);
+    } finally {
+      await open.close();
+    }
+  });
+});

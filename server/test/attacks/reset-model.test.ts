@@ -1,0 +1,230 @@
+// The way to a new password, walked in all orders: whatever is done, the password changes only when a live token of its
+// owner is spent in the same moment, or the operator sets one.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc, { type AsyncCommand } from 'fast-check';
+import { hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
+import { createToken } from '../../src/kit/secret.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { PublicService, type Member } from '../support/public-service.ts';
+
+/** What ought to be. */
+interface Model {
+  /** Tokens that were mailed to the victim, the newest last. */
+  readonly tokens: string[];
+  /** Of the newest: when it was made, or undefined once it is spent or void. */
+  madeAt: number | undefined;
+  /** When the last mail with a token was written: there is a pause between two. */
+  mailedAt: number;
+  isDisabled: boolean;
+}
+
+/** What is. */
+interface Real {
+  readonly service: PublicService;
+  readonly victim: Member;
+  readonly eve: Member;
+  /** A live reset token of Eve's. */
+  readonly evesToken: string;
+}
+
+type Step = AsyncCommand<Model, Real>;
+
+/** The password as it is stored, and how many of the victim's tokens are spent. */
+async function proofOf({
+  service,
+  victim,
+}: Real): Promise<{ hash: string | null | undefined; spent: number }> {
+  const { database } = service.service.rooms;
+  const [user] = await database.query((sql) =>
+    sql.selectFrom('users').select('hashed_password').where('id', '=', victim.id),
+  );
+  const spent = await database.query((sql) =>
+    sql
+      .selectFrom('one_time_tokens')
+      .select('id')
+      .where('user_id', '=', victim.id)
+      .where('kind', '=', 'reset')
+      .where('spent_at', 'is not', null),
+  );
+  return { hash: user?.hashed_password, spent: spent.length };
+}
+
+/** A step after which the password must be as it was, unless it tells that it changed it. */
+function step(
+  name: string,
+  run: (model: Model, real: Real) => Promise<'unchanged' | 'token spent' | 'operator'>,
+): Step {
+  return {
+    check: () => true,
+    run: async (model, real) => {
+      const earlier = await proofOf(real);
+      const outcome = await run(model, real);
+      const now = await proofOf(real);
+      assert.equal(now.hash !== earlier.hash, outcome !== 'unchanged', `${name}: ${outcome}`);
+      if (outcome === 'token spent')
+        assert.deepEqual([earlier.spent, now.spent], [0, 1], `${name} spent no token`);
+    },
+    toString: () => name,
+  };
+}
+
+const now = ({ service }: Real): number => service.service.clock.now();
+
+const request = step('ask for a reset', async (model, real) => {
+  const { service, victim } = real;
+  await service.deliver(); // what other steps have posted
+  const mails = service.mails.length;
+  assert.equal((await service.post('/reset_password', { email: victim.email })).status, 200);
+  await service.deliver();
+  const isSent = !model.isDisabled && now(real) - model.mailedAt >= minuteMs;
+  assert.equal(service.mails.length > mails, isSent, 'a mail');
+  if (!isSent) return 'unchanged';
+  model.tokens.push(await service.tokenFor(victim.email));
+  model.madeAt = model.mailedAt = now(real);
+  return 'unchanged';
+});
+
+/** What is presented in the place of a token. */
+const presented = ['newest', 'older', 'of Eve', 'guessed', 'session', 'device', 'none', 'handle'] as const;
+
+const redeem = (what: (typeof presented)[number], whose: 'victim' | 'eve', password: string): Step =>
+  step(`spend the ${what} token for ${whose} on "${password.slice(0, 12)}"`, async (model, real) => {
+    const { service, victim, eve, evesToken } = real;
+    const newest = model.tokens.at(-1);
+    const tokens: Record<(typeof presented)[number], string> = {
+      newest: newest ?? 'x',
+      older: model.tokens.at(-2) ?? 'x',
+      'of Eve': evesToken,
+      guessed: createToken('reset').token,
+      session: victim.sessionId,
+      device: victim.deviceToken,
+      none: '',
+      handle: newest?.slice(0, 36) ?? 'x',
+    };
+    const isLive = model.madeAt !== undefined && now(real) - model.madeAt < hourMs;
+    const isRight = what === 'newest' && whose === 'victim' && isLive && password.length >= 15;
+    if (what === 'of Eve' && whose === 'eve') return 'unchanged'; // her own affair
+    const { status } = await service.reset((whose === 'victim' ? victim : eve).email, tokens[what], password);
+    assert.equal(status === 200, isRight, `${status}`);
+    if (!isRight) return 'unchanged';
+    model.madeAt = undefined;
+    return 'token spent';
+  });
+
+const others: readonly Step[] = [
+  step('log in', async (_, { service, victim }) => {
+    await service.logIn(victim.email, victim.password);
+    return 'unchanged';
+  }),
+  step('fail to log in', async (_, { service, victim }) => {
+    await service.logIn(victim.email, 'eight herons on a yellow bicycle');
+    return 'unchanged';
+  }),
+  step('register the address again', async (_, { service, victim }) => {
+    await service.post('/users', { email: victim.email, password: 'eight herons on a yellow bicycle' });
+    return 'unchanged';
+  }),
+  step('ask for a confirmation', async (_, { service, victim }) => {
+    await service.post('/email_verification', { email: victim.email });
+    return 'unchanged';
+  }),
+  step('confirm with a reset token', async (model, { service, victim }) => {
+    const reply = await service.put('/email_verification', {
+      email: victim.email,
+      token: model.tokens.at(-1) ?? 'x',
+    });
+    assert.equal(reply.status, 403);
+    return 'unchanged';
+  }),
+  step('open the link as a scanner does', async (model, { service, victim }) => {
+    const query = String(
+      new URLSearchParams({
+        email: victim.email,
+        reset_token: model.tokens.at(-1) ?? 'x',
+        new_password: 'x'.repeat(15),
+      }),
+    );
+    await service.send({ method: 'GET', path: `/reset_password?${query}` });
+    return 'unchanged';
+  }),
+  step('purge', async (_, { service }) => {
+    await service.service.rooms.auth.purge();
+    return 'unchanged';
+  }),
+  step('let two minutes pass', async (_, { service }) => {
+    service.service.clock.advance(2 * minuteMs);
+    return 'unchanged';
+  }),
+  step('let an hour pass', async (_, { service }) => {
+    service.service.clock.advance(hourMs);
+    return 'unchanged';
+  }),
+  step('set the clock back by a second', async (_, { service }) => {
+    service.service.clock.advance(-secondMs);
+    return 'unchanged';
+  }),
+  step('disable', async (model, { service, victim }) => {
+    await service.service.rooms.auth.setDisabled(victim.id, true);
+    model.isDisabled = true;
+    model.madeAt = undefined;
+    return 'unchanged';
+  }),
+  step('enable', async (model, { service, victim }) => {
+    await service.service.rooms.auth.setDisabled(victim.id, false);
+    model.isDisabled = false;
+    return 'unchanged';
+  }),
+  step('set a password as the operator', async (model, { service, victim }) => {
+    if (model.isDisabled) return 'unchanged';
+    await service.service.rooms.auth.setPassword(victim.email, 'ten toads behind a blue door');
+    model.madeAt = undefined;
+    return 'operator';
+  }),
+];
+
+const anyStep = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(request) },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(
+        fc.oneof({ weight: 3, arbitrary: fc.constant('newest' as const) }, fc.constantFrom(...presented)),
+        fc.oneof({ weight: 4, arbitrary: fc.constant('victim' as const) }, fc.constant('eve' as const)),
+        fc.constantFrom('nine newts under a green umbrella', 'nine newts under a green umbrella', 'short'),
+      )
+      .map(([what, whose, password]) => redeem(what, whose, password)),
+  },
+  { weight: 6, arbitrary: fc.constantFrom(...others) },
+);
+
+onEachEngine('the way to a new password', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine);
+  });
+  after(() => service.close());
+
+  test('A53 skipping the proof: in any order of steps a password changes only by a token that is spent', async () => {
+    let changes = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 25 }), async (steps) => {
+        const victim = await service.member();
+        const eve = await service.member();
+        const evesToken = await service.resetToken(eve.email);
+        const model: Model = {
+          tokens: [],
+          madeAt: undefined,
+          mailedAt: Number.NEGATIVE_INFINITY,
+          isDisabled: false,
+        };
+        const real: Real = { service, victim, eve, evesToken };
+        const first = await proofOf(real);
+        for (const one of steps) await one.run(model, real);
+        if ((await proofOf(real)).hash !== first.hash) changes += 1;
+      }),
+      { numRuns: 15 },
+    );
+    assert.ok(changes > 0, 'it changed at all');
+  });
+});

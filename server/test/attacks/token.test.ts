@@ -1,0 +1,374 @@
+// Secrets that were sent out: each opens one door, for one person, once, for a while.
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { hourMs, minuteMs } from '../../src/kit/clock.ts';
+import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { DB } from '../../src/user/db.ts';
+import { everyRowOf } from '../support/contents.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { deviceCookie, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
+import type { ContractRequest, Reply } from '../support/request.ts';
+import { median } from '../support/statistics.ts';
+
+const wrong = 'eight herons on a yellow bicycle';
+const newPassword = 'nine newts under a green umbrella';
+const kinds = Object.keys(secretKinds) as SecretKind[]; // its own keys
+
+/** One account with a live secret of every kind. */
+interface Holder extends Member {
+  readonly secrets: Record<SecretKind, string>;
+}
+
+/** The secret dressed up as one of another kind. */
+const disguises = (secret: string, kind: SecretKind, other: Holder): string[] => [
+  secret,
+  secret.replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`),
+  `${other.secrets[kind].slice(0, 36)}${secret.slice(36)}`,
+  `${other.secrets[kind].slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`)}`,
+];
+
+onEachEngine('tokens', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine);
+  });
+  after(() => service.close());
+
+  async function createHolder(): Promise<Holder> {
+    const member = await service.member();
+    const { email, id, sessionId, deviceToken } = member;
+    const { database } = service.service.rooms;
+    await database.query((sql) =>
+      sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
+    );
+    service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails of a kind
+    await service.post('/email_verification', { email });
+    const verification = await service.tokenFor(email);
+    const reset = await service.resetToken(email);
+    return { ...member, secrets: { session: sessionId, device: deviceToken, verification, reset } };
+  }
+
+  /** From here on the clock stands still, and only a known device lets its owner try. */
+  async function lock({ email }: Holder): Promise<void> {
+    for (let i = 0; i < 5; i += 1) await service.logIn(email, wrong);
+  }
+
+  const withCookie = (method: ContractRequest['method'], path: string, cookie: string): Promise<Reply> =>
+    service.send({ method, path, headers: { cookie } });
+
+  /** Every way to present a secret; true where it was taken for what the way is for. */
+  const ways: Record<
+    string,
+    readonly [kind: SecretKind, way: (holder: Holder, secret: string) => Promise<boolean>]
+  > = {
+    'GET /profile': ['session', async (_, secret) => (await service.profile(secret)) === 200],
+    getUserFromSessionId: [
+      'session',
+      async (_, secret) => (await service.service.rooms.auth.getUserFromSessionId(secret)) !== undefined,
+    ],
+    'findUserBy sessionId': ['session', (_, secret) => isFound({ sessionId: secret })],
+    'a known device': [
+      'device',
+      async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
+    ],
+    'PUT /email_verification': [
+      'verification',
+      async ({ email }, secret) =>
+        (await service.put('/email_verification', { email, token: secret })).status === 200,
+    ],
+    'findUserBy resetToken': ['reset', (_, secret) => isFound({ resetToken: secret })],
+    'PUT /reset_password': [
+      'reset',
+      async ({ email }, secret) => (await service.reset(email, secret, newPassword)).status === 200,
+    ],
+    'DELETE /sessions': [
+      'session',
+      async (_, secret) =>
+        (await withCookie('DELETE', '/sessions', `${sessionCookie}=${secret}`)).status === 302,
+    ],
+  };
+
+  async function isFound(filter: { sessionId: string } | { resetToken: string }): Promise<boolean> {
+    const db = new DB(service.service.rooms.database, service.service.clock.now);
+    return db.findUserBy(filter).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  test('A37 namespaces: of every secret at every door, only those of its own kind are taken', async () => {
+    const holder = await createHolder();
+    const other = await createHolder();
+    for (const one of [holder, other]) await lock(one);
+    assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
+    assert.deepEqual(
+      [...new Set(Object.values(ways).map(([kind]) => kind))].toSorted(),
+      kinds.toSorted(),
+      'and has a door',
+    );
+    const earlier = await everyRowOf(service.service.rooms.database);
+    let presented = 0;
+    for (const [name, [kind, way]] of Object.entries(ways)) {
+      for (const foreign of kinds.filter((one) => one !== kind)) {
+        for (const secret of disguises(holder.secrets[foreign], kind, holder)) {
+          assert.equal(await way(holder, secret), false, `${foreign} at ${name}: ${secret}`);
+          presented += 1;
+        }
+      }
+      // What stands in lists and mails, and is no secret.
+      const { id, email, password, secrets } = holder;
+      for (const text of [
+        String(id),
+        email,
+        password,
+        secrets[kind].slice(0, 36),
+        secrets[kind].slice(37),
+        '',
+        'null',
+      ]) {
+        assert.equal(await way(holder, text), false, `${text} at ${name}`);
+      }
+    }
+    assert.equal(presented, Object.keys(ways).length * (kinds.length - 1) * 4);
+    const { users, sessions, one_time_tokens, known_devices, attempts } = await everyRowOf(
+      service.service.rooms.database,
+    );
+    const now = { users, sessions, one_time_tokens, known_devices, attempts };
+    assert.deepEqual(
+      now,
+      Object.fromEntries(Object.keys(now).map((table) => [table, earlier[table]])),
+      'nothing changed',
+    );
+
+    for (const [name, [kind, way]] of Object.entries(ways)) {
+      const { email } = holder;
+      if (name === 'DELETE /sessions') continue; // the reset has ended the session
+      if (kind === 'verification' || kind === 'reset') {
+        if (!name.startsWith('find'))
+          assert.equal(
+            await way({ ...holder, email: other.email }, holder.secrets[kind]),
+            false,
+            `${name} for somebody else`,
+          );
+      }
+      if (kind === 'device')
+        assert.equal(await way(other, holder.secrets[kind]), false, `${name} of somebody else`);
+      assert.equal(await way(holder, holder.secrets[kind]), true, `${name} for ${email}`);
+    }
+    assert.equal(await ways['DELETE /sessions']?.[1](other, other.secrets.session), true);
+  });
+
+  test('A37 namespaces: a cookie of another name carries nothing', async () => {
+    const holder = await createHolder();
+    await lock(holder);
+    const { secrets, email, password } = holder;
+    const names = [
+      'session_id',
+      'device',
+      '__Host-session',
+      '__Secure-session_id',
+      '__host-session_id',
+      'x__Host-session_id',
+      deviceCookie,
+    ];
+    for (const name of names) {
+      const reply = await withCookie('GET', '/profile', `${name}=${secrets.session}`);
+      assert.equal(reply.status, 403, name);
+    }
+    for (const name of ['device', sessionCookie, 'session_id']) {
+      const reply = await service.post(
+        '/sessions',
+        { email, password },
+        { cookie: `${name}=${secrets.device}` },
+      );
+      assert.equal(reply.status, 429, name);
+    }
+  });
+
+  test('A52 reset token: once, for its owner, until a newer one, another password or an hour', async () => {
+    const refused = async (email: string, token: string, why: string): Promise<void> => {
+      const reply = await service.reset(email, token, newPassword);
+      assert.deepEqual(
+        [reply.status, Reflect.get(reply.body as object, 'code')],
+        [403, 'token_invalid'],
+        why,
+      );
+    };
+    const { email } = await service.member();
+    const eve = await service.member();
+    const first = await service.resetToken(email);
+    await refused(eve.email, first, 'of somebody else');
+    service.service.clock.advance(2 * minuteMs);
+    const second = await service.resetToken(email);
+    assert.notEqual(second, first);
+    await refused(email, first, 'after a newer request');
+    assert.equal((await service.reset(email, second, newPassword)).status, 200);
+    await refused(email, second, 'a second time');
+
+    service.service.clock.advance(2 * minuteMs);
+    const third = await service.resetToken(email);
+    await service.service.rooms.auth.setPassword(email, 'ten toads behind a blue door');
+    await refused(email, third, 'after the password was changed otherwise');
+
+    service.service.clock.advance(2 * minuteMs);
+    const fourth = await service.resetToken(email);
+    service.service.clock.advance(hourMs);
+    await refused(email, fourth, 'after an hour');
+
+    const fifth = await service.resetToken(email);
+    const db = new DB(service.service.rooms.database, service.service.clock.now);
+    await db.updateUser(await service.idOf(email), { email: `new.${email}` });
+    await refused(email, fifth, 'for the address that it was sent to, which is no longer theirs');
+    await refused(`new.${email}`, fifth, 'after a change of the address');
+  });
+
+  test('A52 reset token: of many who spend it at once, one does, and theirs is the password', async () => {
+    const { email } = await service.member();
+    const token = await service.resetToken(email);
+    const words = Array.from({ length: 16 }, (_, i) => `${newPassword} number ${i}`);
+    const replies = await Promise.all(words.map((word) => service.reset(email, token, word)));
+    const winners = words.filter((_, i) => replies[i]?.status === 200);
+    assert.equal(winners.length, 1);
+    assert.deepEqual(
+      replies.filter(({ status }) => status !== 200 && status !== 403),
+      [],
+    );
+    assert.equal((await service.logIn(email, winners[0] ?? '')).status, 200);
+  });
+
+  test('A52 reset token: a login with the old password does not void it', async () => {
+    // Or whoever has the password could keep the owner from taking it away.
+    const { email, password } = await service.member();
+    const token = await service.resetToken(email);
+    assert.equal((await service.logIn(email, password)).status, 200);
+    assert.equal((await service.reset(email, token, newPassword)).status, 200);
+  });
+
+  test('A54 pre-fetched links: what only reads spends no token and changes nothing', async () => {
+    const { email } = await service.newcomer();
+    const verification = await service.tokenFor(email);
+    const reset = await service.resetToken(email);
+    const earlier = await everyRowOf(service.service.rooms.database);
+    for (const [path, name, token] of [
+      ['/reset_password', 'reset_token', reset],
+      ['/email_verification', 'token', verification],
+    ] as const) {
+      const query = String(new URLSearchParams({ email, [name]: token, new_password: newPassword }));
+      for (let i = 0; i < 10; i += 1) {
+        for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
+          for (const url of [`${path}?${query}`, `${path}/${token}`, `${path}/?${query}`]) {
+            const { status } = await service.send({ method, path: url });
+            const expected = url.startsWith(`${path}/${token}`)
+              ? [404]
+              : method === 'OPTIONS'
+                ? [204]
+                : [405];
+            assert.ok(expected.includes(status), `${method} ${url}: ${status}`);
+          }
+        }
+      }
+    }
+    assert.deepEqual(await everyRowOf(service.service.rooms.database), earlier);
+    assert.equal((await service.put('/email_verification', { email, token: verification })).status, 200);
+    assert.equal((await service.reset(email, reset, newPassword)).status, 200);
+  });
+
+  test('A68 confirmation token: for its address, its purpose and its account, once and for a day', async () => {
+    const confirm = async (email: string, token: string): Promise<number> =>
+      (await service.put('/email_verification', { email, token })).status;
+    const bob = await service.newcomer();
+    const eve = await service.newcomer();
+    const bobs = await service.tokenFor(bob.email);
+    const eves = await service.tokenFor(eve.email);
+    assert.equal(await confirm(bob.email, eves), 403, "Eve's token for Bob's address");
+    assert.equal(await confirm(eve.email, bobs), 403, "Bob's token for Eve's address");
+    service.service.clock.advance(2 * minuteMs);
+    await service.post('/email_verification', { email: bob.email });
+    const newer = await service.tokenFor(bob.email);
+    assert.equal(await confirm(bob.email, bobs), 403, 'an older one');
+    assert.equal((await service.reset(bob.email, newer, newPassword)).status, 403, 'as a reset token');
+    assert.equal(await confirm(` ${bob.email.toUpperCase()}`, newer), 200);
+    assert.equal(await confirm(bob.email, newer), 403, 'a second time');
+    assert.equal((await service.logIn(bob.email, bob.password)).status, 200);
+    service.service.clock.advance(24 * hourMs);
+    assert.equal(await confirm(eve.email, eves), 403, 'after a day');
+    assert.equal((await service.logIn(eve.email, eve.password)).status, 401);
+  });
+});
+
+describe('comparing secrets', () => {
+  test('A69 constant time: where two digests begin to differ does not show', () => {
+    // Long ones, so that leaving at the first difference would be a thousand times as fast.
+    const bytes = 1_000_000;
+    const one = new Uint8Array(bytes);
+    const early = new Uint8Array(bytes).fill(1, 0, 1);
+    const late = new Uint8Array(bytes).fill(1, bytes - 1);
+    const times = { early: [] as number[], late: [] as number[] };
+    for (let i = 0; i < 60; i += 1) {
+      for (const [name, other] of [
+        ['early', early],
+        ['late', late],
+      ] as const) {
+        const begun = performance.now();
+        assert.equal(equalDigests(one, other), false);
+        times[name].push(performance.now() - begun);
+      }
+    }
+    const ratio = median(times.late) / median(times.early);
+    assert.ok(ratio > 0.5 && ratio < 2, `${ratio}`);
+    assert.equal(equalDigests(one, new Uint8Array(bytes)), true);
+    assert.equal(equalDigests(one, new Uint8Array(bytes - 1)), false);
+  });
+
+  test('A69 constant time: the right handle of a session with a wrong secret is refused', async () => {
+    const service = await PublicService.start('sqlite');
+    try {
+      const { sessionId } = await service.member();
+      const handle = sessionId.slice(0, 36);
+      for (let i = 0; i < 20; i += 1) {
+        assert.equal(await service.profile(handle + createToken('session').token.slice(36)), 403);
+      }
+      assert.equal(await service.profile(sessionId), 200);
+    } finally {
+      await service.close();
+    }
+  });
+
+  /** A comparison of something called a secret with something else than a word of the code. */
+  const comparison =
+    /(?:secret|digest|mac|signature|hash|hashed|token|password)\w*(?:\([^()]*\)|\))*\s*[!=]==?(?!=|\s*(?:undefined|null|true|false|'|\d))|\.equals\(|Buffer\.compare\(|timingSafeEqual\(/i;
+  /** Where the one comparison is made that all others use. */
+  const comparer = 'kit/secret.ts';
+  const comparing = (text: string): string[] =>
+    text.split('\n').filter((line) => !/^\s*(?:\/\/|\/?\*|import )/.test(line) && comparison.test(line));
+
+  test('A69 constant time: no line of the source compares secrets in another way', () => {
+    const source = join(import.meta.dirname, '../../src');
+    const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', comparer] });
+    assert.ok(files.length > 50);
+    const found = files.flatMap((file) =>
+      comparing(readFileSync(join(source, file), 'utf8')).map((line) => `${file}: ${line.trim()}`),
+    );
+    assert.deepEqual(found, []);
+  });
+
+  test('it would see one', () => {
+    for (const line of [
+      'if (row.secret_hash === parts.secretHash)',
+      'a.equals(b)',
+      'return mac !== given;',
+      'signature(text) == other',
+    ]) {
+      assert.equal(comparing(line).length, 1, line);
+    }
+    for (const line of [
+      'if (token === undefined)',
+      '// token === x',
+      "if (typeof token !== 'string')",
+      "url.hash !== ''",
+    ])
+      assert.equal(comparing(line).length, 0, line);
+  });
+});

@@ -1,0 +1,214 @@
+// Attacks on the wire: requests that two parsers would read differently, and tokens that leave by side doors.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createToken } from '../../src/kit/secret.ts';
+import { exchange } from '../support/raw-connection.ts';
+import { serviceOn } from '../support/running-service.ts';
+import { bodyKinds, encodeFields, send } from '../support/request.ts';
+import { testService, type TestService } from '../support/service.ts';
+
+/** What an attacker hides behind his request: if the service reads it as a second one, it answers 404. */
+const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
+const start =
+  'POST /reset_password HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+const hidden = `0\r\n\r\n${smuggled}`;
+const none = `Content-Length: 0\r\n\r\n${smuggled}`;
+
+const ambiguous: Record<string, string> = {
+  'length before chunks (CL.TE)': `${start}Content-Length: ${hidden.length}\r\nTransfer-Encoding: chunked\r\n\r\n${hidden}`,
+  'chunks before length (TE.CL)': `${start}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2e\r\n${smuggled}\r\n0\r\n\r\n`,
+  'two transfer codings': `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n${hidden}`,
+  'a transfer coding after chunked': `${start}Transfer-Encoding: chunked, identity\r\n\r\n${hidden}`,
+  'an unknown transfer coding': `${start}Transfer-Encoding: xchunked\r\n\r\n${hidden}`,
+  'a space before the colon': `${start}Transfer-Encoding : chunked\r\n${none}`,
+  'a vertical tab in a value': `${start}Transfer-Encoding:\x0bchunked\r\n${none}`,
+  'strange capitals and a length': `${start}tRANSFER-ENCODING: CHUNKED\r\nContent-Length: 4\r\n\r\n${hidden}`,
+  'two lengths': `${start}Content-Length: 0\r\nContent-Length: 40\r\n\r\n${smuggled}`,
+  'one length twice': `${start}Content-Length: 0\r\n${none}`,
+  'a list of lengths': `${start}Content-Length: 0, 40\r\n\r\n${smuggled}`,
+  'a length with a plus': `${start}Content-Length: +0\r\n\r\n${smuggled}`,
+  'a negative length': `${start}Content-Length: -1\r\n\r\n${smuggled}`,
+  'a length in hexadecimal': `${start}Content-Length: 0x0\r\n\r\n${smuggled}`,
+  'an empty length': `${start}Content-Length: \r\n\r\n${smuggled}`,
+  'a length beyond all numbers': `${start}Content-Length: 99999999999999999999999\r\n\r\n${smuggled}`,
+  'bare line feeds': `POST /reset_password HTTP/1.1\nHost: x\nContent-Length: 0\n\n${smuggled}`,
+  'a bare line feed after the headers': `${start}Content-Length: 0\r\n\n${smuggled}`,
+  'a bare line feed in a header': `${start}X: a\n${none}`,
+  'a bare carriage return in a header': `${start}X: a\r${none}`,
+  'a folded header': `${start}X: a\r\n Content-Length: 40\r\n${none}`,
+  'a folded transfer coding': `${start}Transfer-Encoding:\r\n chunked\r\n\r\n${hidden}`,
+  'a NUL in a value': `${start}X: a\0b\r\n${none}`,
+  'a NUL in a name': `${start}X\0: a\r\n${none}`,
+  'a space in a name': `${start}X Y: a\r\n${none}`,
+  'a name beyond ASCII': `${start}X\xff: a\r\n${none}`,
+  'an empty name': `${start}: a\r\n${none}`,
+  'a header without a colon': `${start}nonsense\r\n${none}`,
+  'a space before the first header': `POST /reset_password HTTP/1.1\r\n Host: x\r\n${none}`,
+  'a negative chunk': `${start}Transfer-Encoding: chunked\r\n\r\n-1\r\n${smuggled}`,
+  'a chunk in 0x': `${start}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${smuggled}`,
+  'a chunk beyond all numbers': `${start}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n${smuggled}`,
+  'a space after the size of a chunk': `${start}Transfer-Encoding: chunked\r\n\r\n0 \r\n\r\n${smuggled}`,
+  'a bare line feed after a chunk': `${start}Transfer-Encoding: chunked\r\n\r\n0\n\n${smuggled}`,
+  'a line feed in a chunk extension': `${start}Transfer-Encoding: chunked\r\n\r\n0;a\nb\r\n\r\n${smuggled}`,
+  'a chunk longer than it says': `${start}Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n${smuggled}`,
+  'a length in a trailer': `${start}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 50\r\n\r\n${smuggled}`,
+  'no Host': `POST /reset_password HTTP/1.1\r\n${none}`,
+  'two Hosts': `GET / HTTP/1.1\r\nHost: x\r\nHost: evil.test\r\n\r\n${smuggled}`,
+  'two Hosts of one name': `GET / HTTP/1.1\r\nHost: x\r\nhOST: x\r\n\r\n${smuggled}`,
+  'HTTP/0.9': `GET /\r\n${smuggled}`,
+  'HTTP/1.2': `GET / HTTP/1.2\r\nHost: x\r\n\r\n${smuggled}`,
+  'the preface of HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${smuggled}`,
+  'an unknown method': `FOO / HTTP/1.1\r\nHost: x\r\n${none}`,
+  'a space in the target': `GET /a b HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
+  'a carriage return in the target': `GET /a\rb HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
+  'a NUL in the target': `GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
+};
+
+/** Odd but clear: where the request ends is certain, and what follows is a request of its own. */
+const clear: Record<string, readonly [text: string, statuses: readonly number[]]> = {
+  'a body on a GET': [
+    `GET /profile HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
+    [403],
+  ],
+  'pipelined requests': [`GET / HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`, [200, 404]],
+  'chunks of a body': [
+    `${start}Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nemail\r\n0\r\n\r\n${smuggled}`,
+    [400, 404],
+  ],
+  'a target with a host of its own': ['GET http://evil.test/profile HTTP/1.1\r\nHost: x\r\n\r\n', [403]],
+};
+
+describe('the wire', () => {
+  let service: TestService;
+  let port: number;
+  before(async () => {
+    service = await testService('sqlite');
+    port = Number(new URL(await service.app.listen({ host: '127.0.0.1', port: 0 })).port);
+  });
+  after(() => service.close());
+
+  for (const [name, text] of Object.entries(ambiguous)) {
+    test(`A39 smuggling: ${name} is refused once, and the connection closed`, async () => {
+      const { statuses, isClosed, text: reply } = await exchange(port, text);
+      assert.deepEqual({ statuses, isClosed }, { statuses: [400], isClosed: true });
+      assert.match(reply, /"code":"invalid_request"/);
+    });
+  }
+
+  test('A39 smuggling: what is odd but clear ends where it says', async () => {
+    const silenceMs = 150;
+    for (const [name, [text, statuses]] of Object.entries(clear)) {
+      assert.deepEqual((await exchange(port, text, silenceMs)).statuses, statuses, name);
+    }
+  });
+
+  test('A39 smuggling: after chunks in HTTP/1.0 nothing more is read as a request', async () => {
+    const { statuses, isClosed } = await exchange(
+      port,
+      `${start.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n${hidden}`,
+    );
+    assert.deepEqual({ isSmuggled: statuses.includes(404), isClosed }, { isSmuggled: false, isClosed: true });
+  });
+
+  test('A39 header injection: what a request names never begins a header of the reply', async () => {
+    for (const text of [
+      'a@x.test\r\nSet-Cookie: a=b',
+      'a@x.test%0d%0aSet-Cookie:a=b',
+      '\u{560a}\u{560d}Set-Cookie: a=b@x.test',
+    ]) {
+      for (const kind of bodyKinds) {
+        const reply = await send(service.app, {
+          method: 'POST',
+          path: '/users',
+          kind,
+          fields: { email: text, password: 'x' },
+        });
+        assert.deepEqual(reply.cookies, []);
+      }
+      for (const path of [`/${encodeURIComponent(text)}`, `/problems/${encodeURIComponent(text)}`]) {
+        const reply = await send(service.app, {
+          method: 'GET',
+          path,
+          headers: { 'x-request-id': encodeURIComponent(text) },
+        });
+        assert.deepEqual([reply.status, reply.cookies], [404, []]);
+      }
+    }
+  });
+
+  test('A55 referrer: every reply forbids one, and none leads a browser elsewhere', async () => {
+    const token = createToken('reset').token;
+    for (const { method, url } of service.routes) {
+      const request = { method: method as 'GET', path: url.replace(':code', 'not_found') };
+      const { headers, text } = await send(service.app, request);
+      assert.equal(headers['referrer-policy'], 'no-referrer', `${method} ${url}`);
+      assert.equal(headers['cache-control'], 'no-store');
+      assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+      assert.match(text === '' ? 'json' : (headers['content-type'] as string), /json/, text); // a header of one value
+    }
+    for (const path of [`/reset_password?reset_token=${token}`, `/${token}`, `/%ZZ?token=${token}`]) {
+      const { headers } = await send(service.app, { method: 'GET', path });
+      assert.equal(headers['referrer-policy'], 'no-referrer', path);
+    }
+  });
+});
+
+test('A55 logs: no token and no password that a request carries is logged, wherever it carries it', async (t) => {
+  const running = await serviceOn(t, 'sqlite');
+  const process = await running.start({ LOG_LEVEL: 'debug' });
+  const port = Number(new URL(process.baseUrl).port);
+  const secrets = [createToken('session').token, createToken('reset').token, 'CANARY-password'];
+  for (const secret of secrets) {
+    const inUrl = encodeURIComponent(secret);
+    const json = { 'content-type': 'application/json' };
+    const requests: readonly (readonly [path: string, init: RequestInit])[] = [
+      [`/?token=${inUrl}`, {}],
+      [`/reset_password?reset_token=${inUrl}&email=a`, {}],
+      [`/reset_password?reset_token=${inUrl}`, { method: 'PUT' }],
+      [`/profile#${inUrl}`, { headers: { cookie: `session_id=${secret}; x=${secret}` } }],
+      ['/profile', { headers: { authorization: `Bearer ${secret}`, 'x-token': secret } }],
+      ['/users', { method: 'POST', headers: json, body: `{"email":"a","password":"${secret}"` }],
+      [
+        '/users',
+        { method: 'POST', headers: json, body: JSON.stringify({ email: secret, password: { a: secret } }) },
+      ],
+      ['/sessions', { method: 'POST', body: new URLSearchParams({ email: 'a@x.test', password: secret }) }],
+      [
+        '/sessions',
+        {
+          method: 'POST',
+          body: new URLSearchParams({ email: `${secret.replaceAll('.', '-')}@x.test`, password: 'x' }),
+        },
+      ],
+      [
+        '/reset_password',
+        {
+          method: 'PUT',
+          body: new URLSearchParams({ email: 'a@x.test', reset_token: secret, new_password: secret }),
+        },
+      ],
+      ['/reset_password', { method: 'PATCH', body: secret, headers: { 'content-type': `text/${inUrl}` } }],
+      [`/%ZZ?${inUrl}`, {}],
+    ];
+    for (const [path, init] of requests)
+      await fetch(process.baseUrl + path, init).then((reply) => reply.text());
+    await exchange(port, `GET /?token=${inUrl} HTTP/9.9\r\nCookie: ${secret}\r\n\r\n`);
+    await exchange(
+      port,
+      `POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n${secret}`,
+    );
+    const { type, payload } = encodeFields('multipart', { email: secret, password: secret });
+    await fetch(`${process.baseUrl}/users`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: payload.slice(0, -9),
+    });
+  }
+  await process.stop();
+  const log = process.lines.join('\n');
+  assert.ok(process.lines.length > secrets.length * 12, 'there is a log');
+  for (const secret of secrets) {
+    for (const form of [secret, secret.split('.')[1] ?? secret, Buffer.from(secret).toString('base64')])
+      assert.ok(!log.includes(form), form);
+  }
+});

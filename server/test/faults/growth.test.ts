@@ -1,0 +1,3 @@
+import { declareGrowth } from './growth.ts';
+
+declareGrowth(5000, 1000);

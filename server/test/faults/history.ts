@@ -1,0 +1,189 @@
+// What clients were told, written down while the service is being killed, and held against it afterwards: whatever was
+// acknowledged is there, whatever was not is there as a whole or not at all.
+import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** What one client knows of its account. */
+interface Account {
+  readonly email: string;
+  /** `asked` when the request was sent and nothing came back: both outcomes are right. */
+  state: 'asked' | 'registered';
+  /** Passwords of which one must log in: one, unless a change of it was asked for and never answered. */
+  passwords: string[];
+  /** Cookies of sessions that must live. */
+  live: string[];
+  /** Cookies of sessions that must not. */
+  ended: string[];
+}
+
+/** A reply, or `undefined` where none came. */
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+  readonly cookie: string | undefined;
+}
+
+/** Longest wait for a reply; a service that was killed does not answer at all. */
+const replyMs = 10_000;
+
+/** Sends one request; `undefined` when it is not answered. */
+export async function tell(
+  baseUrl: string,
+  method: string,
+  path: string,
+  { fields, cookie }: { fields?: Record<string, string>; cookie?: string } = {},
+): Promise<Reply | undefined> {
+  try {
+    const response = await fetch(baseUrl + path, {
+      method,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(replyMs),
+      headers: { connection: 'close', ...(cookie !== undefined && { cookie }) },
+      ...(fields !== undefined && { body: new URLSearchParams(fields) }),
+    });
+    const text = await response.text();
+    const pair = response.headers.getSetCookie().find((line) => line.startsWith('session_id='));
+    return { status: response.status, text, cookie: pair?.split(';')[0] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Faults of the moment, after which nothing is known: the deed may have been done. */
+const unclear = (reply: Reply | undefined): boolean => reply === undefined || reply.status >= 500;
+
+export class History {
+  readonly accounts: Account[] = [];
+  /** Replies that no client of the contract may get. */
+  readonly unexpected: string[] = [];
+  /** Replies 503, and requests without any. */
+  refused = 0;
+  /** Deeds that were acknowledged. */
+  acknowledged = 0;
+  #isStopped = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** One person's way through the service, once. */
+  once(baseUrl: string): Promise<void> {
+    return this.#person(baseUrl);
+  }
+
+  /** Starts so many clients, each with one account after the other. */
+  start(baseUrl: string, clients: number): void {
+    this.#isStopped = false;
+    this.#running = Promise.all(Array.from({ length: clients }, () => this.#client(baseUrl)));
+  }
+
+  /** Resolves when so many more deeds were acknowledged, or the time is over. */
+  async progress(deeds: number, longestMs: number): Promise<void> {
+    const [wanted, until] = [this.acknowledged + deeds, performance.now() + longestMs];
+    while (this.acknowledged < wanted && performance.now() < until) await pause(1);
+  }
+
+  /** Lets the clients end what they are at. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  async #client(baseUrl: string): Promise<void> {
+    while (!this.#isStopped) {
+      const before = this.refused;
+      await this.#person(baseUrl);
+      if (this.refused > before) await pause(20); // nobody there: no need to hurry
+    }
+  }
+
+  /** One person: registers, logs in, sets a new password, logs in again, logs out. Goes on only from what is clear. */
+  async #person(baseUrl: string): Promise<void> {
+    const email = `client${crypto.randomUUID()}@example.org`;
+    const account: Account = { email, state: 'asked', passwords: ['first'], live: [], ended: [] };
+    this.accounts.push(account);
+    const registered = await this.#send(baseUrl, 'POST', '/users', { email, password: 'first' });
+    if (this.#isUnclear(registered, 200)) return;
+    account.state = 'registered';
+
+    if (!(await this.#logIn(baseUrl, account))) return;
+    const asked = await this.#send(baseUrl, 'POST', '/reset_password', { email });
+    if (this.#isUnclear(asked, 200)) return;
+    const { reset_token: token = '' } = JSON.parse(asked?.text ?? '{}') as { reset_token?: string };
+    const earlier = account.live;
+    account.passwords.push('second');
+    account.live = [];
+    const reset = await this.#send(baseUrl, 'PUT', '/reset_password', {
+      email,
+      reset_token: token,
+      new_password: 'second',
+    });
+    if (this.#isUnclear(reset, 200)) return;
+    account.passwords = ['second'];
+    account.ended.push(...earlier);
+
+    if (!(await this.#logIn(baseUrl, account)) || !(await this.#logIn(baseUrl, account))) return;
+    const [cookie = ''] = account.live.splice(0, 1);
+    const left = await tell(baseUrl, 'DELETE', '/sessions', { cookie });
+    if (this.#isUnclear(left, 302)) return;
+    account.ended.push(cookie);
+  }
+
+  async #logIn(baseUrl: string, { email, passwords, live }: Account): Promise<boolean> {
+    const login = await this.#send(baseUrl, 'POST', '/sessions', { email, password: passwords.at(-1) ?? '' });
+    if (this.#isUnclear(login, 200)) return false;
+    live.push(login?.cookie ?? '');
+    return true;
+  }
+
+  #send(
+    baseUrl: string,
+    method: string,
+    path: string,
+    fields: Record<string, string>,
+  ): Promise<Reply | undefined> {
+    return tell(baseUrl, method, path, { fields });
+  }
+
+  /** True where nothing is known of the deed; notes a reply that should never have come. */
+  #isUnclear(reply: Reply | undefined, wanted: number): boolean {
+    if (reply?.status === wanted) {
+      this.acknowledged += 1;
+      return false;
+    }
+    this.refused += 1;
+    if (reply !== undefined && reply.status !== 503) this.unexpected.push(`${reply.status} ${reply.text}`);
+    return true;
+  }
+
+  /** Holds a service that runs again against what the accounts after the n-th were told. */
+  async check(baseUrl: string, from = 0): Promise<void> {
+    assert.deepEqual(this.unexpected, []);
+    for (const account of this.accounts.slice(from)) await checkAccount(baseUrl, account);
+  }
+}
+
+async function checkAccount(
+  baseUrl: string,
+  { email, state, passwords, live, ended }: Account,
+): Promise<void> {
+  const statuses: (number | undefined)[] = [];
+  for (const password of passwords) {
+    const login = await tell(baseUrl, 'POST', '/sessions', { fields: { email, password } });
+    assert.ok(!unclear(login), login?.text);
+    statuses.push(login?.status);
+  }
+  const successes = statuses.filter((status) => status === 200).length;
+  if (state === 'registered')
+    assert.equal(successes, 1, `${email}: ${passwords.join()} gave ${statuses.join()}`);
+  else assert.ok(successes <= 1);
+  for (const cookie of live)
+    assert.equal(
+      (await tell(baseUrl, 'GET', '/profile', { cookie }))?.status,
+      200,
+      `${email}: a session is lost`,
+    );
+  for (const cookie of ended)
+    assert.equal(
+      (await tell(baseUrl, 'GET', '/profile', { cookie }))?.status,
+      403,
+      `${email}: an ended session lives`,
+    );
+}

@@ -1,0 +1,3 @@
+import { declareKills } from './kills.ts';
+
+declareKills(3);

@@ -1,0 +1,3 @@
+import { declareOutages } from './outages.ts';
+
+declareOutages(1);

@@ -1,0 +1,129 @@
+// PostgreSQL ends under load, or stops answering. Errors are limited to the outage and told as such; the service goes on
+// without being started again.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { temporaryFolder } from '../support/running-service.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
+import { History, tell } from './history.ts';
+import { startOwnPostgres, type OwnPostgres } from './own-postgres.ts';
+
+/** Within this time after the outage everything works again. */
+const healMs = 5000;
+/** Within this time a request is refused while the server does not answer. */
+const refusalMs = 4000;
+/** What a busy machine adds. */
+const graceMs = 1500;
+const clients = 6;
+
+interface Scene {
+  readonly postgres: OwnPostgres;
+  readonly service: ServiceProcess;
+  readonly history: History;
+  /** Cookie of somebody who is logged in. */
+  readonly cookie: string;
+}
+
+const watcher = { email: 'watcher@example.org', password: 'watching' };
+
+async function setScene(t: TestContext): Promise<Scene> {
+  const postgres = await startOwnPostgres(t);
+  const service = await startService({
+    DATABASE_URL: postgres.url,
+    DATA_DIR: await temporaryFolder(t),
+    HASH_THREADS: '2',
+  });
+  t.after(async () => void (await service.stop('SIGKILL')));
+  assert.equal((await tell(service.baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
+  const cookie = (await tell(service.baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
+  return { postgres, service, history: new History(), cookie };
+}
+
+/** Statuses of the two questions about health. */
+async function health(baseUrl: string): Promise<(number | undefined)[]> {
+  const replies = await Promise.all(
+    ['/health/live', '/health/ready'].map((path) => tell(baseUrl, 'GET', path)),
+  );
+  return replies.map((reply) => reply?.status);
+}
+
+/** Waits until a session is checked and a whole way through the service meets no refusal. */
+async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
+  const until = performance.now() + healMs + graceMs;
+  for (;;) {
+    const refused = history.refused;
+    await history.once(service.baseUrl);
+    const profile = await tell(service.baseUrl, 'GET', '/profile', { cookie });
+    if (history.refused === refused && profile?.status === 200) break;
+    assert.ok(performance.now() < until, `it has not healed within ${healMs} ms`);
+  }
+  assert.deepEqual(await health(service.baseUrl), [200, 200]);
+  assert.equal(service.child.exitCode, null, 'the process is the same');
+}
+
+/** Declares the tests, with so many restarts under load. */
+export function declareOutages(restarts: number): void {
+  test(`of ${restarts} ends of PostgreSQL under load none costs more than its outage`, async (t) => {
+    const scene = await setScene(t);
+    const { postgres, service, history, cookie } = scene;
+    for (let n = 0; n < restarts; n += 1) {
+      history.start(service.baseUrl, clients);
+      await history.progress(20, 10_000);
+      await postgres.crash();
+      await pause(300);
+      assert.deepEqual(await health(service.baseUrl), [200, 503]);
+      assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 503);
+      await postgres.start();
+      await assertHeals(scene);
+      await history.stop();
+      const { refused } = history;
+      for (let i = 0; i < 12; i += 1) await history.once(service.baseUrl); // no broken connection is left in the pool
+      assert.equal(history.refused, refused);
+    }
+    await history.check(service.baseUrl);
+    const told = service.lines.filter((line) => line.includes('could not be served'));
+    assert.ok(told.length > 0 && told.length <= 20 * restarts, `${told.length} lines tell of it`);
+  });
+
+  test('a PostgreSQL that does not answer is not waited for, and is used again when it does', async (t) => {
+    const scene = await setScene(t);
+    const { postgres, service, history, cookie } = scene;
+    const { reset_token: token = '' } = JSON.parse(
+      (await tell(service.baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }))?.text ??
+        '{}',
+    ) as { reset_token?: string };
+    // As many connections as there may be, so that some wait for one as well.
+    await Promise.all(Array.from({ length: 20 }, () => history.once(service.baseUrl)));
+    await postgres.freeze();
+    const requests: readonly [string, string, object][] = [
+      ['GET', '/profile', { cookie }],
+      ['POST', '/users', { fields: { email: 'new@example.org', password: 'new' } }],
+      ['POST', '/sessions', { fields: watcher }],
+      ['POST', '/reset_password', { fields: { email: watcher.email } }],
+      [
+        'PUT',
+        '/reset_password',
+        { fields: { email: watcher.email, reset_token: token, new_password: 'never' } },
+      ],
+      ['DELETE', '/sessions', { cookie }],
+      ['GET', '/health/ready', {}],
+    ];
+    const outcomes = await Promise.all(
+      [...requests, ...requests, ...requests].map(async ([method, path, rest]) => {
+        const begun = performance.now();
+        const status = (await tell(service.baseUrl, method, path, rest))?.status;
+        return { what: `${method} ${path}`, status, ms: Math.round(performance.now() - begun) };
+      }),
+    );
+    const live = await tell(service.baseUrl, 'GET', '/health/live');
+    postgres.thaw();
+    t.diagnostic(`the longest refusal took ${Math.max(...outcomes.map(({ ms }) => ms))} ms`);
+    assert.equal(live?.status, 200);
+    for (const { what, status, ms } of outcomes) {
+      assert.equal(status, 503, what);
+      assert.ok(ms < refusalMs + graceMs, `${what} was refused after ${ms} ms`);
+    }
+    await assertHeals(scene);
+    await history.check(service.baseUrl);
+  });
+}

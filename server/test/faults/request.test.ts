@@ -1,0 +1,47 @@
+// A fault that only some requests meet: they are answered 500 without detail, the others are served, and the process
+// lives. What is missing here is a table that somebody dropped; to the service it is what any bug of ours would be.
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { sqlitePath } from '../../src/db/open-database.ts';
+import { serviceOn } from '../support/running-service.ts';
+import { History, tell } from './history.ts';
+
+const watcher = { email: 'watcher@example.org', password: 'watching' };
+
+test('a fault in one route is a 500 without detail, and touches no other', async (t) => {
+  const { start, environment } = await serviceOn(t, 'sqlite');
+  const service = await start();
+  const { baseUrl } = service;
+  assert.equal((await tell(baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
+  const cookie = (await tell(baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
+  {
+    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', { timeout: 5000 });
+    direct.exec('alter table one_time_tokens rename to lost');
+  }
+  const faulty = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      tell(baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }),
+    ),
+  );
+  for (const reply of faulty) {
+    assert.equal(reply?.status, 500);
+    assert.doesNotMatch(reply?.text ?? '', /one_time_tokens|sqlite|no such|\.ts/i);
+  }
+  assert.ok(
+    service.lines.some((line) => line.includes('"level":"error"') && line.includes('one_time_tokens')),
+  );
+  assert.equal((await tell(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+  assert.equal((await tell(baseUrl, 'POST', '/sessions', { fields: watcher }))?.status, 200);
+  assert.equal((await tell(baseUrl, 'GET', '/health/ready'))?.status, 200);
+  assert.equal(service.child.exitCode, null);
+
+  {
+    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', { timeout: 5000 });
+    direct.exec('alter table lost rename to one_time_tokens');
+  }
+  const history = new History();
+  await history.once(baseUrl);
+  assert.deepEqual([history.refused, history.unexpected], [0, []]);
+  await history.check(baseUrl);
+});

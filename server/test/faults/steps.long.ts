@@ -1,0 +1,3 @@
+import { declareSteps } from './steps.ts';
+
+declareSteps({ syncs: 1, writes: 1 });

@@ -1,0 +1,131 @@
+// Every step of the way to the disk in turn is the one at which the service is killed, or whose call fails. After each,
+// what is there is the state before the deed or the state after it.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { serviceOn } from '../support/running-service.ts';
+import { History, tell } from './history.ts';
+import { assertAudited, assertSound } from './soundness.ts';
+import { injectInto, whyNoTracer, type Injection } from './tracer.ts';
+
+/** More calls than one person's way through the service makes. */
+const mostCalls = 400;
+
+const reason = whyNoTracer();
+const skip = reason === undefined ? false : `no faults are injected: ${reason}`;
+
+/** Declares the tests; of the steps, every so many-th is taken. */
+export function declareSteps(stride: { readonly syncs: number; readonly writes: number }): void {
+  for (const [call, by, what] of [
+    ['fsync,fdatasync', stride.syncs, 'flush of the database'],
+    ['pwrite64', stride.writes, 'write to the database'],
+  ] as const) {
+    test(`a kill at any ${what} loses nothing that was acknowledged`, { skip }, (t) =>
+      killAtEach(t, call, by),
+    );
+    test(
+      `a failure of any ${what} is told as such, and nothing that was acknowledged is lost`,
+      { skip },
+      (t) => failAtEach(t, { call, fault: 'error=EIO' }, by),
+    );
+  }
+  test(
+    'a full disk at any write to the database is told as such, and nothing that was acknowledged is lost',
+    { skip },
+    (t) => failAtEach(t, { call: 'pwrite64', fault: 'error=ENOSPC' }, stride.writes),
+  );
+  test(
+    'while every flush of the database fails nothing is acknowledged, and sessions are checked',
+    { skip },
+    failOnAndOn,
+  );
+}
+
+async function killAtEach(t: TestContext, call: Injection['call'], by: number): Promise<void> {
+  const { start, environment } = await serviceOn(t, 'sqlite');
+  const url = environment['DATABASE_URL'] ?? '';
+  const history = new History();
+  let [checked, kills] = [0, 0];
+  for (let n = 1; n < mostCalls; n += by) {
+    const service = await start();
+    assertSound(url);
+    await history.check(service.baseUrl, checked);
+    checked = history.accounts.length;
+    const tracer = await injectInto(service, url, { call, fault: 'signal=KILL', n });
+    const before = history.refused;
+    await history.once(service.baseUrl);
+    await tracer.detach();
+    await service.stop('SIGKILL');
+    if (history.refused === before) break; // it came to its end
+    kills += 1;
+  }
+  const service = await start();
+  await history.check(service.baseUrl);
+  await service.stop();
+  assertSound(url);
+  await assertAudited(environment);
+  assert.ok(kills > 0);
+  t.diagnostic(`${kills} kills`);
+}
+
+async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: number): Promise<void> {
+  const { start, environment } = await serviceOn(t, 'sqlite');
+  const url = environment['DATABASE_URL'] ?? '';
+  const history = new History();
+  const service = await start();
+  const watcher = await sessionOf(service.baseUrl);
+  let failures = 0;
+  for (let n = 1; n < mostCalls; n += by) {
+    const before = history.refused;
+    const tracer = await injectInto(service, url, { ...injection, n });
+    await history.once(service.baseUrl);
+    await tracer.detach();
+    assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
+    // One that is refused goes no further: the next one gets as far, and a step more.
+    if (history.refused === before) break;
+    failures += 1;
+  }
+  await history.check(service.baseUrl);
+  await service.stop('SIGKILL');
+  assertSound(url);
+  const again = await start();
+  await history.check(again.baseUrl);
+  await again.stop();
+  await assertAudited(environment);
+  assert.ok(failures > 0);
+  t.diagnostic(`${failures} failures`);
+}
+
+async function failOnAndOn(t: TestContext): Promise<void> {
+  const { start, environment } = await serviceOn(t, 'sqlite');
+  const url = environment['DATABASE_URL'] ?? '';
+  const service = await start();
+  const history = new History();
+  const watcher = await sessionOf(service.baseUrl);
+  const tracer = await injectInto(service, url, {
+    call: 'fsync,fdatasync',
+    fault: 'error=EIO',
+    n: 1,
+    andOn: true,
+  });
+  for (let i = 0; i < 5; i += 1) {
+    await history.once(service.baseUrl);
+    assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
+    assert.equal((await tell(service.baseUrl, 'GET', '/health/live'))?.status, 200);
+  }
+  assert.deepEqual([history.acknowledged, history.refused], [0, 5]);
+  await tracer.detach();
+  await history.once(service.baseUrl);
+  assert.deepEqual(history.refused, 5, 'it recovers by itself');
+  await history.check(service.baseUrl);
+  await service.stop('SIGKILL');
+  assertSound(url);
+  const again = await start();
+  await history.check(again.baseUrl);
+}
+
+/** The cookie of somebody who is logged in. */
+async function sessionOf(baseUrl: string): Promise<string> {
+  const fields = { email: `watcher${crypto.randomUUID()}@example.org`, password: 'watching' };
+  assert.equal((await tell(baseUrl, 'POST', '/users', { fields }))?.status, 200);
+  return (await tell(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
+}

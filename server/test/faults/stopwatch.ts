@@ -1,0 +1,64 @@
+import type { Database } from '../../src/db/database.ts';
+import type { Lookup, Statement } from '../../src/db/statement.ts';
+
+/** A database that passes everything on, and measures for how long each deed held the writer: a statement that stands alone, or a transaction. */
+export class Stopwatch implements Database {
+  readonly engine: Database['engine'];
+  readonly #database: Database;
+  #ms: number[] = [];
+
+  constructor(database: Database) {
+    this.engine = database.engine;
+    this.#database = database;
+  }
+
+  /** What was measured since the last time, in milliseconds. */
+  takeMs(): number[] {
+    return this.#ms.splice(0);
+  }
+
+  run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
+    return this.#measure(() => this.#database.run(statement, parameters));
+  }
+
+  first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.#measure(() => this.#database.first(statement, parameters));
+  }
+
+  note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
+    return this.#measure(() => this.#database.note(statement, parameters));
+  }
+
+  find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
+    return this.#database.find(lookup, key);
+  }
+
+  query<R>(build: Parameters<Database['query']>[0]): Promise<R[]> {
+    return this.#measure(() => this.#database.query(build) as Promise<R[]>); // the row type of the query that it was given
+  }
+
+  now(): Promise<number> {
+    return this.#database.now();
+  }
+
+  execute(text: string): Promise<void> {
+    return this.#measure(() => this.#database.execute(text));
+  }
+
+  transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return this.#measure(() => this.#database.transaction(work));
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async #measure<T>(deed: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    try {
+      return await deed();
+    } finally {
+      this.#ms.push(performance.now() - begun);
+    }
+  }
+}

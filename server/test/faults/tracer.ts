@@ -1,0 +1,77 @@
+// Faults of the disk, injected by strace into a running service: the n-th call on the database's files is the one at
+// which it is killed, or that fails. SQLite tests itself in this way (https://www.sqlite.org/testing.html §3.2, §3.3).
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { sqlitePath } from '../../src/db/open-database.ts';
+import type { ServiceProcess } from '../support/service.ts';
+
+/** What happens at the n-th call of a kind: `signal=KILL`, `error=EIO`. With `andOn` at every later one as well. */
+export interface Injection {
+  readonly call: 'fsync,fdatasync' | 'pwrite64';
+  readonly fault: 'signal=KILL' | 'error=EIO' | 'error=ENOSPC';
+  readonly n: number;
+  readonly andOn?: boolean;
+}
+
+export interface Tracer {
+  /** Lets the process go on without faults. */
+  readonly detach: () => Promise<void>;
+}
+
+/** How long strace gets to detach. */
+const patienceMs = 500;
+
+/** Why no fault can be injected here; `undefined` where it can. */
+export function whyNoTracer(): string | undefined {
+  const { status, error } = spawnSync('strace', [
+    '-f',
+    '-o',
+    '/dev/null',
+    '-e',
+    'inject=fsync:error=EIO:when=9',
+    'true',
+  ]);
+  if (error !== undefined) return 'strace is not installed';
+  return status === 0 ? undefined : 'strace may not trace processes here';
+}
+
+/** Words that begin a program under strace, with a fault at the n-th call on the files of the database. */
+export function traced(url: string, { call, fault, n, andOn = false }: Injection): string[] {
+  const path = sqlitePath(url) ?? '';
+  const files = [path, `${path}-wal`].flatMap((file) => ['-P', file]);
+  const inject = `inject=${call}:${fault}:when=${n}${andOn ? '+' : ''}`;
+  return ['strace', '-f', ...files, '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
+}
+
+/** Attaches to the service; only calls on the files of its database count. */
+export async function injectInto(
+  { child: { pid } }: ServiceProcess,
+  url: string,
+  injection: Injection,
+): Promise<Tracer> {
+  const [program = '', ...words] = traced(url, injection);
+  const strace = spawn(program, [...words, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(strace, 'exit');
+  const lines = createInterface({ input: strace.stderr });
+  // Its first line says that it is attached to the process and all its threads, or why not.
+  const said = await new Promise<string>((resolve) => {
+    let first: string | undefined;
+    const settle = (): void => resolve(first ?? 'strace ended');
+    lines.on('line', (line) => {
+      first ??= line;
+      if (line.includes('attached')) settle();
+    });
+    strace.once('exit', settle);
+  });
+  if (!said.includes('attached')) throw new Error(said);
+  return {
+    async detach() {
+      strace.kill('SIGTERM');
+      // One whose process was killed under it may wait for ever.
+      const force = setTimeout(() => strace.kill('SIGKILL'), patienceMs);
+      await ended;
+      clearTimeout(force);
+    },
+  };
+}

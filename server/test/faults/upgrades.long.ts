@@ -1,0 +1,3 @@
+import { declareUpgrades } from './upgrades.ts';
+
+declareUpgrades({ stride: 1, kills: 50 });

@@ -1,0 +1,3 @@
+import { declareUpgrades } from './upgrades.ts';
+
+declareUpgrades({ stride: 25, kills: 2 });

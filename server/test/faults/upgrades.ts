@@ -1,0 +1,116 @@
+// A release brings an older database to its schema and is killed while it does. What is left is the old schema or the
+// new one, with every account, and the next start finishes the work.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { randomInt } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { latestVersion, migrate, schemaVersion } from '../../src/db/migrate.ts';
+import { migrations } from '../../src/db/migrations.ts';
+import { connectDatabase, migrateDatabase } from '../../src/db/open-database.ts';
+import { onEachEngine, withEmptyDatabase, type EngineName } from '../support/engines.ts';
+import { assertWhole } from './soundness.ts';
+import { traced, whyNoTracer } from './tracer.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** Accounts of the older database. */
+const accounts = 200;
+/** More writes than an upgrade makes. */
+const mostWrites = 500;
+/** An upgrade is over within this time; on a busy machine the kill comes before its beginning. */
+const longestMs = 900;
+
+/** Makes a database of the first release's schema, with accounts. */
+async function makeOld(url: string): Promise<void> {
+  const database = await connectDatabase(url);
+  await migrate(database, migrations.slice(0, 1));
+  const rows = Array.from(
+    { length: accounts },
+    (_, i) => `('old${i}@example.org', 'old${i}@example.org', 'hash', 1, 1)`,
+  );
+  await database.execute(
+    `insert into users (email, email_key, hashed_password, created_at, password_changed_at) values ${rows.join()}`,
+  );
+  await database.close();
+}
+
+/** Asserts that the database has one of the two schemas and all accounts; returns true for the new one. */
+async function assertEither(engine: EngineName, url: string): Promise<boolean> {
+  if (engine === 'sqlite') assertWhole(url);
+  const database = await connectDatabase(url);
+  const version = await schemaVersion(database);
+  const users = await database.query((sql) => sql.selectFrom('users').select('id'));
+  await database.close();
+  assert.ok(version === 1 || version === latestVersion, `schema ${version}`);
+  assert.equal(users.length, accounts);
+  return version === latestVersion;
+}
+
+async function assertFinishes(engine: EngineName, url: string): Promise<void> {
+  await migrateDatabase(url);
+  assert.equal(await assertEither(engine, url), true);
+}
+
+function startUpgrade(url: string, [program, ...before]: readonly string[]): ReturnType<typeof spawn> {
+  return spawn(program ?? process.execPath, [...before, main, 'migrate'], {
+    env: { PATH: process.env['PATH'], DATABASE_URL: url },
+    stdio: 'ignore',
+  });
+}
+
+/** Declares the tests: every so many-th write is the one at which it is killed, and so many kills fall at random. */
+export function declareUpgrades({
+  stride,
+  kills,
+}: {
+  readonly stride: number;
+  readonly kills: number;
+}): void {
+  const reason = whyNoTracer();
+  const skip = reason === undefined ? false : `no write is chosen: ${reason}`;
+
+  test(
+    'a kill at any write of an upgrade leaves the old schema or the new one',
+    { skip },
+    async (t: TestContext) => {
+      let [old, done] = [0, 0];
+      for (let n = 1; n < mostWrites; n += stride) {
+        const isOver = await withEmptyDatabase('sqlite', async (url) => {
+          await makeOld(url);
+          const upgrade = startUpgrade(url, [
+            ...traced(url, { call: 'pwrite64', fault: 'signal=KILL', n }),
+            process.execPath,
+          ]);
+          await once(upgrade, 'exit');
+          const isNew = await assertEither('sqlite', url);
+          if (isNew) done += 1;
+          else old += 1;
+          await assertFinishes('sqlite', url);
+          return upgrade.exitCode === 0;
+        });
+        if (isOver) break;
+      }
+      assert.ok(old > 0 && done > 0);
+      t.diagnostic(`${old} were found old, ${done} new`);
+    },
+  );
+
+  onEachEngine('an upgrade that is killed', (engine) => {
+    test('at a random moment leaves the old schema or the new one', async () => {
+      for (let n = 0; n < kills; n += 1) {
+        await withEmptyDatabase(engine, async (url) => {
+          await makeOld(url);
+          const upgrade = startUpgrade(url, [process.execPath]);
+          const ended = once(upgrade, 'exit');
+          await Promise.race([ended, pause(randomInt(longestMs))]);
+          upgrade.kill('SIGKILL');
+          await ended;
+          await assertEither(engine, url);
+          await assertFinishes(engine, url);
+        });
+      }
+    });
+  });
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { serviceOn } from '../support/running-service.ts';
+
+/** Longest life of a connection that never completes a request. */
+const longestMs = 15_000;
+
+const senders: Readonly<Record<string, string>> = {
+  'nothing at all': '',
+  'half a request line': 'POST /us',
+  'headers without an end': 'POST /users HTTP/1.1\r\nHost: localhost\r\n',
+  'a body without an end':
+    'POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nemail=',
+  'chunks without an end':
+    'POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
+};
+
+test('who sends a request drop by drop is cut within 15 seconds, and others are served meanwhile', async (t) => {
+  const { start } = await serviceOn(t, 'sqlite');
+  const { baseUrl } = await start();
+  const port = Number(new URL(baseUrl).port);
+
+  const lives = Object.entries(senders).map(async ([what, begin]): Promise<string | undefined> => {
+    const begun = performance.now();
+    const socket = connect({ host: '127.0.0.1', port });
+    const drip = setInterval(
+      () => begin !== '' && socket.write(begin.includes('chunked') ? '1\r\n \r\n' : 'x'),
+      1000,
+    );
+    const ms = await new Promise<number>((resolve) => {
+      socket.on('error', () => {}).on('data', () => {});
+      socket.on('close', () => resolve(performance.now() - begun));
+      socket.write(begin);
+      setTimeout(() => socket.destroy(), longestMs + 3000).unref();
+    });
+    clearInterval(drip);
+    return ms > longestMs ? `${what} lived for ${Math.round(ms)} ms` : undefined;
+  });
+  const watch = setInterval(() => {
+    void fetch(baseUrl).then(({ status }) => assert.equal(status, 200));
+  }, 500);
+  const survivors = (await Promise.all(lives)).filter((life) => life !== undefined);
+  clearInterval(watch);
+  assert.deepEqual(survivors, []);
+});

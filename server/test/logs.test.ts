@@ -1,0 +1,231 @@
+// What is told of requests: in the log, a line each, without a secret; in the record, what concerns an account.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { DatabaseSync } from 'node:sqlite';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AuditEvent } from '../src/audit/event.ts';
+import { createPerson, freshEmail, type Person } from './support/person.ts';
+import { memberOf, send, type ContractRequest } from './support/request.ts';
+import { startService, testService, type ServiceProcess, type TestService } from './support/service.ts';
+
+type Line = Readonly<Record<string, unknown>>;
+
+describe('the log', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bienvenue-logs-'));
+  let service: ServiceProcess;
+  before(async () => {
+    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug' });
+  });
+  after(async () => {
+    await service.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const ask = async (
+    method: string,
+    path: string,
+    fields?: Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<[number, unknown]> => {
+    const body = fields && { body: new URLSearchParams(fields) };
+    const reply = await fetch(service.baseUrl + path, { method, headers, redirect: 'manual', ...body });
+    return [reply.status, await reply.json()];
+  };
+
+  let ends = 0;
+  /** Lines that the work adds. The log is written a moment after the reply, so a request of its own marks their end. */
+  const linesOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+    const from = service.lines.length;
+    await work();
+    ends += 1;
+    await ask('GET', `/end-${ends}`);
+    for (let i = 0; i < 250; i += 1) {
+      const end = service.lines.findIndex((line) => line.includes(`"/end-${ends}"`));
+      if (end >= 0) return service.lines.slice(from, end);
+      await pause(20);
+    }
+    throw new Error('The log has no line for a request');
+  };
+
+  test('has one JSON line for each request: when, from where, what, and how it ended', async () => {
+    const email = freshEmail();
+    let id: unknown;
+    const lines = await linesOf(async () => {
+      await ask('POST', '/users', { email, password: 'b4l0u' });
+      const [, refusal] = await ask('POST', '/sessions?a=b', { email, password: 'wrong' });
+      id = memberOf(refusal, 'request_id');
+      await ask('GET', '/profile');
+    });
+    const parsed = lines.map((line) => JSON.parse(line) as Line);
+    assert.deepEqual(
+      parsed.map(({ level, method, path, status, address }) => [level, method, path, status, address]),
+      [
+        ['info', 'POST', '/users', 200, '127.0.0.1'],
+        ['info', 'POST', '/sessions', 401, '127.0.0.1'],
+        ['info', 'GET', '/profile', 403, '127.0.0.1'],
+      ],
+    );
+    for (const { time } of parsed) assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.equal(parsed[1]?.['request_id'], id, 'the refusal names its line');
+  });
+
+  test('holds no password, no token, no cookie and no e-mail address, however they come', async () => {
+    const email = freshEmail();
+    const fields = { email, password: 'a secret password' };
+    let token = '';
+    let cookie = '';
+    const lines = await linesOf(async () => {
+      await ask('POST', '/users', fields);
+      const login = await fetch(`${service.baseUrl}/sessions`, {
+        method: 'POST',
+        body: new URLSearchParams(fields),
+      });
+      cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const [, asked] = await ask('POST', '/reset_password', { email });
+      token = String(memberOf(asked, 'reset_token'));
+      await ask('GET', '/profile', undefined, { cookie, authorization: `Bearer ${token}` });
+      const query = `reset_token=${token}&email=${email}&password=a%20secret%20password`;
+      await ask('GET', `/profile?${query}`, undefined, { referer: `http://localhost/?${query}` });
+      await ask('PUT', '/reset_password', { email, reset_token: token, new_password: '' });
+      const broken = {
+        headers: { 'content-type': 'application/json' },
+        body: `{"password":"a secret password","email":"${email}`,
+      };
+      await fetch(`${service.baseUrl}/sessions`, { method: 'POST', ...broken });
+    });
+    assert.equal(lines.length, 7, 'they were read at all');
+    const log = lines.join('\n');
+    for (const secret of [
+      'a secret password',
+      'a%20secret',
+      token,
+      token.split('.')[1] ?? '',
+      cookie.split('=')[1] ?? '',
+      email,
+    ]) {
+      assert.ok(secret.length > 8);
+      assert.ok(!log.includes(secret), `the log holds ${secret}`);
+    }
+  });
+
+  test('keeps to its lines, whatever is sent (log injection)', async () => {
+    const port = Number(new URL(service.baseUrl).port);
+    const targets = [
+      '/a%0d%0a{"level":"error"}',
+      '/"},{"level":"error","x":"',
+      '/\\u000a',
+      '/%1b[31m',
+      `/${'x'.repeat(5000)}`,
+    ];
+    const lines = await linesOf(async () => {
+      for (const target of targets)
+        await sendRaw(
+          port,
+          `GET ${target} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\tb"}\r\nX-Forwarded-For: "}\r\nConnection: close\r\n\r\n`,
+        );
+    });
+    assert.equal(lines.length, targets.length);
+    for (const [i, line] of lines.entries()) {
+      const { level, path } = JSON.parse(line) as Line;
+      assert.deepEqual([level, path], ['info', targets[i]]);
+      assert.ok(
+        line.split('').every((character) => character >= ' ' && character !== '\x7f'),
+        line,
+      );
+    }
+  });
+
+  test('tells a fault of ours with its cause, and the reply tells nothing of it', async () => {
+    const other = new DatabaseSync(join(folder, 'bienvenue.db'));
+    other.exec('alter table sessions rename to elsewhere');
+    const cookie = `session_id=${crypto.randomUUID()}.ses_${'x'.repeat(43)}`;
+    let reply: [number, unknown] = [0, undefined];
+    const lines = await linesOf(async () => {
+      reply = await ask('GET', '/profile', undefined, { cookie });
+    });
+    other.exec('alter table elsewhere rename to sessions');
+    other.close();
+    const [status, body] = reply;
+    assert.equal(status, 500);
+    assert.deepEqual(
+      Object.keys(body as object).toSorted(), // a problem
+      ['code', 'message', 'request_id', 'status', 'title', 'type'],
+    );
+    assert.deepEqual(
+      [memberOf(body, 'code'), memberOf(body, 'message')],
+      ['internal_error', 'Something went wrong on our side'],
+    );
+    const fault = lines.map((line) => JSON.parse(line) as Line).find(({ level }) => level === 'error');
+    assert.equal(fault?.['request_id'], memberOf(body, 'request_id'));
+    assert.match(String(memberOf(fault?.['err'], 'message')), /no such table/);
+    assert.deepEqual(
+      (await ask('GET', '/profile', undefined, { cookie }))[0],
+      403,
+      'the next request is served',
+    );
+  });
+});
+
+describe('the record', () => {
+  const device = { 'user-agent': 'a browser' };
+  let service: TestService;
+  let person: Person;
+  before(async () => {
+    service = await testService('sqlite');
+    person = await createPerson(service.app);
+  });
+  after(() => service.close());
+
+  const logIn = (password: string): ContractRequest => ({
+    method: 'POST',
+    path: '/sessions',
+    headers: device,
+    fields: { email: person.email, password },
+  });
+  /** What the requests add, the oldest first; events of one millisecond are in no order. */
+  const eventsOf = async (...requests: readonly ContractRequest[]): Promise<AuditEvent[]> => {
+    const known = new Set((await service.rooms.audit.list({ limit: 1000 })).map(({ id }) => id));
+    for (const request of requests) await send(service.app, request);
+    return (await service.rooms.audit.list({ limit: 1000 })).filter(({ id }) => !known.has(id)).toReversed();
+  };
+
+  test('has each login, right and wrong: when, whose, from where, by which device and request', async () => {
+    const events = await eventsOf(logIn('wrong'), logIn(person.password));
+    assert.deepEqual(events.map(({ event, reason }) => `${event} ${reason}`).toSorted(), [
+      'authn_login_fail wrong_password',
+      'authn_login_success null',
+      'session_created null',
+    ]);
+    for (const { at, userId, address, device: browser, requestId, actor } of events) {
+      assert.deepEqual([at, userId, browser, actor], [service.clock.now(), 1, 'a browser', 'anonymous']);
+      assert.match(address ?? '', /^10\./);
+      assert.ok(requestId !== null);
+    }
+  });
+
+  test('has the attempts to get round the controls: too many tries, a token used twice', async () => {
+    const redeem: ContractRequest = {
+      method: 'PUT',
+      path: '/reset_password',
+      fields: { email: person.email, reset_token: person.resetToken, new_password: 'another password' },
+    };
+    const guesses = Array.from({ length: 5 }, () => logIn('a guess'));
+    const names = (await eventsOf(...guesses, redeem, redeem)).map(({ event }) => event);
+    for (const name of ['authn_login_fail_max', 'authn_token_reuse'] as const)
+      assert.equal(names.filter((one) => one === name).length, 1, names.join());
+  });
+});
+
+/** Sends bytes and waits until the server hangs up. */
+function sendRaw(port: number, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', reject).on('close', () => resolve());
+    socket.resume();
+    socket.write(text);
+  });
+}

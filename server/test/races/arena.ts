@@ -1,0 +1,115 @@
+// Where the races are run: the service behind real sockets on a fresh database. On SQLite it is one process, on
+// PostgreSQL two that share the database; the test itself holds a third way in, as the operator's commands do.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createKey, formatKeys } from '../../src/kit/keyring.ts';
+import type { Environment } from '../../src/config/read-options.ts';
+import type { Database } from '../../src/db/database.ts';
+import { connectDatabase } from '../../src/db/open-database.ts';
+import { Auth } from '../../src/auth/auth.ts';
+import { DB } from '../../src/user/db.ts';
+import { freshDatabase, type EngineName } from '../support/engines.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
+import type { Outcome, Racer } from './landing.ts';
+
+export interface Arena {
+  /** Base URL of the n-th racer's process: they take turns. */
+  readonly to: (n: number) => string;
+  /** The accounts by the operator's way in. */
+  readonly auth: Auth;
+  readonly database: Database;
+  /** True in public mode. */
+  readonly isPublic: boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** What makes a service a public one. Nobody takes its mails: they stay in the outbox, where they are counted. */
+const publicMode: Environment = {
+  PUBLIC_URL: 'https://accounts.test',
+  SMTP_URL: 'smtp://127.0.0.1:1',
+  MAIL_FROM: 'accounts@accounts.test',
+};
+
+/** Starts the service. */
+export async function openArena(engine: EngineName, { isPublic = false } = {}): Promise<Arena> {
+  const fresh = await freshDatabase(engine);
+  const folder = await mkdtemp(join(tmpdir(), 'bienvenue-arena-'));
+  const environment = {
+    DATABASE_URL: fresh.url,
+    DATA_DIR: folder,
+    SECRET_KEY: formatKeys([createKey()]),
+    ...(isPublic && publicMode),
+  };
+  const services: ServiceProcess[] = [];
+  for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1) services.push(await startService(environment));
+  const database = await connectDatabase(fresh.url);
+  const auth = new Auth({ db: new DB(database) });
+  return {
+    to: (n) => services[n % services.length]?.baseUrl ?? '',
+    auth,
+    database,
+    isPublic,
+    async close() {
+      await auth.close();
+      await database.close();
+      await Promise.all(services.map((service) => service.stop()));
+      await fresh.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+let people = 0;
+
+/** An address that nobody has. */
+export function freshAddress(): string {
+  people += 1;
+  return `racer${people}@example.org`;
+}
+
+export const passwordOf = (email: string): string => `the password of ${email}`;
+
+/** The requests of the contract, as racers. */
+export const requests = {
+  register: (to: string, email: string, password = passwordOf(email)): Racer => ({
+    to,
+    method: 'POST',
+    path: '/users',
+    fields: { email, password },
+  }),
+  logIn: (to: string, email: string, password = passwordOf(email)): Racer => ({
+    to,
+    method: 'POST',
+    path: '/sessions',
+    fields: { email, password },
+  }),
+  profile: (to: string, cookie: string): Racer => ({ to, method: 'GET', path: '/profile', cookie }),
+  logOut: (to: string, cookie: string): Racer => ({ to, method: 'DELETE', path: '/sessions', cookie }),
+  forget: (to: string, email: string): Racer => ({
+    to,
+    method: 'POST',
+    path: '/reset_password',
+    fields: { email },
+  }),
+  reset: (to: string, email: string, token: string, password: string): Racer => ({
+    to,
+    method: 'PUT',
+    path: '/reset_password',
+    fields: { email, reset_token: token, new_password: password },
+  }),
+};
+
+/** The session cookie that a reply sets, as a request carries it. */
+export function sessionCookie({ cookies, text }: Outcome): string {
+  const cookie = cookies.find((pair) => pair.includes('session_id='));
+  if (cookie === undefined) throw new Error(`No session: ${text}`);
+  return cookie;
+}
+
+/** The reset token in a reply. */
+export function resetToken({ text }: Outcome): string {
+  const { reset_token: token } = JSON.parse(text) as { reset_token?: string };
+  if (token === undefined) throw new Error(`No reset token: ${text}`);
+  return token;
+}

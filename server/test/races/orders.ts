@@ -1,0 +1,318 @@
+// Pairs of deeds on one account, in every order of their steps, on PostgreSQL, where transactions go on side by side.
+// SQLite has one writer; what is left there is met by races.ts. The clock stands still, so that two deeds of one instant
+// are told apart as well. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { silentLog } from '../../src/kit/log.ts';
+import { Problem } from '../../src/kit/problem.ts';
+import type { Database } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
+import { Outbox } from '../../src/mail/outbox.ts';
+import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
+import { DB } from '../../src/user/db.ts';
+import { ValueError, type User } from '../../src/user/user.ts';
+import { testClock } from '../support/clock.ts';
+import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+import { cheapHashing } from '../support/trunk.ts';
+import { freshAddress } from './arena.ts';
+import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
+
+/** Refusals that a deed may meet when another was faster. Anything else is a fault, a deadlock for one. */
+const properRefusals = new Set(['token_invalid', 'unknown_email']);
+
+/** Two deeds at once, and what must hold after them. */
+interface Pair {
+  readonly first: Deed<unknown>;
+  readonly second: Deed<unknown>;
+  readonly check: (endings: {
+    readonly first: Ending<unknown>;
+    readonly second: Ending<unknown>;
+  }) => Promise<void>;
+}
+
+/** What the pairs are made from. */
+interface Stage {
+  readonly database: Database;
+  /** The service's rules on the database that a deed is given. */
+  readonly authOn: (db: Database) => Auth;
+  /** Somebody with the password `old`. */
+  readonly newcomer: () => Promise<User>;
+  /** Text of the token in the user's newest mail. */
+  readonly mailedToken: (userId: number) => Promise<string>;
+}
+
+const old = 'the old password';
+
+/** Declares the pairs; of each, every so many-th order is taken. */
+export function declareOrders(stride: number): void {
+  describe('deeds side by side', () => {
+    let fresh: FreshDatabase;
+    let database: Database;
+    const hasher = new Hasher(cheapHashing);
+    const clock = testClock();
+    let oldHash: string;
+
+    const authOn = (db: Database, options: Partial<AuthOptions> = {}): Auth =>
+      new Auth({ db: new DB(db, clock.now), hasher, clock: clock.now, ...options });
+
+    /** The service in public mode: it mails and asks for confirmation. */
+    const publicAuthOn = (db: Database): Auth => {
+      const outbox = new Outbox({
+        database: db,
+        clock: clock.now,
+        cipher: { encrypt: (text) => text, decrypt: (text) => text },
+        transport: { send: async () => {}, close: () => {} },
+        log: silentLog,
+        domain: 'accounts.test',
+      });
+      const sender = { productName: 'Bienvenue', publicUrl: 'https://accounts.test' };
+      return authOn(db, { post: { outbox, sender }, confirmEmail: true });
+    };
+
+    before(async () => {
+      fresh = await freshDatabase('postgres');
+      database = await openDatabase(fresh.url);
+      oldHash = await hasher.hash(old);
+    });
+    after(async () => {
+      await hasher.close();
+      await database.close();
+      await fresh.drop();
+    });
+
+    const inEveryOrder = (title: string, set: (stage: Stage) => Promise<Pair>, isPublic = false): void => {
+      test(title, async () => {
+        const stage: Stage = {
+          database,
+          authOn: isPublic ? publicAuthOn : authOn,
+          newcomer: () => new DB(database, clock.now).addUser(freshAddress(), oldHash),
+          mailedToken: (userId) => newestToken(database, userId),
+        };
+        const run = async (order: { first: number; second: number }, isSwapped: boolean) => {
+          const { first, second, check } = await set(stage);
+          const outcome = isSwapped
+            ? await inOrder(database, second, first, order)
+            : await inOrder(database, first, second, order);
+          const endings = isSwapped ? { first: outcome.second, second: outcome.first } : outcome;
+          const place = `${isSwapped ? 'swapped, ' : ''}${order.first} steps, then ${order.second} of the other`;
+          try {
+            for (const ending of [endings.first, endings.second]) assertProper(ending);
+            await check(endings);
+          } catch (error) {
+            throw new Error(`${place}: ${String(error)}`, { cause: error });
+          }
+          return outcome;
+        };
+        // Each goes its whole way when it is the first.
+        const steps = [];
+        for (const isSwapped of [false, true])
+          steps.push((await run({ first: Infinity, second: Infinity }, isSwapped)).firstSteps);
+        const [firstSteps = 0, secondSteps = 0] = steps;
+        const orders = ordersOf({ firstSteps, secondSteps });
+        for (const [i, { first, second }] of orders.entries()) {
+          if (i % stride !== 0) continue;
+          await run({ first, second }, false);
+          await run({ first: second, second: first }, true);
+        }
+      });
+    };
+
+    inEveryOrder(
+      'no session of the old password is left beside a reset',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        const token = await on(database).getResetPasswordToken(email);
+        return {
+          first: (db) => on(db).logIn(email, old),
+          second: (db) => on(db).updatePassword(token, 'the new password'),
+          check: async () => assert.equal(await countSessions(database, id), 0),
+        };
+      },
+    );
+
+    inEveryOrder('no session is left beside a disabling', async ({ authOn: on, newcomer }) => {
+      const { id, email } = await newcomer();
+      return {
+        first: (db) => on(db).logIn(email, old),
+        second: (db) => on(db).setDisabled(id, true),
+        check: async () => assert.equal(await countSessions(database, id), 0),
+      };
+    });
+
+    inEveryOrder('nothing is left of an account beside its removal', async ({ authOn: on, newcomer }) => {
+      const { id, email } = await newcomer();
+      return {
+        first: (db) => on(db).logIn(email, old),
+        second: (db) => on(db).removeUser(id),
+        check: async () => assert.equal(await countSessions(database, id), 0),
+      };
+    });
+
+    inEveryOrder('a reset token is asked for beside a removal', async ({ authOn: on, newcomer }) => {
+      const { id, email } = await newcomer();
+      return {
+        first: (db) => on(db).getResetPasswordToken(email),
+        second: (db) => on(db).removeUser(id),
+        check: async () => {},
+      };
+    });
+
+    inEveryOrder('of two who redeem one token one wins', async ({ authOn: on, newcomer }) => {
+      const { id, email } = await newcomer();
+      const token = await on(database).getResetPasswordToken(email);
+      return {
+        first: (db) => on(db).updatePassword(token, 'the new password of one'),
+        second: (db) => on(db).updatePassword(token, 'the new password of the other'),
+        check: async ({ first, second }) => {
+          const winners = [first, second].flatMap((ending) =>
+            'value' in ending ? [ending.value as User] : [],
+          );
+          assert.equal(winners.length, 1);
+          assert.equal(await passwordHash(database, id), winners[0]?.hashedPassword);
+        },
+      };
+    });
+
+    inEveryOrder('a token is redeemed beside a newer request', async ({ authOn: on, newcomer }) => {
+      const { id, email } = await newcomer();
+      const token = await on(database).getResetPasswordToken(email);
+      return {
+        first: (db) => on(db).updatePassword(token, 'the new password'),
+        second: (db) => on(db).getResetPasswordToken(email),
+        check: async ({ first }) => {
+          const isChanged = (await passwordHash(database, id)) !== oldHash;
+          assert.equal(isChanged, 'value' in first);
+        },
+      };
+    });
+
+    inEveryOrder(
+      'a token is redeemed beside the operator, who sets a password',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        const token = await on(database).getResetPasswordToken(email);
+        return {
+          first: (db) => on(db).updatePassword(token, 'the new password'),
+          second: (db) => on(db).setPassword(email, "the operator's password"),
+          check: async () => {
+            assert.notEqual(await passwordHash(database, id), oldHash);
+            const pending = await database.query((sql) =>
+              sql
+                .selectFrom('one_time_tokens')
+                .select('id')
+                .where('user_id', '=', id)
+                .where('spent_at', 'is', null),
+            );
+            assert.deepEqual(pending, []);
+          },
+        };
+      },
+    );
+
+    inEveryOrder(
+      'a confirmation confirms the password of its own registration, not that of a stranger a moment later',
+      async ({ authOn: on, mailedToken }) => {
+        const email = freshAddress();
+        const { id, hashedPassword } = await on(database).registerUser(email, "the owner's password");
+        const token = await mailedToken(id);
+        return {
+          first: (db) => on(db).verifyEmail(email, token),
+          second: (db) => on(db).registerUser(email, "the stranger's password"),
+          check: async ({ first }) => {
+            if ('value' in first) assert.equal(await passwordHash(database, id), hashedPassword);
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'of two who ask for a reset one mail is sent, and its token is the live one',
+      async ({ authOn: on, newcomer, mailedToken }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).requestReset(email),
+          second: (db) => on(db).requestReset(email),
+          check: async () => {
+            assert.deepEqual(await mailKinds(database, id), ['reset_password']);
+            await on(database).updatePassword(await mailedToken(id), 'the new password');
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'of two who register one address one mail is sent, and its token is the live one',
+      async ({ authOn: on, mailedToken }) => {
+        const email = freshAddress();
+        return {
+          first: (db) => on(db).registerUser(email, 'the password of one'),
+          second: (db) => on(db).registerUser(email, 'the password of the other'),
+          check: async () => {
+            const user = await new DB(database).findUserBy({ email });
+            assert.deepEqual(await mailKinds(database, user.id), ['email_verification']);
+            await on(database).verifyEmail(email, await mailedToken(user.id));
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'of two who ask for a confirmation one mail is sent, and its token is the live one',
+      async ({ authOn: on, newcomer, mailedToken }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).requestVerification(email),
+          second: (db) => on(db).requestVerification(email),
+          check: async () => {
+            assert.deepEqual(await mailKinds(database, id), ['email_verification']);
+            await on(database).verifyEmail(email, await mailedToken(id));
+          },
+        };
+      },
+      true,
+    );
+  });
+}
+
+function assertProper(ending: Ending<unknown>): void {
+  if ('value' in ending) return;
+  const { error } = ending;
+  const isProper =
+    error instanceof ValueError || (error instanceof Problem && properRefusals.has(error.code));
+  assert.ok(isProper, `not a proper refusal: ${String(error)}`);
+}
+
+async function countSessions(database: Database, userId: number): Promise<number> {
+  return (
+    await database.query((sql) => sql.selectFrom('sessions').select('id').where('user_id', '=', userId))
+  ).length;
+}
+
+async function passwordHash(database: Database, id: number): Promise<string | null> {
+  return (await new DB(database).findUserBy({ id })).hashedPassword;
+}
+
+async function newestToken(database: Database, userId: number): Promise<string> {
+  const mails = await database.query((sql) =>
+    sql
+      .selectFrom('mails')
+      .select('content')
+      .where('user_id', '=', userId)
+      .where('content', 'is not', null)
+      .orderBy('created_at', 'desc')
+      .limit(1),
+  );
+  const { text } = JSON.parse(mails[0]?.content ?? '{"text":""}') as { text: string }; // the stage's cipher leaves it so
+  return /^ {4}(\S+)$/m.exec(text)?.[1] ?? '';
+}
+
+async function mailKinds(database: Database, userId: number): Promise<string[]> {
+  const mails = await database.query((sql) =>
+    sql.selectFrom('mails').select('kind').where('user_id', '=', userId),
+  );
+  return mails.map(({ kind }) => kind);
+}

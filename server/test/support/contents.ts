@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import type { Database } from '../../src/db/database.ts';
+import { sqlitePath } from '../../src/db/open-database.ts';
+import type { Schema } from '../../src/db/schema.ts';
+
+/** What the accounts are at this moment, row by row: equal contents mean that nothing changed. */
+export async function contentsOf(database: Database): Promise<Record<string, readonly object[]>> {
+  const [users, sessions, tokens] = await Promise.all([
+    database.query((sql) => sql.selectFrom('users').selectAll().orderBy('id')),
+    database.query((sql) => sql.selectFrom('sessions').selectAll().orderBy('id')),
+    database.query((sql) => sql.selectFrom('one_time_tokens').selectAll().orderBy('id')),
+  ]);
+  return { users, sessions, tokens };
+}
+
+const tables = [
+  'users',
+  'sessions',
+  'one_time_tokens',
+  'attempts',
+  'known_devices',
+  'audit_events',
+  'mails',
+] as const satisfies readonly (keyof Schema)[];
+
+/** All that requests can change, row by row: accounts, counters, record and mails. */
+export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
+  const contents: Record<string, readonly string[]> = {};
+  for (const table of tables) {
+    const rows = await database.query((sql) => sql.selectFrom(table as 'users').selectAll()); // any of them: its rows are only printed
+    contents[table] = rows.map((row) => JSON.stringify(row)).toSorted();
+  }
+  return contents;
+}
+
+/** Every byte of a database that the engine keeps for us, as text: for asserting that something does not stand in it. */
+export async function everythingIn(url: string): Promise<string> {
+  const path = sqlitePath(url);
+  if (path !== undefined) {
+    const files = await Promise.all(
+      [path, `${path}-wal`].map((file) => readFile(file, 'latin1').catch(() => '')),
+    );
+    return files.join('\n');
+  }
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const found = await client.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public'",
+    );
+    const rows = await Promise.all(
+      found.rows.map(({ name }) => client.query<{ row: string }>(`select t::text as row from "${name}" t`)),
+    );
+    return rows.flatMap((table) => table.rows.map(({ row }) => row)).join('\n');
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,141 @@
+// Requests as the contract's clients make them, and what is asserted of every answer.
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import assert from 'node:assert/strict';
+
+/** The three ways in which the fields of a request come. */
+export type BodyKind = 'form' | 'multipart' | 'json';
+export const bodyKinds: readonly BodyKind[] = ['form', 'multipart', 'json'];
+
+/** Fields by their names on the wire; a list is the same field several times. */
+export type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+export interface ContractRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE';
+  readonly path: string;
+  readonly fields?: Fields;
+  /** How the fields are sent; as a form, if nothing is said. */
+  readonly kind?: BodyKind;
+  readonly sessionId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of fields. */
+  readonly payload?: string | Buffer;
+  /** Network address that it comes from; one of its own, if nothing is said. */
+  readonly from?: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  /** The body; `undefined` where it is no JSON. */
+  readonly body: unknown;
+  /** The Set-Cookie headers. */
+  readonly cookies: readonly string[];
+}
+
+const boundary = 'a-boundary-that-stands-in-no-field';
+
+/** The fields as a body of the kind, with its content type. */
+export function encodeFields(kind: BodyKind, fields: Fields): { type: string; payload: string } {
+  const pairs = Object.entries(fields).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, one]),
+  );
+  if (kind === 'form') {
+    return { type: 'application/x-www-form-urlencoded', payload: String(new URLSearchParams(pairs)) };
+  }
+  if (kind === 'json') return { type: 'application/json', payload: JSON.stringify(fields) };
+  const parts = pairs.map(
+    ([name, value]) =>
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name.replaceAll('"', '%22')}"\r\n\r\n${value}\r\n`,
+  );
+  return {
+    type: `multipart/form-data; boundary=${boundary}`,
+    payload: `${parts.join('')}--${boundary}--\r\n`,
+  };
+}
+
+let strangers = 0;
+
+/** An address that no request of this process came from: limits by address then see strangers. */
+export function strangerAddress(): string {
+  strangers += 1;
+  return `10.${(strangers >> 16) & 255}.${(strangers >> 8) & 255}.${strangers & 255}`;
+}
+
+/** Sends a request into the service without a socket. */
+export async function send(app: FastifyInstance, request: ContractRequest): Promise<Reply> {
+  const {
+    method,
+    path,
+    fields,
+    kind = 'form',
+    sessionId,
+    headers,
+    payload,
+    from = strangerAddress(),
+  } = request;
+  const body = fields === undefined ? undefined : encodeFields(kind, fields);
+  const answer = await app.inject({
+    method,
+    url: path,
+    remoteAddress: from,
+    headers: {
+      ...(body && { 'content-type': body.type }),
+      ...(sessionId !== undefined && { cookie: `session_id=${sessionId}` }),
+      ...headers,
+    },
+    ...((body?.payload ?? payload) !== undefined && { payload: body?.payload ?? payload }),
+  } as InjectOptions); // its type knows no TRACE
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    text: answer.payload,
+    body: parseJson(answer.payload),
+    cookies: [answer.headers['set-cookie'] ?? []].flat(),
+  };
+}
+
+/** The session id that a reply sets; `undefined` where it sets none, or clears it. */
+export function sessionIdOf({ cookies }: Reply): string | undefined {
+  for (const cookie of cookies) {
+    const value = /^session_id=([^;]+)/.exec(cookie)?.[1];
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** A member of a JSON body. */
+export function memberOf(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+    ? Reflect.get(body, name)
+    : undefined;
+}
+
+/** Asserts that a reply is a refusal with all its members (RFC 9457 §3.1), and of which fields it complains. */
+export function assertProblem(
+  reply: Reply,
+  status: number,
+  code: string,
+  fields: readonly string[] = [],
+): void {
+  assert.equal(reply.status, status, reply.text);
+  assert.equal(reply.headers['content-type'], 'application/problem+json; charset=utf-8');
+  assert.deepEqual(reply.cookies, []);
+  const { type, title, message, errors, request_id, ...others } = reply.body as Record<string, unknown>; // fails below if it is none
+  assert.equal(type, `/problems/${code}`);
+  assert.deepEqual(others, { status, code });
+  for (const text of [title, message, request_id])
+    assert.ok(typeof text === 'string' && text !== '', reply.text);
+  const named = ((errors ?? []) as { field: string }[]).map(({ field }) => field); // the problem's own member
+  assert.deepEqual(named, fields, reply.text);
+  for (const field of fields)
+    assert.ok(String(message).includes(field), `"${String(message)}" does not name ${field}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

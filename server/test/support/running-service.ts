@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Environment } from '../../src/config/read-options.ts';
+import { freshDatabase, type EngineName } from './engines.ts';
+import { startService, type ServiceProcess } from './service.ts';
+
+/** Who cleans up: a test, or hooks of a suite. */
+export interface Owner {
+  after(work: () => Promise<void>): void;
+}
+
+export interface RunningService {
+  /** What its processes have in common: database, folder of data, few threads. Also for commands on the same data. */
+  readonly environment: Environment;
+  /** Starts a process, which ends with the test if not before. */
+  readonly start: (more?: Environment) => Promise<ServiceProcess>;
+}
+
+/** A folder that goes with the test. */
+export async function temporaryFolder(t: Owner): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bienvenue-test-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A fresh database for service processes; it goes with the test, after them. */
+export async function serviceOn(t: Owner, engine: EngineName): Promise<RunningService> {
+  const started: ServiceProcess[] = [];
+  t.after(async () => {
+    for (const service of started) await service.stop('SIGKILL');
+  });
+  const { url, drop } = await freshDatabase(engine);
+  t.after(drop);
+  const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '2' };
+  return {
+    environment,
+    start: async (more = {}) => {
+      const service = await startService({ ...environment, ...more });
+      started.push(service);
+      return service;
+    },
+  };
+}

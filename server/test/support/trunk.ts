@@ -1,0 +1,37 @@
+// Class Auth on a database that is empty before each test, with a clock that is moved and hashes that cost little.
+import { after } from 'node:test';
+import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
+import type { Database } from '../../src/db/database.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
+import { DB } from '../../src/user/db.ts';
+import { testClock, type TestClock } from './clock.ts';
+import { useDatabase, type EngineName } from './engines.ts';
+
+/** The least that argon2 takes: a thousandth of the real cost. No job is refused for want of time. */
+export const cheapHashing = { cost: { memoryKib: 8, passes: 1 }, threads: 2, longestWaitMs: 60_000 };
+
+export interface Trunk {
+  readonly auth: Auth;
+  readonly db: DB;
+  readonly database: Database;
+  readonly clock: TestClock;
+}
+
+/** How one test wants its trunk. */
+export interface TrunkOptions extends Partial<Omit<AuthOptions, 'db'>> {
+  /** What stands between the trunk and the database. */
+  readonly through?: (database: Database) => Database;
+}
+
+/** Makes the trunk of each test of a suite: `const trunk = useTrunk(engine)`, and within a test `trunk()`. */
+export function useTrunk(engine: EngineName): (options?: TrunkOptions) => Trunk {
+  const opened = useDatabase(engine);
+  const hasher = new Hasher(cheapHashing);
+  after(() => hasher.close());
+  return ({ through = (database: Database): Database => database, ...options } = {}) => {
+    const clock = testClock();
+    const { database } = opened();
+    const db = new DB(through(database), clock.now);
+    return { auth: new Auth({ db, hasher, clock: clock.now, ...options }), db, database, clock };
+  };
+}

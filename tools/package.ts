@@ -1,0 +1,72 @@
+/**
+ * Makes the folder that is published as @bienvenue/server: what tsc builds of the sources, the launcher, and a manifest
+ * that points to them. The manifest in the checkout points to the sources, which Node runs as they are; below
+ * node_modules it refuses to strip types.
+ *
+ *   npm run package -- FOLDER        then: npm publish FOLDER
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '..');
+const server = path.join(root, 'server');
+
+/** The members of a manifest that are read or replaced here. */
+interface Manifest {
+  readonly exports?: unknown;
+  readonly private?: unknown;
+  readonly devDependencies?: unknown;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** The manifest of the service in the checkout. */
+export function readManifest(): Manifest {
+  return JSON.parse(readFileSync(path.join(server, 'package.json'), 'utf8')) as Manifest; // our own file
+}
+
+/**
+ * Fills the folder with the package.
+ * @throws {Error} with what the compiler says.
+ */
+export function createPackage(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const compiler = path.join(
+    path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
+    'bin',
+    'tsc',
+  );
+  const project = path.join(server, 'tsconfig.build.json');
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [compiler, '-p', project, '--outDir', path.join(folder, 'dist')],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}${stderr}`);
+
+  const { private: _private, devDependencies: _devDependencies, ...manifest } = readManifest();
+  const published = {
+    ...manifest,
+    types: './dist/index.d.ts',
+    exports: {
+      '.': { types: './dist/index.d.ts', default: './dist/index.js' },
+      './package.json': './package.json',
+    },
+    files: ['bin', 'dist'],
+  };
+  writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  cpSync(path.join(server, 'bin'), path.join(folder, 'bin'), { recursive: true });
+  for (const page of ['README.md', 'LICENSE']) cpSync(path.join(root, page), path.join(folder, page));
+}
+
+if (import.meta.main) {
+  const [folder] = process.argv.slice(2);
+  if (folder === undefined) {
+    console.error('Usage: npm run package -- FOLDER');
+    process.exitCode = 2;
+  } else createPackage(path.resolve(process.env['INIT_CWD'] ?? '.', folder));
+}
