@@ -1,0 +1,153 @@
+// What is to be reached. Each goal is a ratio or a figure of one run; a goal whose part was not measured has none.
+import type { Results } from './result.ts';
+
+export interface Goal {
+  readonly says: string;
+  readonly aim: string;
+  readonly measured: (results: Results) => number | undefined;
+  readonly unit: '%' | 'x' | 'ms' | 'MB';
+  readonly isReached: (measured: number) => boolean;
+}
+
+const atLeast =
+  (least: number): Goal['isReached'] =>
+  (measured) =>
+    measured >= least;
+const atMost =
+  (most: number): Goal['isReached'] =>
+  (measured) =>
+    measured <= most;
+const below =
+  (limit: number): Goal['isReached'] =>
+  (measured) =>
+    measured < limit;
+
+/** Ratio of the CPU that two servers use for one session check: steadier than their rates, and never the generator's. */
+function checkRatio(
+  results: Results,
+  of: 'service on SQLite' | 'service on PostgreSQL',
+  against: 'bare SQLite' | 'bare PostgreSQL' | 'Better Auth' | 'Express by hand',
+): number | undefined {
+  const subjects = results.checks?.result.subjects;
+  return subjects && subjects[against].cpuMicros / subjects[of].cpuMicros;
+}
+
+function scaleRatio(
+  results: Results,
+  engine: 'sqlite' | 'postgres',
+  read: 'checkMicros' | 'loginP50',
+): number | undefined {
+  const figures = results.scale?.result.engines[engine];
+  return figures && figures.many[read] / figures.few[read];
+}
+
+function percent(ratio: number | undefined): number | undefined {
+  return ratio === undefined ? undefined : ratio * 100;
+}
+
+export const goals: readonly Goal[] = [
+  {
+    says: 'Session check on SQLite, against bare node:http with the same statement',
+    aim: '>= 85 %',
+    unit: '%',
+    measured: (results) => percent(checkRatio(results, 'service on SQLite', 'bare SQLite')),
+    isReached: atLeast(85),
+  },
+  {
+    says: 'Session check on SQLite, against Better Auth',
+    aim: '>= 30 x',
+    unit: 'x',
+    measured: (results) => checkRatio(results, 'service on SQLite', 'Better Auth'),
+    isReached: atLeast(30),
+  },
+  {
+    says: 'Session check on SQLite, against Express, express-session and passport-local',
+    aim: '>= 5 x',
+    unit: 'x',
+    measured: (results) => checkRatio(results, 'service on SQLite', 'Express by hand'),
+    isReached: atLeast(5),
+  },
+  {
+    says: 'Session check on PostgreSQL, against bare pg with a named statement',
+    aim: '>= 150 %',
+    unit: '%',
+    measured: (results) => percent(checkRatio(results, 'service on PostgreSQL', 'bare PostgreSQL')),
+    isReached: atLeast(150),
+  },
+  ...(['service on SQLite', 'service on PostgreSQL'] as const).map((subject): Goal => ({
+    says: `Logins a second against the bare hash rate, ${subject}`,
+    aim: '>= 95 %',
+    unit: '%',
+    measured: ({ logins }) =>
+      logins && (logins.result.subjects[subject].loginsPerSecond / logins.result.hashesPerSecond) * 100,
+    isReached: atLeast(95),
+  })),
+  ...(['sqlite', 'postgres'] as const).flatMap((engine): Goal[] => [
+    {
+      says: `p99 of session checks in a login flood, ${engine}`,
+      aim: '<= 10 ms',
+      unit: 'ms',
+      measured: ({ flood }) => flood?.result.hashed[engine].flooded.p99,
+      isReached: atMost(10),
+    },
+    {
+      says: `the same against idle, ${engine}`,
+      aim: '<= 8 x',
+      unit: 'x',
+      measured: ({ flood }) =>
+        flood && flood.result.hashed[engine].flooded.p99 / flood.result.hashed[engine].idle.p99,
+      isReached: atMost(8),
+    },
+  ]),
+  {
+    says: 'p99 of session checks with every fsync 5 ms slower, at 100 logins a second',
+    aim: '< 10 ms',
+    unit: 'ms',
+    measured: (results) => results['slow-disk']?.result.slow?.checks.p99,
+    isReached: below(10),
+  },
+  ...(['sqlite', 'postgres'] as const).flatMap((engine): Goal[] => [
+    {
+      says: `CPU of a session check with a million accounts against ten thousand, ${engine}`,
+      aim: '<= 1.5 x',
+      unit: 'x',
+      measured: (results) => scaleRatio(results, engine, 'checkMicros'),
+      isReached: atMost(1.5),
+    },
+    {
+      says: `Time of a login with a million accounts against ten thousand, ${engine}`,
+      aim: '<= 1.5 x',
+      unit: 'x',
+      measured: (results) => scaleRatio(results, engine, 'loginP50'),
+      isReached: atMost(1.5),
+    },
+  ]),
+  {
+    says: 'First answer after the start',
+    aim: '< 500 ms',
+    unit: 'ms',
+    measured: ({ start }) => start?.result.sqlite.startMs,
+    isReached: below(500),
+  },
+  {
+    says: 'Memory, idle',
+    aim: '< 100 MB',
+    unit: 'MB',
+    measured: ({ start }) => start?.result.sqlite.idleMb,
+    isReached: below(100),
+  },
+  {
+    says: 'Memory, after load',
+    aim: '< 250 MB',
+    unit: 'MB',
+    measured: ({ start }) => start?.result.loadedMb.sqlite,
+    isReached: below(250),
+  },
+  {
+    says: 'Production install without the runtime',
+    aim: '< 200 MB',
+    unit: 'MB',
+    measured: ({ install }) => install?.result.megabytes,
+    isReached: below(200),
+  },
+];

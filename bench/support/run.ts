@@ -1,0 +1,114 @@
+// What the parts of a run share: its folder, its databases, how long they measure, and how they say what they do.
+import { existsSync, rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fillDatabase } from './accounts.ts';
+import { findCores, type Cores } from './cores.ts';
+import { killPrograms } from './program.ts';
+import { startPostgres, type Postgres } from './postgres.ts';
+
+export type EngineName = 'sqlite' | 'postgres';
+
+export interface RunOptions {
+  /** A few seconds for each part: shows that the programs work, and measures nothing. */
+  readonly quick: boolean;
+  /** PostgreSQL to use instead of one of our own. */
+  readonly databaseUrl: string | undefined;
+}
+
+/** Attempts at removing a folder in which programs are just ending. */
+const removeAttempts = 20;
+
+export class Run {
+  readonly quick: boolean;
+  readonly folder: string;
+  readonly cores: Cores | undefined;
+  readonly #databaseUrl: string | undefined;
+  readonly #databases = new Map<string, Promise<string>>();
+  #postgres: Promise<Postgres> | undefined;
+  #files = 0;
+
+  private constructor(folder: string, { quick, databaseUrl }: RunOptions) {
+    this.folder = folder;
+    this.quick = quick;
+    this.cores = findCores();
+    this.#databaseUrl = databaseUrl;
+  }
+
+  static async begin(options: RunOptions): Promise<Run> {
+    return new Run(await mkdtemp(join(tmpdir(), 'bienvenue-bench-')), options);
+  }
+
+  /** Says on standard error what is being done, so that standard output holds the table alone. */
+  say(text: string): void {
+    process.stderr.write(`${new Date().toTimeString().slice(0, 8)}  ${text}\n`);
+  }
+
+  /** The first value in a full run, the second in a quick one. */
+  choose<T>(full: T, quick: T): T {
+    return this.quick ? quick : full;
+  }
+
+  /** A path in the run's folder that no other program of it uses. */
+  file(name: string): string {
+    this.#files += 1;
+    return join(this.folder, `${this.#files}-${name}`);
+  }
+
+  postgres(): Promise<Postgres> {
+    this.#postgres ??= this.#startPostgres();
+    return this.#postgres;
+  }
+
+  /** A database of the service's with so many users and sessions, filled at its first use. */
+  database(engine: EngineName, accounts: number): Promise<string> {
+    const key = `${engine}-${accounts}`;
+    let url = this.#databases.get(key);
+    if (url === undefined) this.#databases.set(key, (url = this.#fill(engine, accounts)));
+    return url;
+  }
+
+  /** An empty database. */
+  async emptyDatabase(engine: EngineName): Promise<string> {
+    return engine === 'sqlite'
+      ? `sqlite:${this.file('empty.db')}`
+      : (await this.postgres()).createDatabase('empty');
+  }
+
+  /** Ends what the run has started and removes what it has written. */
+  async end(): Promise<void> {
+    killPrograms();
+    const postgres = await this.#postgres?.catch(() => undefined);
+    await postgres?.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** What can be done at once when the process ends before `end` has: a library of ours ends it at a signal. */
+  abandon(): void {
+    killPrograms();
+    for (let attempt = 1; existsSync(this.folder) && attempt <= removeAttempts; attempt += 1) {
+      try {
+        rmSync(this.folder, { recursive: true, force: true });
+      } catch {
+        // Somebody else who is ending just now removes in here, or still writes.
+      }
+    }
+  }
+
+  async #startPostgres(): Promise<Postgres> {
+    this.say('starting PostgreSQL');
+    return startPostgres(this.folder, this.cores?.others, this.#databaseUrl);
+  }
+
+  async #fill(engine: EngineName, accounts: number): Promise<string> {
+    const name = `accounts_${accounts}`;
+    const url =
+      engine === 'sqlite'
+        ? `sqlite:${this.file(`${name}.db`)}`
+        : await (await this.postgres()).createDatabase(name);
+    this.say(`filling a database: ${engine}, ${accounts.toLocaleString('en')} users and sessions`);
+    await fillDatabase(url, accounts);
+    return url;
+  }
+}
