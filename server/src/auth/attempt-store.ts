@@ -69,6 +69,20 @@ export function findTries(
   return db.first(selectTries, key);
 }
 
+const uncountTry = statement((sql, p: AttemptKey & { now: number }) =>
+  sql
+    .updateTable('attempts')
+    .set((row) => ({ failures: row('failures', '-', 1), next_at: p.now }))
+    .where('subject', '=', p.subject)
+    .where('factor', '=', p.factor)
+    .where('failures', '>', 0),
+);
+
+/** Takes back a try that was counted and not verified. */
+export async function removeTry(db: Database, key: AttemptKey, now: number): Promise<void> {
+  await db.run(uncountTry, { ...key, now });
+}
+
 const deleteTries = statement((sql, p: AttemptKey) =>
   sql.deleteFrom('attempts').where('subject', '=', p.subject).where('factor', '=', p.factor),
 );

@@ -57,6 +57,14 @@ onEachEngine('attempts', (engine) => {
       }));
   }
 
+  test('a try that was never verified is taken back, with the wait that it began', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let tries = 0; tries < 4; tries += 1) await tryOnce(attempts, owner);
+      await attempts.withdraw(await attempts.begin(owner, 'password'));
+      assert.equal(await tryOnce(attempts, owner), undefined);
+      assert.equal(await tryOnce(attempts, owner), 1);
+    }));
+
   test('of five hundred at once five are verified', () =>
     withAttempts(engine, async ({ attempts }) => {
       const tries = await Promise.all(Array.from({ length: 500 }, () => tryOnce(attempts, owner)));

@@ -5,7 +5,15 @@ import { secondMs } from '../kit/clock.ts';
 import { Problem } from '../kit/problem.ts';
 import { digest } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
-import { addTry, findTries, mostTries, moveTries, removeTries, type AttemptKey } from './attempt-store.ts';
+import {
+  addTry,
+  findTries,
+  mostTries,
+  moveTries,
+  removeTries,
+  removeTry,
+  type AttemptKey,
+} from './attempt-store.ts';
 
 /** Factors whose tries are counted apart: one that is off leaves the others unharmed. */
 export type Factor = 'password';
@@ -57,6 +65,11 @@ export class Attempts {
   /** The try was right: forgets the ones before it. Inside the transaction of what it opens. */
   async succeed(tx: Database, { key }: Attempt): Promise<void> {
     await removeTries(tx, key);
+  }
+
+  /** The try was not verified after all: the service was too busy, and nobody has guessed anything. */
+  async withdraw({ key }: Attempt): Promise<void> {
+    await removeTry(this.#db, key, this.#clock());
   }
 
   /**

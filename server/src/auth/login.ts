@@ -106,9 +106,12 @@ export class Logins {
       { userId: user?.id, emailKey: address.key, deviceId },
       'password',
     );
-    const { matches, outdated, unreadable } = await hasher.verify(user?.hashedPassword, password, {
-      isAdmitted: true,
-    });
+    const { matches, outdated, unreadable } = await hasher
+      .verify(user?.hashedPassword, password, { isAdmitted: true })
+      .catch(async (error: unknown) => {
+        if (isProblem(error, 'too_busy')) await this.#attempts.withdraw(attempt);
+        throw error;
+      });
     // Nobody could ever tell this from a wrong password, least of all the person.
     if (unreadable !== undefined)
       log.error(

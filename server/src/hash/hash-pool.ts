@@ -1,5 +1,6 @@
 // The threads and the queue before them. A job is admitted only when it will be done in time: what does not fit is
-// refused at once, which keeps memory and waiting bounded however many logins arrive.
+// refused at once, which keeps memory and waiting bounded however many logins arrive. Where the threads then get less of
+// the machine than was foreseen, what has waited twice as long as it should is refused as well.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
@@ -9,6 +10,8 @@ interface Waiting {
   readonly job: HashJob;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
+  /** When it is refused if no thread has taken it, by `performance.now()`. */
+  readonly until: number;
 }
 
 /** One thread, with the job it is at. */
@@ -32,6 +35,7 @@ export class HashPool {
   readonly #idle: Thread[] = [];
   readonly #queue: Waiting[] = [];
   #meanJobMs = guessedJobMs;
+  #deadline: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(size: number, longestWaitMs: number) {
@@ -46,17 +50,22 @@ export class HashPool {
       throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
   }
 
-  /** Runs a job that was admitted: the caller has asked requireRoom a moment ago. */
+  /**
+   * Runs a job that was admitted: the caller has asked requireRoom a moment ago.
+   * @throws {Problem} too_busy when no thread takes it in twice the longest wait.
+   */
   run<T extends string | Match>(job: HashJob): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new Problem('unavailable', { message: 'The hasher is closed' }));
-      this.#queue.push({ job, resolve, reject });
+      this.#queue.push({ job, resolve, reject, until: performance.now() + 2 * this.#longestWaitMs });
       this.#next();
+      this.#watchDeadline();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#deadline);
     for (const { reject } of this.#queue.splice(0))
       reject(new Problem('unavailable', { message: 'The hasher is closed' }));
     await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
@@ -73,6 +82,27 @@ export class HashPool {
     // A program that awaits a hash must not end before it; idle threads must not keep it alive.
     thread.worker.ref();
     thread.worker.postMessage(waiting.job);
+  }
+
+  /** Wakes when the first of the queue has waited too long. */
+  #watchDeadline(): void {
+    const [first] = this.#queue;
+    if (first === undefined || this.#deadline !== undefined) return;
+    this.#deadline = setTimeout(
+      () => {
+        this.#deadline = undefined;
+        this.#refuseLate();
+        this.#watchDeadline();
+      },
+      Math.max(0, first.until - performance.now()),
+    ).unref();
+  }
+
+  #refuseLate(): void {
+    const now = performance.now();
+    const inTime = this.#queue.findIndex(({ until }) => until > now);
+    for (const { reject } of this.#queue.splice(0, inTime < 0 ? this.#queue.length : inTime))
+      reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(this.#longestWaitMs / 1000) }));
   }
 
   #start(): Thread | undefined {

@@ -198,6 +198,23 @@ describe('a flood', () => {
     assert.match(await hasher.hash('x'), /^\$argon2id\$/);
     await hasher.close();
   });
+
+  test('of what was admitted all at once nothing waits longer than twice the longest wait', async () => {
+    const hasher = new Hasher({ cost: dear, threads: 1, longestWaitMs: 100 });
+    await hasher.warm();
+    const startedAt = performance.now();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 2000 }, () => hasher.verify(undefined, 'x', { isAdmitted: true })),
+    );
+    const tookMs = performance.now() - startedAt;
+    const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    assert.ok(done >= 1 && done < 2000, `${done} of 2,000 were done`);
+    assert.ok(tookMs < 5000, `the last one was answered after ${tookMs} ms`);
+    for (const outcome of outcomes)
+      assert.ok(outcome.status === 'fulfilled' || isProblem(outcome.reason, 'too_busy'));
+    assert.match(await hasher.hash('x'), /^\$argon2id\$/);
+    await hasher.close();
+  });
 });
 
 describe('the threads', () => {
