@@ -26,6 +26,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #socket: Socket;
   #received = '';
+  #replies = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -43,8 +44,10 @@ export class Connection {
         },
       },
     });
-    this.#socket.once('error', (error) => options.onEnd(this, error.message));
-    this.#socket.once('close', () => options.onEnd(this, 'the server closed the connection'));
+    this.#socket.once('error', (error) => options.onEnd(this, this.#describeEnd(error.message)));
+    this.#socket.once('close', () =>
+      options.onEnd(this, this.#describeEnd('the server closed the connection')),
+    );
   }
 
   send(request: PlannedRequest, dueAt: number): void {
@@ -58,11 +61,18 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  #describeEnd(reason: string): string {
+    const under = this.request?.text.split('\r\n', 1)[0] ?? 'nothing';
+    const ms = Math.round(performance.now() - this.sentAt);
+    return `${reason}, ${ms} ms after ${under} was sent, its ${this.#replies + 1}th request`;
+  }
+
   #receive(buffer: Uint8Array, length: number): void {
     const chunk = (buffer as Buffer).toString('latin1', 0, length); // the buffer that we gave
     const text = this.#received === '' ? chunk : this.#received + chunk;
     const reply = parseReply(text);
     this.#received = reply === undefined ? text : '';
+    if (reply !== undefined) this.#replies += 1;
     if (reply !== undefined) this.#options.onReply(this, reply);
   }
 }
