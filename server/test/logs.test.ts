@@ -73,6 +73,25 @@ describe('the log', () => {
     assert.equal(parsed[1]?.['request_id'], id, 'the refusal names its line');
   });
 
+  test('does not grow with a flood: of its refusals some are told, and then how many more there were', async (t) => {
+    const flooded = await startService({ DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' });
+    t.after(() => flooded.stop());
+    const refused = async (): Promise<number> =>
+      (await fetch(`${flooded.baseUrl}/sessions`, { method: 'DELETE' })).status;
+    const statuses = [];
+    for (let i = 0; i < 400; i += 1) statuses.push(await refused());
+    assert.ok(statuses.filter((status) => status === 429).length > 300);
+    await pause(1100);
+    await refused();
+    const summaryOf = (): Line[] =>
+      flooded.lines.map((line) => JSON.parse(line) as Line).filter(({ requests }) => requests !== undefined);
+    for (let i = 0; i < 100 && summaryOf().length === 0; i += 1) await pause(20);
+    const told = flooded.lines.filter((line) => line.includes('"status":429')).length;
+    const untold = summaryOf().reduce((sum, { requests }) => sum + Number(requests), 0);
+    assert.ok(told < 200, `${told} refusals have a line of their own`);
+    assert.ok(untold > 0 && told + untold > 300, `${told} were told, and that there were ${untold} more`);
+  });
+
   test('holds no password, no token, no cookie and no e-mail address, however they come', async () => {
     const email = freshEmail();
     const fields = { email, password: 'a secret password' };

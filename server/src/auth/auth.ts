@@ -82,6 +82,11 @@ export class Auth {
     return this.#sessions.life.sessionMs;
   }
 
+  /** @throws {Problem} too_busy when a password could not be hashed in time now: asked before a body is read. */
+  requireRoom(): void {
+    this.#context.hasher.requireRoom();
+  }
+
   /** How long a device is known, in milliseconds: also the life of its cookie. */
   get knownDeviceMs(): number {
     return this.#logins.knownDeviceMs;

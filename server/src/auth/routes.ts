@@ -1,5 +1,6 @@
 // The contract's routes. What they answer is fixed to the byte by the contract; what they decide is Auth's.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { onRequestHookHandler } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../kit/problem.ts';
 import type { ClientAddress } from '../http/client-address.ts';
@@ -72,6 +73,20 @@ export interface AuthRoom {
   readonly rules: AuthRules;
 }
 
+/** Refuses a request that needs a hash while there is no time for one: in a flood that must cost next to nothing. */
+function admission(auth: Auth): { onRequest: onRequestHookHandler } {
+  return {
+    onRequest: (_request, _reply, done) => {
+      try {
+        auth.requireRoom();
+      } catch (error) {
+        return done(error as Error); // what it throws
+      }
+      return done();
+    },
+  };
+}
+
 /** Register, log in, ask for a reset, redeem it. */
 export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
   scope,
@@ -87,6 +102,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
   scope.post(
     '/users',
     {
+      ...admission(auth),
       config: costing(mailCost),
       schema: {
         summary: 'Registers a user',
@@ -110,6 +126,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
   scope.post(
     '/sessions',
     {
+      ...admission(auth),
       config: costing(hashCost),
       schema: { summary: 'Logs in', body: Credentials, response: { 200: EmailMessage } },
     },
@@ -159,6 +176,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
   scope.put(
     '/reset_password',
     {
+      ...admission(auth),
       config: costing(hashCost),
       schema: {
         summary: 'Sets a new password with a reset token',
