@@ -31,11 +31,12 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** Every route is there in public mode. Nothing is sent: the generator serves nobody. */
+/** Every route but the mailbox is there in this mode. Nothing is sent: the generator serves nobody. */
 const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.example.org',
   SMTP_URL: 'smtp://127.0.0.1:25',
   MAIL_FROM: 'accounts@example.org',
+  EMAIL_SIGN_IN: 'true',
 };
 
 /** What a service in this environment says of itself. */
@@ -67,7 +68,7 @@ async function describe(
 function doors(local: readonly RouteEntry[], open: readonly RouteEntry[]): string {
   const [inLocal, inPublic] = [new Set(local.map(doorLine)), new Set(open.map(doorLine))];
   const lines = [...new Set([...inLocal, ...inPublic])].toSorted().map((each) => {
-    if (!inLocal.has(each)) return `${each}  (in public mode)`;
+    if (!inLocal.has(each)) return `${each}  (in public mode, or by an option)`;
     return inPublic.has(each) ? each : `${each}  (in local mode)`;
   });
   return [

@@ -56,9 +56,10 @@ export function createPackage(folder: string): void {
       '.': { types: './dist/index.d.ts', default: './dist/index.js' },
       './package.json': './package.json',
     },
-    files: ['bin', 'dist'],
+    files: ['bin', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  cpSync(path.join(server, 'languages'), path.join(folder, 'languages'), { recursive: true });
   cpSync(path.join(server, 'bin'), path.join(folder, 'bin'), { recursive: true });
   for (const page of ['README.md', 'LICENSE']) cpSync(path.join(root, page), path.join(folder, page));
 }

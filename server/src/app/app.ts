@@ -7,9 +7,20 @@ import { errorHandler, sendProblem } from '../http/problem-handler.ts';
 import { logRequests } from '../http/request-log.ts';
 import { createServer } from '../http/server.ts';
 import { validatorCompiler } from '../http/validator.ts';
+import { styleRoutes } from '../http/page.ts';
 import { watchMethods } from '../http/wrong-method.ts';
+import { mailboxRoutes } from './mailbox.ts';
 import { sessionGuard } from '../auth/guard.ts';
-import { memberRoutes, openRoutes, verificationRoutes } from '../auth/routes.ts';
+import type { ProofKind } from '../auth/one-time-token.ts';
+import { proofPageRoutes } from '../auth/pages.ts';
+import {
+  emailChangeRoutes,
+  emailSignInRoutes,
+  emailUndoRoutes,
+  memberRoutes,
+  openRoutes,
+  verificationRoutes,
+} from '../auth/routes.ts';
 import { hang, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
@@ -36,7 +47,13 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
 
   const member = [sessionGuard(rooms.auth, rooms.cookie)];
   await hang(app, 'open', [], openRoutes, rooms);
-  if (rooms.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
+  if (rooms.rules.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
+  if (rooms.signsInByEmail) await hang(app, 'open', [], emailSignInRoutes, rooms);
+  await hang(app, 'open', [], emailUndoRoutes, rooms);
+  await hang(app, 'member', member, emailChangeRoutes, rooms);
+  await hang(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
+  if (rooms.keepsMails) await hang(app, 'open', [], mailboxRoutes, { mailbox: rooms.outbox });
+  await hang(app, 'open', [], styleRoutes, {});
   await hang(app, 'open', [], healthRoutes, rooms);
   await hang(app, 'open', [], openapiRoutes, {});
   await hang(app, 'open', [], problemRoutes, {});
@@ -46,6 +63,17 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   const entries = routes();
   onRoutes?.(entries);
 };
+
+/** The proofs that this service mails. */
+function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
+  return [
+    ...(rules.confirmsEmail ? (['verification'] as const) : []),
+    ...(signsInByEmail ? (['sign_in'] as const) : []),
+    'reset',
+    'email_change',
+    'email_undo',
+  ];
+}
 
 /** A server of our own with the service on it. */
 export async function createApp(

@@ -33,11 +33,12 @@ export interface Rooms extends AuthRoom {
   readonly hasher: Hasher;
   readonly keyring: Keyring;
   readonly audit: Audit;
-  /** Absent where no mail is sent. */
-  readonly outbox: Outbox | undefined;
+  readonly outbox: Outbox;
+  /** Mails are kept and read at /dev/mailbox: local mode without a mail server. */
+  readonly keepsMails: boolean;
   readonly jobs: Jobs;
-  /** Addresses must be confirmed before the first session. */
-  readonly confirmsEmail: boolean;
+  /** People may sign in by mail. */
+  readonly signsInByEmail: boolean;
   readonly gates: Gates;
   close(): Promise<void>;
 }
@@ -81,9 +82,11 @@ export async function buildRooms(
   const outbox = buildOutbox(configuration, { database, keyring, log, world });
   const auth = new Auth({
     audit,
-    ...(outbox !== undefined && {
-      post: { outbox, sender: { productName: options.productName, publicUrl: serviceUrl(configuration) } },
-    }),
+    post: outbox,
+    codes: {
+      sign: (text) => keyring.mac('code', text),
+      check: (text, mac) => keyring.checkMac('code', text, mac),
+    },
     confirmEmail: options.emailConfirmation,
     passwordRule: buildPasswordRule(configuration, log, clock),
     db: new DB(database, clock),
@@ -106,15 +109,21 @@ export async function buildRooms(
     audit,
     outbox,
     jobs,
-    confirmsEmail: options.emailConfirmation,
+    signsInByEmail: options.emailSignIn,
+    keepsMails: !isPublic && options.smtpUrl === undefined && world.mailTransport === undefined,
     cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
     deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
-    rules: { revealAccounts: options.revealAccounts, resetTokenBy: options.resetTokenBy },
+    requestCookie: new TokenCookie({ name: 'request', kind: 'request', secure: isPublic }),
+    rules: {
+      revealAccounts: options.revealAccounts,
+      resetTokenBy: options.resetTokenBy,
+      confirmsEmail: options.emailConfirmation,
+    },
     gates,
     clientAddress: gates.clientAddress,
     async close() {
       await jobs.stop();
-      outbox?.close();
+      outbox.close();
       await auth.close();
       await audit.seal();
       await database.close();
@@ -146,25 +155,24 @@ interface OutboxNeeds {
   readonly world: World;
 }
 
-function buildOutbox(
-  { options }: Configuration,
-  { database, keyring, log, world }: OutboxNeeds,
-): Outbox | undefined {
+function buildOutbox(configuration: Configuration, { database, keyring, log, world }: OutboxNeeds): Outbox {
+  const { options } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
   const { clock = systemClock } = world;
   const transport =
     world.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
-  if (transport === undefined) return undefined;
   const cipher = {
     encrypt: (text: string) => keyring.encrypt('mail', text),
     decrypt: (text: string) => keyring.decrypt('mail', text),
   };
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  return new Outbox({ database, cipher, transport, clock, log, domain });
+  const { productName, productColor: color } = options;
+  const sender = { productName, color, publicUrl: serviceUrl(configuration) };
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender });
 }
 
 /** Starts the work beside the requests. */
-export function startJobs({ jobs, auth, audit, outbox }: Rooms): void {
+export function startJobs({ jobs, auth, audit, outbox, keepsMails }: Rooms): void {
   jobs.start({ name: 'note seen sessions', everyMs: flushSeenMs, run: () => auth.flushSeen() });
   jobs.start({ name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) });
   jobs.start({
@@ -173,9 +181,9 @@ export function startJobs({ jobs, auth, audit, outbox }: Rooms): void {
     run: async () => {
       await auth.purge();
       await audit.purge();
-      await outbox?.purge();
+      await outbox.purge();
     },
   });
-  if (outbox !== undefined)
+  if (!keepsMails)
     jobs.start({ name: 'send mails', everyMs: deliverMs, run: async () => void (await outbox.deliver()) });
 }

@@ -1,9 +1,6 @@
 // Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
-import { dayMs } from '../kit/clock.ts';
 import { Problem } from '../kit/problem.ts';
 import type { Database } from '../db/database.ts';
-import type { AuditSource } from '../audit/event.ts';
-import { alreadyRegisteredMail, passwordChangedMail } from '../mail/text.ts';
 import { requireEmailAddress, type EmailAddress } from '../user/email-address.ts';
 import {
   addUser,
@@ -15,14 +12,20 @@ import {
 } from '../user/store.ts';
 import { nobody, ValueError, type User } from '../user/user.ts';
 import type { Attempts } from './attempts.ts';
-import { idOf, type AuthContext } from './context.ts';
+import { idOf, type AuthContext, type ClientSource } from './context.ts';
 import { removeDevicesOf } from './device-store.ts';
-import { removeSessionsOf } from './session-store.ts';
+import { isFlooded, notify } from './notice.ts';
+import { removeOtherSessionsOf, removeSessionsOf } from './session-store.ts';
 import { removePendingTokensOf } from './token-store.ts';
 import type { Verifications } from './verification.ts';
 
-/** How long a notice is worth sending. */
-const noticeMs = dayMs;
+/** Why a password is replaced, by whose deed, and which session lives on. */
+export interface Replacement {
+  readonly reason: 'set' | 'reset' | 'changed';
+  readonly source: ClientSource;
+  /** Handle of the session in which it is changed; all others end. */
+  readonly keptSession?: string;
+}
 
 export class Accounts {
   readonly #context: AuthContext;
@@ -36,7 +39,7 @@ export class Accounts {
   }
 
   /** See Auth.registerUser. */
-  async register(email: string, password: string, source: AuditSource): Promise<User> {
+  async register(email: string, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
     const address = requireEmailAddress(email);
     await passwordRule(password, { email: address.text, field: 'password' });
@@ -48,7 +51,7 @@ export class Accounts {
   }
 
   /** See Auth.setPassword. */
-  async setPassword(email: string, password: string, source: AuditSource): Promise<User> {
+  async setPassword(email: string, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
     const address = requireEmailAddress(email);
     await passwordRule(password, { email: address.text, field: 'password' });
@@ -63,11 +66,11 @@ export class Accounts {
   }
 
   /** See Auth.setDisabled. */
-  setDisabled(userId: number, disabled: boolean, source: AuditSource): Promise<boolean> {
+  setDisabled(userId: number, disabled: boolean, source: ClientSource): Promise<boolean> {
     const { db, clock, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
-      if (disabled) await this.#endAccess(tx, userId);
+      if (disabled) await this.endAccess(tx, userId);
       const reason = disabled ? 'disabled' : 'enabled';
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
       return true;
@@ -75,7 +78,7 @@ export class Accounts {
   }
 
   /** See Auth.removeUser. */
-  remove(userId: number, source: AuditSource): Promise<boolean> {
+  remove(userId: number, source: ClientSource): Promise<boolean> {
     const { db, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeUser(tx, userId))) return false;
@@ -92,21 +95,15 @@ export class Accounts {
     tx: Database,
     userId: number,
     hashedPassword: string,
-    { reason, source }: { reason: string; source: AuditSource },
+    { reason, source, keptSession }: Replacement,
   ): Promise<User | undefined> {
-    const { clock, audit, post } = this.#context;
+    const { clock, audit } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.#endAccess(tx, userId);
+    await this.endAccess(tx, userId, keptSession);
     await this.#attempts.forget(tx, userId, 'password');
     await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
-    await post?.outbox.post(tx, {
-      kind: 'password_changed',
-      userId,
-      recipient: user.email,
-      expiresAt: clock() + noticeMs,
-      ...passwordChangedMail(post.sender),
-    });
+    await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
     return user;
   }
 
@@ -114,10 +111,10 @@ export class Accounts {
     tx: Database,
     address: EmailAddress,
     hashedPassword: string,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<User | undefined> {
     const { clock, audit, confirmEmail } = this.#context;
-    const added = await addUser(tx, address, hashedPassword, clock());
+    const added = await addUser(tx, address, hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const deed =
       added === undefined
@@ -126,8 +123,9 @@ export class Accounts {
     await audit.record(tx, deed, source);
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
-    if (confirmEmail) await this.#askOrTell(tx, owner, added === undefined ? hashedPassword : undefined);
-    else await this.#tellOwner(tx, added === undefined ? owner : undefined);
+    if (confirmEmail)
+      await this.#askOrTell(tx, owner, added === undefined ? hashedPassword : undefined, source);
+    else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
 
@@ -136,33 +134,40 @@ export class Accounts {
    * unconfirmed one: the newest registration counts, and whoever registered a stranger's address beforehand has neither
    * its password nor a live token once the owner comes (pre-hijacking). Does as much for every address.
    */
-  async #askOrTell(tx: Database, owner: User, newestPassword: string | undefined): Promise<void> {
+  async #askOrTell(
+    tx: Database,
+    owner: User,
+    newestPassword: string | undefined,
+    source: ClientSource,
+  ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
     const replaced = isOpen && newestPassword !== undefined ? owner.id : nobody;
     await updatePasswordHash(tx, replaced, newestPassword ?? '', this.#context.clock());
-    await this.#endAccess(tx, replaced);
-    await this.#verifications.ask(tx, isOpen ? owner : undefined);
-    await this.#tellOwner(tx, isOpen ? undefined : owner);
+    await this.endAccess(tx, replaced);
+    await this.#verifications.ask(tx, isOpen ? owner : undefined, source);
+    await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 
   /** Tells the owner of a taken address that somebody tried to register it; without one does as much and writes nothing. */
-  async #tellOwner(tx: Database, owner: User | undefined): Promise<void> {
-    const { clock, post } = this.#context;
-    if (post === undefined) return;
-    const isFlood = await post.outbox.hasPosted(tx, owner?.id ?? nobody, 'already_registered');
-    await post.outbox.post(tx, {
+  async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
+    const isFlood = await isFlooded(this.#context, tx, owner, 'already_registered');
+    await notify(this.#context, tx, isFlood ? undefined : owner, {
       kind: 'already_registered',
-      userId: isFlood ? nobody : (owner?.id ?? nobody),
-      recipient: owner?.email ?? '',
-      expiresAt: clock() + noticeMs,
-      ...alreadyRegisteredMail(post.sender),
+      facts: {},
+      source,
     });
   }
 
-  /** Ends a user's sessions, and voids the pending tokens and known devices. */
-  async #endAccess(tx: Database, userId: number): Promise<void> {
-    await removeSessionsOf(tx, userId);
-    await removePendingTokensOf(tx, userId);
+  /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */
+  async endAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
+    if (keptSession === undefined) await removeSessionsOf(tx, userId);
+    else await removeOtherSessionsOf(tx, userId, keptSession);
+    await this.voidProofs(tx, userId);
     await removeDevicesOf(tx, userId);
+  }
+
+  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address. Inside a transaction. */
+  async voidProofs(tx: Database, userId: number): Promise<void> {
+    await removePendingTokensOf(tx, userId);
   }
 }

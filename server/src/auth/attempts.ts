@@ -16,7 +16,7 @@ import {
 } from './attempt-store.ts';
 
 /** Factors whose tries are counted apart: one that is off leaves the others unharmed. */
-export type Factor = 'password';
+export type Factor = 'password' | 'email_code';
 
 /** Whose tries are counted. */
 export interface Subject {

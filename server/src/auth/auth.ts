@@ -1,11 +1,13 @@
 // Identity's trunk, as one face: the contract's verbs and what the service needs beyond them. Where each is decided:
-// account.ts (register, passwords, removal), login.ts, session.ts, reset.ts, verification.ts, attempts.ts. Holds neither
-// SQL nor HTTP. Every deed is recorded in its own transaction.
+// account.ts (register, passwords, removal), login.ts, session.ts, reset.ts, verification.ts, password-change.ts,
+// email-change.ts, email-sign-in.ts, one-time-token.ts, attempts.ts. Holds neither SQL nor HTTP. Every deed is recorded
+// in its own transaction.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, systemClock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
 import { Hasher } from '../hash/hasher.ts';
-import { noRecorder, programSource, type AuditSource, type Recorder } from '../audit/event.ts';
+import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
+import type { Outbox } from '../mail/outbox.ts';
 import type { DB } from '../user/db.ts';
 import { toEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../user/store.ts';
@@ -13,9 +15,13 @@ import type { User } from '../user/user.ts';
 import { Accounts } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
-import type { AuthContext, Post } from './context.ts';
+import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
 import { removeExpiredDevices } from './device-store.ts';
-import { Logins, type Login, type LoginSource } from './login.ts';
+import { EmailChanges } from './email-change.ts';
+import { EmailSignIns } from './email-sign-in.ts';
+import { Logins, type Login } from './login.ts';
+import { OneTimeTokens, unkeyedCodes } from './one-time-token.ts';
+import { PasswordChanges } from './password-change.ts';
 import { anyPassword, type PasswordRule } from './password-rule.ts';
 import { Resets } from './reset.ts';
 import { removeSession, removeSessionsOf } from './session-store.ts';
@@ -31,7 +37,9 @@ export interface AuthOptions {
   /** Records deeds; without it none are. */
   readonly audit?: Recorder;
   /** Sends mails to the owners of accounts; without it none are sent. */
-  readonly post?: Post;
+  readonly post?: Outbox;
+  /** Digests of short codes, keyed; plain ones by default. */
+  readonly codes?: CodeSigner;
   /** No session before the address is confirmed; needs `post`. */
   readonly confirmEmail?: boolean;
   /** What a new password must be; any non-empty one by default. */
@@ -60,21 +68,34 @@ export class Auth {
   readonly #resets: Resets;
   readonly #sessions: Sessions;
   readonly #verifications: Verifications;
+  readonly #passwordChanges: PasswordChanges;
+  readonly #emailChanges: EmailChanges;
+  readonly #emailSignIns: EmailSignIns;
 
   constructor(options: AuthOptions) {
     const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
-    const { passwordRule = anyPassword, post, confirmEmail = false } = options;
-    this.#context = { db: db.database, hasher, clock, log, audit, passwordRule, post, confirmEmail };
+    const { passwordRule = anyPassword, post, confirmEmail = false, codes = unkeyedCodes } = options;
+    const context = { db: db.database, hasher, clock, log, audit, passwordRule, post, confirmEmail, codes };
+    this.#context = context;
     const attempts = new Attempts(db.database, clock);
-    this.#sessions = new Sessions(this.#context, {
+    const tokens = new OneTimeTokens(context, attempts);
+    const sessions = new Sessions(context, {
       sessionMs: (options.sessionDays ?? 30) * dayMs,
       idleMs: (options.sessionIdleDays ?? 7) * dayMs,
       perUser: options.sessionsPerUser ?? 50,
     });
-    this.#verifications = new Verifications(this.#context);
-    this.#accounts = new Accounts(this.#context, attempts, this.#verifications);
-    this.#logins = new Logins(this.#context, attempts, this.#sessions, options.knownDeviceDays ?? 0);
-    this.#resets = new Resets(this.#context, this.#accounts, options.resetTokenMinutes ?? 60);
+    const verifications = new Verifications(context, tokens);
+    const accounts = new Accounts(context, attempts, verifications);
+    const logins = new Logins(context, attempts, sessions, options.knownDeviceDays ?? 0);
+    const resets = new Resets(context, accounts, { tokens, minutes: options.resetTokenMinutes ?? 60 });
+    this.#sessions = sessions;
+    this.#verifications = verifications;
+    this.#accounts = accounts;
+    this.#logins = logins;
+    this.#resets = resets;
+    this.#passwordChanges = new PasswordChanges(context, accounts, logins);
+    this.#emailChanges = new EmailChanges(context, { accounts, logins, resets, tokens });
+    this.#emailSignIns = new EmailSignIns(context, { tokens, logins, sessions });
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */
@@ -97,7 +118,7 @@ export class Auth {
    * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index.
    * @throws {Problem} invalid_request for an address that is none or a password that the rule refuses.
    */
-  registerUser(email: string, password: string, source: AuditSource = programSource): Promise<User> {
+  registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
     return this.#accounts.register(email, password, source);
   }
 
@@ -105,7 +126,7 @@ export class Auth {
    * True only if the user exists and the password is theirs; false in the same time otherwise. Counts as a try.
    * @throws {Problem} too_many_attempts.
    */
-  validLogin(email: string, password: string, source: LoginSource = programSource): Promise<boolean> {
+  validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
     return this.#logins.isValid(email, password, source);
   }
 
@@ -114,12 +135,12 @@ export class Auth {
    * user, an address that must be confirmed first, or a password changed between the two.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
-  logIn(email: string, password: string, source: LoginSource = programSource): Promise<Login | undefined> {
+  logIn(email: string, password: string, source: ClientSource = programSource): Promise<Login | undefined> {
     return this.#logins.logIn(email, password, source);
   }
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
-  async createSession(email: string, source: AuditSource = programSource): Promise<string | undefined> {
+  async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
     const { db, audit, confirmEmail } = this.#context;
     const address = toEmailAddress(email);
     const user = address && (await findUserByEmail(db, address));
@@ -144,7 +165,7 @@ export class Auth {
   }
 
   /** Ends every session of the user; an unknown id does nothing. */
-  async destroySession(userId: number, source: AuditSource = programSource): Promise<void> {
+  async destroySession(userId: number, source: ClientSource = programSource): Promise<void> {
     if (!Number.isSafeInteger(userId)) return; // nobody's id, and to PostgreSQL no number of its kind
     const { db, audit } = this.#context;
     return db.transaction(async (tx) => {
@@ -158,7 +179,7 @@ export class Auth {
   }
 
   /** Ends one session by its public handle; false when there was none. */
-  endSession(id: string, source: AuditSource = programSource): Promise<boolean> {
+  endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
     const { db, audit } = this.#context;
     return db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
@@ -176,7 +197,7 @@ export class Auth {
    * A new reset token of this user, in the place of the older one.
    * @throws {Problem} unknown_email; also for a disabled user.
    */
-  getResetPasswordToken(email: string, source: AuditSource = programSource): Promise<string> {
+  getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
     return this.#resets.createToken(email, source);
   }
 
@@ -184,12 +205,12 @@ export class Auth {
    * Sends a new reset token to the account's stored address. Known and unknown addresses look and cost alike.
    * @throws {Problem} invalid_request for what is no address.
    */
-  requestReset(email: string, source: AuditSource = programSource): Promise<void> {
+  requestReset(email: string, source: ClientSource = programSource): Promise<void> {
     return this.#resets.requestByMail(email, source);
   }
 
   /**
-   * Spends the reset token, stores the new password, ends every session of the user and forgets the wrong tries: all or
+   * Spends the reset token, or the code together with the request that asked for it, stores the new password, ends every session of the user and forgets the wrong tries: all or
    * nothing. With `email` the token must be this user's.
    * @throws {Problem} token_invalid for an unknown, null, expired, spent or foreign token; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule refuses; the token stays unspent.
@@ -198,7 +219,7 @@ export class Auth {
     resetToken: string | null | undefined,
     password: string,
     email?: string,
-    source: AuditSource = programSource,
+    source: ClientSource = programSource,
   ): Promise<User> {
     return this.#resets.redeem(resetToken, password, email, source);
   }
@@ -208,33 +229,93 @@ export class Auth {
    * alike.
    * @throws {Problem} invalid_request for what is no address.
    */
-  requestVerification(email: string, source: AuditSource = programSource): Promise<void> {
+  requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
     return this.#verifications.askAgain(email, source);
   }
 
   /**
-   * Spends a confirmation token: its account's address is confirmed.
-   * @throws {Problem} token_invalid for an unknown, expired, spent or foreign token.
+   * Spends a confirmation token or its code: its account's address is confirmed.
+   * @throws {Problem} token_invalid for an unknown, expired, spent or foreign one.
    */
-  verifyEmail(email: string, token: string, source: AuditSource = programSource): Promise<User> {
+  verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
     return this.#verifications.redeem(email, token, source);
+  }
+
+  /**
+   * Sends a link and a code that sign a person in. Any other address looks and costs alike.
+   * @throws {Problem} invalid_request for what is no address.
+   */
+  requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.#emailSignIns.request(email, source);
+  }
+
+  /**
+   * Spends what was mailed and creates a session for it; `undefined` for a user who may have none any more.
+   * @throws {Problem} token_invalid for an unknown, expired, spent or foreign token or code.
+   */
+  signInByEmail(
+    email: string,
+    proof: string,
+    source: ClientSource = programSource,
+  ): Promise<Login | undefined> {
+    return this.#emailSignIns.redeem(email, proof, source);
+  }
+
+  /**
+   * Stores a new password for whoever is signed in and knows the current one; all other sessions end.
+   * @throws {Problem} password_wrong, too_many_attempts; invalid_request for a password that the rule refuses.
+   */
+  changePassword(
+    session: Session,
+    passwords: { current: string; next: string },
+    source: ClientSource = programSource,
+  ): Promise<User> {
+    return this.#passwordChanges.change(session, passwords, source);
+  }
+
+  /**
+   * Sends a proof to another address for the account. Nothing moves before it is redeemed in a session of the account.
+   * @throws {Problem} password_wrong, too_many_attempts, change_pending; invalid_request for what is no other address.
+   */
+  requestEmailChange(
+    session: Session,
+    wish: { email: string; password: string },
+    source: ClientSource = programSource,
+  ): Promise<void> {
+    return this.#emailChanges.request(session, wish, source);
+  }
+
+  /**
+   * Spends the proof: the address is the account's from here on, and the old one is told how to undo it.
+   * @throws {Problem} token_invalid; also when somebody has confirmed the address meanwhile.
+   */
+  changeEmail(session: Session, proof: string, source: ClientSource = programSource): Promise<User> {
+    return this.#emailChanges.redeem(session, proof, source);
+  }
+
+  /**
+   * Gives the account back to its old address: the password is void, every session ends, and a reset token is mailed.
+   * @throws {Problem} token_invalid; email_taken when somebody else has confirmed the old address meanwhile.
+   */
+  undoEmailChange(proof: string, source: ClientSource = programSource): Promise<User> {
+    return this.#emailChanges.undo(proof, source);
   }
 
   /**
    * Sets a password for the operator: ends all sessions and voids the pending tokens.
    * @throws {Problem} unknown_email; also for a disabled user.
    */
-  setPassword(email: string, password: string, source: AuditSource = programSource): Promise<User> {
+  setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
     return this.#accounts.setPassword(email, password, source);
   }
 
   /** Closes every door to a user and ends their sessions, or opens the doors again; false when there is no such user. */
-  setDisabled(userId: number, disabled: boolean, source: AuditSource = programSource): Promise<boolean> {
+  setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
     return this.#accounts.setDisabled(userId, disabled, source);
   }
 
   /** Removes a user with all that hangs on it; false when there is none. */
-  removeUser(userId: number, source: AuditSource = programSource): Promise<boolean> {
+  removeUser(userId: number, source: ClientSource = programSource): Promise<boolean> {
     return this.#accounts.remove(userId, source);
   }
 

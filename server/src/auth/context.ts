@@ -2,16 +2,27 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
 import type { Hasher } from '../hash/hasher.ts';
-import type { Recorder } from '../audit/event.ts';
+import type { AuditSource, Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
-import type { Sender } from '../mail/text.ts';
 import type { User } from '../user/user.ts';
 import type { PasswordRule } from './password-rule.ts';
 
-/** Mails to the owners of accounts. */
-export interface Post {
-  readonly outbox: Outbox;
-  readonly sender: Sender;
+/** Where a request comes from, and what it brings along beside its body. */
+export interface ClientSource extends AuditSource {
+  /** What the person reads, as far as the client says: a language tag. */
+  readonly language?: string;
+  /** Token of a device on which the person was signed in before. */
+  readonly deviceToken?: string;
+  /** Token of the session that the browser holds already. A login ends it, whosever it is (OWASP ASVS 5.0 §7.2.4). */
+  readonly sessionToken?: string;
+  /** Token of the browser that asks for a mail: the code in it is worth nothing elsewhere. */
+  readonly requestToken?: string;
+}
+
+/** Keyed digests of short codes. */
+export interface CodeSigner {
+  readonly sign: (text: string) => string;
+  readonly check: (text: string, mac: string) => boolean;
 }
 
 /** What the parts of this room share. */
@@ -23,9 +34,10 @@ export interface AuthContext {
   readonly audit: Recorder;
   readonly passwordRule: PasswordRule;
   /** Absent where no mail is sent. */
-  readonly post: Post | undefined;
+  readonly post: Outbox | undefined;
   /** No session before the address is confirmed. */
   readonly confirmEmail: boolean;
+  readonly codes: CodeSigner;
 }
 
 /** The account of a deed, as far as there is one. */

@@ -23,6 +23,15 @@ export async function isKnownDevice(
   return (await db.first(selectDevice, { ...parts, userId, now })) !== undefined;
 }
 
+const selectAny = statement((sql, p: { userId: number }) =>
+  sql.selectFrom('known_devices').select('id').where('user_id', '=', p.userId).limit(1),
+);
+
+/** True if any device of the user is known. */
+export async function hasDevices(db: Database, userId: number): Promise<boolean> {
+  return (await db.first(selectAny, { userId })) !== undefined;
+}
+
 type NewDevice = Pick<NewToken, 'id' | 'secretHash'> & { userId: number; now: number; expiresAt: number };
 
 const insertDevice = statement((sql, p: NewDevice) =>

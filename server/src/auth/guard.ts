@@ -1,10 +1,12 @@
 // The member door: a request passes with a live session only.
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { languageOf } from '../kit/language.ts';
 import { Problem } from '../kit/problem.ts';
-import type { AuditSource } from '../audit/event.ts';
+import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import type { TokenCookie } from '../http/token-cookie.ts';
 import type { Auth } from './auth.ts';
+import type { ClientSource } from './context.ts';
 import type { Session } from './session.ts';
 
 declare module 'fastify' {
@@ -29,13 +31,41 @@ export function sessionOf(request: FastifyRequest): Session {
   return request.session;
 }
 
-/** Where a request comes from, for the record. */
-export function sourceOf(request: FastifyRequest, clientAddress: ClientAddress): AuditSource {
-  const device = request.headers['user-agent'];
+/** What tells where a request comes from. */
+export interface SourceReaders {
+  readonly clientAddress: ClientAddress;
+  /** Carries the session. */
+  readonly cookie: TokenCookie;
+  /** Carries the device, where devices are known. */
+  readonly deviceCookie: TokenCookie;
+  /** Carries the request that asked for a mail. */
+  readonly requestCookie: TokenCookie;
+}
+
+/** Where a request comes from, and what it brings along beside its body. */
+export function sourceOf(request: FastifyRequest, readers: SourceReaders): ClientSource {
+  const { cookie: cookies, 'user-agent': device, 'accept-language': languages } = request.headers;
+  const facts = {
+    device,
+    language: languageOf(languages),
+    deviceToken: readers.deviceCookie.read(cookies),
+    sessionToken: readers.cookie.read(cookies),
+    requestToken: readers.requestCookie.read(cookies),
+  };
+  const given = Object.entries(facts).filter(([, value]) => value !== undefined);
   return {
     actor: request.session === null ? 'anonymous' : 'user',
-    address: clientAddress.of(request).address,
+    address: readers.clientAddress.of(request).address,
     requestId: request.id,
-    ...(device !== undefined && { device }),
+    ...(Object.fromEntries(given) as Partial<ClientSource>), // the facts above without those that are not given
   };
+}
+
+/** The source of a request for a mail: its browser is known again by a token, made here when it has none. */
+export function askingSourceOf(
+  request: FastifyRequest,
+  readers: SourceReaders,
+): ClientSource & { requestToken: string } {
+  const source = sourceOf(request, readers);
+  return { ...source, requestToken: source.requestToken ?? createToken('request').token };
 }

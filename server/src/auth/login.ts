@@ -1,27 +1,19 @@
 // Where a login by password is decided: the try is counted, the password verified, the session added for the password
 // that was verified. An unknown user, a disabled one, an unconfirmed address and a wrong password look and cost alike.
 import { dayMs } from '../kit/clock.ts';
-import { isProblem } from '../kit/problem.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { createToken, parseToken } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
-import type { AuditSource } from '../audit/event.ts';
 import { toEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, upgradeHash } from '../user/store.ts';
-import type { User } from '../user/user.ts';
+import { nobody, type User } from '../user/user.ts';
 import { freeTries, mostTries } from './attempt-store.ts';
 import type { Attempt, Attempts } from './attempts.ts';
-import { idOf, type AuthContext } from './context.ts';
-import { addDevice, isKnownDevice } from './device-store.ts';
+import { idOf, type AuthContext, type ClientSource } from './context.ts';
+import { addDevice, hasDevices, isKnownDevice } from './device-store.ts';
+import { notify } from './notice.ts';
 import { removeSession } from './session-store.ts';
-import type { Sessions } from './session.ts';
-
-/** Where a login comes from. */
-export interface LoginSource extends AuditSource {
-  /** Token of a device on which the person was signed in before. */
-  readonly deviceToken?: string;
-  /** Token of the session that the browser holds already. A login ends it, whosever it is (OWASP ASVS 5.0 §7.2.4). */
-  readonly sessionToken?: string;
-}
+import type { Session, Sessions } from './session.ts';
 
 /** What a login gives its holder. */
 export interface Login {
@@ -29,6 +21,14 @@ export interface Login {
   readonly token: string;
   /** Token of the device, when it was not known before. */
   readonly deviceToken: string | undefined;
+}
+
+/** What goes with a proof that was verified. */
+interface Admission {
+  /** The session that the browser holds already. */
+  readonly replaced: Session | undefined;
+  readonly isKnownDevice: boolean;
+  readonly source: ClientSource;
 }
 
 /** A password that was right. */
@@ -55,19 +55,30 @@ export class Logins {
   }
 
   /** See Auth.validLogin. */
-  async isValid(email: string, password: string, source: LoginSource): Promise<boolean> {
+  async isValid(email: string, password: string, source: ClientSource): Promise<boolean> {
     const verified = await this.#verify(email, password, source);
     if (verified === undefined) return false;
     await this.#attempts.succeed(this.#context.db, verified.attempt);
     return true;
   }
 
+  /**
+   * The user of a session, if the password is theirs. Counts as a try, like a login.
+   * @throws {Problem} password_wrong, too_many_attempts.
+   */
+  async requirePassword({ email }: Session, password: string, source: ClientSource): Promise<User> {
+    const verified = await this.#verify(email, password, source);
+    if (verified === undefined) throw new Problem('password_wrong');
+    await this.#attempts.succeed(this.#context.db, verified.attempt);
+    return verified.user;
+  }
+
   /** See Auth.logIn. */
-  async logIn(email: string, password: string, source: LoginSource): Promise<Login | undefined> {
+  async logIn(email: string, password: string, source: ClientSource): Promise<Login | undefined> {
     const verified = await this.#verify(email, password, source);
     if (verified === undefined) return undefined;
     const { user, attempt, isKnownDevice: isKnown } = verified;
-    const { db, audit, confirmEmail } = this.#context;
+    const { db, confirmEmail } = this.#context;
     if (confirmEmail && user.emailVerifiedAt === null) {
       // As a wrong password: whoever has just registered somebody's address has its password, and would learn here
       // whether the address was free.
@@ -76,31 +87,52 @@ export class Logins {
     }
     const replaced = await this.#sessions.find(source.sessionToken);
     return db.transaction(async (tx) => {
-      const token = await this.#sessions.add(tx, user);
-      if (token === undefined) return undefined;
-      await this.#attempts.succeed(tx, attempt);
-      if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
-        const deed = {
-          event: 'session_expired',
-          outcome: 'success',
-          reason: 'replaced',
-          userId: replaced.userId,
-        } as const;
-        await audit.record(tx, deed, source);
-      }
-      await audit.record(tx, { event: 'authn_login_success', outcome: 'success', userId: user.id }, source);
-      await audit.record(tx, { event: 'session_created', outcome: 'success', userId: user.id }, source);
-      return { token, deviceToken: isKnown ? undefined : await this.#rememberDevice(tx, user.id) };
+      const login = await this.admit(tx, user, { replaced, isKnownDevice: isKnown, source });
+      if (login !== undefined) await this.#attempts.succeed(tx, attempt);
+      return login;
     });
   }
 
+  /**
+   * Gives a session to a user whose proof was verified, in the place of the one that the browser holds; `undefined` when
+   * the proof no longer counts. Inside a transaction.
+   */
+  async admit(
+    tx: Database,
+    user: User,
+    { replaced, isKnownDevice: isKnown, source }: Admission,
+  ): Promise<Login | undefined> {
+    const { audit } = this.#context;
+    const userId = user.id;
+    const token = await this.#sessions.add(tx, user);
+    if (token === undefined) return undefined;
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
+      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
+      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
+    }
+    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', userId }, source);
+    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
+    if (isKnown || this.knownDeviceMs === 0) return { token, deviceToken: undefined };
+    if (await hasDevices(tx, userId))
+      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
+    return { token, deviceToken: await this.#rememberDevice(tx, userId) };
+  }
+
+  /** Id of the device if it is one of this user's. The look is taken for an unknown user too. */
+  async knownDevice(user: User | undefined, deviceToken: string | undefined): Promise<string | undefined> {
+    const parts = parseToken('device', deviceToken);
+    if (parts === undefined) return undefined;
+    const { db, clock } = this.#context;
+    return (await isKnownDevice(db, parts, user?.id ?? nobody, clock())) ? parts.id : undefined;
+  }
+
   /** The user whose password this is, with the try that was counted before it was verified. */
-  async #verify(email: string, password: string, source: LoginSource): Promise<Verified | undefined> {
+  async #verify(email: string, password: string, source: ClientSource): Promise<Verified | undefined> {
     const address = toEmailAddress(email);
     if (address === undefined) return undefined;
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
-    const deviceId = await this.#knownDevice(user, source.deviceToken);
+    const deviceId = await this.knownDevice(user, source.deviceToken);
     hasher.requireRoom(); // before the try is counted: a refusal for want of time is nobody's wrong guess
     const attempt = await this.#attempts.begin(
       { userId: user?.id, emailKey: address.key, deviceId },
@@ -142,7 +174,7 @@ export class Logins {
     user: User | undefined,
     reason: string,
     { count }: Attempt,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<void> {
     const { db, audit } = this.#context;
     const subject = idOf(user);
@@ -155,16 +187,7 @@ export class Logins {
     });
   }
 
-  /** Id of the device if it is one of this user's. The look is taken for an unknown user too. */
-  async #knownDevice(user: User | undefined, deviceToken: string | undefined): Promise<string | undefined> {
-    const parts = parseToken('device', deviceToken);
-    if (parts === undefined) return undefined;
-    const { db, clock } = this.#context;
-    return (await isKnownDevice(db, parts, user?.id ?? 0, clock())) ? parts.id : undefined;
-  }
-
-  async #rememberDevice(tx: Database, userId: number): Promise<string | undefined> {
-    if (this.knownDeviceMs === 0) return undefined;
+  async #rememberDevice(tx: Database, userId: number): Promise<string> {
     const { id, secretHash, token } = createToken('device');
     const now = this.#context.clock();
     await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + this.knownDeviceMs }, devicesPerUser);

@@ -1,15 +1,16 @@
 // The contract's routes. What they answer is fixed to the byte by the contract; what they decide is Auth's.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { onRequestHookHandler } from 'fastify';
+import type { FastifyReply, onRequestHookHandler } from 'fastify';
 import Type from 'typebox';
+import { dayMs } from '../kit/clock.ts';
 import { Problem } from '../kit/problem.ts';
-import type { ClientAddress } from '../http/client-address.ts';
 import { costing } from '../http/limits.ts';
-import type { TokenCookie } from '../http/token-cookie.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 import type { Auth } from './auth.ts';
-import { sessionOf, sourceOf } from './guard.ts';
+import type { ClientSource } from './context.ts';
+import { askingSourceOf, sessionOf, sourceOf, type SourceReaders } from './guard.ts';
+import type { Login } from './login.ts';
 import { longestPassword } from './password-rule.ts';
 
 /** Characters of an e-mail field: the longest address and some white space around it. */
@@ -37,7 +38,7 @@ const token = Type.String({
   minLength: 1,
   maxLength: tokenCharacters,
   pattern: noNul,
-  description: 'One-time token',
+  description: 'One-time token; or the code of the same mail, in the browser that asked for it',
 });
 
 /** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
@@ -61,15 +62,12 @@ interface AuthRules {
   readonly revealAccounts: boolean;
   /** Where a reset token goes. */
   readonly resetTokenBy: 'reply' | 'mail';
+  /** A registration mails a token that confirms the address. */
+  readonly confirmsEmail: boolean;
 }
 
-export interface AuthRoom {
+export interface AuthRoom extends SourceReaders {
   readonly auth: Auth;
-  /** Carries the session. */
-  readonly cookie: TokenCookie;
-  /** Carries the device, where devices are known. */
-  readonly deviceCookie: TokenCookie;
-  readonly clientAddress: ClientAddress;
   readonly rules: AuthRules;
 }
 
@@ -87,11 +85,29 @@ function admission(auth: Auth): { onRequest: onRequestHookHandler } {
   };
 }
 
+/** How long a browser is known as the one that asked: as long as the longest-lived mail. */
+const requestCookieMs = dayMs;
+
+/** Tells the browser that has asked for a mail how to be known again. */
+function rememberAsker(
+  reply: FastifyReply,
+  { requestCookie }: AuthRoom,
+  { requestToken }: ClientSource,
+): void {
+  if (requestToken !== undefined)
+    void reply.header('set-cookie', requestCookie.write(requestToken, requestCookieMs));
+}
+
+/** Sets the cookies of a login. */
+export function sendLogin(reply: FastifyReply, { auth, cookie, deviceCookie }: AuthRoom, login: Login): void {
+  void reply.header('set-cookie', cookie.write(login.token, auth.sessionMs));
+  if (login.deviceToken !== undefined)
+    void reply.header('set-cookie', deviceCookie.write(login.deviceToken, auth.knownDeviceMs));
+}
+
 /** Register, log in, ask for a reset, redeem it. */
-export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
-  scope,
-  { auth, cookie, deviceCookie, clientAddress, rules },
-) => {
+export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  const { auth, rules } = room;
   scope.route({
     method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
     url: '/',
@@ -112,13 +128,15 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
+      const source = rules.confirmsEmail ? askingSourceOf(request, room) : sourceOf(request, room);
       try {
-        await auth.registerUser(text, request.body.password, sourceOf(request, clientAddress));
+        await auth.registerUser(text, request.body.password, source);
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         // The contract's own body, without the members of a problem.
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
+      if (rules.confirmsEmail) rememberAsker(reply, room, source);
       return { email: text, message: 'user created' };
     },
   );
@@ -132,20 +150,9 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const { cookie: cookies } = request.headers;
-      const deviceToken = deviceCookie.read(cookies);
-      const sessionToken = cookie.read(cookies);
-      const source = {
-        ...sourceOf(request, clientAddress),
-        ...(deviceToken !== undefined && { deviceToken }),
-        ...(sessionToken !== undefined && { sessionToken }),
-      };
-      const login = await auth.logIn(text, request.body.password, source);
+      const login = await auth.logIn(text, request.body.password, sourceOf(request, room));
       if (login === undefined) throw new Problem('invalid_credentials');
-      void reply.header('set-cookie', cookie.write(login.token, auth.sessionMs));
-      if (login.deviceToken !== undefined) {
-        void reply.header('set-cookie', deviceCookie.write(login.deviceToken, auth.knownDeviceMs));
-      }
+      sendLogin(reply, room, login);
       return { email: text, message: 'logged in' };
     },
   );
@@ -160,15 +167,17 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
         response: { 200: ResetReply },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
       if (rules.resetTokenBy === 'mail') {
-        await auth.requestReset(text, sourceOf(request, clientAddress));
+        const source = askingSourceOf(request, room);
+        await auth.requestReset(text, source);
+        rememberAsker(reply, room, source);
         return { email: text, message: 'reset token sent' };
       }
       return {
         email: text,
-        reset_token: await auth.getResetPasswordToken(text, sourceOf(request, clientAddress)),
+        reset_token: await auth.getResetPasswordToken(text, sourceOf(request, room)),
       };
     },
   );
@@ -190,7 +199,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
         request.body.reset_token,
         request.body.new_password,
         text,
-        sourceOf(request, clientAddress),
+        sourceOf(request, room),
       );
       return { email: text, message: 'Password updated' };
     },
@@ -198,10 +207,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
 };
 
 /** Confirmation of an address. */
-export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
-  scope,
-  { auth, clientAddress },
-) => {
+export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
   scope.post(
     '/email_verification',
     {
@@ -212,9 +218,11 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
         response: { 200: EmailMessage },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      await auth.requestVerification(text, sourceOf(request, clientAddress));
+      const source = askingSourceOf(request, room);
+      await room.auth.requestVerification(text, source);
+      rememberAsker(reply, room, source);
       return { email: text, message: 'confirmation token sent' };
     },
   );
@@ -230,17 +238,116 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
     },
     async (request) => {
       const { text } = requireEmailAddress(request.body.email);
-      await auth.verifyEmail(text, request.body.token, sourceOf(request, clientAddress));
+      await room.auth.verifyEmail(text, request.body.token, sourceOf(request, room));
       return { email: text, message: 'email confirmed' };
     },
   );
 };
 
+/** Signing in by mail. */
+export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.post(
+    '/sessions/email',
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Asks for a link and a code that sign in',
+        body: Type.Object({ email }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request, reply) => {
+      const { text } = requireEmailAddress(request.body.email);
+      const source = askingSourceOf(request, room);
+      await room.auth.requestSignIn(text, source);
+      rememberAsker(reply, room, source);
+      return { email: text, message: 'sign-in link sent' };
+    },
+  );
+
+  scope.put(
+    '/sessions/email',
+    {
+      schema: {
+        summary: 'Logs in with what was mailed',
+        body: Type.Object({ email, token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request, reply) => {
+      const { text } = requireEmailAddress(request.body.email);
+      const login = await room.auth.signInByEmail(text, request.body.token, sourceOf(request, room));
+      if (login === undefined) throw new Problem('token_invalid');
+      sendLogin(reply, room, login);
+      return { email: text, message: 'logged in' };
+    },
+  );
+};
+
+/** Change of address, asked for and proved in a session. */
+export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.post(
+    '/profile/email',
+    {
+      ...admission(room.auth),
+      config: costing(mailCost),
+      schema: {
+        summary: 'Asks for another address, with the current password',
+        body: Credentials,
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request, reply) => {
+      const { text } = requireEmailAddress(request.body.email);
+      const wish = { email: text, password: request.body.password };
+      const source = askingSourceOf(request, room);
+      await room.auth.requestEmailChange(sessionOf(request), wish, source);
+      rememberAsker(reply, room, source);
+      return { email: text, message: 'confirmation token sent' };
+    },
+  );
+
+  scope.put(
+    '/profile/email',
+    {
+      schema: {
+        summary: 'Changes the address to the one that is proved',
+        body: Type.Object({ token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const user = await room.auth.changeEmail(
+        sessionOf(request),
+        request.body.token,
+        sourceOf(request, room),
+      );
+      return { email: user.email, message: 'email changed' };
+    },
+  );
+};
+
+/** Undoing a change of address: open, since whoever has to do it may have no session any more. */
+export const emailUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.put(
+    '/profile/email/undo',
+    {
+      schema: {
+        summary: 'Gives the account back to its old address',
+        body: Type.Object({ token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const user = await room.auth.undoEmailChange(request.body.token, sourceOf(request, room));
+      return { email: user.email, message: 'email restored' };
+    },
+  );
+};
+
 /** The profile, and logging out. */
-export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
-  scope,
-  { auth, cookie, clientAddress },
-) => {
+export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  const { auth, cookie } = room;
   scope.get(
     '/profile',
     { schema: { summary: 'Whose session this is', response: { 200: Profile } } },
@@ -249,11 +356,29 @@ export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (
     }),
   );
 
+  scope.put(
+    '/profile/password',
+    {
+      ...admission(auth),
+      config: costing(2 * hashCost),
+      schema: {
+        summary: 'Sets a new password with the current one',
+        body: Type.Object({ password, new_password: password }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const { password: current, new_password: next } = request.body;
+      const user = await auth.changePassword(sessionOf(request), { current, next }, sourceOf(request, room));
+      return { email: user.email, message: 'Password updated' };
+    },
+  );
+
   scope.delete(
     '/sessions',
     { schema: { summary: 'Logs out', response: { 200: Message, 302: Message } } },
     async (request, reply) => {
-      await auth.endSession(sessionOf(request).id, sourceOf(request, clientAddress));
+      await auth.endSession(sessionOf(request).id, sourceOf(request, room));
       void reply.header('set-cookie', cookie.clear());
       const body = { message: 'logged out' };
       // A redirect suits a browser; a program that names JSON itself is told in words.

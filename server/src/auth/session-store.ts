@@ -116,6 +116,15 @@ export async function removeSessionsOf(db: Database, userId: number): Promise<nu
   return (await db.run(deleteByUser, { userId })).length;
 }
 
+const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
+  sql.deleteFrom('sessions').where('user_id', '=', p.userId).where('id', '<>', p.kept),
+);
+
+/** Ends every session of a user but one. */
+export async function removeOtherSessionsOf(db: Database, userId: number, kept: string): Promise<void> {
+  await db.run(deleteOthers, { userId, kept });
+}
+
 /** A session without its secret, for the operator and the owner. */
 export interface SessionSummary {
   readonly id: string;

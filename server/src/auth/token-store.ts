@@ -4,17 +4,34 @@ import type { Database } from '../db/database.ts';
 import { statement } from '../db/statement.ts';
 import type { NewToken, TokenParts } from '../kit/secret.ts';
 
-type NewOneTimeToken = Pick<NewToken, 'id' | 'secretHash'> & {
+type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;
   kind: string;
   now: number;
   expiresAt: number;
+  target: string | null;
+  codeMac: string | null;
+  codeExpiresAt: number | null;
 };
 
-const upsertToken = statement((sql, p: NewOneTimeToken) =>
+/** What a token proves or restores, and its code, are not in each. */
+type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optional>>;
+type Optional = 'target' | 'codeMac' | 'codeExpiresAt';
+
+const upsertToken = statement((sql, p: TokenRow) =>
   sql
     .insertInto('one_time_tokens')
-    .columns(['id', 'user_id', 'kind', 'secret_hash', 'created_at', 'expires_at'])
+    .columns([
+      'id',
+      'user_id',
+      'kind',
+      'secret_hash',
+      'created_at',
+      'expires_at',
+      'target',
+      'code_mac',
+      'code_expires_at',
+    ])
     .expression((from) =>
       from
         .selectFrom('users')
@@ -25,6 +42,9 @@ const upsertToken = statement((sql, p: NewOneTimeToken) =>
           val(p.secretHash).as('secret_hash'),
           val(p.now).as('created_at'),
           val(p.expiresAt).as('expires_at'),
+          val(p.target).as('target'),
+          val(p.codeMac).as('code_mac'),
+          val(p.codeExpiresAt).as('code_expires_at'),
         ])
         .where('users.id', '=', p.userId),
     )
@@ -35,13 +55,23 @@ const upsertToken = statement((sql, p: NewOneTimeToken) =>
         created_at: row.ref('excluded.created_at'),
         expires_at: row.ref('excluded.expires_at'),
         spent_at: row.ref('excluded.spent_at'),
+        target: row.ref('excluded.target'),
+        code_mac: row.ref('excluded.code_mac'),
+        code_expires_at: row.ref('excluded.code_expires_at'),
+        // Whoever asks for code after code gets no more tries by it, until one of them was right.
+        code_tries: row
+          .case()
+          .when('one_time_tokens.spent_at', 'is', null)
+          .then(row.ref('one_time_tokens.code_tries'))
+          .else(0)
+          .end(),
       })),
     ),
 );
 
 /** Adds a token in the place of the user's older one of that kind; none for nobody. */
 export async function replaceToken(db: Database, token: NewOneTimeToken): Promise<void> {
-  await db.run(upsertToken, token);
+  await db.run(upsertToken, { target: null, codeMac: null, codeExpiresAt: null, ...token });
 }
 
 /** A token's row as far as it is told: whose it is, and whether it can be spent. */
@@ -49,12 +79,13 @@ export interface TokenState {
   readonly user_id: number;
   readonly spent_at: number | null;
   readonly expires_at: number;
+  readonly target: string | null;
 }
 
 const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select(['user_id', 'spent_at', 'expires_at'])
+    .select(['user_id', 'spent_at', 'expires_at', 'target'])
     .where('id', '=', p.id)
     .where('kind', '=', p.kind)
     .where('secret_hash', '=', p.secretHash),
@@ -63,6 +94,39 @@ const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
 /** A token's state. It may be spent a moment later: only `consumeToken` decides. */
 export function findToken(db: Database, parts: TokenParts, kind: string): Promise<TokenState | undefined> {
   return db.first(selectToken, { ...parts, kind });
+}
+
+/** Codes that may be tried in all, whichever of them is the newest. */
+const mostCodeTries = 10;
+
+/** The token whose code is tried. */
+export interface TriedCode {
+  readonly id: string;
+  readonly secret_hash: Uint8Array;
+  readonly target: string | null;
+  readonly code_mac: string | null;
+}
+
+const tryCode = statement((sql, p: { userId: number; kind: string; now: number }) =>
+  sql
+    .updateTable('one_time_tokens')
+    .set((row) => ({ code_tries: row('code_tries', '+', 1) }))
+    .where('user_id', '=', p.userId)
+    .where('kind', '=', p.kind)
+    .where('spent_at', 'is', null)
+    .where('code_expires_at', '>', p.now)
+    .where('code_tries', '<', mostCodeTries)
+    .returning(['id', 'secret_hash', 'target', 'code_mac']),
+);
+
+/** Counts a try of a user's code and hands out what it is compared with; `undefined` when none may be tried. */
+export function beginCodeTry(
+  db: Database,
+  userId: number,
+  kind: string,
+  now: number,
+): Promise<TriedCode | undefined> {
+  return db.first(tryCode, { userId, kind, now });
 }
 
 const spend = statement((sql, p: TokenParts & { kind: string; now: number }) =>
@@ -97,12 +161,39 @@ export async function removeToken(db: Database, id: string): Promise<void> {
 }
 
 const deleteUnspent = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('one_time_tokens').where('user_id', '=', p.userId).where('spent_at', 'is', null),
+  sql
+    .deleteFrom('one_time_tokens')
+    .where('user_id', '=', p.userId)
+    .where('spent_at', 'is', null)
+    .where('kind', '<>', 'email_undo'),
 );
 
-/** Voids every pending token of a user; a spent one stays, so that its reuse is noticed. */
+/**
+ * Voids the pending tokens of a user. A spent one stays, so that its reuse is noticed, and so does the undoing of a
+ * change of address: whoever took an account over by changing it would else void that by another password.
+ */
 export async function removePendingTokensOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteUnspent, { userId });
+}
+
+const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>
+  sql
+    .selectFrom('one_time_tokens')
+    .select('id')
+    .where('user_id', '=', p.userId)
+    .where('kind', '=', p.kind)
+    .where('spent_at', 'is', null)
+    .where('expires_at', '>', p.now),
+);
+
+/** True if the user has a live token of the kind. */
+export async function hasPendingToken(
+  db: Database,
+  userId: number,
+  kind: string,
+  now: number,
+): Promise<boolean> {
+  return (await db.first(selectPending, { userId, kind, now })) !== undefined;
 }
 
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>

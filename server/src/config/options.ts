@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
+  color,
   databaseUrl,
   flag,
   integer,
@@ -185,6 +186,12 @@ export const options = {
     default: ({ isPublic }) => isPublic,
     defaultSays: 'false in local mode, true in public mode',
   }),
+  emailSignIn: option({
+    env: 'EMAIL_SIGN_IN',
+    parse: flag,
+    says: 'People may sign in by a link or a code that is mailed to them. It never counts as a second factor.',
+    default: () => false,
+  }),
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
     parse: smtpUrl,
@@ -205,6 +212,12 @@ export const options = {
     parse: text,
     says: 'What mails call the service.',
     default: () => 'Bienvenue',
+  }),
+  productColor: option({
+    env: 'PRODUCT_COLOR',
+    parse: color,
+    says: 'Colour of links and buttons, as #rrggbb; white letters stand on it.',
+    default: () => '#1a56c4',
   }),
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',

@@ -22,6 +22,12 @@ export function integer(least: number, most: number): (value: string) => number 
   };
 }
 
+/** `#rrggbb` */
+export function color(value: string): string {
+  if (!/^#[0-9a-f]{6}$/i.test(value)) throw new OptionFault('must be a colour such as #1a56c4');
+  return value.toLowerCase();
+}
+
 export function flag(value: string): boolean {
   if (value === 'true') return true;
   if (value === 'false') return false;

@@ -88,7 +88,11 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       `HOST is ${values.host}, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.`,
     );
   }
-  const needsMail = values.resetTokenBy === 'mail' || values.emailConfirmation || !values.revealAccounts;
+  const needsMail =
+    values.emailSignIn ||
+    values.resetTokenBy === 'mail' ||
+    values.emailConfirmation ||
+    !values.revealAccounts;
   if (needsMail && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
     const why = isPublic
       ? 'PUBLIC_URL is https'

@@ -132,4 +132,14 @@ export const migrations: readonly Migration[] = [
       ) ${type.keyedTable}`,
     ],
   },
+  {
+    name: 'codes of one-time tokens, and the language of a person',
+    statements: (type) => [
+      `alter table one_time_tokens add column target ${type.text}`,
+      `alter table one_time_tokens add column code_mac ${type.text}`,
+      `alter table one_time_tokens add column code_expires_at ${type.instant}`,
+      `alter table one_time_tokens add column code_tries ${type.integer} not null default 0`,
+      `alter table users add column language ${type.text}`,
+    ],
+  },
 ];

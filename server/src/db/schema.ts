@@ -20,6 +20,8 @@ export interface UserTable {
   email_verified_at: Instant | null;
   /** Set by the operator: no door opens for the user, and no session of theirs is live. */
   disabled_at: Instant | null;
+  /** What the person reads: a language tag; null if nobody has said. */
+  language: string | null;
 }
 
 interface SessionTable {
@@ -43,6 +45,13 @@ interface OneTimeTokenTable {
   created_at: Instant;
   expires_at: Instant;
   spent_at: Instant | null;
+  /** The address that the token proves or restores, as it was written; null where it proves none. */
+  target: string | null;
+  /** Keyed digest of the short code and of the request that asked for it; null where there is no code. */
+  code_mac: string | null;
+  code_expires_at: Instant | null;
+  /** Codes tried; a newer code keeps the count. */
+  code_tries: Generated<number>;
 }
 
 interface AttemptTable {

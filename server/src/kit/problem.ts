@@ -6,8 +6,11 @@ export const problemSentences = {
   invalid_request: 'The request is not valid',
   email_taken: 'email already registered',
   invalid_credentials: 'The e-mail or the password is wrong',
+  password_wrong: 'The current password is wrong',
   session_required: 'A valid session is required',
   unknown_email: 'No account has this e-mail',
+  change_pending:
+    'The address was changed a short while ago; that change can still be undone, and no other is made before',
   token_invalid: 'The token is unknown, spent or expired, or belongs to somebody else',
   too_many_attempts: 'Too many tries; wait a moment, or set a new password',
   too_many_requests: 'Too many requests; wait a moment',

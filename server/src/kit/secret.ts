@@ -5,7 +5,16 @@ import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateUuid } from './id.ts';
 
 /** Kinds of bearer secret. The prefix is part of what is digested, so a secret of one kind is never one of another. */
-export const secretKinds = { session: 'ses', reset: 'rst', device: 'dev', verification: 'vrf' } as const;
+export const secretKinds = {
+  session: 'ses',
+  device: 'dev',
+  request: 'req',
+  reset: 'rst',
+  verification: 'vrf',
+  sign_in: 'sgn',
+  email_change: 'chg',
+  email_undo: 'und',
+} as const;
 export type SecretKind = keyof typeof secretKinds;
 
 /** What a token's row is found by, and what proves the holder. */

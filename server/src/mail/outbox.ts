@@ -11,6 +11,7 @@ import {
   claimMails,
   hasDueMail,
   hasMailAbout,
+  listMails,
   removeOldMails,
   removeUnsentMails,
   updateFailed,
@@ -18,7 +19,7 @@ import {
   updateSent,
   type MailRow,
 } from './store.ts';
-import type { MailKind, MailText } from './text.ts';
+import { composeMail, type Letter, type MailKind, type MailText, type Sender } from './text.ts';
 
 /** Encrypts what waits in the outbox: it may hold a token, which is nowhere stored in clear. */
 interface MailCipher {
@@ -29,21 +30,33 @@ interface MailCipher {
 export interface OutboxOptions {
   readonly database: Database;
   readonly cipher: MailCipher;
-  readonly transport: MailTransport;
+  /** Absent where mails are kept and read, and none is sent. */
+  readonly transport: MailTransport | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Domain of the sender, for the Message-ID. */
   readonly domain: string;
+  /** In whose name the mails are. */
+  readonly sender: Sender;
 }
 
 /** A mail to post. */
-export interface NewMail extends MailText {
-  readonly kind: MailKind;
+export interface NewMail<K extends MailKind = MailKind> extends Letter<K> {
+  /** The account; `nobody` for a mail that is composed like any other and not written. */
   readonly userId: number;
-  /** The account's stored address. */
+  /** A stored address, never one that somebody typed. */
   readonly recipient: string;
   /** What it says is void from here on, in Unix milliseconds. */
   readonly expiresAt: number;
+}
+
+/** A mail that is read where it is kept. */
+export interface KeptMail extends Required<MailText> {
+  readonly id: string;
+  readonly kind: string;
+  readonly recipient: string;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
 }
 
 /** Pauses before the second, third, … try; the last one repeats. */
@@ -76,10 +89,16 @@ export class Outbox {
   }
 
   /** Writes a mail, inside the transaction of its cause. */
-  async post(tx: Database, { kind, userId, recipient, subject, text, expiresAt }: NewMail): Promise<void> {
-    const { cipher, clock } = this.#options;
-    const content = cipher.encrypt(JSON.stringify({ subject, text }));
+  async post<K extends MailKind>(tx: Database, mail: NewMail<K>): Promise<void> {
+    const { cipher, clock, sender } = this.#options;
+    const { kind, userId, recipient, expiresAt } = mail;
+    const content = cipher.encrypt(JSON.stringify(composeMail(sender, mail)));
     await addMail(tx, { id: generateUuid(), userId, kind, recipient, content, now: clock(), expiresAt });
+  }
+
+  /** Configured address of the service, from which links begin. */
+  get publicUrl(): string {
+    return this.#options.sender.publicUrl;
   }
 
   /** True if the person got a mail of this kind a moment ago: another one would only help whoever floods them. */
@@ -93,16 +112,28 @@ export class Outbox {
     await removeUnsentMails(tx, userId, kind);
   }
 
+  /** Mails that were kept, newest first. */
+  async listKept(limit: number): Promise<KeptMail[]> {
+    const { database, cipher } = this.#options;
+    const rows = await listMails(database, limit);
+    return rows.flatMap(({ id, kind, recipient, content, created_at: createdAt }) => {
+      if (content === null) return [];
+      const letter = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
+      return [{ html: '', ...letter, id, kind, recipient, createdAt }];
+    });
+  }
+
   /** Tries every due mail once, and says how many were sent. */
   async deliver(): Promise<number> {
-    const { database, clock } = this.#options;
+    const { database, clock, transport } = this.#options;
     let sent = 0;
+    if (transport === undefined) return sent;
     for (let rows = await this.#claim(); rows.length > 0; rows = await this.#claim()) {
       for (const row of rows) {
         const now = clock();
         if (row.expires_at <= now || row.content === null)
           await updateGivenUp(database, row.id, now, row.last_error ?? 'It expired before it could be sent');
-        else if (await this.#try(row, row.content)) sent += 1;
+        else if (await this.#try(row, row.content, transport)) sent += 1;
       }
     }
     return sent;
@@ -115,7 +146,7 @@ export class Outbox {
   }
 
   close(): void {
-    this.#options.transport.close();
+    this.#options.transport?.close();
   }
 
   async #claim(): Promise<MailRow[]> {
@@ -124,11 +155,11 @@ export class Outbox {
     return claimMails(database, clock(), clock() + leaseMs, claimed);
   }
 
-  async #try(row: MailRow, content: string): Promise<boolean> {
-    const { database, cipher, transport, clock, log, domain } = this.#options;
+  async #try(row: MailRow, content: string, transport: MailTransport): Promise<boolean> {
+    const { database, cipher, clock, log, domain } = this.#options;
     try {
-      const { subject, text } = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
-      await transport.send({ to: row.recipient, subject, text, messageId: `<${row.id}@${domain}>` });
+      const letter = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
+      await transport.send({ ...letter, to: row.recipient, messageId: `<${row.id}@${domain}>` });
     } catch (error) {
       await this.#noteFailure(row, error);
       return false;

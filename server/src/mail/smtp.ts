@@ -26,17 +26,30 @@ export class SmtpFault extends Error {
   }
 }
 
-const connectMs = 10_000;
-/** Longest silence of the server within a conversation. */
-const silenceMs = 30_000;
+/** How long a server is waited for, in milliseconds. */
+export interface Patience {
+  /** For the connection, and again for its greeting. */
+  readonly connectMs: number;
+  /** Longest silence within a conversation. */
+  readonly silenceMs: number;
+}
+
+const usualPatience: Patience = { connectMs: 10_000, silenceMs: 30_000 };
 const permanentReply = 500;
+/** Commands whose refusal concerns the mail. Of the others it concerns us (a wrong password, a sender that is not allowed), which an operator mends. */
+const commandsAboutTheMail = new Set(['RCPT TO', 'DATA']);
 
 /** Transport of an `smtp://` or `smtps://` URL. The library is loaded, and a connection made, with the first mail. */
-export function smtpTransport(url: URL, from: string, isLoopback: boolean): MailTransport {
+export function smtpTransport(
+  url: URL,
+  from: string,
+  isLoopback: boolean,
+  patience: Patience = usualPatience,
+): MailTransport {
   let connected: Promise<Transporter> | undefined;
   return {
-    async send({ to, subject, text, messageId }) {
-      connected ??= connect(url, isLoopback);
+    async send({ to, subject, text, html, messageId }) {
+      connected ??= connect(url, isLoopback, patience);
       const transporter = await connected;
       try {
         await transporter.sendMail({
@@ -45,21 +58,31 @@ export function smtpTransport(url: URL, from: string, isLoopback: boolean): Mail
           to: { name: '', address: to },
           subject,
           text,
+          ...(html !== undefined && { html }),
           messageId,
           headers: { 'Auto-Submitted': 'auto-generated' },
         });
       } catch (error) {
-        const { message, responseCode } = error as { message: string; responseCode?: number }; // nodemailer's error
-        throw new SmtpFault(message, responseCode !== undefined && responseCode >= permanentReply, {
-          cause: error,
-        });
+        const { message, responseCode = 0, command = '' } = error as SmtpError; // nodemailer's error
+        const isPermanent = responseCode >= permanentReply && commandsAboutTheMail.has(command);
+        throw new SmtpFault(message, isPermanent, { cause: error });
       }
     },
     close: () => void connected?.then((transporter) => transporter.close()),
   };
 }
 
-async function connect(url: URL, isLoopback: boolean): Promise<Transporter> {
+interface SmtpError {
+  readonly message: string;
+  readonly responseCode?: number;
+  readonly command?: string;
+}
+
+async function connect(
+  url: URL,
+  isLoopback: boolean,
+  { connectMs, silenceMs }: Patience,
+): Promise<Transporter> {
   const { createTransport } = await import('nodemailer'); // 20 ms that a service without mail need not pay
   const isImplicitTls = url.protocol === 'smtps:';
   return createTransport({

@@ -1,9 +1,16 @@
-// What the mails say. Each tells what happened, and what to do if it was not you.
+// What the mails say. Each tells what happened, whence and when, and what to do if it was not you; as text and as html
+// from the same parts, in the language of its reader (server/languages).
+import type BowserLibrary from 'bowser';
+import { html } from 'ghtml';
+import { createRequire } from 'node:module';
+import { languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
 
 /** A mail before it is sent. */
 export interface MailText {
   readonly subject: string;
   readonly text: string;
+  /** Absent in a mail that an older release wrote. */
+  readonly html?: string;
 }
 
 /** What the service is called, and where it is. */
@@ -11,59 +18,257 @@ export interface Sender {
   readonly productName: string;
   /** Configured address of the service; never the host of a request (CWE-640). */
   readonly publicUrl: string;
+  /** Colour of its links, `#rrggbb`. */
+  readonly color: string;
+}
+
+/** A proof that its reader may redeem: by the link anywhere, by the code only where it was asked for. */
+export interface Proof {
+  readonly link: string;
+  readonly code: string | undefined;
+  /** Life of the link. */
+  readonly minutes: number;
+  /** Life of the code. */
+  readonly codeMinutes: number;
+}
+
+/** The mail tells what happened, and no more. */
+type NoFacts = Readonly<Record<string, never>>;
+
+/** What a mail is about, and the facts that it tells. */
+export interface MailFacts {
+  readonly email_verification: Proof;
+  readonly reset_password: Proof;
+  readonly sign_in: Proof;
+  /** To the new address. */
+  readonly email_change: Proof;
+  /** To the old address, once the new one is proven. */
+  readonly email_changed: {
+    readonly newEmail: string;
+    readonly undoLink: string;
+    readonly undoHours: number;
+  };
+  /** To the address that is the account's again; the password must be set anew. */
+  readonly email_change_undone: NoFacts;
+  readonly already_registered: NoFacts;
+  readonly password_changed: NoFacts;
+  readonly new_device: NoFacts;
 }
 
 /** What a mail is about. */
-export type MailKind = 'reset_password' | 'already_registered' | 'email_verification' | 'password_changed';
+export type MailKind = keyof MailFacts;
 
-/** The reset token for its owner. */
-export function resetMail({ productName, publicUrl }: Sender, token: string, minutes: number): MailText {
+/** When and whence the deed came that a mail tells of. */
+interface Occasion {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Network address of the client. */
+  readonly address?: string;
+  /** User agent, as sent. */
+  readonly device?: string;
+}
+
+/** A mail to compose. */
+export interface Letter<K extends MailKind = MailKind> {
+  readonly kind: K;
+  readonly facts: MailFacts[K];
+  readonly occasion: Occasion;
+  /** Language of the reader: a tag of the catalogues; English for any other. */
+  readonly language: string | undefined;
+}
+
+/** A mail in parts, before it is text or html. */
+interface Part {
+  readonly kind: 'paragraph' | 'link' | 'code' | 'note';
+  readonly text: string;
+  /** Where a link leads. */
+  readonly href?: string;
+}
+
+/** What a kind's messages speak of, with its link and its code. */
+interface Outline {
+  readonly values: MessageValues;
+  readonly link?: string;
+  readonly code?: string | undefined;
+}
+
+const ofProof = ({ link, code, minutes, codeMinutes }: Proof): Outline => ({
+  values: { minutes, hours: minutes / 60, codeMinutes },
+  link,
+  code,
+});
+const ofNothing = (): Outline => ({ values: {} });
+
+const outlines: { readonly [K in MailKind]: (facts: MailFacts[K]) => Outline } = {
+  email_verification: ofProof,
+  reset_password: ofProof,
+  sign_in: ofProof,
+  email_change: ofProof,
+  email_changed: ({ newEmail, undoLink, undoHours }) => ({ values: { newEmail, undoHours }, link: undoLink }),
+  email_change_undone: ofNothing,
+  already_registered: ofNothing,
+  password_changed: ofNothing,
+  new_device: ofNothing,
+};
+
+/** Composes a mail: some tenth of a millisecond, so that it may stand inside the transaction of its cause. */
+export function composeMail<K extends MailKind>(sender: Sender, letter: Letter<K>): Required<MailText> {
+  const { kind, facts, occasion } = letter;
+  const language =
+    letter.language !== undefined && languages().includes(letter.language) ? letter.language : usualLanguage;
+  const { values, link, code } = outlines[kind](facts);
+  const say = (key: string, more: MessageValues = {}): string =>
+    message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
+  const parts: Part[] = [{ kind: 'paragraph', text: say(`${kind}.what`) }];
+  if (link !== undefined) parts.push({ kind: 'link', text: say(`${kind}.link`), href: link });
+  if (code !== undefined) parts.push({ kind: 'paragraph', text: say('code') }, { kind: 'code', text: code });
+  parts.push({ kind: 'note', text: say('when', { at: occasion.at }) });
+  if (occasion.address !== undefined) {
+    const device = nameDevice(occasion.device) ?? say('unknown_device');
+    parts.push({ kind: 'note', text: say('where', { device, address: occasion.address }) });
+  }
+  parts.push({ kind: 'paragraph', text: say(`${kind}.not_you`) });
+  const footer = say('footer', { url: sender.publicUrl });
+  const subject = say(`${kind}.subject`);
   return {
-    subject: `Set a new password for ${productName}`,
-    text: lines(
-      `Somebody, probably you, asked to set a new password for your account at ${publicUrl}.`,
-      `Your reset token, valid for ${minutes} minutes and usable once:`,
-      `    ${token}`,
-      'If it was not you, do nothing: without this token nothing changes.',
-    ),
+    subject,
+    text: toText([...parts, { kind: 'note', text: `--\u0020\n${footer}` }]),
+    html: toHtml(parts, { subject, footer, language, sender }),
   };
 }
 
-/** For the owner of an address that somebody tried to register again. */
-export function alreadyRegisteredMail({ productName, publicUrl }: Sender): MailText {
-  return {
-    subject: `You already have an account at ${productName}`,
-    text: lines(
-      `Somebody, probably you, tried to register this address at ${publicUrl}, where it already has an account. Nothing was changed.`,
-      'If it was you, log in, or ask for a new password. If it was not you, you need not do anything.',
-    ),
-  };
+function toText(parts: readonly Part[]): string {
+  const lines = parts.map(({ kind, text, href }) => {
+    if (kind === 'link') return `${text}:\n${href}`;
+    return kind === 'code' ? `    ${text}` : text;
+  });
+  return `${lines.join('\n\n')}\n`;
 }
 
-/** The token that confirms an address. */
-export function verificationMail({ productName, publicUrl }: Sender, token: string, hours: number): MailText {
-  return {
-    subject: `Confirm your address for ${productName}`,
-    text: lines(
-      `Somebody, probably you, registered this address at ${publicUrl}.`,
-      `Your confirmation token, valid for ${hours} hours and usable once:`,
-      `    ${token}`,
-      'If it was not you, do not use the token: the account stays closed without it.',
-    ),
-  };
+interface Frame {
+  readonly subject: string;
+  readonly footer: string;
+  readonly language: string;
+  readonly sender: Sender;
 }
 
-/** Tells the owner that the password was changed. */
-export function passwordChangedMail({ productName, publicUrl }: Sender): MailText {
-  return {
-    subject: `Your password for ${productName} was changed`,
-    text: lines(
-      `The password of your account at ${publicUrl} was changed, and all sessions were ended.`,
-      'If it was not you, ask for a new password at once, and tell whoever runs the service.',
-    ),
-  };
+/** One column, no picture, no script, nothing from elsewhere: whoever opens it tells nobody. */
+function toHtml(parts: readonly Part[], { subject, footer, language, sender }: Frame): string {
+  return html`<!doctype html>
+    <html lang="${language}" dir="auto">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${subject}</title>
+        <style>
+          body {
+            margin: 0;
+            padding: 24px 16px;
+            background: #f4f4f2;
+            color: #1c1c1a;
+            font:
+              16px/1.5 system-ui,
+              -apple-system,
+              'Segoe UI',
+              Roboto,
+              sans-serif;
+          }
+          main {
+            max-width: 480px;
+            margin: 0 auto;
+            padding: 32px;
+            background: #ffffff;
+            border-radius: 12px;
+          }
+          h1 {
+            margin: 0 0 16px;
+            font-size: 20px;
+            line-height: 1.3;
+          }
+          p {
+            margin: 0 0 16px;
+            overflow-wrap: anywhere;
+          }
+          .act {
+            display: inline-block;
+            padding: 12px 20px;
+            border-radius: 8px;
+            background: ${sender.color};
+            color: #ffffff;
+            font-weight: 600;
+            text-decoration: none;
+          }
+          .address,
+          .note,
+          footer {
+            font-size: 13px;
+            color: #62625c;
+          }
+          .note {
+            margin-bottom: 4px;
+          }
+          .code {
+            font:
+              600 24px/1.4 ui-monospace,
+              'SF Mono',
+              Menlo,
+              Consolas,
+              monospace;
+            letter-spacing: 2px;
+          }
+          footer {
+            max-width: 480px;
+            margin: 16px auto 0;
+            padding: 0 32px;
+          }
+          @media (prefers-color-scheme: dark) {
+            body {
+              background: #161615;
+              color: #ececea;
+            }
+            main {
+              background: #232321;
+            }
+            .address,
+            .note,
+            footer {
+              color: #a5a59d;
+            }
+          }
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${subject}</h1>
+          !${parts.map((part) => partHtml[part.kind](part)).join('\n')}
+        </main>
+        <footer>${footer}</footer>
+      </body>
+    </html>`;
 }
 
-function lines(...paragraphs: readonly string[]): string {
-  return `${paragraphs.join('\n\n')}\n`;
+const partHtml: { readonly [K in Part['kind']]: (part: Part) => string } = {
+  link: ({ text, href }) =>
+    html`<p><a class="act" href="${href ?? ''}">${text}</a></p>
+      <p class="address">${href ?? ''}</p>`,
+  code: ({ text }) => html`<p class="code" dir="ltr">${text}</p>`,
+  note: ({ text }) => html`<p class="note">${text}</p>`,
+  paragraph: ({ text }) => html`<p>${text}</p>`,
+};
+
+/** A word or two, of which no reader of mails makes a link. */
+const plainName = /^[a-z][a-z0-9 ]{0,30}$/i;
+
+/**
+ * The programs that a user agent names: `Firefox, Linux`. Never the text itself: whoever asks for a mail to a stranger
+ * chooses it, and would have us deliver his link.
+ */
+function nameDevice(userAgent: string | undefined): string | undefined {
+  if (userAgent === undefined || userAgent === '') return undefined;
+  const load = createRequire(import.meta.url);
+  const { parse } = load('bowser') as typeof BowserLibrary; // its own types; loaded with the first mail
+  const { browser, os } = parse(userAgent.slice(0, 500));
+  const names = [browser.name, os.name].filter((name) => plainName.test(name ?? ''));
+  return names.length === 0 ? undefined : names.join(', ');
 }

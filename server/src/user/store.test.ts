@@ -49,6 +49,7 @@ onEachEngine('the users table', (engine) => {
       passwordChangedAt: now,
       emailVerifiedAt: null,
       disabledAt: null,
+      language: null,
     });
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);
     assert.deepEqual(await findUserById(db(), user.id), user);

@@ -17,16 +17,23 @@ function toUser(row: Selectable<UserTable>): User {
     passwordChangedAt: row.password_changed_at,
     emailVerifiedAt: row.email_verified_at,
     disabledAt: row.disabled_at,
+    language: row.language,
   };
 }
 
-type NewUser = { email: string; emailKey: string; hashedPassword: string | null; now: number };
+type NewUser = {
+  email: string;
+  emailKey: string;
+  hashedPassword: string | null;
+  language: string | null;
+  now: number;
+};
 
 /** Looks first only to spare an id, so that ids have no gaps in the common case; the unique index decides. */
 const insertUser = statement((sql, p: NewUser) =>
   sql
     .insertInto('users')
-    .columns(['email', 'email_key', 'hashed_password', 'created_at', 'password_changed_at'])
+    .columns(['email', 'email_key', 'hashed_password', 'created_at', 'password_changed_at', 'language'])
     .expression(
       sql
         .selectNoFrom(({ val }) => [
@@ -35,6 +42,7 @@ const insertUser = statement((sql, p: NewUser) =>
           val(p.hashedPassword).as('hashed_password'),
           val(p.now).as('created_at'),
           val(p.now).as('password_changed_at'),
+          val(p.language).as('language'),
         ])
         .where(({ not, exists, selectFrom }) =>
           not(exists(selectFrom('users').select('id').where('email_key', '=', p.emailKey))),
@@ -50,8 +58,15 @@ export async function addUser(
   email: EmailAddress,
   hashedPassword: string | null,
   now: number,
+  language: string | null = null,
 ): Promise<User | undefined> {
-  const row = await db.first(insertUser, { email: email.text, emailKey: email.key, hashedPassword, now });
+  const row = await db.first(insertUser, {
+    email: email.text,
+    emailKey: email.key,
+    hashedPassword,
+    language,
+    now,
+  });
   return row && toUser(row);
 }
 

@@ -14,6 +14,8 @@ export interface User {
   readonly emailVerifiedAt: number | null;
   /** Unix milliseconds since when no door opens for the user; null for everybody else. */
   readonly disabledAt: number | null;
+  /** What the person reads: a language tag. */
+  readonly language: string | null;
 }
 
 /**

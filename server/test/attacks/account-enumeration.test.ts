@@ -72,14 +72,16 @@ const moreDoors: readonly Door[] = [
 const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
 /** A reply without what differs between any two: the address that was sent, the number of the request, the date. */
+const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
+
 function comparable({ status, headers, text, cookies }: Reply, email: string): object {
   const { date: _date, 'content-length': length, ...others } = headers;
   const plain = text.replaceAll(email, '<e-mail>').replace(/"request_id":"[^"]*"/, '"request_id":"…"');
   return {
     status,
-    cookies,
+    cookies: cookies.map(withoutValue),
     text: plain,
-    headers: others,
+    headers: { ...others, 'set-cookie': [others['set-cookie'] ?? []].flat().map(String).map(withoutValue) },
     isWhole: Number(length) === Buffer.byteLength(text),
   };
 }
@@ -109,7 +111,7 @@ onEachEngine('account enumeration', (engine) => {
           const email = emailOf(kind);
           const reply = await ask(service, email);
           assert.equal(reply.status, status, `${kind}: ${reply.text}`);
-          assert.deepEqual(reply.cookies, []);
+          for (const cookie of reply.cookies) assert.match(cookie, /^__Host-request=/);
           replies.set(kind, comparable(reply, email));
         }
         for (const kind of accountKinds) assert.deepEqual(replies.get(kind), replies.get('unknown'), kind);

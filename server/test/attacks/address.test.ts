@@ -40,7 +40,7 @@ describe('mails as they are received', () => {
 
   const ask = (request: ContractRequest): Promise<Reply> => send(service.app, request);
   const deliver = async (): Promise<readonly CaughtMail[]> => {
-    await service.rooms.outbox?.deliver();
+    await service.rooms.outbox.deliver();
     return catcher.mails;
   };
 
@@ -196,10 +196,10 @@ describe('mails as they are received', () => {
     const mails = await deliver();
     assert.ok(mails.length >= 2);
     for (const { parsed } of mails) {
-      assert.equal(parsed.html, undefined, 'text is all there is');
-      assert.ok(!`${parsed.subject}${parsed.text}`.includes(local));
+      assert.ok(!`${parsed.subject}${parsed.text}${parsed.html}`.includes(local));
       assert.doesNotMatch(`${parsed.subject}${parsed.text}`, /evil|href|<|5183/);
-      assert.ok((parsed.text ?? '').length < 1000, 'of bounded length');
+      assert.doesNotMatch(parsed.html ?? '', /evil|<b>|<i>|5183/);
+      assert.ok((parsed.text ?? '').length < 1500, 'of bounded length');
     }
   });
 });

@@ -11,6 +11,7 @@ const wrong = 'eight herons on a yellow bicycle';
 /** What a member has in hand when the control begins to hold. */
 interface Subject extends Member {
   readonly resetToken: string;
+  readonly signInToken: string;
 }
 
 type Door = (service: PublicService, subject: Subject) => Promise<boolean>;
@@ -38,6 +39,29 @@ const doors = {
     await service.deliver();
     if (service.mails.length === mails) return false;
     await service.reset(email, await service.tokenFor(email), newPassword);
+    return hasSession(service, cookieOf(await service.logIn(email, newPassword), sessionCookie));
+  },
+  'earlier sign-in mail': async (service, { email, signInToken }) =>
+    hasSession(
+      service,
+      cookieOf(await service.put('/sessions/email', { email, token: signInToken }), sessionCookie),
+    ),
+  'new sign-in mail': async (service, { email }) => {
+    service.service.clock.advance(2 * 60_000);
+    const mails = service.mails.length;
+    await service.post('/sessions/email', { email });
+    await service.deliver();
+    if (service.mails.length === mails) return false;
+    const token = await service.tokenFor(email);
+    return hasSession(
+      service,
+      cookieOf(await service.put('/sessions/email', { email, token }), sessionCookie),
+    );
+  },
+  'new password in an earlier session': async (service, { email, password, sessionId }) => {
+    const fields = { password, new_password: newPassword };
+    const headers = { cookie: `${sessionCookie}=${sessionId}` };
+    await service.send({ method: 'PUT', path: '/profile/password', fields, headers });
     return hasSession(service, cookieOf(await service.logIn(email, newPassword), sessionCookie));
   },
   confirmation: async (service, { email, password }) => {
@@ -78,19 +102,28 @@ async function switchOff(service: PublicService, subject: Subject): Promise<void
 
 /** Doors that open to whoever proves to read the mails, however the password fares. */
 const byMail: readonly DoorName[] = ['earlier reset token', 'new reset'];
+/** Doors that the password has no part in. */
+const withoutPassword: readonly DoorName[] = [...byMail, 'earlier sign-in mail', 'new sign-in mail'];
 
 const controls: Record<string, Control> = {
   'no control': {
     set: async () => {},
-    open: ['password', 'password on a known device', 'earlier session', 'session by the library', ...byMail],
+    open: [
+      'password',
+      'password on a known device',
+      'earlier session',
+      'session by the library',
+      'new password in an earlier session',
+      ...withoutPassword,
+    ],
   },
   'a wait after failures': {
     set: (service, subject) => fail(service, subject, 5),
-    open: ['password on a known device', 'earlier session', 'session by the library', ...byMail],
+    open: ['password on a known device', 'earlier session', 'session by the library', ...withoutPassword],
   },
   'a password that is off after a hundred failures': {
     set: switchOff,
-    open: ['password on a known device', 'earlier session', 'session by the library', ...byMail],
+    open: ['password on a known device', 'earlier session', 'session by the library', ...withoutPassword],
   },
   'a disabled account': {
     set: (service, { id }) => service.service.rooms.auth.setDisabled(id, true),
@@ -108,29 +141,35 @@ const controls: Record<string, Control> = {
   'a password that the operator replaced': {
     set: (service, { email }) =>
       service.service.rooms.auth.setPassword(email, 'ten toads behind a blue door'),
-    open: ['session by the library', 'new reset'],
+    open: ['session by the library', 'new reset', 'new sign-in mail'],
   },
   'a reset in between': {
     set: (service, { email, resetToken }) => service.reset(email, resetToken, 'ten toads behind a blue door'),
-    open: ['session by the library', 'new reset'],
+    open: ['session by the library', 'new reset', 'new sign-in mail'],
   },
   'eight days without a request': {
     set: async (service) => service.service.clock.advance(8 * dayMs),
-    open: ['password', 'password on a known device', 'session by the library', 'new reset'],
+    open: [
+      'password',
+      'password on a known device',
+      'session by the library',
+      'new reset',
+      'new sign-in mail',
+    ],
   },
   'half a year without a login': {
     set: async (service, subject) => {
       service.service.clock.advance(181 * dayMs);
       await switchOff(service, subject);
     },
-    open: ['session by the library', 'new reset'],
+    open: ['session by the library', 'new reset', 'new sign-in mail'],
   },
 };
 
 describe('each control at each door', () => {
   let service: PublicService;
   before(async () => {
-    service = await PublicService.start('sqlite');
+    service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
@@ -138,7 +177,10 @@ describe('each control at each door', () => {
     test(`A18 another door: with ${control}, ${open.length === 0 ? 'none opens' : `only these open: ${open.join(', ')}`}`, async () => {
       for (const [name, door] of Object.entries(doors)) {
         const member = await service.member();
-        const subject: Subject = { ...member, resetToken: await service.resetToken(member.email) };
+        const resetToken = await service.resetToken(member.email);
+        await service.post('/sessions/email', { email: member.email });
+        const signInToken = await service.tokenFor(member.email);
+        const subject: Subject = { ...member, resetToken, signInToken };
         await set(service, subject);
         assert.equal(await door(service, subject), open.includes(name as DoorName), name); // the keys of doors
       }

@@ -9,11 +9,6 @@ export interface PendingRow extends Row {
 export const pendingRows: readonly PendingRow[] = [
   { row: 'A10', title: 'script in pages', waitsFor: 'pages' },
   {
-    row: 'A20',
-    title: 'guessing short codes, in parallel and with fresh ones',
-    waitsFor: 'TOTP and codes by mail',
-  },
-  {
     row: 'A31',
     title: 'requests of ours steered to where the attacker wants',
     waitsFor: 'webhooks and social login',

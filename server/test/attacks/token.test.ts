@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hourMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { replaceToken } from '../../src/auth/token-store.ts';
 import { DB } from '../../src/user/db.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
+import { freshEmail } from '../support/person.ts';
 import { deviceCookie, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
 import type { ContractRequest, Reply } from '../support/request.ts';
 import { median } from '../support/statistics.ts';
@@ -29,17 +31,41 @@ const disguises = (secret: string, kind: SecretKind, other: Holder): string[] =>
   `${other.secrets[kind].slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`)}`,
 ];
 
+/** Paths of the links in mails. */
+const linksIn = (texts: readonly string[]): string[] => {
+  const links = texts.flatMap((text) => text.match(/https:\/\/\S+\?\S+/g) ?? []);
+  assert.ok(links.length >= 2, 'there are links');
+  return links.map((link) => new URL(link)).map(({ pathname, search }) => pathname + search);
+};
+
 onEachEngine('tokens', (engine) => {
   let service: PublicService;
   before(async () => {
-    service = await PublicService.start(engine);
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
   async function createHolder(): Promise<Holder> {
-    const member = await service.member();
-    const { email, id, sessionId, deviceToken } = member;
+    const registered = await service.member();
+    const { id, password, sessionId, deviceToken } = registered;
     const { database } = service.service.rooms;
+    // The address was changed, which can still be undone, and another change waits for its proof.
+    const email = freshEmail();
+    await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
+    assert.equal(await moveTo(sessionId, await service.tokenFor(email)), 200);
+    const undo = await service.tokenFor(registered.email);
+    const change = createToken('email_change');
+    const now = service.service.clock.now();
+    await replaceToken(database, {
+      ...change,
+      userId: id,
+      kind: 'email_change',
+      now,
+      expiresAt: now + hourMs,
+      target: freshEmail(),
+    });
+    await service.post('/sessions/email', { email });
+    const signIn = await service.tokenFor(email);
     await database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     );
@@ -47,8 +73,23 @@ onEachEngine('tokens', (engine) => {
     await service.post('/email_verification', { email });
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
-    return { ...member, secrets: { session: sessionId, device: deviceToken, verification, reset } };
+    const secrets = {
+      session: sessionId,
+      device: deviceToken,
+      request: createToken('request').token,
+      verification,
+      reset,
+      sign_in: signIn,
+      email_change: change.token,
+      email_undo: undo,
+    };
+    return { ...registered, email, secrets };
   }
+
+  const moveTo = async (sessionId: string, token: string): Promise<number> => {
+    const headers = { cookie: `${sessionCookie}=${sessionId}` };
+    return (await service.send({ method: 'PUT', path: '/profile/email', fields: { token }, headers })).status;
+  };
 
   /** From here on the clock stands still, and only a known device lets its owner try. */
   async function lock({ email }: Holder): Promise<void> {
@@ -73,15 +114,29 @@ onEachEngine('tokens', (engine) => {
       'device',
       async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
     ],
+    // 409 says that another change can still be undone: the token was taken for what it is.
+    'PUT /profile/email': [
+      'email_change',
+      async ({ secrets }, secret) => (await moveTo(secrets.session, secret)) === 409,
+    ],
     'PUT /email_verification': [
       'verification',
       async ({ email }, secret) =>
         (await service.put('/email_verification', { email, token: secret })).status === 200,
     ],
+    'PUT /sessions/email': [
+      'sign_in',
+      async ({ email }, secret) =>
+        (await service.put('/sessions/email', { email, token: secret })).status === 200,
+    ],
     'findUserBy resetToken': ['reset', (_, secret) => isFound({ resetToken: secret })],
     'PUT /reset_password': [
       'reset',
       async ({ email }, secret) => (await service.reset(email, secret, newPassword)).status === 200,
+    ],
+    'PUT /profile/email/undo': [
+      'email_undo',
+      async (_, secret) => (await service.put('/profile/email/undo', { token: secret })).status === 200,
     ],
     'DELETE /sessions': [
       'session',
@@ -105,8 +160,8 @@ onEachEngine('tokens', (engine) => {
     assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
     assert.deepEqual(
       [...new Set(Object.values(ways).map(([kind]) => kind))].toSorted(),
-      kinds.toSorted(),
-      'and has a door',
+      kinds.filter((kind) => kind !== 'request').toSorted(),
+      'and has a door, but for what is worth nothing without a code',
     );
     const earlier = await everyRowOf(service.service.rooms.database);
     let presented = 0;
@@ -145,7 +200,7 @@ onEachEngine('tokens', (engine) => {
     for (const [name, [kind, way]] of Object.entries(ways)) {
       const { email } = holder;
       if (name === 'DELETE /sessions') continue; // the reset has ended the session
-      if (kind === 'verification' || kind === 'reset') {
+      if (kind === 'verification' || kind === 'reset' || kind === 'sign_in') {
         if (!name.startsWith('find'))
           assert.equal(
             await way({ ...holder, email: other.email }, holder.secrets[kind]),
@@ -267,6 +322,15 @@ onEachEngine('tokens', (engine) => {
                 : [405];
             assert.ok(expected.includes(status), `${method} ${url}: ${status}`);
           }
+        }
+      }
+    }
+    // The links themselves, as a scanner of mails opens them: from elsewhere, as another browser, again and again.
+    for (const link of linksIn(service.mails.filter(({ to }) => to === email).map(({ text }) => text))) {
+      for (let i = 0; i < 10; i += 1) {
+        for (const method of ['GET', 'HEAD'] as const) {
+          const headers = { accept: i % 2 === 0 ? 'text/html' : '*/*', 'user-agent': `scanner ${i}` };
+          assert.equal((await service.send({ method, path: link, headers })).status, 200, link);
         }
       }
     }

@@ -142,6 +142,7 @@ describe('the wire', () => {
       const request = { method: method as 'GET', path: url.replace(':code', 'not_found') };
       const { headers, text } = await send(service.app, request);
       assert.equal(headers['referrer-policy'], 'no-referrer', `${method} ${url}`);
+      if (url === '/style.css') continue; // the same for everybody
       assert.equal(headers['cache-control'], 'no-store');
       assert.match(String(headers['content-security-policy']), /default-src 'none'/);
       assert.match(text === '' ? 'json' : (headers['content-type'] as string), /json/, text); // a header of one value

@@ -80,7 +80,7 @@ export function declareGrowth(rows: number, events: number): void {
         // A user has one token of a kind.
         await fill(
           database,
-          'one_time_tokens',
+          'one_time_tokens (id, user_id, kind, secret_hash, created_at, expires_at, spent_at)',
           rows,
           (n, user) => `'${uuid(n, 3)}', ${user}, 'kind${n % perUser}', ${secret}, ${start}, ${ends}, null`,
         );
@@ -124,6 +124,7 @@ export function declareGrowth(rows: number, events: number): void {
           transport: { send: async () => {}, close: () => {} },
           log: silentLog,
           domain: 'example.org',
+          sender: { productName: 'Bienvenue', publicUrl: 'https://example.org', color: '#1a56c4' },
         });
         // Somebody is there now.
         await auth.registerUser('live@example.org', 'a password');

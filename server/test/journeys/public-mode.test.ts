@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+import { tokenIn as findToken } from '../support/mail-box.ts';
 import { startMailCatcher, type CaughtMail, type MailCatcher } from '../support/mail-catcher.ts';
 import { startService, type ServiceProcess } from '../support/service.ts';
 
@@ -65,7 +66,7 @@ async function mailAbout(subject: RegExp): Promise<CaughtMail> {
 }
 
 function tokenIn(mail: CaughtMail): string {
-  const token = /^ {4}(\S+)$/m.exec(mail.parsed.text ?? '')?.[1];
+  const token = findToken(mail.parsed.text ?? '');
   assert(token !== undefined, mail.parsed.text);
   return token;
 }

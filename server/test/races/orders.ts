@@ -14,6 +14,7 @@ import { DB } from '../../src/user/db.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/trunk.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
@@ -65,9 +66,9 @@ export function declareOrders(stride: number): void {
         transport: { send: async () => {}, close: () => {} },
         log: silentLog,
         domain: 'accounts.test',
+        sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
       });
-      const sender = { productName: 'Bienvenue', publicUrl: 'https://accounts.test' };
-      return authOn(db, { post: { outbox, sender }, confirmEmail: true });
+      return authOn(db, { post: outbox, confirmEmail: true });
     };
 
     before(async () => {
@@ -307,7 +308,7 @@ async function newestToken(database: Database, userId: number): Promise<string> 
       .limit(1),
   );
   const { text } = JSON.parse(mails[0]?.content ?? '{"text":""}') as { text: string }; // the stage's cipher leaves it so
-  return /^ {4}(\S+)$/m.exec(text)?.[1] ?? '';
+  return tokenIn(text) ?? '';
 }
 
 async function mailKinds(database: Database, userId: number): Promise<string[]> {

@@ -11,7 +11,12 @@ export function mailBox(): MailBox {
   return { mails, transport: { send: async (mail) => void mails.push(mail), close: () => {} } };
 }
 
-/** The token that stands on a line of its own in a mail's text; `undefined` where there is none. */
+/** The token of the link in a mail's text; `undefined` where there is none. */
 export function tokenIn(text: string): string | undefined {
-  return /^ {4}(\S+)$/m.exec(text)?.[1];
+  return /https?:\/\/\S+[?&]token=([\w.-]+)/.exec(text)?.[1];
+}
+
+/** The short code in a mail's text; `undefined` where there is none. */
+export function codeIn(text: string): string | undefined {
+  return /(?<![\w-])[2-9A-Z]{4}-[2-9A-Z]{4}(?![\w-])/.exec(text)?.[0];
 }

@@ -75,7 +75,7 @@ export class PublicService {
 
   /** Sends what waits in the outbox. */
   async deliver(): Promise<void> {
-    await this.service.rooms.outbox?.deliver();
+    await this.service.rooms.outbox.deliver();
   }
 
   /** The newest token that was mailed to the address. */

@@ -1,0 +1,90 @@
+// Short codes: few enough to be guessed, were it not for their bounds. They work where they were asked for, for ten
+// minutes, ten times in all.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { Browser } from '../support/browser.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { codeIn, tokenIn } from '../support/mail-box.ts';
+import { PublicService } from '../support/public-service.ts';
+import { assertProblem, type Reply } from '../support/request.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('short codes', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  const browser = (): Browser => new Browser(service);
+  const wait = (ms: number): void => service.service.clock.advance(ms);
+
+  /** The newest mail to the address with a token in it. */
+  async function proofFor(email: string): Promise<{ token: string; code: string | undefined }> {
+    await service.deliver();
+    const texts = service.mails.filter(({ to }) => to === email).map(({ text }) => text);
+    const text = texts.findLast((mail) => tokenIn(mail) !== undefined) ?? '';
+    return { token: tokenIn(text) ?? '', code: codeIn(text) };
+  }
+
+  test('A20 codes: ten tries in all however often a new one is asked for, and the link goes on', async () => {
+    const { email } = await service.member();
+    const own = browser();
+    let tried = 0;
+    for (let round = 0; round < 4; round += 1) {
+      await own.post('/reset_password', { email });
+      for (let i = 0; i < 4; i += 1) {
+        const guess = await own.put('/reset_password', {
+          email,
+          reset_token: '2222-2222',
+          new_password: newPassword,
+        });
+        assert.ok(guess.status === 403 || guess.status === 429, guess.text);
+        if (guess.status === 403) tried += 1;
+        wait(61_000);
+      }
+    }
+    assert.ok(tried >= 10, `${tried} guesses were looked at`);
+    await own.post('/reset_password', { email });
+    const { token, code = '' } = await proofFor(email);
+    const redeem = (proof: string): Promise<Reply> =>
+      own.put('/reset_password', { email, reset_token: proof, new_password: newPassword });
+    wait(5 * minuteMs);
+    const right = await redeem(code);
+    assert.ok(right.status === 403 || right.status === 429, right.text);
+    assert.equal((await redeem(token)).status, 200);
+  });
+
+  test('A20 codes: of five hundred guesses at once no more than ten are looked at', async () => {
+    const { email, id } = await service.member();
+    const own = browser();
+    await own.post('/reset_password', { email });
+    const guesses = await Promise.all(
+      Array.from({ length: 500 }, () =>
+        own.put('/reset_password', { email, reset_token: '3333-3333', new_password: newPassword }),
+      ),
+    );
+    assert.ok(guesses.every(({ status }) => status === 403 || status === 429));
+    const { database } = service.service.rooms;
+    const rows = await database.query((sql) =>
+      sql
+        .selectFrom('one_time_tokens')
+        .select('code_tries')
+        .where('user_id', '=', id)
+        .where('kind', '=', 'reset'),
+    );
+    assert.ok((rows[0]?.code_tries ?? 99) <= 10);
+  });
+
+  test('A20 codes: one and a request that belong to different purposes open nothing', async () => {
+    const { email } = await service.member();
+    const own = browser();
+    await own.post('/reset_password', { email });
+    const { code = '' } = await proofFor(email);
+    assertProblem(await own.put('/sessions/email', { email, token: code }), 403, 'token_invalid');
+    await own.post('/sessions/email', { email });
+    assertProblem(await own.put('/sessions/email', { email, token: code }), 403, 'token_invalid');
+  });
+});

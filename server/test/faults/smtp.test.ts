@@ -1,0 +1,205 @@
+// A mail server that fails in every way at every step: no mail is lost, none is sent in vain, and a repeat is known by
+// its Message-ID.
+import assert from 'node:assert/strict';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { dayMs, hourMs } from '../../src/kit/clock.ts';
+import { silentLog } from '../../src/kit/log.ts';
+import type { Database } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
+import { Outbox } from '../../src/mail/outbox.ts';
+import { smtpTransport, type MailTransport } from '../../src/mail/smtp.ts';
+import { listMails } from '../../src/mail/store.ts';
+import { addUser } from '../../src/user/store.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
+import { testClock } from '../support/clock.ts';
+import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+
+/** Steps of a conversation, by what the client has just said. */
+const steps = ['greeting', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'end of data'] as const;
+type Step = (typeof steps)[number];
+type Fault = 'hangs' | 'drops' | 421 | 451 | 550;
+
+/** A server that does what it should but for one step. It keeps whole mails, answered or not. */
+class FaultyServer {
+  fault: { readonly step: Step; readonly fault: Fault } | undefined;
+  readonly mails: string[] = [];
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor() {
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  async listen(port = 0): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => {});
+    const answer = (step: Step, proper: string): void => {
+      const fault = this.fault?.step === step ? this.fault.fault : undefined;
+      if (fault === 'drops') socket.destroy();
+      else if (typeof fault === 'number') socket.write(`${fault} not now\r\n`);
+      else if (fault === undefined) socket.write(`${proper}\r\n`);
+    };
+    let text = '';
+    let isData = false;
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      for (;;) {
+        const end = isData ? text.indexOf('\r\n.\r\n') : text.indexOf('\r\n');
+        if (end < 0) return;
+        const said = text.slice(0, end);
+        text = text.slice(end + (isData ? 5 : 2));
+        if (isData) {
+          isData = false;
+          this.mails.push(said);
+          answer('end of data', '250 taken');
+        } else if (/^(?:EHLO|HELO)/i.test(said)) answer('EHLO', '250 here');
+        else if (/^MAIL/i.test(said)) answer('MAIL', '250 fine');
+        else if (/^RCPT/i.test(said)) answer('RCPT', '250 fine');
+        else if (/^DATA/i.test(said)) {
+          isData = this.fault?.step !== 'DATA';
+          answer('DATA', '354 go on');
+        } else socket.write('250 fine\r\n');
+      }
+    });
+    answer('greeting', '220 hello');
+  }
+}
+
+describe('a mail server that fails', () => {
+  let fresh: FreshDatabase;
+  let database: Database;
+  let server: FaultyServer;
+  let transport: MailTransport;
+  let outbox: Outbox;
+  let clock: ReturnType<typeof testClock>;
+
+  before(async () => {
+    fresh = await freshDatabase('sqlite');
+    database = await openDatabase(fresh.url);
+    await addUser(database, requireEmailAddress('bob@example.org'), null, 1);
+  });
+  after(async () => {
+    await database.close();
+    await fresh.drop();
+  });
+  beforeEach(async () => {
+    await database.query((sql) => sql.deleteFrom('mails'));
+    server = new FaultyServer();
+    await connectTo(await server.listen());
+  });
+  afterEach(async () => {
+    transport.close();
+    await server.close();
+  });
+
+  async function connectTo(port: number): Promise<void> {
+    clock = testClock();
+    const patience = { connectMs: 150, silenceMs: 150 };
+    transport = smtpTransport(new URL(`smtp://127.0.0.1:${port}`), 'accounts@example.org', true, patience);
+    outbox = new Outbox({
+      database,
+      clock: clock.now,
+      cipher: { encrypt: (text) => text, decrypt: (text) => text },
+      transport,
+      log: silentLog,
+      domain: 'accounts.test',
+      sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
+    });
+    await database.transaction((tx) =>
+      outbox.post(tx, {
+        kind: 'password_changed',
+        facts: {},
+        userId: 1,
+        recipient: 'bob@example.org',
+        language: undefined,
+        occasion: { at: clock.now() },
+        expiresAt: clock.now() + dayMs,
+      }),
+    );
+  }
+
+  const mail = async (): Promise<{
+    sent: boolean;
+    givenUp: boolean;
+    tries: number;
+    error: string | null;
+  }> => {
+    const [row] = await listMails(database, 10);
+    assert.ok(row !== undefined, 'the mail is there');
+    return {
+      sent: row.sent_at !== null,
+      givenUp: row.given_up_at !== null,
+      tries: row.tries,
+      error: row.last_error,
+    };
+  };
+  const idsOf = (): Set<string | undefined> =>
+    new Set(server.mails.map((text) => /^message-id: *(\S+)/im.exec(text)?.[1]));
+
+  async function heals(): Promise<void> {
+    server.fault = undefined;
+    clock.advance(hourMs);
+    await outbox.deliver();
+    assert.equal((await mail()).sent, true);
+    assert.equal(idsOf().size, 1, 'however often it came, it is one mail');
+  }
+
+  for (const step of steps) {
+    for (const fault of ['hangs', 'drops', 421, 451, 550] as const) {
+      const isForGood = fault === 550 && (step === 'RCPT' || step === 'DATA' || step === 'end of data');
+      test(`${typeof fault === 'number' ? `answers ${fault}` : fault} at ${step}: the mail ${isForGood ? 'is given up, and says why' : 'waits and is sent later'}`, async () => {
+        server.fault = { step, fault };
+        const begunAt = performance.now();
+        await outbox.deliver();
+        assert.ok(performance.now() - begunAt < 5000);
+        const { sent, givenUp, tries, error } = await mail();
+        assert.deepEqual([sent, givenUp, tries], [false, isForGood, 1]);
+        assert.ok(error !== null && error !== '', 'it is told why');
+        if (!isForGood) await heals();
+      });
+    }
+  }
+
+  test('is not there at all: the mail waits and is sent later', async () => {
+    await server.close();
+    await outbox.deliver();
+    assert.deepEqual((await mail()).sent, false);
+    transport.close();
+    server = new FaultyServer();
+    await database.query((sql) => sql.deleteFrom('mails'));
+    await connectTo(await server.listen());
+    await heals();
+  });
+
+  test('lists us grey: the mail comes with the first try after its pause', async () => {
+    server.fault = { step: 'RCPT', fault: 451 };
+    await outbox.deliver();
+    clock.advance(9000);
+    await outbox.deliver();
+    assert.equal((await mail()).tries, 1, 'not before the pause is over');
+    clock.advance(1000);
+    server.fault = undefined;
+    await outbox.deliver();
+    assert.deepEqual(await mail(), { sent: true, givenUp: false, tries: 2, error: null });
+  });
+
+  test('takes the mail and is gone before it says so: it comes again, and is known by its Message-ID', async () => {
+    server.fault = { step: 'end of data', fault: 'drops' };
+    await outbox.deliver();
+    await heals();
+    assert.equal(server.mails.length, 2);
+  });
+});

@@ -1,0 +1,331 @@
+// What mails open: confirmation, reset, sign-in by mail, change of address. Each by the link anywhere and by the code
+// where it was asked for, once, for a while, and never by anything else.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { dayMs, hourMs, minuteMs } from '../../src/kit/clock.ts';
+import { Browser } from '../support/browser.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { codeIn, tokenIn } from '../support/mail-box.ts';
+import { freshEmail } from '../support/person.ts';
+import { PublicService, type Member } from '../support/public-service.ts';
+import { assertProblem, memberOf, type Reply } from '../support/request.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('what mails open', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  const browser = (headers: Readonly<Record<string, string>> = {}): Browser => new Browser(service, headers);
+  const wait = (ms: number): void => service.service.clock.advance(ms);
+
+  async function mailsTo(email: string): Promise<string[]> {
+    await service.deliver();
+    return service.mails.filter(({ to }) => to === email).map(({ text }) => text);
+  }
+  /** The newest mail to the address with a token in it. */
+  async function proofFor(email: string): Promise<{ token: string; code: string | undefined }> {
+    const text = (await mailsTo(email)).findLast((mail) => tokenIn(mail) !== undefined) ?? '';
+    return { token: tokenIn(text) ?? '', code: codeIn(text) };
+  }
+  async function signedIn(): Promise<{ member: Member; at: Browser }> {
+    const member = await service.member();
+    const at = browser();
+    assert.equal(
+      (await at.post('/sessions', { email: member.email, password: member.password })).status,
+      200,
+    );
+    return { member, at };
+  }
+  const emailOf = async (at: Browser): Promise<unknown> => memberOf((await at.get('/profile')).body, 'email');
+  const logIn = ({ email, password }: { email: string; password: string }): Promise<Reply> =>
+    service.logIn(email, password);
+
+  test('a code confirms an address in the browser that registered it, and nowhere else', async () => {
+    const email = freshEmail();
+    const own = browser();
+    await own.post('/users', { email, password: newPassword });
+    const { code = '' } = await proofFor(email);
+    const other = browser();
+    assertProblem(await other.put('/email_verification', { email, token: code }), 403, 'token_invalid');
+    await other.post('/reset_password', { email: freshEmail() }); // has asked for something, not for this
+    assertProblem(await other.put('/email_verification', { email, token: code }), 403, 'token_invalid');
+    assert.equal((await logIn({ email, password: newPassword })).status, 401);
+
+    const typed = ` ${code.toLowerCase().replace('-', ' ')} `;
+    assert.equal((await own.put('/email_verification', { email, token: typed })).status, 200);
+    assert.equal((await logIn({ email, password: newPassword })).status, 200);
+    assertProblem(await own.put('/email_verification', { email, token: code }), 403, 'token_invalid');
+  });
+
+  test('a code is worth nothing after ten minutes, its link goes on', async () => {
+    const { email } = await service.member();
+    const own = browser();
+    await own.post('/reset_password', { email });
+    const { token, code = '' } = await proofFor(email);
+    wait(10 * minuteMs);
+    const redeem = (proof: string): Promise<Reply> =>
+      own.put('/reset_password', { email, reset_token: proof, new_password: newPassword });
+    assertProblem(await redeem(code), 403, 'token_invalid');
+    assert.equal((await redeem(token)).status, 200);
+  });
+
+  test('a reset by code ends every session, tells the owner, and signs nobody in', async () => {
+    const { member, at } = await signedIn();
+    const { email } = member;
+    const asking = browser();
+    await asking.post('/reset_password', { email });
+    const { token, code = '' } = await proofFor(email);
+    const reply = await asking.put('/reset_password', {
+      email,
+      reset_token: code,
+      new_password: newPassword,
+    });
+    assert.deepEqual([reply.status, reply.cookies], [200, []]);
+    assert.equal((await at.get('/profile')).status, 403);
+    const again = { email, reset_token: token, new_password: newPassword };
+    assertProblem(await asking.put('/reset_password', again), 403, 'token_invalid');
+    assert.equal((await logIn({ email, password: newPassword })).status, 200);
+    assert.ok((await mailsTo(email)).length > 1);
+  });
+
+  test('a person who is signed in sets a new password with the current one; other sessions end, this one lives', async () => {
+    const { member, at } = await signedIn();
+    const { email, password } = member;
+    const change = (current: string): Promise<Reply> =>
+      at.put('/profile/password', { password: current, new_password: newPassword });
+    assertProblem(await change('a wrong password of mine'), 403, 'password_wrong');
+    assertProblem(
+      await at.put('/profile/password', { password, new_password: 'short' }),
+      400,
+      'invalid_request',
+      ['new_password'],
+    );
+    const done = await change(password);
+    assert.deepEqual([done.status, done.body], [200, { email, message: 'Password updated' }]);
+    assert.equal(await emailOf(at), email);
+    assert.equal(await service.profile(member.sessionId), 403);
+    assert.equal((await logIn({ email, password })).status, 401);
+    assert.equal((await logIn({ email, password: newPassword })).status, 200);
+    assert.equal(
+      (await browser().put('/profile/password', { password, new_password: password })).status,
+      403,
+    );
+  });
+
+  test('of two who change a password at once with the current one, one does', async () => {
+    const { member, at } = await signedIn();
+    const wishes = ['the first new password of two', 'the second new password of two'];
+    const replies = await Promise.all(
+      wishes.map((wish) => at.put('/profile/password', { password: member.password, new_password: wish })),
+    );
+    const statuses = replies.map(({ status }) => status).toSorted((a, b) => a - b);
+    assert.deepEqual(statuses, [200, 403]);
+    const winner = wishes[replies.findIndex(({ status }) => status === 200)] ?? '';
+    assert.equal((await logIn({ email: member.email, password: winner })).status, 200);
+  });
+
+  test('wrong current passwords count like wrong logins (A18)', async () => {
+    const { member, at } = await signedIn();
+    for (let i = 0; i < 5; i += 1)
+      await at.put('/profile/password', { password: 'a wrong guess at it', new_password: newPassword });
+    const { email, password } = member;
+    assert.equal((await at.post('/sessions', { email, password })).status, 429);
+    wait(hourMs);
+  });
+
+  test('another address: nothing moves before it is proved in the session, and the old one is told', async () => {
+    const { member, at } = await signedIn();
+    const { email, password } = member;
+    const wished = freshEmail();
+    assertProblem(
+      await at.post('/profile/email', { email: wished, password: 'a wrong one' }),
+      403,
+      'password_wrong',
+    );
+    assertProblem(await at.post('/profile/email', { email, password }), 400, 'invalid_request', ['email']);
+    assert.deepEqual((await mailsTo(wished)).length, 0);
+    assert.equal((await at.post('/profile/email', { email: wished, password })).status, 200);
+    assert.equal(await emailOf(at), email);
+    const { token } = await proofFor(wished);
+
+    // Whoever got a mail that was meant for another has no session of the account.
+    const stranger = await signedIn();
+    assertProblem(await stranger.at.put('/profile/email', { token }), 403, 'token_invalid');
+    assert.equal((await browser().put('/profile/email', { token })).status, 403);
+    assert.equal(await emailOf(at), email);
+
+    const moved = await at.put('/profile/email', { token });
+    assert.deepEqual([moved.status, moved.body], [200, { email: wished, message: 'email changed' }]);
+    assert.equal(await emailOf(at), wished);
+    assert.equal((await logIn({ email: wished, password })).status, 200);
+    assert.equal((await logIn({ email, password })).status, 401);
+    assert.ok((await mailsTo(email)).at(-1)?.includes(wished), 'the old address is told of the new one');
+  });
+
+  test('another address by its code, in the browser that asked', async () => {
+    const { member, at } = await signedIn();
+    const wished = freshEmail();
+    await at.post('/profile/email', { email: wished, password: member.password });
+    const { code = '' } = await proofFor(wished);
+    assert.equal((await at.put('/profile/email', { token: code })).status, 200);
+    assert.equal(await emailOf(at), wished);
+  });
+
+  test('the old address undoes a change for three days: password, sessions and proofs of the other are void', async () => {
+    const { member, at: thief } = await signedIn();
+    const { email, password } = member;
+    const loot = freshEmail();
+    await thief.post('/profile/email', { email: loot, password });
+    await thief.put('/profile/email', { token: (await proofFor(loot)).token });
+    const undo = (await proofFor(email)).token;
+    assert.notEqual(undo, '');
+    // The thief goes on: another password, another address, a reset.
+    assert.equal((await thief.put('/profile/password', { password, new_password: newPassword })).status, 200);
+    const further = { email: freshEmail(), password: newPassword };
+    assertProblem(await thief.post('/profile/email', further), 409, 'change_pending');
+    wait(2 * minuteMs);
+    await service.post('/reset_password', { email: loot });
+    const lootToken = (await proofFor(loot)).token;
+    // And has the old address registered anew, so that it cannot come back.
+    await service.post('/users', { email, password: newPassword });
+    wait(71 * hourMs);
+
+    const undone = await service.put('/profile/email/undo', { token: undo });
+    assert.deepEqual([undone.status, undone.body], [200, { email, message: 'email restored' }]);
+    assert.equal((await thief.get('/profile')).status, 403);
+    assert.equal((await logIn({ email, password: newPassword })).status, 401);
+    assert.equal((await service.reset(loot, lootToken, newPassword)).status, 403);
+    assertProblem(await service.put('/profile/email/undo', { token: undo }), 403, 'token_invalid');
+    const { token } = await proofFor(email);
+    assert.equal((await service.reset(email, token, password)).status, 200);
+    assert.equal((await logIn({ email, password })).status, 200);
+  });
+
+  test('after three days a change of address stands, and another one can be made', async () => {
+    const { member, at } = await signedIn();
+    const { email, password } = member;
+    const second = freshEmail();
+    await at.post('/profile/email', { email: second, password });
+    await at.put('/profile/email', { token: (await proofFor(second)).token });
+    const undo = (await proofFor(email)).token;
+    wait(3 * dayMs);
+    assertProblem(await service.put('/profile/email/undo', { token: undo }), 403, 'token_invalid');
+    const third = freshEmail();
+    assert.equal((await at.post('/profile/email', { email: third, password })).status, 200);
+    assert.equal((await at.put('/profile/email', { token: (await proofFor(third)).token })).status, 200);
+  });
+
+  test('a taken address: the same answer, and its owner is told instead', async () => {
+    const { member, at } = await signedIn();
+    const owner = await service.member();
+    const free = await at.post('/profile/email', { email: freshEmail(), password: member.password });
+    wait(2 * minuteMs);
+    const taken = await at.post('/profile/email', { email: owner.email, password: member.password });
+    assert.deepEqual(
+      [taken.status, memberOf(taken.body, 'message')],
+      [free.status, memberOf(free.body, 'message')],
+    );
+    assert.equal(tokenIn((await mailsTo(owner.email)).at(-1) ?? ''), undefined);
+  });
+
+  test('F10 of two who are proving one address the first gets it', async () => {
+    const wished = freshEmail();
+    const [first, second] = [await signedIn(), await signedIn()];
+    await first.at.post('/profile/email', { email: wished, password: first.member.password });
+    const one = (await proofFor(wished)).token;
+    wait(2 * minuteMs);
+    await second.at.post('/profile/email', { email: wished, password: second.member.password });
+    const two = (await proofFor(wished)).token;
+    const replies = await Promise.all([
+      first.at.put('/profile/email', { token: one }),
+      second.at.put('/profile/email', { token: two }),
+    ]);
+    assert.deepEqual(
+      replies.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 403],
+    );
+  });
+
+  test('F10 a newer request for another address voids the older', async () => {
+    const { member, at } = await signedIn();
+    const [older, newer] = [freshEmail(), freshEmail()];
+    await at.post('/profile/email', { email: older, password: member.password });
+    const voided = (await proofFor(older)).token;
+    wait(2 * minuteMs);
+    await at.post('/profile/email', { email: newer, password: member.password });
+    assertProblem(await at.put('/profile/email', { token: voided }), 403, 'token_invalid');
+    assert.equal((await at.put('/profile/email', { token: (await proofFor(newer)).token })).status, 200);
+    assert.equal(await emailOf(at), newer);
+  });
+
+  test('signing in by mail: the link anywhere, the code where it was asked for, each once', async () => {
+    const { email } = await service.member();
+    const asking = browser();
+    const asked = await asking.post('/sessions/email', { email });
+    assert.deepEqual([asked.status, asked.body], [200, { email, message: 'sign-in link sent' }]);
+    const { token, code = '' } = await proofFor(email);
+    const phone = browser();
+    assertProblem(await phone.put('/sessions/email', { email, token: code }), 403, 'token_invalid');
+    assert.equal((await phone.put('/sessions/email', { email, token })).status, 200);
+    assert.equal(await emailOf(phone), email);
+    assertProblem(await asking.put('/sessions/email', { email, token: code }), 403, 'token_invalid');
+
+    wait(2 * minuteMs);
+    await asking.post('/sessions/email', { email });
+    const second = await proofFor(email);
+    assert.equal((await asking.put('/sessions/email', { email, token: second.code ?? '' })).status, 200);
+    assert.equal(await emailOf(asking), email);
+    wait(2 * minuteMs);
+    await asking.post('/sessions/email', { email });
+    wait(10 * minuteMs);
+    const late = (await proofFor(email)).token;
+    assertProblem(await asking.put('/sessions/email', { email, token: late }), 403, 'token_invalid');
+  });
+
+  test('signing in by mail: unknown, unconfirmed and disabled addresses look like others and get nothing', async () => {
+    const disabled = await service.member();
+    await service.service.rooms.auth.setDisabled(disabled.id, true);
+    const { email: unconfirmed } = await service.newcomer();
+    await service.deliver();
+    const known = await service.member();
+    const earlier = service.mails.length;
+    const shapes = new Set<string>();
+    for (const email of [freshEmail(), unconfirmed, disabled.email, known.email]) {
+      const { status, body, headers, cookies } = await service.post('/sessions/email', { email });
+      const shape = [status, memberOf(body, 'message'), Object.keys(headers).toSorted(), cookies.length];
+      shapes.add(JSON.stringify(shape));
+    }
+    assert.equal(shapes.size, 1, [...shapes].join('\n'));
+    await service.deliver();
+    assert.deepEqual(
+      service.mails.slice(earlier).map(({ to }) => to),
+      [known.email],
+    );
+  });
+
+  test('a sign-in on a device that is not known is told, the first one is not', async () => {
+    const member = await service.member();
+    const { email, password } = member;
+    const earlier = (await mailsTo(email)).length;
+    await service.logIn(email, password, member.deviceToken);
+    assert.equal((await mailsTo(email)).length, earlier);
+    await service.logIn(email, password);
+    assert.equal((await mailsTo(email)).length, earlier + 1);
+  });
+
+  test('a changed password voids what was mailed before (A52)', async () => {
+    const { member, at } = await signedIn();
+    const { email, password } = member;
+    await service.post('/reset_password', { email });
+    const reset = (await proofFor(email)).token;
+    await service.post('/sessions/email', { email });
+    const signIn = (await proofFor(email)).token;
+    assert.equal((await at.put('/profile/password', { password, new_password: newPassword })).status, 200);
+    assertProblem(await service.reset(email, reset, password), 403, 'token_invalid');
+    assertProblem(await service.put('/sessions/email', { email, token: signIn }), 403, 'token_invalid');
+  });
+});

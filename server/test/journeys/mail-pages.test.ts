@@ -1,0 +1,166 @@
+// The pages that mails lead to, as a browser without scripts meets them, and the mailbox of local mode.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { Browser } from '../support/browser.ts';
+import { freshEmail } from '../support/person.ts';
+import { PublicService } from '../support/public-service.ts';
+import { memberOf, send, type Reply } from '../support/request.ts';
+import { testService } from '../support/service.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+const asPage = { accept: 'text/html,application/xhtml+xml' };
+
+/** The form of a page: where it goes, and its hidden fields as a browser reads them. */
+function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
+  const action = /<form method="post" action="([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
+  const hidden = [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+  const read = (value: string): string =>
+    value.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+  return {
+    action,
+    fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, read(value)])),
+  };
+}
+
+describe('the pages of mails', () => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  /** Path of the link in the newest mail to the address. */
+  async function linkTo(email: string): Promise<string> {
+    await service.deliver();
+    const links = service.mails
+      .filter(({ to }) => to === email)
+      .flatMap(({ text }) => text.match(/https:\/\/accounts\.test\/\S+\?\S+/g) ?? []);
+    const { pathname, search } = new URL(links.at(-1) ?? assert.fail(`no link for ${email}`));
+    return pathname + search;
+  }
+
+  /** Opens the newest link and presses its button. */
+  async function press(at: Browser, email: string, more: Record<string, string> = {}): Promise<Reply> {
+    const page = await at.get(await linkTo(email), asPage);
+    assert.equal(page.status, 200);
+    const { action, fields } = formIn(page);
+    return at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage });
+  }
+
+  test('a person confirms, resets, signs in, changes the address and undoes it, by buttons alone', async () => {
+    const email = freshEmail();
+    const at = new Browser(service);
+    await at.post('/users', { email, password: newPassword });
+    assert.match((await press(at, email)).text, /Your address is confirmed/);
+    assert.match((await press(at, email)).text, /That did not work/);
+
+    service.service.clock.advance(2 * minuteMs);
+    await at.post('/reset_password', { email });
+    const weak = await press(at, email, { new_password: 'short' });
+    assert.equal(weak.status, 400);
+    assert.match(weak.text, /That did not work/);
+    const password = 'ten toads behind a blue door';
+    assert.match((await press(at, email, { new_password: password })).text, /Your password is set/);
+    assert.equal(at.sessionId, undefined, 'a reset signs nobody in');
+
+    service.service.clock.advance(2 * minuteMs);
+    await at.post('/sessions/email', { email });
+    assert.match((await press(at, email)).text, /You are signed in/);
+    assert.equal((await at.get('/profile')).status, 200);
+
+    const wished = freshEmail();
+    await at.post('/profile/email', { email: wished, password });
+    const elsewhere = await press(new Browser(service), wished);
+    assert.equal(elsewhere.status, 403, 'not without the session');
+    assert.match((await press(at, wished)).text, /has its new address/);
+    assert.equal(memberOf((await at.get('/profile')).body, 'email'), wished);
+
+    assert.match((await press(new Browser(service), email)).text, /has its old address again/);
+    assert.equal((await at.get('/profile')).status, 403);
+  });
+
+  test('each speaks French to whom reads it', async () => {
+    const { email } = await service.member();
+    await service.post('/reset_password', { email });
+    const page = await service.send({
+      method: 'GET',
+      path: await linkTo(email),
+      headers: { ...asPage, 'accept-language': 'fr-CH, en;q=0.5' },
+    });
+    assert.match(page.text, /<html lang="fr">/);
+    assert.match(page.text, /Nouveau mot de passe/);
+  });
+
+  test('a person who registers in French is written to in French from then on', async () => {
+    const email = freshEmail();
+    await service.post('/users', { email, password: newPassword }, { 'accept-language': 'fr' });
+    await service.deliver();
+    service.service.clock.advance(2 * minuteMs);
+    await service.post('/reset_password', { email }, { 'accept-language': 'en' });
+    await service.deliver();
+    const subjects = service.mails.filter(({ to }) => to === email).map(({ subject }) => subject);
+    assert.deepEqual(subjects, [
+      'Confirmez votre adresse pour Bienvenue',
+      'Choisissez un nouveau mot de passe pour Bienvenue',
+    ]);
+  });
+
+  for (const path of ['/confirm', '/reset', '/sign-in/link', '/account/email', '/account/email/undo']) {
+    test(`${path} shows what a link says as text, whatever it is, and takes nothing from elsewhere`, async () => {
+      const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
+      const query = String(new URLSearchParams({ email: evil, token: evil }));
+      const page = await service.send({ method: 'GET', path: `${path}?${query}`, headers: asPage });
+      assert.equal(page.status, 200);
+      assert.doesNotMatch(page.text, /<script|<img/);
+      const policy = String(page.headers['content-security-policy']);
+      assert.match(policy, /default-src 'none'/);
+      assert.doesNotMatch(policy, /unsafe/);
+      assert.equal(page.headers['referrer-policy'], 'no-referrer');
+      assert.ok(Buffer.byteLength(page.text) < 20_000);
+    });
+
+    test(`${path} tells a program how to redeem, and is posted to from our own pages alone (A43)`, async () => {
+      const hint = await service.send({ method: 'GET', path, headers: { accept: 'application/json' } });
+      assert.equal(memberOf(hint.body, 'method'), 'PUT');
+      const headers = { ...asPage, origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' };
+      const fields = { email: 'a@example.org', token: 'x' };
+      assert.equal((await service.send({ method: 'POST', path, fields, headers })).status, 403);
+    });
+  }
+
+  test('there is no mailbox in public mode', async () => {
+    assert.equal((await service.send({ method: 'GET', path: '/dev/mailbox' })).status, 404);
+  });
+});
+
+test('in local mode mails are kept and read in the mailbox, newest first, as a page and as JSON', async () => {
+  const service = await testService('sqlite');
+  try {
+    const ask = (path: string, headers = {}): Promise<Reply> =>
+      send(service.app, { method: 'GET', path, headers });
+    assert.match((await ask('/dev/mailbox', asPage)).text, /There is no mail yet/);
+    const email = freshEmail();
+    const fields = { email, password: 'b4l0u' };
+    await send(service.app, { method: 'POST', path: '/users', fields });
+    await send(service.app, { method: 'POST', path: '/users', fields });
+    const { auth } = service.rooms;
+    await auth.setPassword(email, 'another one');
+    const { body } = await ask('/dev/mailbox');
+    const mails = memberOf(body, 'mails') as Record<string, string>[]; // the mailbox's own reply
+    assert.deepEqual(
+      mails.map(({ kind, to }) => [kind, to]),
+      [
+        ['password_changed', email],
+        ['already_registered', email],
+      ],
+    );
+    assert.match((await ask('/dev/mailbox', asPage)).text, /Your password for Bienvenue was changed/);
+    const one = await ask(`/dev/mailbox/${mails[0]?.['id']}`, asPage);
+    assert.equal(one.text, mails[0]?.['html']);
+    assert.match(String(one.headers['content-security-policy']), /default-src 'none'/);
+    assert.equal((await ask('/dev/mailbox/none')).status, 404);
+  } finally {
+    await service.close();
+  }
+});

@@ -1,0 +1,45 @@
+// A browser without a screen: it keeps the cookies that it is given and sends them along.
+import type { PublicService } from './public-service.ts';
+import { cookieOf, sessionCookie } from './public-service.ts';
+import type { ContractRequest, Reply } from './request.ts';
+
+export class Browser {
+  readonly #service: PublicService;
+  readonly #cookies = new Map<string, string>();
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(service: PublicService, headers: Readonly<Record<string, string>> = {}) {
+    this.#service = service;
+    this.#headers = headers;
+  }
+
+  /** The live session as far as the browser knows. */
+  get sessionId(): string | undefined {
+    return this.#cookies.get(sessionCookie);
+  }
+
+  async send(request: ContractRequest): Promise<Reply> {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const headers = { ...this.#headers, ...(cookie !== '' && { cookie }), ...request.headers };
+    const reply = await this.#service.send({ ...request, headers });
+    for (const line of reply.cookies) {
+      const name = line.slice(0, line.indexOf('='));
+      const value = cookieOf(reply, name);
+      if (value === undefined) this.#cookies.delete(name);
+      else this.#cookies.set(name, value);
+    }
+    return reply;
+  }
+
+  get(path: string, headers: ContractRequest['headers'] = {}): Promise<Reply> {
+    return this.send({ method: 'GET', path, headers });
+  }
+
+  post(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
+    return this.send({ method: 'POST', path, fields });
+  }
+
+  put(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
+    return this.send({ method: 'PUT', path, fields });
+  }
+}
