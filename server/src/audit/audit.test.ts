@@ -95,13 +95,13 @@ onEachEngine('the audit record', (engine) => {
     withAudit(engine, async ({ db, audit }) => {
       await record(audit, db, 3);
       await audit.seal();
-      const setNumber = (userId: number, number: number): Promise<unknown> =>
+      const move = (from: number, to: number): Promise<unknown> =>
         db.query((sql) =>
-          sql.updateTable('audit_events').set({ seal_number: number }).where('user_id', '=', userId),
+          sql.updateTable('audit_events').set({ seal_number: to }).where('seal_number', '=', from),
         );
-      await setNumber(0, 99);
-      await setNumber(1, 1);
-      await setNumber(0, 2);
+      await move(1, 99);
+      await move(2, 1);
+      await move(99, 2);
       assert.match((await audit.verify()).faults.join(), /does not follow/);
     }));
 
