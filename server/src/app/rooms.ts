@@ -120,6 +120,7 @@ export async function buildRooms(
       confirmsEmail: options.emailConfirmation,
     },
     gates,
+    pace: gates.pace,
     clientAddress: gates.clientAddress,
     async close() {
       await jobs.stop();

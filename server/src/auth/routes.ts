@@ -3,8 +3,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, onRequestHookHandler } from 'fastify';
 import Type from 'typebox';
 import { dayMs } from '../kit/clock.ts';
-import { Problem } from '../kit/problem.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
+import type { RefusalPace } from '../http/refusal-pace.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 import type { Auth } from './auth.ts';
@@ -68,17 +69,19 @@ interface AuthRules {
 
 export interface AuthRoom extends SourceReaders {
   readonly auth: Auth;
+  /** At which a flood is refused. */
+  readonly pace: RefusalPace;
   readonly rules: AuthRules;
 }
 
 /** Refuses a request that needs a hash while there is no time for one: in a flood that must cost next to nothing. */
-function admission(auth: Auth): { onRequest: onRequestHookHandler } {
+function admission({ auth, pace }: AuthRoom): { onRequest: onRequestHookHandler } {
   return {
     onRequest: (_request, _reply, done) => {
       try {
         auth.requireRoom();
       } catch (error) {
-        return done(error as Error); // what it throws
+        return isProblem(error, 'too_busy') ? pace.refuse(done, error) : done(error as Error); // what it throws
       }
       return done();
     },
@@ -118,7 +121,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
   scope.post(
     '/users',
     {
-      ...admission(auth),
+      ...admission(room),
       config: costing(mailCost),
       schema: {
         summary: 'Registers a user',
@@ -144,7 +147,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
   scope.post(
     '/sessions',
     {
-      ...admission(auth),
+      ...admission(room),
       config: costing(hashCost),
       schema: { summary: 'Logs in', body: Credentials, response: { 200: EmailMessage } },
     },
@@ -185,7 +188,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
   scope.put(
     '/reset_password',
     {
-      ...admission(auth),
+      ...admission(room),
       config: costing(hashCost),
       schema: {
         summary: 'Sets a new password with a reset token',
@@ -289,7 +292,7 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
   scope.post(
     '/profile/email',
     {
-      ...admission(room.auth),
+      ...admission(room),
       config: costing(mailCost),
       schema: {
         summary: 'Asks for another address, with the current password',
@@ -359,7 +362,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, r
   scope.put(
     '/profile/password',
     {
-      ...admission(auth),
+      ...admission(room),
       config: costing(2 * hashCost),
       schema: {
         summary: 'Sets a new password with the current one',

@@ -7,6 +7,7 @@ import type { Options } from '../config/options.ts';
 import { ClientAddress } from './client-address.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseCrossSite } from './cross-site.ts';
+import { RefusalPace } from './refusal-pace.ts';
 import { RequestLimits } from './limits.ts';
 import { Origins } from './origins.ts';
 import { boundPipelines } from './pipeline.ts';
@@ -30,6 +31,8 @@ export class Gates {
   readonly headers: Headers;
   readonly clientAddress: ClientAddress;
   readonly #origins: Origins;
+  /** At which a flood is refused, by whatever gate. */
+  readonly pace = new RefusalPace();
   readonly #limits: RequestLimits;
   /** True from the first sign of a stop on: requests that come now are sent elsewhere. */
   isClosed = false;
@@ -38,7 +41,11 @@ export class Gates {
     this.headers = securityHeaders(options);
     this.clientAddress = new ClientAddress(options.trustedProxies);
     this.#origins = new Origins(options);
-    this.#limits = new RequestLimits({ ...options, clientAddress: this.clientAddress });
+    this.#limits = new RequestLimits({
+      ...options,
+      clientAddress: this.clientAddress,
+      pace: this.pace,
+    });
   }
 
   /** Hangs the gates before all routes that are registered from here on. */

@@ -9,6 +9,7 @@ import type { ClientAddress } from './client-address.ts';
 import { isSafe } from './method.ts';
 import { ProxyHint } from './proxy-hint.ts';
 import { RateLimit } from './rate-limit.ts';
+import type { RefusalPace } from './refusal-pace.ts';
 
 /**
  * Addresses that are remembered: some 10 MB. An attacker who has more networks than that can push his own counter out.
@@ -23,6 +24,7 @@ export interface RequestLimitsOptions {
   readonly clientAddress: ClientAddress;
   readonly clock: Clock;
   readonly log: Log;
+  readonly pace: RefusalPace;
 }
 
 /** The config of a route, where its cost is written. */
@@ -47,6 +49,7 @@ export class RequestLimits {
   readonly #clientAddress: ClientAddress;
   readonly #policy: string;
   readonly #hint: ProxyHint | undefined;
+  readonly #pace: RefusalPace;
 
   constructor({
     addressLimitPerMinute,
@@ -55,7 +58,9 @@ export class RequestLimits {
     clientAddress,
     clock,
     log,
+    pace,
   }: RequestLimitsOptions) {
+    this.#pace = pace;
     this.#perAddress = new RateLimit({ perMinute: addressLimitPerMinute, mostKeys: mostAddresses, clock });
     this.#everybody = new RateLimit({ perMinute: globalLimitPerMinute, mostKeys: 1, clock });
     this.#clientAddress = clientAddress;
@@ -75,13 +80,13 @@ export class RequestLimits {
       void reply
         .header('ratelimit-policy', this.#policy)
         .header('ratelimit', `"address";r=${remaining};t=${seconds}`);
-      if (!isAllowed) return done(new Problem('too_many_requests', { retryAfterSeconds: seconds }));
+      const refuse = (retryAfterSeconds: number): void =>
+        this.#pace.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
+      if (!isAllowed) return refuse(seconds);
       // Asked second, so that one address alone cannot use up everybody's. Nothing is told of it: how much all the
       // others do is nobody's business.
       const all = this.#everybody.take('', cost);
-      return done(
-        all.isAllowed ? undefined : new Problem('too_many_requests', { retryAfterSeconds: all.seconds }),
-      );
+      return all.isAllowed ? done() : refuse(all.seconds);
     });
   }
 }
