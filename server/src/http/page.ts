@@ -64,6 +64,7 @@ input { display: block; width: 100%; margin-top: 4px; padding: 12px; font: inher
   background: transparent; border: 1px solid var(--line); border-radius: 8px; }
 button { padding: 12px 20px; font: inherit; font-weight: 600; color: #fff; background: var(--act);
   border: 0; border-radius: 8px; cursor: pointer; }
+a { color: inherit; }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
 article { padding: 16px 0; border-top: 1px solid var(--line); }
 article p { margin: 0; font-size: 14px; color: var(--quiet); }

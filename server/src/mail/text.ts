@@ -208,6 +208,9 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
           .note {
             margin-bottom: 4px;
           }
+          .note + p:not(.note) {
+            margin-top: 20px;
+          }
           .code {
             font:
               600 24px/1.4 ui-monospace,
