@@ -24,7 +24,7 @@ test('the refusals of a second come at once, those of a flood a moment later, al
   assert.equal(prompt, 200);
   for (const answered of await Promise.all(late)) assert.equal(answered, problem);
   const tookMs = performance.now() - begunAt;
-  assert.ok(tookMs > 60 && tookMs < 1000, `${tookMs} ms`);
+  assert.ok(tookMs > 60 && tookMs < 5000, `${tookMs} ms`);
 
   clock.advance(1000);
   let isNow = false;
