@@ -19,10 +19,20 @@ declare module 'fastify' {
 /** Refuses a request without a live session. @throws {Problem} session_required. */
 export function sessionGuard(auth: Auth, cookie: TokenCookie): onRequestAsyncHookHandler {
   return async (request) => {
-    const session = await auth.getSession(cookie.read(request.headers.cookie));
-    if (session === undefined) throw new Problem('session_required');
-    request.session = session;
+    await requireSession(request, auth, cookie);
   };
+}
+
+/** The live session of a request, which is its own from here on. @throws {Problem} session_required. */
+export async function requireSession(
+  request: FastifyRequest,
+  auth: Auth,
+  cookie: TokenCookie,
+): Promise<Session> {
+  const session = await auth.getSession(cookie.read(request.headers.cookie));
+  if (session === undefined) throw new Problem('session_required');
+  request.session = session;
+  return session;
 }
 
 /** The session of a request behind the member door. */

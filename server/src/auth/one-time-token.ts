@@ -26,6 +26,9 @@ export const proofPages = {
   email_undo: '/account/email/undo',
 } as const satisfies Record<ProofKind, string>;
 
+/** Proofs that are redeemed with the account's address, to which they are mailed. */
+const namesAccount: ReadonlySet<ProofKind> = new Set(['verification', 'reset', 'sign_in']);
+
 /** What is recorded of a proof that is refused. */
 const refusals = {
   reset: 'authn_password_change_fail',
@@ -98,7 +101,9 @@ export class OneTimeTokens {
         codeExpiresAt: now + codeMinutes * minuteMs,
       }),
     });
-    const link = `${post?.publicUrl ?? ''}${proofPages[kind]}?${new URLSearchParams({ email: user?.email ?? '', token }).toString()}`;
+    // A link to another address than the account's names no account: a mistyped one is a stranger's.
+    const query = new URLSearchParams({ ...(namesAccount.has(kind) && { email: user?.email ?? '' }), token });
+    const link = `${post?.publicUrl ?? ''}${proofPages[kind]}?${query.toString()}`;
     return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
   }
 

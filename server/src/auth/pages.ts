@@ -9,9 +9,9 @@ import { Problem, problemSentences } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { sendPage, wantsPage } from '../http/page.ts';
 import { problemStatus } from '../http/problem-handler.ts';
-import { sourceOf } from './guard.ts';
+import { requireSession, sourceOf } from './guard.ts';
 import { proofPages, type ProofKind } from './one-time-token.ts';
-import { sendLogin, type AuthRoom } from './routes.ts';
+import { admission, hashCost, sendLogin, type AuthRoom } from './routes.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 1200;
@@ -71,8 +71,7 @@ const pages: readonly ProofPage[] = [
     name: 'email_change',
     route: '/profile/email',
     async redeem(room, { token }, request) {
-      const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-      if (session === undefined) throw new Problem('session_required');
+      const session = await requireSession(request, room.auth, room.cookie);
       await room.auth.changeEmail(session, token, sourceOf(request, room));
     },
   },
@@ -109,7 +108,8 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<AuthRoom & { kinds: read
     scope.post(
       path,
       {
-        config: costing(3),
+        ...(page.hasPassword === true && admission(room)),
+        config: costing(hashCost),
         schema: { summary: 'Redeems what the page holds', body: LinkForm },
       },
       async (request, reply) => {

@@ -43,7 +43,7 @@ const token = Type.String({
 });
 
 /** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
-const hashCost = 3;
+export const hashCost = 3;
 const mailCost = 5;
 
 const Credentials = Type.Object({ email, password });
@@ -75,7 +75,7 @@ export interface AuthRoom extends SourceReaders {
 }
 
 /** Refuses a request that needs a hash while there is no time for one: in a flood that must cost next to nothing. */
-function admission({ auth, pace }: AuthRoom): { onRequest: onRequestHookHandler } {
+export function admission({ auth, pace }: AuthRoom): { onRequest: onRequestHookHandler } {
   return {
     onRequest: (_request, _reply, done) => {
       try {

@@ -151,6 +151,8 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await at.post('/profile/email', { email: wished, password })).status, 200);
     assert.equal(await emailOf(at), email);
     const { token } = await proofFor(wished);
+    const said = (await mailsTo(wished)).join('\n');
+    assert.ok(!said.includes(encodeURIComponent(email)) && !said.includes(email), 'whose account it is');
 
     // Whoever got a mail that was meant for another has no session of the account.
     const stranger = await signedIn();

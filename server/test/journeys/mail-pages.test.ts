@@ -74,6 +74,8 @@ describe('the pages of mails', () => {
     const elsewhere = await press(new Browser(service), wished);
     assert.equal(elsewhere.status, 403, 'not without the session');
     assert.match((await press(at, wished)).text, /has its new address/);
+    const events = await service.service.rooms.audit.list({ limit: 100 });
+    assert.equal(events.find(({ reason }) => reason === 'email_changed')?.actor, 'user');
     assert.equal(memberOf((await at.get('/profile')).body, 'email'), wished);
 
     assert.match((await press(new Browser(service), email)).text, /has its old address again/);
