@@ -8,7 +8,19 @@ import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
-export const engineNames: readonly EngineName[] = ['sqlite', 'postgres'];
+const everyEngine: readonly EngineName[] = ['sqlite', 'postgres'];
+
+/** The engines of this run: every one, or those that TEST_ENGINES names, which says so. */
+export const engineNames: readonly EngineName[] = chosenEngines();
+
+function chosenEngines(): readonly EngineName[] {
+  const chosen = process.env['TEST_ENGINES']?.split(',');
+  if (chosen === undefined) return everyEngine;
+  const left = everyEngine.filter((name) => !chosen.includes(name));
+  if (left.length === everyEngine.length) throw new Error('TEST_ENGINES names none of the engines');
+  process.stderr.write(`Left out by TEST_ENGINES: ${left.join(', ') || 'nothing'}\n`);
+  return everyEngine.filter((name) => chosen.includes(name));
+}
 
 /** A database that nobody else uses, with the way to be rid of it. */
 export interface FreshDatabase {
