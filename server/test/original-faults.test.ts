@@ -10,6 +10,7 @@ import { DB } from '../src/user/db.ts';
 import { openDb } from '../src/index.ts';
 import { contentsOf, everythingIn } from './support/contents.ts';
 import { freshDatabase, onEachEngine } from './support/engines.ts';
+import { realHashing } from './support/hashing.ts';
 import { createPerson, freshEmail } from './support/person.ts';
 import {
   memberOf,
@@ -26,7 +27,7 @@ const busy = 503;
 onEachEngine('the faults of the original', (engine) => {
   let service: TestService;
   before(async () => {
-    service = await testService(engine);
+    service = await testService(engine, {}, { hashing: realHashing });
   });
   after(() => service.close());
 

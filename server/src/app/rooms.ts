@@ -5,7 +5,7 @@ import { minuteMs, secondMs, systemClock, type Clock } from '../kit/clock.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
-import { Hasher } from '../hash/hasher.ts';
+import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
 import { Gates } from '../http/gates.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
@@ -48,6 +48,8 @@ export interface World {
   readonly clock?: Clock;
   /** In the place of the SMTP server of the options. */
   readonly mailTransport?: MailTransport;
+  /** In the place of the costs of the options. */
+  readonly hashing?: HasherOptions;
 }
 
 /**
@@ -69,6 +71,7 @@ export async function buildRooms(
   const hasher = new Hasher({
     threads: options.hashThreads,
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
+    ...world.hashing,
   });
   const audit = new Audit({
     database,

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
-import { cheapHashing } from '../../test/support/trunk.ts';
+import { cheapHashing } from '../../test/support/hashing.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { Hasher } from '../hash/hasher.ts';

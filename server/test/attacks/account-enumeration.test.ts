@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { onEachEngine } from '../support/engines.ts';
+import { realHashing } from '../support/hashing.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
 import { mannWhitney, median } from '../support/statistics.ts';
@@ -205,7 +206,7 @@ describe('account enumeration by time', () => {
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
-    service = await PublicService.start('sqlite');
+    service = await PublicService.start('sqlite', {}, { hashing: realHashing });
     emailOf = await prepareAccounts(service);
   });
   after(() => service.close());

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createToken } from '../../src/kit/secret.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import { everythingIn } from '../support/contents.ts';
-import type { EngineName } from '../support/engines.ts';
+import { engineNames, type EngineName } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type MailCatcher } from '../support/mail-catcher.ts';
 import { runProgram } from '../support/program.ts';
@@ -236,7 +236,7 @@ function assertNoLeak({ watch }: Stage): void {
   assert.ok(watch.places.filter((place) => place.startsWith('the refusal')).length > 20);
 }
 
-for (const engine of ['sqlite', 'postgres'] as const) {
+for (const engine of engineNames) {
   test(`in public mode no secret stands anywhere (${engine})`, async (t) => {
     let isDown = false;
     const catcher: MailCatcher = await startMailCatcher({

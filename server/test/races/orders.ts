@@ -15,7 +15,7 @@ import { ValueError, type User } from '../../src/user/user.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
-import { cheapHashing } from '../support/trunk.ts';
+import { cheapHashing } from '../support/hashing.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
 

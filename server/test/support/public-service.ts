@@ -1,6 +1,7 @@
 // The service as the open internet meets it: public mode, in the process, with a box for its mails.
 import assert from 'node:assert/strict';
 import type { Environment } from '../../src/config/read-options.ts';
+import type { World } from '../../src/app/rooms.ts';
 import type { OutgoingMail } from '../../src/mail/smtp.ts';
 import type { EngineName } from './engines.ts';
 import { mailBox, tokenIn } from './mail-box.ts';
@@ -36,12 +37,16 @@ export class PublicService {
     this.mails = mails;
   }
 
-  static async start(engine: EngineName, environment: Environment = {}): Promise<PublicService> {
+  static async start(
+    engine: EngineName,
+    environment: Environment = {},
+    world: Omit<World, 'clock' | 'mailTransport'> = {},
+  ): Promise<PublicService> {
     const { transport, mails } = mailBox();
     const service = await testService(
       engine,
       { ...publicMode, ...environment },
-      { mailTransport: transport },
+      { ...world, mailTransport: transport },
     );
     return new PublicService(service, mails);
   }

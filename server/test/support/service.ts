@@ -12,6 +12,7 @@ import type { RouteEntry } from '../../src/app/doors.ts';
 import { buildRooms, type Rooms, type World } from '../../src/app/rooms.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
+import { cheapHashing } from './hashing.ts';
 import { testClock, type TestClock } from './clock.ts';
 
 /** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
@@ -30,7 +31,10 @@ export interface TestService {
   readonly close: () => Promise<void>;
 }
 
-/** Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given. */
+/**
+ * Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given; its
+ * hashes cost little, if nothing is said.
+ */
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
@@ -48,6 +52,7 @@ export async function testService(
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
   const rooms = await buildRooms(configuration, await openDatabase(fresh.url), log, {
+    hashing: cheapHashing,
     ...world,
     clock: clock.now,
   });

@@ -5,10 +5,8 @@ import type { Database } from '../../src/db/database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { DB } from '../../src/user/db.ts';
 import { testClock, type TestClock } from './clock.ts';
+import { cheapHashing } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';
-
-/** The least that argon2 takes: a thousandth of the real cost. No job is refused for want of time. */
-export const cheapHashing = { cost: { memoryKib: 8, passes: 1 }, threads: 2, longestWaitMs: 60_000 };
 
 export interface Trunk {
   readonly auth: Auth;

@@ -1,0 +1,59 @@
+// Accounts, sessions and resets in any order, over a real socket: whatever is done, the service answers as the model says.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { onEachEngine } from '../support/engines.ts';
+import { testService, type TestService } from '../support/service.ts';
+import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
+
+/** Walks in `npm test`; many more by hand: MODEL_WALKS=1000. */
+const walks = Number(process.env['MODEL_WALKS'] ?? 60);
+
+/** What has to happen at least once for the walks to say anything. */
+const outcomes = [
+  'register: created',
+  'register: taken',
+  'log in: logged in',
+  'log in: refused',
+  'log in: must wait',
+  'profile: shown',
+  'profile: refused',
+  'profile: idle for too long',
+  'log out: ended',
+  'log out: refused',
+  'ask for a reset: given',
+  'ask for a reset: refused',
+  'reset: done',
+  'reset: refused',
+  'disable: done',
+  'enable: done',
+  'remove: done',
+];
+
+onEachEngine('accounts, sessions and resets in any order', (engine) => {
+  let service: TestService;
+  let origin: string;
+  before(async () => {
+    service = await testService(engine, { SESSIONS_PER_USER: String(sessionsPerUser) });
+    origin = await service.app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  after(() => service.close());
+
+  test('the service answers as the model says', async () => {
+    const met = new Map<string, number>();
+    let walk = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.commands([anySteps], { maxCommands: 60, size: 'max' }), async (steps) => {
+        walk += 1;
+        const { clock, rooms } = service;
+        const model = emptyModel(clock.now(), met);
+        await fc.asyncModelRun(
+          () => ({ model, real: { origin, clock, rooms, suffix: `${walk}.${engine}` } }),
+          steps,
+        );
+      }),
+      { numRuns: walks },
+    );
+    for (const outcome of outcomes) assert.ok(met.has(outcome), `"${outcome}" never happened`);
+  });
+});
