@@ -332,6 +332,12 @@ const keepBusy = step('keep the newest session busy', async (model, real) => {
   return 'done';
 });
 
+const leaveIdle = step('leave the newest session idle', async (model, real) => {
+  await pass(idleMs).run(model, real);
+  await profile(0).run(model, real);
+  return 'done';
+});
+
 const purge = step('purge', async (model, real) => {
   await flushSeen(model, real);
   await real.rooms.auth.purge();
@@ -360,5 +366,5 @@ export const anySteps = fc.oneof(
     weight: 2,
     arbitrary: fc.constantFrom(secondMs, 2 * minuteMs, resetMs, 4 * dayMs, idleMs, sessionMs).map(pass),
   },
-  { weight: 1, arbitrary: fc.constantFrom(purge, keepBusy) },
+  { weight: 2, arbitrary: fc.constantFrom(purge, keepBusy, leaveIdle) },
 );
