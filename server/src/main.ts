@@ -1,4 +1,4 @@
 // The program `bienvenue`.
 import { run } from './cli/cli.ts';
 
-await run(process.argv, process.env);
+await run(process.argv, { environment: process.env });

@@ -3,11 +3,14 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/read-options.ts';
+import type { World } from '../app/rooms.ts';
 import { exitCode, tellFault } from './output.ts';
 
 /** What every command is given. */
 export interface CommandContext {
   readonly environment: Environment;
+  /** What tests put in the place of the world. */
+  readonly world?: World;
 }
 
 const exitCodes = `
@@ -28,8 +31,8 @@ const commands = new Map<string, () => Promise<(context: CommandContext) => Comm
 ]);
 
 /** Runs the command that the arguments name. */
-export async function run(argv: readonly string[], environment: Environment): Promise<void> {
-  const program = await createProgram({ environment }, argv[2]);
+export async function run(argv: readonly string[], context: CommandContext): Promise<void> {
+  const program = await createProgram(context, argv[2]);
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -11,7 +11,7 @@ import { Refusal } from './output.ts';
 /** How long a stop waits for the requests under way. */
 const stopMs = 10 * secondMs;
 
-export function serveCommand({ environment }: CommandContext): Command {
+export function serveCommand({ environment, world }: CommandContext): Command {
   return new Command('serve')
     .description('serve until SIGTERM or SIGINT; a second one does not wait')
     .action(async () => {
@@ -24,6 +24,7 @@ export function serveCommand({ environment }: CommandContext): Command {
         configuration,
         await openDatabase(databaseUrl, { isExamined: true }),
         log,
+        world,
       );
       const app = await createApp(rooms, log);
       try {

@@ -10,7 +10,7 @@ import { connectDatabase } from '../../src/db/open-database.ts';
 import { Auth } from '../../src/auth/auth.ts';
 import { DB } from '../../src/user/db.ts';
 import { freshDatabase, type EngineName } from '../support/engines.ts';
-import { startService, type ServiceProcess } from '../support/service.ts';
+import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
 import type { Outcome, Racer } from './landing.ts';
 
 export interface Arena {
@@ -32,7 +32,10 @@ const publicMode: Environment = {
 };
 
 /** Starts the service. */
-export async function openArena(engine: EngineName, { isPublic = false } = {}): Promise<Arena> {
+export async function openArena(
+  engine: EngineName,
+  { isPublic = false, hashesCheaply = false } = {},
+): Promise<Arena> {
   const fresh = await freshDatabase(engine);
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-arena-'));
   const environment = {
@@ -42,7 +45,8 @@ export async function openArena(engine: EngineName, { isPublic = false } = {}): 
     ...(isPublic && publicMode),
   };
   const services: ServiceProcess[] = [];
-  for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1) services.push(await startService(environment));
+  for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1)
+    services.push(await startService(environment, hashesCheaply ? cheapMain : undefined));
   const database = await connectDatabase(fresh.url);
   const auth = new Auth({ db: new DB(database) });
   return {

@@ -1,3 +1,3 @@
 import { declareRaces } from './races.ts';
 
-declareRaces(10);
+declareRaces(50, { hashesCheaply: true });

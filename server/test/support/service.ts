@@ -83,12 +83,17 @@ export interface ServiceProcess {
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** The same program with hashes that cost little. */
+export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
 /** The start takes a fraction of a second; a busy machine gets this long. */
 const startMs = 20_000;
 
 /** Starts the service as a process on a free port and waits for its first line that says where it listens. */
-export async function startService(environment: Environment): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [main, 'serve'], {
+export async function startService(
+  environment: Environment,
+  program: string = main,
+): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [program, 'serve'], {
     env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
