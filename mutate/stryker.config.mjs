@@ -4,6 +4,7 @@ process.env['TEST_ENGINES'] = 'sqlite';
 process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`;
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+// oxlint-disable-next-line import/no-default-export -- the program looks for one
 export default {
   mutate: ['server/src/{auth,user}/*.ts', '!server/src/**/*.test.ts'],
   // Quick ones first: the first that fails ends the run of a mutant.
@@ -30,7 +31,13 @@ export default {
       'server/src/auth/routes.test.ts',
     ],
     // The one test that is skipped reads the source, which is not itself here.
-    nodeArgs: ['--test-timeout=20000', '--test-skip-pattern=no line of the source', '-r', '{{hookFile}}', '{{testFile}}'],
+    nodeArgs: [
+      '--test-timeout=20000',
+      '--test-skip-pattern=no line of the source',
+      '-r',
+      '{{hookFile}}',
+      '{{testFile}}',
+    ],
     forceBail: true,
   },
   testRunner: 'tap',

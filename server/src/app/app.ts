@@ -17,10 +17,9 @@ import {
   emailChangeRoutes,
   emailSignInRoutes,
   emailUndoRoutes,
-  memberRoutes,
-  openRoutes,
   verificationRoutes,
-} from '../auth/routes.ts';
+} from '../auth/proof-routes.ts';
+import { memberRoutes, openRoutes } from '../auth/routes.ts';
 import { hang, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';

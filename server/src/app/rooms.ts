@@ -18,7 +18,7 @@ import { Auth } from '../auth/auth.ts';
 import { BreachCheck } from '../auth/breach-check.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
-import type { AuthRoom } from '../auth/routes.ts';
+import type { AuthRoom } from '../auth/guard.ts';
 
 /** How often the sessions seen are written. */
 const flushSeenMs = 20 * secondMs;

@@ -9,9 +9,9 @@ import { Problem, problemSentences } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { sendPage, wantsPage } from '../http/page.ts';
 import { problemStatus } from '../http/problem-handler.ts';
-import { requireSession, sourceOf } from './guard.ts';
+import { hashCost } from './fields.ts';
+import { admission, requireSession, sendLogin, sourceOf, type AuthRoom } from './guard.ts';
 import { proofPages, type ProofKind } from './one-time-token.ts';
-import { admission, hashCost, sendLogin, type AuthRoom } from './routes.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 1200;

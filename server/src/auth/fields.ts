@@ -1,0 +1,39 @@
+// Fields of requests and replies that several routes have, and what a request costs of its address's limit.
+import Type from 'typebox';
+import { longestPassword } from './password-rule.ts';
+
+/** Characters of an e-mail field: the longest address and some white space around it. */
+const emailCharacters = 300;
+/** Characters of a token field: far more than a token has. */
+const tokenCharacters = 300;
+/** UTF-16 code units of a password field; the rule counts code points. */
+const passwordCharacters = longestPassword.codePoints * 2;
+/** No NUL: it ends a string in some stores and hashes, and PostgreSQL refuses it in text. */
+const noNul = '^[^\\u0000]*$';
+
+export const email = Type.String({
+  minLength: 1,
+  maxLength: emailCharacters,
+  pattern: noNul,
+  description: 'E-mail address',
+});
+export const password = Type.String({
+  minLength: 1,
+  maxLength: passwordCharacters,
+  pattern: noNul,
+  description: 'Password',
+});
+export const token = Type.String({
+  minLength: 1,
+  maxLength: tokenCharacters,
+  pattern: noNul,
+  description: 'One-time token; or the code of the same mail, in the browser that asked for it',
+});
+
+/** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
+export const hashCost = 3;
+export const mailCost = 5;
+
+export const Credentials = Type.Object({ email, password });
+export const Message = Type.Object({ message: Type.String() });
+export const EmailMessage = Type.Object({ email: Type.String(), message: Type.String() });
