@@ -29,6 +29,8 @@ export default {
       'server/test/journeys/mail-pages.test.ts',
       'server/test/journeys/mail-flows.test.ts',
       'server/src/auth/routes.test.ts',
+      'server/test/model/account.test.ts',
+      'server/test/logs.test.ts',
     ],
     // The one test that is skipped reads the source, which is not itself here.
     nodeArgs: [
