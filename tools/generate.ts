@@ -137,7 +137,9 @@ function defaultOf({
   defaultSays,
 }: Pick<OptionRow<unknown>, 'default' | 'defaultSays'>): string {
   if (defaultSays !== undefined) return defaultSays;
-  const [local, open] = [false, true].map((isPublic) => showDefault(of({ isPublic, dataDir: './data' })));
+  const [local, open] = [false, true].map((isPublic) =>
+    showDefault(of({ isPublic, dataDir: './data', requiresSecondFactor: false })),
+  );
   return local === open ? `${local}` : `${local} in local mode, ${open} in public mode`;
 }
 

@@ -23,6 +23,9 @@ const facts: MailFacts = {
   already_registered: {},
   password_changed: {},
   new_device: {},
+  factor_changed: { factor: 'totp', deed: 'added' },
+  recovery_code_used: { left: 2 },
+  factors_reset: {},
 };
 
 function main(): void {

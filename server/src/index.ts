@@ -7,7 +7,7 @@ import { DB } from './user/db.ts';
 
 export { Auth, type AuthOptions } from './auth/auth.ts';
 export { type ClientSource } from './auth/context.ts';
-export { type Login } from './auth/login.ts';
+export { type Login } from './auth/admission.ts';
 export { type Session } from './auth/session.ts';
 export { type PasswordRule, type PasswordContext } from './auth/password-rule.ts';
 export { DB, type UserFields, type UserFilters } from './user/db.ts';

@@ -221,7 +221,7 @@ describe('the record', () => {
     const events = await eventsOf(logIn('wrong'), logIn(person.password));
     assert.deepEqual(events.map(({ event, reason }) => `${event} ${reason}`).toSorted(), [
       'authn_login_fail wrong_password',
-      'authn_login_success null',
+      'authn_login_success password',
       'session_created null',
     ]);
     for (const { at, userId, address, device: browser, requestId, actor } of events) {

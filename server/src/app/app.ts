@@ -10,7 +10,7 @@ import { validatorCompiler } from '../http/validator.ts';
 import { styleRoutes } from '../http/page.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from './mailbox.ts';
-import { sessionGuard } from '../auth/guard.ts';
+import { enrolmentGuard, pendingGuard, sessionGuard } from '../auth/guard.ts';
 import type { ProofKind } from '../auth/one-time-token.ts';
 import { proofPageRoutes } from '../auth/pages.ts';
 import {
@@ -20,6 +20,9 @@ import {
   verificationRoutes,
 } from '../auth/proof-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
+import { secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
+import { recoveryCodeRoutes } from '../features/recovery-code/routes.ts';
+import { totpRoutes } from '../features/totp/routes.ts';
 import { hang, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
@@ -37,6 +40,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   app.setErrorHandler(errorHandler());
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
+  app.decorateRequest('pendingLogin', null);
   const refuseOtherMethods = watchMethods(app);
   const routes = watchDoors(app);
   logRequests(app, rooms.gates.clientAddress);
@@ -57,6 +61,12 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await hang(app, 'open', [], openapiRoutes, {});
   await hang(app, 'open', [], problemRoutes, {});
   await hang(app, 'member', member, memberRoutes, rooms);
+  await hang(app, 'member', member, sessionRoutes, rooms);
+  if (rooms.hasSecondFactors) {
+    await hang(app, 'half-way', [pendingGuard(rooms)], secondFactorRoutes, rooms);
+    await hang(app, 'enrolment', [enrolmentGuard(rooms)], totpRoutes, rooms);
+    await hang(app, 'member', member, recoveryCodeRoutes, rooms);
+  }
 
   await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
   const entries = routes();

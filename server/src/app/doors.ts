@@ -1,9 +1,12 @@
-// The three doors. Every route of the service stands behind one of them; one that does not stops the start.
+// The doors. Every route of the service stands behind one of them; one that does not stops the start.
 import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 import { costOf } from '../http/limits.ts';
 
-/** `open`: anybody; `member`: who has a session; `admin`: who has the role. */
-export type Door = 'open' | 'member' | 'admin';
+/**
+ * `open`: anybody; `member`: who has a session; `half-way`: who gave a first factor and owes the second; `enrolment`: who
+ * has a session, or must set a second factor up to get one; `admin`: who has the role.
+ */
+export type Door = 'open' | 'member' | 'half-way' | 'enrolment' | 'admin';
 
 /** A route as a review sees it. */
 export interface RouteEntry {

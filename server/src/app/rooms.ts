@@ -1,7 +1,7 @@
 // Builds each room once and plugs them together.
 import type { Keyring } from '../kit/keyring.ts';
 import type { Log } from '../kit/log.ts';
-import { minuteMs, secondMs, systemClock, type Clock } from '../kit/clock.ts';
+import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
@@ -19,6 +19,8 @@ import { BreachCheck } from '../auth/breach-check.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
 import type { AuthRoom } from '../auth/guard.ts';
+import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
+import { Totp } from '../features/totp/totp.ts';
 
 /** How often the sessions seen are written. */
 const flushSeenMs = 20 * secondMs;
@@ -39,6 +41,11 @@ export interface Rooms extends AuthRoom {
   readonly jobs: Jobs;
   /** People may sign in by mail. */
   readonly signsInByEmail: boolean;
+  /** Kinds of second factor that may be set up. */
+  readonly totp: Totp;
+  readonly recoveryCodes: RecoveryCodes;
+  /** Second factors may be set up at all. */
+  readonly hasSecondFactors: boolean;
   readonly gates: Gates;
   close(): Promise<void>;
 }
@@ -83,13 +90,27 @@ export async function buildRooms(
     },
   });
   const outbox = buildOutbox(configuration, { database, keyring, log, world });
+  const codes = {
+    sign: (text: string) => keyring.mac('code', text),
+    check: (text: string, mac: string) => keyring.checkMac('code', text, mac),
+  };
+  const totp = new Totp({
+    db: database,
+    clock,
+    issuer: options.productName,
+    cipher: {
+      encrypt: (text, id) => keyring.encrypt('totp', text, id),
+      decrypt: (text, id) => keyring.decrypt('totp', text, id),
+    },
+  });
+  const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
   const auth = new Auth({
+    secondFactors: [totp, recoveryCodes],
+    secondFactorPolicy: options.secondFactor,
+    signsInByEmail: options.emailSignIn,
     audit,
     post: outbox,
-    codes: {
-      sign: (text) => keyring.mac('code', text),
-      check: (text, mac) => keyring.checkMac('code', text, mac),
-    },
+    codes,
     confirmEmail: options.emailConfirmation,
     passwordRule: buildPasswordRule(configuration, log, clock),
     db: new DB(database, clock),
@@ -103,7 +124,7 @@ export async function buildRooms(
     knownDeviceDays: options.knownDeviceDays,
   });
   const jobs = new Jobs(log);
-  const gates = new Gates({ ...options, isPublic, clock, log });
+  const gates = new Gates({ ...options, isPublic, clock: world.clock ?? steadyClock, log });
   return {
     database,
     hasher,
@@ -112,10 +133,14 @@ export async function buildRooms(
     audit,
     outbox,
     jobs,
+    totp,
+    recoveryCodes,
+    hasSecondFactors: options.secondFactor !== 'off',
     signsInByEmail: options.emailSignIn,
     keepsMails: !isPublic && options.smtpUrl === undefined && world.mailTransport === undefined,
     cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
     deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
+    pendingCookie: new TokenCookie({ name: 'pending_login', kind: 'pending_login', secure: isPublic }),
     requestCookie: new TokenCookie({ name: 'request', kind: 'request', secure: isPublic }),
     rules: {
       revealAccounts: options.revealAccounts,

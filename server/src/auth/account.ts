@@ -15,6 +15,7 @@ import type { Attempts } from './attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from './context.ts';
 import { removeDevicesOf } from './device-store.ts';
 import { isFlooded, notify } from './notice.ts';
+import { removePendingLoginsOf } from './pending-login-store.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from './session-store.ts';
 import { removePendingTokensOf } from './token-store.ts';
 import type { Verifications } from './verification.ts';
@@ -163,6 +164,7 @@ export class Accounts {
     if (keptSession === undefined) await removeSessionsOf(tx, userId);
     else await removeOtherSessionsOf(tx, userId, keptSession);
     await this.voidProofs(tx, userId);
+    await removePendingLoginsOf(tx, userId);
     await removeDevicesOf(tx, userId);
   }
 

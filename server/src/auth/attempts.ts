@@ -15,8 +15,8 @@ import {
   type AttemptKey,
 } from './attempt-store.ts';
 
-/** Factors whose tries are counted apart: one that is off leaves the others unharmed. */
-export type Factor = 'password' | 'email_code';
+/** Name of a factor: `password`, `email_code`, or a second factor's. Tries of each are counted apart: one that is off leaves the others unharmed. */
+export type Factor = string;
 
 /** Whose tries are counted. */
 export interface Subject {

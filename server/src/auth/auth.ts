@@ -1,5 +1,6 @@
 // Identity's trunk, as one face: the contract's verbs and what the service needs beyond them. Where each is decided:
-// account.ts (register, passwords, removal), login.ts, session.ts, reset.ts, verification.ts, password-change.ts,
+// account.ts (register, passwords, removal), login.ts, admission.ts (sessions and second factors), step-up.ts,
+// factor-change.ts, session.ts, reset.ts, verification.ts, password-change.ts,
 // email-change.ts, email-sign-in.ts, one-time-token.ts, attempts.ts. Holds neither SQL nor HTTP. Every deed is recorded
 // in its own transaction.
 import type { Clock } from '../kit/clock.ts';
@@ -19,13 +20,25 @@ import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
 import { removeExpiredDevices } from './device-store.ts';
 import { EmailChanges } from './email-change.ts';
 import { EmailSignIns } from './email-sign-in.ts';
-import { Logins, type Login } from './login.ts';
+import { Admissions, type Login } from './admission.ts';
+import type { SecondFactor, SecondFactorPolicy } from './factor.ts';
+import { FactorChanges } from './factor-change.ts';
+import { Logins } from './login.ts';
 import { OneTimeTokens, unkeyedCodes } from './one-time-token.ts';
 import { PasswordChanges } from './password-change.ts';
 import { anyPassword, type PasswordRule } from './password-rule.ts';
 import { Resets } from './reset.ts';
-import { removeSession, removeSessionsOf } from './session-store.ts';
+import {
+  removeOtherSessionsOf,
+  removeOwnSession,
+  removeSession,
+  removeSessionsOf,
+  type SessionSummary,
+} from './session-store.ts';
+import { SecondFactors } from './second-factor.ts';
 import { Sessions, type Session } from './session.ts';
+import { StepUps } from './step-up.ts';
+import { removeExpiredPendingLogins } from './pending-login-store.ts';
 import { removeExpiredTokens } from './token-store.ts';
 import { Verifications } from './verification.ts';
 
@@ -54,6 +67,12 @@ export interface AuthOptions {
   readonly resetTokenMinutes?: number;
   /** How long a device is known after a login on it; 0 knows none. */
   readonly knownDeviceDays?: number;
+  /** Kinds of second factor that may be set up; none by default. */
+  readonly secondFactors?: readonly SecondFactor[];
+  /** Of whom a second factor is asked. */
+  readonly secondFactorPolicy?: SecondFactorPolicy;
+  /** People may sign in by mail. */
+  readonly signsInByEmail?: boolean;
 }
 
 /** Rows removed at once, so that a purge never holds the writer for long. */
@@ -62,6 +81,13 @@ const purgeBatch = 500;
 const attemptDays = 30;
 
 export class Auth {
+  /** From a proof to a session, by way of the second factor. */
+  readonly admissions: Admissions;
+  /** Proving once more that it is you. */
+  readonly stepUps: StepUps;
+  /** Setting second factors up and taking them away. */
+  readonly factorChanges: FactorChanges;
+  readonly secondFactors: SecondFactors;
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
   readonly #logins: Logins;
@@ -86,16 +112,34 @@ export class Auth {
     });
     const verifications = new Verifications(context, tokens);
     const accounts = new Accounts(context, attempts, verifications);
-    const logins = new Logins(context, attempts, sessions, options.knownDeviceDays ?? 0);
+    const secondFactors = new SecondFactors(context, attempts, {
+      factors: options.secondFactors ?? [],
+      policy: options.secondFactorPolicy ?? 'optional',
+    });
+    const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
+    const admissions = new Admissions(context, { sessions, secondFactors, knownDeviceMs });
+    const logins = new Logins(context, attempts, admissions);
+    const stepUps = new StepUps(context, { admissions, logins, secondFactors, sessions });
+    const { signsInByEmail = false } = options;
+    this.factorChanges = new FactorChanges(context, {
+      admissions,
+      secondFactors,
+      sessions,
+      stepUps,
+      signsInByEmail,
+    });
     const resets = new Resets(context, accounts, { tokens, minutes: options.resetTokenMinutes ?? 60 });
     this.#sessions = sessions;
     this.#verifications = verifications;
     this.#accounts = accounts;
+    this.admissions = admissions;
+    this.stepUps = stepUps;
+    this.secondFactors = secondFactors;
     this.#logins = logins;
     this.#resets = resets;
-    this.#passwordChanges = new PasswordChanges(context, accounts, logins);
-    this.#emailChanges = new EmailChanges(context, { accounts, logins, resets, tokens });
-    this.#emailSignIns = new EmailSignIns(context, { tokens, logins, sessions });
+    this.#passwordChanges = new PasswordChanges(context, accounts, stepUps);
+    this.#emailChanges = new EmailChanges(context, { accounts, stepUps, resets, tokens });
+    this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */
@@ -110,7 +154,7 @@ export class Auth {
 
   /** How long a device is known, in milliseconds: also the life of its cookie. */
   get knownDeviceMs(): number {
-    return this.#logins.knownDeviceMs;
+    return this.admissions.knownDeviceMs;
   }
 
   /**
@@ -175,6 +219,33 @@ export class Auth {
         { event: 'session_expired', outcome: 'success', reason: 'all_ended', userId },
         source,
       );
+    });
+  }
+
+  /** Live sessions of one user, or of all, newest first. */
+  listSessions(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+    return this.#sessions.list(userId, limit);
+  }
+
+  /** Ends another session of whoever is signed in; false when they have none of this handle. */
+  endOwnSession({ userId }: Session, id: string, source: ClientSource = programSource): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await removeOwnSession(tx, userId, id))) return false;
+      const deed = { event: 'session_expired', outcome: 'success', reason: 'ended' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      return true;
+    });
+  }
+
+  /** Ends all sessions of whoever is signed in but this one, and says how many. */
+  endOtherSessions({ userId, id }: Session, source: ClientSource = programSource): Promise<number> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      const ended = await removeOtherSessionsOf(tx, userId, id);
+      const deed = { event: 'session_expired', outcome: 'success', reason: 'others_ended' } as const;
+      if (ended > 0) await audit.record(tx, { ...deed, userId }, source);
+      return ended;
     });
   }
 
@@ -267,7 +338,7 @@ export class Auth {
    */
   changePassword(
     session: Session,
-    passwords: { current: string; next: string },
+    passwords: { current: string | undefined; next: string },
     source: ClientSource = programSource,
   ): Promise<User> {
     return this.#passwordChanges.change(session, passwords, source);
@@ -279,7 +350,7 @@ export class Auth {
    */
   requestEmailChange(
     session: Session,
-    wish: { email: string; password: string },
+    wish: { email: string; password: string | undefined },
     source: ClientSource = programSource,
   ): Promise<void> {
     return this.#emailChanges.request(session, wish, source);
@@ -331,6 +402,7 @@ export class Auth {
     const removals = [
       () => this.#sessions.purge(purgeBatch),
       () => removeExpiredTokens(db, now, purgeBatch),
+      () => removeExpiredPendingLogins(db, now, purgeBatch),
       () => removeExpiredDevices(db, now, purgeBatch),
       () => removeOldTries(db, now - attemptDays * dayMs, purgeBatch),
     ];

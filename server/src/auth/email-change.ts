@@ -9,11 +9,11 @@ import { findUserByEmail, lockUser, removeUser, updateUser, updateVerified } fro
 import type { User } from '../user/user.ts';
 import type { Accounts } from './account.ts';
 import type { AuthContext, ClientSource } from './context.ts';
-import type { Logins } from './login.ts';
 import { isFlooded, notify } from './notice.ts';
 import type { LiveProof, OneTimeTokens } from './one-time-token.ts';
 import type { Resets } from './reset.ts';
 import type { Session } from './session.ts';
+import type { StepUps } from './step-up.ts';
 import { hasPendingToken } from './token-store.ts';
 
 const changeMinutes = 60;
@@ -22,7 +22,7 @@ const undoHours = 72;
 
 export interface EmailChangeNeeds {
   readonly accounts: Accounts;
-  readonly logins: Logins;
+  readonly stepUps: StepUps;
   readonly resets: Resets;
   readonly tokens: OneTimeTokens;
 }
@@ -39,15 +39,15 @@ export class EmailChanges {
   /** See Auth.requestEmailChange. */
   async request(
     session: Session,
-    { email, password }: { email: string; password: string },
+    { email, password }: { email: string; password: string | undefined },
     source: ClientSource,
   ): Promise<void> {
     const { db, audit } = this.#context;
-    const { logins, tokens } = this.#needs;
+    const { stepUps, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
       throw fieldProblem('email', 'is the address of the account already');
-    await logins.requirePassword(session, password, source);
+    await stepUps.requirePassword(session, password, source);
     await db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');

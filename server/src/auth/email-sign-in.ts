@@ -5,10 +5,9 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from './context.ts';
-import type { Login, Logins } from './login.ts';
+import type { Admissions, Login } from './admission.ts';
 import { isFlooded, notify } from './notice.ts';
 import type { OneTimeTokens } from './one-time-token.ts';
-import type { Sessions } from './session.ts';
 
 /** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const signInMinutes = 10;
@@ -16,17 +15,15 @@ const signInMinutes = 10;
 export class EmailSignIns {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
-  readonly #logins: Logins;
-  readonly #sessions: Sessions;
+  readonly #admissions: Admissions;
 
   constructor(
     context: AuthContext,
-    { tokens, logins, sessions }: { tokens: OneTimeTokens; logins: Logins; sessions: Sessions },
+    { tokens, admissions }: { tokens: OneTimeTokens; admissions: Admissions },
   ) {
     this.#context = context;
     this.#tokens = tokens;
-    this.#logins = logins;
-    this.#sessions = sessions;
+    this.#admissions = admissions;
   }
 
   /** See Auth.requestSignIn. */
@@ -64,13 +61,12 @@ export class EmailSignIns {
   /** See Auth.signInByEmail. */
   async redeem(email: string, presented: string, source: ClientSource): Promise<Login | undefined> {
     const live = await this.#tokens.find('sign_in', presented, { email }, source);
-    const replaced = await this.#sessions.find(source.sessionToken);
-    const isKnownDevice = (await this.#logins.knownDevice(live.user, source.deviceToken)) !== undefined;
+    const arrival = await this.#admissions.arrivalOf(live.user, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       await this.#tokens.consume(tx, live);
       if (user !== undefined && !this.#isOpen(user)) return undefined;
-      return user && this.#logins.admit(tx, user, { replaced, isKnownDevice, source });
+      return user && this.#admissions.admit(tx, user, 'email', arrival);
     });
   }
 }

@@ -30,10 +30,33 @@ export const token = Type.String({
   description: 'One-time token; or the code of the same mail, in the browser that asked for it',
 });
 
+/** Characters of a proof field: a passkey's answer with its attestation is the longest. */
+const proofCharacters = 12_000;
+export const proof = Type.String({
+  minLength: 1,
+  maxLength: proofCharacters,
+  pattern: noNul,
+  description: 'The password, a code, or the JSON text of a WebAuthn credential',
+});
+
+/** How a person calls a device or an app. */
+export const factorLabel = Type.String({
+  minLength: 1,
+  maxLength: 60,
+  pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+  description: 'A name by which you know it again',
+});
+
 /** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
 export const hashCost = 3;
 export const mailCost = 5;
 
 export const Credentials = Type.Object({ email, password });
 export const Message = Type.Object({ message: Type.String() });
+/** What a login says; with the names of factors where one is owed. */
+export const LoginReply = Type.Object({
+  email: Type.String(),
+  message: Type.String(),
+  factors: Type.Optional(Type.Array(Type.String())),
+});
 export const EmailMessage = Type.Object({ email: Type.String(), message: Type.String() });

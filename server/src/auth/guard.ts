@@ -10,13 +10,16 @@ import type { RefusalPace } from '../http/refusal-pace.ts';
 import type { TokenCookie } from '../http/token-cookie.ts';
 import type { Auth } from './auth.ts';
 import type { ClientSource } from './context.ts';
-import type { Login } from './login.ts';
+import { pendingMs, type Login, type PendingLogin } from './admission.ts';
+import type { FactorHolder } from './factor-change.ts';
 import type { Session } from './session.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set behind the member door. */
     session: Session | null;
+    /** Set behind the half-way door, and behind that of who may set a factor up. */
+    pendingLogin: PendingLogin | null;
   }
 }
 
@@ -39,6 +42,39 @@ export async function requireSession(
   return session;
 }
 
+/** Refuses a request without a pending login. @throws {Problem} pending_login_required. */
+export function pendingGuard({ auth, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
+  return async (request) => {
+    const pending = await auth.admissions.findPending(pendingCookie.read(request.headers.cookie));
+    if (pending === undefined) throw new Problem('pending_login_required');
+    request.pendingLogin = pending;
+  };
+}
+
+/** Lets in who has a session, and who must set a factor up to get one. @throws {Problem} session_required. */
+export function enrolmentGuard({ auth, cookie, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
+  return async (request) => {
+    const { cookie: header } = request.headers;
+    request.session = (await auth.getSession(cookie.read(header))) ?? null;
+    if (request.session !== null) return;
+    const pending = await auth.admissions.findPending(pendingCookie.read(header));
+    if (pending?.kind !== 'enrolment') throw new Problem('session_required');
+    request.pendingLogin = pending;
+  };
+}
+
+/** The pending login of a request behind the half-way door. */
+export function pendingLoginOf(request: FastifyRequest): PendingLogin {
+  if (request.pendingLogin === null) throw new Error('This route is not behind the half-way door');
+  return request.pendingLogin;
+}
+
+/** Who changes factors, behind the door of who may. */
+export function factorHolderOf(request: FastifyRequest): FactorHolder {
+  const { session } = request;
+  return session === null ? { pending: pendingLoginOf(request) } : { session };
+}
+
 /** The session of a request behind the member door. */
 export function sessionOf(request: FastifyRequest): Session {
   if (request.session === null) throw new Error('This route is not behind the member door');
@@ -54,6 +90,8 @@ export interface SourceReaders {
   readonly deviceCookie: TokenCookie;
   /** Carries the request that asked for a mail. */
   readonly requestCookie: TokenCookie;
+  /** Carries a login that awaits the second factor. */
+  readonly pendingCookie: TokenCookie;
 }
 
 /** Where a request comes from, and what it brings along beside its body. */
@@ -128,9 +166,30 @@ export function rememberAsker(
     void reply.header('set-cookie', requestCookie.write(requestToken, requestCookieMs));
 }
 
-/** Sets the cookies of a login. */
-export function sendLogin(reply: FastifyReply, { auth, cookie, deviceCookie }: AuthRoom, login: Login): void {
-  void reply.header('set-cookie', cookie.write(login.token, auth.sessionMs));
+/** Sets the cookies of a login: of its session, or of what awaits the second factor. */
+export function sendLogin(
+  reply: FastifyReply,
+  { auth, cookie, deviceCookie, pendingCookie }: AuthRoom,
+  login: Login,
+): void {
+  if (login.pending !== undefined)
+    void reply.header('set-cookie', pendingCookie.write(login.pending.token, pendingMs));
+  if (login.token !== undefined) void reply.header('set-cookie', cookie.write(login.token, auth.sessionMs));
   if (login.deviceToken !== undefined)
     void reply.header('set-cookie', deviceCookie.write(login.deviceToken, auth.knownDeviceMs));
+}
+
+/** What a login says: signed in, or what is owed. */
+export function loginBody(email: string, { pending }: Login): LoginReply {
+  if (pending === undefined) return { email, message: 'logged in' };
+  const { kind, factors } = pending.demand;
+  const message = kind === 'enrolment' ? 'second factor must be set up' : 'second factor required';
+  return { email, message, factors: [...factors] };
+}
+
+interface LoginReply {
+  readonly email: string;
+  readonly message: string;
+  /** Names of the factors that will do. */
+  readonly factors?: string[];
 }

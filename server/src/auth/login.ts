@@ -1,57 +1,31 @@
-// Where a login by password is decided: the try is counted, the password verified, the session added for the password
-// that was verified. An unknown user, a disabled one, an unconfirmed address and a wrong password look and cost alike.
-import { dayMs } from '../kit/clock.ts';
+// Where a login by password is decided: the try is counted, the password verified, and the person admitted for the
+// password that was verified. An unknown user, a disabled one, an unconfirmed address and a wrong password look and cost
+// alike.
 import { isProblem, Problem } from '../kit/problem.ts';
-import { createToken, parseToken } from '../kit/secret.ts';
-import type { Database } from '../db/database.ts';
 import { toEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, upgradeHash } from '../user/store.ts';
-import { nobody, type User } from '../user/user.ts';
+import type { User } from '../user/user.ts';
+import type { Admissions, Login } from './admission.ts';
 import { freeTries, mostTries } from './attempt-store.ts';
 import type { Attempt, Attempts } from './attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from './context.ts';
-import { addDevice, hasDevices, isKnownDevice } from './device-store.ts';
-import { notify } from './notice.ts';
-import { removeSession } from './session-store.ts';
-import type { Session, Sessions } from './session.ts';
-
-/** What a login gives its holder. */
-export interface Login {
-  /** Token of the new session. */
-  readonly token: string;
-  /** Token of the device, when it was not known before. */
-  readonly deviceToken: string | undefined;
-}
-
-/** What goes with a proof that was verified. */
-interface Admission {
-  /** The session that the browser holds already. */
-  readonly replaced: Session | undefined;
-  readonly isKnownDevice: boolean;
-  readonly source: ClientSource;
-}
+import type { Session } from './session.ts';
 
 /** A password that was right. */
 interface Verified {
   readonly user: User;
   readonly attempt: Attempt;
-  readonly isKnownDevice: boolean;
 }
 
-/** Devices known of one user; the oldest is forgotten. */
-const devicesPerUser = 20;
-
 export class Logins {
-  readonly knownDeviceMs: number;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #sessions: Sessions;
+  readonly #admissions: Admissions;
 
-  constructor(context: AuthContext, attempts: Attempts, sessions: Sessions, knownDeviceDays: number) {
+  constructor(context: AuthContext, attempts: Attempts, admissions: Admissions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#sessions = sessions;
-    this.knownDeviceMs = knownDeviceDays * dayMs;
+    this.#admissions = admissions;
   }
 
   /** See Auth.validLogin. */
@@ -77,7 +51,7 @@ export class Logins {
   async logIn(email: string, password: string, source: ClientSource): Promise<Login | undefined> {
     const verified = await this.#verify(email, password, source);
     if (verified === undefined) return undefined;
-    const { user, attempt, isKnownDevice: isKnown } = verified;
+    const { user, attempt } = verified;
     const { db, confirmEmail } = this.#context;
     if (confirmEmail && user.emailVerifiedAt === null) {
       // As a wrong password: whoever has just registered somebody's address has its password, and would learn here
@@ -85,45 +59,12 @@ export class Logins {
       await this.#recordFailure(user, 'email_unconfirmed', attempt, source);
       return undefined;
     }
-    const replaced = await this.#sessions.find(source.sessionToken);
+    const arrival = await this.#admissions.arrivalOf(user, source);
     return db.transaction(async (tx) => {
-      const login = await this.admit(tx, user, { replaced, isKnownDevice: isKnown, source });
+      const login = await this.#admissions.admit(tx, user, 'password', arrival);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });
-  }
-
-  /**
-   * Gives a session to a user whose proof was verified, in the place of the one that the browser holds; `undefined` when
-   * the proof no longer counts. Inside a transaction.
-   */
-  async admit(
-    tx: Database,
-    user: User,
-    { replaced, isKnownDevice: isKnown, source }: Admission,
-  ): Promise<Login | undefined> {
-    const { audit } = this.#context;
-    const userId = user.id;
-    const token = await this.#sessions.add(tx, user);
-    if (token === undefined) return undefined;
-    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
-      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
-    }
-    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', userId }, source);
-    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
-    if (isKnown || this.knownDeviceMs === 0) return { token, deviceToken: undefined };
-    if (await hasDevices(tx, userId))
-      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
-    return { token, deviceToken: await this.#rememberDevice(tx, userId) };
-  }
-
-  /** Id of the device if it is one of this user's. The look is taken for an unknown user too. */
-  async knownDevice(user: User | undefined, deviceToken: string | undefined): Promise<string | undefined> {
-    const parts = parseToken('device', deviceToken);
-    if (parts === undefined) return undefined;
-    const { db, clock } = this.#context;
-    return (await isKnownDevice(db, parts, user?.id ?? nobody, clock())) ? parts.id : undefined;
   }
 
   /** The user whose password this is, with the try that was counted before it was verified. */
@@ -132,7 +73,7 @@ export class Logins {
     if (address === undefined) return undefined;
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
-    const deviceId = await this.knownDevice(user, source.deviceToken);
+    const deviceId = await this.#admissions.knownDevice(user, source.deviceToken);
     hasher.requireRoom(); // before the try is counted: a refusal for want of time is nobody's wrong guess
     const attempt = await this.#attempts.begin(
       { userId: user?.id, emailKey: address.key, deviceId },
@@ -156,7 +97,7 @@ export class Logins {
       return undefined;
     }
     if (outdated) await this.#upgradeHash(user, password);
-    return { user, attempt, isKnownDevice: deviceId !== undefined };
+    return { user, attempt };
   }
 
   /** Hashes the password by today's method. Where there is no time for that now, there is at another login. */
@@ -185,12 +126,5 @@ export class Logins {
       if (count === mostTries)
         await audit.record(tx, { event: 'authn_login_lock', outcome: 'failure', ...subject }, source);
     });
-  }
-
-  async #rememberDevice(tx: Database, userId: number): Promise<string> {
-    const { id, secretHash, token } = createToken('device');
-    const now = this.#context.clock();
-    await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + this.knownDeviceMs }, devicesPerUser);
-    return token;
   }
 }

@@ -4,29 +4,29 @@ import { lockUser } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { Accounts } from './account.ts';
 import type { AuthContext, ClientSource } from './context.ts';
-import type { Logins } from './login.ts';
 import type { Session } from './session.ts';
+import type { StepUps } from './step-up.ts';
 
 export class PasswordChanges {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
-  readonly #logins: Logins;
+  readonly #stepUps: StepUps;
 
-  constructor(context: AuthContext, accounts: Accounts, logins: Logins) {
+  constructor(context: AuthContext, accounts: Accounts, stepUps: StepUps) {
     this.#context = context;
     this.#accounts = accounts;
-    this.#logins = logins;
+    this.#stepUps = stepUps;
   }
 
   /** See Auth.changePassword. */
   async change(
     session: Session,
-    { current, next }: { current: string; next: string },
+    { current, next }: { current: string | undefined; next: string },
     source: ClientSource,
   ): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
     await passwordRule(next, { email: session.email, field: 'new_password' });
-    const verified = await this.#logins.requirePassword(session, current, source);
+    const verified = await this.#stepUps.requirePassword(session, current, source);
     const hashedPassword = await hasher.hash(next);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);

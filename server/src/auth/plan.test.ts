@@ -130,7 +130,11 @@ onEachEngine('among thousands of rows', (engine) => {
       userKey,
     ],
     ['a page of users', () => listUsers(recorder, 100, 20), userKey],
-    ['a page of a user’s sessions', () => listSessions(recorder, 100, now, 20), sessionsByUser],
+    [
+      'a page of a user’s sessions',
+      () => listSessions(recorder, { userId: 100, now, seenSince: 0, limit: 20 }),
+      sessionsByUser,
+    ],
     ['sessions seen', seenSessions, sessionKey],
     [
       'a purge, when few rows have expired',

@@ -4,10 +4,11 @@ import Type from 'typebox';
 import { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { Credentials, email, EmailMessage, mailCost, token } from './fields.ts';
+import { email, EmailMessage, LoginReply, mailCost, password, token } from './fields.ts';
 import {
   admission,
   askingSourceOf,
+  loginBody,
   rememberAsker,
   sendLogin,
   sessionOf,
@@ -80,7 +81,7 @@ export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       schema: {
         summary: 'Logs in with what was mailed',
         body: Type.Object({ email, token }),
-        response: { 200: EmailMessage },
+        response: { 200: LoginReply },
       },
     },
     async (request, reply) => {
@@ -88,7 +89,7 @@ export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       const login = await room.auth.signInByEmail(text, request.body.token, sourceOf(request, room));
       if (login === undefined) throw new Problem('token_invalid');
       sendLogin(reply, room, login);
-      return { email: text, message: 'logged in' };
+      return loginBody(text, login);
     },
   );
 };
@@ -102,7 +103,7 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       config: costing(mailCost),
       schema: {
         summary: 'Asks for another address, with the current password',
-        body: Credentials,
+        body: Type.Object({ email, password: Type.Optional(password) }),
         response: { 200: EmailMessage },
       },
     },

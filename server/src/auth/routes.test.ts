@@ -569,7 +569,7 @@ onEachEngine('the contract over HTTP', (engine) => {
     const methods: Readonly<Record<string, readonly string[]>> = {
       '/': ['GET', 'HEAD', 'DELETE'],
       '/users': ['POST'],
-      '/sessions': ['POST', 'DELETE'],
+      '/sessions': ['GET', 'HEAD', 'POST', 'DELETE'],
       '/profile': ['GET', 'HEAD'],
       '/reset_password': ['POST', 'PUT'],
     };
@@ -610,7 +610,7 @@ onEachEngine('the contract over HTTP', (engine) => {
         '/nothing',
         '/users/1',
         '/Profile',
-        '/sessions/x',
+        '/sessions/x/y',
         '/reset-password',
         '/users%2f',
         '/..%2fprofile',

@@ -5,10 +5,21 @@ import { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
-import { Credentials, email, EmailMessage, hashCost, mailCost, Message, password, token } from './fields.ts';
+import {
+  Credentials,
+  email,
+  EmailMessage,
+  hashCost,
+  LoginReply,
+  mailCost,
+  Message,
+  password,
+  token,
+} from './fields.ts';
 import {
   admission,
   askingSourceOf,
+  loginBody,
   rememberAsker,
   sendLogin,
   sessionOf,
@@ -65,14 +76,14 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
     {
       ...admission(room),
       config: costing(hashCost),
-      schema: { summary: 'Logs in', body: Credentials, response: { 200: EmailMessage } },
+      schema: { summary: 'Logs in', body: Credentials, response: { 200: LoginReply } },
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
       const login = await auth.logIn(text, request.body.password, sourceOf(request, room));
       if (login === undefined) throw new Problem('invalid_credentials');
       sendLogin(reply, room, login);
-      return { email: text, message: 'logged in' };
+      return loginBody(text, login);
     },
   );
 
@@ -143,7 +154,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, r
       config: costing(2 * hashCost),
       schema: {
         summary: 'Sets a new password with the current one',
-        body: Type.Object({ password, new_password: password }),
+        body: Type.Object({ password: Type.Optional(password), new_password: password }),
         response: { 200: EmailMessage },
       },
     },
@@ -156,8 +167,18 @@ export const memberRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, r
 
   scope.delete(
     '/sessions',
-    { schema: { summary: 'Logs out', response: { 200: Message, 302: Message } } },
+    {
+      schema: {
+        summary: 'Logs out; with others=true ends your other sessions instead',
+        querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
+        response: { 200: Message, 302: Message },
+      },
+    },
     async (request, reply) => {
+      if (request.query.others === 'true') {
+        await auth.endOtherSessions(sessionOf(request), sourceOf(request, room));
+        return { message: 'other sessions ended' };
+      }
       await auth.endSession(sessionOf(request).id, sourceOf(request, room));
       void reply.header('set-cookie', cookie.clear());
       const body = { message: 'logged out' };

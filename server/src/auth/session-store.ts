@@ -39,13 +39,24 @@ type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
   passwordChangedAt: number;
   now: number;
   expiresAt: number;
+  factors: string;
+  device: string | null;
 };
 
 /** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
 const insertSession = statement((sql, p: NewSession) =>
   sql
     .insertInto('sessions')
-    .columns(['id', 'user_id', 'secret_hash', 'created_at', 'last_seen_at', 'expires_at'])
+    .columns([
+      'id',
+      'user_id',
+      'secret_hash',
+      'created_at',
+      'last_seen_at',
+      'expires_at',
+      'factors',
+      'device',
+    ])
     .expression((from) =>
       from
         .selectFrom('users')
@@ -56,6 +67,8 @@ const insertSession = statement((sql, p: NewSession) =>
           val(p.now).as('created_at'),
           val(p.now).as('last_seen_at'),
           val(p.expiresAt).as('expires_at'),
+          val(p.factors).as('factors'),
+          val(p.device).as('device'),
         ])
         .where('users.id', '=', p.userId)
         .where('users.password_changed_at', '=', p.passwordChangedAt)
@@ -69,6 +82,30 @@ const insertSession = statement((sql, p: NewSession) =>
 /** Adds a session for the password that was verified; false when that password is no longer the user's. */
 export async function addSession(db: Database, session: NewSession): Promise<boolean> {
   return (await db.first(insertSession, session)) !== undefined;
+}
+
+const selectFactors = statement((sql, p: { id: string }) =>
+  sql.selectFrom('sessions').select('factors').where('id', '=', p.id),
+);
+
+/** The factors of a session, as they are stored. */
+export async function findFactors(db: Database, id: string): Promise<string | undefined> {
+  return (await db.first(selectFactors, { id }))?.factors;
+}
+
+type Replacement = { id: string; newId: string; secretHash: Uint8Array; factors: string };
+
+const renameSession = statement((sql, p: Replacement) =>
+  sql
+    .updateTable('sessions')
+    .set({ id: p.newId, secret_hash: p.secretHash, factors: p.factors })
+    .where('id', '=', p.id)
+    .returning('id'),
+);
+
+/** Gives a session another handle, secret and factors, once: of two at a time the second finds none. */
+export async function replaceSession(db: Database, replacement: Replacement): Promise<boolean> {
+  return (await db.first(renameSession, replacement)) !== undefined;
 }
 
 const deleteOldest = statement((sql, p: { userId: number; newest: string; others: number }) =>
@@ -107,6 +144,15 @@ export async function removeSession(db: Database, id: string): Promise<number | 
   return (await db.first(deleteById, { id }))?.user_id;
 }
 
+const deleteOwn = statement((sql, p: { id: string; userId: number }) =>
+  sql.deleteFrom('sessions').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
+);
+
+/** Ends one session of the user's; false when the user has none of this handle. */
+export async function removeOwnSession(db: Database, userId: number, id: string): Promise<boolean> {
+  return (await db.first(deleteOwn, { id, userId })) !== undefined;
+}
+
 const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('sessions').where('user_id', '=', p.userId).returning('id'),
 );
@@ -117,12 +163,12 @@ export async function removeSessionsOf(db: Database, userId: number): Promise<nu
 }
 
 const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
-  sql.deleteFrom('sessions').where('user_id', '=', p.userId).where('id', '<>', p.kept),
+  sql.deleteFrom('sessions').where('user_id', '=', p.userId).where('id', '<>', p.kept).returning('id'),
 );
 
-/** Ends every session of a user but one. */
-export async function removeOtherSessionsOf(db: Database, userId: number, kept: string): Promise<void> {
-  await db.run(deleteOthers, { userId, kept });
+/** Ends every session of a user but one, and says how many. */
+export async function removeOtherSessionsOf(db: Database, userId: number, kept: string): Promise<number> {
+  return (await db.run(deleteOthers, { userId, kept })).length;
 }
 
 /** A session without its secret, for the operator and the owner. */
@@ -133,21 +179,40 @@ export interface SessionSummary {
   readonly created_at: number;
   readonly last_seen_at: number;
   readonly expires_at: number;
+  /** As the session has them: parseFactors reads them. */
+  readonly factors: string;
+  readonly device: string | null;
 }
 
-/** Sessions of one user, or of all, newest first; expired ones are left out. */
+/** Which sessions are listed: live ones alone, so those that were seen since the idle life began. */
+export interface SessionFilter {
+  readonly userId: number | undefined;
+  readonly now: number;
+  readonly seenSince: number;
+  readonly limit: number;
+}
+
+/** Live sessions of one user, or of all, newest first. */
 export function listSessions(
   db: Database,
-  userId: number | undefined,
-  now: number,
-  limit: number,
+  { userId, now, seenSince, limit }: SessionFilter,
 ): Promise<SessionSummary[]> {
   return db.query((sql) => {
     const query = sql
       .selectFrom('sessions')
       .innerJoin('users', 'users.id', 'sessions.user_id')
-      .select(['sessions.id', 'user_id', 'email', 'sessions.created_at', 'last_seen_at', 'expires_at'])
+      .select([
+        'sessions.id',
+        'user_id',
+        'email',
+        'sessions.created_at',
+        'last_seen_at',
+        'expires_at',
+        'factors',
+        'device',
+      ])
       .where('expires_at', '>', now)
+      .where('last_seen_at', '>', seenSince)
       .orderBy('sessions.created_at', 'desc')
       .limit(limit);
     return userId === undefined ? query : query.where('user_id', '=', userId);

@@ -40,7 +40,9 @@ async function isLive(auth: Auth, token: string): Promise<boolean> {
 
 /** Instants at which the user's sessions were seen, as stored. */
 async function seenAt({ database, bob, clock }: Trunk & { readonly bob: User }): Promise<number[]> {
-  return (await listSessions(database, bob.id, clock.now(), 2000)).map((row) => row.last_seen_at);
+  return (await listSessions(database, { userId: bob.id, now: clock.now(), seenSince: 0, limit: 2000 })).map(
+    (row) => row.last_seen_at,
+  );
 }
 
 onEachEngine('a session', (engine) => {
@@ -277,14 +279,14 @@ onEachEngine('a session', (engine) => {
       await (
         await reset
       ).login;
-      assert.deepEqual(await listSessions(database, bob.id, 0, 10), []);
+      assert.deepEqual(await listSessions(database, { userId: bob.id, now: 0, seenSince: 0, limit: 10 }), []);
     });
 
     test('after the session was made ends it', async () => {
       const { auth } = trunk();
       await auth.registerUser(email, password);
       const login = await auth.logIn(email, password);
-      assert.ok(login !== undefined && (await isLive(auth, login.token)));
+      assert.ok(login?.token !== undefined && (await isLive(auth, login.token)));
       await auth.setPassword(email, 'another');
       assert.equal(await isLive(auth, login.token), false);
     });
@@ -309,7 +311,10 @@ onEachEngine('a session', (engine) => {
       [500, 1],
     );
     assert.equal(await isLive(auth, live), true);
-    assert.equal((await listSessions(database, bob.id, 0, 10)).length, 1);
+    assert.equal(
+      (await listSessions(database, { userId: bob.id, now: 0, seenSince: 0, limit: 10 })).length,
+      1,
+    );
     assert.equal(await auth.purge(), 0);
   });
 });

@@ -4,8 +4,18 @@ import { createToken, equalDigests, parseToken } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
 import type { User } from '../user/user.ts';
 import type { AuthContext } from './context.ts';
+import { formatFactors, withFactor, parseFactors, type FactorUse } from './factor.ts';
 import { SeenSessions } from './seen-sessions.ts';
-import { addSession, findSession, removeExpiredSessions, removeSessionsBeyond } from './session-store.ts';
+import {
+  addSession,
+  findFactors,
+  findSession,
+  listSessions,
+  removeExpiredSessions,
+  removeSessionsBeyond,
+  replaceSession,
+  type SessionSummary,
+} from './session-store.ts';
 
 /** A session as its request sees it. */
 export interface Session {
@@ -26,6 +36,9 @@ export interface SessionLife {
   readonly perUser: number;
 }
 
+/** Characters of a user agent that are kept. */
+const deviceCharacters = 500;
+
 export class Sessions {
   readonly life: SessionLife;
   readonly #db: Database;
@@ -43,13 +56,26 @@ export class Sessions {
    * Adds a session for the password that the user had when it was verified: the token for its holder, or `undefined`
    * when the password has changed since, or the user is gone or disabled. Runs inside a transaction.
    */
-  async add(tx: Database, user: User): Promise<string | undefined> {
+  async add(
+    tx: Database,
+    user: User,
+    { uses = [], device }: { uses?: readonly FactorUse[]; device?: string | undefined } = {},
+  ): Promise<string | undefined> {
     const { id, secretHash, token } = createToken('session');
     const { id: userId, passwordChangedAt } = user;
     const now = this.#clock();
     const expiresAt = now + this.life.sessionMs;
-    if (!(await addSession(tx, { id, secretHash, userId, passwordChangedAt, now, expiresAt })))
-      return undefined;
+    const isAdded = await addSession(tx, {
+      id,
+      secretHash,
+      userId,
+      passwordChangedAt,
+      now,
+      expiresAt,
+      factors: formatFactors(uses),
+      device: device?.slice(0, deviceCharacters) ?? null,
+    });
+    if (!isAdded) return undefined;
     await removeSessionsBeyond(tx, userId, id, this.life.perUser);
     return token;
   }
@@ -67,6 +93,29 @@ export class Sessions {
     }
     this.#seen.note(row.lookup_key, row.last_seen_at);
     return { id: row.lookup_key, userId: row.user_id, email: row.email, expiresAt: row.expires_at };
+  }
+
+  /** The factors that were given for a session. */
+  async factorsOf(db: Database, id: string): Promise<FactorUse[]> {
+    return parseFactors((await findFactors(db, id)) ?? '[]');
+  }
+
+  /**
+   * Notes another factor of a session, which gets a new token: what was known of it before opens nothing any more (OWASP
+   * ASVS 5.0 §7.2.4). `undefined` when the session is over. Inside a transaction.
+   */
+  async rise(tx: Database, id: string, factor: string): Promise<{ id: string; token: string } | undefined> {
+    const factors = await this.factorsOf(tx, id);
+    const { id: newId, secretHash, token } = createToken('session');
+    const uses = withFactor(factors, { factor, at: this.#clock() });
+    const isRisen = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
+    return isRisen ? { id: newId, token } : undefined;
+  }
+
+  /** Live sessions of one user, or of all, newest first. */
+  list(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+    const now = this.#clock();
+    return listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
   }
 
   /** Writes what was noted of sessions since the last time. */

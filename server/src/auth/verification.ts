@@ -9,6 +9,7 @@ import { idOf, type AuthContext, type ClientSource } from './context.ts';
 import { removeDevicesOf } from './device-store.ts';
 import { isFlooded, notify } from './notice.ts';
 import type { OneTimeTokens } from './one-time-token.ts';
+import { removePendingLoginsOf } from './pending-login-store.ts';
 import { removeSessionsOf } from './session-store.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
@@ -70,6 +71,7 @@ export class Verifications {
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
         await removeSessionsOf(tx, user.id);
+        await removePendingLoginsOf(tx, user.id);
         await removeDevicesOf(tx, user.id);
       }
       await audit.record(

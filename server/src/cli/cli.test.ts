@@ -110,6 +110,10 @@ describe('beside a running service', () => {
     assert.match(listed, /^ID +EMAIL +SINCE.*\n1 +ann@example\.org .*UTC\n2 +bob@example\.org/);
     assert.match(shown, /email +bob@example\.org/);
     assert.deepEqual([memberOf(facts, 'id'), memberOf(facts, 'sessions')], [1, 1]);
+    assert.deepEqual(await json('user factors ann@example.org', environment), {
+      email: 'ann@example.org',
+      factors: [],
+    });
     for (const output of [JSON.stringify(all), JSON.stringify(facts), listed, shown])
       assert.doesNotMatch(output, /argon2|hash/i);
   });
@@ -125,6 +129,7 @@ describe('beside a running service', () => {
         1,
         /^No user has the address nobody@example\.org$/m,
       ),
+      refused('user reset-factors ann@example.org', environment, 1, /has no second factor/),
       refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /There is no session/),
     ]);
     await Promise.all([

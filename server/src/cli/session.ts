@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { listSessions } from '../auth/session-store.ts';
 import type { CommandContext } from './cli.ts';
 import { operator, print, Refusal, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
@@ -21,9 +20,9 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
-      withRooms(context, async ({ database }) => {
+      withRooms(context, async ({ auth, database }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
-        const sessions = await listSessions(database, owner?.id, Date.now(), limit);
+        const sessions = await auth.listSessions(owner?.id, limit);
         const rows = sessions.map((session) => [
           session.id,
           session.email,

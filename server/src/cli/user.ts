@@ -2,7 +2,6 @@ import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command, InvalidArgumentError } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
 import type { Database } from '../db/database.ts';
-import { listSessions } from '../auth/session-store.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
@@ -54,9 +53,9 @@ export function userCommand(context: CommandContext): Command {
     .description('show one user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withRooms(context, async ({ database }) => {
+      withRooms(context, async ({ auth, database }) => {
         const user = await requireUser(database, email);
-        const sessions = await listSessions(database, user.id, Date.now(), countedSessions);
+        const sessions = await auth.listSessions(user.id, countedSessions);
         const facts = { ...toJson(user), sessions: sessions.length };
         print(
           json,
@@ -66,6 +65,33 @@ export function userCommand(context: CommandContext): Command {
             Object.entries(facts).map(([name, value]) => [name, String(value)]),
           ).trim(),
         );
+      }),
+    );
+
+  command
+    .command('factors <email>')
+    .description('show the second factors that a user has set up')
+    .option('--json', 'print JSON')
+    .action((email: string, { json = false }: Flags) =>
+      withRooms(context, async ({ auth, database }) => {
+        const user = await requireUser(database, email);
+        const factors = await auth.secondFactors.setOf(database, user.id);
+        print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
+      }),
+    );
+
+  command
+    .command('reset-factors <email>')
+    .description(
+      'take all second factors away: the password alone opens the account again; sessions end, and the owner is told',
+    )
+    .option('--json', 'print JSON')
+    .action((email: string, { json = false }: Flags) =>
+      withRooms(context, async ({ auth, database }) => {
+        const user = await requireUser(database, email);
+        if (!(await auth.factorChanges.reset(user.id, operator)))
+          throw new Refusal(`${email} has no second factor`);
+        print(json, { email }, `${email} has no second factor any more`);
       }),
     );
 

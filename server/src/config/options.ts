@@ -21,6 +21,8 @@ export interface Given {
   /** `PUBLIC_URL` is https: the rules of the open internet hold. */
   readonly isPublic: boolean;
   readonly dataDir: string;
+  /** `SECOND_FACTOR` is required: no password opens anything alone. */
+  readonly requiresSecondFactor: boolean;
 }
 
 /** One option. */
@@ -144,12 +146,18 @@ export const options = {
     says: 'Days for which the audit record is kept.',
     default: () => 400,
   }),
+  secondFactor: option<'off' | 'optional' | 'required'>({
+    env: 'SECOND_FACTOR',
+    parse: oneOf('off', 'optional', 'required'),
+    says: 'Of whom a second factor is asked: of nobody, of whoever has set one up, or of everybody. With required nothing but setting one up opens until it is done.',
+    default: () => 'optional',
+  }),
   passwordMinLength: option({
     env: 'PASSWORD_MIN_LENGTH',
     parse: integer(1, 64),
-    says: 'Characters of the shortest password that may be set. Public mode takes 15 or more.',
-    default: ({ isPublic }) => (isPublic ? 15 : 1),
-    defaultSays: '1 in local mode, 15 in public mode',
+    says: 'Characters of the shortest password that may be set. Public mode takes 15 or more, and 8 or more where a second factor is required of everybody.',
+    default: ({ isPublic, requiresSecondFactor }) => (isPublic ? (requiresSecondFactor ? 8 : 15) : 1),
+    defaultSays: '1 in local mode; in public mode 15, or 8 with `SECOND_FACTOR=required`',
   }),
   passwordBlocklist: option({
     env: 'PASSWORD_BLOCKLIST',

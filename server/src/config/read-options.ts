@@ -49,15 +49,18 @@ export function readOptions(environment: Environment): Configuration {
       faults.push(`${key} in ${environment[fileVariable]} is no option`);
   }
 
-  // The two from which defaults follow come first.
+  // Those from which defaults follow come first.
   const publicUrl = readOne(options.publicUrl, environment, file, noneGiven, faults);
   const dataDir = readOne(options.dataDir, environment, file, noneGiven, faults);
+  const secondFactor = readOne(options.secondFactor, environment, file, noneGiven, faults);
   const isPublic = (publicUrl.value as URL | undefined)?.protocol === 'https:';
-  const given: Given = { isPublic, dataDir: String(dataDir.value) };
+  const requiresSecondFactor = secondFactor.value === 'required';
+  const given: Given = { isPublic, dataDir: String(dataDir.value), requiresSecondFactor };
 
   const readings = Object.entries(options).map(([name, row]) => {
     if (name === 'publicUrl') return [name, publicUrl] as const;
     if (name === 'dataDir') return [name, dataDir] as const;
+    if (name === 'secondFactor') return [name, secondFactor] as const;
     return [name, readOne(row, environment, file, given, faults)] as const;
   });
   const values = Object.fromEntries(readings.map(([name, { value }]) => [name, value])) as unknown as Options; // one reading for each row of the table
@@ -73,10 +76,10 @@ export function readOptions(environment: Environment): Configuration {
   return { options: values, sources, isPublic };
 }
 
-const noneGiven: Given = { isPublic: false, dataDir: '' };
+const noneGiven: Given = { isPublic: false, dataDir: '', requiresSecondFactor: false };
 
-/** NIST SP 800-63B-4 §3.1.1.2: where the password is the only factor. */
-const leastPublicPassword = 15;
+/** NIST SP 800-63B-4 §3.1.1.2: where the password is the only factor, and where another is always asked for. */
+const leastPublicPassword = { alone: 15, withSecondFactor: 8 };
 /** KiB times passes: four passes over 1 GiB, the most that a stored hash may ask for. */
 const mostHashWork = 4 * 1_048_576;
 
@@ -107,9 +110,10 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       'RESET_TOKEN_BY is reply, which would give every account away in public mode. Leave it out, or set it to mail.',
     );
   }
-  if (isPublic && values.passwordMinLength < leastPublicPassword && !faulty.has('passwordMinLength')) {
+  const leastLength = leastPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
+  if (isPublic && values.passwordMinLength < leastLength && !faulty.has('passwordMinLength')) {
     faults.push(
-      `PASSWORD_MIN_LENGTH must be at least ${leastPublicPassword} in public mode, where the password alone opens the door`,
+      `PASSWORD_MIN_LENGTH must be at least ${leastLength} in public mode${leastLength === leastPublicPassword.alone ? ', where the password alone opens the door' : ''}`,
     );
   }
   if (isPublic && !values.passwordBlocklist) {

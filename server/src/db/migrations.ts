@@ -142,4 +142,52 @@ export const migrations: readonly Migration[] = [
       `alter table users add column language ${type.text}`,
     ],
   },
+  {
+    name: 'factors of a session, and logins that await the second',
+    statements: (type) => [
+      `alter table sessions add column factors ${type.text} not null default '[]'`,
+      `alter table sessions add column device ${type.text}`,
+      `create table pending_logins (
+        id ${type.text} not null primary key,
+        user_id ${type.integer} not null references users (id) on delete cascade,
+        secret_hash ${type.bytes} not null,
+        demand ${type.text} not null,
+        factors ${type.text} not null,
+        password_changed_at ${type.instant} not null,
+        created_at ${type.instant} not null,
+        expires_at ${type.instant} not null
+      ) ${type.keyedTable}`,
+      `create index pending_logins_by_user on pending_logins (user_id)`,
+      `create index pending_logins_by_expiry on pending_logins (expires_at)`,
+    ],
+  },
+  {
+    name: 'authenticator apps',
+    statements: (type) => [
+      `create table totp_authenticators (
+        id ${type.text} not null primary key,
+        user_id ${type.integer} not null references users (id) on delete cascade,
+        name ${type.text} not null,
+        seed ${type.text} not null,
+        created_at ${type.instant} not null,
+        confirmed_at ${type.instant},
+        last_step ${type.integer},
+        last_used_at ${type.instant}
+      ) ${type.keyedTable}`,
+      `create index totp_authenticators_by_user on totp_authenticators (user_id)`,
+    ],
+  },
+  {
+    name: 'recovery codes',
+    statements: (type) => [
+      `create table recovery_codes (
+        id ${type.text} not null primary key,
+        user_id ${type.integer} not null references users (id) on delete cascade,
+        code_mac ${type.text} not null,
+        created_at ${type.instant} not null,
+        spent_at ${type.instant}
+      ) ${type.keyedTable}`,
+      `create index recovery_codes_by_user on recovery_codes (user_id)`,
+    ],
+  },
 ];

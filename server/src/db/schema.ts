@@ -34,6 +34,25 @@ interface SessionTable {
   /** At most a few minutes behind the truth. */
   last_seen_at: Instant;
   expires_at: Instant;
+  /** How and when its holder proved to be the user: a list of FactorUse as JSON. */
+  factors: Generated<string>;
+  /** User agent of the login, cut to a bounded length. */
+  device: string | null;
+}
+
+/** Somebody who gave a first factor and owes the second. Opens no door but that of the second. */
+interface PendingLoginTable {
+  id: string;
+  user_id: number;
+  secret_hash: Uint8Array;
+  /** What is owed: a factor that is set, or setting one. */
+  demand: string;
+  /** The factors given so far, as in a session. */
+  factors: string;
+  /** Of the user when the first factor was verified. */
+  password_changed_at: Instant;
+  created_at: Instant;
+  expires_at: Instant;
 }
 
 interface OneTimeTokenTable {
@@ -123,6 +142,30 @@ export interface MailTable {
   last_error: string | null;
 }
 
+interface TotpAuthenticatorTable {
+  id: string;
+  user_id: number;
+  /** As its owner calls it. */
+  name: string;
+  /** Base32, encrypted and tied to the row. */
+  seed: string;
+  created_at: Instant;
+  /** When its first code proved it; it counts for nothing before. */
+  confirmed_at: Instant | null;
+  /** The newest step of 30 s whose code was taken: no earlier one is. */
+  last_step: number | null;
+  last_used_at: Instant | null;
+}
+
+interface RecoveryCodeTable {
+  id: string;
+  user_id: number;
+  /** Keyed digest of the account and the code. */
+  code_mac: string;
+  created_at: Instant;
+  spent_at: Instant | null;
+}
+
 /** The keys that the database was used with: what they are known by, never the keys. */
 interface KeyCheckTable {
   /** Id of the key. */
@@ -140,12 +183,15 @@ interface SchemaVersionTable {
 export interface Schema {
   users: UserTable;
   sessions: SessionTable;
+  pending_logins: PendingLoginTable;
   one_time_tokens: OneTimeTokenTable;
   attempts: AttemptTable;
   known_devices: KnownDeviceTable;
   audit_events: AuditEventTable;
   audit_chain: AuditChainTable;
   mails: MailTable;
+  totp_authenticators: TotpAuthenticatorTable;
+  recovery_codes: RecoveryCodeTable;
   key_checks: KeyCheckTable;
   bienvenue_schema: SchemaVersionTable;
 }

@@ -11,6 +11,10 @@ export const problemStatus = {
   invalid_credentials: 401,
   password_wrong: 403,
   session_required: 403,
+  pending_login_required: 403,
+  factor_invalid: 401,
+  step_up_required: 401,
+  last_factor: 409,
   unknown_email: 403,
   change_pending: 409,
   token_invalid: 403,
@@ -36,7 +40,7 @@ export function problemType(code: ProblemCode): string {
 }
 
 /** A problem as it is sent (RFC 9457 §3.1), with the contract's `message` beside its members. */
-export function problemBody({ code, fields }: Problem, requestId?: string): object {
+export function problemBody({ code, fields, demand }: Problem, requestId?: string): object {
   const title = problemSentences[code];
   const message =
     fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
@@ -47,6 +51,7 @@ export function problemBody({ code, fields }: Problem, requestId?: string): obje
     code,
     message,
     ...(fields.length > 0 && { errors: fields }),
+    ...(demand !== undefined && { factors: demand.factors, max_age: demand.maxAgeSeconds }),
     ...(requestId !== undefined && { request_id: requestId }),
   };
 }
@@ -57,8 +62,14 @@ export async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const { code, retryAfterSeconds } = problem;
+  const { code, retryAfterSeconds, demand } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
+  // RFC 9470 §3; the scheme says that a session is what is presented.
+  if (demand !== undefined)
+    void reply.header(
+      'www-authenticate',
+      `Session error="insufficient_user_authentication", max_age="${demand.maxAgeSeconds}"`,
+    );
   await reply
     .status(problemStatus[code])
     .type(problemMediaType)

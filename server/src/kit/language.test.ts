@@ -26,7 +26,7 @@ describe('the catalogues', () => {
   });
 
   test('each message can be said, and none is empty', () => {
-    const values = { at: 0, minutes: 1, hours: 2, codeMinutes: 10, undoHours: 72 };
+    const values = { at: 0, minutes: 1, hours: 2, codeMinutes: 10, undoHours: 72, left: 1 };
     const texts = {
       product: 'P',
       url: 'U',
@@ -35,6 +35,8 @@ describe('the catalogues', () => {
       newEmail: 'N',
       email: 'E',
       recipient: 'R',
+      factor: 'totp',
+      deed: 'added',
     };
     for (const language of languages())
       for (const key of messageKeys(language))

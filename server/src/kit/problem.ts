@@ -8,6 +8,10 @@ export const problemSentences = {
   invalid_credentials: 'The e-mail or the password is wrong',
   password_wrong: 'The current password is wrong',
   session_required: 'A valid session is required',
+  pending_login_required: 'Sign in with the first factor before the second; that is valid for ten minutes',
+  factor_invalid: 'The second factor is wrong, spent or expired',
+  step_up_required: 'Prove once more that it is you: this needs a factor that was given a short while ago',
+  last_factor: 'This is the last way into the account, or the last second factor where one is required',
   unknown_email: 'No account has this e-mail',
   change_pending:
     'The address was changed a short while ago; that change can still be undone, and no other is made before',
@@ -43,6 +47,15 @@ export interface ProblemDetails extends ErrorOptions {
   readonly fields?: readonly FieldFault[];
   /** Seconds after which a repeat may succeed. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** Which factors would do, and how old they may be, for `step_up_required`. Sent. */
+  readonly demand?: FactorDemand;
+}
+
+/** What is asked of whoever is signed in (RFC 9470 §3). */
+export interface FactorDemand {
+  /** Names of the factors of which one is enough. */
+  readonly factors: readonly string[];
+  readonly maxAgeSeconds: number;
 }
 
 /**
@@ -53,6 +66,7 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly fields: readonly FieldFault[];
   readonly retryAfterSeconds: number | undefined;
+  readonly demand: FactorDemand | undefined;
 
   constructor(code: ProblemCode, details: ProblemDetails = {}) {
     super(
@@ -63,6 +77,7 @@ export class Problem extends Error {
     this.code = code;
     this.fields = details.fields ?? [];
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.demand = details.demand;
   }
 }
 

@@ -7,6 +7,7 @@ import { generateUuid } from './id.ts';
 /** Kinds of bearer secret. The prefix is part of what is digested, so a secret of one kind is never one of another. */
 export const secretKinds = {
   session: 'ses',
+  pending_login: 'pnd',
   device: 'dev',
   request: 'req',
   reset: 'rst',

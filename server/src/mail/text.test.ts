@@ -16,6 +16,9 @@ const facts: MailFacts = {
   already_registered: {},
   password_changed: {},
   new_device: {},
+  factor_changed: { factor: 'totp', deed: 'added' },
+  recovery_code_used: { left: 2 },
+  factors_reset: {},
 };
 const occasion = {
   at: Date.UTC(2026, 10, 21, 4, 5),

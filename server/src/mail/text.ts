@@ -1,8 +1,7 @@
 // What the mails say. Each tells what happened, whence and when, and what to do if it was not you; as text and as html
 // from the same parts, in the language of its reader (server/languages).
-import type BowserLibrary from 'bowser';
 import { html } from 'ghtml';
-import { createRequire } from 'node:module';
+import { nameDevice } from '../kit/device.ts';
 import { languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
 
 /** A mail before it is sent. */
@@ -53,6 +52,11 @@ export interface MailFacts {
   readonly already_registered: NoFacts;
   readonly password_changed: NoFacts;
   readonly new_device: NoFacts;
+  /** A second factor was set up, taken away or renewed. */
+  readonly factor_changed: { readonly factor: string; readonly deed: string };
+  readonly recovery_code_used: { readonly left: number };
+  /** The operator took all second factors away. */
+  readonly factors_reset: NoFacts;
 }
 
 /** What a mail is about. */
@@ -109,6 +113,9 @@ const outlines: { readonly [K in MailKind]: (facts: MailFacts[K]) => Outline } =
   already_registered: ofNothing,
   password_changed: ofNothing,
   new_device: ofNothing,
+  factor_changed: (facts) => ({ values: facts }),
+  recovery_code_used: (facts) => ({ values: facts }),
+  factors_reset: ofNothing,
 };
 
 /** Composes a mail: some tenth of a millisecond, so that it may stand inside the transaction of its cause. */
@@ -259,19 +266,3 @@ const partHtml: { readonly [K in Part['kind']]: (part: Part) => string } = {
   note: ({ text }) => html`<p class="note">${text}</p>`,
   paragraph: ({ text }) => html`<p>${text}</p>`,
 };
-
-/** A word or two, of which no reader of mails makes a link. */
-const plainName = /^[a-z][a-z0-9 ]{0,30}$/i;
-
-/**
- * The programs that a user agent names: `Firefox, Linux`. Never the text itself: whoever asks for a mail to a stranger
- * chooses it, and would have us deliver his link.
- */
-function nameDevice(userAgent: string | undefined): string | undefined {
-  if (userAgent === undefined || userAgent === '') return undefined;
-  const load = createRequire(import.meta.url);
-  const { parse } = load('bowser') as typeof BowserLibrary; // its own types; loaded with the first mail
-  const { browser, os } = parse(userAgent.slice(0, 500));
-  const names = [browser.name, os.name].filter((name) => plainName.test(name ?? ''));
-  return names.length === 0 ? undefined : names.join(', ');
-}

@@ -8,7 +8,7 @@ import { send } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
 const snapshot = readFileSync(new URL('../doors.snapshot.txt', import.meta.url), 'utf8');
-const lines = [...snapshot.matchAll(/^(\w+) +cost (\d+) +([A-Z]+) +(\/\S*)(?: +\((in [^()]+)\))?$/gm)].map(
+const lines = [...snapshot.matchAll(/^([\w-]+) +cost (\d+) +([A-Z]+) +(\/\S*)(?: +\((in [^()]+)\))?$/gm)].map(
   ([, door, cost, method, path, mode = '']) => ({
     text: `${door} ${cost} ${method} ${path}`,
     isInLocal: !mode.startsWith('in public'),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hourMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { addPendingLogin } from '../../src/auth/pending-login-store.ts';
 import { replaceToken } from '../../src/auth/token-store.ts';
 import { DB } from '../../src/user/db.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -73,8 +74,22 @@ onEachEngine('tokens', (engine) => {
     await service.post('/email_verification', { email });
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
+    const [user] = await database.query((sql) =>
+      sql.selectFrom('users').select('password_changed_at').where('id', '=', id),
+    );
+    const pending = createToken('pending_login');
+    await addPendingLogin(database, {
+      ...pending,
+      userId: id,
+      demand: 'second_factor',
+      factors: '[]',
+      passwordChangedAt: user?.password_changed_at ?? 0,
+      now: service.service.clock.now(),
+      expiresAt: service.service.clock.now() + hourMs,
+    });
     const secrets = {
       session: sessionId,
+      pending_login: pending.token,
       device: deviceToken,
       request: createToken('request').token,
       verification,
@@ -113,6 +128,17 @@ onEachEngine('tokens', (engine) => {
     'a known device': [
       'device',
       async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
+    ],
+    // Nothing is set up, so nothing is right; that it is asked for says that the login was found.
+    'POST /sessions/factor': [
+      'pending_login',
+      async (_, secret) => {
+        const fields = { factor: 'totp', proof: '123456' };
+        const headers = { cookie: `__Host-pending_login=${secret}` };
+        return (
+          (await service.send({ method: 'POST', path: '/sessions/factor', fields, headers })).status === 401
+        );
+      },
     ],
     // 409 says that another change can still be undone: the token was taken for what it is.
     'PUT /profile/email': [

@@ -1,0 +1,209 @@
+// Where a proof becomes a session, whichever door it came through: a first factor gives a session where no second is
+// asked for, and otherwise a pending login, which opens nothing but the door of the second.
+import { minuteMs } from '../kit/clock.ts';
+import { Problem } from '../kit/problem.ts';
+import { createToken, parseToken } from '../kit/secret.ts';
+import type { Database } from '../db/database.ts';
+import { findUserById, lockUser } from '../user/store.ts';
+import { nobody, type User } from '../user/user.ts';
+import type { AuthContext, ClientSource } from './context.ts';
+import { addDevice, hasDevices, isKnownDevice } from './device-store.ts';
+import { formatFactors, parseFactors, withFactor, type FactorUse, type FirstFactor } from './factor.ts';
+import { notify } from './notice.ts';
+import { addPendingLogin, consumePendingLogin, findPendingLogin } from './pending-login-store.ts';
+import type { Demand, SecondFactors } from './second-factor.ts';
+import { removeSession } from './session-store.ts';
+import type { Session, Sessions } from './session.ts';
+
+/** What a login gives its holder: a session, or what awaits the second factor. */
+export interface Login {
+  /** Token of the new session; `undefined` while a second factor is owed. */
+  readonly token: string | undefined;
+  /** Token of the device, when it was not known before. */
+  readonly deviceToken: string | undefined;
+  /** What is owed, and the token of whoever owes it. */
+  readonly pending?: { readonly token: string; readonly demand: Demand };
+}
+
+/** Somebody who gave a first factor and owes the second. */
+export interface PendingLogin {
+  readonly id: string;
+  readonly userId: number;
+  readonly kind: Demand['kind'];
+  readonly factors: readonly FactorUse[];
+  /** Of the user when the first factor was verified. */
+  readonly passwordChangedAt: number;
+}
+
+/** What comes with a proof. */
+export interface Arrival {
+  /** The session that the browser holds already. */
+  readonly replaced: Session | undefined;
+  /** Handle of the device, if the user was signed in on it before. */
+  readonly deviceId: string | undefined;
+  readonly source: ClientSource;
+}
+
+/** Life of a pending login: long enough to look for the phone. */
+export const pendingMs = 10 * minuteMs;
+/** Devices known of one user; the oldest is forgotten. */
+const devicesPerUser = 20;
+
+export interface AdmissionNeeds {
+  readonly sessions: Sessions;
+  readonly secondFactors: SecondFactors;
+  readonly knownDeviceMs: number;
+}
+
+export class Admissions {
+  readonly #context: AuthContext;
+  readonly #needs: AdmissionNeeds;
+
+  constructor(context: AuthContext, needs: AdmissionNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  get knownDeviceMs(): number {
+    return this.#needs.knownDeviceMs;
+  }
+
+  /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
+  async arrivalOf(user: User | undefined, source: ClientSource): Promise<Arrival> {
+    const replaced = await this.#needs.sessions.find(source.sessionToken);
+    return { replaced, deviceId: await this.knownDevice(user, source.deviceToken), source };
+  }
+
+  /**
+   * Gives a user whose first factor was verified a session, in the place of the one that the browser holds, or a pending
+   * login; `undefined` when the proof no longer counts. Inside a transaction.
+   */
+  async admit(tx: Database, user: User, factor: FirstFactor, arrival: Arrival): Promise<Login | undefined> {
+    const uses = [{ factor, at: this.#context.clock() }];
+    // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
+    const demand = factor === 'passkey' ? undefined : await this.#needs.secondFactors.demandOf(tx, user.id);
+    return demand === undefined ? this.#open(tx, user, uses, arrival) : this.#await(tx, user, uses, demand);
+  }
+
+  /** The live pending login of a token. */
+  async findPending(token: string | undefined): Promise<PendingLogin | undefined> {
+    const parts = parseToken('pending_login', token);
+    if (parts === undefined) return undefined;
+    const row = await findPendingLogin(this.#context.db, parts, this.#context.clock());
+    return (
+      row && {
+        id: row.id,
+        userId: row.user_id,
+        kind: row.demand as Demand['kind'], // written by #await
+        factors: parseFactors(row.factors),
+        passwordChangedAt: row.password_changed_at,
+      }
+    );
+  }
+
+  /**
+   * The session of whoever gives the second factor that was owed.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
+   */
+  async complete(
+    pending: PendingLogin,
+    given: { factor: string; proof: string },
+    source: ClientSource,
+  ): Promise<{ user: User; login: Login }> {
+    const { db } = this.#context;
+    const { secondFactors } = this.#needs;
+    const user = await findUserById(db, pending.userId);
+    if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
+    const arrival = await this.arrivalOf(user, source);
+    const occasion = { purpose: 'second_factor', holderId: pending.id } as const;
+    const verified = await secondFactors.verify(user, given, occasion, arrival);
+    return db.transaction(async (tx) => {
+      await lockUser(tx, user.id);
+      await secondFactors.consume(tx, verified, source);
+      return { user, login: await this.finish(tx, user, pending, { use: given.factor, arrival }) };
+    });
+  }
+
+  /**
+   * The session of a pending login whose demand is met. Inside the transaction in which it is, which has locked the user.
+   * @throws {Problem} pending_login_required when it is over, or the password has changed since.
+   */
+  async finish(
+    tx: Database,
+    user: User,
+    pending: PendingLogin,
+    { use, arrival }: { use: string; arrival: Arrival },
+  ): Promise<Login> {
+    const now = this.#context.clock();
+    if (!(await consumePendingLogin(tx, pending.id, now))) throw new Problem('pending_login_required');
+    const uses = withFactor(pending.factors, { factor: use, at: now });
+    const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
+    const login = await this.#open(tx, asVerified, uses, arrival);
+    if (login === undefined) throw new Problem('pending_login_required');
+    return login;
+  }
+
+  /** Id of the device if it is one of this user's. The look is taken for an unknown user too. */
+  async knownDevice(user: User | undefined, deviceToken: string | undefined): Promise<string | undefined> {
+    const parts = parseToken('device', deviceToken);
+    if (parts === undefined) return undefined;
+    const { db, clock } = this.#context;
+    return (await isKnownDevice(db, parts, user?.id ?? nobody, clock())) ? parts.id : undefined;
+  }
+
+  async #open(
+    tx: Database,
+    user: User,
+    uses: readonly FactorUse[],
+    { replaced, deviceId, source }: Arrival,
+  ): Promise<Login | undefined> {
+    const { audit } = this.#context;
+    const { sessions, knownDeviceMs } = this.#needs;
+    const userId = user.id;
+    const token = await sessions.add(tx, user, { uses, device: source.device });
+    if (token === undefined) return undefined;
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
+      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
+      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
+    }
+    const reason = uses.map(({ factor }) => factor).join('+');
+    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
+    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
+    if (deviceId !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
+    if (await hasDevices(tx, userId))
+      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
+    return { token, deviceToken: await this.#rememberDevice(tx, userId) };
+  }
+
+  async #await(
+    tx: Database,
+    user: User,
+    uses: readonly FactorUse[],
+    demand: Demand,
+  ): Promise<Login | undefined> {
+    const { id, secretHash, token } = createToken('pending_login');
+    const now = this.#context.clock();
+    const isAdded = await addPendingLogin(tx, {
+      id,
+      secretHash,
+      userId: user.id,
+      demand: demand.kind,
+      factors: formatFactors(uses),
+      passwordChangedAt: user.passwordChangedAt,
+      now,
+      expiresAt: now + pendingMs,
+    });
+    return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
+  }
+
+  async #rememberDevice(tx: Database, userId: number): Promise<string> {
+    const { id, secretHash, token } = createToken('device');
+    const now = this.#context.clock();
+    await addDevice(
+      tx,
+      { id, secretHash, userId, now, expiresAt: now + this.#needs.knownDeviceMs },
+      devicesPerUser,
+    );
+    return token;
+  }
+}

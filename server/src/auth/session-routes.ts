@@ -1,0 +1,136 @@
+// The second half of a login, proving once more that it is you, and the list of one's sessions.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type, { type Static } from 'typebox';
+import { nameDevice } from '../kit/device.ts';
+import { Problem } from '../kit/problem.ts';
+import { costing } from '../http/limits.ts';
+import { methodsOf, parseFactors } from './factor.ts';
+import { EmailMessage, hashCost, Message, proof } from './fields.ts';
+import { loginBody, pendingLoginOf, sendLogin, sessionOf, sourceOf, type AuthRoom } from './guard.ts';
+import type { SessionSummary } from './session-store.ts';
+
+/** Sessions that one reply lists: more than a user may hold. */
+const mostListed = 1000;
+
+const factorName = Type.String({
+  minLength: 1,
+  maxLength: 32,
+  pattern: '^[a-z_]+$',
+  description: 'Name of a factor',
+});
+const GivenFactor = Type.Object({ factor: factorName, proof });
+
+const Instant = Type.String({ format: 'date-time' });
+const SessionList = Type.Object({
+  sessions: Type.Array(
+    Type.Object({
+      id: Type.String({ description: 'Handle of the session; no secret' }),
+      device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+      created_at: Instant,
+      last_seen_at: Instant,
+      expires_at: Instant,
+      amr: Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' }),
+      factors: Type.Array(Type.Object({ factor: Type.String(), auth_time: Instant })),
+      current: Type.Boolean(),
+    }),
+  ),
+});
+
+/** Behind the half-way door: the second factor of a login. */
+export const secondFactorRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.post(
+    '/sessions/factor',
+    {
+      config: costing(hashCost),
+      schema: {
+        summary: 'Completes a login with the second factor',
+        body: GivenFactor,
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request, reply) => {
+      const { user, login } = await room.auth.admissions.complete(
+        pendingLoginOf(request),
+        request.body,
+        sourceOf(request, room),
+      );
+      sendLogin(reply, room, login);
+      void reply.header('set-cookie', room.pendingCookie.clear());
+      return loginBody(user.email, login);
+    },
+  );
+};
+
+/** Behind the member door. */
+export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  const { auth } = room;
+  scope.post(
+    '/sessions/step_up',
+    {
+      config: costing(hashCost),
+      schema: {
+        summary: 'Proves once more that it is you: opens for ten minutes what asks for a recent factor',
+        body: GivenFactor,
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request, reply) => {
+      const session = sessionOf(request);
+      const token = await auth.stepUps.give(session, request.body, sourceOf(request, room));
+      sendLogin(reply, room, { token, deviceToken: undefined });
+      return { email: session.email, message: 'stepped up' };
+    },
+  );
+
+  scope.get(
+    '/sessions',
+    { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
+    async (request) => {
+      const current = sessionOf(request);
+      const sessions = await auth.listSessions(current.userId, mostListed);
+      return { sessions: sessions.map((session) => describe(session, current.id)) };
+    },
+  );
+
+  scope.delete(
+    '/sessions/:id',
+    {
+      schema: {
+        summary: 'Ends one of your sessions',
+        params: Type.Object({ id: Type.String({ maxLength: 300 }) }),
+        response: { 200: Message },
+      },
+    },
+    async (request) => {
+      const isEnded = await auth.endOwnSession(
+        sessionOf(request),
+        request.params.id,
+        sourceOf(request, room),
+      );
+      if (!isEnded) throw new Problem('not_found');
+      return { message: 'session ended' };
+    },
+  );
+};
+
+function describe(
+  { id, device, created_at, last_seen_at, expires_at, factors }: SessionSummary,
+  currentId: string,
+): Static<typeof SessionList>['sessions'][number] {
+  const uses = parseFactors(factors);
+  const name = nameDevice(device ?? undefined);
+  return {
+    id,
+    ...(name !== undefined && { device: name }),
+    created_at: instant(created_at),
+    last_seen_at: instant(last_seen_at),
+    expires_at: instant(expires_at),
+    amr: methodsOf(uses),
+    factors: uses.map(({ factor, at }) => ({ factor, auth_time: instant(at) })),
+    current: id === currentId,
+  };
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
+}

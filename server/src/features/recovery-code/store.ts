@@ -1,0 +1,54 @@
+// The recovery_codes table.
+import type { Database } from '../../db/database.ts';
+import { statement } from '../../db/statement.ts';
+
+type NewCode = { id: string; userId: number; codeMac: string; now: number };
+
+const insertCode = statement((sql, p: NewCode) =>
+  sql
+    .insertInto('recovery_codes')
+    .values({ id: p.id, user_id: p.userId, code_mac: p.codeMac, created_at: p.now }),
+);
+
+export async function addCode(db: Database, code: NewCode): Promise<void> {
+  await db.run(insertCode, code);
+}
+
+const selectUnspent = statement((sql, p: { userId: number }) =>
+  sql
+    .selectFrom('recovery_codes')
+    .select(['id', 'code_mac'])
+    .where('user_id', '=', p.userId)
+    .where('spent_at', 'is', null),
+);
+
+export function listUnspent(db: Database, userId: number): Promise<{ id: string; code_mac: string }[]> {
+  return db.run(selectUnspent, { userId });
+}
+
+/** How many are left. */
+export async function countCodes(db: Database, userId: number): Promise<number> {
+  return (await listUnspent(db, userId)).length;
+}
+
+const spend = statement((sql, p: { id: string; now: number }) =>
+  sql
+    .updateTable('recovery_codes')
+    .set({ spent_at: p.now })
+    .where('id', '=', p.id)
+    .where('spent_at', 'is', null)
+    .returning('id'),
+);
+
+/** Spends a code, once and atomically. */
+export async function spendCode(db: Database, id: string, now: number): Promise<boolean> {
+  return (await db.first(spend, { id, now })) !== undefined;
+}
+
+const deleteAll = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('recovery_codes').where('user_id', '=', p.userId),
+);
+
+export async function removeCodesOf(db: Database, userId: number): Promise<void> {
+  await db.run(deleteAll, { userId });
+}

@@ -1,0 +1,122 @@
+// The totp_authenticators table.
+import type { Database } from '../../db/database.ts';
+import { statement } from '../../db/statement.ts';
+
+type NewAuthenticatorRow = { id: string; userId: number; name: string; seed: string; now: number };
+
+const insertAuthenticator = statement((sql, p: NewAuthenticatorRow) =>
+  sql
+    .insertInto('totp_authenticators')
+    .values({ id: p.id, user_id: p.userId, name: p.name, seed: p.seed, created_at: p.now }),
+);
+
+export async function addAuthenticator(db: Database, row: NewAuthenticatorRow): Promise<void> {
+  await db.run(insertAuthenticator, row);
+}
+
+/** An authenticator as its checks and its owner see it. */
+export interface AuthenticatorRow {
+  readonly id: string;
+  readonly name: string;
+  /** Encrypted. */
+  readonly seed: string;
+  readonly created_at: number;
+  readonly last_step: number | null;
+  readonly last_used_at: number | null;
+}
+
+const columns = ['id', 'name', 'seed', 'created_at', 'last_step', 'last_used_at'] as const;
+
+const selectConfirmed = statement((sql, p: { userId: number }) =>
+  sql
+    .selectFrom('totp_authenticators')
+    .select(columns)
+    .where('user_id', '=', p.userId)
+    .where('confirmed_at', 'is not', null)
+    .orderBy('created_at'),
+);
+
+/** Those that a code has proved. */
+export function listAuthenticators(db: Database, userId: number): Promise<AuthenticatorRow[]> {
+  return db.run(selectConfirmed, { userId });
+}
+
+const selectPending = statement((sql, p: { userId: number; id: string; since: number }) =>
+  sql
+    .selectFrom('totp_authenticators')
+    .select(columns)
+    .where('id', '=', p.id)
+    .where('user_id', '=', p.userId)
+    .where('confirmed_at', 'is', null)
+    .where('created_at', '>', p.since),
+);
+
+/** One that waits for its first code since the given instant. */
+export function findPending(
+  db: Database,
+  userId: number,
+  id: string,
+  since: number,
+): Promise<AuthenticatorRow | undefined> {
+  return db.first(selectPending, { userId, id, since });
+}
+
+type Step = { id: string; step: number; now: number };
+
+const confirm = statement((sql, p: Step) =>
+  sql
+    .updateTable('totp_authenticators')
+    .set({ confirmed_at: p.now, last_step: p.step, last_used_at: p.now })
+    .where('id', '=', p.id)
+    .where('confirmed_at', 'is', null)
+    .returning('id'),
+);
+
+/** Confirms one, once, and spends the step of its first code. */
+export async function confirmAuthenticator(db: Database, step: Step): Promise<boolean> {
+  return (await db.first(confirm, step)) !== undefined;
+}
+
+const spend = statement((sql, p: Step) =>
+  sql
+    .updateTable('totp_authenticators')
+    .set({ last_step: p.step, last_used_at: p.now })
+    .where('id', '=', p.id)
+    .where('last_step', '<', p.step)
+    .returning('id'),
+);
+
+/** Takes a step, once and in ascending order; false when it or a later one was taken. */
+export async function spendStep(db: Database, step: Step): Promise<boolean> {
+  return (await db.first(spend, step)) !== undefined;
+}
+
+const deleteOne = statement((sql, p: { userId: number; id: string }) =>
+  sql
+    .deleteFrom('totp_authenticators')
+    .where('id', '=', p.id)
+    .where('user_id', '=', p.userId)
+    .where('confirmed_at', 'is not', null)
+    .returning('id'),
+);
+
+export async function removeAuthenticator(db: Database, userId: number, id: string): Promise<boolean> {
+  return (await db.first(deleteOne, { userId, id })) !== undefined;
+}
+
+const deletePending = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId).where('confirmed_at', 'is', null),
+);
+
+/** Removes what the user began and did not confirm. */
+export async function removePendingOf(db: Database, userId: number): Promise<void> {
+  await db.run(deletePending, { userId });
+}
+
+const deleteAll = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId),
+);
+
+export async function removeAuthenticatorsOf(db: Database, userId: number): Promise<void> {
+  await db.run(deleteAll, { userId });
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { Secret } from 'otpauth';
+import { secondMs } from '../../kit/clock.ts';
+import { codeAt, decodeBase32 } from '../../../test/support/authenticator-app.ts';
+import { testClock } from '../../../test/support/clock.ts';
+import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
+import { addUser } from '../../user/store.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import type { User } from '../../user/user.ts';
+import { addAuthenticator, confirmAuthenticator } from './store.ts';
+import { Totp } from './totp.ts';
+
+/** RFC 6238 appendix B, SHA-1: seconds, and the last six of its eight digits. */
+const vectors: readonly (readonly [seconds: number, code: string])[] = [
+  [59, '287082'],
+  [1_111_111_109, '081804'],
+  [1_111_111_111, '050471'],
+  [1_234_567_890, '005924'],
+  [2_000_000_000, '279037'],
+  [20_000_000_000, '353130'],
+];
+const seed = Secret.fromUTF8('12345678901234567890').base32;
+const plain = { encrypt: (text: string): string => text, decrypt: (text: string): string => text };
+
+onEachEngine('an authenticator app', (engine) => {
+  const opened = useDatabase(engine);
+
+  async function appAt(seconds: number): Promise<{ totp: Totp; user: User }> {
+    const { database } = opened();
+    const clock = testClock(seconds * secondMs);
+    const user = await addUser(database, requireEmailAddress(`u${seconds}@example.org`), null, clock.now());
+    assert.ok(user !== undefined);
+    await addAuthenticator(database, { id: `a${seconds}`, userId: user.id, name: 'x', seed, now: 0 });
+    await confirmAuthenticator(database, { id: `a${seconds}`, step: -100, now: 0 });
+    return { totp: new Totp({ db: database, clock: clock.now, cipher: plain, issuer: 'x' }), user };
+  }
+
+  for (const [seconds, code] of vectors) {
+    test(`RFC 6238 appendix B: ${code} at ${seconds} s`, async () => {
+      const { totp, user } = await appAt(seconds);
+      assert.equal(codeAt(decodeBase32(seed), seconds * secondMs), code, 'the app of the tests agrees');
+      const spend = await totp.check(user, code);
+      assert.ok(spend !== undefined);
+      const { database } = opened();
+      assert.deepEqual([await spend(database), await spend(database)], [true, false], 'once');
+      assert.equal(await totp.check(user, code), undefined, 'RFC 6238 §5.2: not a second time');
+    });
+  }
+
+  test('takes a code with spaces, and nothing that is no code', async () => {
+    const { totp, user } = await appAt(59);
+    assert.ok((await totp.check(user, ' 287 082 ')) !== undefined);
+    for (const proof of ['', '28708', '2870820', '287082a', '٢٨٧٠٨٢', '287082\n287082', '-87082'])
+      assert.equal(await totp.check(user, proof), undefined, proof);
+  });
+});
+
+describe('an authenticator app of somebody else', () => {
+  const version = spawnSync('oathtool', ['--version']);
+  test(
+    'oathtool shows the same codes',
+    { skip: version.error === undefined ? false : 'oathtool is not installed' },
+    () => {
+      for (const [seconds] of vectors) {
+        const { stdout } = spawnSync('oathtool', ['--totp', '-b', seed, '--now', `@${seconds}`]);
+        assert.equal(stdout.toString().trim(), codeAt(decodeBase32(seed), seconds * secondMs));
+      }
+    },
+  );
+});

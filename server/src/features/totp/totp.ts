@@ -1,0 +1,151 @@
+// Time-based one-time passwords (RFC 6238) by an authenticator app: set up with a seed that is shown once, counted from
+// the moment a code proves it, each code taken once.
+import type * as OtpauthLibrary from 'otpauth';
+import { createRequire } from 'node:module';
+import type { Clock } from '../../kit/clock.ts';
+import { minuteMs, secondMs } from '../../kit/clock.ts';
+import { generateUuid } from '../../kit/id.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Database } from '../../db/database.ts';
+import type { User } from '../../user/user.ts';
+import type { SecondFactor, Spend } from '../../auth/factor.ts';
+import {
+  addAuthenticator,
+  confirmAuthenticator,
+  findPending,
+  listAuthenticators,
+  removeAuthenticator,
+  removeAuthenticatorsOf,
+  removePendingOf,
+  spendStep,
+  type AuthenticatorRow,
+} from './store.ts';
+
+/** Seeds at rest: AES-256-GCM, tied to the row. */
+interface SeedCipher {
+  readonly encrypt: (text: string, id: string) => string;
+  readonly decrypt: (text: string, id: string) => string;
+}
+
+export interface TotpOptions {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly cipher: SeedCipher;
+  /** What the app shows beside the address. */
+  readonly issuer: string;
+}
+
+/** A seed that its holder has not proved yet. */
+export interface NewAuthenticator {
+  readonly id: string;
+  /** Base32, for typing. */
+  readonly secret: string;
+  /** `otpauth:` URI, for the picture. */
+  readonly uri: string;
+}
+
+/** What every app takes (RFC 6238 §4.1, RFC 4226 §5.3). */
+const digits = 6;
+const periodSeconds = 30;
+/** HMAC-SHA-1's own length (RFC 4226 §4, R6: 160 bits recommended). */
+const seedBytes = 20;
+/** Steps of 30 s by which a clock may be off, either way (RFC 6238 §5.2). */
+const window = 1;
+/** How long a shown seed waits for its first code. */
+const pendingMs = 15 * minuteMs;
+/** Authenticators of one user: a phone or two, and a spare. */
+const mostPerUser = 10;
+
+const load = createRequire(import.meta.url);
+
+export class Totp implements SecondFactor {
+  readonly name = 'totp';
+  readonly isBackup = false;
+  readonly isFirst = false;
+  readonly #options: TotpOptions;
+
+  constructor(options: TotpOptions) {
+    this.#options = options;
+  }
+
+  async isSet(db: Database, userId: number): Promise<boolean> {
+    return (await listAuthenticators(db, userId)).length > 0;
+  }
+
+  /** The confirmed authenticators of a user. */
+  list(userId: number): Promise<AuthenticatorRow[]> {
+    return listAuthenticators(this.#options.db, userId);
+  }
+
+  /** Makes a seed. It counts for nothing until a code proves it. */
+  async begin(user: User, name: string): Promise<NewAuthenticator> {
+    const { db, clock, cipher, issuer } = this.#options;
+    const { Secret, TOTP } = library();
+    const id = generateUuid();
+    const secret = new Secret({ size: seedBytes });
+    const now = clock();
+    await db.transaction(async (tx) => {
+      await removePendingOf(tx, user.id);
+      await addAuthenticator(tx, {
+        id,
+        userId: user.id,
+        name,
+        seed: cipher.encrypt(secret.base32, id),
+        now,
+      });
+    });
+    const uri = new TOTP({ issuer, label: user.email, secret, digits, period: periodSeconds }).toString();
+    return { id, secret: secret.base32, uri };
+  }
+
+  /**
+   * Confirms a seed by its first code. Inside the transaction of the change of factors.
+   * @throws {Problem} factor_invalid for a wrong code, or a seed that waited too long or is confirmed already.
+   */
+  async confirm(tx: Database, user: User, { id, code }: { id: string; code: string }): Promise<void> {
+    const now = this.#options.clock();
+    const row = await findPending(tx, user.id, id, now - pendingMs);
+    const step = row && this.#stepOf(row, code);
+    if ((await listAuthenticators(tx, user.id)).length >= mostPerUser || step === undefined)
+      throw new Problem('factor_invalid');
+    if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
+  }
+
+  /** Removes a confirmed authenticator; false when the user has none of this id. Inside a transaction. */
+  remove(tx: Database, userId: number, id: string): Promise<boolean> {
+    return removeAuthenticator(tx, userId, id);
+  }
+
+  async check(user: User, proof: string): Promise<Spend | undefined> {
+    const { db, clock } = this.#options;
+    for (const row of await listAuthenticators(db, user.id)) {
+      const step = this.#stepOf(row, proof);
+      // Each step once, and none before it (RFC 6238 §5.2): the statement decides.
+      if (step !== undefined && step > (row.last_step ?? -1))
+        return (tx) => spendStep(tx, { id: row.id, step, now: clock() });
+    }
+    return undefined;
+  }
+
+  removeAll(tx: Database, userId: number): Promise<void> {
+    return removeAuthenticatorsOf(tx, userId);
+  }
+
+  /** The step of time whose code this is; `undefined` for one of another time or seed. */
+  #stepOf({ id, seed }: Pick<AuthenticatorRow, 'id' | 'seed'>, proof: string): number | undefined {
+    const token = proof.replaceAll(/\s/g, '');
+    if (!/^\d{6}$/.test(token)) return undefined;
+    const { Secret, TOTP } = library();
+    const { cipher, clock } = this.#options;
+    const timestamp = clock();
+    const secret = Secret.fromBase32(cipher.decrypt(seed, id));
+    const totp = new TOTP({ secret, digits, period: periodSeconds });
+    const delta = totp.validate({ token, timestamp, window });
+    return delta === null ? undefined : Math.floor(timestamp / (periodSeconds * secondMs)) + delta;
+  }
+}
+
+/** Loaded with the first use: most services start and stop without one. */
+function library(): typeof OtpauthLibrary {
+  return load('otpauth') as typeof OtpauthLibrary; // its own types
+}

@@ -1,0 +1,476 @@
+// A second factor from end to end: set up, asked for at every door, stepped up with, lost and replaced.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { dayMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
+import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
+import { Browser } from '../support/browser.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { PublicService, sessionCookie } from '../support/public-service.ts';
+import { memberOf, type Reply } from '../support/request.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('a second factor', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  interface Person {
+    readonly browser: Browser;
+    readonly email: string;
+    readonly password: string;
+    readonly id: number;
+  }
+
+  async function person(): Promise<Person> {
+    const { email, password, id } = await service.member();
+    const browser = new Browser(service);
+    assert.equal((await browser.post('/sessions', { email, password })).status, 200);
+    return { browser, email, password, id };
+  }
+
+  /** Sets an app up, and gives what shows its code. */
+  async function addApp({ browser }: Person): Promise<() => string> {
+    const begun = await browser.post('/profile/totp', { name: 'Phone' });
+    assert.equal(begun.status, 200, begun.text);
+    const { id, secret, uri, qr_svg: picture } = begun.body as Record<string, string>;
+    assert.ok(uri?.startsWith('otpauth://totp/') && picture?.startsWith('<svg'));
+    const seed = decodeBase32(secret ?? '');
+    const code = (): string => codeAt(seed, service.service.clock.now());
+    const confirmed = await browser.put('/profile/totp', { id: id ?? '', code: code() });
+    assert.equal(confirmed.status, 200, confirmed.text);
+    service.service.clock.advance(30 * secondMs); // each step once
+    return code;
+  }
+
+  const factorsIn = (reply: Reply): unknown => memberOf(reply.body, 'factors');
+
+  test('is asked for after the password, and what is half-way opens nothing', async () => {
+    const ada = await person();
+    const code = await addApp(ada);
+    const browser = new Browser(service);
+    const half = await browser.post('/sessions', { email: ada.email, password: ada.password });
+    assert.deepEqual(half.body, {
+      email: ada.email,
+      message: 'second factor required',
+      factors: ['totp'],
+    });
+    assert.equal(half.status, 200);
+    assert.equal(browser.sessionId, undefined);
+    for (const path of ['/profile', '/sessions', '/profile/totp', '/profile/recovery_codes'])
+      assert.equal((await browser.get(path)).status, 403, path);
+    assert.equal((await browser.post('/profile/totp', {})).status, 403);
+    assert.equal(
+      (await browser.put('/profile/password', { password: ada.password, new_password: newPassword })).status,
+      403,
+    );
+    assert.equal((await browser.post('/sessions/factor', { factor: 'totp', proof: '000000' })).status, 401);
+    const full = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
+    assert.deepEqual([full.status, full.body], [200, { email: ada.email, message: 'logged in' }]);
+    assert.equal((await browser.get('/profile')).status, 200);
+    const again = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
+    assert.equal(again.status, 403, 'the login is over');
+  });
+
+  test('is asked for by every way in, and a reset neither passes nor removes it', async () => {
+    const ada = await person();
+    await addApp(ada);
+    service.service.clock.advance(2 * minuteMs);
+    const byMail = new Browser(service);
+    await byMail.post('/sessions/email', { email: ada.email });
+    const token = await service.tokenFor(ada.email);
+    const signIn = await byMail.put('/sessions/email', { email: ada.email, token });
+    assert.deepEqual(factorsIn(signIn), ['totp']);
+    assert.equal(byMail.sessionId, undefined);
+    const reset = await service.resetToken(ada.email);
+    assert.equal((await service.reset(ada.email, reset, newPassword)).status, 200);
+    const afterReset = new Browser(service);
+    const login = await afterReset.post('/sessions', { email: ada.email, password: newPassword });
+    assert.deepEqual(factorsIn(login), ['totp']);
+    assert.equal(afterReset.sessionId, undefined);
+    assert.equal(
+      (await byMail.post('/sessions/factor', { factor: 'totp', proof: '123456' })).status,
+      403,
+      'ended by the reset',
+    );
+  });
+
+  test('takes each code once, and none of two steps away', async () => {
+    const ada = await person();
+    const begun = await ada.browser.post('/profile/totp', {});
+    const { id, secret } = begun.body as { id: string; secret: string };
+    const seed = decodeBase32(secret);
+    const { clock } = service.service;
+    assert.equal(
+      (await ada.browser.put('/profile/totp', { id, code: codeAt(seed, clock.now()) })).status,
+      200,
+    );
+    const half = async (): Promise<Browser> => {
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email: ada.email, password: ada.password });
+      return browser;
+    };
+    const give = async (browser: Browser, at: number): Promise<number> =>
+      (await browser.post('/sessions/factor', { factor: 'totp', proof: codeAt(seed, at) })).status;
+    const browser = await half();
+    assert.equal(await give(browser, clock.now()), 401, 'the step of the set-up is spent');
+    clock.advance(90 * secondMs);
+    assert.equal(await give(browser, clock.now() - 60 * secondMs), 401, 'two steps ago');
+    assert.equal(await give(browser, clock.now() + 60 * secondMs), 401, 'two steps ahead');
+    const used = clock.now() - 30 * secondMs;
+    assert.equal(await give(browser, used), 200, 'one step ago');
+    assert.equal(await give(await half(), used), 401, 'A49: in another browser');
+    assert.equal(
+      (await browser.post('/sessions/step_up', { factor: 'totp', proof: codeAt(seed, used) })).status,
+      401,
+      'A49: at another door',
+    );
+    clock.advance(-30 * secondMs);
+    assert.equal(await give(await half(), clock.now()), 401, 'A50: the clock set back opens no earlier step');
+    clock.advance(30 * secondMs);
+    assert.equal(await give(await half(), clock.now()), 200, 'this step');
+  });
+
+  test('of many who give one code at once one is let in', async () => {
+    const ada = await person();
+    const code = await addApp(ada);
+    const browsers = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const browser = new Browser(service);
+        await browser.post('/sessions', { email: ada.email, password: ada.password });
+        return browser;
+      }),
+    );
+    const proof = code();
+    const replies = await Promise.all(
+      browsers.map((browser) => browser.post('/sessions/factor', { factor: 'totp', proof })),
+    );
+    assert.deepEqual(
+      replies.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 401, 401, 401],
+    );
+  });
+
+  test('counts its tries before they are verified, and off it leaves the others', async () => {
+    const ada = await person();
+    const code = await addApp(ada);
+    const made = await ada.browser.post('/profile/recovery_codes', {});
+    const codes = memberOf(made.body, 'recovery_codes') as string[];
+    const browser = new Browser(service);
+    await browser.post('/sessions', { email: ada.email, password: ada.password });
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => browser.post('/sessions/factor', { factor: 'totp', proof: '000000' })),
+    );
+    const verified = replies.filter(({ status }) => status === 401).length;
+    assert.equal(verified, 5);
+    assert.ok(replies.every(({ status }) => status === 401 || status === 429));
+    assert.equal((await browser.post('/sessions/factor', { factor: 'totp', proof: code() })).status, 429);
+    const proof = codes[0] ?? '';
+    assert.equal((await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status, 200);
+  });
+
+  test('recovery codes are ten, work once each, and new ones void the old', async () => {
+    const ada = await person();
+    assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 400, 'nothing to recover');
+    await addApp(ada);
+    const first = memberOf(
+      (await ada.browser.post('/profile/recovery_codes', {})).body,
+      'recovery_codes',
+    ) as string[];
+    assert.equal(new Set(first).size, 10);
+    for (const code of first)
+      assert.match(code, /^[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
+    const enter = async (proof: string): Promise<number> => {
+      const browser = new Browser(service);
+      const login = await browser.post('/sessions', { email: ada.email, password: ada.password });
+      assert.deepEqual(factorsIn(login), ['totp', 'recovery_code']);
+      return (await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status;
+    };
+    const [one = '', two = '', three = ''] = first;
+    const raced = await Promise.all(Array.from({ length: 4 }, () => enter(one)));
+    assert.deepEqual(
+      raced.toSorted((a, b) => a - b),
+      [200, 401, 401, 401],
+      'A51',
+    );
+    assert.equal(await enter(` ${two.toLowerCase().replaceAll('-', ' ')}`), 200, 'as people type');
+    assert.deepEqual((await ada.browser.get('/profile/recovery_codes')).body, { left: 8 });
+    await service.deliver();
+    const told = service.mails.filter(
+      ({ to, subject }) => to === ada.email && subject.includes('recovery code'),
+    );
+    assert.equal(told.length, 2, 'each use is told');
+    const second = memberOf(
+      (await ada.browser.post('/profile/recovery_codes', {})).body,
+      'recovery_codes',
+    ) as string[];
+    assert.equal(await enter(three), 401, 'an old one');
+    assert.equal(await enter(second[0] ?? ''), 200);
+  });
+
+  test('is asked for once more before what is dangerous', async () => {
+    const ada = await person();
+    const code = await addApp(ada);
+    service.service.clock.advance(11 * minuteMs);
+    const refused = await ada.browser.post('/profile/recovery_codes', {});
+    assert.equal(refused.status, 401);
+    assert.deepEqual(
+      [memberOf(refused.body, 'code'), memberOf(refused.body, 'factors'), memberOf(refused.body, 'max_age')],
+      ['step_up_required', ['totp'], 600],
+    );
+    assert.match(String(refused.headers['www-authenticate']), /insufficient_user_authentication/);
+    const change = { password: ada.password, new_password: newPassword };
+    assert.equal((await ada.browser.put('/profile/password', change)).status, 401, 'the password alone');
+    assert.equal((await ada.browser.post('/profile/totp', {})).status, 401);
+    const old = ada.browser.sessionId;
+    const byPassword = await ada.browser.post('/sessions/step_up', {
+      factor: 'password',
+      proof: ada.password,
+    });
+    assert.equal(byPassword.status, 200);
+    assert.equal((await ada.browser.post('/profile/totp', {})).status, 401, 'a weaker factor');
+    assert.equal(
+      (await ada.browser.post('/sessions/step_up', { factor: 'totp', proof: '000000' })).status,
+      401,
+    );
+    assert.equal(
+      (await ada.browser.post('/sessions/step_up', { factor: 'totp', proof: code() })).status,
+      200,
+    );
+    assert.notEqual(ada.browser.sessionId, old);
+    assert.equal(await service.profile(old ?? ''), 403, 'A41: the id before it opens nothing');
+    assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 200);
+    assert.equal((await ada.browser.put('/profile/password', change)).status, 200);
+  });
+
+  test('without one, a recent password opens what changes factors', async () => {
+    const ada = await person();
+    service.service.clock.advance(11 * minuteMs);
+    const refused = await ada.browser.post('/profile/totp', {});
+    assert.deepEqual([refused.status, memberOf(refused.body, 'factors')], [401, ['password']]);
+    await ada.browser.post('/sessions/step_up', { factor: 'password', proof: ada.password });
+    assert.equal((await ada.browser.post('/profile/totp', {})).status, 200);
+  });
+
+  test('ends the other sessions when it is added, is told by mail, and can be removed', async () => {
+    const ada = await person();
+    const other = new Browser(service);
+    await other.post('/sessions', { email: ada.email, password: ada.password });
+    await addApp(ada);
+    assert.equal((await other.get('/profile')).status, 403);
+    const list = memberOf((await ada.browser.get('/profile/totp')).body, 'authenticators') as {
+      id: string;
+      name: string;
+    }[];
+    assert.deepEqual(
+      list.map(({ name }) => name),
+      ['Phone'],
+    );
+    await ada.browser.post('/profile/recovery_codes', {});
+    const remove = await ada.browser.send({ method: 'DELETE', path: `/profile/totp/${list[0]?.id}` });
+    assert.equal(remove.status, 200, remove.text);
+    const login = await other.post('/sessions', { email: ada.email, password: ada.password });
+    assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
+    assert.deepEqual(
+      (await ada.browser.get('/profile/recovery_codes')).body,
+      { left: 0 },
+      'codes go with it',
+    );
+    await service.deliver();
+    const subjects = service.mails
+      .filter(({ to }) => to === ada.email)
+      .map(({ text }) => text)
+      .join('\n');
+    assert.match(subjects, /authenticator app was added/);
+    assert.match(subjects, /authenticator app was removed/);
+  });
+
+  test("A64: another person's authenticator is not there", async () => {
+    const [ada, eve] = [await person(), await person()];
+    await addApp(ada);
+    await addApp(eve);
+    const list = memberOf((await ada.browser.get('/profile/totp')).body, 'authenticators') as {
+      id: string;
+    }[];
+    const path = `/profile/totp/${list[0]?.id}`;
+    assert.equal((await eve.browser.send({ method: 'DELETE', path })).status, 404);
+    assert.equal((await ada.browser.send({ method: 'DELETE', path })).status, 200);
+  });
+
+  test('the list of sessions says how each was made, and others can be ended', async () => {
+    const ada = await person();
+    const code = await addApp(ada);
+    const phone = new Browser(service, {
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    });
+    await phone.post('/sessions', { email: ada.email, password: ada.password });
+    await phone.post('/sessions/factor', { factor: 'totp', proof: code() });
+    interface Listed {
+      readonly id: string;
+      readonly current: boolean;
+      readonly device?: string;
+      readonly amr: string[];
+      readonly factors: { factor: string; auth_time: string }[];
+    }
+    const listed = async (browser: Browser): Promise<Listed[]> =>
+      memberOf((await browser.get('/sessions')).body, 'sessions') as Listed[];
+    const [mine, others] = [(await listed(phone)).find(({ current }) => current), await listed(ada.browser)];
+    assert.deepEqual([mine?.device, mine?.amr], ['Firefox, Linux', ['pwd', 'otp', 'mfa']]);
+    assert.deepEqual(
+      mine?.factors.map(({ factor }) => factor),
+      ['password', 'totp'],
+    );
+    assert.equal(others.length, 2);
+    const eve = await person();
+    const path = `/sessions/${mine?.id}`;
+    assert.equal((await eve.browser.send({ method: 'DELETE', path })).status, 404, 'A64');
+    assert.equal((await ada.browser.send({ method: 'DELETE', path })).status, 200);
+    assert.equal((await phone.get('/profile')).status, 403);
+    await phone.post('/sessions', { email: ada.email, password: ada.password });
+    service.service.clock.advance(30 * secondMs);
+    await phone.post('/sessions/factor', { factor: 'totp', proof: code() });
+    const ended = await ada.browser.send({ method: 'DELETE', path: '/sessions?others=true' });
+    assert.deepEqual([ended.status, ended.body], [200, { message: 'other sessions ended' }]);
+    assert.deepEqual(
+      [(await phone.get('/profile')).status, (await ada.browser.get('/profile')).status],
+      [403, 200],
+    );
+  });
+
+  test('a pending login dies with the password, the account, and in ten minutes', async () => {
+    const { auth } = service.service.rooms;
+    const kills = {
+      password: (ada: Person) => auth.setPassword(ada.email, newPassword),
+      disabled: (ada: Person) => auth.setDisabled(ada.id, true),
+      time: async () => service.service.clock.advance(10 * minuteMs),
+    };
+    for (const [name, kill] of Object.entries(kills)) {
+      const ada = await person();
+      const code = await addApp(ada);
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email: ada.email, password: ada.password });
+      await kill(ada);
+      const reply = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
+      assert.equal(reply.status, 403, name);
+      assert.equal(browser.sessionId, undefined);
+    }
+  });
+
+  test('the operator takes all of them away, and the owner is told', async () => {
+    const ada = await person();
+    await addApp(ada);
+    await ada.browser.post('/profile/recovery_codes', {});
+    assert.equal(await service.service.rooms.auth.factorChanges.reset(ada.id, { actor: 'operator' }), true);
+    assert.equal((await ada.browser.get('/profile')).status, 403, 'sessions end');
+    const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
+    assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
+    await service.deliver();
+    assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
+    assert.equal(await service.service.rooms.auth.factorChanges.reset(0, { actor: 'operator' }), false);
+  });
+
+  test('a seed is encrypted, counts for nothing unproved, and waits a quarter of an hour', async () => {
+    const ada = await person();
+    const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as {
+      id: string;
+      secret: string;
+    };
+    const rows = await service.service.rooms.database.query((sql) =>
+      sql.selectFrom('totp_authenticators').selectAll().where('id', '=', id),
+    );
+    assert.ok(!JSON.stringify(rows).includes(secret));
+    const login = await new Browser(service).post('/sessions', { email: ada.email, password: ada.password });
+    assert.equal(factorsIn(login), undefined);
+    service.service.clock.advance(15 * minuteMs);
+    await ada.browser.post('/sessions/step_up', { factor: 'password', proof: ada.password });
+    const code = codeAt(decodeBase32(secret), service.service.clock.now());
+    assert.equal((await ada.browser.put('/profile/totp', { id, code })).status, 401);
+  });
+});
+
+onEachEngine('a second factor that is required of everybody', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { SECOND_FACTOR: 'required' });
+  });
+  after(() => service.close());
+
+  test('nothing but setting one up opens until it is set, and the last one stays', async () => {
+    const { email, password } = await service.newcomer();
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    const browser = new Browser(service);
+    const login = await browser.post('/sessions', { email, password });
+    assert.deepEqual(login.body, { email, message: 'second factor must be set up', factors: ['totp'] });
+    assert.equal(browser.sessionId, undefined);
+    for (const path of ['/profile', '/sessions', '/profile/recovery_codes'])
+      assert.equal((await browser.get(path)).status, 403, path);
+    assert.equal((await browser.post('/sessions/factor', { factor: 'totp', proof: '000000' })).status, 403);
+    const { id, secret } = (await browser.post('/profile/totp', {})).body as { id: string; secret: string };
+    const code = codeAt(decodeBase32(secret), service.service.clock.now());
+    assert.equal((await browser.put('/profile/totp', { id, code: '000000' })).status, 401);
+    assert.equal((await browser.get('/profile')).status, 403);
+    assert.equal((await browser.put('/profile/totp', { id, code })).status, 200);
+    assert.deepEqual((await browser.get('/profile')).body, { email });
+    const removed = await browser.send({ method: 'DELETE', path: `/profile/totp/${id}` });
+    assert.deepEqual([removed.status, memberOf(removed.body, 'code')], [409, 'last_factor']);
+    assert.equal(browser.sessionId !== undefined && (await service.profile(browser.sessionId)), 200);
+  });
+
+  test('of two who remove the last two at once one is refused', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { email, password } = await service.newcomer();
+      await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email, password });
+      const ids: string[] = [];
+      for (let i = 0; i < 2; i += 1) {
+        const { id, secret } = (await browser.post('/profile/totp', {})).body as {
+          id: string;
+          secret: string;
+        };
+        const code = codeAt(decodeBase32(secret), service.service.clock.now());
+        assert.equal((await browser.put('/profile/totp', { id, code })).status, 200);
+        ids.push(id);
+      }
+      const headers = { cookie: `${sessionCookie}=${browser.sessionId}` };
+      const replies = await Promise.all(
+        ids.map((id) => service.send({ method: 'DELETE', path: `/profile/totp/${id}`, headers })),
+      );
+      assert.deepEqual(
+        replies.map(({ status }) => status).toSorted((a, b) => a - b),
+        [200, 409],
+      );
+    }
+  });
+
+  test('eight characters are enough for a password, and seven are not', async () => {
+    const register = async (password: string): Promise<number> =>
+      (await service.post('/users', { email: `${crypto.randomUUID()}@example.org`, password })).status;
+    assert.equal(await register('kq7!vZ2'), 400);
+    assert.equal(await register('kq7!vZ2m'), 200);
+  });
+
+  test('a device that was used before is not asked less', async () => {
+    service.service.clock.advance(dayMs);
+    const { email, password } = await service.newcomer();
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    const login = await service.logIn(email, password);
+    assert.equal(memberOf(login.body, 'message'), 'second factor must be set up');
+  });
+});
+
+onEachEngine('second factors that are off', (engine) => {
+  test('have no routes, and nobody is asked', async () => {
+    const service = await PublicService.start(engine, { SECOND_FACTOR: 'off' });
+    try {
+      const { sessionId } = await service.member();
+      const headers = { cookie: `${sessionCookie}=${sessionId}` };
+      for (const path of ['/profile/totp', '/profile/recovery_codes', '/sessions/factor'])
+        assert.ok([404, 405].includes((await service.send({ method: 'POST', path, headers })).status), path);
+    } finally {
+      await service.close();
+    }
+  });
+});
