@@ -1,11 +1,14 @@
 /**
- * Writes every mail in every language as a person gets it, to look at: `<kind>.<language>.html` and `.txt`.
+ * Writes every mail in every language as a person gets it, to look at: `<kind>.<language>.html` and `.txt`. With a
+ * picture, which PRODUCT_LOGO may name, it stands in them as it would arrive.
  *
- *   npm run mails -- FOLDER
+ *   npm run mails -- FOLDER [PICTURE]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { languages } from '../server/src/kit/language.ts';
+import { picture } from '../server/src/config/picture.ts';
+import { logoSource } from '../server/src/mail/logo.ts';
 import { composeMail, type MailFacts, type MailKind } from '../server/src/mail/text.ts';
 
 const publicUrl = 'https://accounts.example.org';
@@ -30,16 +33,24 @@ const facts: MailFacts = {
 
 function main(): void {
   // Relative to where npm was called.
-  const folder = path.resolve(process.env['INIT_CWD'] ?? '.', process.argv[2] ?? 'mails');
+  const from = process.env['INIT_CWD'] ?? '.';
+  const [folderName = 'mails', pictureName] = process.argv.slice(2);
+  const folder = path.resolve(from, folderName);
   mkdirSync(folder, { recursive: true });
-  const sender = { productName: 'Example Accounts', publicUrl, color: '#1a56c4' };
+  const logo = pictureName === undefined ? undefined : picture(path.resolve(from, pictureName));
+  // A file has no parts that a content id could name.
+  if (logo !== undefined) writeFileSync(path.join(folder, 'logo'), logo.content);
+  const sender = { productName: 'Example Accounts', publicUrl, color: '#1a56c4', logo };
   const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
   const occasion = { at: Date.now(), address: '192.0.2.7', device };
   let count = 0;
   for (const language of languages()) {
     for (const kind of Object.keys(facts) as MailKind[]) {
       const mail = composeMail(sender, { kind, facts: facts[kind], occasion, language });
-      writeFileSync(path.join(folder, `${kind}.${language}.html`), mail.html);
+      writeFileSync(
+        path.join(folder, `${kind}.${language}.html`),
+        mail.html.replace(logoSource, 'src="logo"'),
+      );
       writeFileSync(path.join(folder, `${kind}.${language}.txt`), `Subject: ${mail.subject}\n\n${mail.text}`);
       count += 1;
     }

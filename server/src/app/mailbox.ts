@@ -6,6 +6,7 @@ import Type from 'typebox';
 import { languageOf, message, usualLanguage } from '../kit/language.ts';
 import { Problem } from '../kit/problem.ts';
 import { sendPage, wantsPage } from '../http/page.ts';
+import { logoSource } from '../mail/logo.ts';
 import type { KeptMail, Outbox } from '../mail/outbox.ts';
 
 export interface Mailbox {
@@ -13,9 +14,11 @@ export interface Mailbox {
 }
 
 const mostMails = 100;
-/** The mail's own markup: it may look as it likes, run nothing, and its links open elsewhere. */
+/** Where the page of a mail finds the logo that the mail would bring along. */
+const logoPath = '/dev/mailbox/logo';
+/** The mail's own markup: it may look as it likes, show the logo, run nothing, and its links open elsewhere. */
 const mailPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+  "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const MailReply = Type.Object({
   id: Type.String(),
@@ -68,9 +71,15 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, {
       return reply
         .header('content-security-policy', mailPolicy)
         .type('text/html; charset=utf-8')
-        .send(mail.html);
+        .send(mail.html.replace(logoSource, `src="${logoPath}"`));
     },
   );
+
+  scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
+    const { logo } = mailbox;
+    if (logo === undefined) throw new Problem('not_found');
+    return reply.type(logo.type).send(logo.content);
+  });
 };
 
 function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {

@@ -195,8 +195,8 @@ function buildOutbox(configuration: Configuration, { database, keyring, log, wor
     decrypt: (text: string) => keyring.decrypt('mail', text),
   };
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  const { productName, productColor: color } = options;
-  const sender = { productName, color, publicUrl: serviceUrl(configuration) };
+  const { productName, productColor: color, productLogo: logo } = options;
+  const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
   return new Outbox({ database, cipher, transport, clock, log, domain, sender });
 }
 

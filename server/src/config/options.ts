@@ -15,6 +15,7 @@ import {
   smtpUrl,
   text,
 } from './parse.ts';
+import { picture, type Picture } from './picture.ts';
 
 /** What a default may follow from. */
 export interface Given {
@@ -226,6 +227,13 @@ export const options = {
     parse: color,
     says: 'Colour of links and buttons, as #rrggbb; white letters stand on it.',
     default: () => '#1a56c4',
+  }),
+  productLogo: option<Picture | undefined>({
+    env: 'PRODUCT_LOGO',
+    parse: picture,
+    says: 'Path of a PNG or JPEG file of at most 64 KB, which stands at the top of each mail as html. It travels with the mail; nothing is fetched from elsewhere. Read at the start.',
+    default: () => undefined,
+    defaultSays: 'none: mails hold no picture',
   }),
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',

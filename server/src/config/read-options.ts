@@ -211,6 +211,7 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
 export function showOption(name: OptionName, value: Options[OptionName]): string {
   const row: OptionRow<unknown> = options[name];
   if (value === undefined) return '';
+  if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (row.secret === true) return hideSecret(String(value));
   if (value instanceof URL) return value.origin;
   return Array.isArray(value) ? value.join(', ') : String(value);

@@ -8,13 +8,14 @@ import { addUser } from '../user/store.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
 import { startMailCatcher } from '../../test/support/mail-catcher.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type OutboxOptions } from './outbox.ts';
 import { SmtpFault, smtpTransport, type MailTransport, type OutgoingMail } from './smtp.ts';
 import { listMails, retryMail } from './store.ts';
 
 interface Bench {
   readonly db: Database;
   readonly clock: TestClock;
+  readonly options: OutboxOptions;
   readonly outbox: Outbox;
   readonly sent: OutgoingMail[];
   /** Thrown by the transport while set. */
@@ -37,7 +38,7 @@ function withOutbox(engine: EngineName, work: (bench: Bench) => Promise<void>): 
       },
       close: () => {},
     };
-    const outbox = new Outbox({
+    const options: OutboxOptions = {
       database: db,
       cipher,
       transport,
@@ -45,8 +46,8 @@ function withOutbox(engine: EngineName, work: (bench: Bench) => Promise<void>): 
       log: silentLog,
       domain: 'accounts.test',
       sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
-    });
-    const bench: Bench = { db, clock, sent, fault: undefined, outbox };
+    };
+    const bench: Bench = { db, clock, sent, fault: undefined, options, outbox: new Outbox(options) };
     await addUser(db, requireEmailAddress('bob@example.org'), null, clock.now());
     await work(bench);
   });
@@ -84,6 +85,24 @@ onEachEngine('the outbox', (engine) => {
       for (const part of [text, html]) assert.match(part, /abc/);
       const [done] = await listMails(bench.db, 1);
       assert.deepEqual([done?.content, done?.sent_at], [null, bench.clock.now()]);
+    }));
+
+  test('a logo joins a mail that names it when it is sent, also a newer one, and no other mail', () =>
+    withOutbox(engine, async (bench) => {
+      const withLogo = (content: string): Outbox => {
+        const logo = { type: 'image/png', content: Buffer.from(content) } as const;
+        return new Outbox({ ...bench.options, sender: { ...bench.options.sender, logo } });
+      };
+      await post(bench);
+      await post({ ...bench, outbox: withLogo('old') });
+      assert.equal(await withLogo('new').deliver(), 2);
+      const [named, plain] = [true, false].map((does) =>
+        bench.sent.filter(({ html }) => html?.includes('cid:') === does),
+      );
+      assert.deepEqual(
+        [named, plain].map((mails) => mails?.map(({ logo }) => logo?.content.toString())),
+        [['new'], [undefined]],
+      );
     }));
 
   test('a mail lives and dies with the transaction of its cause', () =>

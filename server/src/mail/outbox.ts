@@ -19,6 +19,7 @@ import {
   updateSent,
   type MailRow,
 } from './store.ts';
+import { logoSource, type Logo } from './logo.ts';
 import { composeMail, type Letter, type MailKind, type MailText, type Sender } from './text.ts';
 
 /** Encrypts what waits in the outbox: it may hold a token, which is nowhere stored in clear. */
@@ -101,6 +102,11 @@ export class Outbox {
     return this.#options.sender.publicUrl;
   }
 
+  /** The logo that mails name. */
+  get logo(): Logo | undefined {
+    return this.#options.sender.logo;
+  }
+
   /** True if the person got a mail of this kind a moment ago: another one would only help whoever floods them. */
   hasPosted(tx: Database, userId: number, kind: MailKind): Promise<boolean> {
     // Before or after: a mail of an hour to come is none of a moment ago, only the clock was set back.
@@ -156,10 +162,17 @@ export class Outbox {
   }
 
   async #try(row: MailRow, content: string, transport: MailTransport): Promise<boolean> {
-    const { database, cipher, clock, log, domain } = this.#options;
+    const { database, cipher, clock, log, domain, sender } = this.#options;
     try {
       const letter = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
-      await transport.send({ ...letter, to: row.recipient, messageId: `<${row.id}@${domain}>` });
+      // Joined here, so that it is not kept with each mail. One composed before there was a logo goes without.
+      const logo = letter.html?.includes(logoSource) === true ? sender.logo : undefined;
+      await transport.send({
+        ...letter,
+        to: row.recipient,
+        messageId: `<${row.id}@${domain}>`,
+        ...(logo !== undefined && { logo }),
+      });
     } catch (error) {
       await this.#noteFailure(row, error);
       return false;

@@ -1,5 +1,7 @@
 // Hands one mail to an SMTP server. TLS is required unless the server is on this machine, and certificates are checked.
 import type { Transporter } from 'nodemailer';
+import type { Attachment } from 'nodemailer/lib/mailer/index.js';
+import { logoId, type Logo } from './logo.ts';
 import type { MailText } from './text.ts';
 
 /** A mail on its way. */
@@ -7,6 +9,8 @@ export interface OutgoingMail extends MailText {
   readonly to: string;
   /** The same at each try of a mail, so that a repeat is recognisable. */
   readonly messageId: string;
+  /** Named in the html. */
+  readonly logo?: Logo;
 }
 
 export interface MailTransport {
@@ -48,7 +52,7 @@ export function smtpTransport(
 ): MailTransport {
   let connected: Promise<Transporter> | undefined;
   return {
-    async send({ to, subject, text, html, messageId }) {
+    async send({ to, subject, text, html, messageId, logo }) {
       connected ??= connect(url, isLoopback, patience);
       const transporter = await connected;
       try {
@@ -59,6 +63,7 @@ export function smtpTransport(
           subject,
           text,
           ...(html !== undefined && { html }),
+          ...(logo !== undefined && { attachments: [inline(logo)] }),
           messageId,
           headers: { 'Auto-Submitted': 'auto-generated' },
         });
@@ -70,6 +75,12 @@ export function smtpTransport(
     },
     close: () => void connected?.then((transporter) => transporter.close()),
   };
+}
+
+/** A part that belongs to the html, and is not offered to be saved. */
+function inline({ type, content }: Logo): Attachment {
+  const filename = type === 'image/png' ? 'logo.png' : 'logo.jpg';
+  return { cid: logoId, content, contentType: type, contentDisposition: 'inline', filename };
 }
 
 interface SmtpError {

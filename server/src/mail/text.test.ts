@@ -67,6 +67,23 @@ describe('a mail', () => {
     assert.doesNotMatch(text, /type this code/);
   });
 
+  for (const kind of kinds) {
+    test(`${kind}: a logo is one picture more in the html, and changes nothing else`, () => {
+      const logo = { type: 'image/png', content: Buffer.from('its bytes') } as const;
+      const [without, { html, ...rest }] = [compose(kind), compose(kind, {}, { ...sender, logo })];
+      assert.deepEqual({ ...rest, html: html.replace(/<img src="cid:[^>]*>/, '') }, without);
+      assert.notEqual(html, without.html);
+      assert.ok(!html.includes('its bytes'));
+    });
+  }
+
+  test('A8 mail injection: nothing that people chose passes for the logo', () => {
+    const evil = 'src="cid:logo@bienvenue"';
+    const change = { newEmail: evil, undoLink: link, undoHours: 72 };
+    const { html } = compose('email_changed', { facts: change }, { ...sender, productName: evil });
+    assert.ok(!html.includes(evil));
+  });
+
   test('A8 mail injection: what people chose stands as they wrote it in the text, and is escaped in the html', () => {
     const evil = '<a href="https://evil.test">press</a>"\'&';
     const { text, html } = compose(

@@ -3,6 +3,7 @@
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
 import { languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
+import { logoSource, type Logo } from './logo.ts';
 
 /** A mail before it is sent. */
 export interface MailText {
@@ -19,6 +20,8 @@ export interface Sender {
   readonly publicUrl: string;
   /** Colour of its links, `#rrggbb`. */
   readonly color: string;
+  /** Only named in what is composed; its bytes join when a mail is sent. */
+  readonly logo?: Logo | undefined;
 }
 
 /** A proof that its reader may redeem: by the link anywhere, by the code only where it was asked for. */
@@ -140,7 +143,7 @@ export function composeMail<K extends MailKind>(sender: Sender, letter: Letter<K
   return {
     subject,
     text: toText([...parts, { kind: 'note', text: `--\u0020\n${footer}` }]),
-    html: toHtml(parts, { subject, footer, language, sender }),
+    html: withLogo(toHtml(parts, { subject, footer, language, sender }), sender),
   };
 }
 
@@ -256,6 +259,15 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
         <footer>${footer}</footer>
       </body>
     </html>`;
+}
+
+/** The page with the operator's logo above its heading; as it is where there is none. */
+function withLogo(page: string, { logo, productName }: Sender): string {
+  if (logo === undefined) return page;
+  const style = 'display: block; max-width: 100%; height: auto; max-height: 48px; margin: 0 0 24px';
+  // The height also as an attribute, for readers that know no style.
+  const picture = html`<img !${logoSource} alt="${productName}" height="48" style="${style}" />`;
+  return page.replace('<main>', (begin) => begin + picture); // the only one: elsewhere < is escaped
 }
 
 const partHtml: { readonly [K in Part['kind']]: (part: Part) => string } = {

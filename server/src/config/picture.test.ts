@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { ConfigurationFault, readOptions, showOption } from './read-options.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bienvenue-picture-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Writes a file of the size that begins with these bytes, and names its path. */
+function fileOf(name: string, beginning: readonly number[], size: number): string {
+  const content = Buffer.alloc(size);
+  content.set(beginning);
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const png = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+const jpeg = [0xff, 0xd8, 0xff, 0xe0];
+const mostBytes = 65_536;
+const svg = [...Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')];
+
+for (const [type, name, beginning] of [
+  ['image/png', 'logo.png', png],
+  ['image/jpeg', 'logo.jpg', jpeg],
+  ['image/jpeg', 'in-truth-a.png', jpeg],
+] as const) {
+  test(`PRODUCT_LOGO: ${name} is read as ${type}, up to 64 KB`, () => {
+    const path = fileOf(name, beginning, mostBytes);
+    const { productLogo } = readOptions({ PRODUCT_LOGO: path }).options;
+    assert.equal(productLogo?.type, type);
+    assert.equal(productLogo.content.length, mostBytes);
+    assert.equal(showOption('productLogo', productLogo), path);
+  });
+}
+
+mkdirSync(join(folder, 'folder.png'));
+const refused: readonly (readonly [title: string, path: string, says: string])[] = [
+  ['a file that is missing', join(folder, 'none.png'), 'none.png cannot be read'],
+  ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read'],
+  ['one byte more than 64 KB', fileOf('large.png', png, mostBytes + 1), 'large.png has 65'],
+  ['an empty file', fileOf('empty.png', [], 0), 'empty.png is neither'],
+  ['a beginning alone', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is neither'],
+  ['another format by the name of one', fileOf('svg.png', svg, 100), 'svg.png is neither'],
+];
+for (const [title, path, says] of refused) {
+  test(`PRODUCT_LOGO: ${title} is a fault, told with the others`, () => {
+    assert.throws(
+      () => readOptions({ PRODUCT_LOGO: path, PORT: 'x' }),
+      (error) =>
+        error instanceof ConfigurationFault &&
+        error.faults.length === 2 &&
+        error.faults.some((fault) => fault.startsWith('PRODUCT_LOGO must name') && fault.endsWith(says)),
+    );
+  });
+}

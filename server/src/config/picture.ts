@@ -1,0 +1,43 @@
+// Reads the file of a picture that goes into mails.
+import { readFileSync, statSync } from 'node:fs';
+import { OptionFault } from './parse.ts';
+
+/** A small picture, read from a file. */
+export interface Picture {
+  readonly path: string;
+  readonly type: 'image/png' | 'image/jpeg';
+  readonly content: Buffer;
+}
+
+/** Kilobytes of the largest picture: it travels with every mail, and mail readers cut off what is heavy. */
+const mostKilobytes = 64;
+
+/** First bytes of the formats that every mail reader shows (PNG third edition §5.2; JPEG, ITU-T T.81 §B.1.1.3). */
+const formats = [
+  { type: 'image/png', magic: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) },
+  { type: 'image/jpeg', magic: Buffer.from([0xff, 0xd8, 0xff]) },
+] as const;
+
+/** The picture in a file: its format is told by its first bytes, never by its name. */
+export function picture(path: string): Picture {
+  const content = readSmallFile(path);
+  const format = formats.find(({ magic }) => content.subarray(0, magic.length).equals(magic));
+  if (format === undefined) throw new OptionFault(`must name a PNG or JPEG file; ${path} is neither`);
+  return { path, type: format.type, content };
+}
+
+function readSmallFile(path: string): Buffer {
+  let size: number;
+  try {
+    const found = statSync(path);
+    // Reading a pipe or a device would wait for ever.
+    if (!found.isFile()) throw new Error('It is no file');
+    size = found.size;
+    if (size <= mostKilobytes * 1024) return readFileSync(path);
+  } catch {
+    throw new OptionFault(`must name a PNG or JPEG file; ${path} cannot be read`);
+  }
+  throw new OptionFault(
+    `must name a PNG or JPEG file of at most ${mostKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
+  );
+}
