@@ -16,6 +16,7 @@ import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { DB } from '../user/db.ts';
 import { Auth } from '../auth/auth.ts';
 import { BreachCheck } from '../auth/breach-check.ts';
+import { anyAddress, noDisposableAddress } from '../auth/disposable-domain.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
 import type { AuthRoom } from '../auth/guard.ts';
@@ -113,6 +114,7 @@ export async function buildRooms(
     codes,
     confirmEmail: options.emailConfirmation,
     passwordRule: buildPasswordRule(configuration, log, clock),
+    addressRule: options.disposableEmails === 'refused' ? noDisposableAddress() : anyAddress,
     db: new DB(database, clock),
     hasher,
     clock,

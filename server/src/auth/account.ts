@@ -41,8 +41,9 @@ export class Accounts {
 
   /** See Auth.registerUser. */
   async register(email: string, password: string, source: ClientSource): Promise<User> {
-    const { db, hasher, passwordRule } = this.#context;
+    const { db, hasher, addressRule, passwordRule } = this.#context;
     const address = requireEmailAddress(email);
+    await addressRule(address);
     await passwordRule(password, { email: address.text, field: 'password' });
     // Before the address is tried, so that a taken one takes the same time as a free one.
     const hashedPassword = await hasher.hash(password);

@@ -18,6 +18,7 @@ import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
 import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
 import { removeExpiredDevices } from './device-store.ts';
+import { anyAddress, type AddressRule } from './disposable-domain.ts';
 import { EmailChanges } from './email-change.ts';
 import { EmailSignIns } from './email-sign-in.ts';
 import { Admissions, type Login } from './admission.ts';
@@ -57,6 +58,8 @@ export interface AuthOptions {
   readonly confirmEmail?: boolean;
   /** What a new password must be; any non-empty one by default. */
   readonly passwordRule?: PasswordRule;
+  /** Which address a new account, or a changed one, may have; any by default. */
+  readonly addressRule?: AddressRule;
   /** Absolute life of a session. */
   readonly sessionDays?: number;
   /** Life of a session without a request. */
@@ -100,8 +103,10 @@ export class Auth {
 
   constructor(options: AuthOptions) {
     const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
-    const { passwordRule = anyPassword, post, confirmEmail = false, codes = unkeyedCodes } = options;
-    const context = { db: db.database, hasher, clock, log, audit, passwordRule, post, confirmEmail, codes };
+    const { passwordRule = anyPassword, addressRule = anyAddress } = options;
+    const { post, confirmEmail = false, codes = unkeyedCodes } = options;
+    const rules = { passwordRule, addressRule, confirmEmail };
+    const context = { db: db.database, hasher, clock, log, audit, post, codes, ...rules };
     this.#context = context;
     const attempts = new Attempts(db.database, clock);
     const tokens = new OneTimeTokens(context, attempts);
@@ -160,7 +165,7 @@ export class Auth {
   /**
    * Adds a user with this e-mail and password.
    * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index.
-   * @throws {Problem} invalid_request for an address that is none or a password that the rule refuses.
+   * @throws {Problem} invalid_request for an address that is none, or an address or a password that the rules refuse.
    */
   registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
     return this.#accounts.register(email, password, source);
@@ -346,7 +351,7 @@ export class Auth {
 
   /**
    * Sends a proof to another address for the account. Nothing moves before it is redeemed in a session of the account.
-   * @throws {Problem} password_wrong, too_many_attempts, change_pending; invalid_request for what is no other address.
+   * @throws {Problem} password_wrong, too_many_attempts, change_pending; invalid_request for what is no other address, or one that the rule refuses.
    */
   requestEmailChange(
     session: Session,

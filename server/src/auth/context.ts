@@ -5,6 +5,7 @@ import type { Hasher } from '../hash/hasher.ts';
 import type { AuditSource, Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
 import type { User } from '../user/user.ts';
+import type { AddressRule } from './disposable-domain.ts';
 import type { PasswordRule } from './password-rule.ts';
 
 /** Where a request comes from, and what it brings along beside its body. */
@@ -33,6 +34,7 @@ export interface AuthContext {
   readonly log: Log;
   readonly audit: Recorder;
   readonly passwordRule: PasswordRule;
+  readonly addressRule: AddressRule;
   /** Absent where no mail is sent. */
   readonly post: Outbox | undefined;
   /** No session before the address is confirmed. */

@@ -42,11 +42,12 @@ export class EmailChanges {
     { email, password }: { email: string; password: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, audit, addressRule } = this.#context;
     const { stepUps, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
       throw fieldProblem('email', 'is the address of the account already');
+    await addressRule(address);
     await stepUps.requirePassword(session, password, source);
     await db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);

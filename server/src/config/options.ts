@@ -201,6 +201,12 @@ export const options = {
     says: 'People may sign in by a link or a code that is mailed to them. It never counts as a second factor.',
     default: () => false,
   }),
+  disposableEmails: option({
+    env: 'DISPOSABLE_EMAILS',
+    parse: oneOf('allowed', 'refused'),
+    says: 'Whether a registration, or a change of address, may name an address of a service for throwaway ones, of which a list comes along. Accounts that have one keep it.',
+    default: () => 'allowed',
+  }),
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
     parse: smtpUrl,
