@@ -3,25 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { Browser } from '../support/browser.ts';
+import { asPage, pressButton } from '../support/page-form.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, send, type Reply } from '../support/request.ts';
 import { testService } from '../support/service.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-const asPage = { accept: 'text/html,application/xhtml+xml' };
-
-/** The form of a page: where it goes, and its hidden fields as a browser reads them. */
-function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
-  const action = /<form method="post" action="([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
-  const hidden = [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
-  const read = (value: string): string =>
-    value.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
-  return {
-    action,
-    fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, read(value)])),
-  };
-}
 
 describe('the pages of mails', () => {
   let service: PublicService;
@@ -42,10 +30,7 @@ describe('the pages of mails', () => {
 
   /** Opens the newest link and presses its button. */
   async function press(at: Browser, email: string, more: Record<string, string> = {}): Promise<Reply> {
-    const page = await at.get(await linkTo(email), asPage);
-    assert.equal(page.status, 200);
-    const { action, fields } = formIn(page);
-    return at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage });
+    return pressButton(at, await linkTo(email), more);
   }
 
   test('a person confirms, resets, signs in, changes the address and undoes it, by buttons alone', async () => {

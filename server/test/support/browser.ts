@@ -1,14 +1,18 @@
 // A browser without a screen: it keeps the cookies that it is given and sends them along.
-import type { PublicService } from './public-service.ts';
 import { cookieOf, sessionCookie } from './public-service.ts';
 import type { ContractRequest, Reply } from './request.ts';
 
+/** Where its requests go: into a service in the process, or over a socket. */
+interface Service {
+  readonly send: (request: ContractRequest) => Promise<Reply>;
+}
+
 export class Browser {
-  readonly #service: PublicService;
+  readonly #service: Service;
   readonly #cookies = new Map<string, string>();
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(service: PublicService, headers: Readonly<Record<string, string>> = {}) {
+  constructor(service: Service, headers: Readonly<Record<string, string>> = {}) {
     this.#service = service;
     this.#headers = headers;
   }

@@ -95,6 +95,26 @@ export async function send(app: FastifyInstance, request: ContractRequest): Prom
   };
 }
 
+/** Sends a request over a socket, to a service that listens. */
+export async function sendTo(baseUrl: string, request: ContractRequest): Promise<Reply> {
+  const { method, path, fields, kind = 'form', headers } = request;
+  const body = fields === undefined ? undefined : encodeFields(kind, fields);
+  const response = await fetch(baseUrl + path, {
+    method,
+    redirect: 'manual',
+    headers: { ...(body && { 'content-type': body.type }), ...headers },
+    ...(body && { body: body.payload }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    text,
+    body: parseJson(text),
+    cookies: response.headers.getSetCookie(),
+  };
+}
+
 /** The session id that a reply sets; `undefined` where it sets none, or clears it. */
 export function sessionIdOf({ cookies }: Reply): string | undefined {
   for (const cookie of cookies) {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import type { Browser } from './browser.ts';
+import type { Reply } from './request.ts';
+
+/** What a browser says that it would like to see. */
+export const asPage = { accept: 'text/html,application/xhtml+xml' };
+
+/** The text of markup whose characters are escaped by their numbers. */
+export function unescapeMarkup(markup: string): string {
+  return markup.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}
+
+/** The form of a page: where it goes, and its hidden fields as a browser reads them. */
+export function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
+  const action = /<form method="post" action="([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
+  const hidden = [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+  return {
+    action,
+    fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, unescapeMarkup(value)])),
+  };
+}
+
+/** Opens the page that a mail leads to and presses its button. */
+export async function pressButton(
+  at: Browser,
+  path: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const page = await at.get(path, asPage);
+  assert.equal(page.status, 200, page.text);
+  const { action, fields } = formIn(page);
+  return at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage });
+}
