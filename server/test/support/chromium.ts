@@ -1,0 +1,77 @@
+// A browser that runs scripts: the machine's own Chromium, or the one that npm brings to a machine without.
+import npmChromium, { inflate } from '@sparticuz/chromium';
+import { chromium, type Browser } from 'playwright-core';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome'];
+const cache = fileURLToPath(new URL('../../../node_modules/.cache', import.meta.url));
+const packageFolder = fileURLToPath(new URL('..', import.meta.resolve('@sparticuz/chromium')));
+
+/** In the place of the package's own, which looks for the fonts where AWS Lambda has them; without any it crashes. */
+const fontsConfiguration = '<fontconfig><dir prefix="relative">fonts</dir></fontconfig>';
+
+interface Program {
+  readonly path: string;
+  /** What it needs beside the environment of the tests. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * Opens the browser. CHROMIUM names its program; empty, it asks for the one of npm.
+ * @throws when none runs on this machine, with the reason.
+ */
+export async function openBrowser(): Promise<Browser> {
+  const own = process.env['CHROMIUM'] ?? ownProgram();
+  const { path, environment } = own ? { path: own, environment: {} } : await npmProgram();
+  return chromium.launch({
+    executablePath: path,
+    env: { ...process.env, ...environment },
+    // It sees no pages but ours. Root has no sandbox, and the shared memory of a container is small.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+}
+
+function ownProgram(): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
+}
+
+/** The program of npm with its libraries and fonts, unpacked with its first use: some seconds, 200 MB. */
+async function npmProgram(): Promise<Program> {
+  const manifest = await readFile(join(packageFolder, 'package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string }; // every package has one
+  const folder = join(cache, `chromium-${version}`);
+  if (!existsSync(folder)) await unpack(folder);
+  return {
+    path: join(folder, 'chromium'),
+    environment: {
+      LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
+      FONTCONFIG_PATH: join(folder, 'fonts'),
+    },
+  };
+}
+
+/** Unpacks beside and moves, so that nobody runs half a program. */
+async function unpack(folder: string): Promise<void> {
+  await mkdir(cache, { recursive: true });
+  const beside = await mkdtemp(join(cache, 'chromium-'));
+  // The package unpacks into the folder for temporary files, and would run what anybody has put there under its name.
+  const { TMPDIR: before } = process.env;
+  process.env['TMPDIR'] = beside;
+  try {
+    npmChromium.setGraphicsMode = false;
+    await npmChromium.executablePath();
+    await inflate(join(packageFolder, 'bin', 'al2023.tar.br'));
+    await writeFile(join(beside, 'fonts', 'fonts.conf'), fontsConfiguration);
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+  await rename(beside, folder).catch(async (error: unknown) => {
+    await rm(beside, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error; // else another run was first
+  });
+}
