@@ -12,25 +12,37 @@ export interface CaughtMail {
   readonly raw: string;
 }
 
+/** Where a server may fall silent: asked to take a mail, or with the whole of it in hand. */
+export type SilentStep = 'MAIL' | 'end of data';
+
 export interface MailCatcher {
   readonly url: string;
   readonly mails: CaughtMail[];
+  /** Where it gives no answer, nor hangs up. */
+  silentAt: SilentStep | undefined;
+  /** Clients that were given none. */
+  unanswered: number;
   readonly close: () => Promise<void>;
 }
 
 /** Starts the server on a free port; options replace its behaviour. */
 export async function startMailCatcher(options: SMTPServerOptions = {}): Promise<MailCatcher> {
   const mails: CaughtMail[] = [];
+  const answer = (step: SilentStep, done: () => void): void => {
+    if (catcher.silentAt === step) catcher.unanswered += 1;
+    else done();
+  };
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
     logger: false,
+    onMailFrom: (_address, _session, done) => answer('MAIL', done),
     onData(stream, session, done) {
       const take = async (): Promise<void> => {
         const raw = await text(stream);
         const recipients = session.envelope.rcptTo.map(({ address }) => address);
         mails.push({ recipients, raw, parsed: await PostalMime.parse(raw) });
-        done();
+        answer('end of data', done);
       };
       void take();
     },
@@ -39,9 +51,12 @@ export async function startMailCatcher(options: SMTPServerOptions = {}): Promise
   server.on('error', () => {}); // a client that hangs up is part of some tests
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo; // listening on TCP
-  return {
+  const catcher: MailCatcher = {
     url: `smtp://127.0.0.1:${port}`,
     mails,
+    silentAt: undefined,
+    unanswered: 0,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+  return catcher;
 }
