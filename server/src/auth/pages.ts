@@ -155,7 +155,7 @@ function sendForm(
     : '';
   const body = html`<p>${say(`page.${name}.what`, { email })}</p>
     <form method="post" action="${proofPages[kind]}">
-      <input type="hidden" name="email" value="${email}" />
+      !${hasPassword ? accountField(email) : html`<input type="hidden" name="email" value="${email}" />`}
       <input type="hidden" name="token" value="${token}" />
       !${passwordField}
       <button>${say(`page.${name}.act`)}</button>
@@ -175,4 +175,9 @@ function sendRefusal(request: FastifyRequest, reply: FastifyReply, problem: Prob
     language: say.language,
     body,
   });
+}
+
+/** The account whose password is set, as password managers look for it; nothing that a person has to see or fill in. */
+function accountField(email: string): string {
+  return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }

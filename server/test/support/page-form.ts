@@ -10,13 +10,13 @@ export function unescapeMarkup(markup: string): string {
   return markup.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }
 
-/** The form of a page: where it goes, and its hidden fields as a browser reads them. */
+/** The form of a page: where it goes, and its filled fields as a browser reads them. */
 export function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
   const action = /<form method="post" action="([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
-  const hidden = [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+  const filled = [...text.matchAll(/<input type="(?:hidden|text)" name="([^"]+)" value="([^"]*)"/g)];
   return {
     action,
-    fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, unescapeMarkup(value)])),
+    fields: Object.fromEntries(filled.map(([, name = '', value = '']) => [name, unescapeMarkup(value)])),
   };
 }
 
