@@ -15,6 +15,7 @@ import { listUsers } from '../user/store.ts';
 import { addTry } from './attempt-store.ts';
 import { Auth } from './auth.ts';
 import { addDevice } from './device-store.ts';
+import { addPendingLogin } from './pending-login-store.ts';
 import { listSessions } from './session-store.ts';
 
 /** Enough that an engine prefers an index to reading all of them. */
@@ -43,6 +44,15 @@ async function fill(database: Database): Promise<void> {
       });
       await addTry(tx, { subject: `user:${userId}`, factor: 'password' }, now);
       const { id, secretHash } = createToken('device');
+      await addPendingLogin(tx, {
+        ...createToken('pending_login'),
+        userId,
+        demand: 'required',
+        factors: '[]',
+        passwordChangedAt: now,
+        now,
+        expiresAt: now + dayMs,
+      });
       await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
     }
   });
@@ -143,6 +153,7 @@ onEachEngine('among thousands of rows', (engine) => {
       /one_time_tokens_by_expiry/,
       /known_devices_by_expiry/,
       /attempts_by_age/,
+      /pending_logins_by_expiry/,
     ],
   ];
 

@@ -21,7 +21,7 @@ const formats = [
 /** The picture in a file: its format is told by its first bytes, never by its name. */
 export function picture(path: string): Picture {
   const content = readSmallFile(path);
-  const format = formats.find(({ magic }) => content.subarray(0, magic.length).equals(magic));
+  const format = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
   if (format === undefined) throw new OptionFault(`must name a PNG or JPEG file; ${path} is neither`);
   return { path, type: format.type, content };
 }

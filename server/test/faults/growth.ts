@@ -67,7 +67,7 @@ export function declareGrowth(rows: number, events: number): void {
         const ends = start + dayMs;
         await fill(
           database,
-          'sessions',
+          'sessions (id, user_id, secret_hash, created_at, last_seen_at, expires_at)',
           rows,
           (n, user) => `'${uuid(n, 1)}', ${user}, ${secret}, ${start}, ${start}, ${ends}`,
         );
