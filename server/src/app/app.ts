@@ -21,6 +21,13 @@ import {
 } from '../auth/proof-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
 import { secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
+import {
+  passkeyHalfWayRoutes,
+  passkeyMemberRoutes,
+  passkeyOpenRoutes,
+  passkeyRoutes,
+  relatedOriginRoutes,
+} from '../features/passkey/routes.ts';
 import { recoveryCodeRoutes } from '../features/recovery-code/routes.ts';
 import { totpRoutes } from '../features/totp/routes.ts';
 import { hang, watchDoors, type RouteEntry } from './doors.ts';
@@ -62,10 +69,20 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await hang(app, 'open', [], problemRoutes, {});
   await hang(app, 'member', member, memberRoutes, rooms);
   await hang(app, 'member', member, sessionRoutes, rooms);
+  const halfWay = [pendingGuard(rooms)];
+  const enrolment = [enrolmentGuard(rooms)];
   if (rooms.hasSecondFactors) {
-    await hang(app, 'half-way', [pendingGuard(rooms)], secondFactorRoutes, rooms);
-    await hang(app, 'enrolment', [enrolmentGuard(rooms)], totpRoutes, rooms);
+    await hang(app, 'half-way', halfWay, secondFactorRoutes, rooms);
+    await hang(app, 'enrolment', enrolment, totpRoutes, rooms);
     await hang(app, 'member', member, recoveryCodeRoutes, rooms);
+  }
+  if (rooms.hasPasskeys) {
+    await hang(app, 'open', [], passkeyOpenRoutes, rooms);
+    await hang(app, 'enrolment', enrolment, passkeyRoutes, rooms);
+    await hang(app, 'member', member, passkeyMemberRoutes, rooms);
+    if (rooms.hasSecondFactors) await hang(app, 'half-way', halfWay, passkeyHalfWayRoutes, rooms);
+    if (rooms.passkeys.relyingParty.origins.length > 1)
+      await hang(app, 'open', [], relatedOriginRoutes, rooms);
   }
 
   await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});

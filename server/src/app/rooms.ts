@@ -20,6 +20,7 @@ import { anyAddress, noDisposableAddress } from '../auth/disposable-domain.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
 import type { AuthRoom } from '../auth/guard.ts';
+import { Passkeys } from '../features/passkey/passkey.ts';
 import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
 import { Totp } from '../features/totp/totp.ts';
 
@@ -45,6 +46,9 @@ export interface Rooms extends AuthRoom {
   /** Kinds of second factor that may be set up. */
   readonly totp: Totp;
   readonly recoveryCodes: RecoveryCodes;
+  readonly passkeys: Passkeys;
+  /** People may make passkeys. */
+  readonly hasPasskeys: boolean;
   /** Second factors may be set up at all. */
   readonly hasSecondFactors: boolean;
   readonly gates: Gates;
@@ -105,8 +109,9 @@ export async function buildRooms(
     },
   });
   const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
+  const passkeys = buildPasskeys(configuration, { db: database, clock, log, keyring });
   const auth = new Auth({
-    secondFactors: [totp, recoveryCodes],
+    secondFactors: [...(options.passkeys ? [passkeys] : []), totp, recoveryCodes],
     secondFactorPolicy: options.secondFactor,
     signsInByEmail: options.emailSignIn,
     audit,
@@ -137,6 +142,8 @@ export async function buildRooms(
     jobs,
     totp,
     recoveryCodes,
+    passkeys,
+    hasPasskeys: options.passkeys,
     hasSecondFactors: options.secondFactor !== 'off',
     signsInByEmail: options.emailSignIn,
     keepsMails: !isPublic && options.smtpUrl === undefined && world.mailTransport === undefined,
@@ -165,6 +172,26 @@ export async function buildRooms(
 /** Where the service is, as its mails say it: configured, never taken from a request. */
 function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
   return publicUrl?.origin ?? `http://localhost:${port}`;
+}
+
+interface PasskeyNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+}
+
+function buildPasskeys(configuration: Configuration, { keyring, ...needs }: PasskeyNeeds): Passkeys {
+  const { productName, passkeyOrigins } = configuration.options;
+  const url = new URL(serviceUrl(configuration));
+  return new Passkeys({
+    ...needs,
+    relyingParty: { id: url.hostname, name: productName, origins: [url.origin, ...passkeyOrigins] },
+    signer: {
+      sign: (text) => keyring.mac('webauthn', text),
+      check: (text, mac) => keyring.checkMac('webauthn', text, mac),
+    },
+  });
 }
 
 function buildPasswordRule({ options }: Configuration, log: Log, clock: Clock): PasswordRule {

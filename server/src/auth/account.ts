@@ -16,6 +16,7 @@ import { idOf, type AuthContext, type ClientSource } from './context.ts';
 import { removeDevicesOf } from './device-store.ts';
 import { isFlooded, notify } from './notice.ts';
 import { removePendingLoginsOf } from './pending-login-store.ts';
+import type { SecondFactors } from './second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from './session-store.ts';
 import { removePendingTokensOf } from './token-store.ts';
 import type { Verifications } from './verification.ts';
@@ -28,14 +29,31 @@ export interface Replacement {
   readonly keptSession?: string;
 }
 
+/** Gives a new account its first way in, where that is no password. Inside the transaction that makes the account. */
+export type Attach = (tx: Database, userId: number) => Promise<unknown>;
+
+/** What a new account is opened by: a password, or what is attached to it. */
+interface Opening {
+  readonly hashedPassword: string | null;
+  readonly attach?: Attach;
+}
+
+export interface AccountNeeds {
+  readonly attempts: Attempts;
+  readonly secondFactors: SecondFactors;
+  readonly verifications: Verifications;
+}
+
 export class Accounts {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
+  readonly #secondFactors: SecondFactors;
   readonly #verifications: Verifications;
 
-  constructor(context: AuthContext, attempts: Attempts, verifications: Verifications) {
+  constructor(context: AuthContext, { attempts, secondFactors, verifications }: AccountNeeds) {
     this.#context = context;
     this.#attempts = attempts;
+    this.#secondFactors = secondFactors;
     this.#verifications = verifications;
   }
 
@@ -47,7 +65,18 @@ export class Accounts {
     await passwordRule(password, { email: address.text, field: 'password' });
     // Before the address is tried, so that a taken one takes the same time as a free one.
     const hashedPassword = await hasher.hash(password);
-    const user = await db.transaction((tx) => this.#add(tx, address, hashedPassword, source));
+    const user = await db.transaction((tx) => this.#add(tx, address, { hashedPassword }, source));
+    if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
+    return user;
+  }
+
+  /** See Auth.registerWith. */
+  async registerWith(email: string, attach: Attach, source: ClientSource): Promise<User> {
+    const { db, addressRule } = this.#context;
+    const address = requireEmailAddress(email);
+    await addressRule(address);
+    const opening = { hashedPassword: null, attach };
+    const user = await db.transaction((tx) => this.#add(tx, address, opening, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
@@ -112,11 +141,11 @@ export class Accounts {
   async #add(
     tx: Database,
     address: EmailAddress,
-    hashedPassword: string,
+    opening: Opening,
     source: ClientSource,
   ): Promise<User | undefined> {
     const { clock, audit, confirmEmail } = this.#context;
-    const added = await addUser(tx, address, hashedPassword, clock(), source.language);
+    const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const deed =
       added === undefined
@@ -125,8 +154,8 @@ export class Accounts {
     await audit.record(tx, deed, source);
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
-    if (confirmEmail)
-      await this.#askOrTell(tx, owner, added === undefined ? hashedPassword : undefined, source);
+    if (added !== undefined) await opening.attach?.(tx, added.id);
+    if (confirmEmail) await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
     else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
@@ -134,18 +163,20 @@ export class Accounts {
   /**
    * Asks for a confirmation of the address, or tells its owner that it is taken. Nobody has proved yet to own an
    * unconfirmed one: the newest registration counts, and whoever registered a stranger's address beforehand has neither
-   * its password nor a live token once the owner comes (pre-hijacking). Does as much for every address.
+   * its password, nor a factor, nor a live token once the owner comes (pre-hijacking). Does as much for every address.
    */
   async #askOrTell(
     tx: Database,
     owner: User,
-    newestPassword: string | undefined,
+    newest: Opening | undefined,
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
-    const replaced = isOpen && newestPassword !== undefined ? owner.id : nobody;
-    await updatePasswordHash(tx, replaced, newestPassword ?? '', this.#context.clock());
+    const replaced = isOpen && newest !== undefined ? owner.id : nobody;
+    await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
     await this.endAccess(tx, replaced);
+    await this.#secondFactors.removeAll(tx, replaced);
+    if (replaced !== nobody) await newest?.attach?.(tx, replaced);
     await this.#verifications.ask(tx, isOpen ? owner : undefined, source);
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
@@ -158,6 +189,15 @@ export class Accounts {
       facts: {},
       source,
     });
+  }
+
+  /**
+   * Whoever proves an address that the account's maker has not takes it over, without the factor by which it was made:
+   * that is a stranger's. Inside a transaction.
+   */
+  async dropUnproved(tx: Database, { id, emailVerifiedAt, hashedPassword }: User): Promise<void> {
+    if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
+      await this.#secondFactors.removeAll(tx, id);
   }
 
   /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */

@@ -8,7 +8,14 @@ import { findUserById, lockUser } from '../user/store.ts';
 import { nobody, type User } from '../user/user.ts';
 import type { AuthContext, ClientSource } from './context.ts';
 import { addDevice, hasDevices, isKnownDevice } from './device-store.ts';
-import { formatFactors, parseFactors, withFactor, type FactorUse, type FirstFactor } from './factor.ts';
+import {
+  formatFactors,
+  parseFactors,
+  withFactor,
+  type FactorUse,
+  type FirstFactor,
+  type Spend,
+} from './factor.ts';
 import { notify } from './notice.ts';
 import { addPendingLogin, consumePendingLogin, findPendingLogin } from './pending-login-store.ts';
 import type { Demand, SecondFactors } from './second-factor.ts';
@@ -83,6 +90,31 @@ export class Admissions {
     // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
     const demand = factor === 'passkey' ? undefined : await this.#needs.secondFactors.demandOf(tx, user.id);
     return demand === undefined ? this.#open(tx, user, uses, arrival) : this.#await(tx, user, uses, demand);
+  }
+
+  /**
+   * Signs a user in whose first factor was verified by its own room. `undefined` when it was spent meanwhile, or opens
+   * nothing: as for a password, an address that nobody has confirmed is no reason that is told.
+   */
+  async enter(
+    user: User,
+    { factor, spend }: { factor: FirstFactor; spend: Spend },
+    source: ClientSource,
+  ): Promise<Login | undefined> {
+    const { db, audit, confirmEmail } = this.#context;
+    const arrival = await this.arrivalOf(user, source);
+    const login = await db.transaction(async (tx) => {
+      const locked = await lockUser(tx, user.id);
+      const isSpent = await spend(tx);
+      if (locked === undefined || !isSpent || (confirmEmail && locked.emailVerifiedAt === null))
+        return undefined;
+      return this.admit(tx, locked, factor, arrival);
+    });
+    if (login === undefined) {
+      const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
+      await db.transaction((tx) => audit.record(tx, { ...deed, userId: user.id }, source));
+    }
+    return login;
   }
 
   /** The live pending login of a token. */

@@ -13,7 +13,7 @@ import type { DB } from '../user/db.ts';
 import { toEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import { Accounts } from './account.ts';
+import { Accounts, type Attach } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
 import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
@@ -116,11 +116,11 @@ export class Auth {
       perUser: options.sessionsPerUser ?? 50,
     });
     const verifications = new Verifications(context, tokens);
-    const accounts = new Accounts(context, attempts, verifications);
     const secondFactors = new SecondFactors(context, attempts, {
       factors: options.secondFactors ?? [],
       policy: options.secondFactorPolicy ?? 'optional',
     });
+    const accounts = new Accounts(context, { attempts, secondFactors, verifications });
     const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
     const admissions = new Admissions(context, { sessions, secondFactors, knownDeviceMs });
     const logins = new Logins(context, attempts, admissions);
@@ -169,6 +169,16 @@ export class Auth {
    */
   registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
     return this.#accounts.register(email, password, source);
+  }
+
+  /**
+   * Adds a user without a password: `attach` gives the account its way in, inside the same transaction. It runs for an
+   * account that nobody has confirmed yet as well, whose older factors are gone then, and not for one that is taken.
+   * @throws {ValueError} `User <e-mail> already exists`.
+   * @throws {Problem} invalid_request for an address that is none, or that the rules refuse; whatever `attach` throws.
+   */
+  registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
+    return this.#accounts.registerWith(email, attach, source);
   }
 
   /**
@@ -409,6 +419,7 @@ export class Auth {
       () => removeExpiredTokens(db, now, purgeBatch),
       () => removeExpiredPendingLogins(db, now, purgeBatch),
       () => removeExpiredDevices(db, now, purgeBatch),
+      () => this.secondFactors.purge(purgeBatch),
       () => removeOldTries(db, now - attemptDays * dayMs, purgeBatch),
     ];
     let total = 0;

@@ -14,7 +14,7 @@ import type { LiveProof, OneTimeTokens } from './one-time-token.ts';
 import type { Resets } from './reset.ts';
 import type { Session } from './session.ts';
 import type { StepUps } from './step-up.ts';
-import { hasPendingToken } from './token-store.ts';
+import { findPendingToken } from './token-store.ts';
 
 const changeMinutes = 60;
 /** How long the old address may undo a change: over a weekend. */
@@ -152,7 +152,7 @@ export class EmailChanges {
 
   /** While a change can be undone no other is made: the second would take the undoing from the true owner's hands. */
   async #requireSettled(tx: Database, user: User): Promise<void> {
-    if (await hasPendingToken(tx, user.id, 'email_undo', this.#context.clock()))
+    if ((await findPendingToken(tx, user.id, 'email_undo', this.#context.clock())) !== undefined)
       throw new Problem('change_pending');
   }
 }

@@ -126,9 +126,9 @@ export class FactorChanges {
     const { secondFactors, signsInByEmail } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);
     if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
-    const isFirstLeft =
-      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasFirst(tx, user.id));
-    if (!isFirstLeft) throw new Problem('last_factor');
+    const isWayInLeft =
+      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasWayIn(tx, user.id));
+    if (!isWayInLeft) throw new Problem('last_factor');
     await secondFactors.removeIdleBackups(tx, user.id);
   }
 }

@@ -36,23 +36,30 @@ export interface SecondFactor {
   readonly name: string;
   /** It replaces another one in need: by itself it asks nobody for a second factor. */
   readonly isBackup: boolean;
-  /** True if it is a way in by itself, without password. */
-  readonly isFirst: boolean;
   /** True if the user has set it up. */
   isSet(db: Database, userId: number): Promise<boolean>;
+  /** True if the user can sign in with it alone; absent where nobody can. */
+  isWayIn?(db: Database, userId: number): Promise<boolean>;
   /** What spends the proof, if it is right. Changes nothing by itself; the try is counted already. */
   check(user: User, proof: string, occasion: Occasion): Promise<Spend | undefined>;
   /** What the owner is told of each use, where that is told at all. Inside its transaction. */
   tellUse?(tx: Database, userId: number): Promise<UseNotice>;
   /** Removes what the user has set up. Inside a transaction. */
   removeAll(tx: Database, userId: number): Promise<void>;
+  /** Removes up to `limit` rows that have expired, and says how many; absent where none do. */
+  purge?(db: Database, limit: number): Promise<number>;
 }
 
 /** Whether second factors are asked for: never, of whoever has set one up, or of everybody. */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
 
 /** Values of RFC 8176 for the factors that it knows; ours stand for themselves. */
-const methods: Readonly<Record<string, string>> = { password: 'pwd', totp: 'otp', recovery_code: 'otp' };
+const methods: Readonly<Record<string, string>> = {
+  password: 'pwd',
+  totp: 'otp',
+  recovery_code: 'otp',
+  passkey: 'pop',
+};
 
 /** Authentication method references of a session (RFC 8176 §2): each method once, and `mfa` when there were several. */
 export function methodsOf(uses: readonly FactorUse[]): string[] {

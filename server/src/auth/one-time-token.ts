@@ -12,7 +12,14 @@ import { findUserByEmail, findUserById } from '../user/store.ts';
 import { nobody, type User } from '../user/user.ts';
 import type { Attempts } from './attempts.ts';
 import { idOf, type AuthContext, type ClientSource, type CodeSigner } from './context.ts';
-import { beginCodeTry, consumeToken, findToken, removeToken, replaceToken } from './token-store.ts';
+import {
+  beginCodeTry,
+  consumeToken,
+  findPendingToken,
+  findToken,
+  removeToken,
+  replaceToken,
+} from './token-store.ts';
 
 /** What a proof may be spent on. */
 export type ProofKind = 'reset' | 'verification' | 'sign_in' | 'email_change' | 'email_undo';
@@ -53,6 +60,8 @@ export interface LiveProof extends TokenParts {
   readonly kind: ProofKind;
   readonly user: User;
   readonly target: string | null;
+  /** It comes from the browser that asked for the mail. */
+  readonly isAsker: boolean;
 }
 
 /** What the redeemer says beside the proof: it must fit. */
@@ -99,6 +108,7 @@ export class OneTimeTokens {
       ...(hasCode && {
         codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
         codeExpiresAt: now + codeMinutes * minuteMs,
+        requestMac: codes.sign(requestText(kind, requestToken)),
       }),
     });
     // A link to another address than the account's names no account: a mistyped one is a stranger's.
@@ -132,11 +142,22 @@ export class OneTimeTokens {
     await this.#attempts.forget(tx, userId, 'email_code');
   }
 
+  /** True if the request is of the browser that asked for the user's live proof of the kind. */
+  async isAsker(db: Database, userId: number, kind: ProofKind, source: ClientSource): Promise<boolean> {
+    const token = await findPendingToken(db, userId, kind, this.#context.clock());
+    return token !== undefined && this.#isAsker(kind, token.request_mac, source);
+  }
+
+  #isAsker(kind: ProofKind, mac: string | null, { requestToken }: ClientSource): boolean {
+    if (mac === null || requestToken === undefined) return false;
+    return this.#context.codes.check(requestText(kind, requestToken), mac);
+  }
+
   async #findByToken(
     kind: ProofKind,
     parts: TokenParts,
     { email, userId }: Claim,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<LiveProof> {
     const { db, clock } = this.#context;
     const token = await findToken(db, parts, kind);
@@ -148,7 +169,14 @@ export class OneTimeTokens {
       user !== undefined &&
       (email === undefined || isSameAddress(email, user.email)) &&
       (userId === undefined || userId === user.id);
-    if (!isReuse && !isExpired && isTheirs) return { ...parts, kind, user, target: token.target };
+    if (!isReuse && !isExpired && isTheirs)
+      return {
+        ...parts,
+        kind,
+        user,
+        target: token.target,
+        isAsker: this.#isAsker(kind, token.request_mac, source),
+      };
     await db.transaction(async (tx) => {
       // Gone for good, whatever becomes of the clock. A spent one stays, so that its reuse is noticed.
       if (isExpired && !isReuse) await removeToken(tx, parts.id);
@@ -175,7 +203,7 @@ export class OneTimeTokens {
       throw new Problem('token_invalid');
     }
     await this.#attempts.succeed(db, attempt);
-    return { id: tried.id, secretHash: tried.secret_hash, kind, user, target: tried.target };
+    return { id: tried.id, secretHash: tried.secret_hash, kind, user, target: tried.target, isAsker: true };
   }
 
   #recordRefusal(
@@ -194,4 +222,9 @@ export class OneTimeTokens {
 /** What a code's digest is of: its purpose and the request that asked for it are part of it. */
 function codeText(kind: ProofKind, requestToken: string, code: string): string {
   return `${kind}:${requestToken}:${code}`;
+}
+
+/** What the digest of the request that asked is of. */
+function requestText(kind: ProofKind, requestToken: string): string {
+  return `${kind}:${requestToken}`;
 }

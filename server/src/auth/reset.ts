@@ -89,8 +89,9 @@ export class Resets {
     const hashedPassword = await hasher.hash(password);
     return db.transaction(async (tx) => {
       const { id } = live.user;
-      await lockUser(tx, id);
+      const before = await lockUser(tx, id);
       await this.#tokens.consume(tx, live);
+      if (before !== undefined) await this.#accounts.dropUnproved(tx, before);
       const user = await this.#accounts.replacePassword(tx, id, hashedPassword, { reason: 'reset', source });
       if (user === undefined) throw new Problem('token_invalid');
       return live.target === user.email ? ((await updateVerified(tx, id, clock())) ?? user) : user;

@@ -33,12 +33,15 @@ export class SecondFactors {
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
+  /** Those that are asked for. */
   readonly #factors: readonly SecondFactor[];
+  readonly #all: readonly SecondFactor[];
 
   constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
     this.#factors = policy === 'off' ? [] : factors;
+    this.#all = factors;
     this.policy = policy;
   }
 
@@ -63,9 +66,9 @@ export class SecondFactors {
     return { kind: 'enrolment', factors: enrolable };
   }
 
-  /** True if one of the factors is a way in by itself and the user has set it up. */
-  async hasFirst(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#factors) if (factor.isFirst && (await factor.isSet(db, userId))) return true;
+  /** True if the user can sign in with one of them alone. */
+  async hasWayIn(db: Database, userId: number): Promise<boolean> {
+    for (const factor of this.#all) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 
@@ -108,7 +111,7 @@ export class SecondFactors {
 
   /** Removes every factor of the user, backups included, and forgets their tries. Inside a transaction. */
   async removeAll(tx: Database, userId: number): Promise<void> {
-    for (const factor of this.#factors) {
+    for (const factor of this.#all) {
       await factor.removeAll(tx, userId);
       await this.#attempts.forget(tx, userId, factor.name);
     }
@@ -118,6 +121,13 @@ export class SecondFactors {
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
     if ((await this.setOf(tx, userId)).length > 0) return;
     for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
+  }
+
+  /** Removes up to `limit` rows of each factor that have expired, and says how many. */
+  async purge(limit: number): Promise<number> {
+    let total = 0;
+    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit)) ?? 0;
+    return total;
   }
 
   async recordFailure({ id }: User, factor: string, source: ClientSource): Promise<void> {

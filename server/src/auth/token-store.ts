@@ -12,11 +12,12 @@ type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   target: string | null;
   codeMac: string | null;
   codeExpiresAt: number | null;
+  requestMac: string | null;
 };
 
 /** What a token proves or restores, and its code, are not in each. */
 type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optional>>;
-type Optional = 'target' | 'codeMac' | 'codeExpiresAt';
+type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac';
 
 const upsertToken = statement((sql, p: TokenRow) =>
   sql
@@ -31,6 +32,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
       'target',
       'code_mac',
       'code_expires_at',
+      'request_mac',
     ])
     .expression((from) =>
       from
@@ -45,6 +47,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
           val(p.target).as('target'),
           val(p.codeMac).as('code_mac'),
           val(p.codeExpiresAt).as('code_expires_at'),
+          val(p.requestMac).as('request_mac'),
         ])
         .where('users.id', '=', p.userId),
     )
@@ -58,6 +61,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
         target: row.ref('excluded.target'),
         code_mac: row.ref('excluded.code_mac'),
         code_expires_at: row.ref('excluded.code_expires_at'),
+        request_mac: row.ref('excluded.request_mac'),
         // Whoever asks for code after code gets no more tries by it, until one of them was right.
         code_tries: row
           .case()
@@ -71,7 +75,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
 
 /** Adds a token in the place of the user's older one of that kind; none for nobody. */
 export async function replaceToken(db: Database, token: NewOneTimeToken): Promise<void> {
-  await db.run(upsertToken, { target: null, codeMac: null, codeExpiresAt: null, ...token });
+  await db.run(upsertToken, { target: null, codeMac: null, codeExpiresAt: null, requestMac: null, ...token });
 }
 
 /** A token's row as far as it is told: whose it is, and whether it can be spent. */
@@ -80,12 +84,13 @@ export interface TokenState {
   readonly spent_at: number | null;
   readonly expires_at: number;
   readonly target: string | null;
+  readonly request_mac: string | null;
 }
 
 const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select(['user_id', 'spent_at', 'expires_at', 'target'])
+    .select(['user_id', 'spent_at', 'expires_at', 'target', 'request_mac'])
     .where('id', '=', p.id)
     .where('kind', '=', p.kind)
     .where('secret_hash', '=', p.secretHash),
@@ -179,21 +184,21 @@ export async function removePendingTokensOf(db: Database, userId: number): Promi
 const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select('id')
+    .select('request_mac')
     .where('user_id', '=', p.userId)
     .where('kind', '=', p.kind)
     .where('spent_at', 'is', null)
     .where('expires_at', '>', p.now),
 );
 
-/** True if the user has a live token of the kind. */
-export async function hasPendingToken(
+/** The user's live token of the kind, as far as it is told: who asked for it. */
+export function findPendingToken(
   db: Database,
   userId: number,
   kind: string,
   now: number,
-): Promise<boolean> {
-  return (await db.first(selectPending, { userId, kind, now })) !== undefined;
+): Promise<{ request_mac: string | null } | undefined> {
+  return db.first(selectPending, { userId, kind, now });
 }
 
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>

@@ -47,7 +47,11 @@ export class Verifications {
     const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      const isAsked = user !== undefined && user.emailVerifiedAt === null && user.disabledAt === null;
+      const isAsked =
+        user !== undefined &&
+        user.emailVerifiedAt === null &&
+        user.disabledAt === null &&
+        (await this.#isHeld(tx, user, source));
       const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
       await this.ask(tx, isAsked && !isFlood ? user : undefined, source);
       const outcome = isAsked ? 'success' : 'failure';
@@ -63,6 +67,8 @@ export class Verifications {
   async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
     const { db, clock, audit } = this.#context;
     const live = await this.#tokens.find('verification', presented, { email }, source);
+    if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isAsker)
+      throw new Problem('same_browser_required');
     return db.transaction(async (tx) => {
       const before = await lockUser(tx, live.user.id);
       await this.#tokens.consume(tx, live);
@@ -81,5 +87,13 @@ export class Verifications {
       );
       return user;
     });
+  }
+
+  /**
+   * An account that is opened by a factor alone is confirmed where it was made: the factor may be that of a stranger who
+   * named this address, and stays in the account whatever its owner sets as password.
+   */
+  async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
+    return user.hashedPassword !== null || (await this.#tokens.isAsker(tx, user.id, 'verification', source));
   }
 }

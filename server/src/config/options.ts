@@ -153,6 +153,19 @@ export const options = {
     says: 'Of whom a second factor is asked: of nobody, of whoever has set one up, or of everybody. With required nothing but setting one up opens until it is done.',
     default: () => 'optional',
   }),
+  passkeys: option({
+    env: 'PASSKEYS',
+    parse: flag,
+    says: 'People may make passkeys: to sign in with, and as second factor.',
+    default: () => true,
+  }),
+  passkeyOrigins: option<readonly string[]>({
+    env: 'PASSKEY_ORIGINS',
+    parse: origins,
+    says: 'Other origins at which the passkeys of this service may be used. Browsers read them at `/.well-known/webauthn`; those that call the API from there need ALLOWED_ORIGINS too.',
+    default: () => [],
+    defaultSays: 'none',
+  }),
   passwordMinLength: option({
     env: 'PASSWORD_MIN_LENGTH',
     parse: integer(1, 64),

@@ -69,6 +69,8 @@ interface OneTimeTokenTable {
   /** Keyed digest of the short code and of the request that asked for it; null where there is no code. */
   code_mac: string | null;
   code_expires_at: Instant | null;
+  /** Keyed digest of the request that asked for it: the same browser is known by it. */
+  request_mac: string | null;
   /** Codes tried; a newer code keeps the count. */
   code_tries: Generated<number>;
 }
@@ -166,6 +168,38 @@ interface RecoveryCodeTable {
   spent_at: Instant | null;
 }
 
+export interface PasskeyTable {
+  /** Public handle, a UUID. */
+  id: string;
+  user_id: number;
+  /** What the authenticator knows the account by: random, base64url, one per user (WebAuthn Level 3 §14.6.1). */
+  user_handle: string;
+  /** Unique, base64url. */
+  credential_id: string;
+  /** COSE key. */
+  public_key: Uint8Array;
+  /** Of its uses, as the authenticator counts them; 0 for ever where it does not. */
+  counter: number;
+  /** `passkey`: it verifies its user, and signs in by itself; `security_key`: a second factor only. */
+  kind: string;
+  /** `device`, or what leaves it: `syncable`, `synced`. */
+  storage: string;
+  /** How browsers reach it: a list as JSON. */
+  transports: string;
+  /** Make of the authenticator; zeros where it does not say. */
+  aaguid: string;
+  /** As its owner calls it. */
+  name: string;
+  created_at: Instant;
+  last_used_at: Instant | null;
+}
+
+/** A WebAuthn challenge that was answered. */
+interface SpentChallengeTable {
+  id: string;
+  expires_at: Instant;
+}
+
 /** The keys that the database was used with: what they are known by, never the keys. */
 interface KeyCheckTable {
   /** Id of the key. */
@@ -192,6 +226,8 @@ export interface Schema {
   mails: MailTable;
   totp_authenticators: TotpAuthenticatorTable;
   recovery_codes: RecoveryCodeTable;
+  passkeys: PasskeyTable;
+  spent_challenges: SpentChallengeTable;
   key_checks: KeyCheckTable;
   bienvenue_schema: SchemaVersionTable;
 }

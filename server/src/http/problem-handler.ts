@@ -13,6 +13,7 @@ export const problemStatus = {
   session_required: 403,
   pending_login_required: 403,
   factor_invalid: 401,
+  same_browser_required: 403,
   step_up_required: 401,
   last_factor: 409,
   unknown_email: 403,

@@ -9,7 +9,9 @@ export const problemSentences = {
   password_wrong: 'The current password is wrong',
   session_required: 'A valid session is required',
   pending_login_required: 'Sign in with the first factor before the second; that is valid for ten minutes',
-  factor_invalid: 'The second factor is wrong, spent or expired',
+  factor_invalid: 'The factor is wrong, spent or expired',
+  same_browser_required:
+    'Confirm this in the browser in which you registered, or type the code of the mail there',
   step_up_required: 'Prove once more that it is you: this needs a factor that was given a short while ago',
   last_factor: 'This is the last way into the account, or the last second factor where one is required',
   unknown_email: 'No account has this e-mail',

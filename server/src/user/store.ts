@@ -256,7 +256,7 @@ export async function updateVerified(db: Database, id: number, now: number): Pro
   return row && toUser(row);
 }
 
-const setPassword = statement((sql, p: { id: number; hashedPassword: string; now: number }) =>
+const setPassword = statement((sql, p: { id: number; hashedPassword: string | null; now: number }) =>
   sql
     .updateTable('users')
     .set({ hashed_password: p.hashedPassword, password_changed_at: instantOfChange(p.now) })
@@ -265,11 +265,11 @@ const setPassword = statement((sql, p: { id: number; hashedPassword: string; now
     .returningAll(),
 );
 
-/** Stores a new password's hash; `undefined` when there is no such user, or it is disabled. */
+/** Stores a new password's hash, or that there is no password; `undefined` when there is no such user, or it is disabled. */
 export async function updatePasswordHash(
   db: Database,
   id: number,
-  hashedPassword: string,
+  hashedPassword: string | null,
   now: number,
 ): Promise<User | undefined> {
   const row = await db.first(setPassword, { id, hashedPassword, now });

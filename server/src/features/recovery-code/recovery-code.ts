@@ -26,7 +26,6 @@ const codesPerUser = 10;
 export class RecoveryCodes implements SecondFactor {
   readonly name = 'recovery_code';
   readonly isBackup = true;
-  readonly isFirst = false;
   readonly #options: RecoveryCodesOptions;
 
   constructor(options: RecoveryCodesOptions) {

@@ -61,7 +61,6 @@ const load = createRequire(import.meta.url);
 export class Totp implements SecondFactor {
   readonly name = 'totp';
   readonly isBackup = false;
-  readonly isFirst = false;
   readonly #options: TotpOptions;
 
   constructor(options: TotpOptions) {

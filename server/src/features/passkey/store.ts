@@ -1,0 +1,129 @@
+// The tables passkeys and spent_challenges.
+import type { Database } from '../../db/database.ts';
+import type { PasskeyTable } from '../../db/schema.ts';
+import { statement } from '../../db/statement.ts';
+
+/** What the rows say of a passkey. */
+export type PasskeyRow = PasskeyTable;
+
+type NewPasskeyRow = Omit<PasskeyRow, 'last_used_at'>;
+
+const insertPasskey = statement((sql, p: NewPasskeyRow) =>
+  sql
+    .insertInto('passkeys')
+    .values({
+      id: p.id,
+      user_id: p.user_id,
+      user_handle: p.user_handle,
+      credential_id: p.credential_id,
+      public_key: p.public_key,
+      counter: p.counter,
+      kind: p.kind,
+      storage: p.storage,
+      transports: p.transports,
+      aaguid: p.aaguid,
+      name: p.name,
+      created_at: p.created_at,
+    })
+    .onConflict((conflict) => conflict.column('credential_id').doNothing())
+    .returning('id'),
+);
+
+/** Adds a passkey; false when its credential is registered already, whosever it is. */
+export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
+  return (await db.first(insertPasskey, row)) !== undefined;
+}
+
+const selectByUser = statement((sql, p: { userId: number }) =>
+  sql.selectFrom('passkeys').selectAll().where('user_id', '=', p.userId).orderBy('created_at').orderBy('id'),
+);
+
+/** The passkeys of a user, the oldest first. */
+export function listPasskeys(db: Database, userId: number): Promise<PasskeyRow[]> {
+  return db.run(selectByUser, { userId });
+}
+
+const selectByCredential = statement((sql, p: { credentialId: string }) =>
+  sql.selectFrom('passkeys').selectAll().where('credential_id', '=', p.credentialId),
+);
+
+export function findPasskey(db: Database, credentialId: string): Promise<PasskeyRow | undefined> {
+  return db.first(selectByCredential, { credentialId });
+}
+
+type Use = { id: string; counter: number; storage: string; now: number };
+
+/** A counter that an authenticator keeps ascends; one that it does not keep stays 0 (WebAuthn Level 3 §6.1.1). */
+const noteUse = statement((sql, p: Use) =>
+  sql
+    .updateTable('passkeys')
+    .set({ counter: p.counter, storage: p.storage, last_used_at: p.now })
+    .where('id', '=', p.id)
+    .where(({ or, and, eb, val }) =>
+      or([eb('counter', '<', p.counter), and([eb('counter', '=', 0), eb(val(p.counter), '=', 0)])]),
+    )
+    .returning('id'),
+);
+
+/** Notes a use; false when the counter does not ascend, or the passkey is gone. */
+export async function usePasskey(db: Database, use: Use): Promise<boolean> {
+  return (await db.first(noteUse, use)) !== undefined;
+}
+
+type Naming = { userId: number; id: string; name: string };
+
+const updateName = statement((sql, p: Naming) =>
+  sql
+    .updateTable('passkeys')
+    .set({ name: p.name })
+    .where('id', '=', p.id)
+    .where('user_id', '=', p.userId)
+    .returning('id'),
+);
+
+export async function renamePasskey(db: Database, naming: Naming): Promise<boolean> {
+  return (await db.first(updateName, naming)) !== undefined;
+}
+
+const deleteOne = statement((sql, p: { userId: number; id: string }) =>
+  sql.deleteFrom('passkeys').where('id', '=', p.id).where('user_id', '=', p.userId).returningAll(),
+);
+
+/** Removes a passkey of the user's and gives it. */
+export function removePasskey(db: Database, userId: number, id: string): Promise<PasskeyRow | undefined> {
+  return db.first(deleteOne, { userId, id });
+}
+
+const deleteAll = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('passkeys').where('user_id', '=', p.userId),
+);
+
+export async function removePasskeysOf(db: Database, userId: number): Promise<void> {
+  await db.run(deleteAll, { userId });
+}
+
+const insertSpent = statement((sql, p: { id: string; expiresAt: number }) =>
+  sql
+    .insertInto('spent_challenges')
+    .values({ id: p.id, expires_at: p.expiresAt })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id'),
+);
+
+/** Spends a challenge, once; false when it was spent before. */
+export async function spendChallenge(db: Database, id: string, expiresAt: number): Promise<boolean> {
+  return (await db.first(insertSpent, { id, expiresAt })) !== undefined;
+}
+
+const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
+  sql
+    .deleteFrom('spent_challenges')
+    .where('id', 'in', (nested) =>
+      nested.selectFrom('spent_challenges').select('id').where('expires_at', '<=', p.now).limit(p.limit),
+    )
+    .returning('id'),
+);
+
+export async function removeExpiredChallenges(db: Database, now: number, limit: number): Promise<number> {
+  return (await db.run(deleteExpired, { now, limit })).length;
+}

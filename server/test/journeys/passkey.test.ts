@@ -1,0 +1,429 @@
+// Passkeys from end to end: registered with, added, signed in with, given as second factor and removed; and every way to
+// pass without one refused.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { dayMs, minuteMs } from '../../src/kit/clock.ts';
+import { Browser } from '../support/browser.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
+import { freshEmail } from '../support/person.ts';
+import { PublicService } from '../support/public-service.ts';
+import { memberOf, type Reply } from '../support/request.ts';
+
+const origin = 'https://accounts.test';
+
+onEachEngine('passkeys', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, {
+      EMAIL_SIGN_IN: 'true',
+      PASSKEY_ORIGINS: 'https://app.test',
+    });
+  });
+  after(() => service.close());
+
+  interface Person {
+    readonly browser: Browser;
+    readonly email: string;
+    readonly password: string;
+    readonly id: number;
+  }
+
+  async function person(): Promise<Person> {
+    const { email, password, id } = await service.member();
+    const browser = new Browser(service);
+    assert.equal((await browser.post('/sessions', { email, password })).status, 200);
+    return { browser, email, password, id };
+  }
+
+  const optionsIn = (reply: Reply): Record<string, unknown> => {
+    assert.equal(reply.status, 200, reply.text);
+    return memberOf(reply.body, 'public_key') as Record<string, unknown>;
+  };
+
+  /** Adds a passkey of the device, or a security key. */
+  async function addPasskey(
+    { browser }: Pick<Person, 'browser'>,
+    device: PasskeyDevice,
+    { use = 'sign_in', quirks = {} }: { use?: string; quirks?: Quirks } = {},
+  ): Promise<Reply> {
+    const options = optionsIn(await browser.post('/profile/passkeys', { use }));
+    return browser.put('/profile/passkeys', { credential: device.create(options, quirks) });
+  }
+
+  async function withPasskey(): Promise<Person & { device: PasskeyDevice }> {
+    const ada = await person();
+    const device = new PasskeyDevice(origin);
+    const added = await addPasskey(ada, device);
+    assert.equal(added.status, 200, added.text);
+    return { ...ada, device };
+  }
+
+  async function signIn(browser: Browser, device: PasskeyDevice, quirks: Quirks = {}): Promise<Reply> {
+    const options = optionsIn(await browser.post('/sessions/passkey', {}));
+    return browser.put('/sessions/passkey', { credential: device.get(options, quirks) });
+  }
+
+  interface Listed {
+    readonly id: string;
+    readonly name: string;
+    readonly use: string;
+    readonly storage: string;
+    readonly last_used_at?: string;
+  }
+  const listOf = async (browser: Browser): Promise<Listed[]> =>
+    memberOf((await browser.get('/profile/passkeys')).body, 'passkeys') as Listed[];
+
+  const remove = (browser: Browser, id: string | undefined): Promise<Reply> =>
+    browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` });
+
+  test('sign in by themselves, as two factors at once', async () => {
+    const ada = await withPasskey();
+    const browser = new Browser(service);
+    const login = await signIn(browser, ada.device);
+    assert.deepEqual([login.status, login.body], [200, { email: ada.email, message: 'logged in' }]);
+    assert.deepEqual((await browser.get('/profile')).body, { email: ada.email });
+    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as {
+      current: boolean;
+      amr: string[];
+    }[];
+    assert.deepEqual(sessions.find(({ current }) => current)?.amr, ['pop', 'mfa']);
+    const [listed] = await listOf(browser);
+    assert.deepEqual([listed?.use, listed?.storage], ['sign_in', 'synced']);
+    assert.ok(listed?.last_used_at !== undefined);
+  });
+
+  test('ask for nothing that tells who has one', async () => {
+    const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
+    assert.deepEqual(
+      [options['rpId'], options['userVerification'], options['allowCredentials'], options['timeout']],
+      ['accounts.test', 'required', [], 5 * minuteMs],
+    );
+    const { device } = await withPasskey();
+    const [taken, free] = await Promise.all(
+      [(await person()).email, freshEmail()].map(async (email) =>
+        optionsIn(await new Browser(service).post('/users/passkey', { email })),
+      ),
+    );
+    assert.deepEqual(Object.keys(taken ?? {}), Object.keys(free ?? {}));
+    assert.deepEqual(taken?.['excludeCredentials'], []);
+    assert.equal(device.credentials.length, 1);
+  });
+
+  test('are the second factor after a password or a mail, and in a step-up', async () => {
+    const ada = await withPasskey();
+    const browser = new Browser(service);
+    const half = await browser.post('/sessions', { email: ada.email, password: ada.password });
+    assert.deepEqual(memberOf(half.body, 'factors'), ['passkey']);
+    const options = optionsIn(await browser.post('/sessions/factor/passkey', {}));
+    assert.equal((options['allowCredentials'] as unknown[]).length, 1);
+    const unverified = { isVerified: false };
+    const full = await browser.post('/sessions/factor', {
+      factor: 'passkey',
+      proof: ada.device.get(options, unverified),
+    });
+    assert.equal(full.status, 200, full.text);
+    service.service.clock.advance(11 * minuteMs);
+    assert.equal((await browser.post('/profile/passkeys', {})).status, 401);
+    const again = optionsIn(await browser.post('/sessions/step_up/passkey', {}));
+    const proof = ada.device.get(again);
+    assert.equal((await browser.post('/sessions/step_up', { factor: 'passkey', proof })).status, 200);
+    assert.equal((await browser.post('/profile/passkeys', {})).status, 200);
+    await service.post('/sessions/email', { email: ada.email });
+    const token = await service.tokenFor(ada.email);
+    const byMail = await new Browser(service).put('/sessions/email', { email: ada.email, token });
+    assert.deepEqual(memberOf(byMail.body, 'factors'), ['passkey']);
+  });
+
+  test('that do not verify their user are a second factor and no way in', async () => {
+    const ada = await person();
+    const key = new PasskeyDevice(origin, { counts: true });
+    const unverified = { isVerified: false };
+    assert.equal((await addPasskey(ada, key, { quirks: unverified })).status, 401, 'as a passkey');
+    const added = await addPasskey(ada, key, { use: 'second_factor', quirks: unverified });
+    assert.equal(added.status, 200, added.text);
+    assert.deepEqual(
+      (await listOf(ada.browser)).map(({ use, storage }) => [use, storage]),
+      [['second_factor', 'device']],
+    );
+    assert.equal((await signIn(new Browser(service), key)).status, 401, 'even if it says that it did');
+    const browser = new Browser(service);
+    await browser.post('/sessions', { email: ada.email, password: ada.password });
+    const options = optionsIn(await browser.post('/sessions/factor/passkey', {}));
+    const proof = key.get(options, unverified);
+    assert.equal((await browser.post('/sessions/factor', { factor: 'passkey', proof })).status, 200);
+    const passkey = await withPasskey();
+    assert.equal((await signIn(new Browser(service), passkey.device, unverified)).status, 401);
+  });
+
+  test('are refused when anything about the answer is wrong', async () => {
+    const ada = await withPasskey();
+    const other = await withPasskey();
+    const wrong: Record<string, Quirks> = {
+      'a page of another site': { origin: 'https://accounts.test.evil.example' },
+      'another scheme': { origin: 'http://accounts.test' },
+      'another relying party': { rpId: 'evil.example' },
+      'another key': { isForged: true },
+      'a changed signature': { isTampered: true },
+      'another type': { type: 'webauthn.create' },
+      'another challenge': { challenge: Buffer.alloc(32).toString('base64url') },
+      "another person's handle": { userHandle: other.device.credentials[0]?.userHandle ?? '' },
+      'no handle': { userHandle: '' },
+    };
+    for (const [title, quirks] of Object.entries(wrong)) {
+      const browser = new Browser(service);
+      const reply = await signIn(browser, ada.device, quirks);
+      assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [401, 'factor_invalid'], title);
+      assert.equal(browser.sessionId, undefined, title);
+    }
+    assert.equal(
+      (await signIn(new Browser(service), ada.device, { origin: 'https://app.test' })).status,
+      200,
+    );
+    assert.deepEqual((await new Browser(service).get('/.well-known/webauthn')).body, {
+      origins: [origin, 'https://app.test'],
+    });
+  });
+
+  test('answer a challenge once, in time, and only for what it was made', async () => {
+    const ada = await withPasskey();
+    const browser = new Browser(service);
+    const options = optionsIn(await browser.post('/sessions/passkey', {}));
+    const credential = ada.device.get(options);
+    assert.equal((await browser.put('/sessions/passkey', { credential })).status, 200);
+    assert.equal(
+      (await new Browser(service).put('/sessions/passkey', { credential })).status,
+      401,
+      'replayed',
+    );
+    assert.equal(
+      (await new Browser(service).put('/sessions/passkey', { credential: ada.device.get(options) })).status,
+      401,
+      'answered anew',
+    );
+    const late = optionsIn(await browser.post('/sessions/passkey', {}));
+    service.service.clock.advance(5 * minuteMs);
+    assert.equal(
+      (await browser.put('/sessions/passkey', { credential: ada.device.get(late) })).status,
+      401,
+      'late',
+    );
+    const half = async (): Promise<Browser> => {
+      const one = new Browser(service);
+      await one.post('/sessions', { email: ada.email, password: ada.password });
+      return one;
+    };
+    const [first, second] = [await half(), await half()];
+    const theirs = ada.device.get(optionsIn(await first.post('/sessions/factor/passkey', {})));
+    const give = (one: Browser, proof: string, path = '/sessions/factor'): Promise<Reply> =>
+      one.post(path, { factor: 'passkey', proof });
+    assert.equal((await give(second, theirs)).status, 401, 'of another login');
+    assert.equal(
+      (await browser.put('/sessions/passkey', { credential: theirs })).status,
+      401,
+      'as a sign-in',
+    );
+    const signInAnswer = ada.device.get(optionsIn(await first.post('/sessions/passkey', {})));
+    assert.equal((await give(second, signInAnswer)).status, 401, 'a sign-in as second factor');
+    assert.equal((await give(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
+    assert.equal((await give(first, theirs)).status, 200);
+    service.service.clock.advance(dayMs);
+    assert.ok((await service.service.rooms.auth.purge()) > 0, 'answered challenges are purged');
+  });
+
+  test('of many answers to one challenge one is let in', async () => {
+    const ada = await withPasskey();
+    const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
+    const credential = ada.device.get(options);
+    const replies = await Promise.all(
+      Array.from({ length: 5 }, () => new Browser(service).put('/sessions/passkey', { credential })),
+    );
+    assert.deepEqual(
+      replies.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 401, 401, 401, 401],
+    );
+  });
+
+  test('whose counter does not ascend are refused: there may be a copy', async () => {
+    const ada = await person();
+    const key = new PasskeyDevice(origin, { counts: true });
+    assert.equal((await addPasskey(ada, key)).status, 200);
+    assert.equal((await signIn(new Browser(service), key)).status, 200);
+    for (const counter of [1, 2, 0])
+      assert.equal((await signIn(new Browser(service), key, { counter })).status, 401, `${counter}`);
+    assert.equal((await signIn(new Browser(service), key, { counter: 9 })).status, 200);
+  });
+
+  test('register an account without a password, confirmed where it was made', async () => {
+    const email = freshEmail();
+    const device = new PasskeyDevice(origin);
+    const browser = new Browser(service);
+    const options = optionsIn(await browser.post('/users/passkey', { email }));
+    const made = await browser.put('/users/passkey', { email, credential: device.create(options) });
+    assert.deepEqual([made.status, made.body], [200, { email, message: 'user created' }]);
+    assert.equal((await signIn(browser, device)).status, 401, 'before the address is confirmed');
+    const token = await service.tokenFor(email);
+    const elsewhere = await new Browser(service).put('/email_verification', { email, token });
+    assert.deepEqual([elsewhere.status, memberOf(elsewhere.body, 'code')], [403, 'same_browser_required']);
+    assert.equal((await browser.put('/email_verification', { email, token })).status, 200);
+    assert.equal((await signIn(browser, device)).status, 200);
+    assert.equal((await browser.post('/sessions', { email, password: 'x'.repeat(15) })).status, 401);
+    const [only] = await listOf(browser);
+    const refused = await remove(browser, only?.id);
+    assert.equal(refused.status, 200, 'people may sign in by mail here');
+  });
+
+  test('for another address than was said, or a taken one, give nothing', async () => {
+    const ada = await person();
+    const [email, other] = [freshEmail(), freshEmail()];
+    const device = new PasskeyDevice(origin);
+    const browser = new Browser(service);
+    const options = optionsIn(await browser.post('/users/passkey', { email }));
+    const moved = await browser.put('/users/passkey', { email: other, credential: device.create(options) });
+    assert.equal(moved.status, 401);
+    const taken = optionsIn(await browser.post('/users/passkey', { email: ada.email }));
+    const reply = await browser.put('/users/passkey', { email: ada.email, credential: device.create(taken) });
+    assert.deepEqual([reply.status, reply.body], [200, { email: ada.email, message: 'user created' }]);
+    assert.deepEqual(await listOf(ada.browser), []);
+    assert.equal((await signIn(browser, device)).status, 401);
+    await service.deliver();
+    const subjects = service.mails.filter(({ to }) => to === ada.email).map(({ subject }) => subject);
+    assert.ok(
+      subjects.some((subject) => /already/i.test(subject)),
+      subjects.join('\n'),
+    );
+  });
+
+  test('A58: of a stranger who registered the address before, are gone when its owner comes', async () => {
+    const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
+      const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
+      const options = optionsIn(await browser.post('/users/passkey', { email }));
+      await browser.put('/users/passkey', { email, credential: device.create(options) });
+      return { browser, device };
+    };
+    const password = 'nine newts under a green umbrella';
+    const confirm = async (browser: Browser, email: string): Promise<number> =>
+      (await browser.put('/email_verification', { email, token: await service.tokenFor(email) })).status;
+
+    const registered = freshEmail();
+    const mallory = await claim(registered);
+    const owner = new Browser(service);
+    await owner.post('/users', { email: registered, password });
+    assert.equal(await confirm(owner, registered), 200);
+    assert.equal((await signIn(mallory.browser, mallory.device)).status, 401, 'the owner registers');
+    assert.equal((await owner.post('/sessions', { email: registered, password })).status, 200);
+
+    const resetting = freshEmail();
+    const eve = await claim(resetting);
+    const reset = await service.reset(resetting, await service.resetToken(resetting), password);
+    assert.equal(reset.status, 200, reset.text);
+    assert.equal((await signIn(eve.browser, eve.device)).status, 401, 'the owner sets a password');
+    const login = await owner.post('/sessions', { email: resetting, password });
+    assert.deepEqual(login.body, { email: resetting, message: 'logged in' });
+
+    const asking = freshEmail();
+    await claim(asking);
+    const told = service.mails.length;
+    await owner.post('/email_verification', { email: asking });
+    await service.deliver();
+    assert.ok(
+      service.mails.slice(told).filter(({ to }) => to === asking).length <= 1,
+      'another browser gets no confirmation of it',
+    );
+    assert.equal(await confirm(owner, asking), 403);
+  });
+
+  test('are listed, named, and removed with word for the browser', async () => {
+    const ada = await withPasskey();
+    const second = new PasskeyDevice(origin);
+    await addPasskey(ada, second);
+    const [first] = await listOf(ada.browser);
+    assert.equal(
+      (await ada.browser.put(`/profile/passkeys/${first?.id}`, { name: 'Work phone' })).status,
+      200,
+    );
+    assert.equal((await listOf(ada.browser))[0]?.name, 'Work phone');
+    const options = optionsIn(await ada.browser.post('/profile/passkeys', {}));
+    assert.throws(() => second.create(options), /InvalidStateError/, 'a device makes no second one');
+    const eve = await withPasskey();
+    assert.equal((await remove(eve.browser, first?.id)).status, 404, 'A64');
+    assert.equal((await eve.browser.put(`/profile/passkeys/${first?.id}`, { name: 'x' })).status, 404);
+    const removed = await remove(ada.browser, first?.id);
+    assert.equal(removed.status, 200, removed.text);
+    assert.deepEqual(memberOf(removed.body, 'signal'), {
+      rpId: 'accounts.test',
+      userId: ada.device.credentials[0]?.userHandle,
+      allAcceptedCredentialIds: [second.credentials[0]?.id],
+    });
+    assert.equal((await signIn(new Browser(service), ada.device)).status, 401);
+    assert.equal((await signIn(new Browser(service), second)).status, 200);
+    await service.deliver();
+    const texts = service.mails.filter(({ to }) => to === ada.email).map(({ text }) => text);
+    assert.match(texts.join('\n'), /passkey was added/);
+    assert.match(texts.join('\n'), /passkey was removed/);
+  });
+
+  test('of one person are not registered by another', async () => {
+    const ada = await withPasskey();
+    const eve = await person();
+    const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
+    const stolen = JSON.parse(ada.device.create({ ...options, excludeCredentials: [] })) as object;
+    assert.equal(
+      (await eve.browser.put('/profile/passkeys', { credential: JSON.stringify(stolen) })).status,
+      200,
+    );
+    const again = optionsIn(await ada.browser.post('/profile/passkeys', {}));
+    const replayed = await ada.browser.put('/profile/passkeys', { credential: JSON.stringify(stolen) });
+    assert.equal(replayed.status, 401, "a challenge of eve's");
+    assert.ok(again['challenge'] !== undefined);
+  });
+
+  test('as any text give a refusal and no fault', async () => {
+    const ada = await person();
+    const texts = [
+      'x',
+      '{}',
+      '[]',
+      'null',
+      '1',
+      '{"id":"AA","rawId":"AA","type":"public-key","response":{}}',
+      '{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"!!","attestationObject":"o2","authenticatorData":"","signature":""}}',
+      '{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"bnVsbA","attestationObject":"AA","authenticatorData":"AA","signature":"AA"}}',
+      `{"__proto__":{"x":1},"id":"${'A'.repeat(2000)}"}`,
+    ];
+    for (const credential of texts) {
+      assert.equal((await ada.browser.put('/sessions/passkey', { credential })).status, 401, credential);
+      assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 401, credential);
+      const email = freshEmail();
+      assert.equal((await ada.browser.put('/users/passkey', { email, credential })).status, 401, credential);
+    }
+  });
+
+  test('open nothing for a disabled user', async () => {
+    const ada = await withPasskey();
+    await service.service.rooms.auth.setDisabled(ada.id, true);
+    const reply = await signIn(new Browser(service), ada.device);
+    assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [401, 'factor_invalid']);
+  });
+});
+
+onEachEngine('the last passkey', (engine) => {
+  test('stays where it is the only way in', async () => {
+    const service = await PublicService.start(engine);
+    try {
+      const email = freshEmail();
+      const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
+      const options = memberOf((await browser.post('/users/passkey', { email })).body, 'public_key');
+      await browser.put('/users/passkey', { email, credential: device.create(options) });
+      await browser.put('/email_verification', { email, token: await service.tokenFor(email) });
+      const request = memberOf((await browser.post('/sessions/passkey', {})).body, 'public_key');
+      await browser.put('/sessions/passkey', { credential: device.get(request) });
+      const [only] = memberOf((await browser.get('/profile/passkeys')).body, 'passkeys') as { id: string }[];
+      const reply = await browser.send({ method: 'DELETE', path: `/profile/passkeys/${only?.id}` });
+      assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [409, 'last_factor']);
+      assert.equal((await browser.get('/profile')).status, 200);
+    } finally {
+      await service.close();
+    }
+  });
+});
