@@ -37,6 +37,8 @@ const publicMode: Environment = {
   SMTP_URL: 'smtp://127.0.0.1:25',
   MAIL_FROM: 'accounts@example.org',
   EMAIL_SIGN_IN: 'true',
+  REMEMBERED_DEVICE_DAYS: '30',
+  PASSKEY_ORIGINS: 'https://app.example.org',
 };
 
 /** What a service in this environment says of itself. */

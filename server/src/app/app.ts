@@ -20,7 +20,7 @@ import {
   verificationRoutes,
 } from '../auth/proof-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
-import { secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
+import { rememberedDeviceRoutes, secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
 import {
   passkeyHalfWayRoutes,
   passkeyMemberRoutes,
@@ -75,6 +75,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
     await hang(app, 'half-way', halfWay, secondFactorRoutes, rooms);
     await hang(app, 'enrolment', enrolment, totpRoutes, rooms);
     await hang(app, 'member', member, recoveryCodeRoutes, rooms);
+    if (rooms.remembersDevices) await hang(app, 'member', member, rememberedDeviceRoutes, rooms);
   }
   if (rooms.hasPasskeys) {
     await hang(app, 'open', [], passkeyOpenRoutes, rooms);

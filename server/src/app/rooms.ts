@@ -51,6 +51,8 @@ export interface Rooms extends AuthRoom {
   readonly hasPasskeys: boolean;
   /** Second factors may be set up at all. */
   readonly hasSecondFactors: boolean;
+  /** People may have no second factor asked for on a device. */
+  readonly remembersDevices: boolean;
   readonly gates: Gates;
   close(): Promise<void>;
 }
@@ -129,6 +131,7 @@ export async function buildRooms(
     sessionsPerUser: options.sessionsPerUser,
     resetTokenMinutes: options.resetTokenMinutes,
     knownDeviceDays: options.knownDeviceDays,
+    rememberedDeviceDays: options.rememberedDeviceDays,
   });
   const jobs = new Jobs(log);
   const gates = new Gates({ ...options, isPublic, clock: world.clock ?? steadyClock, log });
@@ -145,6 +148,7 @@ export async function buildRooms(
     passkeys,
     hasPasskeys: options.passkeys,
     hasSecondFactors: options.secondFactor !== 'off',
+    remembersDevices: options.rememberedDeviceDays > 0,
     signsInByEmail: options.emailSignIn,
     keepsMails: !isPublic && options.smtpUrl === undefined && world.mailTransport === undefined,
     cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),

@@ -7,7 +7,7 @@ import type { Database } from '../db/database.ts';
 import { findUserById, lockUser } from '../user/store.ts';
 import { nobody, type User } from '../user/user.ts';
 import type { AuthContext, ClientSource } from './context.ts';
-import { addDevice, hasDevices, isKnownDevice } from './device-store.ts';
+import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
 import {
   formatFactors,
   parseFactors,
@@ -46,13 +46,15 @@ export interface PendingLogin {
 export interface Arrival {
   /** The session that the browser holds already. */
   readonly replaced: Session | undefined;
-  /** Handle of the device, if the user was signed in on it before. */
-  readonly deviceId: string | undefined;
+  /** The device, if the user was signed in on it before. */
+  readonly device: KnownDevice | undefined;
   readonly source: ClientSource;
 }
 
 /** Life of a pending login: long enough to look for the phone. */
 export const pendingMs = 10 * minuteMs;
+/** Characters of a user agent that are kept. */
+const userAgentCharacters = 500;
 /** Devices known of one user; the oldest is forgotten. */
 const devicesPerUser = 20;
 
@@ -60,6 +62,8 @@ export interface AdmissionNeeds {
   readonly sessions: Sessions;
   readonly secondFactors: SecondFactors;
   readonly knownDeviceMs: number;
+  /** How long no second factor is asked for on a device whose owner wishes it; 0 for always. */
+  readonly rememberedMs: number;
 }
 
 export class Admissions {
@@ -71,14 +75,15 @@ export class Admissions {
     this.#needs = needs;
   }
 
+  /** How long a device is known: no shorter than it is remembered. */
   get knownDeviceMs(): number {
-    return this.#needs.knownDeviceMs;
+    return Math.max(this.#needs.knownDeviceMs, this.#needs.rememberedMs);
   }
 
   /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
   async arrivalOf(user: User | undefined, source: ClientSource): Promise<Arrival> {
     const replaced = await this.#needs.sessions.find(source.sessionToken);
-    return { replaced, deviceId: await this.knownDevice(user, source.deviceToken), source };
+    return { replaced, device: await this.knownDevice(user, source.deviceToken), source };
   }
 
   /**
@@ -89,7 +94,10 @@ export class Admissions {
     const uses = [{ factor, at: this.#context.clock() }];
     // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
     const demand = factor === 'passkey' ? undefined : await this.#needs.secondFactors.demandOf(tx, user.id);
-    return demand === undefined ? this.#open(tx, user, uses, arrival) : this.#await(tx, user, uses, demand);
+    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(arrival.device);
+    return demand === undefined || isSpared
+      ? this.#open(tx, user, uses, arrival)
+      : this.#await(tx, user, uses, demand);
   }
 
   /**
@@ -134,12 +142,13 @@ export class Admissions {
   }
 
   /**
-   * The session of whoever gives the second factor that was owed.
+   * The session of whoever gives the second factor that was owed. Whoever wishes it is not asked again on this device
+   * for a while, where the options have that.
    * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
    */
   async complete(
     pending: PendingLogin,
-    given: { factor: string; proof: string },
+    given: { factor: string; proof: string; remembersDevice?: boolean },
     source: ClientSource,
   ): Promise<{ user: User; login: Login }> {
     const { db } = this.#context;
@@ -148,11 +157,15 @@ export class Admissions {
     if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
     const arrival = await this.arrivalOf(user, source);
     const occasion = { purpose: 'second_factor', holderId: pending.id } as const;
-    const verified = await secondFactors.verify(user, given, occasion, arrival);
+    const deviceId = arrival.device?.id;
+    const verified = await secondFactors.verify(user, given, occasion, { deviceId, source });
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
       await secondFactors.consume(tx, verified, source);
-      return { user, login: await this.finish(tx, user, pending, { use: given.factor, arrival }) };
+      const login = await this.finish(tx, user, pending, { use: given.factor, arrival });
+      if (!given.remembersDevice || this.#needs.rememberedMs === 0) return { user, login };
+      const deviceToken = await this.#remember(tx, user.id, arrival, login.deviceToken);
+      return { user, login: { ...login, deviceToken } };
     });
   }
 
@@ -175,19 +188,22 @@ export class Admissions {
     return login;
   }
 
-  /** Id of the device if it is one of this user's. The look is taken for an unknown user too. */
-  async knownDevice(user: User | undefined, deviceToken: string | undefined): Promise<string | undefined> {
+  /** The device if it is one of this user's. The look is taken for an unknown user too. */
+  async knownDevice(
+    user: User | undefined,
+    deviceToken: string | undefined,
+  ): Promise<KnownDevice | undefined> {
     const parts = parseToken('device', deviceToken);
     if (parts === undefined) return undefined;
     const { db, clock } = this.#context;
-    return (await isKnownDevice(db, parts, user?.id ?? nobody, clock())) ? parts.id : undefined;
+    return findKnownDevice(db, parts, user?.id ?? nobody, clock());
   }
 
   async #open(
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
-    { replaced, deviceId, source }: Arrival,
+    { replaced, device, source }: Arrival,
   ): Promise<Login | undefined> {
     const { audit } = this.#context;
     const { sessions, knownDeviceMs } = this.#needs;
@@ -201,10 +217,10 @@ export class Admissions {
     const reason = uses.map(({ factor }) => factor).join('+');
     await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
     await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
-    if (deviceId !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
+    if (device !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
     if (await hasDevices(tx, userId))
       await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
-    return { token, deviceToken: await this.#rememberDevice(tx, userId) };
+    return { token, deviceToken: (await this.#addDevice(tx, userId)).token };
   }
 
   async #await(
@@ -228,14 +244,32 @@ export class Admissions {
     return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
   }
 
-  async #rememberDevice(tx: Database, userId: number): Promise<string> {
+  /** Has no second factor asked for on the device for a while: that of the arrival, or a new one. */
+  async #remember(
+    tx: Database,
+    userId: number,
+    { device, source }: Arrival,
+    added: string | undefined,
+  ): Promise<string | undefined> {
+    const id = device?.id ?? parseToken('device', added)?.id;
+    const made = id === undefined ? await this.#addDevice(tx, userId) : undefined;
+    await rememberDevice(tx, {
+      id: id ?? made?.id ?? '',
+      until: this.#context.clock() + this.#needs.rememberedMs,
+      userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
+    });
+    return made?.token ?? added;
+  }
+
+  #isRemembered(device: KnownDevice | undefined): boolean {
+    return this.#needs.rememberedMs > 0 && (device?.remembered_until ?? 0) > this.#context.clock();
+  }
+
+  async #addDevice(tx: Database, userId: number): Promise<{ id: string; token: string }> {
     const { id, secretHash, token } = createToken('device');
     const now = this.#context.clock();
-    await addDevice(
-      tx,
-      { id, secretHash, userId, now, expiresAt: now + this.#needs.knownDeviceMs },
-      devicesPerUser,
-    );
-    return token;
+    const expiresAt = now + this.knownDeviceMs;
+    await addDevice(tx, { id, secretHash, userId, now, expiresAt }, devicesPerUser);
+    return { id, token };
   }
 }

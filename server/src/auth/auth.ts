@@ -17,7 +17,7 @@ import { Accounts, type Attach } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
 import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
-import { removeExpiredDevices } from './device-store.ts';
+import { listRemembered, removeDevice, removeExpiredDevices, type RememberedDevice } from './device-store.ts';
 import { anyAddress, type AddressRule } from './disposable-domain.ts';
 import { EmailChanges } from './email-change.ts';
 import { EmailSignIns } from './email-sign-in.ts';
@@ -70,6 +70,8 @@ export interface AuthOptions {
   readonly resetTokenMinutes?: number;
   /** How long a device is known after a login on it; 0 knows none. */
   readonly knownDeviceDays?: number;
+  /** How long no second factor is asked for on a device whose owner wishes it; 0 always asks. */
+  readonly rememberedDeviceDays?: number;
   /** Kinds of second factor that may be set up; none by default. */
   readonly secondFactors?: readonly SecondFactor[];
   /** Of whom a second factor is asked. */
@@ -122,7 +124,8 @@ export class Auth {
     });
     const accounts = new Accounts(context, { attempts, secondFactors, verifications });
     const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
-    const admissions = new Admissions(context, { sessions, secondFactors, knownDeviceMs });
+    const rememberedMs = (options.rememberedDeviceDays ?? 0) * dayMs;
+    const admissions = new Admissions(context, { sessions, secondFactors, knownDeviceMs, rememberedMs });
     const logins = new Logins(context, attempts, admissions);
     const stepUps = new StepUps(context, { admissions, logins, secondFactors, sessions });
     const { signsInByEmail = false } = options;
@@ -234,6 +237,22 @@ export class Auth {
         { event: 'session_expired', outcome: 'success', reason: 'all_ended', userId },
         source,
       );
+    });
+  }
+
+  /** Devices of a user on which no second factor is asked for, newest first. */
+  listRememberedDevices(userId: number): Promise<RememberedDevice[]> {
+    return listRemembered(this.#context.db, userId, this.#context.clock());
+  }
+
+  /** Forgets a device of a session's user; false when there is none of this handle. */
+  forgetDevice({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await removeDevice(tx, userId, id))) return false;
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'device_forgotten' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      return true;
     });
   }
 

@@ -3,24 +3,31 @@ import type { Database } from '../db/database.ts';
 import { statement } from '../db/statement.ts';
 import type { NewToken, TokenParts } from '../kit/secret.ts';
 
+/** A device on which a user was signed in. */
+export interface KnownDevice {
+  readonly id: string;
+  /** No second factor is asked for on it until then; null if one always is. */
+  readonly remembered_until: number | null;
+}
+
 const selectDevice = statement((sql, p: TokenParts & { userId: number; now: number }) =>
   sql
     .selectFrom('known_devices')
-    .select('id')
+    .select(['id', 'remembered_until'])
     .where('id', '=', p.id)
     .where('secret_hash', '=', p.secretHash)
     .where('user_id', '=', p.userId)
     .where('expires_at', '>', p.now),
 );
 
-/** True if the token is of a device on which this user was signed in. */
-export async function isKnownDevice(
+/** The device of a token, if this user was signed in on it. */
+export function findKnownDevice(
   db: Database,
   parts: TokenParts,
   userId: number,
   now: number,
-): Promise<boolean> {
-  return (await db.first(selectDevice, { ...parts, userId, now })) !== undefined;
+): Promise<KnownDevice | undefined> {
+  return db.first(selectDevice, { ...parts, userId, now });
 }
 
 const selectAny = statement((sql, p: { userId: number }) =>
@@ -64,6 +71,63 @@ const deleteOldest = statement((sql, p: { userId: number; newest: string; others
 export async function addDevice(tx: Database, device: NewDevice, kept: number): Promise<void> {
   await tx.run(insertDevice, device);
   await tx.run(deleteOldest, { userId: device.userId, newest: device.id, others: kept - 1 });
+}
+
+type Memory = { id: string; until: number; userAgent: string | null };
+
+const updateMemory = statement((sql, p: Memory) =>
+  sql
+    .updateTable('known_devices')
+    .set({ remembered_until: p.until, user_agent: p.userAgent })
+    .where('id', '=', p.id),
+);
+
+/** Asks for no second factor on a device until then, as long as it is known. */
+export async function rememberDevice(tx: Database, memory: Memory): Promise<void> {
+  await tx.run(updateMemory, memory);
+}
+
+const clearMemory = statement((sql, p: { userId: number }) =>
+  sql
+    .updateTable('known_devices')
+    .set({ remembered_until: null })
+    .where('user_id', '=', p.userId)
+    .where('remembered_until', 'is not', null),
+);
+
+/** Asks for a second factor on every device of the user again. */
+export async function forgetMemories(tx: Database, userId: number): Promise<void> {
+  await tx.run(clearMemory, { userId });
+}
+
+/** A device on which no second factor is asked for, as its owner sees it. */
+export interface RememberedDevice {
+  readonly id: string;
+  readonly user_agent: string | null;
+  readonly created_at: number;
+  readonly remembered_until: number | null;
+}
+
+const selectRemembered = statement((sql, p: { userId: number; now: number }) =>
+  sql
+    .selectFrom('known_devices')
+    .select(['id', 'user_agent', 'created_at', 'remembered_until'])
+    .where('user_id', '=', p.userId)
+    .where('remembered_until', '>', p.now)
+    .orderBy('created_at', 'desc'),
+);
+
+export function listRemembered(db: Database, userId: number, now: number): Promise<RememberedDevice[]> {
+  return db.run(selectRemembered, { userId, now });
+}
+
+const deleteOne = statement((sql, p: { userId: number; id: string }) =>
+  sql.deleteFrom('known_devices').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
+);
+
+/** Forgets one device of the user's; false when the user has none of this handle. */
+export async function removeDevice(db: Database, userId: number, id: string): Promise<boolean> {
+  return (await db.first(deleteOne, { userId, id })) !== undefined;
 }
 
 const deleteByUser = statement((sql, p: { userId: number }) =>

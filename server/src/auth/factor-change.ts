@@ -6,6 +6,7 @@ import { findUserById, lockUser } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { Admissions, Login, PendingLogin } from './admission.ts';
 import type { AuthContext, ClientSource } from './context.ts';
+import { forgetMemories } from './device-store.ts';
 import { notify } from './notice.ts';
 import { removePendingLoginsOf } from './pending-login-store.ts';
 import type { SecondFactors } from './second-factor.ts';
@@ -80,6 +81,7 @@ export class FactorChanges {
       const user = await lockUser(tx, id);
       if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
       const result = await work(tx, user);
+      await forgetMemories(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
       const reason = `${factor}_${deed}`;
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId: id }, source);

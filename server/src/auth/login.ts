@@ -73,10 +73,10 @@ export class Logins {
     if (address === undefined) return undefined;
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
-    const deviceId = await this.#admissions.knownDevice(user, source.deviceToken);
+    const device = await this.#admissions.knownDevice(user, source.deviceToken);
     hasher.requireRoom(); // before the try is counted: a refusal for want of time is nobody's wrong guess
     const attempt = await this.#attempts.begin(
-      { userId: user?.id, emailKey: address.key, deviceId },
+      { userId: user?.id, emailKey: address.key, deviceId: device?.id },
       'password',
     );
     const { matches, outdated, unreadable } = await hasher

@@ -7,6 +7,7 @@ import { costing } from '../http/limits.ts';
 import { methodsOf, parseFactors } from './factor.ts';
 import { EmailMessage, hashCost, Message, proof } from './fields.ts';
 import { loginBody, pendingLoginOf, sendLogin, sessionOf, sourceOf, type AuthRoom } from './guard.ts';
+import type { RememberedDevice } from './device-store.ts';
 import type { SessionSummary } from './session-store.ts';
 
 /** Sessions that one reply lists: more than a user may hold. */
@@ -19,6 +20,15 @@ const factorName = Type.String({
   description: 'Name of a factor',
 });
 const GivenFactor = Type.Object({ factor: factorName, proof });
+const CompletingFactor = Type.Object({
+  factor: factorName,
+  proof,
+  remember_device: Type.Optional(
+    Type.Union([Type.Boolean(), Type.Literal('true')], {
+      description: 'Asks for no second factor on this device for a while, where the service allows it',
+    }),
+  ),
+});
 
 const Instant = Type.String({ format: 'date-time' });
 const SessionList = Type.Object({
@@ -36,6 +46,17 @@ const SessionList = Type.Object({
   ),
 });
 
+const DeviceList = Type.Object({
+  devices: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+      created_at: Instant,
+      remembered_until: Instant,
+    }),
+  ),
+});
+
 /** Behind the half-way door: the second factor of a login. */
 export const secondFactorRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
   scope.post(
@@ -44,14 +65,15 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
       config: costing(hashCost),
       schema: {
         summary: 'Completes a login with the second factor',
-        body: GivenFactor,
+        body: CompletingFactor,
         response: { 200: EmailMessage },
       },
     },
     async (request, reply) => {
+      const { factor, proof: given, remember_device: wish = false } = request.body;
       const { user, login } = await room.auth.admissions.complete(
         pendingLoginOf(request),
-        request.body,
+        { factor, proof: given, remembersDevice: wish !== false },
         sourceOf(request, room),
       );
       sendLogin(reply, room, login);
@@ -112,6 +134,51 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, 
     },
   );
 };
+
+/** Behind the member door, where devices are remembered. */
+export const rememberedDeviceRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  const { auth } = room;
+  scope.get(
+    '/profile/devices',
+    {
+      schema: {
+        summary: 'Lists the devices on which no second factor is asked for',
+        response: { 200: DeviceList },
+      },
+    },
+    async (request) => {
+      const rows = await auth.listRememberedDevices(sessionOf(request).userId);
+      return { devices: rows.map(describeDevice) };
+    },
+  );
+
+  scope.delete(
+    '/profile/devices/:id',
+    {
+      schema: {
+        summary: 'Has a second factor asked for on a device again',
+        params: Type.Object({ id: Type.String({ maxLength: 300 }) }),
+        response: { 200: Message },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      if (!(await auth.forgetDevice(sessionOf(request), id, sourceOf(request, room))))
+        throw new Problem('not_found');
+      return { message: 'device forgotten' };
+    },
+  );
+};
+
+function describeDevice(row: RememberedDevice): Static<typeof DeviceList>['devices'][number] {
+  const name = nameDevice(row.user_agent ?? undefined);
+  return {
+    id: row.id,
+    ...(name !== undefined && { device: name }),
+    created_at: instant(row.created_at),
+    remembered_until: instant(row.remembered_until ?? 0),
+  };
+}
 
 function describe(
   { id, device, created_at, last_seen_at, expires_at, factors }: SessionSummary,

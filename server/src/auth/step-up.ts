@@ -105,9 +105,12 @@ export class StepUps {
       return { user: await logins.requirePassword(session, given.proof, source) };
     const user = await findUserById(this.#context.db, session.userId);
     if (user === undefined) throw new Problem('session_required');
-    const deviceId = await admissions.knownDevice(user, source.deviceToken);
+    const device = await admissions.knownDevice(user, source.deviceToken);
     const occasion = { purpose: 'step_up', holderId: session.id } as const;
-    return { user, verified: await secondFactors.verify(user, given, occasion, { deviceId, source }) };
+    return {
+      user,
+      verified: await secondFactors.verify(user, given, occasion, { deviceId: device?.id, source }),
+    };
   }
 
   async #require(session: Session, factors: readonly string[], isAnyEnough: boolean): Promise<void> {

@@ -153,6 +153,12 @@ export const options = {
     says: 'Of whom a second factor is asked: of nobody, of whoever has set one up, or of everybody. With required nothing but setting one up opens until it is done.',
     default: () => 'optional',
   }),
+  rememberedDeviceDays: option({
+    env: 'REMEMBERED_DEVICE_DAYS',
+    parse: integer(0, 90),
+    says: 'Days for which no second factor is asked for on a device whose owner wished that when giving one. Any change of factors or of the password ends it. 0 always asks.',
+    default: () => 0,
+  }),
   passkeys: option({
     env: 'PASSKEYS',
     parse: flag,

@@ -195,6 +195,13 @@ export const migrations: readonly Migration[] = [
     statements: (type) => [`alter table one_time_tokens add column request_mac ${type.text}`],
   },
   {
+    name: 'devices on which no second factor is asked for',
+    statements: (type) => [
+      `alter table known_devices add column remembered_until ${type.instant}`,
+      `alter table known_devices add column user_agent ${type.text}`,
+    ],
+  },
+  {
     name: 'passkeys',
     statements: (type) => [
       `create table passkeys (

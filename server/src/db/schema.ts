@@ -92,6 +92,10 @@ interface KnownDeviceTable {
   secret_hash: Uint8Array;
   created_at: Instant;
   expires_at: Instant;
+  /** No second factor is asked for on it until then; null if one always is. */
+  remembered_until: Instant | null;
+  /** User agent of whoever had it remembered, cut to a bounded length. */
+  user_agent: string | null;
 }
 
 export interface AuditEventTable {

@@ -73,7 +73,7 @@ export function declareGrowth(rows: number, events: number): void {
         );
         await fill(
           database,
-          'known_devices',
+          'known_devices (id, user_id, secret_hash, created_at, expires_at)',
           rows,
           (n, user) => `'${uuid(n, 2)}', ${user}, ${secret}, ${start}, ${ends}`,
         );

@@ -390,6 +390,93 @@ onEachEngine('a second factor', (engine) => {
   });
 });
 
+onEachEngine('a device that is remembered', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { REMEMBERED_DEVICE_DAYS: '30', KNOWN_DEVICE_DAYS: '180' });
+  });
+  after(() => service.close());
+
+  interface Owner {
+    readonly email: string;
+    readonly password: string;
+    readonly code: () => string;
+    /** Its device is remembered; it is signed out. */
+    readonly laptop: Browser;
+  }
+
+  const logIn = (browser: Browser, { email, password }: Pick<Owner, 'email' | 'password'>): Promise<Reply> =>
+    browser.post('/sessions', { email, password });
+
+  async function owner(): Promise<Owner> {
+    const { email, password } = await service.member();
+    const laptop = new Browser(service, {
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    });
+    await logIn(laptop, { email, password });
+    const { id = '', secret = '' } = (await laptop.post('/profile/totp', {})).body as Record<string, string>;
+    const code = (): string => {
+      service.service.clock.advance(30 * secondMs); // each step once
+      return codeAt(decodeBase32(secret), service.service.clock.now());
+    };
+    assert.equal((await laptop.put('/profile/totp', { id, code: code() })).status, 200);
+    await laptop.send({ method: 'DELETE', path: '/sessions' });
+    await logIn(laptop, { email, password });
+    const proof = code();
+    const full = await laptop.post('/sessions/factor', { factor: 'totp', proof, remember_device: 'true' });
+    assert.equal(full.status, 200, full.text);
+    return { email, password, code, laptop };
+  }
+
+  const isAsked = (reply: Reply): boolean => memberOf(reply.body, 'factors') !== undefined;
+
+  test('is asked for the password alone, for thirty days', async () => {
+    const ada = await owner();
+    await ada.laptop.send({ method: 'DELETE', path: '/sessions' });
+    assert.equal(isAsked(await logIn(ada.laptop, ada)), false);
+    assert.equal((await ada.laptop.get('/profile')).status, 200);
+    assert.equal(isAsked(await logIn(new Browser(service), ada)), true, 'another device');
+    const refused = await ada.laptop.post('/profile/recovery_codes', {});
+    assert.deepEqual([refused.status, memberOf(refused.body, 'factors')], [401, ['totp']], 'it is no factor');
+    service.service.clock.advance(30 * dayMs);
+    assert.equal(isAsked(await logIn(ada.laptop, ada)), true);
+  });
+
+  test('is one only where its owner wished it, and of one person only', async () => {
+    const [ada, eve] = [await owner(), await owner()];
+    assert.equal(isAsked(await logIn(ada.laptop, eve)), true);
+    const phone = new Browser(service);
+    await logIn(phone, ada);
+    await phone.post('/sessions/factor', { factor: 'totp', proof: ada.code() });
+    assert.equal(isAsked(await logIn(phone, ada)), true);
+  });
+
+  test('is listed, and forgotten', async () => {
+    const [ada, eve] = [await owner(), await owner()];
+    const { devices } = (await ada.laptop.get('/profile/devices')).body as {
+      devices: { id: string; device?: string }[];
+    };
+    assert.deepEqual(
+      devices.map(({ device }) => device),
+      ['Firefox, Linux'],
+    );
+    const path = `/profile/devices/${devices[0]?.id}`;
+    assert.equal((await eve.laptop.send({ method: 'DELETE', path })).status, 404, 'A64');
+    assert.equal((await ada.laptop.send({ method: 'DELETE', path })).status, 200);
+    assert.equal(isAsked(await logIn(ada.laptop, ada)), true);
+    assert.deepEqual((await eve.laptop.get('/profile/devices')).status, 200);
+  });
+
+  test('is one no more when the factors or the password change', async () => {
+    const ada = await owner();
+    await ada.laptop.post('/profile/recovery_codes', {});
+    assert.equal(isAsked(await logIn(ada.laptop, ada)), true, 'another factor');
+    const eve = await owner();
+    await service.service.rooms.auth.setPassword(eve.email, newPassword);
+    assert.equal(isAsked(await logIn(eve.laptop, { email: eve.email, password: newPassword })), true);
+  });
+});
+
 onEachEngine('a second factor that is required of everybody', (engine) => {
   let service: PublicService;
   before(async () => {
@@ -402,7 +489,11 @@ onEachEngine('a second factor that is required of everybody', (engine) => {
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     const browser = new Browser(service);
     const login = await browser.post('/sessions', { email, password });
-    assert.deepEqual(login.body, { email, message: 'second factor must be set up', factors: ['totp'] });
+    assert.deepEqual(login.body, {
+      email,
+      message: 'second factor must be set up',
+      factors: ['passkey', 'totp'],
+    });
     assert.equal(browser.sessionId, undefined);
     for (const path of ['/profile', '/sessions', '/profile/recovery_codes'])
       assert.equal((await browser.get(path)).status, 403, path);
