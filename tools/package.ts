@@ -56,10 +56,11 @@ export function createPackage(folder: string): void {
       '.': { types: './dist/index.d.ts', default: './dist/index.js' },
       './package.json': './package.json',
     },
-    files: ['bin', 'dist', 'languages'],
+    files: ['assets', 'bin', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
-  cpSync(path.join(server, 'languages'), path.join(folder, 'languages'), { recursive: true });
+  for (const name of ['assets', 'languages'])
+    cpSync(path.join(server, name), path.join(folder, name), { recursive: true });
   cpSync(path.join(server, 'bin'), path.join(folder, 'bin'), { recursive: true });
   for (const page of ['README.md', 'LICENSE']) cpSync(path.join(root, page), path.join(folder, page));
 }

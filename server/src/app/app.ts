@@ -7,11 +7,14 @@ import { errorHandler, sendProblem } from '../http/problem-handler.ts';
 import { logRequests } from '../http/request-log.ts';
 import { createServer } from '../http/server.ts';
 import { validatorCompiler } from '../http/validator.ts';
-import { styleRoutes } from '../http/page.ts';
+import { assetRoutes } from '../http/page-assets.ts';
+import { wantsPage } from '../http/pages.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from './mailbox.ts';
 import { enrolmentGuard, pendingGuard, sessionGuard } from '../auth/guard.ts';
 import type { ProofKind } from '../auth/one-time-token.ts';
+import { accountPages } from '../auth/account-pages.ts';
+import { forwardAuthRoutes } from '../auth/forward-auth-routes.ts';
 import { proofPageRoutes } from '../auth/pages.ts';
 import {
   emailChangeRoutes,
@@ -20,6 +23,8 @@ import {
   verificationRoutes,
 } from '../auth/proof-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
+import { factorPages, signInPages, stepUpPages } from '../auth/sign-in-pages.ts';
+import { confirmAgainPages, forgotPages, signUpPages } from '../auth/sign-up-pages.ts';
 import { rememberedDeviceRoutes, secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
 import {
   passkeyHalfWayRoutes,
@@ -28,11 +33,15 @@ import {
   passkeyRoutes,
   relatedOriginRoutes,
 } from '../features/passkey/routes.ts';
+import { passkeyOpenPages, passkeyPages, passkeySignIn, passkeySignUp } from '../features/passkey/pages.ts';
+import { recoveryCodePages } from '../features/recovery-code/pages.ts';
+import { totpPages } from '../features/totp/pages.ts';
 import { recoveryCodeRoutes } from '../features/recovery-code/routes.ts';
 import { totpRoutes } from '../features/totp/routes.ts';
-import { hang, watchDoors, type RouteEntry } from './doors.ts';
+import { hang, hangPage, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
+import { languagePages, pageErrorHandler, sendProblemPage, setUpPages, welcome } from './pages.ts';
 import { problemRoutes } from './problem-pages.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -44,7 +53,9 @@ export interface BienvenueOptions {
 
 /** The whole service as a Fastify plugin: also what a program of somebody else's mounts. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { rooms, onRoutes }) => {
-  app.setErrorHandler(errorHandler());
+  const tell = errorHandler();
+  const pagePaths = new Set<string>();
+  app.setErrorHandler(pageErrorHandler(rooms, tell, pagePaths));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingLogin', null);
@@ -56,14 +67,15 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await describeRoutes(app);
 
   const member = [sessionGuard(rooms.auth, rooms.cookie)];
-  await hang(app, 'open', [], openRoutes, rooms);
+  await hang(app, 'open', [], openRoutes, { ...rooms, welcome: welcome(rooms) });
   if (rooms.rules.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
   if (rooms.signsInByEmail) await hang(app, 'open', [], emailSignInRoutes, rooms);
   await hang(app, 'open', [], emailUndoRoutes, rooms);
   await hang(app, 'member', member, emailChangeRoutes, rooms);
-  await hang(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
-  if (rooms.keepsMails) await hang(app, 'open', [], mailboxRoutes, { mailbox: rooms.outbox });
-  await hang(app, 'open', [], styleRoutes, {});
+  await hangPage(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
+  if (rooms.keepsMails)
+    await hang(app, 'open', [], mailboxRoutes, { mailbox: rooms.outbox, pages: rooms.pages });
+  await hangPage(app, 'open', [], assetRoutes, rooms);
   await hang(app, 'open', [], healthRoutes, rooms);
   await hang(app, 'open', [], openapiRoutes, {});
   await hang(app, 'open', [], problemRoutes, {});
@@ -86,10 +98,38 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
       await hang(app, 'open', [], relatedOriginRoutes, rooms);
   }
 
+  await hang(app, 'open', [], forwardAuthRoutes, rooms);
+  await hangPages(app, rooms);
+
   await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
   const entries = routes();
+  for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
   onRoutes?.(entries);
 };
+
+/** What people see: behind the same doors, with pages in the place of refusals. */
+async function hangPages(app: FastifyInstance, rooms: Rooms): Promise<void> {
+  const member = [sessionGuard(rooms.auth, rooms.cookie)];
+  const enrolment = [enrolmentGuard(rooms)];
+  const halfWay = [pendingGuard(rooms)];
+  const { hasPasskeys, hasSecondFactors } = rooms;
+  await hangPage(app, 'open', [], signInPages, { ...rooms, ways: hasPasskeys ? [passkeySignIn] : [] });
+  await hangPage(app, 'open', [], signUpPages, { ...rooms, ways: hasPasskeys ? [passkeySignUp] : [] });
+  await hangPage(app, 'open', [], forgotPages, rooms);
+  if (rooms.rules.confirmsEmail) await hangPage(app, 'open', [], confirmAgainPages, rooms);
+  await hangPage(app, 'open', [], languagePages, rooms);
+  await hangPage(app, 'member', member, stepUpPages, rooms);
+  await hangPage(app, 'member', member, accountPages, rooms);
+  if (hasPasskeys) {
+    await hangPage(app, 'open', [], passkeyOpenPages, rooms);
+    await hangPage(app, 'enrolment', enrolment, passkeyPages, rooms);
+  }
+  if (!hasSecondFactors) return;
+  await hangPage(app, 'half-way', halfWay, factorPages, rooms);
+  await hangPage(app, 'half-way', halfWay, setUpPages, rooms);
+  await hangPage(app, 'enrolment', enrolment, totpPages, rooms);
+  await hangPage(app, 'member', member, recoveryCodePages, rooms);
+}
 
 /** The proofs that this service mails. */
 function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
@@ -109,7 +149,11 @@ export async function createApp(
   options: Omit<BienvenueOptions, 'rooms'> = {},
 ): Promise<FastifyInstance> {
   const app = createServer(log, rooms.gates);
-  app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), request, reply));
+  app.setNotFoundHandler(async (request, reply) => {
+    const problem = new Problem('not_found');
+    if (wantsPage(request)) return sendProblemPage(rooms, request, reply, problem);
+    return sendProblem(problem, request, reply);
+  });
   // Not registered but run on the server itself: gates and error handler then stand before its 404 as well.
   await bienvenue(app, { ...options, rooms });
   return app;

@@ -15,6 +15,8 @@ export interface RouteEntry {
   readonly door: Door;
   /** It exists to refuse the methods that the path does not answer. */
   readonly isRefusal: boolean;
+  /** It answers people, with pages. */
+  readonly isPage: boolean;
   /** Units that a request takes of its address's limit. */
   readonly cost: number;
 }
@@ -23,19 +25,42 @@ export interface RouteEntry {
 interface DoorConfig {
   door?: Door;
   isRefusal?: boolean;
+  isPage?: boolean;
 }
 
 /** Hangs routes behind a door: its guards run before the body is read. */
-export async function hang<Room extends object>(
+export function hang<Room extends object>(
   app: FastifyInstance,
   door: Door,
   guards: readonly onRequestAsyncHookHandler[],
   routes: FastifyPluginAsync<Room>,
   room: Room,
 ): Promise<void> {
+  return hangAs({ door }, app, guards, routes, room);
+}
+
+/** As `hang`, for what answers people: told apart, and no part of the interface for programs. */
+export function hangPage<Room extends object>(
+  app: FastifyInstance,
+  door: Door,
+  guards: readonly onRequestAsyncHookHandler[],
+  routes: FastifyPluginAsync<Room>,
+  room: Room,
+): Promise<void> {
+  return hangAs({ door, isPage: true }, app, guards, routes, room);
+}
+
+async function hangAs<Room extends object>(
+  hung: DoorConfig,
+  app: FastifyInstance,
+  guards: readonly onRequestAsyncHookHandler[],
+  routes: FastifyPluginAsync<Room>,
+  room: Room,
+): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
-      route.config = { ...route.config, door } as object; // the framework's type of a config knows nothing of doors
+      route.config = { ...route.config, ...hung };
+      if (hung.isPage === true) route.schema = { ...route.schema, hide: true };
     });
     for (const guard of guards) scope.addHook('onRequest', guard);
     await routes(scope, room);
@@ -48,8 +73,10 @@ export function watchDoors(app: FastifyInstance): () => RouteEntry[] {
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
     routes.flatMap(({ method, url, config }) => {
-      const { door, isRefusal = false } = (config ?? {}) as DoorConfig; // written by hang() and watchMethods()
+      const { door, isRefusal = false, isPage = false } = (config ?? {}) as DoorConfig; // written by hang() and watchMethods()
       if (door === undefined) throw new Error(`${String(method)} ${url} is behind no door`);
-      return [method].flat().map((one) => ({ method: one, url, door, isRefusal, cost: costOf(one, config) }));
+      return [method]
+        .flat()
+        .map((one) => ({ method: one, url, door, isRefusal, isPage, cost: costOf(one, config) }));
     });
 }

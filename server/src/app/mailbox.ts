@@ -3,14 +3,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { languageOf, message, usualLanguage } from '../kit/language.ts';
 import { Problem } from '../kit/problem.ts';
-import { sendPage, wantsPage } from '../http/page.ts';
+import { wantsPage, type Pages } from '../http/pages.ts';
 import { logoSource } from '../mail/logo.ts';
 import type { KeptMail, Outbox } from '../mail/outbox.ts';
 
 export interface Mailbox {
   readonly mailbox: Outbox;
+  readonly pages: Pages;
 }
 
 const mostMails = 100;
@@ -32,7 +32,7 @@ const MailReply = Type.Object({
 
 type KeptMailReply = Type.Static<typeof MailReply>;
 
-export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, { mailbox }) => {
+export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, { mailbox, pages }) => {
   scope.get(
     '/dev/mailbox',
     {
@@ -44,21 +44,21 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, {
     async (request, reply) => {
       const mails = await mailbox.listKept(mostMails);
       if (!wantsPage(request)) return { mails: mails.map(toReply) };
-      const language = languageOf(request.headers['accept-language']) ?? usualLanguage;
+      const say = pages.speak(request);
       const items = mails.map(
         ({ id, recipient, subject, text, createdAt: at }) =>
           html`<article>
             <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
-            <p>${message(language, 'page.mailbox.to', { recipient, at })}</p>
+            <p>${say('page.mailbox.to', { recipient, at })}</p>
             <details>
-              <summary>${message(language, 'page.mailbox.text')}</summary>
+              <summary>${say('page.mailbox.text')}</summary>
               <pre>!${linked(text)}</pre>
             </details>
           </article>`,
       );
-      const body = html`<p>${message(language, 'page.mailbox.what')}</p>
-        !${items.length === 0 ? html`<p>${message(language, 'page.mailbox.empty')}</p>` : items.join('')}`;
-      return sendPage(reply, { title: message(language, 'page.mailbox.title'), language, body });
+      const body = html`<p>${say('page.mailbox.what')}</p>
+        !${items.length === 0 ? html`<p>${say('page.mailbox.empty')}</p>` : items.join('')}`;
+      return pages.send(request, reply, { title: say('page.mailbox.title'), body, isWide: true });
     },
   );
 

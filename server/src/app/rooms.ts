@@ -8,6 +8,9 @@ import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
 import { Gates } from '../http/gates.ts';
+import { PageAssets } from '../http/page-assets.ts';
+import { Pages } from '../http/pages.ts';
+import { ReturnTargets } from '../http/return-to.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
@@ -19,9 +22,14 @@ import { BreachCheck } from '../auth/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../auth/disposable-domain.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
-import type { AuthRoom } from '../auth/guard.ts';
+import { ownSections, type AccountPageRoom } from '../auth/account-pages.ts';
+import { passwordPrompt } from '../auth/factor-prompt.ts';
+import type { AccountSection, PageRoom } from '../auth/page-guard.ts';
+import { passkeyPrompt, passkeySection } from '../features/passkey/pages.ts';
 import { Passkeys } from '../features/passkey/passkey.ts';
 import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
+import { recoveryCodePrompt, recoveryCodeSection } from '../features/recovery-code/pages.ts';
+import { totpPrompt, totpSection } from '../features/totp/pages.ts';
 import { Totp } from '../features/totp/totp.ts';
 
 /** How often the sessions seen are written. */
@@ -32,17 +40,17 @@ const sealMs = secondMs;
 /** How often due mails are looked for. */
 const deliverMs = secondMs;
 
-export interface Rooms extends AuthRoom {
+export interface Rooms extends PageRoom {
   readonly database: Database;
   readonly hasher: Hasher;
   readonly keyring: Keyring;
   readonly audit: Audit;
   readonly outbox: Outbox;
-  /** Mails are kept and read at /dev/mailbox: local mode without a mail server. */
-  readonly keepsMails: boolean;
   readonly jobs: Jobs;
-  /** People may sign in by mail. */
-  readonly signsInByEmail: boolean;
+  readonly assets: PageAssets;
+  /** Where a second factor is set up. */
+  readonly factorSections: readonly AccountSection[];
+  readonly activityOf: AccountPageRoom['activityOf'];
   /** Kinds of second factor that may be set up. */
   readonly totp: Totp;
   readonly recoveryCodes: RecoveryCodes;
@@ -160,6 +168,7 @@ export async function buildRooms(
       resetTokenBy: options.resetTokenBy,
       confirmsEmail: options.emailConfirmation,
     },
+    ...buildPages(configuration, { keyring, audit }),
     gates,
     pace: gates.pace,
     clientAddress: gates.clientAddress,
@@ -176,6 +185,76 @@ export async function buildRooms(
 /** Where the service is, as its mails say it: configured, never taken from a request. */
 function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
   return publicUrl?.origin ?? `http://localhost:${port}`;
+}
+
+interface PageNeeds {
+  readonly keyring: Keyring;
+  readonly audit: Audit;
+}
+
+type PageParts = Pick<
+  Rooms,
+  | 'pages'
+  | 'assets'
+  | 'returnTargets'
+  | 'publicOrigin'
+  | 'forms'
+  | 'prompts'
+  | 'sections'
+  | 'factorSections'
+  | 'passwordMinLength'
+  | 'rememberedDeviceDays'
+  | 'activityOf'
+>;
+
+function buildPages(configuration: Configuration, { keyring, audit }: PageNeeds): PageParts {
+  const { options, isPublic } = configuration;
+  const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
+  const assets = new PageAssets({
+    color: options.productColor,
+    logo: options.productLogo,
+    theme: options.themeCss,
+  });
+  const returnTargets = new ReturnTargets({
+    allowedOrigins: options.allowedOrigins,
+    allowsLoopback: !isPublic,
+  });
+  const hasFactors = options.secondFactor !== 'off';
+  const factorSections = [
+    ...(options.passkeys ? [passkeySection] : []),
+    ...(hasFactors ? [totpSection] : []),
+  ];
+  const { address, password, sessions, activity } = ownSections;
+  const links = Object.entries({ terms, privacy, support }).filter(([, url]) => url !== undefined);
+  return {
+    pages: new Pages({
+      productName,
+      links: Object.fromEntries(links),
+      formTargets: returnTargets.sources,
+      assets,
+      isSecure: isPublic,
+    }),
+    assets,
+    returnTargets,
+    publicOrigin: serviceUrl(configuration),
+    forms: {
+      sign: (text) => keyring.mac('form', text),
+      check: (text, mac) => keyring.checkMac('form', text, mac),
+    },
+    prompts: [...(options.passkeys ? [passkeyPrompt] : []), totpPrompt, passwordPrompt, recoveryCodePrompt],
+    sections: [
+      address,
+      password,
+      ...factorSections,
+      ...(hasFactors ? [recoveryCodeSection] : []),
+      sessions,
+      activity,
+    ],
+    factorSections,
+    passwordMinLength: options.passwordMinLength,
+    rememberedDeviceDays: hasFactors ? options.rememberedDeviceDays : 0,
+    activityOf: (userId, limit) => audit.list({ userId, limit }),
+  };
 }
 
 interface PasskeyNeeds {

@@ -6,12 +6,13 @@
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, systemClock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
+import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
 import type { DB } from '../user/db.ts';
 import { toEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, findUserById } from '../user/store.ts';
+import { findUserByEmail, findUserById, updateLanguage } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { Accounts, type Attach } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
@@ -238,6 +239,28 @@ export class Auth {
         source,
       );
     });
+  }
+
+  /** Names of the second factors of which the user is asked for one. */
+  factorsOf(userId: number): Promise<string[]> {
+    return this.secondFactors.setOf(this.#context.db, userId);
+  }
+
+  /** The user of a session, as they are now. @throws {Problem} session_required when they are gone. */
+  async userOf({ userId }: Session): Promise<User> {
+    const user = await findUserById(this.#context.db, userId);
+    if (user === undefined) throw new Problem('session_required');
+    return user;
+  }
+
+  /** Notes what the person reads: mails are written in it. */
+  async setLanguage(userId: number, language: string): Promise<void> {
+    await updateLanguage(this.#context.db, userId, language);
+  }
+
+  /** Asks whether a password may be set. @throws {Problem} invalid_request with the reason. */
+  requireGoodPassword(password: string, email: string): Promise<void> {
+    return this.#context.passwordRule(password, { email, field: 'password' });
   }
 
   /** Devices of a user on which no second factor is asked for, newest first. */

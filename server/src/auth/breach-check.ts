@@ -27,6 +27,7 @@ const tellMs = 10 * minuteMs;
 const line = /^(?<suffix>[0-9A-F]{35}):(?<count>\d+)$/i;
 
 export class BreachCheck implements PasswordCritic {
+  readonly finds = 'breached';
   readonly #base: string;
   readonly #clock: Clock;
   readonly #log: Log;

@@ -18,6 +18,8 @@ export interface ClientSource extends AuditSource {
   readonly sessionToken?: string;
   /** Token of the browser that asks for a mail: the code in it is worth nothing elsewhere. */
   readonly requestToken?: string;
+  /** Where the person wishes to go in the end: the link of a mail carries it along. Judged when it came in. */
+  readonly returnTo?: string | undefined;
 }
 
 /** Keyed digests of short codes. */

@@ -46,7 +46,7 @@ export class EmailChanges {
     const { stepUps, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
-      throw fieldProblem('email', 'is the address of the account already');
+      throw fieldProblem('email', 'is the address of the account already', 'same_email');
     await addressRule(address);
     await stepUps.requirePassword(session, password, source);
     await db.transaction(async (tx) => {

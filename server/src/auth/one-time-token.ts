@@ -90,7 +90,7 @@ export class OneTimeTokens {
     tx: Database,
     user: User | undefined,
     { kind, minutes, target }: NewProof,
-    { requestToken }: ClientSource,
+    { requestToken, returnTo }: ClientSource,
   ): Promise<Proof & { token: string }> {
     const { clock, codes, post } = this.#context;
     const { id, secretHash, token } = createToken(kind);
@@ -112,7 +112,11 @@ export class OneTimeTokens {
       }),
     });
     // A link to another address than the account's names no account: a mistyped one is a stranger's.
-    const query = new URLSearchParams({ ...(namesAccount.has(kind) && { email: user?.email ?? '' }), token });
+    const query = new URLSearchParams({
+      ...(namesAccount.has(kind) && { email: user?.email ?? '' }),
+      token,
+      ...(returnTo !== undefined && { return_to: returnTo }),
+    });
     const link = `${post?.publicUrl ?? ''}${proofPages[kind]}?${query.toString()}`;
     return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
   }

@@ -38,6 +38,7 @@ export interface BlocklistOptions {
 }
 
 export class Blocklist implements PasswordCritic {
+  readonly finds = 'guessable';
   readonly #leastRest: number;
   readonly #names: readonly string[];
   #common: Promise<string> | undefined;

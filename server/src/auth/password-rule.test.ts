@@ -77,6 +77,7 @@ describe('the password rule of public mode', () => {
   test('tells the reason of the first critic that has one, and asks the others no more', async () => {
     const asked: string[] = [];
     const breachCheck = {
+      finds: 'breached' as const,
       reasonAgainst: async (password: string) => {
         asked.push(password);
         return 'was found in a data breach';
@@ -94,7 +95,7 @@ describe('the password rule of public mode', () => {
   });
 
   test('asks no critic about a password that is too short, too long or no text', async () => {
-    const never = { reasonAgainst: () => assert.fail('asked') };
+    const never = { finds: 'breached' as const, reasonAgainst: () => assert.fail('asked') };
     const asking = passwordRule({ minLength: 15, critics: [never] });
     for (const bad of ['', 'kitten', 'a'.repeat(257), `${'a'.repeat(20)}\0`])
       assert.ok(await refusal(asking, bad));

@@ -22,6 +22,7 @@ export const longestPassword = { codePoints: 256 };
 
 /** Knows passwords that may not be set: Blocklist, BreachCheck. */
 export interface PasswordCritic {
+  readonly finds: 'guessable' | 'breached';
   /** Why the password may not be set, as a person understands it; `undefined` when nothing is against it. */
   reasonAgainst(password: string, email: string): Promise<string | undefined>;
 }
@@ -39,25 +40,26 @@ export interface PasswordRuleOptions {
  */
 export function passwordRule({ minLength, critics = [] }: PasswordRuleOptions): PasswordRule {
   return async (typed, { email, field }) => {
-    if (typed === '') throw fieldProblem(field, 'is empty');
+    if (typed === '') throw fieldProblem(field, 'is empty', 'empty');
     // NUL ends a string in some hashes, half a surrogate pair becomes another character in UTF-8, and U+FFFD is what
     // broken bytes were read as: two passwords would be one.
     if (/[\0\uFFFD]/.test(typed) || !typed.isWellFormed())
-      throw fieldProblem(field, 'holds a character that is no text');
+      throw fieldProblem(field, 'holds a character that is no text', 'no_text');
     const password = typed.normalize('NFC');
     const length = Array.from(password).length;
     if (length > longestPassword.codePoints) {
-      throw fieldProblem(field, `is longer than ${longestPassword.codePoints} characters`);
+      throw fieldProblem(field, `is longer than ${longestPassword.codePoints} characters`, 'too_long');
     }
     if (length < minLength) {
       throw fieldProblem(
         field,
         `is shorter than ${minLength} characters; a few words in a row are long enough, and easy to remember`,
+        'too_short',
       );
     }
     for (const critic of critics) {
       const reason = await critic.reasonAgainst(password, email);
-      if (reason !== undefined) throw fieldProblem(field, reason);
+      if (reason !== undefined) throw fieldProblem(field, reason, critic.finds);
     }
   };
 }

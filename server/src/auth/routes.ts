@@ -1,8 +1,10 @@
 // The contract's routes. What they answer is fixed to the byte by the contract; what they decide is Auth's.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
+import { wantsPage } from '../http/pages.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 import {
@@ -35,14 +37,22 @@ const ResetReply = Type.Object({
   message: Type.Optional(Type.String()),
 });
 
+/** What a person sees in the place of the greeting. */
+interface Greeter {
+  readonly welcome: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+}
+
 /** Register, log in, ask for a reset, redeem it. */
-export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom & Greeter> = async (scope, room) => {
   const { auth, rules } = room;
   scope.route({
     method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
     url: '/',
     schema: { summary: 'Greets', response: { 200: Message } },
-    handler: async () => ({ message: 'Bienvenue' }),
+    handler: async (request, reply) =>
+      request.method === 'GET' && wantsPage(request)
+        ? room.welcome(request, reply)
+        : { message: 'Bienvenue' },
   });
 
   scope.post(

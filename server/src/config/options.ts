@@ -14,8 +14,9 @@ import {
   secretKeys,
   smtpUrl,
   text,
+  webUrl,
 } from './parse.ts';
-import { picture, type Picture } from './picture.ts';
+import { picture, styleSheet, type Picture } from './picture.ts';
 
 /** What a default may follow from. */
 export interface Given {
@@ -244,7 +245,7 @@ export const options = {
   productName: option({
     env: 'PRODUCT_NAME',
     parse: text,
-    says: 'What mails call the service.',
+    says: 'What pages and mails call the service.',
     default: () => 'Bienvenue',
   }),
   productColor: option({
@@ -256,9 +257,37 @@ export const options = {
   productLogo: option<Picture | undefined>({
     env: 'PRODUCT_LOGO',
     parse: picture,
-    says: 'Path of a PNG or JPEG file of at most 64 KB, which stands at the top of each mail as html. It travels with the mail; nothing is fetched from elsewhere. Read at the start.',
+    says: 'Path of a PNG or JPEG file of at most 64 KB, which stands at the top of each page, and of each mail as html. It travels with the mail; nothing is fetched from elsewhere. Read at the start.',
     default: () => undefined,
-    defaultSays: 'none: mails hold no picture',
+    defaultSays: 'none: the name alone',
+  }),
+  termsUrl: option<URL | undefined>({
+    env: 'TERMS_URL',
+    parse: webUrl,
+    says: 'Address of your terms of use: a link at the foot of each page.',
+    default: () => undefined,
+    defaultSays: 'none: no link',
+  }),
+  privacyUrl: option<URL | undefined>({
+    env: 'PRIVACY_URL',
+    parse: webUrl,
+    says: 'Address of your privacy notice: a link at the foot of each page.',
+    default: () => undefined,
+    defaultSays: 'none: no link',
+  }),
+  supportUrl: option<URL | undefined>({
+    env: 'SUPPORT_URL',
+    parse: webUrl,
+    says: 'Address of your help, or a mailto: one: a link at the foot of each page.',
+    default: () => undefined,
+    defaultSays: 'none: no link',
+  }),
+  themeCss: option<string | undefined>({
+    env: 'THEME_CSS',
+    parse: styleSheet,
+    says: 'Path of a style sheet of at most 64 KB, which pages load after ours. It can load nothing from elsewhere. Read at the start.',
+    default: () => undefined,
+    defaultSays: 'none',
   }),
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',

@@ -69,6 +69,14 @@ export function publicUrl(value: string): URL {
   return url;
 }
 
+/** An address that a page leads to: https, http, or mailto. */
+export function webUrl(value: string): URL {
+  const url = URL.parse(value);
+  if (url === null || !['https:', 'http:', 'mailto:'].includes(url.protocol))
+    throw new OptionFault('must be an address such as https://example.org/terms');
+  return url;
+}
+
 /** The items of a list, which stand between commas or white space. */
 function items(value: string): string[] {
   return value.split(/[\s,]+/).filter((item) => item !== '');

@@ -1,4 +1,4 @@
-// Reads the file of a picture that goes into mails.
+// Reads the files that make pages and mails the operator's own: a picture, a style sheet.
 import { readFileSync, statSync } from 'node:fs';
 import { OptionFault } from './parse.ts';
 
@@ -20,13 +20,18 @@ const formats = [
 
 /** The picture in a file: its format is told by its first bytes, never by its name. */
 export function picture(path: string): Picture {
-  const content = readSmallFile(path);
+  const content = readSmallFile(path, 'a PNG or JPEG file');
   const format = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
   if (format === undefined) throw new OptionFault(`must name a PNG or JPEG file; ${path} is neither`);
   return { path, type: format.type, content };
 }
 
-function readSmallFile(path: string): Buffer {
+/** The style sheet in a file. */
+export function styleSheet(path: string): string {
+  return readSmallFile(path, 'a style sheet').toString();
+}
+
+function readSmallFile(path: string, what: string): Buffer {
   let size: number;
   try {
     const found = statSync(path);
@@ -35,9 +40,9 @@ function readSmallFile(path: string): Buffer {
     size = found.size;
     if (size <= mostKilobytes * 1024) return readFileSync(path);
   } catch {
-    throw new OptionFault(`must name a PNG or JPEG file; ${path} cannot be read`);
+    throw new OptionFault(`must name ${what}; ${path} cannot be read`);
   }
   throw new OptionFault(
-    `must name a PNG or JPEG file of at most ${mostKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
+    `must name ${what} of at most ${mostKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
   );
 }

@@ -91,16 +91,11 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       `HOST is ${values.host}, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.`,
     );
   }
-  const needsMail =
-    values.emailSignIn ||
-    values.resetTokenBy === 'mail' ||
-    values.emailConfirmation ||
-    !values.revealAccounts;
-  if (needsMail && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
-    const why = isPublic
-      ? 'PUBLIC_URL is https'
-      : 'RESET_TOKEN_BY, EMAIL_CONFIRMATION or REVEAL_ACCOUNTS ask for it';
-    faults.push(`SMTP_URL must name a mail server, because ${why}: smtp://user:password@host:587`);
+  // Local mode keeps its mails, to be read at /dev/mailbox.
+  if (isPublic && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
+    faults.push(
+      'SMTP_URL must name a mail server, because PUBLIC_URL is https: smtp://user:password@host:587',
+    );
   }
   if (values.smtpUrl !== undefined && values.mailFrom === undefined) {
     faults.push('MAIL_FROM must name the sender of mails, such as accounts@example.org');

@@ -11,6 +11,7 @@ export const problemStatus = {
   invalid_credentials: 401,
   password_wrong: 403,
   session_required: 403,
+  sign_in_required: 401,
   pending_login_required: 403,
   factor_invalid: 401,
   same_browser_required: 403,
@@ -51,7 +52,9 @@ export function problemBody({ code, fields, demand }: Problem, requestId?: strin
     status: problemStatus[code],
     code,
     message,
-    ...(fields.length > 0 && { errors: fields }),
+    ...(fields.length > 0 && {
+      errors: fields.map(({ field, message: fault }) => ({ field, message: fault })),
+    }),
     ...(demand !== undefined && { factors: demand.factors, max_age: demand.maxAgeSeconds }),
     ...(requestId !== undefined && { request_id: requestId }),
   };
@@ -97,7 +100,8 @@ export function errorHandler(): ErrorHandler {
   };
 }
 
-function toProblem(error: unknown): Problem {
+/** What an error is to whoever sent the request. */
+export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return new Problem('internal_error', { cause: error });
   const { validation, statusCode } = error as Partial<FastifyError>; // only the framework's errors have them

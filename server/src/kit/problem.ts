@@ -8,6 +8,7 @@ export const problemSentences = {
   invalid_credentials: 'The e-mail or the password is wrong',
   password_wrong: 'The current password is wrong',
   session_required: 'A valid session is required',
+  sign_in_required: 'Nobody is signed in',
   pending_login_required: 'Sign in with the first factor before the second; that is valid for ten minutes',
   factor_invalid: 'The factor is wrong, spent or expired',
   same_browser_required:
@@ -39,7 +40,23 @@ export type ProblemCode = keyof typeof problemSentences;
 export interface FieldFault {
   readonly field: string;
   readonly message: string;
+  /** By which a page says it in the language of its reader; not sent. */
+  readonly reason?: FaultReason;
 }
+
+/** What is wrong with a field, as a stable word. */
+export type FaultReason =
+  | 'empty'
+  | 'no_text'
+  | 'too_long'
+  | 'too_short'
+  | 'guessable'
+  | 'breached'
+  | 'no_email'
+  | 'disposable'
+  | 'same_email'
+  | 'registered_already'
+  | 'too_many';
 
 /** What may accompany a problem's code. */
 export interface ProblemDetails extends ErrorOptions {
@@ -84,8 +101,11 @@ export class Problem extends Error {
 }
 
 /** Makes the problem of one bad field. */
-export function fieldProblem(field: string, message: string): Problem {
-  return new Problem('invalid_request', { message: `${field} ${message}`, fields: [{ field, message }] });
+export function fieldProblem(field: string, message: string, reason?: FaultReason): Problem {
+  return new Problem('invalid_request', {
+    message: `${field} ${message}`,
+    fields: [{ field, message, ...(reason !== undefined && { reason }) }],
+  });
 }
 
 /** True for a problem with the given code: the only way in which a caller tells refusals apart. */

@@ -256,6 +256,14 @@ export async function updateVerified(db: Database, id: number, now: number): Pro
   return row && toUser(row);
 }
 
+const setLanguage = statement((sql, p: { id: number; language: string }) =>
+  sql.updateTable('users').set({ language: p.language }).where('id', '=', p.id),
+);
+
+export async function updateLanguage(db: Database, id: number, language: string): Promise<void> {
+  await db.run(setLanguage, { id, language });
+}
+
 const setPassword = statement((sql, p: { id: number; hashedPassword: string | null; now: number }) =>
   sql
     .updateTable('users')

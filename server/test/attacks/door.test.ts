@@ -53,7 +53,11 @@ const usual = [
 ];
 
 test('A70 unguarded routes: nor in public mode, and nothing tells how the service is built', async () => {
-  const { service } = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });
+  const { service } = await PublicService.start('sqlite', {
+    EMAIL_SIGN_IN: 'true',
+    REMEMBERED_DEVICE_DAYS: '30',
+    PASSKEY_ORIGINS: 'https://app.test',
+  });
   try {
     const expected = lines.filter(({ isInPublic }) => isInPublic).map(({ text }) => text);
     assert.deepEqual(await answeringRoutes(service), expected.toSorted());

@@ -197,8 +197,12 @@ describe('a link that scanners have opened', () => {
       });
       const response = await page.goto(origin + path);
       assert.equal(response?.status(), 200);
-      assert.equal(await page.locator('form button').count(), 1, 'it is the page of the link');
-      await page.locator('form button').hover();
+      assert.equal(
+        await page.locator('main form button:not([type])').count(),
+        1,
+        'it is the page of the link',
+      );
+      await page.locator('main form button:not([type])').hover();
       await pause(stayMs);
       assert.equal(page.url(), origin + path, 'nothing has led it elsewhere');
       assert.deepEqual(seen, [], path);

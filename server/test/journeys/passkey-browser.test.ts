@@ -1,11 +1,9 @@
 // Passkeys as a real Chromium makes and gives them, by its virtual authenticators.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import type { AddressInfo } from 'node:net';
 import type { Browser as Chromium, BrowserContext, CDPSession, Page } from 'playwright-core';
 import { openBrowser } from '../support/chromium.ts';
+import { freePort } from '../support/free-port.ts';
 import { freshEmail } from '../support/person.ts';
 import { testService, type TestService } from '../support/service.ts';
 
@@ -31,15 +29,6 @@ const authenticators = {
   },
 } as const;
 type Authenticator = keyof typeof authenticators;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // it listens on a port
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('passkeys in Chromium', () => {
   let service: TestService;

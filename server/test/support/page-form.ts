@@ -12,8 +12,9 @@ export function unescapeMarkup(markup: string): string {
 
 /** The form of a page: where it goes, and its filled fields as a browser reads them. */
 export function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
-  const action = /<form method="post" action="([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
-  const filled = [...text.matchAll(/<input type="(?:hidden|text)" name="([^"]+)" value="([^"]*)"/g)];
+  const [, action = '', inputs = ''] =
+    /<form method="post" action="([^"]+)"([\s\S]*?)<\/form>/.exec(text) ?? assert.fail(text);
+  const filled = [...inputs.matchAll(/<input type="(?:hidden|text)" name="([^"]+)" value="([^"]*)"/g)];
   return {
     action,
     fields: Object.fromEntries(filled.map(([, name = '', value = '']) => [name, unescapeMarkup(value)])),
@@ -29,5 +30,16 @@ export async function pressButton(
   const page = await at.get(path, asPage);
   assert.equal(page.status, 200, page.text);
   const { action, fields } = formIn(page);
-  return at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage });
+  return follow(
+    at,
+    await at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage }),
+  );
+}
+
+/** What a browser shows in the end: it goes where a reply sends it. */
+export async function follow(at: Browser, reply: Reply): Promise<Reply> {
+  let shown = reply;
+  for (let steps = 0; shown.status === 303 && steps < 5; steps += 1)
+    shown = await at.get(String(shown.headers['location']), asPage);
+  return shown;
 }

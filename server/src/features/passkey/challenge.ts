@@ -71,3 +71,13 @@ export class Challenges {
 function signedText({ purpose, holder }: ChallengeUse, said: string): string {
   return JSON.stringify([purpose, holder, said]);
 }
+
+/** Making a passkey in a session, or in a login that must. */
+export function enrolmentOf(holder: string): ChallengeUse {
+  return { purpose: 'enrolment', holder };
+}
+
+/** Making the passkey of a new account. */
+export function registrationOf(emailKey: string): ChallengeUse {
+  return { purpose: 'registration', holder: emailKey };
+}

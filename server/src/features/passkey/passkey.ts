@@ -189,7 +189,8 @@ export class Passkeys implements SecondFactor {
   ): Promise<string> {
     if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
     const others = await listPasskeys(tx, userId);
-    if (others.length >= mostPerUser) throw fieldProblem('credential', `is one more than ${mostPerUser}`);
+    if (others.length >= mostPerUser)
+      throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
     const id = generateUuid();
     const isAdded = await addPasskey(tx, {
       ...row,
@@ -198,7 +199,7 @@ export class Passkeys implements SecondFactor {
       name: name ?? nameAuthenticator(row.aaguid) ?? device ?? 'Passkey',
       created_at: this.#clock(),
     });
-    if (!isAdded) throw fieldProblem('credential', 'is registered already');
+    if (!isAdded) throw fieldProblem('credential', 'is registered already', 'registered_already');
     return id;
   }
 

@@ -29,7 +29,7 @@ import {
   type AuthRoom,
 } from '../../auth/guard.ts';
 import type { FactorHolder } from '../../auth/factor-change.ts';
-import type { ChallengeUse } from './challenge.ts';
+import { enrolmentOf, registrationOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
 
@@ -215,7 +215,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       const holder = factorHolderOf(request);
       const { id: userId, email: address } = await auth.factorChanges.requireHolder(holder);
       const kind = request.body.use === 'second_factor' ? 'security_key' : 'passkey';
-      const enrolment = { email: address, userId, use: enrolmentOf(holder) };
+      const enrolment = { email: address, userId, use: enrolmentOf((holder.session ?? holder.pending).id) };
       return { public_key: await passkeys.createOptions(enrolment, kind) };
     },
   );
@@ -233,7 +233,10 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
     async (request, reply) => {
       const holder = factorHolderOf(request);
       const source = sourceOf(request, room);
-      const verified = await passkeys.verifyCreation(request.body.credential, enrolmentOf(holder));
+      const verified = await passkeys.verifyCreation(
+        request.body.credential,
+        enrolmentOf((holder.session ?? holder.pending).id),
+      );
       const naming = { name: request.body.name, device: nameDevice(source.device) };
       const { result: id, login } = await auth.factorChanges.change(
         holder,
@@ -323,12 +326,4 @@ function describe(row: PasskeyRow): Static<typeof PasskeyList>['passkeys'][numbe
 
 function userIdOf({ session, pending }: FactorHolder): number {
   return (session ?? pending).userId;
-}
-
-function enrolmentOf({ session, pending }: FactorHolder): ChallengeUse {
-  return { purpose: 'enrolment', holder: (session ?? pending).id };
-}
-
-function registrationOf(emailKey: string): ChallengeUse {
-  return { purpose: 'registration', holder: emailKey };
 }

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
+import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
@@ -54,6 +55,16 @@ export class RecoveryCodes implements SecondFactor {
         now: clock(),
       });
     return codes.map(inGroups);
+  }
+
+  /**
+   * As `replace`, for a user of whom one of these factors is asked: codes stand in for another factor, and would be no
+   * second one by themselves.
+   * @throws {Problem} invalid_request where there is none.
+   */
+  replaceFor(tx: Database, userId: number, factors: readonly string[]): Promise<string[]> {
+    if (factors.length === 0) throw fieldProblem('factor', 'must be set up before recovery codes replace it');
+    return this.replace(tx, userId);
   }
 
   async check(user: User, proof: string): Promise<Spend | undefined> {

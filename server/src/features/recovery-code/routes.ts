@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { fieldProblem } from '../../kit/problem.ts';
 import { sessionOf, sourceOf, type AuthRoom } from '../../auth/guard.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 
@@ -37,12 +36,8 @@ export const recoveryCodeRoutes: FastifyPluginAsyncTypebox<RecoveryCodeRoom> = a
         {
           factor: 'recovery_code',
           deed: 'replaced',
-          work: async (tx, user) => {
-            // They stand in for another factor, and would be no second one by themselves.
-            if ((await auth.secondFactors.setOf(tx, user.id)).length === 0)
-              throw fieldProblem('factor', 'must be set up before recovery codes replace it');
-            return recoveryCodes.replace(tx, user.id);
-          },
+          work: async (tx, user) =>
+            recoveryCodes.replaceFor(tx, user.id, await auth.secondFactors.setOf(tx, user.id)),
         },
         sourceOf(request, room),
       );

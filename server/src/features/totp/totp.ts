@@ -79,7 +79,7 @@ export class Totp implements SecondFactor {
   /** Makes a seed. It counts for nothing until a code proves it. */
   async begin(user: User, name: string): Promise<NewAuthenticator> {
     const { db, clock, cipher, issuer } = this.#options;
-    const { Secret, TOTP } = library();
+    const { Secret } = library();
     const id = generateUuid();
     const secret = new Secret({ size: seedBytes });
     const now = clock();
@@ -93,8 +93,13 @@ export class Totp implements SecondFactor {
         now,
       });
     });
-    const uri = new TOTP({ issuer, label: user.email, secret, digits, period: periodSeconds }).toString();
-    return { id, secret: secret.base32, uri };
+    return { id, secret: secret.base32, uri: uriOf(issuer, user, secret) };
+  }
+
+  /** The URI of a seed that its holder was shown and sends back; `undefined` for a text that is none. */
+  uriOf(user: User, secret: string): string | undefined {
+    if (!/^[A-Z2-7]{32}$/.test(secret)) return undefined;
+    return uriOf(this.#options.issuer, user, library().Secret.fromBase32(secret));
   }
 
   /**
@@ -142,6 +147,10 @@ export class Totp implements SecondFactor {
     const delta = totp.validate({ token, timestamp, window });
     return delta === null ? undefined : Math.floor(timestamp / (periodSeconds * secondMs)) + delta;
   }
+}
+
+function uriOf(issuer: string, { email: label }: User, secret: OtpauthLibrary.Secret): string {
+  return new (library().TOTP)({ issuer, label, secret, digits, period: periodSeconds }).toString();
 }
 
 /** Loaded with the first use: most services start and stop without one. */

@@ -1,0 +1,195 @@
+// What pages share: who may see one, which form may act, where the person goes next, and how a refusal is told.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { isProblem, Problem, type FaultReason } from '../kit/problem.ts';
+import { addressOf, field, hidden, notice } from '../http/markup.ts';
+import type { Pages, Say } from '../http/pages.ts';
+import { problemStatus } from '../http/problem-handler.ts';
+import type { ReturnTargets } from '../http/return-to.ts';
+import type { CodeSigner } from './context.ts';
+import type { Login } from './admission.ts';
+import type { FactorHolder } from './factor-change.ts';
+import { sendLogin, type AuthRoom } from './guard.ts';
+import type { FactorPrompt } from './factor-prompt.ts';
+import type { Session } from './session.ts';
+
+/** A page of one's account, as the others lead to it. */
+export interface AccountSection {
+  readonly path: string;
+  /** Its messages are `page.<name>.title` and `page.<name>.about`. */
+  readonly name: string;
+}
+
+export interface PageRoom extends AuthRoom {
+  readonly pages: Pages;
+  readonly returnTargets: ReturnTargets;
+  /** Our own, as people reach it. */
+  readonly publicOrigin: string;
+  /** Digests of forms, keyed. */
+  readonly forms: CodeSigner;
+  readonly signsInByEmail: boolean;
+  /** Mails are kept and read here: local mode. */
+  readonly keepsMails: boolean;
+  readonly passwordMinLength: number;
+  /** How factors are asked for, the best first. */
+  readonly prompts: readonly FactorPrompt[];
+  readonly sections: readonly AccountSection[];
+  /** Days for which a device may be remembered. */
+  readonly rememberedDeviceDays: number;
+}
+
+export const paths = {
+  signIn: '/sign-in',
+  factor: '/sign-in/factor',
+  setUp: '/sign-in/set-up',
+  signUp: '/sign-up',
+  forgot: '/forgot',
+  stepUp: '/step-up',
+  account: '/account',
+} as const;
+
+/** Characters of a form's longest field: a passkey's answer. */
+const formCharacters = 12_000;
+/** A field of a form, empty where a person left it so: the rules judge it, and the page tells. */
+export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
+const optionalField = Type.Optional(formField);
+/** What any page may be asked with. */
+export const PageQuery = Type.Object({
+  return_to: optionalField,
+  email: optionalField,
+  done: optionalField,
+});
+
+/** Of the session or the login whose factors are changed. */
+export function holderIdOf({ session, pending }: FactorHolder): string {
+  return (session ?? pending).id;
+}
+
+/** Whose factors are changed. */
+export function holderUserIdOf({ session, pending }: FactorHolder): number {
+  return (session ?? pending).userId;
+}
+
+/**
+ * Sends the person on after a factor was set up: back to the list, or into the account whose door that has opened.
+ */
+export function afterFactor(
+  room: PageRoom,
+  {
+    request,
+    reply,
+    holder,
+    login,
+  }: { request: FastifyRequest; reply: FastifyReply; holder: FactorHolder; login: Login | undefined },
+  path: string,
+): FastifyReply {
+  if (login !== undefined) sendLogin(reply, room, login);
+  if (holder.pending === undefined) return goOn(reply, path);
+  void reply.header('set-cookie', room.pendingCookie.clear());
+  return goOn(reply, returnTo(room, request) ?? paths.account);
+}
+
+/** The input by which a form shows that it was made for this session. */
+export function formToken({ forms }: PageRoom, holderId: string): string {
+  return hidden('form_token', forms.sign(holderId));
+}
+
+/**
+ * Refuses a form that was not made for this session or login: the origin of a request is checked before, and this stands
+ * behind it (OWASP ASVS 5.0 §3.5.1).
+ * @throws {Problem} cross_site.
+ */
+export function requireForm({ forms }: PageRoom, holderId: string, token: string | undefined): void {
+  if (token === undefined || !forms.check(holderId, token)) throw new Problem('cross_site');
+}
+
+/** Where the person wished to go, if they may. */
+export function returnTo({ returnTargets }: PageRoom, request: FastifyRequest): string | undefined {
+  const { query, body } = request as { query?: unknown; body?: unknown };
+  for (const part of [body, query]) {
+    const { return_to: text } = (part ?? {}) as { return_to?: unknown }; // any object may have one
+    if (typeof text === 'string') return returnTargets.parse(text);
+  }
+  return undefined;
+}
+
+/** Sends the person on. 303: whatever they did, they get what is there, and the back button repeats nothing. */
+export function goOn(reply: FastifyReply, path: string): FastifyReply {
+  return reply.redirect(path, 303);
+}
+
+/** Where a login leads: on, or to what is owed. */
+export function afterLogin(login: Login, next: string | undefined): string {
+  if (login.pending === undefined) return next ?? paths.account;
+  const path = login.pending.demand.kind === 'enrolment' ? paths.setUp : paths.factor;
+  return addressOf(path, { return_to: next });
+}
+
+/** Runs what a form asks for; when it is refused, the form is shown again with the reason. */
+export async function orAgain(
+  reply: FastifyReply,
+  deed: () => Promise<FastifyReply>,
+  again: (problem: Problem) => Promise<FastifyReply> | FastifyReply,
+): Promise<FastifyReply> {
+  try {
+    return await deed();
+  } catch (error) {
+    if (!(error instanceof Problem) || isElsewhere(error)) throw error;
+    if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
+    void reply.status(problemStatus[error.code]);
+    return again(error);
+  }
+}
+
+/** Refusals that no correction of the form helps with. */
+function isElsewhere(error: Problem): boolean {
+  return ['session_required', 'pending_login_required', 'cross_site', 'internal_error'].includes(error.code);
+}
+
+/** Where a refusal is mended on another page: signing in, or proving once more that it is you. */
+export function remedyOf(error: unknown, request: FastifyRequest): string | undefined {
+  const back = request.method === 'GET' ? request.url : request.url.split('?')[0];
+  if (isProblem(error, 'step_up_required')) return addressOf(paths.stepUp, { return_to: back });
+  if (isProblem(error, 'session_required')) return addressOf(paths.signIn, { return_to: back });
+  if (isProblem(error, 'pending_login_required')) return addressOf(paths.signIn, {});
+  return undefined;
+}
+
+/** What is wrong with a field of a form, said to the person. */
+export function faultOf(say: Say, problem: Problem | undefined, name: string): string | undefined {
+  const fault = problem?.fields.find((one) => one.field === name);
+  return (
+    fault && say(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
+  );
+}
+
+/** What is wrong with a form as a whole, where no field of it is. */
+export function refusalOf(say: Say, problem: Problem | undefined, names: readonly string[]): string {
+  if (problem === undefined) return '';
+  if (problem.fields.some((one) => names.includes(one.field))) return '';
+  return notice('fault', say(`page.problem.${problem.code}`));
+}
+
+/** Refuses to go on where the last proof is too old: the page sends the person to give one first. */
+export async function requireRecent({ auth }: PageRoom, session: Session): Promise<void> {
+  await auth.stepUps.requireRecent(session);
+}
+
+/** A field for a new password: its length is counted as it is typed, and common ones are told. */
+export function newPasswordField(
+  { pages, passwordMinLength }: PageRoom,
+  request: FastifyRequest,
+  { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
+): string {
+  const say = pages.speak(request);
+  return field({
+    name,
+    label: say(name === 'password' ? 'page.field.password' : 'page.field.new_password'),
+    type: 'password',
+    autocomplete: 'new-password',
+    hint: say('page.field.password_hint', { length: passwordMinLength }),
+    fault: faultOf(say, problem, name),
+    minLength: passwordMinLength,
+    data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
+  });
+}

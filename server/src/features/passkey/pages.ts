@@ -1,0 +1,342 @@
+// Passkeys on pages: the buttons that sign in and register with one, how one is asked for, and the list of one's own.
+// The script asks the browser and puts its answer into the form; what is done with it is done here.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { nameDevice } from '../../kit/device.ts';
+import { Problem } from '../../kit/problem.ts';
+import { costing } from '../../http/limits.ts';
+import { addressOf, field, hidden, notice } from '../../http/markup.ts';
+import type { Say } from '../../http/pages.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { accountBody } from '../../auth/account-pages.ts';
+import { scriptInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+import { hashCost, mailCost } from '../../auth/fields.ts';
+import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../auth/guard.ts';
+import {
+  afterFactor,
+  afterLogin,
+  formField,
+  formToken,
+  goOn,
+  holderIdOf,
+  holderUserIdOf,
+  orAgain,
+  PageQuery,
+  paths,
+  refusalOf,
+  requireForm,
+  returnTo,
+  type AccountSection,
+  type PageRoom,
+} from '../../auth/page-guard.ts';
+import { codeForm } from '../../auth/pages.ts';
+import type { SignInWay } from '../../auth/sign-in-pages.ts';
+import { pageSourceOf, registering } from '../../auth/sign-up-pages.ts';
+import { enrolmentOf, registrationOf } from './challenge.ts';
+import type { Passkeys } from './passkey.ts';
+import type { PasskeyRow } from './store.ts';
+
+export interface PasskeyPageRoom extends PageRoom {
+  readonly passkeys: Passkeys;
+}
+
+export const passkeySection = {
+  path: '/account/passkeys',
+  name: 'passkeys',
+} as const satisfies AccountSection;
+
+const SignInForm = Type.Object({ credential: formField, return_to: Type.Optional(formField) });
+const RegisterForm = Type.Object({
+  email: formField,
+  credential: formField,
+  return_to: Type.Optional(formField),
+});
+const OwnForm = Type.Object({
+  id: Type.Optional(formField),
+  name: Type.Optional(formField),
+  credential: Type.Optional(formField),
+  return_to: Type.Optional(formField),
+  form_token: Type.Optional(formField),
+});
+const nameCharacters = 60;
+
+/** Beside the password, to sign in. */
+export const passkeySignIn: SignInWay = {
+  form: (room, request, next) =>
+    passkeyForm(room, request, {
+      action: `${paths.signIn}/passkey`,
+      next,
+      key: 'page.passkeys.sign_in',
+      script: 'data-webauthn="get" data-options="/sessions/passkey" data-autofill',
+    }),
+};
+
+/** In the place of a password, to make an account. */
+export const passkeySignUp: SignInWay = {
+  form: (room, request, next) =>
+    passkeyForm(room, request, {
+      action: `${paths.signUp}/passkey`,
+      next,
+      key: 'page.passkeys.sign_up',
+      script: 'data-webauthn="create" data-options="/users/passkey" data-email="email"',
+      more: hidden('email', ''),
+    }),
+};
+
+/** As second factor, and once more. */
+export const passkeyPrompt: FactorPrompt = {
+  factor: 'passkey',
+  inputs: scriptInputs,
+  script: (occasion) => {
+    const path = occasion === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
+    return html`data-webauthn="get" data-options="${path}"`;
+  },
+};
+
+/** Signing in, and making an account. */
+export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
+  const { auth, passkeys, rules, pages } = room;
+  const refuse = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
+  ): FastifyReply => {
+    const say = pages.speak(request);
+    const address = addressOf(back, { return_to: returnTo(room, request) });
+    const body = html`!${refusalOf(say, problem, [])}
+      <p class="links"><a href="${address}">${say('page.problem.again')}</a></p>`;
+    return pages.send(request, reply, { title: say(titleKey), body });
+  };
+
+  scope.post(
+    `${paths.signIn}/passkey`,
+    { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
+    async (request, reply) =>
+      orAgain(
+        reply,
+        async () => {
+          const { user, spend } = await passkeys.verifySignIn(request.body.credential);
+          const given = { factor: 'passkey', spend } as const;
+          const login = await auth.admissions.enter(user, given, sourceOf(request, room));
+          if (login === undefined) throw new Problem('factor_invalid');
+          sendLogin(reply, room, login);
+          return goOn(reply, afterLogin(login, returnTo(room, request)));
+        },
+        (problem) => refuse(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
+      ),
+  );
+
+  scope.post(
+    `${paths.signUp}/passkey`,
+    {
+      config: costing(mailCost),
+      schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
+    },
+    async (request, reply) =>
+      orAgain(
+        reply,
+        async () => {
+          const { text, key } = requireEmailAddress(request.body.email);
+          const source = pageSourceOf(room, request);
+          const verified = await passkeys.verifyCreation(request.body.credential, registrationOf(key));
+          const naming = { device: nameDevice(source.device) };
+          await registering(room, () =>
+            auth.registerWith(text, (tx, userId) => passkeys.add(tx, userId, verified, naming), source),
+          );
+          if (!rules.confirmsEmail)
+            return goOn(reply, addressOf(paths.signIn, { email: text, return_to: source.returnTo }));
+          rememberAsker(reply, room, source);
+          return codeForm(room, request, reply, { kind: 'verification', email: text });
+        },
+        (problem) => refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
+      ),
+  );
+};
+
+/** Behind the door of who may change factors: the list. */
+export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
+  const { auth, pages, passkeys } = room;
+  const { path } = passkeySection;
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem?: Problem,
+  ): Promise<FastifyReply> => {
+    const say = pages.speak(request);
+    const holder = factorHolderOf(request);
+    await auth.factorChanges.requireHolder(holder);
+    const rows = await passkeys.list(holderUserIdOf(holder));
+    const token = formToken(room, holderIdOf(holder));
+    const next = holder.pending === undefined ? undefined : returnTo(room, request);
+    const add = (use: 'sign_in' | 'second_factor'): string =>
+      html`<form
+        method="post"
+        action="${path}"
+        data-webauthn="create"
+        data-options="/profile/passkeys"
+        data-use="${use}"
+        hidden
+      >
+        !${token} !${hidden('credential', '')} !${hidden('return_to', next)}
+        <p class="notice fault" role="alert" data-failed hidden>${say('page.factor.script_failed')}</p>
+        <button !${use === 'sign_in' ? '' : 'class="second"'}>${say(`page.passkeys.add_${use}`)}</button>
+      </form>`;
+    const { done } = request.query as { done?: string }; // PageQuery
+    const body = html`!${doneNotice(say, done)} !${refusalOf(say, problem, [])}
+      <p>${say('page.passkeys.what')}</p>
+      !${
+        rows.length === 0
+          ? ''
+          : html`<ul class="rows" !${await signalData(passkeys, rows)}>
+              !${rows.map((row) => passkeyItem(say, row, token))}
+            </ul>`
+      }
+      <noscript><p class="notice fault">${say('page.factor.needs_script')}</p></noscript>
+      !${add('sign_in')} !${add('second_factor')}`;
+    return pages.send(request, reply, { title: say('page.passkeys.title'), body: accountBody(say, body) });
+  };
+
+  scope.get(
+    path,
+    { schema: { summary: 'Page: your passkeys', querystring: PageQuery } },
+    async (request, reply) => show(request, reply),
+  );
+
+  scope.post(
+    path,
+    { config: costing(hashCost), schema: { summary: 'Page: adds a passkey', body: OwnForm } },
+    async (request, reply) => {
+      const holder = factorHolderOf(request);
+      requireForm(room, holderIdOf(holder), request.body.form_token);
+      return orAgain(
+        reply,
+        async () => {
+          const source = sourceOf(request, room);
+          const { credential = '' } = request.body;
+          const verified = await passkeys.verifyCreation(credential, enrolmentOf(holderIdOf(holder)));
+          const naming = { device: nameDevice(source.device) };
+          const { login } = await auth.factorChanges.change(
+            holder,
+            {
+              factor: 'passkey',
+              deed: 'added',
+              work: (tx, user) => passkeys.add(tx, user.id, verified, naming),
+            },
+            source,
+          );
+          return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
+        },
+        (problem) => show(request, reply, problem),
+      );
+    },
+  );
+
+  scope.post(
+    `${path}/rename`,
+    { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
+    async (request, reply) => {
+      const holder = factorHolderOf(request);
+      const { id = '', name = '', form_token: token } = request.body;
+      requireForm(room, holderIdOf(holder), token);
+      const given = name
+        .replaceAll(/\p{Cc}/gu, '')
+        .trim()
+        .slice(0, nameCharacters);
+      if (given !== '') await passkeys.rename(holderUserIdOf(holder), id, given);
+      return goOn(reply, path);
+    },
+  );
+
+  scope.post(
+    `${path}/remove`,
+    { schema: { summary: 'Page: removes a passkey', body: OwnForm } },
+    async (request, reply) => {
+      const holder = factorHolderOf(request);
+      const { id = '', form_token: token } = request.body;
+      requireForm(room, holderIdOf(holder), token);
+      return orAgain(
+        reply,
+        async () => {
+          await auth.factorChanges.change(
+            holder,
+            {
+              factor: 'passkey',
+              deed: 'removed',
+              work: async (tx, user) => {
+                if ((await passkeys.remove(tx, user.id, id)) === undefined) throw new Problem('not_found');
+              },
+            },
+            sourceOf(request, room),
+          );
+          return goOn(reply, addressOf(path, { done: 'removed' }));
+        },
+        (problem) => show(request, reply, problem),
+      );
+    },
+  );
+};
+
+function doneNotice(say: Say, done: string | undefined): string {
+  if (done === 'added') return notice('done', say('page.passkeys.added'));
+  return notice('done', done === 'removed' ? say('page.passkeys.removed') : undefined);
+}
+
+/** For the script, which tells the browser which passkeys there still are. */
+async function signalData(passkeys: Passkeys, [first]: readonly PasskeyRow[]): Promise<string> {
+  if (first === undefined) return '';
+  return html`data-signal="${JSON.stringify(await passkeys.signalOf(first.user_id, first.user_handle))}"`;
+}
+
+function passkeyItem(say: Say, row: PasskeyRow, token: string): string {
+  const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
+  const facts = [
+    say('page.passkeys.created', { created }),
+    ...(used === null ? [] : [say('page.passkeys.used', { used })]),
+    say(`page.passkeys.${kind === 'security_key' ? 'security_key' : storage}`),
+  ];
+  return html`<li>
+    <div>
+      <strong>${name}</strong>
+      !${facts.map((fact) => html`<small>${fact}</small>`)}
+      <details>
+        <summary>${say('page.passkeys.change')}</summary>
+        <form method="post" action="${passkeySection.path}/rename">
+          !${token} !${hidden('id', id)}
+          !${field({ id: `name-${id}`, name: 'name', label: say('page.passkeys.name'), value: name, autocomplete: 'off' })}
+          <button class="small">${say('page.passkeys.rename')}</button>
+        </form>
+        <form method="post" action="${passkeySection.path}/remove">
+          !${token} !${hidden('id', id)}
+          <button class="small danger">${say('page.passkeys.remove')}</button>
+        </form>
+      </details>
+    </div>
+  </li>`;
+}
+
+interface PasskeyForm {
+  readonly action: string;
+  readonly next: string | undefined;
+  readonly key: string;
+  /** Attributes for the script. */
+  readonly script: string;
+  readonly more?: string;
+}
+
+/** A button that only a script can make work: hidden without one. */
+function passkeyForm(
+  room: PageRoom,
+  request: FastifyRequest,
+  { action, next, key, script, more = '' }: PasskeyForm,
+): string {
+  const say = room.pages.speak(request);
+  return html`<form method="post" action="${action}" !${script} hidden>
+    <p class="or"><span>${say('page.sign_in.or')}</span></p>
+    !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
+    <p class="notice fault" role="alert" data-failed hidden>${say('page.factor.script_failed')}</p>
+    <button class="second">${say(key)}</button>
+  </form>`;
+}

@@ -1,0 +1,95 @@
+// Recovery codes on pages: how many are left, new ones, and how one is asked for.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { accountBody } from '../../auth/account-pages.ts';
+import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+import { sessionOf, sourceOf } from '../../auth/guard.ts';
+import {
+  formField,
+  formToken,
+  PageQuery,
+  requireForm,
+  requireRecent,
+  type AccountSection,
+  type PageRoom,
+} from '../../auth/page-guard.ts';
+import type { RecoveryCodes } from './recovery-code.ts';
+
+export interface RecoveryCodePageRoom extends PageRoom {
+  readonly recoveryCodes: RecoveryCodes;
+}
+
+export const recoveryCodeSection = {
+  path: '/account/recovery-codes',
+  name: 'recovery_codes',
+} as const satisfies AccountSection;
+
+const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
+
+export const recoveryCodePrompt: FactorPrompt = {
+  factor: 'recovery_code',
+  inputs: (say, fault) => codeInputs(say, 'page.recovery_codes.code', fault),
+};
+
+/** Behind the member door for pages. */
+export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> = async (scope, room) => {
+  const { auth, pages, recoveryCodes } = room;
+  const { path } = recoveryCodeSection;
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    codes?: readonly string[],
+  ): Promise<FastifyReply> => {
+    const say = pages.speak(request);
+    const session = sessionOf(request);
+    await requireRecent(room, session);
+    const isAsked = (await auth.factorsOf(session.userId)).length > 0;
+    const left = await recoveryCodes.count(session.userId);
+    const form = html`<form method="post" action="${path}">
+      !${formToken(room, session.id)}
+      <button !${codes === undefined ? '' : 'class="second"'}>${say('page.recovery_codes.act')}</button>
+    </form>`;
+    const shown =
+      codes === undefined
+        ? html`<p>${say('page.recovery_codes.left', { left })}</p>`
+        : html`<p class="notice done" role="status">${say('page.recovery_codes.once')}</p>
+            <ul class="codes" data-copy="${say('page.recovery_codes.copy')}">
+              !${codes.map((code) => html`<li><code>${code}</code></li>`)}
+            </ul>`;
+    const body = html`<p>${say('page.recovery_codes.what')}</p>
+      !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${say('page.recovery_codes.none')}</p>`}`;
+    return pages.send(request, reply, {
+      title: say('page.recovery_codes.title'),
+      body: accountBody(say, body),
+    });
+  };
+
+  scope.get(
+    path,
+    { schema: { summary: 'Page: your recovery codes', querystring: PageQuery } },
+    async (request, reply) => show(request, reply),
+  );
+
+  scope.post(
+    path,
+    { schema: { summary: 'Page: makes new recovery codes and shows them this once', body: OwnForm } },
+    async (request, reply) => {
+      const session = sessionOf(request);
+      requireForm(room, session.id, request.body.form_token);
+      const { result } = await auth.factorChanges.change(
+        { session },
+        {
+          factor: 'recovery_code',
+          deed: 'replaced',
+          work: async (tx, user) =>
+            recoveryCodes.replaceFor(tx, user.id, await auth.secondFactors.setOf(tx, user.id)),
+        },
+        sourceOf(request, room),
+      );
+      return show(request, reply, result);
+    },
+  );
+};

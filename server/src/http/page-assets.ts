@@ -1,0 +1,111 @@
+// What pages load: the style sheet, the colour and the sheet of the operator, the script, the logo. Each under an
+// address that changes with its content, so that browsers keep it for good.
+import { html } from 'ghtml';
+import { readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+
+/** A file that pages load. */
+interface Asset {
+  readonly path: string;
+  readonly type: string;
+  readonly content: string | Buffer;
+}
+
+export interface PageAssetsOptions {
+  /** `#rrggbb` */
+  readonly color: string;
+  readonly logo: { readonly type: string; readonly content: Buffer } | undefined;
+  /** Style sheet of the operator's. */
+  readonly theme: string | undefined;
+}
+
+const folder = new URL('../../assets/', import.meta.url);
+const keptForGood = 'public, max-age=31536000, immutable';
+const css = 'text/css; charset=utf-8';
+
+/** Characters of a digest in an address: it tells contents apart, and protects nothing. */
+const digestCharacters = 12;
+
+export class PageAssets {
+  readonly #options: PageAssetsOptions;
+  #files: readonly Asset[] | undefined;
+
+  constructor(options: PageAssetsOptions) {
+    this.#options = options;
+  }
+
+  /** Attributes of the links in a page's head. */
+  get links(): readonly string[] {
+    return this.files
+      .filter(({ type }) => type === css)
+      .map(({ path, content }) => html`rel="stylesheet" href="${versioned(path, content)}"`);
+  }
+
+  get iconPath(): string {
+    return this.#addressOf('/icon.svg');
+  }
+
+  get scriptPath(): string {
+    return this.#addressOf('/page.js');
+  }
+
+  /** Markup of the logo, if there is one; the name stands beside it. */
+  get logo(): string {
+    return this.#options.logo === undefined
+      ? ''
+      : html`<img src="${this.#addressOf('/logo')}" alt="" height="32" />`;
+  }
+
+  /** Read with the first page: a service that speaks to programs alone never needs them. */
+  get files(): readonly Asset[] {
+    const { color, logo, theme } = this.#options;
+    this.#files ??= [
+      { path: '/style.css', type: css, content: `${read('style.css')}\n:root { --brand: ${color}; }\n` },
+      ...(theme === undefined ? [] : [{ path: '/theme.css', type: css, content: theme }]),
+      { path: '/page.js', type: 'text/javascript; charset=utf-8', content: read('page.js') },
+      { path: '/icon.svg', type: 'image/svg+xml', content: icon(color) },
+      ...(logo === undefined ? [] : [{ path: '/logo', ...logo }]),
+    ];
+    return this.#files;
+  }
+
+  /** True if there is such a file. */
+  has(path: string): boolean {
+    if (path === '/theme.css') return this.#options.theme !== undefined;
+    return path !== '/logo' || this.#options.logo !== undefined;
+  }
+
+  #addressOf(path: string): string {
+    const file = this.files.find((one) => one.path === path);
+    return versioned(path, file?.content ?? '');
+  }
+}
+
+/** Serves them. */
+export async function assetRoutes(scope: FastifyInstance, { assets }: { assets: PageAssets }): Promise<void> {
+  const paths = ['/style.css', '/theme.css', '/page.js', '/icon.svg', '/logo'];
+  for (const path of paths) {
+    if (!assets.has(path)) continue;
+    scope.get(path, { schema: { summary: 'File that pages load' } }, async (_request, reply) => {
+      const file = assets.files.find((one) => one.path === path);
+      return reply
+        .header('cache-control', keptForGood)
+        .type(file?.type ?? 'text/plain')
+        .send(Buffer.from(file?.content ?? ''));
+    });
+  }
+}
+
+/** What stands in a tab: a dot in the colour of the operator. */
+function icon(color: string): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${color}"/></svg>`;
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(name, folder), 'utf8');
+}
+
+function versioned(path: string, content: string | Buffer): string {
+  return `${path}?v=${hash('sha256', content, 'base64url').slice(0, digestCharacters)}`;
+}

@@ -1,0 +1,161 @@
+// The frame of all pages: what stands around them, the language that they are written in, and what a browser may load
+// for one. Nothing comes from elsewhere, nothing is written into the markup that runs, and every page works without
+// scripts.
+import { html } from 'ghtml';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { parseCookie, stringifySetCookie } from 'cookie';
+import { languageOf, languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
+import { dayMs, secondMs } from '../kit/clock.ts';
+import type { PageAssets } from './page-assets.ts';
+
+export interface Page {
+  readonly title: string;
+  /** Markup whose values are escaped already. */
+  readonly body: string;
+  /** Wider than a form: a list of mails. */
+  readonly isWide?: boolean;
+}
+
+/** What the operator has stand on every page. */
+export interface PageFrame {
+  readonly productName: string;
+  /** Absolute addresses, by what they lead to. */
+  readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
+  /** Sources to which a form may lead in the end: those of `return_to`. */
+  readonly formTargets: readonly string[];
+  readonly assets: PageAssets;
+  /** Cookies go over https alone. */
+  readonly isSecure: boolean;
+}
+
+/** Says messages in one language. */
+export interface Say {
+  (key: string, values?: MessageValues): string;
+  readonly language: string;
+}
+
+const languageCookie = 'language';
+const languageCookieMs = 400 * dayMs;
+
+export class Pages {
+  readonly #frame: PageFrame;
+  readonly #policy: string;
+
+  constructor(frame: PageFrame) {
+    this.#frame = frame;
+    this.#policy = [
+      "default-src 'none'",
+      "style-src 'self'",
+      "script-src 'self'",
+      "connect-src 'self'",
+      "img-src 'self'",
+      ["form-action 'self'", ...frame.formTargets].join(' '),
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
+    ].join('; ');
+  }
+
+  get productName(): string {
+    return this.#frame.productName;
+  }
+
+  /** Speaks the language that the person chose, or the one that the browser asks for. */
+  speak({ headers }: FastifyRequest): Say {
+    const chosen = parseCookie(headers.cookie ?? '')[languageCookie];
+    const isSpoken = chosen !== undefined && languages().includes(chosen);
+    return sayIn(isSpoken ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
+  }
+
+  /** Set-Cookie for the language that a person chose. */
+  languageCookie(language: string): string {
+    return stringifySetCookie({
+      name: languageCookie,
+      value: language,
+      path: '/',
+      sameSite: 'lax',
+      httpOnly: true,
+      secure: this.#frame.isSecure,
+      maxAge: languageCookieMs / secondMs,
+    });
+  }
+
+  /** Sends a page. */
+  send(request: FastifyRequest, reply: FastifyReply, { title, body, isWide = false }: Page): FastifyReply {
+    const say = this.speak(request);
+    const { productName, assets } = this.#frame;
+    const head = title === productName ? productName : `${title} · ${productName}`;
+    return reply
+      .header('content-security-policy', this.#policy)
+      .header('vary', 'Accept, Accept-Language, Cookie')
+      .type('text/html; charset=utf-8')
+      .send(
+        html`<!doctype html>
+          <html lang="${say.language}" dir="${say('page.frame.direction')}">
+            <head>
+              <meta charset="utf-8" />
+              <meta name="viewport" content="width=device-width, initial-scale=1" />
+              <meta name="color-scheme" content="light dark" />
+              <title>${head}</title>
+              !${assets.links.map((link) => html`<link !${link} />`).join('')}
+              <link rel="icon" type="image/svg+xml" href="${assets.iconPath}" />
+              <script type="module" src="${assets.scriptPath}"></script>
+            </head>
+            <body
+              data-show="${say('page.frame.show')}"
+              data-hide="${say('page.frame.hide')}"
+              data-length="${say('page.frame.length')}"
+            >
+              <a class="skip" href="#main">${say('page.frame.skip')}</a>
+              <header>
+                <a href="/" class="product">!${assets.logo}${productName}</a>
+              </header>
+              <main id="main" !${isWide ? 'class="wide"' : ''}>
+                <h1>${title}</h1>
+                !${body}
+              </main>
+              !${this.#footer(request, say)}
+            </body>
+          </html>`,
+      );
+  }
+
+  #footer(request: FastifyRequest, say: Say): string {
+    const links = Object.entries(this.#frame.links).map(
+      ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${say(`page.frame.${name}`)}</a></li>`,
+    );
+    const back = request.method === 'GET' ? request.url : '/';
+    const choices = languages().map(
+      (language) =>
+        html`<button
+          name="language"
+          value="${language}"
+          lang="${language}"
+          !${language === say.language ? 'aria-current="true"' : ''}
+        >
+          ${message(language, 'page.frame.language')}
+        </button>`,
+    );
+    return html`<footer>
+      <ul>
+        !${links.join('')}
+      </ul>
+      <form method="post" action="/language" aria-label="${say('page.frame.languages')}">
+        <input type="hidden" name="return_to" value="${back}" />!${choices.join('')}
+      </form>
+    </footer>`;
+  }
+}
+
+/** True for a client that shows pages to people. */
+export function wantsPage({ headers }: FastifyRequest): boolean {
+  return headers.accept?.includes('text/html') ?? false;
+}
+
+/** Says messages in the language. */
+function sayIn(language: string): Say {
+  return Object.assign((key: string, values: MessageValues = {}) => message(language, key, values), {
+    language,
+  });
+}

@@ -1,0 +1,227 @@
+/**
+ * Draws every page of the service as a browser shows it: light and dark, on a phone and on a desk, in each language.
+ *
+ *   npm run screenshots                 into docs/pages: each page in light on a phone, and a few in other ways
+ *   npm run screenshots -- FOLDER --all each page in each way
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { openBrowser } from '../server/test/support/chromium.ts';
+import { codeAt, decodeBase32 } from '../server/test/support/authenticator-app.ts';
+import { freePort } from '../server/test/support/free-port.ts';
+import { testService, type TestService } from '../server/test/support/service.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+/** The first button that sends a form; others show a password or copy codes. */
+const submit = 'main form button:not([type=button])';
+const password = 'nine newts under a green umbrella';
+
+interface Way {
+  readonly name: string;
+  readonly colorScheme: 'light' | 'dark';
+  readonly locale: string;
+  readonly viewport: { readonly width: number; readonly height: number };
+}
+
+const phone = { width: 390, height: 844 };
+const desk = { width: 1280, height: 900 };
+const ways: readonly Way[] = [
+  { name: 'light', colorScheme: 'light', locale: 'en-GB', viewport: phone },
+  { name: 'dark', colorScheme: 'dark', locale: 'en-GB', viewport: phone },
+  { name: 'desk', colorScheme: 'light', locale: 'en-GB', viewport: desk },
+  { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
+];
+/** Without --all: pages that are shown in every way. */
+const wellShown: ReadonlySet<string> = new Set(['sign-in', 'account', 'passkeys']);
+
+/** A way through all pages; `draw` takes a picture of the one that stands there. */
+class Walk {
+  readonly #service: TestService;
+  readonly #origin: string;
+  readonly #page: Page;
+  readonly #draw: (name: string) => Promise<void>;
+
+  constructor(service: TestService, origin: string, page: Page, draw: (name: string) => Promise<void>) {
+    this.#service = service;
+    this.#origin = origin;
+    this.#page = page;
+    this.#draw = draw;
+  }
+
+  async go(): Promise<void> {
+    const email = `ada.${crypto.randomUUID().slice(0, 8)}@example.org`;
+    await this.#outside(email);
+    await this.#account();
+    await this.#factors();
+    await this.#withFactor(email);
+  }
+
+  async #at(address: string, name?: string): Promise<void> {
+    await this.#page.goto(`${this.#origin}${address}`);
+    if (name !== undefined) await this.#draw(name);
+  }
+
+  async #press(selector: string, name?: string): Promise<void> {
+    await this.#page.click(selector);
+    await this.#page.waitForLoadState('load');
+    if (name !== undefined) await this.#draw(name);
+  }
+
+  async #outside(email: string): Promise<void> {
+    const page = this.#page;
+    await this.#at('/', 'welcome');
+    await this.#at('/sign-in', 'sign-in');
+    await page.fill('#email', email);
+    await page.fill('#password', 'eight herons');
+    await this.#press(submit, 'sign-in-refused');
+    await this.#at('/forgot', 'forgot');
+    await this.#at('/sign-up', 'sign-up');
+    await page.fill('#email', email);
+    await page.fill('#password', 'short');
+    await page.evaluate('document.forms[0].noValidate = true');
+    await this.#press(submit, 'sign-up-refused');
+    await page.fill('#password', password);
+    await this.#press(submit, 'look-into-mail');
+    await this.#at('/dev/mailbox', 'mailbox');
+    await this.#at(await this.#mailed(), 'confirm');
+    await this.#press(submit, 'confirmed');
+    await this.#at('/confirm?email=x%40example.org&token=x');
+    await this.#press(submit, 'link-refused');
+    await this.#at('/nothing', 'not-found');
+    await this.#at('/sign-in');
+    await page.fill('#email', email);
+    await page.fill('#password', password);
+    await this.#press(submit, 'account');
+  }
+
+  /** Path and query of the link in the newest mail. */
+  async #mailed(): Promise<string> {
+    const [newest] = await this.#service.rooms.outbox.listKept(1);
+    const [link = ''] = /http\S+/.exec(newest?.text ?? '') ?? [];
+    const url = new URL(link);
+    return `${url.pathname}${url.search}`;
+  }
+
+  async #account(): Promise<void> {
+    await this.#at('/account/address', 'address');
+    await this.#at('/account/password', 'password');
+    await this.#at('/account/sessions', 'sessions');
+    await this.#at('/account/activity', 'activity');
+    await this.#at('/account/recovery-codes', 'recovery-codes-none');
+    await this.#at('/sign-out', 'sign-out');
+  }
+
+  async #factors(): Promise<void> {
+    const page = this.#page;
+    await this.#at('/account/passkeys', 'passkeys-none');
+    await this.#press('form[data-use=sign_in] button');
+    await page.waitForURL(/done=added/);
+    await this.#draw('passkeys');
+    await this.#at('/account/authenticators');
+    await this.#press(submit, 'authenticator-app');
+    const secret = await page.inputValue('input[name=secret]');
+    await page.fill('#code', codeAt(decodeBase32(secret), this.#service.clock.now()));
+    await this.#press(submit, 'authenticator-apps');
+    await this.#at('/account/recovery-codes');
+    await this.#press(submit, 'recovery-codes');
+  }
+
+  async #withFactor(email: string): Promise<void> {
+    const page = this.#page;
+    this.#service.clock.advance(11 * 60_000);
+    await this.#at('/account/passkeys', 'step-up');
+    await page.context().clearCookies();
+    await this.#at('/sign-in');
+    await page.fill('#email', email);
+    await page.fill('#password', password);
+    await this.#press(submit, 'second-factor');
+  }
+}
+
+/** Pictures of each page in one way. */
+async function drawAll(
+  browser: Browser,
+  way: Way,
+  folder: string,
+  isWanted: (name: string) => boolean,
+): Promise<void> {
+  const port = await freePort();
+  const environment = {
+    PORT: String(port),
+    EMAIL_SIGN_IN: 'true',
+    EMAIL_CONFIRMATION: 'true',
+    PASSWORD_MIN_LENGTH: '15',
+    PASSWORD_BLOCKLIST: 'true',
+    REMEMBERED_DEVICE_DAYS: '30',
+    TERMS_URL: 'https://example.org/terms',
+    PRIVACY_URL: 'https://example.org/privacy',
+  };
+  const service = await testService('sqlite', environment);
+  await service.app.listen({ host: '127.0.0.1', port });
+  const context = await browser.newContext({ ...way, deviceScaleFactor: 1, reducedMotion: 'reduce' });
+  try {
+    const page = await newPage(context);
+    const draw = async (name: string): Promise<void> => {
+      if (!isWanted(name)) return;
+      const file = path.join(folder, `${name}${way.name === 'light' ? '' : `.${way.name}`}.png`);
+      writeFileSync(file, await page.screenshot({ fullPage: true }));
+    };
+    await new Walk(service, `http://localhost:${port}`, page, draw).go();
+  } finally {
+    await context.close();
+    await service.close();
+  }
+}
+
+/** A page whose browser has a passkey device that always says yes. */
+async function newPage(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
+  const cdp = await context.newCDPSession(page);
+  await cdp.send('WebAuthn.enable', {});
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  // Autofill would sign the device's only passkey in before anybody looks.
+  await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+  return page;
+}
+
+async function main(): Promise<void> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { all: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) {
+    process.stdout.write(
+      'npm run screenshots -- [FOLDER] [--all]\n\nDraws every page; into docs/pages if nothing is said.\n',
+    );
+    return;
+  }
+  const folder = path.resolve(positionals[0] ?? path.join(root, 'docs', 'pages'));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const browser = await openBrowser();
+  try {
+    for (const way of ways)
+      await drawAll(
+        browser,
+        way,
+        folder,
+        (name) => values.all || way.name === 'light' || wellShown.has(name),
+      );
+  } finally {
+    await browser.close();
+  }
+  process.stdout.write(`The pictures are in ${path.relative(process.cwd(), folder) || '.'}\n`);
+}
+
+await main();
