@@ -31,7 +31,7 @@ export function sessionGuard(auth: Auth, cookie: TokenCookie): onRequestAsyncHoo
 }
 
 /** The live session of a request, which is its own from here on. @throws {Problem} session_required. */
-export async function requireSession(
+async function requireSession(
   request: FastifyRequest,
   auth: Auth,
   cookie: TokenCookie,
