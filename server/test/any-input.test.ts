@@ -292,6 +292,18 @@ onEachEngine('whatever is sent', (engine) => {
     );
   });
 
+  test('as a value in a path', async () => {
+    const places = service.routes.filter(({ url, isRefusal }) => url.includes('/:') && !isRefusal);
+    assert.ok(places.length > 0);
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...places), anyText, async ({ method, url }, text) => {
+        const path = url.replace(/:\w+/, encodeURIComponent(text.toWellFormed()));
+        await ask({ method: method as ContractRequest['method'], path, sessionId: person.sessionId }); // as routes are written
+      }),
+      { numRuns: 60, examples: places.map((place) => [place, '\0']) },
+    );
+  });
+
   test('as a session cookie', async () => {
     const cookie = fc.oneof(
       headerText,

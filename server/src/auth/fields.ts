@@ -30,6 +30,9 @@ export const token = Type.String({
   description: 'One-time token; or the code of the same mail, in the browser that asked for it',
 });
 
+/** Handle of a thing in a path. Bounded far above what one has: what is none of ours is told as not found. */
+export const handle = Type.String({ maxLength: 300, pattern: noNul });
+
 /** Characters of a proof field: a passkey's answer with its attestation is the longest. */
 const proofCharacters = 12_000;
 export const proof = Type.String({

@@ -5,7 +5,7 @@ import { nameDevice } from '../kit/device.ts';
 import { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { methodsOf, parseFactors } from './factor.ts';
-import { EmailMessage, hashCost, Message, proof } from './fields.ts';
+import { EmailMessage, handle, hashCost, Message, proof } from './fields.ts';
 import { loginBody, pendingLoginOf, sendLogin, sessionOf, sourceOf, type AuthRoom } from './guard.ts';
 import type { RememberedDevice } from './device-store.ts';
 import type { SessionSummary } from './session-store.ts';
@@ -119,7 +119,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, 
     {
       schema: {
         summary: 'Ends one of your sessions',
-        params: Type.Object({ id: Type.String({ maxLength: 300 }) }),
+        params: Type.Object({ id: handle }),
         response: { 200: Message },
       },
     },

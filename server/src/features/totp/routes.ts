@@ -4,7 +4,7 @@ import type QrLibrary from 'qr';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
-import { factorLabel, hashCost, Message } from '../../auth/fields.ts';
+import { handle, factorLabel, hashCost, Message } from '../../auth/fields.ts';
 import { factorHolderOf, sendLogin, sourceOf, type AuthRoom } from '../../auth/guard.ts';
 import type { Totp } from './totp.ts';
 
@@ -98,7 +98,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     {
       schema: {
         summary: 'Removes an authenticator app',
-        params: Type.Object({ id: Type.String({ maxLength: 300 }) }),
+        params: Type.Object({ id: handle }),
         response: { 200: Message },
       },
     },
