@@ -5,6 +5,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../kit/problem.ts';
 import { wantsPage, type Pages } from '../http/pages.ts';
+import { handle } from '../auth/fields.ts';
 import { logoSource } from '../mail/logo.ts';
 import type { KeptMail, Outbox } from '../mail/outbox.ts';
 
@@ -64,9 +65,9 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, {
 
   scope.get(
     '/dev/mailbox/:id',
-    { schema: { summary: 'One mail as it looks', params: Type.Object({ id: Type.String() }) } },
+    { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
     async (request, reply) => {
-      const mail = (await mailbox.listKept(mostMails)).find(({ id }) => id === request.params.id);
+      const mail = await mailbox.findKept(request.params.id);
       if (mail === undefined) throw new Problem('not_found');
       return reply
         .header('content-security-policy', mailPolicy)

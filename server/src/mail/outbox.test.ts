@@ -87,6 +87,23 @@ onEachEngine('the outbox', (engine) => {
       assert.deepEqual([done?.content, done?.sent_at], [null, bench.clock.now()]);
     }));
 
+  test('a mail that is kept is read by its id, and no other is decrypted', () =>
+    withOutbox(engine, async (bench) => {
+      let decrypted = 0;
+      const decrypt = (text: string): string => {
+        decrypted += 1;
+        return cipher.decrypt(text);
+      };
+      const outbox = new Outbox({ ...bench.options, cipher: { ...cipher, decrypt } });
+      for (let i = 0; i < 3; i += 1) await post(bench);
+      const [, { id } = assert.fail()] = await listMails(bench.db, 3);
+      assert.equal((await outbox.findKept(id))?.id, id);
+      assert.equal(decrypted, 1);
+      assert.equal(await outbox.findKept('none'), undefined);
+      await bench.outbox.deliver();
+      assert.equal(await outbox.findKept(id), undefined, 'its content is gone');
+    }));
+
   test('a logo joins a mail that names it when it is sent, also a newer one, and no other mail', () =>
     withOutbox(engine, async (bench) => {
       const withLogo = (content: string): Outbox => {

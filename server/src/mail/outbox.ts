@@ -9,6 +9,7 @@ import { SmtpFault, type MailTransport } from './smtp.ts';
 import {
   addMail,
   claimMails,
+  findMail,
   hasDueMail,
   hasMailAbout,
   listMails,
@@ -122,13 +123,14 @@ export class Outbox {
 
   /** Mails that were kept, newest first. */
   async listKept(limit: number): Promise<KeptMail[]> {
-    const { database, cipher } = this.#options;
-    const rows = await listMails(database, limit);
-    return rows.flatMap(({ id, kind, recipient, content, created_at: createdAt }) => {
-      if (content === null) return [];
-      const letter = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
-      return [{ html: '', ...letter, id, kind, recipient, createdAt }];
-    });
+    const rows = await listMails(this.#options.database, limit);
+    return rows.flatMap((row) => this.#readKept(row) ?? []);
+  }
+
+  /** One mail that was kept. */
+  async findKept(id: string): Promise<KeptMail | undefined> {
+    const row = await findMail(this.#options.database, id);
+    return row && this.#readKept(row);
   }
 
   /** Tries every due mail once, and says how many were sent. */
@@ -173,6 +175,15 @@ export class Outbox {
     this.#options.transport?.close();
   }
 
+  #readKept({ id, kind, recipient, content, created_at: createdAt }: MailRow): KeptMail | undefined {
+    if (content === null) return undefined;
+    return { html: '', ...this.#open(content), id, kind, recipient, createdAt };
+  }
+
+  #open(content: string): MailText {
+    return JSON.parse(this.#options.cipher.decrypt(content)) as MailText; // written by post()
+  }
+
   async #claim(): Promise<MailRow[]> {
     const { database, clock } = this.#options;
     if (!(await hasDueMail(database, clock()))) return [];
@@ -180,9 +191,9 @@ export class Outbox {
   }
 
   async #try(row: MailRow, content: string, transport: MailTransport): Promise<boolean> {
-    const { database, cipher, clock, log, domain, sender } = this.#options;
+    const { database, clock, log, domain, sender } = this.#options;
     try {
-      const letter = JSON.parse(cipher.decrypt(content)) as MailText; // written by post()
+      const letter = this.#open(content);
       // Joined here, so that it is not kept with each mail. One composed before there was a logo goes without.
       const logo = letter.html?.includes(logoSource) === true ? sender.logo : undefined;
       await transport.send({

@@ -166,6 +166,14 @@ export function listMails(db: Database, limit: number): Promise<MailRow[]> {
   return db.run(selectNewest, { limit });
 }
 
+const selectMail = statement((sql, p: { id: string }) =>
+  sql.selectFrom('mails').selectAll().where('id', '=', p.id),
+);
+
+export function findMail(db: Database, id: string): Promise<MailRow | undefined> {
+  return db.first(selectMail, { id });
+}
+
 const deleteUnsent = statement((sql, p: { userId: number; kind: string }) =>
   sql
     .deleteFrom('mails')
