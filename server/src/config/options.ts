@@ -211,7 +211,7 @@ export const options = {
   emailConfirmation: option({
     env: 'EMAIL_CONFIRMATION',
     parse: flag,
-    says: 'No session before the address is confirmed by a token that was mailed to it.',
+    says: 'No session before the address is confirmed by a token that was mailed to it. Public mode always asks for it.',
     default: ({ isPublic }) => isPublic,
     defaultSays: 'false in local mode, true in public mode',
   }),

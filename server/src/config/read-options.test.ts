@@ -195,6 +195,10 @@ describe('refusals', () => {
       { ...publicMode, RESET_TOKEN_BY: 'reply' },
       'RESET_TOKEN_BY is reply',
     ],
+    'unconfirmed addresses in public mode': [
+      { ...publicMode, EMAIL_CONFIRMATION: 'false' },
+      'EMAIL_CONFIRMATION is false',
+    ],
     'short passwords in public mode': [
       { ...publicMode, PASSWORD_MIN_LENGTH: '14' },
       'PASSWORD_MIN_LENGTH must be at least 15',

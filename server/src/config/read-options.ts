@@ -105,6 +105,11 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       'RESET_TOKEN_BY is reply, which would give every account away in public mode. Leave it out, or set it to mail.',
     );
   }
+  if (isPublic && !values.emailConfirmation && !faulty.has('emailConfirmation')) {
+    faults.push(
+      'EMAIL_CONFIRMATION is false, which would let anybody hold an account in the name of another in public mode. Leave it out, or set it to true.',
+    );
+  }
   const leastLength = leastPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
   if (isPublic && values.passwordMinLength < leastLength && !faulty.has('passwordMinLength')) {
     faults.push(

@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
+import { programSource } from '../../src/audit/event.ts';
 import { Auth } from '../../src/auth/auth.ts';
 import { DB } from '../../src/user/db.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { freshEmail } from '../support/person.ts';
-import { cookieOf, deviceCookie, PublicService, sessionCookie } from '../support/public-service.ts';
+import { PublicService } from '../support/public-service.ts';
 
 const attackers = 'eight herons on a yellow bicycle';
 const owners = 'nine newts under a green umbrella';
@@ -27,6 +28,24 @@ onEachEngine('an account from before its owner came', (engine) => {
     (await service.put('/email_verification', { email, token })).status;
   const login = async (email: string, password: string): Promise<number> =>
     (await service.logIn(email, password)).status;
+
+  /** A login on the same database from before confirmation was asked for, as in local mode. */
+  const earlierLogin = async (
+    email: string,
+    known?: string,
+  ): Promise<{ token: string; deviceToken: string }> => {
+    const { rooms, clock } = service.service;
+    const earlier = new Auth({
+      db: new DB(rooms.database, clock.now),
+      hasher: rooms.hasher,
+      clock: clock.now,
+      knownDeviceDays: 180,
+    });
+    const source = { ...programSource, ...(known !== undefined && { deviceToken: known }) };
+    const { token, deviceToken = known } = (await earlier.logIn(email, attackers, source)) ?? {};
+    assert.ok(token !== undefined && deviceToken !== undefined);
+    return { token, deviceToken };
+  };
 
   test('A57 pre-hijack: nobody has a session before the address is confirmed', async () => {
     const email = freshEmail();
@@ -60,16 +79,7 @@ onEachEngine('an account from before its owner came', (engine) => {
   test('A57 pre-hijack: a session from when confirmation was not asked ends once the owner confirms', async () => {
     const email = freshEmail();
     await register(email, attackers);
-    const { rooms, clock } = service.service;
-    // The same database before the option was set.
-    const earlier = new Auth({
-      db: new DB(rooms.database, clock.now),
-      hasher: rooms.hasher,
-      clock: clock.now,
-      knownDeviceDays: 180,
-    });
-    const old = await earlier.logIn(email, attackers);
-    assert.ok(old?.token !== undefined && old.deviceToken !== undefined);
+    const old = await earlierLogin(email);
     assert.equal(await service.profile(old.token), 200);
     service.service.clock.advance(2 * minuteMs);
     await service.post('/email_verification', { email });
@@ -95,44 +105,37 @@ onEachEngine('an account from before its owner came', (engine) => {
   });
 
   test("A58 trojan identifier: of an attacker's sessions, devices and tokens none outlives the owner's reset", async () => {
-    const open = await PublicService.start(engine, { EMAIL_CONFIRMATION: 'false' });
-    try {
-      const email = freshEmail();
-      await open.post('/users', { email, password: attackers });
-      const old = await open.logIn(email, attackers);
-      const sessionId = cookieOf(old, sessionCookie) ?? '';
-      const deviceToken = cookieOf(old, deviceCookie) ?? '';
-      const more = cookieOf(await open.logIn(email, attackers, deviceToken), sessionCookie) ?? '';
-      assert.deepEqual([await open.profile(sessionId), await open.profile(more)], [200, 200]);
-      const first = await open.resetToken(email);
-      open.service.clock.advance(2 * minuteMs);
-      const second = await open.resetToken(email);
-      assert.equal((await open.reset(email, first, attackers)).status, 403);
-      assert.equal((await open.reset(email, second, owners)).status, 200);
+    const email = freshEmail();
+    await register(email, attackers);
+    const { token: old, deviceToken } = await earlierLogin(email);
+    const { token: more } = await earlierLogin(email, deviceToken);
+    assert.deepEqual([await service.profile(old), await service.profile(more)], [200, 200]);
+    const first = await service.resetToken(email);
+    service.service.clock.advance(2 * minuteMs);
+    const second = await service.resetToken(email);
+    assert.equal((await service.reset(email, first, attackers)).status, 403);
+    assert.equal((await service.reset(email, second, owners)).status, 200);
 
-      assert.deepEqual([await open.profile(sessionId), await open.profile(more)], [403, 403]);
-      assert.equal((await open.logIn(email, attackers, deviceToken)).status, 401);
-      for (let i = 0; i < 5; i += 1) await open.logIn(email, 'x');
-      assert.equal(
-        (await open.logIn(email, 'x', deviceToken)).status,
-        429,
-        'his device is none of the account',
-      );
-      const { database } = open.service.rooms;
-      const id = await open.idOf(email);
-      const devices = await database.query((sql) =>
-        sql.selectFrom('known_devices').select('id').where('user_id', '=', id),
-      );
-      const pending = await database.query((sql) =>
-        sql
-          .selectFrom('one_time_tokens')
-          .select('kind')
-          .where('user_id', '=', id)
-          .where('spent_at', 'is', null),
-      );
-      assert.deepEqual([devices, pending], [[], []]);
-    } finally {
-      await open.close();
-    }
+    assert.deepEqual([await service.profile(old), await service.profile(more)], [403, 403]);
+    assert.equal((await service.logIn(email, attackers, deviceToken)).status, 401);
+    for (let i = 0; i < 5; i += 1) await service.logIn(email, 'x');
+    assert.equal(
+      (await service.logIn(email, 'x', deviceToken)).status,
+      429,
+      'his device is none of the account',
+    );
+    const { database } = service.service.rooms;
+    const id = await service.idOf(email);
+    const devices = await database.query((sql) =>
+      sql.selectFrom('known_devices').select('id').where('user_id', '=', id),
+    );
+    const pending = await database.query((sql) =>
+      sql
+        .selectFrom('one_time_tokens')
+        .select('kind')
+        .where('user_id', '=', id)
+        .where('spent_at', 'is', null),
+    );
+    assert.deepEqual([devices, pending], [[], []]);
   });
 });
