@@ -70,6 +70,17 @@ describe('the pages of mails', () => {
     assert.equal((await at.get('/profile')).status, 403);
   });
 
+  test('the page of a reset has a field for passwords, and nothing that hinders their managers', async () => {
+    const { email } = await service.member();
+    await service.post('/reset_password', { email });
+    const { text } = await service.send({ method: 'GET', path: await linkTo(email), headers: asPage });
+    const [field = '', ...others] = text.match(/<input type="password"[^>]*>/g) ?? [];
+    assert.deepEqual(others, []);
+    assert.match(field, /autocomplete="new-password"/);
+    assert.match(text, /<input type="text" name="email" value="[^"]+" autocomplete="username"/);
+    assert.doesNotMatch(text, /maxlength|onpaste|<script/);
+  });
+
   test('each speaks French to whom reads it', async () => {
     const { email } = await service.member();
     await service.post('/reset_password', { email });
