@@ -1,8 +1,9 @@
 // What follows from the code is written out in the repository, where it can be read and reviewed. Here it is written
 // anew and compared.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { messageKeys } from '../src/kit/language.ts';
 import { generate } from '../../tools/generate.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -29,6 +30,27 @@ test('what is generated is what the code says', async (t) => {
       assert.ok(drift === undefined, drift);
     });
   }
+});
+
+/** What is wrong with the page of the mails: kinds that it does not show, pictures that are not there or not shown. */
+function mailFaults(page: string, kinds: readonly string[], pictures: readonly string[]): string[] {
+  const shown = [...page.matchAll(/\]\(mails\/([^)]+)\)/g)].map(([, file = '']) => file);
+  return [
+    ...kinds.filter((kind) => !page.includes(`**${kind}**`) || !shown.includes(`${kind}.en.png`)),
+    ...shown.filter((file) => !pictures.includes(file)),
+    ...pictures.filter((file) => !shown.includes(file)),
+  ];
+}
+
+test('docs/mails.md tells of every kind of mail, and shows each of its pictures', async () => {
+  const page = await readFile(new URL('docs/mails.md', root), 'utf8');
+  const pictures = await readdir(new URL('docs/mails', root));
+  const kinds = messageKeys('en').flatMap((key) => /^mail\.(\w+)\.subject$/.exec(key)?.[1] ?? []);
+  assert.ok(kinds.length > 10);
+  assert.deepEqual(mailFaults(page, kinds, pictures), [], 'run "npm run mails -- --pictures docs/mails"');
+  assert.deepEqual(mailFaults(page, [...kinds, 'new_kind'], pictures), ['new_kind']);
+  assert.deepEqual(mailFaults(page, kinds, pictures.slice(1)), pictures.slice(0, 1));
+  assert.deepEqual(mailFaults(page, kinds, [...pictures, 'old.png']), ['old.png']);
 });
 
 test('a difference is told with its line and its remedy', () => {

@@ -10,6 +10,33 @@ const source = join(import.meta.dirname, '..');
 const namesIn = (text: string): string[] =>
   [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name = '']) => name))].toSorted();
 
+/** A value for every placeholder. */
+const everyValue = {
+  at: 0,
+  minutes: 1,
+  hours: 2,
+  codeMinutes: 10,
+  undoHours: 72,
+  left: 1,
+  length: 15,
+  days: 30,
+  created: 0,
+  used: 0,
+  seen: 0,
+  until: 0,
+  name: 'N',
+  id: 'I',
+  product: 'P',
+  url: 'U',
+  device: 'D',
+  address: 'A',
+  newEmail: 'N',
+  email: 'E',
+  recipient: 'R',
+  factor: 'totp',
+  deed: 'added',
+};
+
 describe('the catalogues', () => {
   test('there are English and French', () => assert.deepEqual([...languages()].toSorted(), ['en', 'fr']));
 
@@ -26,24 +53,9 @@ describe('the catalogues', () => {
   });
 
   test('each message can be said, and none is empty', () => {
-    const counts = { minutes: 1, hours: 2, codeMinutes: 10, undoHours: 72, left: 1, length: 15, days: 30 };
-    const values = { ...counts, at: 0, created: 0, used: 0, seen: 0, until: 0 };
-    const texts = {
-      product: 'P',
-      url: 'U',
-      device: 'D',
-      address: 'A',
-      newEmail: 'N',
-      email: 'E',
-      recipient: 'R',
-      factor: 'totp',
-      deed: 'added',
-      name: 'N',
-      id: 'I',
-    };
     for (const language of languages())
       for (const key of messageKeys(language))
-        assert.notEqual(message(language, key, { ...values, ...texts }).trim(), '', `${language} ${key}`);
+        assert.notEqual(message(language, key, everyValue).trim(), '', `${language} ${key}`);
   });
 
   test('each message is spoken somewhere in the source', () => {
@@ -75,7 +87,11 @@ describe('a message', () => {
 
   test('tells the time in UTC', () => {
     assert.equal(message('en', 'mail.when', { at: 0 }), 'When: January 1, 1970, 00:00 UTC');
-    assert.equal(message('fr', 'mail.when', { at: 0 }), 'Quand : 1 janvier 1970, 00:00 UTC');
+    assert.equal(message('fr', 'mail.when', { at: 0 }), 'Quand\u00a0: 1 janvier 1970, 00:00 UTC');
+  });
+
+  test('in French keeps a colon on the line of its word', () => {
+    for (const key of messageKeys('fr')) assert.doesNotMatch(message('fr', key, everyValue), / [:;!?»]/, key);
   });
 
   test('is said in English where the language is not spoken', () =>

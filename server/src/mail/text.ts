@@ -200,6 +200,9 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
             margin: 0 0 16px;
             overflow-wrap: anywhere;
           }
+          main > :last-child {
+            margin-bottom: 0;
+          }
           .act {
             display: inline-block;
             padding: 12px 20px;
@@ -214,6 +217,9 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
           footer {
             font-size: 13px;
             color: #62625c;
+          }
+          .address {
+            word-break: break-all;
           }
           .note {
             margin-bottom: 4px;
@@ -234,6 +240,14 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
             max-width: 480px;
             margin: 16px auto 0;
             padding: 0 32px;
+          }
+          @media (max-width: 480px) {
+            main {
+              padding: 24px;
+            }
+            footer {
+              padding: 0 24px;
+            }
           }
           @media (prefers-color-scheme: dark) {
             body {
