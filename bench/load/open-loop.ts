@@ -83,8 +83,10 @@ export class OpenLoop {
   }
 
   #take(connection: Connection, reply: Reply): void {
+    const { request } = connection;
+    if (request === undefined) return; // a 408 to a connection on which nothing was sent for long: it closes now
     const latency = performance.now() - connection.dueAt;
-    if (connection.request !== undefined) this.#fault ??= faultOf(connection.request, reply);
+    this.#fault ??= faultOf(request, reply);
     connection.request = undefined;
     this.#recorder.add(reply.status, latency);
     this.#samples.push([performance.timeOrigin + connection.dueAt, latency]);
