@@ -122,6 +122,14 @@ export const goals: readonly Goal[] = [
       isReached: atMost(1.5),
     },
   ]),
+  ...(['sqlite', 'postgres'] as const).map((engine): Goal => ({
+    says: `Time of a login while the mail server hangs against nothing to send, ${engine}`,
+    aim: '<= 1.2 x',
+    unit: 'x',
+    measured: ({ mails }) =>
+      mails && mails.result.engines[engine].hanging.p50 / mails.result.engines[engine].idle.p50,
+    isReached: atMost(1.2),
+  })),
   {
     says: 'First answer after the start',
     aim: '< 500 ms',

@@ -6,6 +6,7 @@ import { measureChecks, type ChecksResult } from './part/checks.ts';
 import { measureFlood, type FloodResult } from './part/flood.ts';
 import { measureInstall, type InstallResult } from './part/install.ts';
 import { measureLogins, type LoginsResult } from './part/logins.ts';
+import { measureMails, type MailsResult } from './part/mails.ts';
 import { measureScale, type ScaleResult } from './part/scale.ts';
 import { measureSlowDisk, type SlowDiskResult } from './part/slow-disk.ts';
 import { measureStart, type StartResult } from './part/start.ts';
@@ -25,6 +26,7 @@ interface ResultOf {
   readonly logins: LoginsResult;
   readonly flood: FloodResult;
   readonly 'slow-disk': SlowDiskResult;
+  readonly mails: MailsResult;
   readonly start: StartResult;
   readonly install: InstallResult;
   readonly scale: ScaleResult;
@@ -39,6 +41,7 @@ export const parts: { readonly [Name in PartName]: (run: Run) => Promise<ResultO
   logins: measureLogins,
   flood: measureFlood,
   'slow-disk': measureSlowDisk,
+  mails: measureMails,
   start: measureStart,
   install: measureInstall,
   scale: measureScale,

@@ -1,0 +1,29 @@
+// The most mails that the library sends when nothing is read, decrypted or noted: the same two connections, the same
+// mail again and again. Prints how many a second.
+import { smtpTransport } from '../../server/src/mail/smtp.ts';
+import { composeMail } from '../../server/src/mail/text.ts';
+import { emailOf } from '../support/accounts.ts';
+
+const { SMTP_URL: url = '', MAILS: count = '' } = process.env;
+const transport = smtpTransport(new URL(url), 'accounts@bench.example', true);
+const sender = { productName: 'Bienvenue', publicUrl: 'https://accounts.example', color: '#1a56c4' };
+const link = `https://accounts.example/reset_password?token=${crypto.randomUUID()}`;
+const mail = composeMail(sender, {
+  kind: 'reset_password',
+  facts: { link, code: undefined, minutes: 60, codeMinutes: 10 },
+  occasion: { at: Date.now(), address: '192.0.2.7', device: 'Mozilla/5.0 Firefox/140.0' },
+  language: undefined,
+});
+const send = (n: number): Promise<void> =>
+  transport.send({ ...mail, to: emailOf(n), messageId: `<${n}@bench.example>` });
+await send(0);
+const startedAt = performance.now();
+let next = 1;
+await Promise.all(
+  // As many as the service has under way.
+  Array.from({ length: 10 }, async () => {
+    while (next <= Number(count)) await send((next += 1));
+  }),
+);
+process.stdout.write(String((Number(count) * 1000) / (performance.now() - startedAt)));
+transport.close();

@@ -1,0 +1,50 @@
+// An SMTP server that takes every mail and keeps none; told to hang, it answers no MAIL, nor does it hang up. In a
+// process of its own, so that what is measured is who sends. It is told and asked over the channel of fork.
+import { SMTPServer } from 'smtp-server';
+import type { AddressInfo } from 'node:net';
+import type { MailServerOrder, MailServerReport } from '../support/mail-server.ts';
+
+/** Those that wait for an answer while it hangs. */
+const waiting: (() => void)[] = [];
+let isHanging = false;
+let taken = 0;
+/** Unix milliseconds at which the first and the last mail of this count were taken. */
+let firstAt = 0;
+let lastAt = 0;
+
+function take(): void {
+  lastAt = performance.timeOrigin + performance.now();
+  if (taken === 0) firstAt = lastAt;
+  taken += 1;
+}
+
+const server = new SMTPServer({
+  authOptional: true,
+  disabledCommands: ['STARTTLS', 'AUTH'],
+  logger: false,
+  onMailFrom: (_address, _session, done) => void (isHanging ? waiting.push(done) : done()),
+  onData: (stream, _session, done) => {
+    stream.resume().once('end', () => {
+      take();
+      done();
+    });
+  },
+});
+server.on('error', () => {}); // a client that is stopped hangs up
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.server.address() as AddressInfo; // listening on TCP
+  process.send?.({ port });
+});
+
+process.on('message', (order: MailServerOrder) => {
+  if (order === 'report') {
+    const cpu = process.cpuUsage();
+    const cpuSeconds = (cpu.user + cpu.system) / 1e6;
+    process.send?.({ taken, firstAt, lastAt, cpuSeconds } satisfies MailServerReport);
+    return;
+  }
+  isHanging = order === 'hang';
+  taken = 0;
+  if (!isHanging) for (const goOn of waiting.splice(0)) goOn();
+});
+process.once('disconnect', () => process.exit());

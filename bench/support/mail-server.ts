@@ -1,0 +1,106 @@
+// The mail server of a run, as a program of its own, and a queue of mails for the service to send to it.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { buildRooms } from '../../server/src/app/rooms.ts';
+import { readOptions } from '../../server/src/config/read-options.ts';
+import { openDatabase } from '../../server/src/db/open-database.ts';
+import { silentLog } from '../../server/src/kit/log.ts';
+import { emailOf, spread } from './accounts.ts';
+import { track } from './program.ts';
+
+/** `take` and `hang` begin a new count, `report` asks for it. */
+export type MailServerOrder = 'take' | 'hang' | 'report';
+
+export interface MailServerReport {
+  /** Mails since the count began. */
+  readonly taken: number;
+  /** When the first and the last of them were, in Unix milliseconds. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** CPU of the mail server since it was started. */
+  readonly cpuSeconds: number;
+}
+
+export interface MailServer {
+  readonly url: string;
+  readonly begin: (order: 'take' | 'hang') => void;
+  readonly report: () => Promise<MailServerReport>;
+  /** Waits until so many were taken. @throws when none comes for half a minute. */
+  readonly tookAll: (count: number) => Promise<MailServerReport>;
+  readonly stop: () => void;
+}
+
+const program = fileURLToPath(new URL('../peer/mail-server.ts', import.meta.url));
+/** Between two looks: often enough to go on soon, and too seldom to be felt. */
+const lookMs = 50;
+/** Longer than the service waits after a first try that failed. */
+const patienceMs = 30_000;
+
+export async function startMailServer(): Promise<MailServer> {
+  const child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  track(child);
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]; // its first word
+  const report = async (): Promise<MailServerReport> => {
+    const answered = once(child, 'message');
+    child.send('report' satisfies MailServerOrder);
+    const [answer] = (await answered) as [MailServerReport]; // it says nothing else
+    return answer;
+  };
+  return {
+    url: `smtp://127.0.0.1:${port}`,
+    begin: (order) => void child.send(order),
+    report,
+    async tookAll(count) {
+      let before = 0;
+      for (let since = performance.now(); performance.now() - since < patienceMs; await wait(lookMs)) {
+        const answer = await report();
+        if (answer.taken >= count) return answer;
+        if (answer.taken > before) since = performance.now();
+        before = answer.taken;
+      }
+      throw new Error(`${before} of ${count} mails were sent, and no more came`);
+    },
+    stop: () => void child.kill(),
+  };
+}
+
+/** An hour: no mail of a run expires before it is sent. */
+const lifeMs = 3_600_000;
+/** Mails in one transaction: the only writer of SQLite is held for a few milliseconds. */
+const batch = 50;
+
+/** Posts so many mails as the service does, each to another of the accounts: encrypted, into the service's database. */
+export async function fillOutbox(
+  environment: Readonly<Record<string, string>>,
+  accounts: number,
+  count: number,
+): Promise<void> {
+  const configuration = readOptions(environment);
+  const database = await openDatabase(configuration.options.databaseUrl);
+  const rooms = await buildRooms(configuration, database, silentLog); // its jobs are not started: it sends none
+  const people = spread(accounts, count);
+  for (let from = 0; from < count; from += batch) {
+    await database.transaction(async (tx) => {
+      for (const userId of people.slice(from, from + batch)) {
+        const now = Date.now();
+        await rooms.outbox.post(tx, {
+          kind: 'reset_password',
+          facts: {
+            link: `https://accounts.example/reset_password?token=${crypto.randomUUID()}`,
+            code: undefined,
+            minutes: 60,
+            codeMinutes: 10,
+          },
+          occasion: { at: now, address: '192.0.2.7', device: 'Mozilla/5.0 Firefox/140.0' },
+          language: undefined,
+          recipient: emailOf(userId),
+          userId,
+          expiresAt: now + lifeMs,
+        });
+      }
+    });
+  }
+  await rooms.close();
+}
