@@ -12,6 +12,7 @@ type AuditEventName =
   | 'authn_password_change_fail'
   | 'authn_token_created'
   | 'authn_token_reuse'
+  | 'sensitive_read'
   | 'session_created'
   | 'session_expired'
   | 'session_use_after_expire'

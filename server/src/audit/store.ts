@@ -128,6 +128,24 @@ export async function removeUpTo(tx: Database, sealNumber: number, seal: string)
   await tx.run(deleteUpTo, { sealNumber });
 }
 
+type EventPage = { userId: number; at: number; id: string; limit: number };
+
+const selectOfUser = statement((sql, p: EventPage) =>
+  sql
+    .selectFrom('audit_events')
+    .selectAll()
+    .where('user_id', '=', p.userId)
+    .where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '>', tuple(p.at, p.id)))
+    .orderBy('at')
+    .orderBy('id')
+    .limit(p.limit),
+);
+
+/** Events of an account after the given one, the oldest first. */
+export async function listEventsOf(db: Database, page: EventPage): Promise<AuditEvent[]> {
+  return (await db.run(selectOfUser, page)).map(toEvent);
+}
+
 /** Which events are asked for. */
 export interface AuditQuery {
   readonly userId?: number;

@@ -92,6 +92,24 @@ export async function removeTries(db: Database, key: AttemptKey): Promise<void> 
   await db.run(deleteTries, key);
 }
 
+/** What is counted against a subject. */
+export interface TryCount extends AttemptKey {
+  readonly failures: number;
+  readonly last_at: number;
+}
+
+/** What is counted against each of the subjects. */
+export function listTriesOf(db: Database, subjects: readonly string[]): Promise<TryCount[]> {
+  return db.query((sql) =>
+    sql
+      .selectFrom('attempts')
+      .select(['subject', 'factor', 'failures', 'last_at'])
+      .where('subject', 'in', subjects)
+      .orderBy('subject')
+      .orderBy('factor'),
+  );
+}
+
 const changeSubject = statement((sql, p: { from: string; to: string }) =>
   sql.updateTable('attempts').set({ subject: p.to }).where('subject', '=', p.from),
 );

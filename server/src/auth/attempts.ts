@@ -8,11 +8,13 @@ import type { Database } from '../db/database.ts';
 import {
   addTry,
   findTries,
+  listTriesOf,
   mostTries,
   moveTries,
   removeTries,
   removeTry,
   type AttemptKey,
+  type TryCount,
 } from './attempt-store.ts';
 
 /** Name of a factor: `password`, `email_code`, or a second factor's. Tries of each are counted apart: one that is off leaves the others unharmed. */
@@ -84,11 +86,20 @@ export class Attempts {
   async forget(tx: Database, userId: number, factor: Factor): Promise<void> {
     await removeTries(tx, { subject: subjectOfUser(userId), factor });
   }
+
+  /** What is counted against an account and its known devices. */
+  list(userId: number, deviceIds: readonly string[]): Promise<TryCount[]> {
+    return listTriesOf(this.#db, [subjectOfUser(userId), ...deviceIds.map(subjectOfDevice)]);
+  }
 }
 
 function subjectText({ userId, emailKey, deviceId }: Subject): string {
-  if (deviceId !== undefined) return `device:${deviceId}`;
+  if (deviceId !== undefined) return subjectOfDevice(deviceId);
   return userId === undefined ? subjectOfEmail(emailKey) : subjectOfUser(userId);
+}
+
+function subjectOfDevice(deviceId: string): string {
+  return `device:${deviceId}`;
 }
 
 function subjectOfUser(userId: number): string {

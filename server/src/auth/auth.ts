@@ -17,6 +17,7 @@ import type { User } from '../user/user.ts';
 import { Accounts, type Attach } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
+import { DataExports } from './data-export.ts';
 import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
 import { listRemembered, removeDevice, removeExpiredDevices, type RememberedDevice } from './device-store.ts';
 import { anyAddress, type AddressRule } from './disposable-domain.ts';
@@ -94,6 +95,8 @@ export class Auth {
   /** Setting second factors up and taking them away. */
   readonly factorChanges: FactorChanges;
   readonly secondFactors: SecondFactors;
+  /** What is known of a person, for the person. */
+  readonly dataExports: DataExports;
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
   readonly #logins: Logins;
@@ -149,6 +152,7 @@ export class Auth {
     this.#passwordChanges = new PasswordChanges(context, accounts, stepUps);
     this.#emailChanges = new EmailChanges(context, { accounts, stepUps, resets, tokens });
     this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });
+    this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUps });
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */

@@ -121,6 +121,25 @@ export function listRemembered(db: Database, userId: number, now: number): Promi
   return db.run(selectRemembered, { userId, now });
 }
 
+/** A device without its secret, for its owner. */
+export interface DeviceSummary extends RememberedDevice {
+  readonly expires_at: number;
+}
+
+const selectKnown = statement((sql, p: { userId: number; now: number }) =>
+  sql
+    .selectFrom('known_devices')
+    .select(['id', 'user_agent', 'created_at', 'remembered_until', 'expires_at'])
+    .where('user_id', '=', p.userId)
+    .where('expires_at', '>', p.now)
+    .orderBy('created_at', 'desc'),
+);
+
+/** Every device on which the user is known, the newest first. */
+export function listDevices(db: Database, userId: number, now: number): Promise<DeviceSummary[]> {
+  return db.run(selectKnown, { userId, now });
+}
+
 const deleteOne = statement((sql, p: { userId: number; id: string }) =>
   sql.deleteFrom('known_devices').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
 );

@@ -44,6 +44,8 @@ export interface SecondFactor {
   check(user: User, proof: string, occasion: Occasion): Promise<Spend | undefined>;
   /** What the owner is told of each use, where that is told at all. Inside its transaction. */
   tellUse?(tx: Database, userId: number): Promise<UseNotice>;
+  /** What is known of what the user has set up, as the user may have it: no seed, key or digest. */
+  exportOf(db: Database, userId: number): Promise<object>;
   /** Removes what the user has set up. Inside a transaction. */
   removeAll(tx: Database, userId: number): Promise<void>;
   /** Removes up to `limit` rows that have expired, and says how many; absent where none do. */

@@ -31,11 +31,7 @@ export function sessionGuard(auth: Auth, cookie: TokenCookie): onRequestAsyncHoo
 }
 
 /** The live session of a request, which is its own from here on. @throws {Problem} session_required. */
-async function requireSession(
-  request: FastifyRequest,
-  auth: Auth,
-  cookie: TokenCookie,
-): Promise<Session> {
+async function requireSession(request: FastifyRequest, auth: Auth, cookie: TokenCookie): Promise<Session> {
   const session = await auth.getSession(cookie.read(request.headers.cookie));
   if (session === undefined) throw new Problem('session_required');
   request.session = session;

@@ -117,6 +117,13 @@ export class SecondFactors {
     }
   }
 
+  /** What is known of each factor of the user, by its name. */
+  async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
+    const known: Record<string, object> = {};
+    for (const factor of this.#all) known[factor.name] = await factor.exportOf(db, userId);
+    return known;
+  }
+
   /** Removes the backups of a user who has nothing left that they could replace. Inside a transaction. */
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
     if ((await this.setOf(tx, userId)).length > 0) return;

@@ -1,6 +1,7 @@
 // The second half of a login, proving once more that it is you, and the list of one's sessions.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
+import { formatInstant as instant } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
 import { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
@@ -31,20 +32,18 @@ const CompletingFactor = Type.Object({
 });
 
 const Instant = Type.String({ format: 'date-time' });
-const SessionList = Type.Object({
-  sessions: Type.Array(
-    Type.Object({
-      id: Type.String({ description: 'Handle of the session; no secret' }),
-      device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
-      created_at: Instant,
-      last_seen_at: Instant,
-      expires_at: Instant,
-      amr: Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' }),
-      factors: Type.Array(Type.Object({ factor: Type.String(), auth_time: Instant })),
-      current: Type.Boolean(),
-    }),
-  ),
+/** A session, as its owner sees it. */
+export const SessionEntry = Type.Object({
+  id: Type.String({ description: 'Handle of the session; no secret' }),
+  device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+  created_at: Instant,
+  last_seen_at: Instant,
+  expires_at: Instant,
+  amr: Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' }),
+  factors: Type.Array(Type.Object({ factor: Type.String(), auth_time: Instant })),
+  current: Type.Boolean(),
 });
+const SessionList = Type.Object({ sessions: Type.Array(SessionEntry) });
 
 const DeviceList = Type.Object({
   devices: Type.Array(
@@ -110,7 +109,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, 
     async (request) => {
       const current = sessionOf(request);
       const sessions = await auth.listSessions(current.userId, mostListed);
-      return { sessions: sessions.map((session) => describe(session, current.id)) };
+      return { sessions: sessions.map((session) => describeSession(session, current.id)) };
     },
   );
 
@@ -180,10 +179,11 @@ function describeDevice(row: RememberedDevice): Static<typeof DeviceList>['devic
   };
 }
 
-function describe(
+/** A session in the words of the wire. */
+export function describeSession(
   { id, device, created_at, last_seen_at, expires_at, factors }: SessionSummary,
   currentId: string,
-): Static<typeof SessionList>['sessions'][number] {
+): Static<typeof SessionEntry> {
   const uses = parseFactors(factors);
   const name = nameDevice(device ?? undefined);
   return {
@@ -196,8 +196,4 @@ function describe(
     factors: uses.map(({ factor, at }) => ({ factor, auth_time: instant(at) })),
     current: id === currentId,
   };
-}
-
-function instant(ms: number): string {
-  return new Date(ms).toISOString();
 }

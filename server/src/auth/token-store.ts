@@ -201,6 +201,29 @@ export function findPendingToken(
   return db.first(selectPending, { userId, kind, now });
 }
 
+/** A token without its secret, for its owner. */
+export interface TokenSummary {
+  readonly kind: string;
+  readonly target: string | null;
+  readonly created_at: number;
+  readonly expires_at: number;
+}
+
+const selectLive = statement((sql, p: { userId: number; now: number }) =>
+  sql
+    .selectFrom('one_time_tokens')
+    .select(['kind', 'target', 'created_at', 'expires_at'])
+    .where('user_id', '=', p.userId)
+    .where('spent_at', 'is', null)
+    .where('expires_at', '>', p.now)
+    .orderBy('kind'),
+);
+
+/** The tokens of a user that can be spent. */
+export function listPendingTokens(db: Database, userId: number, now: number): Promise<TokenSummary[]> {
+  return db.run(selectLive, { userId, now });
+}
+
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
   sql
     .deleteFrom('one_time_tokens')

@@ -174,6 +174,34 @@ export function findMail(db: Database, id: string): Promise<MailRow | undefined>
   return db.first(selectMail, { id });
 }
 
+/** A mail without what it says. */
+export type MailRecord = Pick<
+  MailRow,
+  'id' | 'kind' | 'recipient' | 'created_at' | 'expires_at' | 'sent_at' | 'given_up_at'
+>;
+
+type MailPage = { userId: number; kind: string; createdAt: number; id: string; limit: number };
+
+/** In the order of an index, so that a page costs the same however many there are. */
+const selectOfUser = statement((sql, p: MailPage) =>
+  sql
+    .selectFrom('mails')
+    .select(['id', 'kind', 'recipient', 'created_at', 'expires_at', 'sent_at', 'given_up_at'])
+    .where('user_id', '=', p.userId)
+    .where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('kind', 'created_at', 'id'), '>', tuple(p.kind, p.createdAt, p.id)),
+    )
+    .orderBy('kind')
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(p.limit),
+);
+
+/** Mails to a user after the given one, kind by kind, the oldest first. */
+export function listMailsOf(db: Database, page: MailPage): Promise<MailRecord[]> {
+  return db.run(selectOfUser, page);
+}
+
 const deleteUnsent = statement((sql, p: { userId: number; kind: string }) =>
   sql
     .deleteFrom('mails')

@@ -8,7 +8,7 @@ import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
-import type { Clock } from '../../kit/clock.ts';
+import { formatInstant, type Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import type { Log } from '../../kit/log.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
@@ -211,6 +211,23 @@ export class Passkeys implements SecondFactor {
   /** Removes a passkey of the user's and gives it. Inside a transaction. */
   remove(tx: Database, userId: number, id: string): Promise<PasskeyRow | undefined> {
     return removePasskey(tx, userId, id);
+  }
+
+  async exportOf(db: Database, userId: number): Promise<object> {
+    const rows = await listPasskeys(db, userId);
+    return {
+      passkeys: rows.map(({ id, name, kind, storage, transports, aaguid, ...row }) => ({
+        id,
+        name,
+        kind,
+        storage,
+        transports: JSON.parse(transports) as string[], // written by verifyCreation()
+        aaguid,
+        credential_id: row.credential_id,
+        created_at: formatInstant(row.created_at),
+        ...(row.last_used_at !== null && { last_used_at: formatInstant(row.last_used_at) }),
+      })),
+    };
   }
 
   removeAll(tx: Database, userId: number): Promise<void> {

@@ -81,6 +81,10 @@ export class RecoveryCodes implements SecondFactor {
     return { kind: 'recovery_code_used', facts: { left: await countCodes(tx, userId) } };
   }
 
+  async exportOf(db: Database, userId: number): Promise<object> {
+    return { left: await countCodes(db, userId) };
+  }
+
   removeAll(tx: Database, userId: number): Promise<void> {
     return removeCodesOf(tx, userId);
   }

@@ -41,6 +41,28 @@ export function listAuthenticators(db: Database, userId: number): Promise<Authen
   return db.run(selectConfirmed, { userId });
 }
 
+/** An authenticator without its seed. */
+export interface AuthenticatorSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: number;
+  readonly confirmed_at: number | null;
+  readonly last_used_at: number | null;
+}
+
+const selectEvery = statement((sql, p: { userId: number }) =>
+  sql
+    .selectFrom('totp_authenticators')
+    .select(['id', 'name', 'created_at', 'confirmed_at', 'last_used_at'])
+    .where('user_id', '=', p.userId)
+    .orderBy('created_at'),
+);
+
+/** Those that a code has proved, and one that waits for it. */
+export function listEveryAuthenticator(db: Database, userId: number): Promise<AuthenticatorSummary[]> {
+  return db.run(selectEvery, { userId });
+}
+
 const selectPending = statement((sql, p: { userId: number; id: string; since: number }) =>
   sql
     .selectFrom('totp_authenticators')

@@ -3,7 +3,7 @@
 import type * as OtpauthLibrary from 'otpauth';
 import { createRequire } from 'node:module';
 import type { Clock } from '../../kit/clock.ts';
-import { minuteMs, secondMs } from '../../kit/clock.ts';
+import { formatInstant, minuteMs, secondMs } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
@@ -14,6 +14,7 @@ import {
   confirmAuthenticator,
   findPending,
   listAuthenticators,
+  listEveryAuthenticator,
   removeAuthenticator,
   removeAuthenticatorsOf,
   removePendingOf,
@@ -129,6 +130,19 @@ export class Totp implements SecondFactor {
         return (tx) => spendStep(tx, { id: row.id, step, now: clock() });
     }
     return undefined;
+  }
+
+  async exportOf(db: Database, userId: number): Promise<object> {
+    const rows = await listEveryAuthenticator(db, userId);
+    return {
+      authenticators: rows.map(({ id, name, created_at, confirmed_at, last_used_at }) => ({
+        id,
+        name,
+        created_at: formatInstant(created_at),
+        ...(confirmed_at !== null && { confirmed_at: formatInstant(confirmed_at) }),
+        ...(last_used_at !== null && { last_used_at: formatInstant(last_used_at) }),
+      })),
+    };
   }
 
   removeAll(tx: Database, userId: number): Promise<void> {

@@ -1,0 +1,332 @@
+// What a person may ask of a service that knows something of them: a copy of it without its secrets.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { minuteMs, secondMs } from '../../src/kit/clock.ts';
+import type { Schema } from '../../src/db/schema.ts';
+import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
+import { Browser } from '../support/browser.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { codeIn, tokenIn } from '../support/mail-box.ts';
+import { PasskeyDevice } from '../support/passkey-device.ts';
+import { freshEmail } from '../support/person.ts';
+import { PublicService, type Member } from '../support/public-service.ts';
+import { memberOf, type Reply } from '../support/request.ts';
+
+const firefox = {
+  'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+};
+const operator = { actor: 'operator' } as const;
+
+type Table = Exclude<keyof Schema, 'audit_chain' | 'spent_challenges' | 'key_checks' | 'bienvenue_schema'>;
+
+/** Every column of what is kept of a person. What is secret is in no export. */
+const columns: { readonly [T in Table]: { readonly secret: string; readonly other: string } } = {
+  users: {
+    secret: 'hashed_password',
+    other: 'id email email_key created_at password_changed_at email_verified_at disabled_at language',
+  },
+  sessions: {
+    secret: 'secret_hash',
+    other: 'id user_id created_at last_seen_at expires_at factors device',
+  },
+  pending_logins: {
+    secret: 'secret_hash',
+    other: 'id user_id demand factors password_changed_at created_at expires_at',
+  },
+  one_time_tokens: {
+    secret: 'secret_hash code_mac request_mac',
+    other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries',
+  },
+  attempts: { secret: '', other: 'subject factor failures last_at next_at' },
+  known_devices: {
+    secret: 'secret_hash',
+    other: 'id user_id created_at expires_at remembered_until user_agent',
+  },
+  audit_events: {
+    secret: 'mac seal',
+    other: 'id at event outcome reason actor user_id address device request_id seal_number',
+  },
+  mails: {
+    secret: 'content',
+    other: 'id user_id kind recipient created_at next_at expires_at tries sent_at given_up_at last_error',
+  },
+  totp_authenticators: {
+    secret: 'seed',
+    other: 'id user_id name created_at confirmed_at last_step last_used_at',
+  },
+  recovery_codes: { secret: 'code_mac', other: 'id user_id created_at spent_at' },
+  passkeys: {
+    secret: 'public_key user_handle',
+    other: 'id user_id credential_id counter kind storage transports aaguid name created_at last_used_at',
+  },
+};
+const tables = Object.keys(columns) as Table[]; // its own keys
+
+/** Forms in which a secret may stand in a text. */
+function formsOf(secret: unknown): string[] {
+  if (typeof secret === 'string') return [secret, JSON.stringify(secret).slice(1, -1)];
+  const bytes = Buffer.from(secret as Uint8Array); // the only other kind of secret column
+  return [
+    bytes.toString('hex'),
+    bytes.toString('base64url'),
+    bytes.toString('base64').replace(/=+$/, ''),
+    `${[...bytes].slice(0, 8).join()},`,
+  ];
+}
+
+/** How the service describes an export. */
+function documentIn(openapi: unknown): TSchema {
+  const way = [
+    'paths',
+    '/profile/export',
+    'get',
+    'responses',
+    '200',
+    'content',
+    'application/json',
+    'schema',
+  ];
+  return way.reduce(memberOf, openapi) as TSchema; // JSON Schema, from TypeBox's own
+}
+
+interface Export {
+  readonly account: Record<string, unknown>;
+  readonly sessions: Record<string, unknown>[];
+  readonly devices: Record<string, unknown>[];
+  readonly second_factors: {
+    readonly passkey: { readonly passkeys: Record<string, unknown>[] };
+    readonly totp: { readonly authenticators: Record<string, unknown>[] };
+    readonly recovery_code: { readonly left: number };
+  };
+  readonly tokens: Record<string, unknown>[];
+  readonly attempts: Record<string, unknown>[];
+  readonly mails: Record<string, unknown>[];
+  readonly events: Record<string, unknown>[];
+}
+
+onEachEngine('what people may ask of whoever knows them', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', REMEMBERED_DEVICE_DAYS: '30' });
+  });
+  after(() => service.close());
+
+  const wait = (ms: number): void => service.service.clock.advance(ms);
+  const rooms = (): PublicService['service']['rooms'] => service.service.rooms;
+  const exportOf = (at: Browser): Promise<Reply> => at.get('/profile/export');
+
+  interface Person {
+    readonly member: Member;
+    readonly at: Browser;
+  }
+
+  async function signedIn(): Promise<Person> {
+    const member = await service.member();
+    const at = new Browser(service, firefox);
+    assert.equal(
+      (await at.post('/sessions', { email: member.email, password: member.password })).status,
+      200,
+    );
+    return { member, at };
+  }
+
+  /** Rows of a table that are about the account. */
+  async function rowsOf(table: Table, id: number): Promise<Record<string, unknown>[]> {
+    const rows = await rooms().database.query((sql) => sql.selectFrom(table as 'sessions').selectAll()); // any of them: its rows are only looked at
+    return rows
+      .map((row): Record<string, unknown> => ({ ...row }))
+      .filter((row) => {
+        if (table === 'users') return row['id'] === id;
+        return table === 'attempts' ? row['subject'] === `user:${id}` : row['user_id'] === id;
+      });
+  }
+
+  /** Somebody of whom there is something in every table; and all secrets that they were ever shown. */
+  async function wellKnown(): Promise<Person & { shown: string[]; id: number }> {
+    const { member, at } = await signedIn();
+    const { id, email, password } = member;
+    const { secret = '', id: appId = '' } = (await at.post('/profile/totp', { name: 'Blue phone' }))
+      .body as Record<string, string>;
+    const code = (): string => {
+      wait(30 * secondMs); // each step once
+      return codeAt(decodeBase32(secret), service.service.clock.now());
+    };
+    assert.equal((await at.put('/profile/totp', { id: appId, code: code() })).status, 200);
+    const made = await at.post('/profile/recovery_codes', {});
+    const codes = memberOf(made.body, 'recovery_codes') as string[]; // ten of them
+    const device = new PasskeyDevice('https://accounts.test');
+    const begun = await at.post('/profile/passkeys', {});
+    const credential = device.create(memberOf(begun.body, 'public_key'));
+    const added = await at.put('/profile/passkeys', { name: 'Red key', credential });
+    assert.equal(added.status, 200, added.text);
+    const phone = new Browser(service, firefox);
+    await phone.post('/sessions', { email, password });
+    const given = { factor: 'totp', proof: code(), remember_device: 'true' };
+    assert.equal((await phone.post('/sessions/factor', given)).status, 200);
+    const wished = freshEmail();
+    assert.equal((await at.post('/profile/email', { email: wished, password })).status, 200);
+    await service.deliver();
+    const text = service.mails.findLast(({ to }) => to === wished)?.text ?? '';
+    await service.post('/reset_password', { email }); // a mail that waits
+    await new Browser(service).post('/sessions', { email, password }); // and owes the second factor
+    await service.logIn(email, 'a wrong guess at it');
+    await rooms().audit.seal();
+    const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
+    return { member, at, id, shown: shown.map((one) => one ?? assert.fail('a secret was not shown')) };
+  }
+
+  test('an export says what is known of its owner, as a file', async () => {
+    const { member, at } = await wellKnown();
+    const reply = await exportOf(at);
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(reply.headers['content-type'], 'application/json; charset=utf-8');
+    assert.equal(reply.headers['cache-control'], 'no-store');
+    assert.match(
+      String(reply.headers['content-disposition']),
+      /^attachment; filename="account-2026-\d\d-\d\d\.json"$/,
+    );
+    const { body: description } = await service.send({ method: 'GET', path: '/openapi.json' });
+    const schema = documentIn(description);
+    assert.deepEqual([...Value.Errors(schema, reply.body)], [], 'it is as it is described');
+    assert.deepEqual(Value.Clean(schema, JSON.parse(reply.text)), reply.body, 'and nothing else');
+    const { account, sessions, devices, second_factors, tokens, attempts, mails, events } =
+      reply.body as Export;
+    assert.deepEqual(
+      { ...account, created_at: undefined, email_verified_at: undefined, password_changed_at: undefined },
+      {
+        id: member.id,
+        email: member.email,
+        created_at: undefined,
+        email_verified_at: undefined,
+        password_changed_at: undefined,
+      },
+    );
+    assert.match(String(account['password_changed_at']), /^2026-\d\d-\d\dT.*Z$/);
+    const listed = (await at.get('/sessions')).body;
+    assert.deepEqual({ sessions }, listed);
+    assert.equal(sessions.filter(({ current }) => current === true).length, 1);
+    assert.ok(
+      devices.some(({ device, remembered_until }) => device === 'Firefox, Linux' && remembered_until),
+    );
+    const [passkey] = second_factors.passkey.passkeys;
+    assert.deepEqual(
+      [passkey?.['name'], passkey?.['kind'], passkey?.['storage']],
+      ['Red key', 'passkey', 'synced'],
+    );
+    assert.match(String(passkey?.['credential_id']), /^[\w-]{22}$/);
+    const [app] = second_factors.totp.authenticators;
+    assert.equal(app?.['name'], 'Blue phone');
+    assert.match(String(app?.['last_used_at']), /^2026/);
+    assert.deepEqual(second_factors.recovery_code, { left: 10 });
+    assert.deepEqual(
+      tokens.map(({ kind }) => kind),
+      ['email_change', 'reset'],
+    );
+    const passwordTries = attempts.filter(({ factor }) => factor === 'password');
+    assert.deepEqual(
+      passwordTries.map(({ failures }) => failures),
+      [1],
+    );
+    assert.deepEqual([...new Set(mails.map(({ kind }) => String(kind)))].toSorted(), [
+      'email_change',
+      'email_verification',
+      'factor_changed',
+      'new_device',
+      'reset_password',
+    ]);
+    const names = events.map(({ event, reason }) => `${String(event)} ${String(reason)}`);
+    for (const one of ['user_created undefined', 'user_updated totp_added', 'sensitive_read data_export'])
+      assert.ok(names.includes(one), `${one}: ${names.join(', ')}`);
+    const instants = events.map(({ at: when }) => String(when));
+    assert.deepEqual(instants, instants.toSorted());
+  });
+
+  test('an export holds no secret, in no form', async () => {
+    const { at, id, shown } = await wellKnown();
+    const { text } = await exportOf(at);
+    for (const one of shown) assert.ok(!text.includes(one), `${one} was shown to the person once`);
+    for (const table of tables) {
+      const rows = await rowsOf(table, id);
+      const { secret, other } = columns[table];
+      const named = `${secret} ${other}`.trim().split(' ').toSorted();
+      assert.deepEqual(
+        Object.keys(rows[0] ?? {}).toSorted(),
+        named,
+        `a new column of ${table} is secret or not`,
+      );
+      for (const column of secret.split(' ').filter((name) => name !== '')) {
+        const values = rows.map((row) => row[column]).filter((value) => value !== null);
+        assert.ok(values.length > 0, `there is a ${column} in ${table}`);
+        for (const value of values)
+          for (const form of formsOf(value))
+            assert.ok(form.length >= 8 && !text.includes(form), `${table}.${column}: ${form}`);
+      }
+    }
+  });
+
+  test('an export holds nothing of anybody else', async () => {
+    const [ada, eve] = [await wellKnown(), await wellKnown()];
+    const { text } = await exportOf(ada.at);
+    assert.ok(!text.includes(eve.member.email));
+    const handles = (await rowsOf('sessions', eve.id)).map(({ id }) => String(id));
+    for (const handle of handles) assert.ok(!text.includes(handle));
+    assert.equal((await new Browser(service).get('/profile/export')).status, 403);
+  });
+
+  test('an export has every event of an account however many there are, each once and in order', async () => {
+    const { member, at } = await signedIn();
+    const { audit, database } = rooms();
+    const reasons = Array.from({ length: 1203 }, (_, i) => `event_${i}`);
+    await database.transaction(async (tx) => {
+      for (const [i, reason] of reasons.entries()) {
+        // Several of one instant, and others of somebody else in between.
+        if (i % 7 === 0) wait(1);
+        const deed = { event: 'user_updated', outcome: 'success', reason } as const;
+        await audit.record(tx, { ...deed, userId: member.id }, operator);
+        if (i % 100 === 0) await audit.record(tx, { ...deed, userId: 0 }, operator);
+      }
+    });
+    const { events } = (await exportOf(at)).body as Export;
+    const found = events.map(({ reason }) => String(reason)).filter((reason) => reason.startsWith('event_'));
+    assert.equal(found.length, reasons.length);
+    assert.deepEqual(found.toSorted(), reasons.toSorted());
+    const order = events.map(({ at: when }) => String(when));
+    assert.deepEqual(order, order.toSorted());
+  });
+
+  test('an export asks for a recent factor, and for the second one where there is one', async () => {
+    const { member, at } = await signedIn();
+    wait(10 * minuteMs);
+    for (const reply of [await exportOf(at)]) {
+      assert.equal(reply.status, 401, reply.text);
+      assert.equal(memberOf(reply.body, 'code'), 'step_up_required');
+      assert.deepEqual(memberOf(reply.body, 'factors'), ['password']);
+    }
+    await at.post('/sessions/step_up', { factor: 'password', proof: member.password });
+    assert.equal((await exportOf(at)).status, 200);
+
+    const ada = await wellKnown();
+    wait(10 * minuteMs);
+    await ada.at.post('/sessions/step_up', { factor: 'password', proof: ada.member.password });
+    assert.deepEqual(memberOf((await exportOf(ada.at)).body, 'factors'), [
+      'passkey',
+      'totp',
+      'recovery_code',
+    ]);
+    const proof = ada.shown[2] ?? '';
+    await ada.at.post('/sessions/step_up', { factor: 'recovery_code', proof });
+    assert.equal((await exportOf(ada.at)).status, 200);
+  });
+
+  test('exports of one account are few in a minute', async () => {
+    const { at } = await signedIn();
+    for (let i = 0; i < 5; i += 1) assert.equal((await exportOf(at)).status, 200);
+    const refused = await exportOf(at);
+    assert.deepEqual([refused.status, refused.headers['retry-after']], [429, '12']);
+    assert.equal((await exportOf((await signedIn()).at)).status, 200, 'another account');
+    wait(12 * secondMs);
+    assert.equal((await exportOf(at)).status, 200);
+  });
+});
