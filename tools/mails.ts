@@ -42,6 +42,8 @@ const facts: MailFacts = {
     undoHours: 72,
   },
   email_change_undone: {},
+  deletion_requested: { deleteAt: Date.now() + 14 * 86_400_000, undoLink: link },
+  deletion_undone: {},
   already_registered: {},
   password_changed: {},
   new_device: {},

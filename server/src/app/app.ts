@@ -22,7 +22,7 @@ import {
   emailUndoRoutes,
   verificationRoutes,
 } from '../auth/proof-routes.ts';
-import { dataRoutes } from '../auth/data-routes.ts';
+import { dataRoutes, deletionUndoRoutes } from '../auth/data-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
 import { factorPages, signInPages, stepUpPages } from '../auth/sign-in-pages.ts';
 import { confirmAgainPages, forgotPages, signUpPages } from '../auth/sign-up-pages.ts';
@@ -73,6 +73,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   if (rooms.signsInByEmail) await hang(app, 'open', [], emailSignInRoutes, rooms);
   await hang(app, 'open', [], emailUndoRoutes, rooms);
   await hang(app, 'member', member, emailChangeRoutes, rooms);
+  await hang(app, 'open', [], deletionUndoRoutes, rooms);
   await hang(app, 'member', member, dataRoutes, rooms);
   await hangPage(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
   if (rooms.keepsMails)
@@ -141,6 +142,7 @@ function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
     'reset',
     'email_change',
     'email_undo',
+    'deletion_undo',
   ];
 }
 

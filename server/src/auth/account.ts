@@ -113,6 +113,7 @@ export class Accounts {
     const { db, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeUser(tx, userId))) return false;
+      await this.#attempts.forgetAll(tx, userId);
       await audit.record(tx, { event: 'user_deleted', outcome: 'success', userId }, source);
       return true;
     });

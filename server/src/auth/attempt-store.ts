@@ -92,6 +92,15 @@ export async function removeTries(db: Database, key: AttemptKey): Promise<void> 
   await db.run(deleteTries, key);
 }
 
+const deleteTriesOf = statement((sql, p: { subject: string }) =>
+  sql.deleteFrom('attempts').where('subject', '=', p.subject),
+);
+
+/** Forgets the tries of every factor on a subject. */
+export async function removeTriesOf(db: Database, subject: string): Promise<void> {
+  await db.run(deleteTriesOf, { subject });
+}
+
 /** What is counted against a subject. */
 export interface TryCount extends AttemptKey {
   readonly failures: number;

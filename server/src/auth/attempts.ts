@@ -12,6 +12,7 @@ import {
   mostTries,
   moveTries,
   removeTries,
+  removeTriesOf,
   removeTry,
   type AttemptKey,
   type TryCount,
@@ -85,6 +86,11 @@ export class Attempts {
   /** The factor was replaced: its tries no longer count against the account. */
   async forget(tx: Database, userId: number, factor: Factor): Promise<void> {
     await removeTries(tx, { subject: subjectOfUser(userId), factor });
+  }
+
+  /** The account is removed: nothing is counted against it any more. Inside a transaction. */
+  async forgetAll(tx: Database, userId: number): Promise<void> {
+    await removeTriesOf(tx, subjectOfUser(userId));
   }
 
   /** What is counted against an account and its known devices. */

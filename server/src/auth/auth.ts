@@ -18,6 +18,7 @@ import { Accounts, type Attach } from './account.ts';
 import { removeOldTries } from './attempt-store.ts';
 import { Attempts } from './attempts.ts';
 import { DataExports } from './data-export.ts';
+import { Deletions } from './deletion.ts';
 import type { AuthContext, ClientSource, CodeSigner } from './context.ts';
 import { listRemembered, removeDevice, removeExpiredDevices, type RememberedDevice } from './device-store.ts';
 import { anyAddress, type AddressRule } from './disposable-domain.ts';
@@ -97,6 +98,8 @@ export class Auth {
   readonly secondFactors: SecondFactors;
   /** What is known of a person, for the person. */
   readonly dataExports: DataExports;
+  /** Closing one's own account, and what becomes of it. */
+  readonly deletions: Deletions;
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
   readonly #logins: Logins;
@@ -153,6 +156,7 @@ export class Auth {
     this.#emailChanges = new EmailChanges(context, { accounts, stepUps, resets, tokens });
     this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });
     this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUps });
+    this.deletions = new Deletions(context, { accounts, attempts, stepUps, tokens });
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */
@@ -441,7 +445,10 @@ export class Auth {
     return this.#accounts.setPassword(email, password, source);
   }
 
-  /** Closes every door to a user and ends their sessions, or opens the doors again; false when there is no such user. */
+  /**
+   * Closes every door to a user and ends their sessions, or opens the doors again, also of an account that its owner has
+   * closed; false when there is no such user.
+   */
   setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
     return this.#accounts.setDisabled(userId, disabled, source);
   }
@@ -456,7 +463,10 @@ export class Auth {
     return this.#sessions.flush();
   }
 
-  /** Removes expired sessions, tokens, devices and counters in small batches, and says how many rows went. */
+  /**
+   * Removes expired sessions, tokens, devices and counters, and accounts whose time has come, in small batches; says how
+   * many rows went, those that hang on an account not counted.
+   */
   async purge(): Promise<number> {
     const { db, clock } = this.#context;
     const now = clock();
@@ -468,7 +478,7 @@ export class Auth {
       () => this.secondFactors.purge(purgeBatch),
       () => removeOldTries(db, now - attemptDays * dayMs, purgeBatch),
     ];
-    let total = 0;
+    let total = await this.deletions.purge();
     for (const remove of removals) {
       for (let removed = purgeBatch; removed === purgeBatch; total += removed) removed = await remove();
     }

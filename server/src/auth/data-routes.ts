@@ -1,13 +1,15 @@
-// What a person may ask of a service that knows something of them: a copy of it.
+// What a person may ask of a service that knows something of them: a copy of it, and to be forgotten.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { formatInstant as instant } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
+import { costing } from '../http/limits.ts';
 import type { AuditEvent } from '../audit/event.ts';
 import type { MailRecord } from '../mail/store.ts';
 import type { DataExport } from './data-export.ts';
+import { EmailMessage, mailCost, token } from './fields.ts';
 import { sessionOf, sourceOf, type AuthRoom } from './guard.ts';
 import { describeSession, SessionEntry } from './session-routes.ts';
 
@@ -77,9 +79,11 @@ const ExportDocument = Type.Object({
   ),
 });
 
+const Closed = Type.Object({ email: Type.String(), message: Type.String(), delete_at: Instant });
+
 /** Behind the member door. */
 export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth } = room;
+  const { auth, cookie } = room;
   scope.get(
     '/profile/export',
     {
@@ -91,6 +95,40 @@ export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
     async (request, reply) => {
       const session = sessionOf(request);
       return sendExport(reply, await auth.dataExports.create(session, sourceOf(request, room)), session.id);
+    },
+  );
+
+  scope.delete(
+    '/profile',
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
+        response: { 200: Closed },
+      },
+    },
+    async (request, reply) => {
+      const closed = await auth.deletions.request(sessionOf(request), sourceOf(request, room));
+      void reply.header('set-cookie', cookie.clear());
+      return { email: closed.email, message: 'account closed', delete_at: instant(closed.deleteAt) };
+    },
+  );
+};
+
+/** Taking back that an account is removed: open, since its owner has no session any more. */
+export const deletionUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.put(
+    '/profile/undo',
+    {
+      schema: {
+        summary: 'Opens an account again that its owner has closed',
+        body: Type.Object({ token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const user = await room.auth.deletions.undo(request.body.token, sourceOf(request, room));
+      return { email: user.email, message: 'account open again' };
     },
   );
 };

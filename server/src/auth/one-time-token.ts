@@ -22,7 +22,13 @@ import {
 } from './token-store.ts';
 
 /** What a proof may be spent on. */
-export type ProofKind = 'reset' | 'verification' | 'sign_in' | 'email_change' | 'email_undo';
+export type ProofKind =
+  | 'reset'
+  | 'verification'
+  | 'sign_in'
+  | 'email_change'
+  | 'email_undo'
+  | 'deletion_undo';
 
 /** Where a person redeems a proof: the page that the link in the mail opens. Opening it changes nothing. */
 export const proofPages = {
@@ -31,6 +37,7 @@ export const proofPages = {
   sign_in: '/sign-in/link',
   email_change: '/account/email',
   email_undo: '/account/email/undo',
+  deletion_undo: '/account/delete/undo',
 } as const satisfies Record<ProofKind, string>;
 
 /** Proofs that are redeemed with the account's address, to which they are mailed. */
@@ -43,6 +50,7 @@ const refusals = {
   sign_in: 'authn_login_fail',
   email_change: 'user_updated',
   email_undo: 'user_updated',
+  deletion_undo: 'user_updated',
 } as const satisfies Record<ProofKind, AuditDeed['event']>;
 
 /** Life of a code: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */

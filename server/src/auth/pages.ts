@@ -117,6 +117,12 @@ const proofPageList: readonly ProofPage[] = [
       return undefined;
     },
   },
+  {
+    kind: 'deletion_undo',
+    name: 'deletion_undo',
+    route: '/profile/undo',
+    redeem: (room, { token }, request) => room.auth.deletions.undo(token, sourceOf(request, room)),
+  },
 ];
 
 /** The pages of the given kinds of proof. */

@@ -189,6 +189,20 @@ describe('beside a running service', () => {
     );
   });
 
+  test('user show tells of a closed account, and user enable opens it', async () => {
+    const email = 'dora@example.org';
+    await runProgram(['user', 'add', email], { environment, input: 'b4l0u\n' });
+    const { cookie } = await logIn(email, 'b4l0u');
+    const close = await fetch(`${service.baseUrl}/profile`, { method: 'DELETE', headers: { cookie } });
+    const deleteAt = memberOf(await close.json(), 'delete_at');
+    assert.match(String(deleteAt), /^20/);
+    assert.equal(memberOf(await json(`user show ${email}`, environment), 'delete_at'), deleteAt);
+    await inWords(`user enable ${email}`, environment);
+    assert.equal(memberOf(await json(`user show ${email}`, environment), 'delete_at'), null);
+    assert.equal((await logIn(email, 'b4l0u')).status, 200);
+    await inWords(`user remove ${email}`, environment);
+  });
+
   test('the running service notices at its next request: disable, enable and remove', async () => {
     const { cookie } = await logIn('bob@example.org', 'b4l0u');
     assert.equal(

@@ -128,7 +128,7 @@ export function userCommand(context: CommandContext): Command {
       .description(
         disabled
           ? 'close every door to a user and end all sessions'
-          : 'open the doors to a disabled user again',
+          : 'open the doors to a user again who was disabled, or whose account is closed and would be removed',
       )
       .option('--json', 'print JSON')
       .action((email: string, { json = false }: Flags) =>
@@ -166,6 +166,7 @@ function toJson(user: User): Record<string, unknown> {
     created_at: new Date(user.createdAt).toISOString(),
     password_changed_at: new Date(user.passwordChangedAt).toISOString(),
     disabled_at: user.disabledAt === null ? null : new Date(user.disabledAt).toISOString(),
+    delete_at: user.deleteAt === null ? null : new Date(user.deleteAt).toISOString(),
   };
 }
 

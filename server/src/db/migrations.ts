@@ -228,4 +228,11 @@ export const migrations: readonly Migration[] = [
       `create index spent_challenges_by_expiry on spent_challenges (expires_at)`,
     ],
   },
+  {
+    name: 'accounts that their owners have closed',
+    statements: (type) => [
+      `alter table users add column delete_at ${type.instant}`,
+      `create index users_by_deletion on users (delete_at) where delete_at is not null`,
+    ],
+  },
 ];

@@ -18,8 +18,10 @@ export interface UserTable {
   password_changed_at: Instant;
   /** When the person last proved that mail to the address reaches them; null if never. */
   email_verified_at: Instant | null;
-  /** Set by the operator: no door opens for the user, and no session of theirs is live. */
+  /** No door opens for the user, and no session of theirs is live: set by the operator, or with delete_at. */
   disabled_at: Instant | null;
+  /** Its owner closed the account: it is removed then; null for every other one. */
+  delete_at: Instant | null;
   /** What the person reads: a language tag; null if nobody has said. */
   language: string | null;
 }

@@ -24,6 +24,7 @@ const everyValue = {
   used: 0,
   seen: 0,
   until: 0,
+  deleteAt: 0,
   name: 'N',
   id: 'I',
   product: 'P',

@@ -15,6 +15,7 @@ export const secretKinds = {
   sign_in: 'sgn',
   email_change: 'chg',
   email_undo: 'und',
+  deletion_undo: 'del',
 } as const;
 export type SecretKind = keyof typeof secretKinds;
 

@@ -13,6 +13,8 @@ const facts: MailFacts = {
   email_change: proof,
   email_changed: { newEmail: 'new@example.org', undoLink: link, undoHours: 72 },
   email_change_undone: {},
+  deletion_requested: { deleteAt: Date.UTC(2026, 11, 5), undoLink: link },
+  deletion_undone: {},
   already_registered: {},
   password_changed: {},
   new_device: {},

@@ -52,6 +52,13 @@ export interface MailFacts {
   };
   /** To the address that is the account's again; the password must be set anew. */
   readonly email_change_undone: NoFacts;
+  /** The account is closed; it can be opened again until it is removed. */
+  readonly deletion_requested: {
+    /** Unix milliseconds. */
+    readonly deleteAt: number;
+    readonly undoLink: string;
+  };
+  readonly deletion_undone: NoFacts;
   readonly already_registered: NoFacts;
   readonly password_changed: NoFacts;
   readonly new_device: NoFacts;
@@ -113,6 +120,8 @@ const outlines: { readonly [K in MailKind]: (facts: MailFacts[K]) => Outline } =
   email_change: ofProof,
   email_changed: ({ newEmail, undoLink, undoHours }) => ({ values: { newEmail, undoHours }, link: undoLink }),
   email_change_undone: ofNothing,
+  deletion_requested: ({ deleteAt, undoLink }) => ({ values: { deleteAt }, link: undoLink }),
+  deletion_undone: ofNothing,
   already_registered: ofNothing,
   password_changed: ofNothing,
   new_device: ofNothing,

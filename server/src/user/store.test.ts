@@ -49,6 +49,7 @@ onEachEngine('the users table', (engine) => {
       passwordChangedAt: now,
       emailVerifiedAt: null,
       disabledAt: null,
+      deleteAt: null,
       language: null,
     });
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);

@@ -17,6 +17,7 @@ function toUser(row: Selectable<UserTable>): User {
     passwordChangedAt: row.password_changed_at,
     emailVerifiedAt: row.email_verified_at,
     disabledAt: row.disabled_at,
+    deleteAt: row.delete_at,
     language: row.language,
   };
 }
@@ -232,13 +233,84 @@ export async function upgradeHash(db: Database, id: number, from: string, to: st
   await db.run(rehash, { id, from, to });
 }
 
-const setDisabled = statement((sql, p: { id: number; disabledAt: number | null }) =>
+const setDisabled = statement((sql, p: { id: number; disabledAt: number }) =>
   sql.updateTable('users').set({ disabled_at: p.disabledAt }).where('id', '=', p.id).returning('id'),
 );
+const setEnabled = statement((sql, p: { id: number }) =>
+  sql.updateTable('users').set({ disabled_at: null, delete_at: null }).where('id', '=', p.id).returning('id'),
+);
 
-/** Closes every door to a user, or opens them again with null; false when there is no such user. */
+/**
+ * Closes every door to a user, or opens them again with null, which also takes back that the account is to be removed;
+ * false when there is no such user.
+ */
 export async function updateDisabled(db: Database, id: number, disabledAt: number | null): Promise<boolean> {
-  return (await db.first(setDisabled, { id, disabledAt })) !== undefined;
+  const row =
+    disabledAt === null
+      ? await db.first(setEnabled, { id })
+      : await db.first(setDisabled, { id, disabledAt });
+  return row !== undefined;
+}
+
+type Closing = { id: number; now: number; deleteAt: number };
+
+const setClosed = statement((sql, p: Closing) =>
+  sql
+    .updateTable('users')
+    .set({ disabled_at: p.now, delete_at: p.deleteAt })
+    .where('id', '=', p.id)
+    .where('disabled_at', 'is', null)
+    .returning('id'),
+);
+
+/** Closes every door to a user who is to be removed; false when there is no such user, or it is disabled. */
+export async function closeUser(db: Database, closing: Closing): Promise<boolean> {
+  return (await db.first(setClosed, closing)) !== undefined;
+}
+
+const setReopened = statement((sql, p: { id: number; now: number }) =>
+  sql
+    .updateTable('users')
+    .set({ disabled_at: null, delete_at: null })
+    .where('id', '=', p.id)
+    .where('delete_at', '>', p.now)
+    .returningAll(),
+);
+
+/** Opens the doors to a user who was to be removed later; `undefined` for any other one. */
+export async function reopenUser(db: Database, id: number, now: number): Promise<User | undefined> {
+  const row = await db.first(setReopened, { id, now });
+  return row && toUser(row);
+}
+
+const selectDue = statement((sql, p: { now: number; limit: number }) =>
+  sql
+    .selectFrom('users')
+    .select('id')
+    .where('delete_at', '<=', p.now)
+    // An older release that runs beside this one enables a user without clearing delete_at.
+    .where('disabled_at', 'is not', null)
+    .orderBy('delete_at')
+    .limit(p.limit),
+);
+
+/** Users who are to be removed by now. One may be reopened a moment later: only `removeDueUser` decides. */
+export async function listDueUsers(db: Database, now: number, limit: number): Promise<number[]> {
+  return (await db.run(selectDue, { now, limit })).map(({ id }) => id);
+}
+
+const deleteDue = statement((sql, p: { id: number; now: number }) =>
+  sql
+    .deleteFrom('users')
+    .where('id', '=', p.id)
+    .where('delete_at', '<=', p.now)
+    .where('disabled_at', 'is not', null)
+    .returning('id'),
+);
+
+/** Removes a user who is to be removed by now, with all that hangs on it; false for any other one. */
+export async function removeDueUser(db: Database, id: number, now: number): Promise<boolean> {
+  return (await db.first(deleteDue, { id, now })) !== undefined;
 }
 
 const setVerified = statement((sql, p: { id: number; now: number }) =>

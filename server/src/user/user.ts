@@ -14,6 +14,8 @@ export interface User {
   readonly emailVerifiedAt: number | null;
   /** Unix milliseconds since when no door opens for the user; null for everybody else. */
   readonly disabledAt: number | null;
+  /** Unix milliseconds at which the account is removed, since its owner closed it; null for everybody else. */
+  readonly deleteAt: number | null;
   /** What the person reads: a language tag. */
   readonly language: string | null;
 }

@@ -100,6 +100,11 @@ async function switchOff(service: PublicService, subject: Subject): Promise<void
   );
 }
 
+async function closeAccount(service: PublicService, { sessionId }: Subject): Promise<void> {
+  const headers = { cookie: `${sessionCookie}=${sessionId}` };
+  assert.equal((await service.send({ method: 'DELETE', path: '/profile', headers })).status, 200);
+}
+
 /** Doors that open to whoever proves to read the mails, however the password fares. */
 const byMail: readonly DoorName[] = ['earlier reset token', 'new reset'];
 /** Doors that the password has no part in. */
@@ -128,6 +133,22 @@ const controls: Record<string, Control> = {
   'a disabled account': {
     set: (service, { id }) => service.service.rooms.auth.setDisabled(id, true),
     open: [],
+  },
+  'an account that its owner has closed': { set: closeAccount, open: [] },
+  'a closed account that its owner has opened again': {
+    set: async (service, subject) => {
+      await closeAccount(service, subject);
+      const token = await service.tokenFor(subject.email);
+      assert.equal((await service.put('/profile/undo', { token })).status, 200);
+      await service.deliver(); // the notice of it, which is no door's
+    },
+    open: [
+      'password',
+      'password on a known device',
+      'session by the library',
+      'new reset',
+      'new sign-in mail',
+    ],
   },
   'a removed account': { set: (service, { id }) => service.service.rooms.auth.removeUser(id), open: [] },
   'an unconfirmed address': {

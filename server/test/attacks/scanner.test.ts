@@ -141,6 +141,17 @@ describe('a link that scanners have opened', () => {
       };
       return { path, use };
     },
+    async deletion_undo() {
+      const { email, password, at } = await signedIn();
+      assert.equal((await at.send({ method: 'DELETE', path: '/profile' })).status, 200);
+      const path = await linkTo(email);
+      const use = async (): Promise<void> => {
+        assert.equal((await service.logIn(email, password)).status, 401);
+        await press(new Browser(service), path);
+        assert.equal((await service.logIn(email, password)).status, 200);
+      };
+      return { path, use };
+    },
   };
 
   /** Asserts that no row changes by it. */

@@ -77,6 +77,14 @@ onEachEngine('tokens', (engine) => {
     const [user] = await database.query((sql) =>
       sql.selectFrom('users').select('password_changed_at').where('id', '=', id),
     );
+    const deletion = createToken('deletion_undo');
+    await replaceToken(database, {
+      ...deletion,
+      userId: id,
+      kind: 'deletion_undo',
+      now,
+      expiresAt: now + hourMs,
+    });
     const pending = createToken('pending_login');
     await addPendingLogin(database, {
       ...pending,
@@ -97,6 +105,7 @@ onEachEngine('tokens', (engine) => {
       sign_in: signIn,
       email_change: change.token,
       email_undo: undo,
+      deletion_undo: deletion.token,
     };
     return { ...registered, email, secrets };
   }
@@ -145,6 +154,8 @@ onEachEngine('tokens', (engine) => {
       'email_change',
       async ({ secrets }, secret) => (await moveTo(secrets.session, secret)) === 409,
     ],
+    // The account is to be removed for as long as it is asked, so that the session goes on.
+    'PUT /profile/undo': ['deletion_undo', ({ id }, secret) => isReopened(id, secret)],
     'PUT /email_verification': [
       'verification',
       async ({ email }, secret) =>
@@ -170,6 +181,16 @@ onEachEngine('tokens', (engine) => {
         (await withCookie('DELETE', '/sessions', `${sessionCookie}=${secret}`)).status === 302,
     ],
   };
+
+  async function isReopened(id: number, token: string): Promise<boolean> {
+    const { database } = service.service.rooms;
+    const set = (deleteAt: number | null): Promise<unknown> =>
+      database.query((sql) => sql.updateTable('users').set({ delete_at: deleteAt }).where('id', '=', id));
+    await set(service.service.clock.now() + hourMs);
+    const { status } = await service.put('/profile/undo', { token });
+    await set(null);
+    return status === 200;
+  }
 
   async function isFound(filter: { sessionId: string } | { resetToken: string }): Promise<boolean> {
     const db = new DB(service.service.rooms.database, service.service.clock.now);

@@ -1,19 +1,22 @@
-// What a person may ask of a service that knows something of them: a copy of it without its secrets.
+// What a person may ask of a service that knows something of them: a copy of it without its secrets, and to be forgotten,
+// which can be taken back for two weeks and by nobody but the owner of the mailbox.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { minuteMs, secondMs } from '../../src/kit/clock.ts';
+import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { Schema } from '../../src/db/schema.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { codeIn, tokenIn } from '../support/mail-box.ts';
+import { pressButton } from '../support/page-form.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService, type Member } from '../support/public-service.ts';
-import { memberOf, type Reply } from '../support/request.ts';
+import { assertProblem, memberOf, type Reply } from '../support/request.ts';
 
+const newPassword = 'nine newts under a green umbrella';
 const firefox = {
   'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
 };
@@ -25,7 +28,8 @@ type Table = Exclude<keyof Schema, 'audit_chain' | 'spent_challenges' | 'key_che
 const columns: { readonly [T in Table]: { readonly secret: string; readonly other: string } } = {
   users: {
     secret: 'hashed_password',
-    other: 'id email email_key created_at password_changed_at email_verified_at disabled_at language',
+    other:
+      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at language',
   },
   sessions: {
     secret: 'secret_hash',
@@ -115,6 +119,10 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   const wait = (ms: number): void => service.service.clock.advance(ms);
   const rooms = (): PublicService['service']['rooms'] => service.service.rooms;
+  const logIn = ({ email, password }: Pick<Member, 'email' | 'password'>): Promise<Reply> =>
+    service.logIn(email, password);
+  const close = (at: Browser): Promise<Reply> => at.send({ method: 'DELETE', path: '/profile' });
+  const undo = (token: string): Promise<Reply> => service.put('/profile/undo', { token });
   const exportOf = (at: Browser): Promise<Reply> => at.get('/profile/export');
 
   interface Person {
@@ -130,6 +138,24 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       200,
     );
     return { member, at };
+  }
+
+  /** Somebody who has just closed the account, and the token of the mail about it. */
+  async function closed(): Promise<Person & { token: string }> {
+    const person = await signedIn();
+    const reply = await close(person.at);
+    assert.equal(reply.status, 200, reply.text);
+    return { ...person, token: await service.tokenFor(person.member.email) };
+  }
+
+  /** Columns of the account at this moment; `undefined` when it is gone. */
+  async function rowOf(
+    id: number,
+  ): Promise<{ disabled_at: number | null; delete_at: number | null } | undefined> {
+    const [row] = await rooms().database.query((sql) =>
+      sql.selectFrom('users').select(['disabled_at', 'delete_at']).where('id', '=', id),
+    );
+    return row && { ...row };
   }
 
   /** Rows of a table that are about the account. */
@@ -296,28 +322,25 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.deepEqual(order, order.toSorted());
   });
 
-  test('an export asks for a recent factor, and for the second one where there is one', async () => {
+  test('an export and a deletion ask for a recent factor, and for the second one where there is one', async () => {
     const { member, at } = await signedIn();
     wait(10 * minuteMs);
-    for (const reply of [await exportOf(at)]) {
+    for (const reply of [await exportOf(at), await close(at)]) {
       assert.equal(reply.status, 401, reply.text);
       assert.equal(memberOf(reply.body, 'code'), 'step_up_required');
       assert.deepEqual(memberOf(reply.body, 'factors'), ['password']);
     }
+    assert.deepEqual(await rowOf(member.id), { disabled_at: null, delete_at: null });
     await at.post('/sessions/step_up', { factor: 'password', proof: member.password });
     assert.equal((await exportOf(at)).status, 200);
 
     const ada = await wellKnown();
     wait(10 * minuteMs);
     await ada.at.post('/sessions/step_up', { factor: 'password', proof: ada.member.password });
-    assert.deepEqual(memberOf((await exportOf(ada.at)).body, 'factors'), [
-      'passkey',
-      'totp',
-      'recovery_code',
-    ]);
+    assert.deepEqual(memberOf((await close(ada.at)).body, 'factors'), ['passkey', 'totp', 'recovery_code']);
     const proof = ada.shown[2] ?? '';
     await ada.at.post('/sessions/step_up', { factor: 'recovery_code', proof });
-    assert.equal((await exportOf(ada.at)).status, 200);
+    assert.equal((await close(ada.at)).status, 200);
   });
 
   test('exports of one account are few in a minute', async () => {
@@ -328,5 +351,173 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await exportOf((await signedIn()).at)).status, 200, 'another account');
     wait(12 * secondMs);
     assert.equal((await exportOf(at)).status, 200);
+  });
+
+  test('a deletion closes the account at once, and the mail about it opens it again', async () => {
+    const { member, at } = await signedIn();
+    const { email, password, id } = member;
+    const resetToken = await service.resetToken(email);
+    const deleteAt = service.service.clock.now() + 14 * dayMs;
+    const reply = await close(at);
+    assert.deepEqual(
+      [reply.status, reply.body],
+      [200, { email, message: 'account closed', delete_at: new Date(deleteAt).toISOString() }],
+    );
+    assert.equal(at.sessionId, undefined, 'the cookie is cleared');
+    assert.equal(await service.profile(member.sessionId), 403, 'every session ends');
+    assert.equal((await logIn(member)).status, 401);
+    assertProblem(await service.reset(email, resetToken, newPassword), 403, 'token_invalid');
+    for (const table of ['sessions', 'known_devices', 'pending_logins'] as const)
+      assert.deepEqual(await rowsOf(table, id), [], table);
+
+    const token = await service.tokenFor(email);
+    const said = service.mails.findLast(({ to }) => to === email);
+    assert.match(said?.subject ?? '', /is closed/);
+    assert.match(said?.text ?? '', new RegExp(String(new Date(deleteAt).getUTCFullYear())));
+    wait(14 * dayMs - 1);
+    await rooms().auth.purge();
+    const undone = await undo(token);
+    assert.deepEqual([undone.status, undone.body], [200, { email, message: 'account open again' }]);
+    assert.deepEqual(undone.cookies, [], 'it signs nobody in');
+    assert.deepEqual(await rowOf(id), { disabled_at: null, delete_at: null });
+    assert.equal((await logIn(member)).status, 200);
+    await service.deliver();
+    assert.match(service.mails.findLast(({ to }) => to === email)?.subject ?? '', /is open again/);
+    wait(2 * dayMs);
+    await rooms().auth.purge();
+    assert.equal((await logIn({ email, password })).status, 200, 'it stays');
+    const reasons = (await rowsOf('audit_events', id)).map(({ reason }) => reason);
+    assert.ok(reasons.includes('deletion_requested') && reasons.includes('deletion_undone'));
+  });
+
+  test('the button of the page that the mail leads to opens the account again', async () => {
+    const { member, token } = await closed();
+    const page = await pressButton(new Browser(service), `/account/delete/undo?token=${token}`);
+    assert.equal(page.status, 200, page.text);
+    assert.match(page.text, /open again/);
+    assert.equal((await logIn(member)).status, 200);
+  });
+
+  test('after two weeks the account is gone with all its rows, and its address is free', async () => {
+    const { at, id, member } = await wellKnown();
+    const { email } = member;
+    assert.equal((await close(at)).status, 200);
+    const token = await service.tokenFor(email);
+    await service.logIn(email, 'a wrong guess at it'); // leaves a counter
+    wait(14 * dayMs);
+    assertProblem(await undo(token), 403, 'token_invalid');
+    assert.notEqual(await rowOf(id), undefined, 'it waits for the purge');
+    await rooms().auth.purge();
+    for (const table of tables.filter((one) => one !== 'audit_events'))
+      assert.deepEqual(await rowsOf(table, id), [], table);
+    const deeds = await rowsOf('audit_events', id);
+    const removal = deeds.find(({ event }) => event === 'user_deleted');
+    assert.deepEqual([removal?.['reason'], removal?.['actor']], ['deletion_requested', 'service']);
+    assert.ok(!JSON.stringify(deeds).includes(email), 'the record outlives it, without the address');
+    assertProblem(await undo(token), 403, 'token_invalid');
+    await service.post('/users', { email, password: newPassword });
+    const confirmation = await service.tokenFor(email);
+    assert.equal((await service.put('/email_verification', { email, token: confirmation })).status, 200);
+    assert.equal((await service.logIn(email, newPassword)).status, 200);
+    assert.notEqual(await service.idOf(email), id);
+  });
+
+  test('while an account is closed its address is taken like any other', async () => {
+    const { member, token } = await closed();
+    const { email } = member;
+    const free = await service.post('/users', { email: freshEmail(), password: newPassword });
+    const taken = await service.post('/users', { email, password: newPassword });
+    assert.deepEqual(
+      [taken.status, memberOf(taken.body, 'message')],
+      [free.status, memberOf(free.body, 'message')],
+    );
+    assert.equal((await service.logIn(email, newPassword)).status, 401);
+    await service.deliver();
+    assert.match(service.mails.findLast(({ to }) => to === email)?.subject ?? '', /already have an account/);
+    assert.equal((await undo(token)).status, 200);
+    assert.equal((await logIn(member)).status, 200);
+  });
+
+  test('a deletion is undone once, and each closing has an undoing of its own', async () => {
+    const { member, token, at } = await closed();
+    assert.equal((await undo(token)).status, 200);
+    assertProblem(await undo(token), 403, 'token_invalid');
+    const deeds = await rowsOf('audit_events', member.id);
+    assert.ok(deeds.some(({ event, reason }) => event === 'authn_token_reuse' && reason === 'deletion_undo'));
+    await at.post('/sessions', { email: member.email, password: member.password });
+    assert.equal((await close(at)).status, 200);
+    assertProblem(await undo(token), 403, 'token_invalid');
+    assert.notEqual((await rowOf(member.id))?.delete_at, null);
+    assert.equal((await undo(await service.tokenFor(member.email))).status, 200);
+  });
+
+  test('of two who close an account at once one does', async () => {
+    const { member, at } = await signedIn();
+    const replies = await Promise.all([close(at), close(at)]);
+    const [first = 0, second = 0] = replies.map(({ status }) => status).toSorted((a, b) => a - b);
+    // The other one has no session any more, wherever it notices.
+    assert.ok(first === 200 && (second === 401 || second === 403), `${first} ${second}`);
+    assert.notEqual((await rowOf(member.id))?.delete_at, null);
+  });
+
+  test('what the operator has closed no undoing opens, and what he opens is not removed', async () => {
+    const { auth, database } = rooms();
+    const ada = await closed();
+    await auth.setDisabled(ada.member.id, true, operator);
+    assertProblem(await undo(ada.token), 403, 'token_invalid');
+    assert.equal((await logIn(ada.member)).status, 401);
+
+    const eve = await closed();
+    await auth.setDisabled(eve.member.id, false, operator);
+    assert.deepEqual(await rowOf(eve.member.id), { disabled_at: null, delete_at: null });
+    await database.query((sql) =>
+      sql.updateTable('users').set({ disabled_at: 1 }).where('id', '=', eve.member.id),
+    );
+    assertProblem(await undo(eve.token), 403, 'token_invalid');
+    assert.deepEqual(await rowOf(eve.member.id), { disabled_at: 1, delete_at: null });
+
+    const joe = await closed();
+    await auth.setDisabled(joe.member.id, false, operator);
+    const old = await closed();
+    // As a release that knows nothing of deletions opens it.
+    await database.query((sql) =>
+      sql.updateTable('users').set({ disabled_at: null }).where('id', '=', old.member.id),
+    );
+    wait(15 * dayMs);
+    await auth.purge();
+    assert.equal(await rowOf(ada.member.id), undefined, 'a wish to be forgotten outlives a disabling');
+    assert.notEqual(await rowOf(eve.member.id), undefined);
+    assert.equal((await logIn(joe.member)).status, 200);
+    assert.equal((await logIn(old.member)).status, 200);
+  });
+
+  test('one person’s undoing opens no other account', async () => {
+    const [ada, eve] = [await closed(), await closed()];
+    assert.equal((await undo(ada.token)).status, 200);
+    assert.notEqual((await rowOf(eve.member.id))?.delete_at, null);
+    const mixed = `${eve.token.slice(0, 36)}${ada.token.slice(36)}`;
+    assertProblem(await undo(mixed), 403, 'token_invalid');
+    assert.equal((await logIn(eve.member)).status, 401);
+  });
+
+  test('an account whose address was changed a short while ago is not closed: its true owner may want it back', async () => {
+    const { member, at } = await signedIn();
+    const { email, password } = member;
+    const loot = freshEmail();
+    await at.post('/profile/email', { email: loot, password });
+    assert.equal((await at.put('/profile/email', { token: await service.tokenFor(loot) })).status, 200);
+    assertProblem(await close(at), 409, 'change_pending');
+    assert.equal((await at.get('/profile')).status, 200);
+    const restored = await service.put('/profile/email/undo', { token: await service.tokenFor(email) });
+    assert.equal(restored.status, 200);
+    await service.post('/users', { email: freshEmail(), password }); // nobody's business
+
+    const settled = await signedIn();
+    const later = freshEmail();
+    await settled.at.post('/profile/email', { email: later, password: settled.member.password });
+    await settled.at.put('/profile/email', { token: await service.tokenFor(later) });
+    wait(72 * hourMs);
+    await settled.at.post('/sessions/step_up', { factor: 'password', proof: settled.member.password });
+    assert.equal((await close(settled.at)).status, 200);
   });
 });

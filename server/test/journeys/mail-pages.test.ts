@@ -107,7 +107,14 @@ describe('the pages of mails', () => {
     ]);
   });
 
-  for (const path of ['/confirm', '/reset', '/sign-in/link', '/account/email', '/account/email/undo']) {
+  for (const path of [
+    '/confirm',
+    '/reset',
+    '/sign-in/link',
+    '/account/email',
+    '/account/email/undo',
+    '/account/delete/undo',
+  ]) {
     test(`${path} shows what a link says as text, whatever it is, and takes nothing from elsewhere`, async () => {
       const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
       const query = String(new URLSearchParams({ email: evil, token: evil }));
