@@ -5,11 +5,14 @@ import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/supp
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
+import { addEvent } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+import { generateUuid } from '../kit/id.ts';
 import { createToken } from '../kit/secret.ts';
+import { addMail } from '../mail/store.ts';
 import { DB } from '../user/db.ts';
 import { listUsers } from '../user/store.ts';
 import { addTry } from './attempt-store.ts';
@@ -30,7 +33,7 @@ const userKey = /SEARCH users USING INTEGER PRIMARY KEY|users_pkey/;
 const emailIndex = /users_by_email_key/;
 const sessionsByUser = /sessions_by_user/;
 
-/** Fills the tables as use does: a user, session, token, device and counter each minute. */
+/** Fills the tables as use does: a user, session, token, device, counter, mail and event each minute. */
 async function fill(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
     let now = start;
@@ -54,6 +57,11 @@ async function fill(database: Database): Promise<void> {
         expiresAt: now + dayMs,
       });
       await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
+      const mail = { id: generateUuid(), kind: 'new_device', recipient: '', content: '' };
+      await addMail(tx, { ...mail, userId, now, expiresAt: now + dayMs });
+      const deed = { event: 'user_created', outcome: 'success', reason: null, actor: 'program' };
+      const whence = { address: null, device: null, requestId: null };
+      await addEvent(tx, { ...deed, ...whence, id: generateUuid(), at: now, userId }, 'mac');
     }
   });
   // PostgreSQL counts its rows by itself after a while. SQLite never does, and must choose well without.
@@ -154,7 +162,10 @@ onEachEngine('among thousands of rows', (engine) => {
       /known_devices_by_expiry/,
       /attempts_by_age/,
       /pending_logins_by_expiry/,
+      /users_by_deletion/,
     ],
+    ['a purge that removes an account', removal, /users_by_deletion/],
+    ['an export of all that is known of somebody', exportAll, /audit_events_by_user/, /mails_by_user/],
   ];
 
   async function seenSessions(): Promise<void> {
@@ -162,6 +173,23 @@ onEachEngine('among thousands of rows', (engine) => {
     now += hourMs;
     await auth.getSession(token);
     await auth.flushSeen();
+  }
+
+  async function removal(): Promise<void> {
+    const deleteAt = now;
+    await database.query((sql) =>
+      sql.updateTable('users').set({ disabled_at: now, delete_at: deleteAt }).where('id', '=', 11),
+    );
+    assert.ok((await auth.purge()) > 0);
+  }
+
+  async function exportAll(): Promise<void> {
+    const known = 'user12@example.org';
+    await auth.setPassword(known, 'b4l0u');
+    const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
+    assert.ok(session !== undefined);
+    const { mails, events } = await auth.dataExports.create(session, { actor: 'user' });
+    for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
   }
 
   async function purge(): Promise<void> {

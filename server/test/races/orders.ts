@@ -36,7 +36,7 @@ interface Pair {
 interface Stage {
   readonly database: Database;
   /** The service's rules on the database that a deed is given. */
-  readonly authOn: (db: Database) => Auth;
+  readonly authOn: (db: Database, options?: Partial<AuthOptions>) => Auth;
   /** Somebody with the password `old`. */
   readonly newcomer: () => Promise<User>;
   /** Text of the token in the user's newest mail. */
@@ -58,7 +58,7 @@ export function declareOrders(stride: number): void {
       new Auth({ db: new DB(db, clock.now), hasher, clock: clock.now, ...options });
 
     /** The service in public mode: it mails and asks for confirmation. */
-    const publicAuthOn = (db: Database): Auth => {
+    const publicAuthOn = (db: Database, options: Partial<AuthOptions> = {}): Auth => {
       const outbox = new Outbox({
         database: db,
         clock: clock.now,
@@ -68,7 +68,7 @@ export function declareOrders(stride: number): void {
         domain: 'accounts.test',
         sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
       });
-      return authOn(db, { post: outbox, confirmEmail: true });
+      return authOn(db, { post: outbox, confirmEmail: true, ...options });
     };
 
     before(async () => {
@@ -262,6 +262,64 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
+      'a closed account is opened again or removed, and never half, where the clocks of two instances differ',
+      async (stage) => {
+        const { authOn: on } = stage;
+        const user = await stage.newcomer();
+        const { token, deleteAt } = await closeAccount(stage, user);
+        return {
+          first: (db) => on(db, { clock: () => deleteAt - 1 }).deletions.undo(token, { actor: 'anonymous' }),
+          second: (db) => on(db, { clock: () => deleteAt }).purge(),
+          check: async ({ first, second }) => {
+            const remains = await remainsOf(database, user.id);
+            if ('value' in first) {
+              assert.deepEqual({ ...remains.user }, { disabled_at: null, delete_at: null });
+              await on(database).deletions.purge();
+              assert.notEqual((await remainsOf(database, user.id)).user, undefined);
+            } else assert.deepEqual(remains, { user: undefined, rows: 0 });
+            assert.ok('value' in second, 'the purge goes on');
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'a closed account is opened again beside the operator, who disables it for good',
+      async (stage) => {
+        const { authOn: on } = stage;
+        const user = await stage.newcomer();
+        const { token } = await closeAccount(stage, user);
+        return {
+          first: (db) => on(db).deletions.undo(token, { actor: 'anonymous' }),
+          second: (db) => on(db).setDisabled(user.id, true),
+          check: async () => {
+            const remains = await remainsOf(database, user.id);
+            assert.notEqual(remains.user?.disabled_at ?? null, null);
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'no session is left beside the closing of an account',
+      async (stage) => {
+        const { authOn: on } = stage;
+        const { id, email } = await stage.newcomer();
+        const auth = on(database, { confirmEmail: false });
+        const session = await auth.getSession((await auth.logIn(email, old))?.token);
+        assert.ok(session !== undefined);
+        return {
+          first: (db) => on(db, { confirmEmail: false }).logIn(email, old),
+          second: (db) => on(db).deletions.request(session, { actor: 'user' }),
+          check: async () => assert.equal(await countSessions(database, id), 0),
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
       'of two who ask for a confirmation one mail is sent, and its token is the live one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
@@ -277,6 +335,39 @@ export function declareOrders(stride: number): void {
       true,
     );
   });
+}
+
+/** Closes the account of somebody with the password `old`, and gives what undoes it and the instant of the removal. */
+async function closeAccount(
+  { authOn: on, database, mailedToken }: Stage,
+  { id, email }: User,
+): Promise<{ token: string; deleteAt: number }> {
+  const auth = on(database, { confirmEmail: false });
+  const session = await auth.getSession((await auth.logIn(email, old))?.token);
+  assert.ok(session !== undefined);
+  const { deleteAt } = await auth.deletions.request(session, { actor: 'user' });
+  return { token: await mailedToken(id), deleteAt };
+}
+
+/** What is left of an account: its row, and how many hang on it. */
+async function remainsOf(
+  database: Database,
+  id: number,
+): Promise<{ user: { disabled_at: number | null; delete_at: number | null } | undefined; rows: number }> {
+  const [user] = await database.query((sql) =>
+    sql.selectFrom('users').select(['disabled_at', 'delete_at']).where('id', '=', id),
+  );
+  let rows = 0;
+  for (const table of ['sessions', 'one_time_tokens', 'mails'] as const)
+    rows += (
+      await database.query((sql) =>
+        sql
+          .selectFrom(table as 'sessions')
+          .select('id')
+          .where('user_id', '=', id),
+      )
+    ).length;
+  return { user, rows };
 }
 
 function assertProper(ending: Ending<unknown>): void {
