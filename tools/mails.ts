@@ -42,7 +42,7 @@ const facts: MailFacts = {
     undoHours: 72,
   },
   email_change_undone: {},
-  deletion_requested: { deleteAt: Date.now() + 14 * 86_400_000, undoLink: link },
+  deletion_requested: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: linkTo('deletion_undo') },
   deletion_undone: {},
   already_registered: {},
   password_changed: {},

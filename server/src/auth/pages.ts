@@ -121,7 +121,10 @@ const proofPageList: readonly ProofPage[] = [
     kind: 'deletion_undo',
     name: 'deletion_undo',
     route: '/profile/undo',
-    redeem: (room, { token }, request) => room.auth.deletions.undo(token, sourceOf(request, room)),
+    async redeem(room, { token }, request) {
+      await room.auth.deletions.undo(token, sourceOf(request, room));
+      return undefined;
+    },
   },
 ];
 
