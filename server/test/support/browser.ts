@@ -22,6 +22,16 @@ export class Browser {
     return this.#cookies.get(sessionCookie);
   }
 
+  /** Holds a cookie that it was not given by the service. */
+  plant(name: string, value: string): void {
+    this.#cookies.set(name, value);
+  }
+
+  /** The value of a cookie that it holds. */
+  cookie(name: string): string | undefined {
+    return this.#cookies.get(name);
+  }
+
   async send(request: ContractRequest): Promise<Reply> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { ...this.#headers, ...(cookie !== '' && { cookie }), ...request.headers };

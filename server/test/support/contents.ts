@@ -14,17 +14,24 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
   return { users, sessions, tokens };
 }
 
-const tables = [
-  'users',
-  'sessions',
-  'one_time_tokens',
-  'attempts',
-  'known_devices',
-  'audit_events',
-  'mails',
-] as const satisfies readonly (keyof Schema)[];
+/** Every table but those that hold no deed of a person: a new one does not compile until it stands here. */
+const tableNames: Record<Exclude<keyof Schema, 'audit_chain' | 'key_checks' | 'bienvenue_schema'>, true> = {
+  users: true,
+  sessions: true,
+  pending_logins: true,
+  one_time_tokens: true,
+  attempts: true,
+  known_devices: true,
+  audit_events: true,
+  mails: true,
+  totp_authenticators: true,
+  recovery_codes: true,
+  passkeys: true,
+  spent_challenges: true,
+};
+const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // its own keys
 
-/** All that requests can change, row by row: accounts, counters, record and mails. */
+/** All that requests can change, row by row: accounts, factors, counters, record and mails. */
 export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
   const contents: Record<string, readonly string[]> = {};
   for (const table of tables) {

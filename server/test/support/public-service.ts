@@ -17,6 +17,7 @@ export const publicMode: Environment = {
 
 export const sessionCookie = '__Host-session_id';
 export const deviceCookie = '__Host-device';
+export const pendingCookie = '__Host-pending_login';
 
 /** Somebody who registered, confirmed the address and logged in. */
 export interface Member {
