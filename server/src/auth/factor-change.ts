@@ -65,7 +65,7 @@ export class FactorChanges {
   }
 
   /**
-   * Changes a factor. Another one ends the account's other sessions, which were made without it.
+   * Changes a factor. Another one ends the account's other sessions and half-way logins, which were made without it.
    * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
    */
   async change<T>(
@@ -87,7 +87,11 @@ export class FactorChanges {
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId: id }, source);
       await notify(this.#context, tx, user, { kind: 'factor_changed', facts: { factor, deed }, source });
       if (holder.pending !== undefined) {
+        // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
+        // would otherwise set one of his own up, and be in.
+        await removeSessionsOf(tx, id);
         const login = await this.#needs.admissions.finish(tx, user, holder.pending, { use: factor, arrival });
+        await removePendingLoginsOf(tx, id);
         return { result, login };
       }
       return {

@@ -18,8 +18,6 @@ export const pendingRows: readonly PendingRow[] = [
   { row: 'A34', title: 'an authorisation without its proof key', waitsFor: 'OIDC' },
   { row: 'A35', title: 'a refresh token used twice', waitsFor: 'OIDC' },
   { row: 'A36', title: 'an ID token or JWT that names its own algorithm or key', waitsFor: 'OIDC' },
-  { row: 'A45', title: 'a session with half of the factors', waitsFor: 'a second factor' },
-  { row: 'A48', title: "enrolling a factor of the attacker's", waitsFor: 'a second factor' },
   { row: 'A49', title: 'a time-based code used twice', waitsFor: 'TOTP' },
   { row: 'A50', title: 'a time-based code of another time', waitsFor: 'TOTP' },
   { row: 'A51', title: 'a recovery code spent twice', waitsFor: 'recovery codes' },

@@ -1,0 +1,447 @@
+// What is half of a login, whose factors are whose, and how often one may be guessed: at every route that there is.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { createToken } from '../../src/kit/secret.ts';
+import type { RouteEntry } from '../../src/app/doors.ts';
+import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
+import { Browser } from '../support/browser.ts';
+import { everyRowOf } from '../support/contents.ts';
+import { onEachEngine } from '../support/engines.ts';
+import {
+  addApp,
+  addPasskey,
+  addRecoveryCodes,
+  passkeyOptionsIn,
+  passkeyProof,
+  type App,
+} from '../support/factor.ts';
+import { PasskeyDevice } from '../support/passkey-device.ts';
+import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
+import { memberOf, type ContractRequest, type Reply } from '../support/request.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+const origin = 'https://accounts.test';
+
+interface Person {
+  readonly browser: Browser;
+  readonly email: string;
+  readonly password: string;
+  readonly id: number;
+}
+
+/** Somebody with a factor of each kind. */
+interface Holder extends Person {
+  readonly app: App;
+  readonly recoveryCodes: readonly string[];
+  readonly device: PasskeyDevice;
+  readonly passkeyId: string;
+}
+
+/** The routes that a request must bring something for. */
+function guarded({ service }: PublicService): RouteEntry[] {
+  const routes = service.routes.filter(({ door, isRefusal }) => door !== 'open' && !isRefusal);
+  assert.ok(routes.length > 20, 'the routes were read at all');
+  return routes;
+}
+
+onEachEngine('a second factor', (engine) => {
+  let service: PublicService;
+  let required: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+    required = await PublicService.start(engine, { SECOND_FACTOR: 'required' });
+  });
+  after(async () => {
+    await service.close();
+    await required.close();
+  });
+
+  async function person(): Promise<Person> {
+    const { email, password, id } = await service.newcomer();
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    const browser = new Browser(service);
+    assert.equal((await browser.post('/sessions', { email, password })).status, 200);
+    return { browser, email, password, id };
+  }
+
+  async function holder(): Promise<Holder> {
+    const one = await person();
+    const { browser } = one;
+    const device = new PasskeyDevice(origin);
+    const app = await addApp(browser, service.service.clock);
+    const passkeyId = await addPasskey(browser, device);
+    return { ...one, app, device, passkeyId, recoveryCodes: await addRecoveryCodes(browser) };
+  }
+
+  /** A browser that gave the password and owes the second factor, or must set one up. */
+  async function halfWay(
+    { email, password }: Pick<Person, 'email' | 'password'>,
+    at: PublicService = service,
+  ): Promise<Browser> {
+    const browser = new Browser(at);
+    assert.equal((await browser.post('/sessions', { email, password })).status, 200);
+    assert.equal(browser.sessionId, undefined);
+    assert.ok(browser.cookie(pendingCookie) !== undefined);
+    return browser;
+  }
+
+  /** Somebody of whom a second factor is required, and who has none. */
+  async function beginner(): Promise<Pick<Person, 'email' | 'password' | 'id'>> {
+    const one = await required.newcomer();
+    await required.put('/email_verification', {
+      email: one.email,
+      token: await required.tokenFor(one.email),
+    });
+    return one;
+  }
+
+  const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
+    browser.post('/sessions/factor', { factor, proof });
+
+  /** Ids of what the person has, by what they are. */
+  async function idsOf({ browser, app, passkeyId }: Holder): Promise<Record<string, string>> {
+    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as { id: string }[]; // its schema
+    return { session: sessions[0]?.id ?? '', app: app.id, passkey: passkeyId };
+  }
+
+  test('A45 half-way: who owes a factor, or must set one up, gets no further at any route', async () => {
+    const ada = await holder();
+    const bob = await beginner();
+    const ids = Object.values(await idsOf(ada));
+    const cases = [
+      { at: service, browser: await halfWay(ada), opens: ['half-way'] },
+      { at: required, browser: await halfWay(bob, required), opens: ['half-way', 'enrolment'] },
+    ] as const;
+    for (const { at, browser, opens } of cases) {
+      const token = browser.cookie(pendingCookie) ?? '';
+      const { database } = at.service.rooms;
+      const earlier = await everyRowOf(database);
+      const seen = new Set<string>();
+      for (const { method, url, door } of guarded(at)) {
+        seen.add(door);
+        for (const path of url.includes(':id') ? ids.map((id) => url.replace(':id', id)) : [url]) {
+          const request = { method: method as ContractRequest['method'], path }; // of a route of ours
+          for (const name of [pendingCookie, sessionCookie]) {
+            if (name === pendingCookie && opens.some((one) => one === door)) continue;
+            const reply = await at.send({ ...request, headers: { cookie: `${name}=${token}` } });
+            assert.deepEqual([reply.status, reply.cookies], [403, []], `${method} ${path} as ${name}`);
+          }
+        }
+      }
+      assert.ok(['member', 'half-way', 'enrolment'].every((door) => seen.has(door)));
+      assert.deepEqual(await everyRowOf(database), earlier, 'nothing changed');
+    }
+    assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is nothing to give');
+    const proof = passkeyOptionsIn(await cases[1].browser.post('/sessions/factor/passkey', {}));
+    assert.deepEqual(proof['allowCredentials'], []);
+  });
+
+  test('A45 half-way: what was half-way is nothing once it is whole', async () => {
+    const ada = await holder();
+    const browser = await halfWay(ada);
+    const token = browser.cookie(pendingCookie) ?? '';
+    assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 200);
+    assert.equal(browser.cookie(pendingCookie), undefined);
+    const again = new Browser(service);
+    again.plant(pendingCookie, token);
+    assert.equal((await give(again, 'totp', ada.app.nextCode())).status, 403);
+    assert.equal((await again.post('/sessions/factor/passkey', {})).status, 403);
+  });
+
+  test('A41 fixation: what came along with a login in two steps is neither kept nor lives on', async () => {
+    const ada = await holder();
+    const eve = await holder();
+    const eves = await halfWay(eve);
+    const browser = new Browser(service);
+    const planted = { session: eve.browser.sessionId ?? '', pending: eves.cookie(pendingCookie) ?? '' };
+    browser.plant(sessionCookie, planted.session);
+    browser.plant(pendingCookie, planted.pending);
+    await browser.post('/sessions', { email: ada.email, password: ada.password });
+    assert.notEqual(browser.cookie(pendingCookie), planted.pending);
+    const full = await give(browser, 'totp', ada.app.nextCode());
+    assert.deepEqual(full.body, { email: ada.email, message: 'logged in' });
+    assert.notEqual(browser.sessionId, planted.session);
+    assert.equal(await service.profile(planted.session), 403, 'the session that came along is dead');
+    // Whoever gives their own factor to a login that was planted signs nobody in.
+    browser.plant(pendingCookie, planted.pending);
+    assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 401);
+    assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 401);
+  });
+
+  test('A41 fixation: each rise of a session gives it another id', async () => {
+    const ada = await person();
+    const ids = [ada.browser.sessionId ?? ''];
+    const note = (): void => {
+      const { sessionId = '' } = ada.browser;
+      assert.ok(!ids.includes(sessionId));
+      ids.push(sessionId);
+    };
+    const app = await addApp(ada.browser, service.service.clock);
+    note();
+    await addPasskey(ada.browser, new PasskeyDevice(origin));
+    note();
+    await ada.browser.post('/sessions/step_up', { factor: 'totp', proof: app.nextCode() });
+    note();
+    const statuses = await Promise.all(ids.map((id) => service.profile(id)));
+    assert.deepEqual(statuses, [403, 403, 403, 200]);
+  });
+
+  test('A48 enrolment: only in a session with a factor of a moment ago, from its begin to its end', async () => {
+    const ada = await holder();
+    const device = new PasskeyDevice(origin);
+    const { clock, rooms } = service.service;
+    const begun = (await ada.browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
+    const credential = device.create(passkeyOptionsIn(await ada.browser.post('/profile/passkeys', {})));
+    clock.advance(11 * minuteMs);
+    const code = codeAt(decodeBase32(begun.secret), clock.now());
+    const requests: readonly ContractRequest[] = [
+      { method: 'POST', path: '/profile/totp', fields: {} },
+      { method: 'PUT', path: '/profile/totp', fields: { id: begun.id, code } },
+      { method: 'DELETE', path: `/profile/totp/${ada.app.id}` },
+      { method: 'POST', path: '/profile/passkeys', fields: {} },
+      { method: 'DELETE', path: `/profile/passkeys/${ada.passkeyId}` },
+      { method: 'POST', path: '/profile/recovery_codes', fields: {} },
+    ];
+    const earlier = await everyRowOf(rooms.database);
+    for (const request of requests) {
+      const reply = await ada.browser.send(request);
+      const outcome = [reply.status, memberOf(reply.body, 'code')];
+      assert.deepEqual(outcome, [401, 'step_up_required'], `${request.method} ${request.path}`);
+    }
+    // Its challenge has expired by now, which is found first.
+    assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 401);
+    assert.deepEqual(await everyRowOf(rooms.database), earlier, 'nothing changed');
+  });
+
+  test('A48 enrolment: what one person began another does not finish', async () => {
+    const [ada, eve] = [await holder(), await holder()];
+    const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as Record<string, string>;
+    const code = codeAt(decodeBase32(secret ?? ''), service.service.clock.now());
+    assert.equal((await eve.browser.put('/profile/totp', { id: id ?? '', code })).status, 401);
+    const options = passkeyOptionsIn(await ada.browser.post('/profile/passkeys', {}));
+    const credential = new PasskeyDevice(origin).create(options);
+    assert.equal((await eve.browser.put('/profile/passkeys', { credential })).status, 401);
+    assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 200);
+  });
+
+  test('A48 enrolment: whoever must set one up does so once, and ends what is half-way beside it', async () => {
+    const bob = await beginner();
+    const [own, strangers] = [await halfWay(bob, required), await halfWay(bob, required)];
+    const { auth } = required.service.rooms;
+    const early = await auth.createSession(bob.email); // from before a second factor was required
+    const { clock } = required.service;
+    const begun = (await strangers.post('/profile/totp', {})).body as { id: string; secret: string };
+    const device = new PasskeyDevice(origin);
+    const options = passkeyOptionsIn(await strangers.post('/profile/passkeys', {}));
+    await addApp(own, clock);
+    assert.equal((await own.get('/profile')).status, 200);
+    assert.equal(await required.profile(early ?? ''), 403, 'sessions without it end');
+
+    const code = codeAt(decodeBase32(begun.secret), clock.now());
+    assert.equal((await strangers.put('/profile/totp', { id: begun.id, code })).status, 403);
+    assert.equal((await strangers.post('/profile/totp', {})).status, 403);
+    const credential = device.create(options);
+    assert.equal((await strangers.put('/profile/passkeys', { credential })).status, 403);
+    assert.equal(strangers.sessionId, undefined);
+    assert.deepEqual(await required.service.rooms.passkeys.list(bob.id), []);
+    assert.equal((await required.service.rooms.totp.list(bob.id)).length, 1);
+  });
+
+  test('A48 enrolment: its notices go to the address that is stored, whatever a request names', async () => {
+    const ada = await person();
+    const { email } = await person();
+    await service.deliver();
+    const earlier = service.mails.length;
+    const more = { email, to: email, user_id: '1', recipient: email };
+    const begun = await ada.browser.post('/profile/totp', { name: email, ...more });
+    assert.equal(begun.status, 200, begun.text);
+    const { id, secret, uri } = begun.body as { id: string; secret: string; uri: string };
+    assert.ok(uri.includes(encodeURIComponent(ada.email)) && !uri.includes(encodeURIComponent(email)));
+    const code = codeAt(decodeBase32(secret), service.service.clock.now());
+    assert.equal((await ada.browser.put('/profile/totp', { id, code, ...more })).status, 200);
+    const device = new PasskeyDevice(origin);
+    const options = passkeyOptionsIn(await ada.browser.post('/profile/passkeys', more));
+    assert.equal(memberOf(options['user'], 'name'), ada.email);
+    const credential = device.create(options);
+    assert.equal((await ada.browser.put('/profile/passkeys', { credential, ...more })).status, 200);
+    await service.deliver();
+    const recipients = service.mails.slice(earlier).map(({ to }) => to);
+    assert.deepEqual([...new Set(recipients)], [ada.email]);
+    assert.equal(recipients.length, 2);
+  });
+
+  /** Requests without the cookie of a device, so that all of them count on the account. */
+  const strangersRequest = (browser: Browser): Browser => {
+    const stranger = new Browser(service);
+    for (const name of [sessionCookie, pendingCookie]) {
+      const value = browser.cookie(name);
+      if (value !== undefined) stranger.plant(name, value);
+    }
+    return stranger;
+  };
+
+  /** What is wrong as each factor. */
+  const wrongProofs = { totp: '000000', recovery_code: '00000-0000-0000', passkey: '{}' };
+  for (const [factor, wrong] of Object.entries(wrongProofs)) {
+    test(`A18 another door: tries of ${factor} half-way and in a step-up count together`, async () => {
+      const ada = await holder();
+      const proofFor = async (
+        at: Browser,
+        path: '/sessions/factor' | '/sessions/step_up',
+      ): Promise<string> => {
+        if (factor === 'passkey') return passkeyProof(at, ada.device, path);
+        return factor === 'totp' ? ada.app.nextCode() : (ada.recoveryCodes[0] ?? '');
+      };
+      const doors = [
+        { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(ada.browser), path: '/sessions/step_up' },
+      ] as const;
+      const proofs = await Promise.all(doors.map(({ browser, path }) => proofFor(browser, path)));
+      for (let i = 0; i < 5; i += 1) {
+        const { browser, path } = doors[i % 3] ?? assert.fail();
+        assert.equal((await browser.post(path, { factor, proof: wrong })).status, 401, `${i}`);
+      }
+      for (const [i, { browser, path }] of doors.entries()) {
+        const reply = await browser.post(path, { factor, proof: proofs[i] ?? '' });
+        assert.equal(reply.status, 429, `the right one at ${path}`);
+        assert.ok(Number(reply.headers['retry-after']) > 0);
+      }
+      service.service.clock.advance(minuteMs);
+      const { browser, path } = doors[0];
+      assert.equal((await browser.post(path, { factor, proof: await proofFor(browser, path) })).status, 200);
+    });
+  }
+
+  test('A18 another door: tries of the password count together, wherever it is asked for', async () => {
+    const { browser, email, password } = await person();
+    const stranger = strangersRequest(browser);
+    const doors: ((proof: string) => Promise<Reply>)[] = [
+      (proof) => service.logIn(email, proof),
+      (proof) => stranger.post('/sessions/step_up', { factor: 'password', proof }),
+      (proof) => stranger.put('/profile/password', { password: proof, new_password: newPassword }),
+      (proof) => stranger.post('/profile/email', { email: `new.${email}`, password: proof }),
+    ];
+    for (let i = 0; i < 5; i += 1)
+      assert.ok(
+        [401, 403].includes((await doors[i % doors.length]?.(`wrong ${password}`))?.status ?? 0),
+        `${i}`,
+      );
+    for (const door of doors) assert.equal((await door(password)).status, 429);
+  });
+
+  test('A20 codes: of many guesses of an app at once, in many logins, five are looked at; a hundred in all', async () => {
+    const ada = await holder();
+    const browsers: Browser[] = [];
+    for (let i = 0; i < 10; i += 1) browsers.push(await halfWay(ada));
+    const replies = await Promise.all(
+      Array.from({ length: 300 }, (_, i) => give(browsers[i % 10] ?? assert.fail(), 'totp', '000000')),
+    );
+    const countOf = (status: number): number => replies.filter((reply) => reply.status === status).length;
+    assert.deepEqual([countOf(401), countOf(429)], [5, 295]);
+    const { database } = service.service.rooms;
+    await database.query((sql) =>
+      sql
+        .updateTable('attempts')
+        .set({ failures: 95 })
+        .where('subject', '=', `user:${ada.id}`)
+        .where('factor', '=', 'totp'),
+    );
+    let looked = 0;
+    for (let i = 0; i < 8; i += 1) {
+      service.service.clock.advance(16 * minuteMs); // beyond the longest wait
+      const { status } = await give(await halfWay(ada), 'totp', '000000');
+      if (status === 401) looked += 1;
+    }
+    assert.equal(looked, 5);
+    assert.equal((await give(await halfWay(ada), 'totp', ada.app.nextCode())).status, 429);
+  });
+
+  test("A64 other people's things: no id of one person does anything for another", async () => {
+    const [ada, eve] = [await holder(), await holder()];
+    const ids = await idsOf(ada);
+    const { database } = service.service.rooms;
+    const withId = guarded(service).filter(({ url }) => url.includes(':'));
+    assert.ok(withId.length >= 4);
+    const earlier = await everyRowOf(database);
+    for (const { method, url } of withId) {
+      for (const [kind, id] of Object.entries(ids)) {
+        const path = url.replace(/:\w+/, id);
+        const fields = method === 'PUT' ? { fields: { name: 'mine' } } : {};
+        const reply = await eve.browser.send({
+          method: method as ContractRequest['method'],
+          path,
+          ...fields,
+        });
+        assert.equal(reply.status, 404, `${method} ${path}, ${kind}`);
+      }
+    }
+    const unconfirmed = (await ada.browser.post('/profile/totp', {})).body as { id: string }; // its schema
+    const begun = { method: 'DELETE', path: `/profile/totp/${unconfirmed.id}` } as const;
+    assert.equal((await eve.browser.send(begun)).status, 404);
+    for (const path of ['/sessions', '/profile/totp', '/profile/passkeys']) {
+      const { status, text } = await eve.browser.get(path);
+      assert.equal(status, 200);
+      for (const id of Object.values(ids)) assert.ok(!text.includes(id), path);
+    }
+    const now = await everyRowOf(database);
+    for (const table of ['sessions', 'passkeys', 'recovery_codes', 'users'])
+      assert.deepEqual(now[table], earlier[table], table);
+  });
+
+  test('A65 claimed identity: who a request says that it is opens no route and changes no account', async () => {
+    const [ada, eve] = [await holder(), await holder()];
+    const fields = {
+      id: String(ada.id),
+      user_id: String(ada.id),
+      userId: String(ada.id),
+      sub: String(ada.id),
+      email: ada.email,
+      session_id: ada.browser.sessionId ?? '',
+    };
+    const headers = {
+      'x-user-id': String(ada.id),
+      'x-user-email': ada.email,
+      'x-forwarded-user': ada.email,
+      'remote-user': ada.email,
+      'x-session-id': ada.browser.sessionId ?? '',
+      authorization: `Bearer ${ada.browser.sessionId}`,
+    };
+    const query = String(new URLSearchParams(fields));
+    for (const { method, url } of guarded(service)) {
+      const hasBody = method === 'POST' || method === 'PUT';
+      const reply = await service.send({
+        method: method as ContractRequest['method'], // of a route of ours
+        path: `${url}?${query}`,
+        headers,
+        ...(hasBody && { fields }),
+      });
+      assert.deepEqual([reply.status, reply.cookies], [403, []], `${method} ${url}`);
+      assert.ok(!reply.text.includes(ada.email));
+    }
+
+    const { passkeys, totp } = service.service.rooms;
+    const had = [await passkeys.list(ada.id), await totp.list(ada.id)];
+    const asAda = (path: string): string => `${path}?${query}`;
+    const send = (method: 'POST' | 'PUT', path: string, more: Record<string, string> = {}): Promise<Reply> =>
+      eve.browser.send({ method, path: asAda(path), fields: { ...fields, ...more }, headers });
+    const credential = new PasskeyDevice(origin).create(
+      passkeyOptionsIn(await send('POST', '/profile/passkeys')),
+    );
+    assert.equal((await send('PUT', '/profile/passkeys', { credential })).status, 200);
+    const { id = '', secret = '' } = (await send('POST', '/profile/totp')).body as Record<string, string>;
+    const code = codeAt(decodeBase32(secret), service.service.clock.now());
+    assert.equal((await send('PUT', '/profile/totp', { id, code })).status, 200);
+    assert.equal((await send('POST', '/profile/recovery_codes')).status, 200);
+    assert.deepEqual([await passkeys.list(ada.id), await totp.list(ada.id)], had);
+    assert.deepEqual([(await passkeys.list(eve.id)).length, (await totp.list(eve.id)).length], [2, 2]);
+
+    const half = await halfWay(eve);
+    const given = { factor: 'totp', proof: eve.app.nextCode(), ...fields };
+    const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
+    assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });
+    assert.deepEqual((await half.get(asAda('/profile'), headers)).body, { email: eve.email });
+    assert.equal(await service.profile(createToken('session').token), 403);
+  });
+});
