@@ -65,7 +65,8 @@ export class FactorChanges {
   }
 
   /**
-   * Changes a factor. Another one ends the account's other sessions and half-way logins, which were made without it.
+   * Changes a factor. Another one ends the account's other sessions and half-way logins, which were made without it; a
+   * new one counts its tries anew.
    * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
    */
   async change<T>(
@@ -83,6 +84,7 @@ export class FactorChanges {
       const result = await work(tx, user);
       await forgetMemories(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
+      else await this.#needs.secondFactors.forgetTries(tx, id, factor);
       const reason = `${factor}_${deed}`;
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId: id }, source);
       await notify(this.#context, tx, user, { kind: 'factor_changed', facts: { factor, deed }, source });

@@ -124,6 +124,11 @@ export class SecondFactors {
     return known;
   }
 
+  /** The factor was set up anew: tries of before no longer count against it. Inside a transaction. */
+  async forgetTries(tx: Database, userId: number, factor: string): Promise<void> {
+    await this.#attempts.forget(tx, userId, factor);
+  }
+
   /** Removes the backups of a user who has nothing left that they could replace. Inside a transaction. */
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
     if ((await this.setOf(tx, userId)).length > 0) return;

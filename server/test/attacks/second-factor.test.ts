@@ -331,6 +331,39 @@ onEachEngine('a second factor', (engine) => {
     for (const door of doors) assert.equal((await door(password)).status, 429);
   });
 
+  test('A18 another door: a factor that is off after a hundred failures is off at each, until it is replaced', async () => {
+    const ada = await holder();
+    const { database } = service.service.rooms;
+    const switchOff = (factor: string): Promise<unknown> =>
+      database.query((sql) =>
+        sql
+          .insertInto('attempts')
+          .values({ subject: `user:${ada.id}`, factor, failures: 100, last_at: 0, next_at: 0 }),
+      );
+    await switchOff('totp');
+    const browser = strangersRequest(await halfWay(ada));
+    const session = strangersRequest(ada.browser);
+    for (const [at, path] of [
+      [browser, '/sessions/factor'],
+      [session, '/sessions/step_up'],
+    ] as const) {
+      const reply = await at.post(path, { factor: 'totp', proof: ada.app.nextCode() });
+      assert.deepEqual([reply.status, reply.headers['retry-after']], [429, undefined], path);
+    }
+    assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 200);
+    assert.equal((await browser.send({ method: 'DELETE', path: `/profile/totp/${ada.app.id}` })).status, 200);
+    const app = await addApp(browser, service.service.clock);
+    const afterwards = strangersRequest(await halfWay(ada));
+    assert.equal((await give(afterwards, 'totp', app.nextCode())).status, 200, 'the new one counts anew');
+
+    await switchOff('recovery_code');
+    const locked = strangersRequest(await halfWay(ada));
+    assert.equal((await give(locked, 'recovery_code', ada.recoveryCodes[1] ?? '')).status, 429);
+    assert.equal((await give(locked, 'totp', app.nextCode())).status, 200);
+    const [code = ''] = await addRecoveryCodes(locked);
+    assert.equal((await give(await halfWay(ada), 'recovery_code', code)).status, 200, 'new ones count anew');
+  });
+
   test('A20 codes: of many guesses of an app at once, in many logins, five are looked at; a hundred in all', async () => {
     const ada = await holder();
     const browsers: Browser[] = [];
