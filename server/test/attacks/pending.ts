@@ -18,9 +18,6 @@ export const pendingRows: readonly PendingRow[] = [
   { row: 'A34', title: 'an authorisation without its proof key', waitsFor: 'OIDC' },
   { row: 'A35', title: 'a refresh token used twice', waitsFor: 'OIDC' },
   { row: 'A36', title: 'an ID token or JWT that names its own algorithm or key', waitsFor: 'OIDC' },
-  { row: 'A49', title: 'a time-based code used twice', waitsFor: 'TOTP' },
-  { row: 'A50', title: 'a time-based code of another time', waitsFor: 'TOTP' },
-  { row: 'A51', title: 'a recovery code spent twice', waitsFor: 'recovery codes' },
   {
     row: 'A56',
     title: "a victim's federated login joined to the attacker's account",

@@ -110,7 +110,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(device.credentials.length, 1);
   });
 
-  test('are the second factor after a password or a mail, and in a step-up', async () => {
+  test('A47 every door: a passkey is the second factor after a password or a mail, and in a step-up', async () => {
     const ada = await withPasskey();
     const browser = new Browser(service);
     const half = await browser.post('/sessions', { email: ada.email, password: ada.password });
@@ -185,7 +185,7 @@ onEachEngine('passkeys', (engine) => {
     });
   });
 
-  test('answer a challenge once, in time, and only for what it was made', async () => {
+  test('A37 namespaces: a challenge is answered once, in time, and only for what it was made', async () => {
     const ada = await withPasskey();
     const browser = new Browser(service);
     const options = optionsIn(await browser.post('/sessions/passkey', {}));
@@ -294,7 +294,7 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('A58: of a stranger who registered the address before, are gone when its owner comes', async () => {
+  test('A58 trojan identifier: of a stranger who registered the address before, are gone when its owner comes', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
       const options = optionsIn(await browser.post('/users/passkey', { email }));
@@ -333,7 +333,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(await confirm(owner, asking), 403);
   });
 
-  test('are listed, named, and removed with word for the browser', async () => {
+  test("A64 other people's things: passkeys are listed, named and removed by their owner", async () => {
     const ada = await withPasskey();
     const second = new PasskeyDevice(origin);
     await addPasskey(ada, second);
@@ -363,7 +363,7 @@ onEachEngine('passkeys', (engine) => {
     assert.match(texts.join('\n'), /passkey was removed/);
   });
 
-  test('of one person are not registered by another', async () => {
+  test("A48 enrolment: a challenge of one person's makes no passkey of another", async () => {
     const ada = await withPasskey();
     const eve = await person();
     const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
@@ -399,11 +399,15 @@ onEachEngine('passkeys', (engine) => {
     }
   });
 
-  test('open nothing for a disabled user', async () => {
-    const ada = await withPasskey();
-    await service.service.rooms.auth.setDisabled(ada.id, true);
-    const reply = await signIn(new Browser(service), ada.device);
-    assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [401, 'factor_invalid']);
+  test('A63 another door: a passkey of a disabled or removed user opens nothing', async () => {
+    const { auth } = service.service.rooms;
+    for (const shut of [(id: number) => auth.setDisabled(id, true), (id: number) => auth.removeUser(id)]) {
+      const ada = await withPasskey();
+      assert.equal(await shut(ada.id), true);
+      const reply = await signIn(new Browser(service), ada.device);
+      assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [401, 'factor_invalid']);
+      assert.equal((await ada.browser.get('/profile/passkeys')).status, 403);
+    }
   });
 });
 

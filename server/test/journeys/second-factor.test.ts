@@ -47,7 +47,7 @@ onEachEngine('a second factor', (engine) => {
 
   const factorsIn = (reply: Reply): unknown => memberOf(reply.body, 'factors');
 
-  test('is asked for after the password, and what is half-way opens nothing', async () => {
+  test('A45 half-way: it is asked for after the password, and nothing opens before', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browser = new Browser(service);
@@ -74,7 +74,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(again.status, 403, 'the login is over');
   });
 
-  test('is asked for by every way in, and a reset neither passes nor removes it', async () => {
+  test('A47 every door: it is asked for after a mail and after a reset, which does not remove it', async () => {
     const ada = await person();
     await addApp(ada);
     service.service.clock.advance(2 * minuteMs);
@@ -97,43 +97,61 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('takes each code once, and none of two steps away', async () => {
+  /** An app that is set up now, with its code of any instant, and how half-way logins take it. */
+  async function steps(): Promise<{
+    readonly enter: (at: number) => Promise<number>;
+    readonly stepUp: (at: number) => Promise<number>;
+  }> {
     const ada = await person();
-    const begun = await ada.browser.post('/profile/totp', {});
-    const { id, secret } = begun.body as { id: string; secret: string };
-    const seed = decodeBase32(secret);
-    const { clock } = service.service;
-    assert.equal(
-      (await ada.browser.put('/profile/totp', { id, code: codeAt(seed, clock.now()) })).status,
-      200,
-    );
-    const half = async (): Promise<Browser> => {
-      const browser = new Browser(service);
-      await browser.post('/sessions', { email: ada.email, password: ada.password });
-      return browser;
+    const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as Record<string, string>;
+    const seed = decodeBase32(secret ?? '');
+    const code = codeAt(seed, service.service.clock.now());
+    assert.equal((await ada.browser.put('/profile/totp', { id: id ?? '', code })).status, 200);
+    return {
+      enter: async (at) => {
+        const browser = new Browser(service);
+        await browser.post('/sessions', { email: ada.email, password: ada.password });
+        return (await browser.post('/sessions/factor', { factor: 'totp', proof: codeAt(seed, at) })).status;
+      },
+      stepUp: async (at) =>
+        (await ada.browser.post('/sessions/step_up', { factor: 'totp', proof: codeAt(seed, at) })).status,
     };
-    const give = async (browser: Browser, at: number): Promise<number> =>
-      (await browser.post('/sessions/factor', { factor: 'totp', proof: codeAt(seed, at) })).status;
-    const browser = await half();
-    assert.equal(await give(browser, clock.now()), 401, 'the step of the set-up is spent');
+  }
+
+  test('A49 replay: a code is taken once, whatever the browser and the door, and no older one after it', async () => {
+    const { clock } = service.service;
+    const { enter, stepUp } = await steps();
+    assert.equal(await enter(clock.now()), 401, 'the step of the set-up is spent');
     clock.advance(90 * secondMs);
-    assert.equal(await give(browser, clock.now() - 60 * secondMs), 401, 'two steps ago');
-    assert.equal(await give(browser, clock.now() + 60 * secondMs), 401, 'two steps ahead');
-    const used = clock.now() - 30 * secondMs;
-    assert.equal(await give(browser, used), 200, 'one step ago');
-    assert.equal(await give(await half(), used), 401, 'A49: in another browser');
-    assert.equal(
-      (await browser.post('/sessions/step_up', { factor: 'totp', proof: codeAt(seed, used) })).status,
-      401,
-      'A49: at another door',
-    );
-    clock.advance(-30 * secondMs);
-    assert.equal(await give(await half(), clock.now()), 401, 'A50: the clock set back opens no earlier step');
+    const earlier = clock.now() - 30 * secondMs;
+    assert.equal(await enter(clock.now()), 200);
+    for (const at of [clock.now(), earlier]) {
+      assert.equal(await enter(at), 401, 'in another browser');
+      assert.equal(await stepUp(at), 401, 'at another door');
+    }
     clock.advance(30 * secondMs);
-    assert.equal(await give(await half(), clock.now()), 200, 'this step');
+    assert.equal(await stepUp(clock.now() - 30 * secondMs), 401, 'in the next step');
+    assert.equal(await stepUp(clock.now()), 200);
+    assert.equal(await enter(clock.now()), 401, 'after the other door');
   });
 
-  test('of many who give one code at once one is let in', async () => {
+  test('A50 window: a code of one step away is taken, one of two is not, and a clock set back opens none', async () => {
+    const { clock } = service.service;
+    const { enter } = await steps();
+    clock.advance(120 * secondMs);
+    assert.equal(await enter(clock.now() - 60 * secondMs), 401, 'two steps ago');
+    assert.equal(await enter(clock.now() + 60 * secondMs), 401, 'two steps ahead');
+    assert.equal(await enter(clock.now() - 30 * secondMs), 200, 'one step ago');
+    const used = clock.now() - 30 * secondMs;
+    clock.advance(-30 * secondMs);
+    assert.equal(await enter(used), 401, 'the used step, with the clock set back');
+    assert.equal(await enter(used - 30 * secondMs), 401, 'and the one before it');
+    clock.advance(30 * secondMs);
+    assert.equal(await enter(clock.now() + 30 * secondMs), 200, 'one step ahead');
+    assert.equal(await enter(clock.now()), 401, 'this step, after it');
+  });
+
+  test('A49 replay: of many who give one code at once one is let in', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browsers = await Promise.all(
@@ -153,7 +171,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('counts its tries before they are verified, and off it leaves the others', async () => {
+  test('A18 another door: tries count before they are verified, and a factor that is off leaves the others', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const made = await ada.browser.post('/profile/recovery_codes', {});
@@ -171,7 +189,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status, 200);
   });
 
-  test('recovery codes are ten, work once each, and new ones void the old', async () => {
+  test('A51 double spend: recovery codes are ten, work once each, and new ones void the old', async () => {
     const ada = await person();
     assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 400, 'nothing to recover');
     await addApp(ada);
@@ -193,7 +211,7 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual(
       raced.toSorted((a, b) => a - b),
       [200, 401, 401, 401],
-      'A51',
+      'of four at once',
     );
     assert.equal(await enter(` ${two.toLowerCase().replaceAll('-', ' ')}`), 200, 'as people type');
     assert.deepEqual((await ada.browser.get('/profile/recovery_codes')).body, { left: 8 });
@@ -287,7 +305,7 @@ onEachEngine('a second factor', (engine) => {
     assert.match(subjects, /authenticator app was removed/);
   });
 
-  test("A64: another person's authenticator is not there", async () => {
+  test("A64 other people's things: another person's authenticator is not there", async () => {
     const [ada, eve] = [await person(), await person()];
     await addApp(ada);
     await addApp(eve);
@@ -339,11 +357,12 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('a pending login dies with the password, the account, and in ten minutes', async () => {
+  test('A63 another door: a half-way login dies with the account, with the password, and in ten minutes', async () => {
     const { auth } = service.service.rooms;
     const kills = {
       password: (ada: Person) => auth.setPassword(ada.email, newPassword),
       disabled: (ada: Person) => auth.setDisabled(ada.id, true),
+      removed: (ada: Person) => auth.removeUser(ada.id),
       time: async () => service.service.clock.advance(10 * minuteMs),
     };
     for (const [name, kill] of Object.entries(kills)) {
