@@ -1,11 +1,11 @@
 // The races, each for as many rounds as it is asked for: `races.test.ts` runs some, `races.long.ts` a thousand.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
 import { toEmailAddress } from '../../src/user/email-address.ts';
 import { findUserByEmail } from '../../src/user/store.ts';
 import type { User } from '../../src/user/user.ts';
-import { onEachEngine } from '../support/engines.ts';
+import { engineNames, type EngineName } from '../support/engines.ts';
 import {
   freshAddress,
   openArena,
@@ -15,6 +15,13 @@ import {
   sessionCookie,
   type Arena,
 } from './arena.ts';
+import {
+  answerTogether,
+  guessCodeTogether,
+  removeLastTogether,
+  spendCodeTogether,
+  takeStepTogether,
+} from './factor-races.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
 
 /** Racers of a round: each costs a hash, which is what a round takes its time for. */
@@ -31,7 +38,16 @@ const { register, logIn, profile, logOut, forget, reset } = requests;
  * what they do they spread.
  */
 export function declareRaces(rounds: number, { hashesCheaply = false } = {}): void {
-  onEachEngine('races', (engine) => {
+  // The engines side by side: a round waits more than it works.
+  describe('races', { concurrency: engineNames.length }, () => {
+    for (const engine of engineNames) {
+      describe(`races (${engine})`, { concurrency: 1 }, () => declareOn(engine, rounds, hashesCheaply));
+    }
+  });
+}
+
+function declareOn(engine: EngineName, rounds: number, hashesCheaply: boolean): void {
+  describe('of local mode', () => {
     let arena: Arena;
     before(async () => {
       arena = await openArena(engine, { hashesCheaply });
@@ -68,9 +84,17 @@ export function declareRaces(rounds: number, { hashesCheaply = false } = {}): vo
     each('of many logouts at once nobody is told of a fault, and the session is gone', logOutTogether);
     each('of many who ask for a reset token at once each gets one, and one of them is live', forgetTogether);
     each('registering, resetting and logging out may be repeated after a lost answer', repeatLost);
+    each('F3: of many who spend one recovery code, half-way and in a step-up, one does', spendCodeTogether());
+    each('F4: of many who give one code of an app one is let in, and one with the next', takeStepTogether());
+    each(
+      'F7: of many wrong codes at once, at both doors, no more are verified than may be, and all of these count',
+      guessCodeTogether(),
+    );
+    each('F11: of two who remove the last two passkeys of an account one is refused', removeLastTogether());
+    each('of many answers to one challenge one signs in', answerTogether());
   });
 
-  onEachEngine('races in public mode', (engine) => {
+  describe('of public mode', () => {
     let arena: Arena;
     before(async () => {
       arena = await openArena(engine, { isPublic: true, hashesCheaply });
