@@ -248,6 +248,28 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await required.service.rooms.totp.list(bob.id)).length, 1);
   });
 
+  test('A48 enrolment: of many who are half-way and set the first factor up at once one is in', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const bob = await beginner();
+      const credentials: [Browser, string][] = [];
+      for (let i = 0; i < 3; i += 1) {
+        const browser = await halfWay(bob, required);
+        const options = passkeyOptionsIn(await browser.post('/profile/passkeys', {}));
+        credentials.push([browser, new PasskeyDevice(origin).create(options)]);
+      }
+      const replies = await Promise.all(
+        credentials.map(([browser, credential]) => browser.put('/profile/passkeys', { credential })),
+      );
+      assert.deepEqual(
+        replies.map(({ status }) => status).toSorted((one, other) => one - other),
+        [200, 403, 403],
+      );
+      assert.equal((await required.service.rooms.passkeys.list(bob.id)).length, 1);
+      const profiles = await Promise.all(credentials.map(([browser]) => browser.get('/profile')));
+      assert.equal(profiles.filter(({ status }) => status === 200).length, 1);
+    }
+  });
+
   test('A48 enrolment: its notices go to the address that is stored, whatever a request names', async () => {
     const ada = await person();
     const { email } = await person();

@@ -11,7 +11,13 @@ import { DB } from '../../src/user/db.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { freshEmail } from '../support/person.ts';
-import { deviceCookie, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
+import {
+  deviceCookie,
+  pendingCookie,
+  PublicService,
+  sessionCookie,
+  type Member,
+} from '../support/public-service.ts';
 import type { ContractRequest, Reply } from '../support/request.ts';
 import { median } from '../support/statistics.ts';
 
@@ -143,11 +149,25 @@ onEachEngine('tokens', (engine) => {
       'pending_login',
       async (_, secret) => {
         const fields = { factor: 'totp', proof: '123456' };
-        const headers = { cookie: `__Host-pending_login=${secret}` };
+        const headers = { cookie: `${pendingCookie}=${secret}` };
         return (
           (await service.send({ method: 'POST', path: '/sessions/factor', fields, headers })).status === 401
         );
       },
+    ],
+    'POST /sessions/factor/passkey': [
+      'pending_login',
+      async (_, secret) => {
+        const headers = { cookie: `${pendingCookie}=${secret}` };
+        const request = { method: 'POST', path: '/sessions/factor/passkey', headers } as const;
+        return (await service.send(request)).status === 200;
+      },
+    ],
+    'GET /profile/totp': [
+      'session',
+      async (_, secret) =>
+        (await withCookie('GET', '/profile/totp', `${sessionCookie}=${secret}; ${pendingCookie}=${secret}`))
+          .status === 200,
     ],
     // 409 says that another change can still be undone: the token was taken for what it is.
     'PUT /profile/email': [
