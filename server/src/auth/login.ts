@@ -3,7 +3,7 @@
 // alike.
 import { isProblem, Problem } from '../kit/problem.ts';
 import { toEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, upgradeHash } from '../user/store.ts';
+import { findUserByEmail, lockUser, upgradeHash } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { Admissions, Login } from './admission.ts';
 import { freeTries, mostTries } from './attempt-store.ts';
@@ -61,6 +61,8 @@ export class Logins {
     }
     const arrival = await this.#admissions.arrivalOf(user, source);
     return db.transaction(async (tx) => {
+      // A second factor that is being added is set before it is asked whether one is.
+      await lockUser(tx, user.id);
       const login = await this.#admissions.admit(tx, user, 'password', arrival);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;

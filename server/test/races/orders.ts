@@ -10,6 +10,8 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
+import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/store.ts';
+import { Totp } from '../../src/features/totp/totp.ts';
 import { DB } from '../../src/user/db.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { testClock } from '../support/clock.ts';
@@ -140,6 +142,25 @@ export function declareOrders(stride: number): void {
         check: async () => assert.equal(await countSessions(database, id), 0),
       };
     });
+
+    inEveryOrder(
+      'no session without it is left beside the adding of a second factor',
+      async ({ database: base, newcomer }) => {
+        const { id, email } = await newcomer();
+        const on = (db: Database): Auth => authOn(db, { secondFactors: [appOn(db)] });
+        const login = await on(base).logIn(email, old);
+        const session = (await on(base).getSession(login?.token)) ?? assert.fail();
+        const change = { factor: 'totp', deed: 'added', work: addApp } as const;
+        return {
+          first: (db) => on(db).logIn(email, old),
+          second: (db) => on(db).factorChanges.change({ session }, change, { actor: 'user' }),
+          check: async ({ second }) => {
+            assert.ok('value' in second, 'it is added');
+            assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
+          },
+        };
+      },
+    );
 
     inEveryOrder('nothing is left of an account beside its removal', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
@@ -368,6 +389,18 @@ async function remainsOf(
       )
     ).length;
   return { user, rows };
+}
+
+/** Authenticator apps, whose seeds are of no matter here. */
+function appOn(db: Database): Totp {
+  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
+  return new Totp({ db, clock: Date.now, cipher, issuer: 'x' });
+}
+
+async function addApp(tx: Database, { id: userId }: User): Promise<void> {
+  const id = `app of ${userId}`;
+  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', now: 0 });
+  await confirmAuthenticator(tx, { id, step: 0, now: 0 });
 }
 
 function assertProper(ending: Ending<unknown>): void {
