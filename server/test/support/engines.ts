@@ -105,7 +105,8 @@ export function useDatabase(engine: EngineName): () => OpenDatabase {
     database = await openDatabase(fresh.url);
   });
   beforeEach(async () => {
-    for (const table of ['users', 'attempts']) await database?.execute(`delete from ${table}`); // the rest hangs on these
+    for (const table of ['users', 'attempts', 'audit_events'])
+      await database?.execute(`delete from ${table}`); // the rest hangs on these
   });
   after(async () => {
     await database?.close();

@@ -1,8 +1,10 @@
 // Class Auth on a database that is empty before each test, with a clock that is moved and hashes that cost little.
 import { after } from 'node:test';
+import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
 import type { Database } from '../../src/db/database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
+import { digest, equalDigests } from '../../src/kit/secret.ts';
 import { DB } from '../../src/user/db.ts';
 import { testClock, type TestClock } from './clock.ts';
 import { cheapHashing } from './hashing.ts';
@@ -13,7 +15,16 @@ export interface Trunk {
   readonly db: DB;
   readonly database: Database;
   readonly clock: TestClock;
+  /** What was recorded since the test began. */
+  readonly audit: Audit;
 }
+
+/** Digests for the record without a key: nobody changes it here. */
+const mac = {
+  sign: (text: string): string => Buffer.from(digest(text)).toString('base64url'),
+  check: (text: string, given: string): boolean =>
+    equalDigests(digest(text), Buffer.from(given, 'base64url')),
+};
 
 /** How one test wants its trunk. */
 export interface TrunkOptions extends Partial<Omit<AuthOptions, 'db'>> {
@@ -30,6 +41,13 @@ export function useTrunk(engine: EngineName): (options?: TrunkOptions) => Trunk 
     const clock = testClock();
     const { database } = opened();
     const db = new DB(through(database), clock.now);
-    return { auth: new Auth({ db, hasher, clock: clock.now, ...options }), db, database, clock };
+    const audit = new Audit({ database, mac, clock: clock.now, keptDays: 1 });
+    return {
+      auth: new Auth({ db, hasher, clock: clock.now, audit, ...options }),
+      db,
+      database,
+      clock,
+      audit,
+    };
   };
 }
