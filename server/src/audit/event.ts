@@ -31,7 +31,7 @@ export interface AuditSource {
   /** Network address of the client. */
   readonly address?: string;
   /** User agent, as sent; cut to a bounded length. */
-  readonly device?: string;
+  readonly device?: string | undefined;
   readonly requestId?: string;
 }
 

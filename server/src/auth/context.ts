@@ -11,13 +11,13 @@ import type { PasswordRule } from './password-rule.ts';
 /** Where a request comes from, and what it brings along beside its body. */
 export interface ClientSource extends AuditSource {
   /** What the person reads, as far as the client says: a language tag. */
-  readonly language?: string;
+  readonly language?: string | undefined;
   /** Token of a device on which the person was signed in before. */
-  readonly deviceToken?: string;
+  readonly deviceToken?: string | undefined;
   /** Token of the session that the browser holds already. A login ends it, whosever it is (OWASP ASVS 5.0 §7.2.4). */
-  readonly sessionToken?: string;
+  readonly sessionToken?: string | undefined;
   /** Token of the browser that asks for a mail: the code in it is worth nothing elsewhere. */
-  readonly requestToken?: string;
+  readonly requestToken?: string | undefined;
   /** Where the person wishes to go in the end: the link of a mail carries it along. Judged when it came in. */
   readonly returnTo?: string | undefined;
 }

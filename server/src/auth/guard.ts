@@ -93,19 +93,15 @@ export interface SourceReaders {
 /** Where a request comes from, and what it brings along beside its body. */
 export function sourceOf(request: FastifyRequest, readers: SourceReaders): ClientSource {
   const { cookie: cookies, 'user-agent': device, 'accept-language': languages } = request.headers;
-  const facts = {
+  return {
+    actor: request.session === null ? 'anonymous' : 'user',
+    address: readers.clientAddress.of(request).address,
+    requestId: request.id,
     device,
     language: languageOf(languages),
     deviceToken: readers.deviceCookie.read(cookies),
     sessionToken: readers.cookie.read(cookies),
     requestToken: readers.requestCookie.read(cookies),
-  };
-  const given = Object.entries(facts).filter(([, value]) => value !== undefined);
-  return {
-    actor: request.session === null ? 'anonymous' : 'user',
-    address: readers.clientAddress.of(request).address,
-    requestId: request.id,
-    ...(Object.fromEntries(given) as Partial<ClientSource>), // the facts above without those that are not given
   };
 }
 
@@ -156,10 +152,9 @@ const requestCookieMs = dayMs;
 export function rememberAsker(
   reply: FastifyReply,
   { requestCookie }: AuthRoom,
-  { requestToken }: ClientSource,
+  { requestToken }: { readonly requestToken: string },
 ): void {
-  if (requestToken !== undefined)
-    void reply.header('set-cookie', requestCookie.write(requestToken, requestCookieMs));
+  void reply.header('set-cookie', requestCookie.write(requestToken, requestCookieMs));
 }
 
 /** Sets the cookies of a login: of its session, or of what awaits the second factor. */

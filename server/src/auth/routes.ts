@@ -68,15 +68,15 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom & Greeter> = async (
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const source = rules.confirmsEmail ? askingSourceOf(request, room) : sourceOf(request, room);
+      const asker = rules.confirmsEmail ? askingSourceOf(request, room) : undefined;
       try {
-        await auth.registerUser(text, request.body.password, source);
+        await auth.registerUser(text, request.body.password, asker ?? sourceOf(request, room));
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         // The contract's own body, without the members of a problem.
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
-      if (rules.confirmsEmail) rememberAsker(reply, room, source);
+      if (asker !== undefined) rememberAsker(reply, room, asker);
       return { email: text, message: 'user created' };
     },
   );
