@@ -6,6 +6,7 @@ import { cheapHashing } from '../../test/support/hashing.ts';
 import { useTrunk, type Trunk } from '../../test/support/trunk.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+import { silentLog } from '../kit/log.ts';
 import { createToken } from '../kit/secret.ts';
 import { updatePasswordHash } from '../user/store.ts';
 import type { User } from '../user/user.ts';
@@ -208,6 +209,62 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(await seenAt(bench), [clock.now() + hourMs]);
     });
 
+    test('that cannot be written is told in the log, and written after the next request', async () => {
+      const told: unknown[][] = [];
+      const log = { ...silentLog, warn: (...line: unknown[]) => void told.push(line) };
+      const fault = new Error('planted');
+      let isBroken = true;
+      class Breaking extends Recorder {
+        override query: Recorder['query'] = async (build) => {
+          if (isBroken) throw fault;
+          return super.query(build);
+        };
+      }
+      const bench = await withBob({ log, through: (database) => new Breaking(database) });
+      const { auth, clock } = bench;
+      const token = await newSession(auth);
+      const begin = clock.now();
+      clock.advance(hourMs);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(told, [[{ err: fault }, 'Sessions seen were not noted']]);
+      isBroken = false;
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [begin]);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [clock.now()]);
+      assert.equal(told.length, 1);
+    });
+
+    test('when it has expired: that it was presented is recorded, once', async () => {
+      const bench = await withBob();
+      const { auth, audit, clock, bob } = bench;
+      const [idle, ended] = [await newSession(auth), await newSession(auth)];
+      clock.advance(7 * dayMs);
+      await auth.endSession(ended.slice(0, 36));
+      for (let i = 0; i < 2; i += 1) {
+        for (let j = 0; j < 2; j += 1)
+          for (const token of [idle, ended]) assert.equal(await isLive(auth, token), false);
+        await auth.flushSeen();
+      }
+      const events = await audit.list({ event: 'session_use_after_expire', limit: 10 });
+      assert.deepEqual(
+        events.map(({ outcome, userId, actor }) => [outcome, userId, actor]),
+        [['failure', bob.id, 'anonymous']],
+      );
+    });
+
+    test('when it ended in the moment before: nothing is recorded of its expiry', async () => {
+      const { auth, audit, clock } = await withBob();
+      const token = await newSession(auth);
+      clock.advance(7 * dayMs);
+      assert.equal(await isLive(auth, token), false);
+      await auth.endSession(token.slice(0, 36));
+      await auth.flushSeen();
+      assert.deepEqual(await audit.list({ event: 'session_use_after_expire', limit: 10 }), []);
+    });
+
     test('is written when the trunk closes', async () => {
       const hasher = new Hasher(cheapHashing);
       const bench = await withBob({ hasher });
@@ -249,6 +306,85 @@ onEachEngine('a session', (engine) => {
       const live = await Promise.all(tokens.map((token) => isLive(auth, token)));
       assert.equal(live.filter(Boolean).length, 3);
     });
+  });
+
+  describe('a list of them', () => {
+    test('holds the live ones of one user, or of all, newest first, and no more than asked for', async () => {
+      const { auth, db, clock, bob } = await withBob();
+      const eve = await db.addUser('eve@example.org', 'hash');
+      const idOf = (token: string | undefined): string => token?.slice(0, 36) ?? '';
+      await newSession(auth);
+      clock.advance(6 * dayMs);
+      const eves = idOf(await auth.createSession(eve.email));
+      clock.advance(dayMs - 1);
+      const newest = idOf(await newSession(auth));
+      const list = async (userId: number | undefined, limit = 10): Promise<string[]> =>
+        (await auth.listSessions(userId, limit)).map(({ id }) => id);
+      assert.equal((await list(undefined)).length, 3);
+      clock.advance(1);
+      assert.deepEqual(await list(undefined), [newest, eves], 'the first one is idle');
+      assert.deepEqual(await list(bob.id), [newest]);
+      assert.deepEqual(await list(eve.id), [eves]);
+      assert.deepEqual(await list(undefined, 1), [newest]);
+      clock.advance(30 * dayMs);
+      assert.deepEqual(await list(undefined), []);
+    });
+
+    test('shows no expired one, however lately it was seen', async () => {
+      const { auth, clock } = await withBob({ sessionDays: 1 });
+      await newSession(auth);
+      clock.advance(dayMs - 1);
+      assert.equal((await auth.listSessions(undefined, 10)).length, 1);
+      clock.advance(1);
+      assert.deepEqual(await auth.listSessions(undefined, 10), []);
+    });
+  });
+
+  describe('that is ended by its owner', () => {
+    const reasonsIn = async ({ audit }: Trunk): Promise<unknown[]> =>
+      (await audit.list({ event: 'session_expired', limit: 10 })).map(
+        ({ reason, outcome, userId, actor }) => [reason, outcome, userId, actor],
+      );
+
+    test('is recorded with its reason, and what ends nothing is not', async () => {
+      const bench = await withBob();
+      const { auth, database, bob } = bench;
+      const source = { actor: 'user' } as const;
+      const current = await auth.getSession(await newSession(auth));
+      assert.ok(current);
+      const recorded = async (): Promise<unknown[]> => {
+        const reasons = await reasonsIn(bench);
+        await database.execute('delete from audit_events');
+        return reasons;
+      };
+      const entry = (reason: string): unknown[][] => [[reason, 'success', bob.id, 'user']];
+
+      assert.equal(await auth.endOtherSessions(current, source), 0);
+      assert.equal(await auth.endOwnSession(current, crypto.randomUUID(), source), false);
+      assert.equal(await auth.endSession(crypto.randomUUID(), source), false);
+      await auth.destroySession(bob.id + 1, source);
+      assert.deepEqual(await recorded(), []);
+
+      const other = (await newSession(auth)).slice(0, 36);
+      assert.equal(await auth.endOwnSession(current, other, source), true);
+      assert.deepEqual(await recorded(), entry('ended'));
+      for (let i = 0; i < 2; i += 1) await newSession(auth);
+      assert.equal(await auth.endOtherSessions(current, source), 2);
+      assert.deepEqual(await recorded(), entry('others_ended'));
+      assert.equal(await auth.endSession(current.id, source), true);
+      assert.deepEqual(await recorded(), entry('ended'));
+      await newSession(auth);
+      await auth.destroySession(bob.id, source);
+      assert.deepEqual(await recorded(), entry('all_ended'));
+    });
+  });
+
+  test('keeps five hundred characters of the name of its device', async () => {
+    const { auth, bob } = { ...trunk(), bob: await trunk().auth.registerUser(email, password) };
+    for (const device of [undefined, 'x'.repeat(600)])
+      assert.ok((await auth.logIn(email, password, { actor: 'anonymous', device }))?.token);
+    const lengths = (await auth.listSessions(bob.id, 10)).map(({ device }) => device?.length);
+    assert.deepEqual(new Set(lengths), new Set([undefined, 500]));
   });
 
   describe('and a password that changes', () => {
