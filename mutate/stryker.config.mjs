@@ -25,6 +25,8 @@ export default {
       'server/src/auth/attempts.test.ts',
       'server/src/auth/reset.test.ts',
       'server/src/auth/guard.test.ts',
+      'server/src/auth/session-routes.test.ts',
+      'server/src/auth/one-time-token.test.ts',
       'server/test/journeys/second-factor.test.ts',
       'server/test/attacks/session.test.ts',
       'server/test/journeys/mail-pages.test.ts',

@@ -1,0 +1,347 @@
+// What each mailed proof leaves behind: its row in the record, its mails and how long they are worth sending; asked for,
+// redeemed, refused and used again.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Browser } from '../../test/support/browser.ts';
+import { onEachEngine } from '../../test/support/engines.ts';
+import { freshEmail } from '../../test/support/person.ts';
+import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
+import type { Reply } from '../../test/support/request.ts';
+import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('the record of', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  interface Traces {
+    /** `event outcome reason`, and whose it was by name, in alphabetical order. */
+    readonly record: string[];
+    /** `kind to whom for so many minutes`, in alphabetical order. */
+    readonly mails: string[];
+  }
+
+  /** What a deed leaves behind. People are called by the names that are given. */
+  async function traces(people: Record<string, number>, deed: () => Promise<unknown>): Promise<Traces> {
+    const { database, audit } = service.service.rooms;
+    const names = new Map(Object.entries(people).map(([name, id]) => [id, name]));
+    const nameOf = (id: number | null): string => (id === null ? 'nobody' : (names.get(id) ?? `user ${id}`));
+    const eventsNow = () => audit.list({ limit: 10_000 });
+    const mailsNow = () => database.query((sql) => sql.selectFrom('mails').selectAll());
+    const known = new Set([...(await eventsNow()), ...(await mailsNow())].map(({ id }) => id));
+    await deed();
+    const events = (await eventsNow()).filter(({ id }) => !known.has(id));
+    const mails = (await mailsNow()).filter(({ id }) => !known.has(id));
+    return {
+      record: events
+        .map(({ event, outcome, reason, userId }) => `${event} ${outcome} ${reason} ${nameOf(userId)}`)
+        .toSorted(),
+      mails: mails
+        .map((mail) => {
+          const life = (mail.expires_at - mail.created_at) / minuteMs;
+          return `${mail.kind} to ${nameOf(mail.user_id)} for ${life}`;
+        })
+        .toSorted(),
+    };
+  }
+
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  const signedIn = async ({ email, password }: Member): Promise<Browser> => {
+    const browser = new Browser(service);
+    assert.equal((await browser.post('/sessions', { email, password })).status, 200);
+    return browser;
+  };
+
+  test('a registration: a new one, and one of an address that is taken', async () => {
+    const email = freshEmail();
+    const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
+    const { record, mails } = await traces({}, register);
+    const bob = await service.idOf(email);
+    assert.deepEqual(record, [`user_created success null user ${bob}`]);
+    assert.deepEqual(mails, [`email_verification to user ${bob} for 1440`]);
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    assert.deepEqual(await traces({ bob }, register), {
+      record: ['user_created failure email_taken bob'],
+      mails: ['already_registered to bob for 1440'],
+    });
+    const again = await traces({ bob }, register);
+    assert.deepEqual(again.mails, [], 'told once in a while');
+  });
+
+  test('a request for a mail: of a member, a moment later, of nobody and of a disabled one', async () => {
+    const asks = [
+      ['/reset_password', 'reset', 'reset_password', 60],
+      ['/sessions/email', 'sign_in', 'sign_in', 10],
+    ] as const;
+    for (const [path, reason, mail, minutes] of asks) {
+      const member = await service.member();
+      const ask = (email: string) => () => service.post(path, { email });
+      const people = { ada: member.id };
+      assert.deepEqual(await traces(people, ask(member.email)), {
+        record: [`authn_token_created success ${reason} ada`],
+        mails: [`${mail} to ada for ${minutes}`],
+      });
+      assert.deepEqual(await traces(people, ask(member.email)), {
+        record: [`authn_token_created failure ${reason} ada`],
+        mails: [],
+      });
+      assert.deepEqual(await traces(people, ask(freshEmail())), {
+        record: [`authn_token_created failure ${reason} nobody`],
+        mails: [],
+      });
+      later();
+      await service.service.rooms.auth.setDisabled(member.id, true);
+      assert.deepEqual(await traces(people, ask(member.email)), {
+        record: [`authn_token_created failure ${reason} ada`],
+        mails: [],
+      });
+    }
+  });
+
+  test('a request for another confirmation: of who needs one, and of who does not', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const ask = () => service.post('/email_verification', { email });
+    const deed = (outcome: string, whose = 'ada'): string =>
+      `authn_token_created ${outcome} email_verification ${whose}`;
+    const early = await traces({ ada }, ask);
+    assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
+    later();
+    assert.deepEqual(await traces({ ada }, ask), {
+      record: [deed('success')],
+      mails: ['email_verification to ada for 1440'],
+    });
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    later();
+    assert.deepEqual(await traces({ ada }, ask), { record: [deed('failure')], mails: [] });
+    const stranger = await traces({}, () => service.post('/email_verification', { email: freshEmail() }));
+    assert.deepEqual(stranger, { record: [deed('failure', 'nobody')], mails: [] });
+    const other = await service.newcomer();
+    later();
+    await service.service.rooms.auth.setDisabled(other.id, true);
+    const disabled = await traces({ ada: other.id }, () =>
+      service.post('/email_verification', { email: other.email }),
+    );
+    assert.deepEqual(disabled, { record: [deed('failure')], mails: [] });
+  });
+
+  describe('a proof:', () => {
+    interface Proof {
+      /** Asks for it, and gives the token. */
+      readonly ask: (member: Member, browser: Browser) => Promise<string>;
+      readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
+      readonly kind: string;
+      readonly spent: Traces;
+      /** What is recorded of one that is refused. */
+      readonly refusal: string;
+    }
+    const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
+    const wished = new Map<string, string>();
+    const proofs: readonly Proof[] = [
+      {
+        kind: 'reset',
+        ask: async ({ email }) => service.resetToken(email),
+        redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
+        spent: {
+          record: ['authn_password_change success reset ada'],
+          mails: [mail('password_changed', 1440)],
+        },
+        refusal: 'authn_password_change_fail failure token_invalid ada',
+      },
+      {
+        kind: 'sign_in',
+        ask: async ({ email }) => {
+          await service.post('/sessions/email', { email });
+          return service.tokenFor(email);
+        },
+        redeem: ({ email, deviceToken }, _browser, token) =>
+          service.send({
+            method: 'PUT',
+            path: '/sessions/email',
+            fields: { email, token },
+            headers: { cookie: `__Host-device=${deviceToken}` },
+          }),
+        spent: {
+          record: ['authn_login_success success email ada', 'session_created success null ada'],
+          mails: [],
+        },
+        refusal: 'authn_login_fail failure token_invalid ada',
+      },
+      {
+        kind: 'email_change',
+        ask: async ({ email, password }, browser) => {
+          const other = freshEmail();
+          wished.set(email, other);
+          await browser.post('/profile/email', { email: other, password });
+          return service.tokenFor(other);
+        },
+        redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
+        spent: {
+          record: ['user_updated success email_changed ada'],
+          mails: [mail('email_changed', 72 * 60)],
+        },
+        refusal: 'user_updated failure token_invalid ada',
+      },
+      {
+        kind: 'email_undo',
+        ask: async ({ email, password }, browser) => {
+          const other = freshEmail();
+          await browser.post('/profile/email', { email: other, password });
+          await browser.put('/profile/email', { token: await service.tokenFor(other) });
+          return service.tokenFor(email);
+        },
+        redeem: (_member, _browser, token) => service.put('/profile/email/undo', { token }),
+        spent: {
+          record: ['user_updated success email_change_undone ada'],
+          mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
+        },
+        refusal: 'user_updated failure token_invalid ada',
+      },
+    ];
+    const lives: Record<string, number> = {
+      reset: hourMs,
+      sign_in: 10 * minuteMs,
+      email_change: hourMs,
+      email_undo: 3 * dayMs,
+    };
+    for (const { kind, ask, redeem, spent, refusal } of proofs) {
+      test(`${kind}, redeemed and used again`, async () => {
+        const member = await service.member();
+        const browser = await signedIn(member);
+        const people = { ada: member.id };
+        const token = await ask(member, browser);
+        assert.deepEqual(await traces(people, () => redeem(member, browser, token)), spent);
+        assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
+          record: [`authn_token_reuse failure ${kind} ada`],
+          mails: [],
+        });
+      });
+
+      test(`${kind}, redeemed to the millisecond of its end, and gone then`, async () => {
+        const member = await service.member();
+        const browser = await signedIn(member);
+        const token = await ask(member, browser);
+        service.service.clock.advance(lives[kind] ?? 0);
+        const late = () => redeem(member, browser, token);
+        assert.deepEqual(await traces({ ada: member.id }, late), { record: [refusal], mails: [] });
+        service.service.clock.advance(-hourMs);
+        assert.equal((await late()).status, 403, 'also for a clock that goes back');
+        const other = await service.member();
+        const there = await signedIn(other);
+        const intime = await ask(other, there);
+        service.service.clock.advance((lives[kind] ?? 0) - 1);
+        assert.equal((await redeem(other, there, intime)).status, 200);
+        service.service.clock.advance(hourMs);
+      });
+    }
+
+    test('verification, redeemed, used again and refused', async () => {
+      const { email, id: ada } = await service.newcomer();
+      const token = await service.tokenFor(email);
+      const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
+      const stranger = await traces({ ada }, redeem(freshEmail()));
+      assert.deepEqual(stranger.record, ['user_updated failure token_invalid ada']);
+      assert.deepEqual(await traces({ ada }, redeem(email)), {
+        record: ['user_updated success email_verified ada'],
+        mails: [],
+      });
+      const again = await traces({ ada }, redeem(email));
+      assert.deepEqual(again.record, ['authn_token_reuse failure verification ada']);
+      const next = await service.newcomer();
+      const late = await service.tokenFor(next.email);
+      service.service.clock.advance(dayMs);
+      const over = () => service.put('/email_verification', { email: next.email, token: late });
+      assert.deepEqual((await traces({ ada: next.id }, over)).record, [
+        'user_updated failure token_invalid ada',
+      ]);
+    });
+
+    test('a code that is wrong, of somebody and of nobody', async () => {
+      const member = await service.member();
+      const asking = new Browser(service);
+      await asking.post('/reset_password', { email: member.email });
+      const give = (email: string) => () =>
+        asking.put('/reset_password', { email, reset_token: '2222-2222', new_password: newPassword });
+      assert.deepEqual((await traces({ ada: member.id }, give(member.email))).record, [
+        'authn_password_change_fail failure token_invalid ada',
+      ]);
+      assert.deepEqual((await traces({}, give(freshEmail()))).record, [
+        'authn_password_change_fail failure token_invalid nobody',
+      ]);
+    });
+  });
+
+  test('a change of address: asked for, of a free and of a taken one', async () => {
+    const [ada, eve] = [await service.member(), await service.member()];
+    const browser = await signedIn(ada);
+    const { password } = ada;
+    const people = { ada: ada.id, eve: eve.id };
+    const record = ['authn_token_created success email_change ada'];
+    const ask = (email: string) => () => browser.post('/profile/email', { email, password });
+    assert.deepEqual(await traces(people, ask(freshEmail())), {
+      record,
+      mails: ['email_change to ada for 60'],
+    });
+    assert.deepEqual(await traces(people, ask(freshEmail())), { record, mails: [] }, 'a moment later');
+    assert.deepEqual(await traces(people, ask(eve.email)), {
+      record,
+      mails: ['already_registered to eve for 1440'],
+    });
+    assert.deepEqual(await traces(people, ask(eve.email)), { record, mails: [] }, 'told a moment ago');
+  });
+
+  test('a password that is set, by the person and by the operator', async () => {
+    const ada = await service.member();
+    const browser = await signedIn(ada);
+    const people = { ada: ada.id };
+    const changed = { password: ada.password, new_password: newPassword };
+    const mails = ['password_changed to ada for 1440'];
+    assert.deepEqual(await traces(people, () => browser.put('/profile/password', changed)), {
+      record: ['authn_password_change success changed ada'],
+      mails,
+    });
+    const { auth } = service.service.rooms;
+    const set = () => auth.setPassword(ada.email, `${newPassword} again`);
+    assert.deepEqual(await traces(people, set), {
+      record: ['authn_password_change success set ada'],
+      mails,
+    });
+  });
+
+  test('an account that is closed, opened and removed, and nothing of one that is not there', async () => {
+    const { auth } = service.service.rooms;
+    const { id: ada, sessionId } = await service.member();
+    const record = async (deed: () => Promise<boolean>): Promise<string[]> =>
+      (await traces({ ada }, async () => assert.equal(await deed(), true))).record;
+    assert.deepEqual(await record(() => auth.setDisabled(ada, true)), ['user_updated success disabled ada']);
+    assert.equal(await service.profile(sessionId), 403);
+    assert.deepEqual(await record(() => auth.setDisabled(ada, false)), ['user_updated success enabled ada']);
+    assert.deepEqual(await record(() => auth.removeUser(ada)), ['user_deleted success null ada']);
+    const nothing = await traces({ ada }, async () => {
+      assert.equal(await auth.setDisabled(ada, true), false);
+      assert.equal(await auth.removeUser(ada), false);
+      await assert.rejects(auth.setPassword(freshEmail(), newPassword));
+    });
+    assert.deepEqual(nothing, { record: [], mails: [] });
+  });
+
+  test('a sign-in on a new device: told where another was known, and for a day', async () => {
+    const { id: ada, email, password, deviceToken } = await service.member();
+    const record = ['authn_login_success success password ada', 'session_created success null ada'];
+    const logIn = (device?: string) => () => service.logIn(email, password, device);
+    assert.deepEqual(await traces({ ada }, logIn(deviceToken)), { record, mails: [] });
+    assert.deepEqual(await traces({ ada }, logIn()), { record, mails: ['new_device to ada for 1440'] });
+    const cookie = `${sessionCookie}=nonsense`;
+    const first = await service.newcomer();
+    await service.put('/email_verification', {
+      email: first.email,
+      token: await service.tokenFor(first.email),
+    });
+    const fields = { email: first.email, password: first.password };
+    const silent = await traces({ ada: first.id }, () => service.post('/sessions', fields, { cookie }));
+    assert.deepEqual(silent, { record, mails: [] }, 'the first of all');
+  });
+});
