@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../test/support/engines.ts';
-import { useTrunk, type Trunk } from '../../test/support/trunk.ts';
+import { Recorder } from '../../test/support/recorder.ts';
+import { useTrunk, type Trunk, type TrunkOptions } from '../../test/support/trunk.ts';
 import type { Database } from '../db/database.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../kit/problem.ts';
@@ -34,6 +35,7 @@ class Riddle implements SecondFactor {
   readonly isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
+  readonly removals: number[] = [];
   /** Somebody else spends the proof in the moment between. */
   isSpent = false;
 
@@ -53,7 +55,20 @@ class Riddle implements SecondFactor {
   }
 
   async removeAll(_tx: Database, userId: number): Promise<void> {
+    this.removals.push(userId);
     this.setBy.delete(userId);
+  }
+}
+
+/** A database on which something happens just before the next transaction. */
+class Between extends Recorder {
+  before: (() => Promise<unknown>) | undefined;
+
+  override async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    const { before } = this;
+    this.before = undefined;
+    await before?.();
+    return super.transaction(work);
   }
 }
 
@@ -75,7 +90,7 @@ onEachEngine('second factors', (engine) => {
   const trunk = useTrunk(engine);
 
   /** A trunk with three kinds of factor and Bob, who has set none. */
-  async function withBob(options: Partial<AuthOptions> = {}): Promise<Bench> {
+  async function withBob(options: TrunkOptions = {}): Promise<Bench> {
     const riddle = new Riddle('riddle');
     const key = new Riddle('key', { isFirst: true });
     const backup = new Riddle('backup', { isBackup: true });
@@ -444,6 +459,13 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await triesOf(bench, 'riddle'), []);
     });
 
+    test('and nobody passes whose account is gone', async () => {
+      const bench = await withBob();
+      const current = await session(bench.auth, await enter(bench));
+      await bench.auth.removeUser(bench.bob.id);
+      await assert.rejects(bench.auth.stepUps.requireRecent(current), stepUpFor('email'));
+    });
+
     test('wrong, unknown, spent, or for a session that is over change nothing', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
@@ -585,12 +607,41 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
+    const meanwhile: Record<string, (auth: Auth, userId: number) => Promise<unknown>> = {
+      disabled: (auth, userId) => auth.setDisabled(userId, true),
+      removed: (auth, userId) => auth.removeUser(userId),
+    };
+    for (const [end, work] of Object.entries(meanwhile)) {
+      test(`for nobody who is ${end} in the moment after the holder was looked at`, async () => {
+        const seen: { between?: Between } = {};
+        const bench = await withBob({ through: (database) => (seen.between = new Between(database)) });
+        const { auth, riddle, bob } = bench;
+        const holder = { session: await session(auth, await enter(bench)) };
+        assert.ok(seen.between);
+        seen.between.before = () => work(trunk().auth, bob.id);
+        await assert.rejects(
+          auth.factorChanges.change(holder, add(riddle), source),
+          refused('session_required'),
+        );
+        assert.equal(riddle.setBy.size, 0);
+      });
+    }
+
+    test('and added to an account that would have no other way in', async () => {
+      const bench = await withBob();
+      const { auth, database, riddle } = bench;
+      const holder = { session: await session(auth, await enter(bench, 'email')) };
+      await database.execute('update users set hashed_password = null');
+      assert.ok((await auth.factorChanges.change(holder, add(riddle), source)).login?.token);
+    });
+
     test('and taken away without an end to the session', async () => {
       const bench = await withBob();
-      const { auth, riddle, backup, bob } = bench;
+      const { auth, riddle, key, backup, bob } = bench;
       const holder = { session: await bothIn(bench) };
       backup.setBy.add(bob.id);
       const { login } = await auth.factorChanges.change(holder, remove(bench), source);
+      assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
       assert.equal(login, undefined);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
       assert.equal((await factorsIn(bench)).length, 1);
@@ -701,7 +752,9 @@ onEachEngine('second factors', (engine) => {
       await auth.createSession(email);
       backup.setBy.add(bob.id);
       assert.equal(await reset(), false, 'a backup of nothing');
-      assert.equal(await auth.factorChanges.reset(bob.id + 1, operator), false);
+      riddle.setBy.add(bob.id + 1);
+      assert.equal(await auth.factorChanges.reset(bob.id + 1, operator), false, 'nobody');
+      riddle.setBy.clear();
       assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
       riddle.setBy.add(bob.id);
       const half = await enter(bench);

@@ -82,9 +82,9 @@ export class SecondFactors {
     occasion: Occasion,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
-    const factor = this.#factors.find((each) => each.name === name);
-    if (factor === undefined || !(await this.setOf(this.#context.db, user.id)).includes(name))
-      throw new Problem('factor_invalid');
+    const isSet = (await this.setOf(this.#context.db, user.id)).includes(name);
+    const factor = isSet ? this.#factors.find((each) => each.name === name) : undefined;
+    if (factor === undefined) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
     const spend = await factor.check(user, proof, occasion);
     if (spend === undefined) {
