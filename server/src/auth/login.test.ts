@@ -4,9 +4,11 @@ import bcrypt from '@node-rs/bcrypt';
 import type { AuditEvent } from '../audit/event.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
 import { dayMs, minuteMs } from '../kit/clock.ts';
+import { silentLog } from '../kit/log.ts';
 import { isProblem, Problem } from '../kit/problem.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
+import { memberOf } from '../../test/support/request.ts';
 import { useTrunk, type Trunk } from '../../test/support/trunk.ts';
 
 const email = 'bob@example.org';
@@ -194,6 +196,21 @@ onEachEngine('a login', (engine) => {
     });
   });
 
+  test('with a stored hash that nobody can verify is told in the log, and no other', async () => {
+    const told: unknown[][] = [];
+    const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
+    const { auth, db, id } = await withBob({ log });
+    await auth.logIn(email, wrong);
+    await auth.logIn('eve@example.org', wrong);
+    assert.deepEqual(told, []);
+    await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
+    assert.equal(await auth.logIn(email, 'SuperHashedPwd'), undefined);
+    const [facts, sentence] = told[0] ?? [];
+    assert.deepEqual([told.length, memberOf(facts, 'user_id')], [1, id]);
+    assert.equal(typeof memberOf(facts, 'reason'), 'string');
+    assert.match(String(sentence), /hash cannot be verified/);
+  });
+
   test('that succeeds forgets the failures before it, at each door', async () => {
     const bench = await withBob();
     const { auth } = bench;
@@ -255,6 +272,7 @@ onEachEngine('a login', (engine) => {
       const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
       for (let i = 0; i < 5; i += 1) await bench.auth.logIn(email, wrong);
       await assert.rejects(bench.auth.logIn(email, password, on(eves)), isTooMany);
+      assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
     });
 
     test('is not known where the operator keeps none', async () => {
