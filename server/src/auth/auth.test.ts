@@ -16,6 +16,9 @@ const password = 'b4l0u';
 /** What a caller without types may pass. */
 const untyped = (value: unknown): string => value as string;
 
+/** The hash of a user's row. */
+const hashOf = (row: object): unknown => Reflect.get(row, 'hashed_password');
+
 /** Counts what is asked of it. */
 class CountingHasher extends Hasher {
   readonly verified: (string | null | undefined)[] = [];
@@ -164,6 +167,51 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /m=16,t=2,p=1/);
       await dearer.close();
     });
+  });
+
+  describe('setPassword and setDisabled of the operator', () => {
+    test('a password that the rule refuses is named, and one of nobody is nobody’s', async () => {
+      const { auth, db, database } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      const before = await contentsOf(database);
+      await assert.rejects(
+        auth.setPassword(email, ''),
+        (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'password',
+      );
+      const isUnknown = (error: unknown): boolean => isProblem(error, 'unknown_email');
+      await assert.rejects(auth.setPassword('eve@example.org', 'new'), isUnknown);
+      assert.deepEqual(await contentsOf(database), before);
+      await auth.setDisabled(id, true);
+      await assert.rejects(auth.setPassword(email, 'new'), isUnknown);
+      assert.equal((await db.findUserBy({ id })).hashedPassword, before['users']?.map(hashOf)[0]);
+    });
+
+    test('a new password opens at once, however many wrong ones were tried before', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      for (let i = 0; i < 5; i += 1) await auth.validLogin(email, 'wrong');
+      await assert.rejects(auth.validLogin(email, password), (error) =>
+        isProblem(error, 'too_many_attempts'),
+      );
+      await auth.setPassword(email, 'new');
+      assert.equal(await auth.validLogin(email, 'new'), true);
+    });
+
+    test('to enable a user who is not disabled ends nothing', async () => {
+      const { auth } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      const session = await auth.createSession(email);
+      assert.equal(await auth.setDisabled(id, false), true);
+      assert.equal((await auth.getUserFromSessionId(session))?.id, id);
+    });
+  });
+
+  test('where addresses are confirmed a new password is as old as its account', async () => {
+    const { auth, db, clock } = trunk({ confirmEmail: true });
+    const { id } = await auth.registerUser(email, password);
+    const { createdAt, passwordChangedAt } = await db.findUserBy({ id });
+    assert.deepEqual([createdAt, passwordChangedAt], [clock.now(), clock.now()]);
+    assert.equal(await auth.createSession(email), undefined, 'and opens nothing yet');
   });
 
   describe('createSession, getUserFromSessionId and destroySession', () => {

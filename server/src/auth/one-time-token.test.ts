@@ -1,13 +1,14 @@
 // What each mailed proof leaves behind: its row in the record, its mails and how long they are worth sending; asked for,
 // redeemed, refused and used again.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import { Browser } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
-import type { Reply } from '../../test/support/request.ts';
+import { assertProblem, memberOf, type Reply } from '../../test/support/request.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+import { unkeyedCodes } from './one-time-token.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
@@ -274,6 +275,139 @@ onEachEngine('the record of', (engine) => {
     });
   });
 
+  describe('nothing, of whoever is gone in the moment between look and deed:', () => {
+    const token = async (email: string, path: string): Promise<string> => {
+      await service.post(path, { email });
+      return service.tokenFor(email);
+    };
+    const change = async (browser: Browser, password: string): Promise<string> => {
+      const email = freshEmail();
+      await browser.post('/profile/email', { email, password });
+      return service.tokenFor(email);
+    };
+    /** Prepares a deed, and gives the request that does it. */
+    type Deed = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
+    /** Deeds, with what a disabled and a removed person are told. */
+    const deeds: Record<string, { deed: Deed; disabled: string; removed: string }> = {
+      'a reset': {
+        deed: async ({ email }) => {
+          const proof = await token(email, '/reset_password');
+          return () => service.reset(email, proof, newPassword);
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'a sign-in by mail': {
+        deed: async ({ email }) => {
+          const proof = await token(email, '/sessions/email');
+          return () => service.put('/sessions/email', { email, token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'a wish for another address': {
+        deed: async ({ password }, browser) => {
+          const fields = { email: freshEmail(), password };
+          return () => browser.post('/profile/email', fields);
+        },
+        disabled: '',
+        removed: 'session_required',
+      },
+      'another address': {
+        deed: async ({ password }, browser) => {
+          const proof = await change(browser, password);
+          return () => browser.put('/profile/email', { token: proof });
+        },
+        disabled: 'session_required',
+        removed: 'session_required',
+      },
+      'the old address again': {
+        deed: async ({ email, password }, browser) => {
+          await browser.put('/profile/email', { token: await change(browser, password) });
+          const proof = await service.tokenFor(email);
+          return () => service.put('/profile/email/undo', { token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'another password': {
+        deed: async ({ password }, browser) => {
+          const fields = { password, new_password: newPassword };
+          return () => browser.put('/profile/password', fields);
+        },
+        disabled: 'session_required',
+        removed: 'password_wrong',
+      },
+    };
+    const ends = {
+      disabled: (id: number) => `update users set disabled_at = 1 where id = ${id}`,
+      removed: (id: number) => `delete from users where id = ${id}`,
+    };
+    for (const [name, row] of Object.entries(deeds))
+      for (const [end, statement] of Object.entries(ends)) {
+        const code = end === 'disabled' ? row.disabled : row.removed;
+        if (code === '') continue; // a mail to somebody who may not come in opens nothing
+        test(`${name}, ${end}`, async (context: TestContext) => {
+          const member = await service.member();
+          const act = await row.deed(member, await signedIn(member));
+          const { database } = service.service.rooms;
+          const transaction = database.transaction.bind(database);
+          context.mock.method(
+            database,
+            'transaction',
+            async (work: Parameters<typeof transaction>[0]) => {
+              await database.execute(statement(member.id));
+              return transaction(work);
+            },
+            { times: 1 },
+          );
+          const left = await traces({ ada: member.id }, async () => {
+            const reply = await act();
+            assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [403, code]);
+          });
+          assert.deepEqual(left, { record: [], mails: [] });
+        });
+      }
+
+    test('a confirmation, disabled', async (context: TestContext) => {
+      const { email, id } = await service.newcomer();
+      const proof = await service.tokenFor(email);
+      const { database } = service.service.rooms;
+      const transaction = database.transaction.bind(database);
+      context.mock.method(
+        database,
+        'transaction',
+        async (work: Parameters<typeof transaction>[0]) => {
+          await database.execute(ends.disabled(id));
+          return transaction(work);
+        },
+        { times: 1 },
+      );
+      assertProblem(await service.put('/email_verification', { email, token: proof }), 403, 'token_invalid');
+    });
+  });
+
+  test('an old address that somebody else has confirmed meanwhile: it stays theirs', async () => {
+    const ada = await service.member();
+    const browser = await signedIn(ada);
+    const other = freshEmail();
+    await browser.post('/profile/email', { email: other, password: ada.password });
+    await browser.put('/profile/email', { token: await service.tokenFor(other) });
+    const undo = await service.tokenFor(ada.email);
+    later();
+    await service.post('/users', { email: ada.email, password: newPassword });
+    await service.put('/email_verification', {
+      email: ada.email,
+      token: await service.tokenFor(ada.email),
+    });
+    const taken = await traces({ ada: ada.id }, async () =>
+      assertProblem(await service.put('/profile/email/undo', { token: undo }), 400, 'email_taken'),
+    );
+    assert.deepEqual(taken, { record: [], mails: [] });
+    assert.equal((await service.logIn(ada.email, newPassword)).status, 200);
+    assert.equal((await service.logIn(other, ada.password)).status, 200);
+  });
+
   test('a change of address: asked for, of a free and of a taken one', async () => {
     const [ada, eve] = [await service.member(), await service.member()];
     const browser = await signedIn(ada);
@@ -344,4 +478,16 @@ onEachEngine('the record of', (engine) => {
     const silent = await traces({ ada: first.id }, () => service.post('/sessions', fields, { cookie }));
     assert.deepEqual(silent, { record, mails: [] }, 'the first of all');
   });
+});
+
+test('the code of a program without keys fits its own digest and no other', () => {
+  const mac = unkeyedCodes.sign('reset:token:ABCD2345');
+  assert.match(mac, /^[\w-]{43}$/);
+  assert.equal(unkeyedCodes.check('reset:token:ABCD2345', mac), true);
+  for (const [text, other] of [
+    ['reset:token:ABCD2346', mac],
+    ['reset:token:ABCD2345', unkeyedCodes.sign('another')],
+    ['reset:token:ABCD2345', ''],
+  ] as const)
+    assert.equal(unkeyedCodes.check(text, other), false);
 });
