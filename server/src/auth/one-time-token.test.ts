@@ -73,6 +73,34 @@ onEachEngine('the record of', (engine) => {
     assert.deepEqual(again.mails, [], 'told once in a while');
   });
 
+  test('a registration of an address that nobody has confirmed: the newest counts', async () => {
+    const { email, password, id: ada } = await service.newcomer();
+    const early = await service.tokenFor(email);
+    const again = () => service.post('/users', { email, password: newPassword });
+    assert.deepEqual(await traces({ ada }, again), {
+      record: ['user_created failure email_taken ada'],
+      mails: ['email_verification to ada for 1440'],
+    });
+    assert.equal((await service.put('/email_verification', { email, token: early })).status, 403);
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    assert.equal((await service.logIn(email, password)).status, 401);
+    assert.equal((await service.logIn(email, newPassword)).status, 200);
+  });
+
+  test('a registration of an address whose account is disabled: its owner is told, nothing else', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const { auth, database } = service.service.rooms;
+    await auth.setDisabled(ada, true);
+    const rows = () => database.query((sql) => sql.selectFrom('users').selectAll().where('id', '=', ada));
+    const before = await rows();
+    const again = () => service.post('/users', { email, password: newPassword });
+    assert.deepEqual(await traces({ ada }, again), {
+      record: ['user_created failure email_taken ada'],
+      mails: ['already_registered to ada for 1440'],
+    });
+    assert.deepEqual(await rows(), before);
+  });
+
   test('a request for a mail: of a member, a moment later, of nobody and of a disabled one', async () => {
     const asks = [
       ['/reset_password', 'reset', 'reset_password', 60],
@@ -477,6 +505,28 @@ onEachEngine('the record of', (engine) => {
     const fields = { email: first.email, password: first.password };
     const silent = await traces({ ada: first.id }, () => service.post('/sessions', fields, { cookie }));
     assert.deepEqual(silent, { record, mails: [] }, 'the first of all');
+  });
+});
+
+onEachEngine('where no address is confirmed', (engine) => {
+  test('the owner of a taken address is told, and nobody of a free one', async () => {
+    const service = await PublicService.start(engine, { EMAIL_CONFIRMATION: 'false' });
+    try {
+      const email = freshEmail();
+      const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
+      const kinds = async (): Promise<string[]> => {
+        const { database } = service.service.rooms;
+        return (await database.query((sql) => sql.selectFrom('mails').select('kind'))).map(
+          ({ kind }) => kind,
+        );
+      };
+      assert.equal((await register()).status, 200);
+      assert.deepEqual(await kinds(), []);
+      assert.equal((await register()).status, 200);
+      assert.deepEqual(await kinds(), ['already_registered']);
+    } finally {
+      await service.close();
+    }
   });
 });
 
