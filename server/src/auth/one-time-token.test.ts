@@ -92,13 +92,13 @@ onEachEngine('the record of', (engine) => {
     const { auth, database } = service.service.rooms;
     await auth.setDisabled(ada, true);
     const rows = () => database.query((sql) => sql.selectFrom('users').selectAll().where('id', '=', ada));
-    const before = await rows();
+    const earlier = await rows();
     const again = () => service.post('/users', { email, password: newPassword });
     assert.deepEqual(await traces({ ada }, again), {
       record: ['user_created failure email_taken ada'],
       mails: ['already_registered to ada for 1440'],
     });
-    assert.deepEqual(await rows(), before);
+    assert.deepEqual(await rows(), earlier);
   });
 
   test('a request for a mail: of a member, a moment later, of nobody and of a disabled one', async () => {
@@ -129,6 +129,37 @@ onEachEngine('the record of', (engine) => {
         mails: [],
       });
     }
+  });
+
+  test('a mail that waits still when another takes its place: it is withdrawn', async () => {
+    const { database } = service.service.rooms;
+    const waiting = async (id: number): Promise<string[]> => {
+      const rows = await database.query((sql) =>
+        sql.selectFrom('mails').select('kind').where('user_id', '=', id).where('content', 'is not', null),
+      );
+      return rows.map(({ kind }) => kind);
+    };
+    const ada = await service.member();
+    const browser = await signedIn(ada);
+    await service.deliver();
+    const wish = () => browser.post('/profile/email', { email: freshEmail(), password: ada.password });
+    const asks: Record<string, () => Promise<Reply>> = {
+      reset_password: () => service.post('/reset_password', { email: ada.email }),
+      sign_in: () => service.post('/sessions/email', { email: ada.email }),
+      email_change: wish,
+    };
+    for (const [kind, ask] of Object.entries(asks)) {
+      for (let i = 0; i < 2; i += 1) {
+        assert.equal((await ask()).status, 200);
+        later();
+      }
+      assert.deepEqual(await waiting(ada.id), [kind]);
+      await service.deliver();
+    }
+    const newcomer = await service.newcomer();
+    later();
+    await service.post('/email_verification', { email: newcomer.email });
+    assert.deepEqual(await waiting(newcomer.id), ['email_verification']);
   });
 
   test('a request for another confirmation: of who needs one, and of who does not', async () => {
@@ -443,6 +474,7 @@ onEachEngine('the record of', (engine) => {
     const people = { ada: ada.id, eve: eve.id };
     const record = ['authn_token_created success email_change ada'];
     const ask = (email: string) => () => browser.post('/profile/email', { email, password });
+    assert.match((await ask(` ${ada.email.toUpperCase()}`)()).text, /is the address of the account already/);
     assert.deepEqual(await traces(people, ask(freshEmail())), {
       record,
       mails: ['email_change to ada for 60'],
