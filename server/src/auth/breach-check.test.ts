@@ -26,7 +26,13 @@ describe('the breach check', () => {
   let requests: IncomingMessage[] = [];
   let told: object[] = [];
   const clock = testClock();
-  const log = { ...silentLog, warn: (facts: object) => void told.push(facts) };
+  const log = {
+    ...silentLog,
+    warn: (facts: object, sentence: string) => {
+      told.push(facts);
+      assert.match(sentence, /BREACH_CHECK_URL does not answer as it should/);
+    },
+  };
 
   before(async () => {
     server = createServer((request, response) => {
@@ -55,6 +61,8 @@ describe('the breach check', () => {
       `${others}\r\n${suffix}:9545824`,
       `${suffix}:1\n${others}`,
       `${suffix.toLowerCase()}:3`,
+      `${padding}\r\n${suffix}:7\r\n`,
+      `${padding}\r\n${suffix}:7\r\n${padding}\r\n\r\n`,
     ]) {
       handle = answering(body);
       assert.match((await check().reasonAgainst('password')) ?? '', /data breach/);
@@ -68,6 +76,7 @@ describe('the breach check', () => {
     assert.equal(requests.length, 1);
     const [{ method, url: path, headers, rawHeaders }] = requests as [IncomingMessage];
     assert.deepEqual([method, path, headers['add-padding']], ['GET', '/range/5BAA6', 'true']);
+    assert.deepEqual([headers['user-agent'], headers.accept], ['Bienvenue', 'text/plain']);
     assert.ok(!/1E4C9|password/i.test(`${path}${rawHeaders.join()}`));
     assert.equal(headers['content-length'] ?? headers['transfer-encoding'], undefined, 'there is no body');
   });
@@ -75,8 +84,10 @@ describe('the breach check', () => {
   test('takes a password that is not listed, or listed as padding only', async () => {
     handle = answering(`${others}\r\n${suffix}:0`);
     assert.equal(await check().reasonAgainst('password'), undefined);
-    handle = answering(others);
-    assert.equal(await check().reasonAgainst('password'), undefined);
+    for (const body of [others, `${others}\r\n`, `${others}\r\nx${suffix}:5`, `${others}\r\n${suffix}:5x`]) {
+      handle = answering(body);
+      assert.equal(await check().reasonAgainst('password'), undefined);
+    }
     assert.deepEqual(told, []);
   });
 
@@ -108,6 +119,33 @@ describe('the breach check', () => {
       assert.ok(!JSON.stringify(told).includes('password'));
     });
   }
+
+  test('says in the log what was wrong, and of whom it asked', async () => {
+    const none = 'Its answer holds no line of a hash and a count';
+    const rows = [
+      [answering('', 204), 'It answered with status 204'],
+      [answering('', 500), 'It answered with status 500'],
+      [answering(''), none],
+      [answering(`x${suffix}:5`), none],
+      [answering(`${suffix}:5x`), none],
+    ] as const;
+    for (const [handler, message] of rows) {
+      told = [];
+      handle = handler;
+      assert.equal(await check().reasonAgainst('password'), undefined);
+      const { err, url: place } = (told[0] ?? {}) as { err?: Error; url?: string }; // as the log is given them
+      assert.deepEqual([err?.message, place], [message, url.href.replace(/\/$/, '')]);
+    }
+  });
+
+  test('asks at the same place, however many slashes its URL ends with', async () => {
+    handle = answering(others);
+    for (const end of ['', '/', '//']) {
+      const base = new URL(url.href.replace(/\/$/, end));
+      await new BreachCheck({ url: base, clock: clock.now, log }).reasonAgainst('password');
+    }
+    assert.deepEqual(new Set(requests.map((request) => request.url)), new Set(['/range/5BAA6']));
+  });
 
   test('reads no more of an answer than an answer needs', async () => {
     handle = failures['never ends its answer'] ?? assert.fail();
@@ -149,8 +187,10 @@ describe('the breach check', () => {
     handle = answering('', 500);
     const one = check();
     for (let i = 0; i < 5; i += 1) await one.reasonAgainst('password');
+    clock.advance(10 * minuteMs - 1);
+    await one.reasonAgainst('password');
     assert.equal(told.length, 1);
-    clock.advance(10 * minuteMs);
+    clock.advance(1);
     await one.reasonAgainst('password');
     assert.equal(told.length, 2);
   });

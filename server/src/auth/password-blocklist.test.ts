@@ -21,6 +21,7 @@ describe('the blocklist refuses', () => {
     ['a common password behind digits that go down', '7654321sunshine', barelyMore],
     ['a common password and one sign over and over', 'sunshine!!!!!!!', barelyMore],
     ['a common password and the name of the service', 'bienvenuesunshine', barelyMore],
+    ['a short common password over and over', 'monkeymonkeymonkey', padding],
     ['one letter over and over', 'aaaaaaaaaaaaaaa', padding],
     ['a space over and over', ' '.repeat(15), padding],
     ['a cat over and over', '🐱'.repeat(15), padding],
@@ -84,4 +85,41 @@ test('a shorter rule asks for less beside the padding, and knows shorter common 
   assert.match((await short.reasonAgainst('dragon1234', email)) ?? '', barelyMore);
   assert.equal(await short.reasonAgainst('kx7!12345', email), undefined);
   assert.match((await short.reasonAgainst('kx712345', email)) ?? '', padding);
+});
+
+describe('the blocklist knows', () => {
+  /** Seven letters beside which a padding must stand: one less than half of what is asked for. */
+  const rest = 'kvgxmdb';
+
+  for (const row of [
+    'abcdefghijklmnopqrstuvwxyz',
+    '1234567890',
+    'qwertyuiop',
+    'asdfghjkl',
+    'zxcvbnm',
+    'qwertzuiop',
+    'yxcvbnm',
+    'azertyuiop',
+    'qsdfghjklm',
+    'wxcvbn',
+    '1q2w3e4r5t6y7u8i9o0p',
+    'q1w2e3r4t5y6u7i8o9p0',
+    '1qaz2wsx3edc4rfv5tgb6yhn7ujm',
+  ]) {
+    test(`the row ${row}, in both directions`, async () => {
+      for (const keys of [row, Array.from(row).toReversed().join('')]) {
+        const password = `${keys}${keys}-${rest.slice(1)}`;
+        assert.match((await blocklist.reasonAgainst(password, email)) ?? 'nothing', padding, password);
+      }
+    });
+  }
+
+  test('the words of an address and a name, from four letters on', async () => {
+    const acme = new Blocklist({ minLength: 15, names: ['Acme'] });
+    assert.match((await acme.reasonAgainst('acmekxacmeqvacmez', email)) ?? 'nothing', padding);
+    assert.equal(await acme.reasonAgainst('kami toka mitoka mi', 'ka@mi.to'), undefined);
+    const dotted = 'a.b.c.d.e.f.g.h';
+    assert.match((await acme.reasonAgainst(dotted, `${dotted}@example.org`)) ?? 'nothing', padding);
+    assert.equal(await acme.reasonAgainst(dotted, email), undefined);
+  });
 });
