@@ -3,10 +3,12 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { contentsOf } from '../../test/support/contents.ts';
-import { onEachEngine, useDatabase, withDatabase } from '../../test/support/engines.ts';
+import { onEachEngine, useDatabase, withDatabase, withEmptyDatabase } from '../../test/support/engines.ts';
 import { dayMs, hourMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
 import { createToken } from '../kit/secret.ts';
+import { UniqueViolation } from '../db/database.ts';
+import { openDatabase } from '../db/open-database.ts';
 import { DB, type UserFields, type UserFilters } from './db.ts';
 import { InvalidRequest, NoResultFound, ValueError } from './user.ts';
 
@@ -152,6 +154,24 @@ onEachEngine('class DB of the contract', (engine) => {
       }
     });
   });
+
+  test('a taken e-mail is told with its cause', async () => {
+    const { db } = bench();
+    const { id } = await db.addUser('bob@example.org', 'hash');
+    await db.addUser('eve@example.org', 'hash');
+    await assert.rejects(
+      db.updateUser(id, { email: 'eve@example.org' }),
+      (error) => error instanceof ValueError && error.cause instanceof UniqueViolation,
+    );
+  });
+
+  test('closing it closes its database', () =>
+    withEmptyDatabase(engine, async (url) => {
+      const db = new DB(await openDatabase(url));
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.close();
+      await assert.rejects(db.findUserBy({ id }));
+    }));
 
   test('each refusal says what is wrong, and repeats no value', async () => {
     const { db } = bench();
@@ -322,6 +342,8 @@ onEachEngine('class DB of the contract', (engine) => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { resetToken: 'old' });
+      await db.updateUser(id, { hashedPassword: 'other', sessionId: 's' });
+      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute voids none');
       await db.updateUser(id, { email: 'robert@example.org' });
       await assert.rejects(db.findUserBy({ resetToken: 'old' }), NoResultFound);
       await db.updateUser(id, { email: 'rob@example.org', resetToken: 'new' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isProblem } from '../kit/problem.ts';
-import { requireEmailAddress, toEmailAddress } from './email-address.ts';
+import { isSameAddress, requireEmailAddress, toEmailAddress } from './email-address.ts';
 
 const key = (input: unknown): string | undefined => toEmailAddress(input)?.key;
 
@@ -250,4 +250,20 @@ describe('refused', () => {
       (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email',
     );
   });
+});
+
+describe('two addresses are the same', () => {
+  const bob = 'bob@example.org';
+  const rows: readonly (readonly [string, string, boolean])[] = [
+    [bob, bob, true],
+    [' BOB@example.org ', 'bob@EXAMPLE.org', true],
+    ['bob@bücher.example', 'bob@xn--bcher-kva.example', true],
+    [bob, 'eve@example.org', false],
+    [bob, 'bob', false],
+    ['bob', bob, false],
+    ['bob', 'bob', false],
+    ['', '', false],
+  ];
+  for (const [one, other, isSame] of rows)
+    test(`"${one}" and "${other}": ${isSame}`, () => assert.equal(isSameAddress(one, other), isSame));
 });
