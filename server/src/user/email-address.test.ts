@@ -6,97 +6,6 @@ import { isSameAddress, requireEmailAddress, toEmailAddress } from './email-addr
 
 const key = (input: unknown): string | undefined => toEmailAddress(input)?.key;
 
-/** Text that often is an address: parts that have been trouble somewhere, put together at random. */
-const nearlyAddress = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom(
-        '@',
-        '@',
-        '.',
-        'a',
-        'B',
-        '-',
-        '+',
-        'ß',
-        'ſ',
-        'K',
-        'ı',
-        'İ',
-        'Σ',
-        'e\u0301',
-        'é',
-        'ü',
-        'xn--',
-        '１',
-        '。',
-        '日本',
-        'Å',
-        '\u200b',
-        ' ',
-        '"',
-        '%41',
-      ),
-      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 3 }),
-    ),
-    { minLength: 1, maxLength: 30 },
-  )
-  .map((parts) => parts.join(''));
-const anyAddress = fc.oneof(fc.emailAddress(), nearlyAddress);
-
-describe('properties', () => {
-  test('the normal form of a normal form is itself, and again an address', () => {
-    fc.assert(
-      fc.property(anyAddress, (input) => {
-        const address = toEmailAddress(input);
-        fc.pre(address !== undefined);
-        assert.equal(key(address.key), address.key);
-        assert.equal(key(address.text), address.key);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  test('capitals and white space around it make no other address', () => {
-    fc.assert(
-      fc.property(fc.emailAddress(), (input) => {
-        assert.equal(key(`\t ${input.toUpperCase()} \n`), key(input));
-      }),
-    );
-  });
-
-  test('composed and decomposed spellings are one address', () => {
-    fc.assert(
-      fc.property(anyAddress, (input) => {
-        assert.equal(key(input.normalize('NFD')), key(input.normalize('NFC')));
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  test('an address has one @, no white space and no control character, in either form', () => {
-    fc.assert(
-      fc.property(anyAddress, (input) => {
-        const address = toEmailAddress(input);
-        fc.pre(address !== undefined);
-        for (const form of [address.text, address.key]) assert.match(form, /^[^\s@\p{C}]+@[^\s@\p{C}]+$/u);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  test('the domain of a normal form is plain ASCII', () => {
-    fc.assert(
-      fc.property(anyAddress, (input) => {
-        const normal = key(input);
-        fc.pre(normal !== undefined);
-        assert.match(normal.slice(normal.indexOf('@') + 1), /^[a-z0-9-]+(\.[a-z0-9-]+)*$/);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-});
-
 /** Input, the text that is kept, and the normal form. */
 const accepted: Record<string, [string, string, string]> = {
   'an ordinary one': ['bob@example.org', 'bob@example.org', 'bob@example.org'],
@@ -266,4 +175,95 @@ describe('two addresses are the same', () => {
   ];
   for (const [one, other, isSame] of rows)
     test(`"${one}" and "${other}": ${isSame}`, () => assert.equal(isSameAddress(one, other), isSame));
+});
+
+/** Text that often is an address: parts that have been trouble somewhere, put together at random. */
+const nearlyAddress = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '@',
+        '@',
+        '.',
+        'a',
+        'B',
+        '-',
+        '+',
+        'ß',
+        'ſ',
+        'K',
+        'ı',
+        'İ',
+        'Σ',
+        'e\u0301',
+        'é',
+        'ü',
+        'xn--',
+        '１',
+        '。',
+        '日本',
+        'Å',
+        '\u200b',
+        ' ',
+        '"',
+        '%41',
+      ),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 3 }),
+    ),
+    { minLength: 1, maxLength: 30 },
+  )
+  .map((parts) => parts.join(''));
+const anyAddress = fc.oneof(fc.emailAddress(), nearlyAddress);
+
+describe('properties', () => {
+  test('the normal form of a normal form is itself, and again an address', () => {
+    fc.assert(
+      fc.property(anyAddress, (input) => {
+        const address = toEmailAddress(input);
+        fc.pre(address !== undefined);
+        assert.equal(key(address.key), address.key);
+        assert.equal(key(address.text), address.key);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('capitals and white space around it make no other address', () => {
+    fc.assert(
+      fc.property(fc.emailAddress(), (input) => {
+        assert.equal(key(`\t ${input.toUpperCase()} \n`), key(input));
+      }),
+    );
+  });
+
+  test('composed and decomposed spellings are one address', () => {
+    fc.assert(
+      fc.property(anyAddress, (input) => {
+        assert.equal(key(input.normalize('NFD')), key(input.normalize('NFC')));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('an address has one @, no white space and no control character, in either form', () => {
+    fc.assert(
+      fc.property(anyAddress, (input) => {
+        const address = toEmailAddress(input);
+        fc.pre(address !== undefined);
+        for (const form of [address.text, address.key]) assert.match(form, /^[^\s@\p{C}]+@[^\s@\p{C}]+$/u);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('the domain of a normal form is plain ASCII', () => {
+    fc.assert(
+      fc.property(anyAddress, (input) => {
+        const normal = key(input);
+        fc.pre(normal !== undefined);
+        assert.match(normal.slice(normal.indexOf('@') + 1), /^[a-z0-9-]+(\.[a-z0-9-]+)*$/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
