@@ -127,6 +127,23 @@ onEachEngine('at the doors', (engine) => {
     assert.deepEqual([lifeOf(half, sessionCookie), lifeOf(half, '__Host-device')], [undefined, undefined]);
   });
 
+  test('each request for a mail is answered in its words, with the cookie of whoever asked', async () => {
+    const { email, password, sessionId } = await service.member();
+    const cookie = `${sessionCookie}=${sessionId}`;
+    const rows: Record<string, [Record<string, string>, string]> = {
+      '/users': [{ email: freshEmail(), password }, 'user created'],
+      '/email_verification': [{ email }, 'confirmation token sent'],
+      '/reset_password': [{ email }, 'reset token sent'],
+      '/sessions/email': [{ email }, 'sign-in link sent'],
+      '/profile/email': [{ email: freshEmail(), password }, 'confirmation token sent'],
+    };
+    for (const [path, [fields, message]] of Object.entries(rows)) {
+      const reply = await service.post(path, fields, path.startsWith('/profile') ? { cookie } : {});
+      assert.deepEqual([reply.status, reply.body], [200, { email: fields['email'], message }], path);
+      assert.match(cookieOf(reply, requestCookie) ?? '', /\.req_/, path);
+    }
+  });
+
   test('a browser that asks for a second mail stays the same, and each has its own token', async () => {
     const ask = (headers = {}): Promise<Reply> =>
       service.post('/sessions/email', { email: freshEmail() }, headers);
@@ -154,6 +171,11 @@ onEachEngine('a login for which there is no time', (engine) => {
       });
       assertProblem(reply, 503, 'too_busy');
       assert.equal(refuse.mock.callCount(), 1);
+      const press = (path: string): Promise<Reply> =>
+        service.post(path, { email: freshEmail(), token: 'x', new_password: 'x' });
+      assert.equal((await press('/reset')).status, 503, 'the page that hashes');
+      assert.equal((await press('/confirm')).status, 403, 'one that does not');
+      assert.equal(refuse.mock.callCount(), 2);
     } finally {
       await service.close();
     }

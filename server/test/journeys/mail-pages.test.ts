@@ -107,14 +107,15 @@ describe('the pages of mails', () => {
     ]);
   });
 
-  for (const path of [
-    '/confirm',
-    '/reset',
-    '/sign-in/link',
-    '/account/email',
-    '/account/email/undo',
-    '/account/delete/undo',
-  ]) {
+  const routes = {
+    '/confirm': '/email_verification',
+    '/reset': '/reset_password',
+    '/sign-in/link': '/sessions/email',
+    '/account/email': '/profile/email',
+    '/account/email/undo': '/profile/email/undo',
+    '/account/delete/undo': '/profile/undo',
+  };
+  for (const [path, route] of Object.entries(routes)) {
     test(`${path} shows what a link says as text, whatever it is, and takes nothing from elsewhere`, async () => {
       const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
       const query = String(new URLSearchParams({ email: evil, token: evil }));
@@ -130,7 +131,8 @@ describe('the pages of mails', () => {
 
     test(`${path} tells a program how to redeem, and is posted to from our own pages alone (A43)`, async () => {
       const hint = await service.send({ method: 'GET', path, headers: { accept: 'application/json' } });
-      assert.equal(memberOf(hint.body, 'method'), 'PUT');
+      const message = 'redeem the token with this request';
+      assert.deepEqual([hint.status, hint.body], [200, { message, method: 'PUT', path: route }]);
       const headers = { ...asPage, origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' };
       const fields = { email: 'a@example.org', token: 'x' };
       assert.equal((await service.send({ method: 'POST', path, fields, headers })).status, 403);
