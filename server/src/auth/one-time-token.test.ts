@@ -160,6 +160,9 @@ onEachEngine('the record of', (engine) => {
     later();
     await service.post('/email_verification', { email: newcomer.email });
     assert.deepEqual(await waiting(newcomer.id), ['email_verification']);
+    const { auth } = service.service.rooms;
+    for (let i = 0; i < 2; i += 1) await auth.setPassword(ada.email, `${newPassword} ${i}`);
+    assert.deepEqual(await waiting(ada.id), ['password_changed', 'password_changed'], 'each is told');
   });
 
   test('a request for another confirmation: of who needs one, and of who does not', async () => {
@@ -317,6 +320,33 @@ onEachEngine('the record of', (engine) => {
       assert.deepEqual((await traces({ ada: next.id }, over)).record, [
         'user_updated failure token_invalid ada',
       ]);
+    });
+
+    test('sign_in, redeemed with the address of another', async () => {
+      const [ada, eve] = [await service.member(), await service.member()];
+      await service.post('/sessions/email', { email: ada.email });
+      const token = await service.tokenFor(ada.email);
+      const give = (email: string) => () => service.put('/sessions/email', { email, token });
+      assert.deepEqual(await traces({ ada: ada.id, eve: eve.id }, give(eve.email)), {
+        record: ['authn_login_fail failure token_invalid ada'],
+        mails: [],
+      });
+      assert.equal((await give(ada.email)()).status, 200);
+    });
+
+    test('whose link is redeemed forgets the wrong codes before', async () => {
+      const { email } = await service.member();
+      const asking = new Browser(service);
+      const ask = async (): Promise<void> => void (await asking.post('/reset_password', { email }));
+      const give = (code: string): Promise<Reply> =>
+        asking.put('/reset_password', { email, reset_token: code, new_password: newPassword });
+      await ask();
+      for (let i = 0; i < 5; i += 1) assert.equal((await give('2222-2222')).status, 403);
+      assert.equal((await give('2222-2222')).status, 429);
+      assert.equal((await give(await service.tokenFor(email))).status, 200);
+      later();
+      await ask();
+      assert.equal((await give('2222-2222')).status, 403, 'looked at again');
     });
 
     test('a code that is wrong, of somebody and of nobody', async () => {
