@@ -295,6 +295,17 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal(await auth.validLogin('eve@example.org', password), true);
     });
 
+    test('a token that is given is recorded', async () => {
+      const { auth, audit } = trunk();
+      const { id } = await auth.registerUser(email, password);
+      await auth.getResetPasswordToken(email);
+      const events = await audit.list({ event: 'authn_token_created', limit: 10 });
+      assert.deepEqual(
+        events.map(({ outcome, reason, userId }) => [outcome, reason, userId]),
+        [['success', 'reset', id]],
+      );
+    });
+
     test('there is no token for an unknown address, nor for what is none', async () => {
       const { auth } = trunk();
       for (const address of ['eve@example.org', 'bob', '', null]) {
