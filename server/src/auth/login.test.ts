@@ -266,6 +266,21 @@ onEachEngine('a login', (engine) => {
       assert.deepEqual([again?.token === undefined, again?.deviceToken], [false, undefined]);
     });
 
+    test('is forgotten with the password, and with the account', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      const { auth, database, id } = bench;
+      const devices = async (): Promise<number> =>
+        (await database.query((sql) => sql.selectFrom('known_devices').select('id'))).length;
+      await auth.registerUser('eve@example.org', password);
+      await auth.logIn('eve@example.org', password);
+      const device = await signIn(bench);
+      await auth.setPassword(email, password);
+      assert.equal(await devices(), 1, 'Eve’s');
+      assert.ok(await signIn(bench, device), 'as on a new one');
+      await auth.setDisabled(id, true);
+      assert.equal(await devices(), 1);
+    });
+
     test('that is another person’s counts no tries of its own', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       await bench.auth.registerUser('eve@example.org', password);
