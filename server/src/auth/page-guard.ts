@@ -6,10 +6,10 @@ import { addressOf, field, hidden, notice } from '../http/markup.ts';
 import type { Pages, Say } from '../http/pages.ts';
 import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
-import type { CodeSigner } from './context.ts';
 import type { Login } from './admission.ts';
 import type { FactorHolder } from './factor-change.ts';
-import { sendLogin, type AuthRoom } from './guard.ts';
+import { askingSourceOf, sendLogin, type AuthRoom } from './guard.ts';
+import type { ClientSource, CodeSigner } from './context.ts';
 import type { FactorPrompt } from './factor-prompt.ts';
 import type { Session } from './session.ts';
 
@@ -36,6 +36,12 @@ export interface PageRoom extends AuthRoom {
   readonly sections: readonly AccountSection[];
   /** Days for which a device may be remembered. */
   readonly rememberedDeviceDays: number;
+}
+
+/** What stands on the page of signing in beside the password: other ways in. */
+export interface SignInWay {
+  /** Markup; forms of their own. */
+  readonly form: (room: PageRoom, request: FastifyRequest, next: string | undefined) => string;
 }
 
 export const paths = {
@@ -192,4 +198,12 @@ export function newPasswordField(
     minLength: passwordMinLength,
     data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
   });
+}
+
+/** Where a registration or a request for a mail comes from, and where the person wishes to go in the end. */
+export function pageSourceOf(
+  room: PageRoom,
+  request: FastifyRequest,
+): ClientSource & { readonly requestToken: string } {
+  return { ...askingSourceOf(request, room), returnTo: returnTo(room, request) };
 }

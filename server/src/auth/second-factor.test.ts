@@ -32,7 +32,7 @@ const source = { actor: 'user' } as const;
 class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
-  readonly isFirst: boolean;
+  readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
   readonly removals: number[] = [];
@@ -42,11 +42,19 @@ class Riddle implements SecondFactor {
   constructor(name: string, { isBackup = false, isFirst = false } = {}) {
     this.name = name;
     this.isBackup = isBackup;
-    this.isFirst = isFirst;
+    this.#isFirst = isFirst;
   }
 
   async isSet(_db: Database, userId: number): Promise<boolean> {
     return this.setBy.has(userId);
+  }
+
+  async isWayIn(db: Database, userId: number): Promise<boolean> {
+    return this.#isFirst && this.isSet(db, userId);
+  }
+
+  async exportOf(_db: Database, userId: number): Promise<object> {
+    return { isSet: this.setBy.has(userId) };
   }
 
   async check(_user: User, proof: string, occasion: Occasion): Promise<Spend | undefined> {

@@ -9,15 +9,7 @@ import { addressOf, field, hidden, notice } from '../http/markup.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { hashCost, mailCost } from './fields.ts';
 import { promptsFor, type PromptForm } from './factor-prompt.ts';
-import {
-  admission,
-  askingSourceOf,
-  pendingLoginOf,
-  rememberAsker,
-  sendLogin,
-  sessionOf,
-  sourceOf,
-} from './guard.ts';
+import { admission, pendingLoginOf, rememberAsker, sendLogin, sessionOf, sourceOf } from './guard.ts';
 import {
   afterLogin,
   faultOf,
@@ -29,8 +21,10 @@ import {
   paths,
   refusalOf,
   requireForm,
+  pageSourceOf,
   returnTo,
   type PageRoom,
+  type SignInWay,
 } from './page-guard.ts';
 import { codeForm } from './pages.ts';
 import type { Session } from './session.ts';
@@ -48,12 +42,6 @@ const FactorForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 const TokenForm = Type.Object({ form_token: Type.Optional(formField) });
-
-/** What stands on the page of signing in beside the password: other ways in. */
-export interface SignInWay {
-  /** Markup; forms of their own. */
-  readonly form: (room: PageRoom, request: FastifyRequest, next: string | undefined) => string;
-}
 
 /** Signing in by password or mail. */
 export const signInPages: FastifyPluginAsyncTypebox<
@@ -159,7 +147,7 @@ export const signInPages: FastifyPluginAsyncTypebox<
         reply,
         async () => {
           const { text } = requireEmailAddress(request.body.email);
-          const source = { ...askingSourceOf(request, room), returnTo: returnTo(room, request) };
+          const source = pageSourceOf(room, request);
           await auth.requestSignIn(text, source);
           rememberAsker(reply, room, source);
           return codeForm(room, request, reply, { kind: 'sign_in', email: text });

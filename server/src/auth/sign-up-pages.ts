@@ -10,7 +10,7 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 import type { ClientSource } from './context.ts';
 import { hashCost, mailCost } from './fields.ts';
-import { admission, askingSourceOf, rememberAsker, sendLogin, sourceOf } from './guard.ts';
+import { admission, rememberAsker, sendLogin } from './guard.ts';
 import {
   afterLogin,
   faultOf,
@@ -21,11 +21,12 @@ import {
   PageQuery,
   paths,
   refusalOf,
+  pageSourceOf,
   returnTo,
   type PageRoom,
+  type SignInWay,
 } from './page-guard.ts';
 import { codeForm } from './pages.ts';
-import type { SignInWay } from './sign-in-pages.ts';
 
 const SignUpForm = Type.Object({
   email: formField,
@@ -203,7 +204,7 @@ function askPage(
         reply,
         async () => {
           const { text } = requireEmailAddress(request.body.email);
-          const source = { ...askingSourceOf(request, room), returnTo: returnTo(room, request) };
+          const source = pageSourceOf(room, request);
           await ask(text, source);
           rememberAsker(reply, room, source);
           return codeForm(room, request, reply, { kind, email: text });
@@ -211,12 +212,6 @@ function askPage(
         (problem) => show(request, reply, request.body.email, problem),
       ),
   );
-}
-
-/** Where a registration or a request for a mail comes from, and where the person wishes to go in the end. */
-export function pageSourceOf(room: PageRoom, request: FastifyRequest): ClientSource {
-  const source = room.rules.confirmsEmail ? askingSourceOf(request, room) : sourceOf(request, room);
-  return { ...source, returnTo: returnTo(room, request) };
 }
 
 /**

@@ -24,16 +24,17 @@ import {
   holderUserIdOf,
   orAgain,
   PageQuery,
+  pageSourceOf,
   paths,
   refusalOf,
   requireForm,
   returnTo,
   type AccountSection,
   type PageRoom,
+  type SignInWay,
 } from '../../auth/page-guard.ts';
 import { codeForm } from '../../auth/pages.ts';
-import type { SignInWay } from '../../auth/sign-in-pages.ts';
-import { pageSourceOf, registering } from '../../auth/sign-up-pages.ts';
+import { registering } from '../../auth/sign-up-pages.ts';
 import { enrolmentOf, registrationOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';

@@ -11,6 +11,7 @@ import {
   email,
   EmailMessage,
   factorLabel,
+  handle,
   hashCost,
   LoginReply,
   mailCost,
@@ -64,7 +65,7 @@ const PasskeyList = Type.Object({
   ),
   signal: Type.Optional(Signal),
 });
-const idParams = Type.Object({ id: Type.String({ maxLength: 300 }) });
+const idParams = Type.Object({ id: handle });
 
 /** Signing in, and registering without a password. */
 export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scope, room) => {
@@ -128,7 +129,8 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
     },
     async (request, reply) => {
       const { text, key } = requireEmailAddress(request.body.email);
-      const source = rules.confirmsEmail ? askingSourceOf(request, room) : sourceOf(request, room);
+      const asker = rules.confirmsEmail ? askingSourceOf(request, room) : undefined;
+      const source = asker ?? sourceOf(request, room);
       const verified = await passkeys.verifyCreation(request.body.credential, registrationOf(key));
       const naming = { name: request.body.name, device: nameDevice(source.device) };
       try {
@@ -137,7 +139,7 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
         if (!(error instanceof ValueError)) throw error;
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
-      if (rules.confirmsEmail) rememberAsker(reply, room, source);
+      if (asker !== undefined) rememberAsker(reply, room, asker);
       return { email: text, message: 'user created' };
     },
   );
