@@ -156,7 +156,7 @@ export const rememberedDeviceRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async
     {
       schema: {
         summary: 'Has a second factor asked for on a device again',
-        params: Type.Object({ id: Type.String({ maxLength: 300 }) }),
+        params: Type.Object({ id: handle }),
         response: { 200: Message },
       },
     },

@@ -190,10 +190,10 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
     async (request) => {
       const userId = userIdOf(factorHolderOf(request));
       const rows = await passkeys.list(userId);
-      const handle = rows[0]?.user_handle;
+      const userHandle = rows[0]?.user_handle;
       return {
         passkeys: rows.map(describe),
-        ...(handle !== undefined && { signal: await passkeys.signalOf(userId, handle) }),
+        ...(userHandle !== undefined && { signal: await passkeys.signalOf(userId, userHandle) }),
       };
     },
   );
