@@ -153,7 +153,13 @@ export class Auth {
     this.#logins = logins;
     this.#resets = resets;
     this.#passwordChanges = new PasswordChanges(context, accounts, stepUps);
-    this.#emailChanges = new EmailChanges(context, { accounts, stepUps, resets, tokens });
+    this.#emailChanges = new EmailChanges(context, {
+      accounts,
+      stepUps,
+      resets,
+      secondFactors,
+      tokens,
+    });
     this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });
     this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUps });
     this.deletions = new Deletions(context, { accounts, attempts, stepUps, tokens });

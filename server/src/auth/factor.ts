@@ -46,8 +46,8 @@ export interface SecondFactor {
   tellUse?(tx: Database, userId: number): Promise<UseNotice>;
   /** What is known of what the user has set up, as the user may have it: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
-  /** Removes what the user has set up. Inside a transaction. */
-  removeAll(tx: Database, userId: number): Promise<void>;
+  /** Removes what the user has set up since the instant: all of it, if none is given. Inside a transaction. */
+  removeAll(tx: Database, userId: number, since?: number): Promise<void>;
   /** Removes up to `limit` rows that have expired, and says how many; absent where none do. */
   purge?(db: Database, limit: number): Promise<number>;
 }

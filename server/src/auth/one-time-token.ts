@@ -67,6 +67,8 @@ export interface NewProof {
 export interface LiveProof extends TokenParts {
   readonly kind: ProofKind;
   readonly user: User;
+  /** Unix milliseconds. */
+  readonly madeAt: number;
   readonly target: string | null;
   /** It comes from the browser that asked for the mail. */
   readonly isAsker: boolean;
@@ -186,6 +188,7 @@ export class OneTimeTokens {
         ...parts,
         kind,
         user,
+        madeAt: token.created_at,
         target: token.target,
         isAsker: this.#isAsker(kind, token.request_mac, source),
       };
@@ -215,7 +218,8 @@ export class OneTimeTokens {
       throw new Problem('token_invalid');
     }
     await this.#attempts.succeed(db, attempt);
-    return { id: tried.id, secretHash: tried.secret_hash, kind, user, target: tried.target, isAsker: true };
+    const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
+    return { id, secretHash, kind, user, madeAt, target, isAsker: true };
   }
 
   #recordRefusal(

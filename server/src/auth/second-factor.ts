@@ -124,6 +124,12 @@ export class SecondFactors {
     return known;
   }
 
+  /** Removes what the user has set up since the instant, and backups that replace nothing then. Inside a transaction. */
+  async removeSince(tx: Database, userId: number, since: number): Promise<void> {
+    for (const factor of this.#all) await factor.removeAll(tx, userId, since);
+    await this.removeIdleBackups(tx, userId);
+  }
+
   /** The factor was set up anew: tries of before no longer count against it. Inside a transaction. */
   async forgetTries(tx: Database, userId: number, factor: string): Promise<void> {
     await this.#attempts.forget(tx, userId, factor);

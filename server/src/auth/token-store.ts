@@ -81,6 +81,7 @@ export async function replaceToken(db: Database, token: NewOneTimeToken): Promis
 /** A token's row as far as it is told: whose it is, and whether it can be spent. */
 export interface TokenState {
   readonly user_id: number;
+  readonly created_at: number;
   readonly spent_at: number | null;
   readonly expires_at: number;
   readonly target: string | null;
@@ -90,7 +91,7 @@ export interface TokenState {
 const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select(['user_id', 'spent_at', 'expires_at', 'target', 'request_mac'])
+    .select(['user_id', 'created_at', 'spent_at', 'expires_at', 'target', 'request_mac'])
     .where('id', '=', p.id)
     .where('kind', '=', p.kind)
     .where('secret_hash', '=', p.secretHash),
@@ -108,6 +109,7 @@ const mostCodeTries = 10;
 export interface TriedCode {
   readonly id: string;
   readonly secret_hash: Uint8Array;
+  readonly created_at: number;
   readonly target: string | null;
   readonly code_mac: string | null;
 }
@@ -121,7 +123,7 @@ const tryCode = statement((sql, p: { userId: number; kind: string; now: number }
     .where('spent_at', 'is', null)
     .where('code_expires_at', '>', p.now)
     .where('code_tries', '<', mostCodeTries)
-    .returning(['id', 'secret_hash', 'target', 'code_mac']),
+    .returning(['id', 'secret_hash', 'created_at', 'target', 'code_mac']),
 );
 
 /** Counts a try of a user's code and hands out what it is compared with; `undefined` when none may be tried. */

@@ -14,6 +14,7 @@ import {
   addRecoveryCodes,
   passkeyOptionsIn,
   passkeyProof,
+  signInWithPasskey,
   type App,
 } from '../support/factor.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
@@ -291,6 +292,37 @@ onEachEngine('a second factor', (engine) => {
     const recipients = service.mails.slice(earlier).map(({ to }) => to);
     assert.deepEqual([...new Set(recipients)], [ada.email]);
     assert.equal(recipients.length, 2);
+  });
+
+  test('A58 trojan identifier: an undone change of address takes the factors along that were set up since', async () => {
+    for (const hasFactor of [false, true]) {
+      const { email, password, id, browser } = await person();
+      const { clock, rooms } = service.service;
+      const app = hasFactor ? await addApp(browser, clock) : undefined;
+      const device = new PasskeyDevice(origin);
+      const stranger = `mallory.${email}`;
+      const asked = await browser.post('/profile/email', { email: stranger, password });
+      assert.equal(asked.status, 200, asked.text);
+      const token = await service.tokenFor(stranger);
+      assert.equal((await browser.put('/profile/email', { token })).status, 200);
+      const undo = await service.tokenFor(email);
+      await addPasskey(browser, device);
+      await addApp(browser, clock);
+      await addRecoveryCodes(browser);
+
+      assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
+      const again = new Browser(service);
+      assert.equal((await signInWithPasskey(again, device)).status, 401);
+      assert.deepEqual(await rooms.passkeys.list(id), []);
+      assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
+      const owner = new Browser(service);
+      const login = await owner.post('/sessions', { email, password: newPassword });
+      if (app === undefined) assert.deepEqual(login.body, { email, message: 'logged in' });
+      else {
+        assert.deepEqual(memberOf(login.body, 'factors'), ['totp']);
+        assert.equal((await give(owner, 'totp', app.nextCode())).status, 200, 'of before the change');
+      }
+    }
   });
 
   /** Requests without the cookie of a device, so that all of them count on the account. */

@@ -230,8 +230,8 @@ export class Passkeys implements SecondFactor {
     };
   }
 
-  removeAll(tx: Database, userId: number): Promise<void> {
-    return removePasskeysOf(tx, userId);
+  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
+    return removePasskeysOf(tx, userId, since);
   }
 
   /** What browsers may forget, and what not. */

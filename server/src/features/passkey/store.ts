@@ -94,12 +94,13 @@ export function removePasskey(db: Database, userId: number, id: string): Promise
   return db.first(deleteOne, { userId, id });
 }
 
-const deleteAll = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('passkeys').where('user_id', '=', p.userId),
+const deleteAll = statement((sql, p: { userId: number; since: number }) =>
+  sql.deleteFrom('passkeys').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
 );
 
-export async function removePasskeysOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteAll, { userId });
+/** Removes those of a user that were made since the instant, or all. */
+export async function removePasskeysOf(db: Database, userId: number, since = 0): Promise<void> {
+  await db.run(deleteAll, { userId, since });
 }
 
 const insertSpent = statement((sql, p: { id: string; expiresAt: number }) =>

@@ -85,8 +85,8 @@ export class RecoveryCodes implements SecondFactor {
     return { left: await countCodes(db, userId) };
   }
 
-  removeAll(tx: Database, userId: number): Promise<void> {
-    return removeCodesOf(tx, userId);
+  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
+    return removeCodesOf(tx, userId, since);
   }
 }
 

@@ -45,10 +45,11 @@ export async function spendCode(db: Database, id: string, now: number): Promise<
   return (await db.first(spend, { id, now })) !== undefined;
 }
 
-const deleteAll = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('recovery_codes').where('user_id', '=', p.userId),
+const deleteAll = statement((sql, p: { userId: number; since: number }) =>
+  sql.deleteFrom('recovery_codes').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
 );
 
-export async function removeCodesOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteAll, { userId });
+/** Removes those of a user that were made since the instant, or all. */
+export async function removeCodesOf(db: Database, userId: number, since = 0): Promise<void> {
+  await db.run(deleteAll, { userId, since });
 }

@@ -135,10 +135,11 @@ export async function removePendingOf(db: Database, userId: number): Promise<voi
   await db.run(deletePending, { userId });
 }
 
-const deleteAll = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId),
+const deleteAll = statement((sql, p: { userId: number; since: number }) =>
+  sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
 );
 
-export async function removeAuthenticatorsOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteAll, { userId });
+/** Removes those of a user that were made since the instant, or all. */
+export async function removeAuthenticatorsOf(db: Database, userId: number, since = 0): Promise<void> {
+  await db.run(deleteAll, { userId, since });
 }

@@ -145,8 +145,8 @@ export class Totp implements SecondFactor {
     };
   }
 
-  removeAll(tx: Database, userId: number): Promise<void> {
-    return removeAuthenticatorsOf(tx, userId);
+  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
+    return removeAuthenticatorsOf(tx, userId, since);
   }
 
   /** The step of time whose code this is; `undefined` for one of another time or seed. */
