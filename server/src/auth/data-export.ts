@@ -44,7 +44,7 @@ export interface DataExportNeeds {
 }
 
 /** Rows read at once: a few milliseconds. */
-const pageSize = 500;
+const pageSize = 200;
 /** Sessions in an export: more than a user may hold. */
 const mostSessions = 1000;
 /** Exports of one account: each reads all there is. */

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { formatInstant as instant } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
+import { guardedRead } from '../http/cross-site.ts';
 import { costing } from '../http/limits.ts';
 import type { AuditEvent } from '../audit/event.ts';
 import type { MailRecord } from '../mail/store.ts';
@@ -87,6 +88,7 @@ export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
   scope.get(
     '/profile/export',
     {
+      config: guardedRead,
       schema: {
         summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
         response: { 200: ExportDocument },

@@ -570,7 +570,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       '/': ['GET', 'HEAD', 'DELETE'],
       '/users': ['POST'],
       '/sessions': ['GET', 'HEAD', 'POST', 'DELETE'],
-      '/profile': ['GET', 'HEAD'],
+      '/profile': ['GET', 'HEAD', 'DELETE'],
       '/reset_password': ['POST', 'PUT'],
     };
     const tried = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE'] as const;

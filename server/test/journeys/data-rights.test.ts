@@ -301,6 +301,14 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await new Browser(service).get('/profile/export')).status, 403);
   });
 
+  test('an export is not begun by a link on a page of somebody else', async () => {
+    const { at } = await signedIn();
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    assertProblem(await at.get('/profile/export', link), 403, 'cross_site');
+    assert.equal((await at.get('/profile', link)).status, 200);
+    assert.equal((await at.get('/profile/export', { 'sec-fetch-site': 'same-origin' })).status, 200);
+  });
+
   test('an export has every event of an account however many there are, each once and in order', async () => {
     const { member, at } = await signedIn();
     const { audit, database } = rooms();
