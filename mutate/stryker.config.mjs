@@ -1,5 +1,5 @@
-// Which code is changed, and which tests must notice. One engine and the tests nearest to the trunk keep a run under
-// an hour; the others of `npm test` would only find more.
+// Which code is changed, and which tests must notice (docs/mutation.md). One engine and the tests nearest to the trunk
+// keep a run short; the others of `npm test` would only find more.
 process.env['TEST_ENGINES'] = 'sqlite';
 process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`;
 
