@@ -6,7 +6,8 @@ import { Browser } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
-import { assertProblem, memberOf, type Reply } from '../../test/support/request.ts';
+import { assertProblem, memberOf, send, type Reply } from '../../test/support/request.ts';
+import { testService } from '../../test/support/service.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
 import { unkeyedCodes } from './one-time-token.ts';
 
@@ -580,12 +581,13 @@ onEachEngine('the record of', (engine) => {
 
 onEachEngine('where no address is confirmed', (engine) => {
   test('the owner of a taken address is told, and nobody of a free one', async () => {
-    const service = await PublicService.start(engine, { EMAIL_CONFIRMATION: 'false' });
+    const service = await testService(engine, { REVEAL_ACCOUNTS: 'false' });
     try {
       const email = freshEmail();
-      const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
+      const register = (): Promise<Reply> =>
+        send(service.app, { method: 'POST', path: '/users', fields: { email, password: newPassword } });
       const kinds = async (): Promise<string[]> => {
-        const { database } = service.service.rooms;
+        const { database } = service.rooms;
         return (await database.query((sql) => sql.selectFrom('mails').select('kind'))).map(
           ({ kind }) => kind,
         );

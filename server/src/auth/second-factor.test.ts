@@ -789,8 +789,8 @@ describe('the methods of a session (RFC 8176 §2)', () => {
     'password totp': ['pwd', 'otp', 'mfa'],
     'password recovery_code': ['pwd', 'otp', 'mfa'],
     'totp recovery_code': ['otp', 'mfa'],
-    passkey: ['passkey', 'mfa'],
-    'email passkey': ['email', 'passkey', 'mfa'],
+    passkey: ['pop', 'mfa'],
+    'email passkey': ['email', 'pop', 'mfa'],
   };
   for (const [names, methods] of Object.entries(rows)) {
     test(`of ${names || 'nothing'} are ${methods.join(', ') || 'none'}`, () => {
