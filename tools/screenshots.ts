@@ -109,6 +109,7 @@ class Walk {
     await this.#at('/account/password', 'password');
     await this.#at('/account/sessions', 'sessions');
     await this.#at('/account/activity', 'activity');
+    await this.#at('/account/data', 'data');
     await this.#at('/account/recovery-codes', 'recovery-codes-none');
     await this.#at('/sign-out', 'sign-out');
   }

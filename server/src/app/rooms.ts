@@ -224,7 +224,7 @@ function buildPages(configuration: Configuration, { keyring, audit }: PageNeeds)
     ...(options.passkeys ? [passkeySection] : []),
     ...(hasFactors ? [totpSection] : []),
   ];
-  const { address, password, sessions, activity } = ownSections;
+  const { address, password, sessions, activity, data } = ownSections;
   const links = Object.entries({ terms, privacy, support }).filter(([, url]) => url !== undefined);
   return {
     pages: new Pages({
@@ -249,6 +249,7 @@ function buildPages(configuration: Configuration, { keyring, audit }: PageNeeds)
       ...(hasFactors ? [recoveryCodeSection] : []),
       sessions,
       activity,
+      data,
     ],
     factorSections,
     passwordMinLength: options.passwordMinLength,

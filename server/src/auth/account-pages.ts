@@ -50,6 +50,11 @@ const EndForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
+const CloseForm = Type.Object({
+  sure: Type.Optional(formField),
+  form_token: Type.Optional(formField),
+});
+
 /** Sessions and events that one page shows. */
 const mostListed = 50;
 
@@ -59,6 +64,7 @@ export const ownSections = {
   password: { path: '/account/password', name: 'password' },
   sessions: { path: '/account/sessions', name: 'sessions' },
   activity: { path: '/account/activity', name: 'activity' },
+  data: { path: '/account/data', name: 'data' },
 } as const satisfies Record<string, AccountSection>;
 
 /** What stands above and below the parts of an account page. */
@@ -101,6 +107,7 @@ export const accountPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (s
   await scope.register(passwordPages, room);
   await scope.register(sessionPages, room);
   await scope.register(activityPages, room);
+  await scope.register(dataPages, room);
 };
 
 const addressPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, room) => {
@@ -376,6 +383,58 @@ const activityPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, 
           !${items}
         </ol>`;
       return pages.send(request, reply, { title: say('page.activity.title'), body: accountBody(say, body) });
+    },
+  );
+};
+
+const dataPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, room) => {
+  const { auth, pages, cookie } = room;
+  const { path } = ownSections.data;
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem?: Problem,
+  ): Promise<FastifyReply> => {
+    const say = pages.speak(request);
+    const session = sessionOf(request);
+    await requireRecent(room, session);
+    const body = html`!${refusalOf(say, problem, [])}
+      <p>${say('page.data.what')}</p>
+      <p><a class="button" href="/profile/export" download>${say('page.data.export')}</a></p>
+      <h2>${say('page.data.close')}</h2>
+      <p>${say('page.data.close_what')}</p>
+      <form method="post" action="${path}/close">
+        !${formToken(room, session.id)}
+        <label class="choice">
+          <input type="checkbox" name="sure" value="yes" required /> ${say('page.data.sure')}
+        </label>
+        <button class="danger">${say('page.data.close_act')}</button>
+      </form>`;
+    return pages.send(request, reply, { title: say('page.data.title'), body: accountBody(say, body) });
+  };
+  scope.get(
+    path,
+    { schema: { summary: 'Page: your data', querystring: PageQuery } },
+    async (request, reply) => show(request, reply),
+  );
+  scope.post(
+    `${path}/close`,
+    { config: costing(mailCost), schema: { summary: 'Page: closes your account', body: CloseForm } },
+    async (request, reply) => {
+      const session = sessionOf(request);
+      requireForm(room, session.id, request.body.form_token);
+      if (request.body.sure !== 'yes') return goOn(reply, path);
+      return orAgain(
+        reply,
+        async () => {
+          const { deleteAt } = await auth.deletions.request(session, sourceOf(request, room));
+          void reply.header('set-cookie', cookie.clear());
+          const say = pages.speak(request);
+          const body = notice('done', say('page.data.closed', { deleteAt }));
+          return pages.send(request, reply, { title: say('page.data.closed_title'), body });
+        },
+        (problem) => show(request, reply, problem),
+      );
     },
   );
 };
