@@ -186,7 +186,7 @@ describe('a flood', () => {
       ),
     );
     const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
-    assert.ok(done >= 2 && done <= 50, `${done} of 300 were taken in`);
+    assert.ok(done >= 1 && done <= 50, `${done} of 300 were taken in`);
     assert.deepEqual(order, [
       ...Array<string>(300 - done).fill('refused'),
       ...Array<string>(done).fill('done'),

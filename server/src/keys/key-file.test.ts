@@ -133,7 +133,9 @@ describe('the key file', () => {
     for (let round = 0; round < 5; round += 1) {
       const rotating = startScript(script, path);
       await rotating.printed('begun');
-      await setTimeout(20 + 17 * round);
+      // It rotates, and is killed in the midst of the next one, or the one after.
+      while ((readKeyFile(path)?.length ?? 0) <= known.length) await setTimeout(1);
+      await setTimeout(7 * round);
       rotating.kill();
       await rotating.ended;
       const ids = readKeyFile(path)?.map(({ id }) => id) ?? [];

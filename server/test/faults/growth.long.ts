@@ -1,3 +1,3 @@
 import { declareGrowth } from './growth.ts';
 
-declareGrowth(1_000_000, 200_000);
+declareGrowth({ rows: 1_000_000, events: 200_000, longestMs: 50 });

@@ -14,8 +14,6 @@ import { testClock } from '../support/clock.ts';
 import { onEachEngine, withDatabase } from '../support/engines.ts';
 import { Stopwatch } from './stopwatch.ts';
 
-/** Longest time for which one deed of the purge may hold the writer. */
-const longestMs = 50;
 /** Of a thousand deeds so many may take longer: the machine has other things to do as well. */
 const grace = 0.01;
 /** Rows written by one statement of the preparation. */
@@ -49,8 +47,15 @@ async function countOf(
   return Number(row?.n);
 }
 
-/** Declares the test with so many rows of each kind that expire. */
-export function declareGrowth(rows: number, events: number): void {
+export interface Growth {
+  /** Rows of each kind that expire. */
+  readonly rows: number;
+  readonly events: number;
+  /** Longest time for which one deed of the purge may hold the writer. */
+  readonly longestMs: number;
+}
+
+export function declareGrowth({ rows, events, longestMs }: Growth): void {
   onEachEngine('what a month leaves', (engine) => {
     test(`of ${rows} rows of each kind none is left, and the writer is free again within ${longestMs} ms each time`, (t) =>
       withDatabase(engine, async (database) => {
