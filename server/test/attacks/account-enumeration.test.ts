@@ -218,7 +218,7 @@ describe('account enumeration by time', () => {
         : accountKinds;
       await timeDoor(service, door, emailOf, { kinds, rounds: 5 });
       const differences = compareTimes(
-        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 40 : 120 }),
+        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 25 : 80 }),
       );
       t.diagnostic(describeTimes(door.name, differences));
       assert.deepEqual(

@@ -1,3 +1,3 @@
 import { declareSteps } from './steps.ts';
 
-declareSteps({ syncs: 6, writes: 60 });
+declareSteps({ syncs: 9, writes: 100 });

@@ -7,7 +7,7 @@ import { testService, type TestService } from '../support/service.ts';
 import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
 
 /** Walks in `npm test`; many more by hand: MODEL_WALKS=1000. */
-const walks = Number(process.env['MODEL_WALKS'] ?? 60);
+const walks = Number(process.env['MODEL_WALKS'] ?? 40);
 
 /** What has to happen at least once for the walks to say anything. */
 const outcomes = [
