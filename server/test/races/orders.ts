@@ -12,6 +12,7 @@ import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
 import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/store.ts';
 import { Totp } from '../../src/features/totp/totp.ts';
+import type { Session } from '../../src/auth/session.ts';
 import { DB } from '../../src/user/db.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { testClock } from '../support/clock.ts';
@@ -132,6 +133,41 @@ export function declareOrders(stride: number): void {
           check: async () => assert.equal(await countSessions(database, id), 0),
         };
       },
+    );
+
+    inEveryOrder(
+      'F10: of two who change to one address at once one gets it',
+      async (stage) => {
+        const wished = freshAddress();
+        const [ada, eve] = [await wishFor(stage, wished), await wishFor(stage, wished)];
+        return {
+          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
+          second: (db) => stage.authOn(db).changeEmail(eve.session, eve.token),
+          check: async ({ first, second }) => {
+            assert.notEqual('value' in first, 'value' in second);
+            assert.equal(await countUsers(stage.database, wished), 1);
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'F10: of a change of address and a reset at once one counts, and the other is void',
+      async (stage) => {
+        const wished = freshAddress();
+        const ada = await wishFor(stage, wished);
+        const reset = await stage.authOn(stage.database).getResetPasswordToken(ada.email);
+        return {
+          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
+          second: (db) => stage.authOn(db).updatePassword(reset, 'the new password'),
+          check: async ({ first, second }) => {
+            assert.notEqual('value' in first, 'value' in second);
+            assert.equal(await countUsers(stage.database, wished), 'value' in first ? 1 : 0);
+          },
+        };
+      },
+      true,
     );
 
     inEveryOrder('no session is left beside a disabling', async ({ authOn: on, newcomer }) => {
@@ -356,6 +392,24 @@ export function declareOrders(stride: number): void {
       true,
     );
   });
+}
+
+/** Somebody with the password `old` who has asked for another address, and what came to it. */
+async function wishFor(
+  { authOn: on, database, newcomer, mailedToken }: Stage,
+  wished: string,
+): Promise<{ email: string; session: Session; token: string }> {
+  const { id, email } = await newcomer();
+  const auth = on(database, { confirmEmail: false });
+  const session = await auth.getSession((await auth.logIn(email, old))?.token);
+  assert.ok(session !== undefined);
+  await auth.requestEmailChange(session, { email: wished, password: old });
+  return { email, session, token: await mailedToken(id) };
+}
+
+async function countUsers(database: Database, email: string): Promise<number> {
+  const rows = await database.query((sql) => sql.selectFrom('users').select('id').where('email', '=', email));
+  return rows.length;
 }
 
 /** Closes the account of somebody with the password `old`, and gives what undoes it and the instant of the removal. */
