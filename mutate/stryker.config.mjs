@@ -6,7 +6,13 @@ process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 // oxlint-disable-next-line import/no-default-export -- the program looks for one
 export default {
-  mutate: ['server/src/{auth,user}/*.ts', '!server/src/**/*.test.ts'],
+  // Pages are markup, which a browser judges (server/test/pages): each run of it costs seconds.
+  mutate: [
+    'server/src/{auth,user}/*.ts',
+    '!server/src/**/*.test.ts',
+    '!server/src/auth/*pages.ts',
+    '!server/src/auth/factor-prompt.ts',
+  ],
   // Quick ones first: the first that fails ends the run of a mutant.
   tap: {
     testFiles: [

@@ -13,7 +13,7 @@ import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from './mailbox.ts';
 import { enrolmentGuard, pendingGuard, sessionGuard } from '../auth/guard.ts';
 import type { ProofKind } from '../auth/one-time-token.ts';
-import { accountPages } from '../auth/account-pages.ts';
+import { accountPages, changePasswordPages } from '../auth/account-pages.ts';
 import { forwardAuthRoutes } from '../auth/forward-auth-routes.ts';
 import { proofPageRoutes } from '../auth/pages.ts';
 import {
@@ -34,7 +34,13 @@ import {
   passkeyRoutes,
   relatedOriginRoutes,
 } from '../features/passkey/routes.ts';
-import { passkeyOpenPages, passkeyPages, passkeySignIn, passkeySignUp } from '../features/passkey/pages.ts';
+import {
+  passkeyEndpointRoutes,
+  passkeyOpenPages,
+  passkeyPages,
+  passkeySignIn,
+  passkeySignUp,
+} from '../features/passkey/pages.ts';
 import { recoveryCodePages } from '../features/recovery-code/pages.ts';
 import { totpPages } from '../features/totp/pages.ts';
 import { recoveryCodeRoutes } from '../features/recovery-code/routes.ts';
@@ -123,7 +129,9 @@ async function hangPages(app: FastifyInstance, rooms: Rooms): Promise<void> {
   await hangPage(app, 'open', [], languagePages, rooms);
   await hangPage(app, 'member', member, stepUpPages, rooms);
   await hangPage(app, 'member', member, accountPages, rooms);
+  await hangPage(app, 'open', [], changePasswordPages, rooms);
   if (hasPasskeys) {
+    await hang(app, 'open', [], passkeyEndpointRoutes, rooms);
     await hangPage(app, 'open', [], passkeyOpenPages, rooms);
     await hangPage(app, 'enrolment', enrolment, passkeyPages, rooms);
   }

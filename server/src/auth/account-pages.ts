@@ -73,6 +73,15 @@ export function accountBody(say: Say, parts: string): string {
     <p class="links"><a href="${paths.account}">${say('page.account.back')}</a></p>`;
 }
 
+/** Where password managers lead a person who is to change a password (W3C, A well-known URL for changing passwords). */
+export const changePasswordPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope) => {
+  scope.get(
+    '/.well-known/change-password',
+    { schema: { summary: 'Page: where a password is changed' } },
+    async (_request, reply) => goOn(reply, ownSections.password.path),
+  );
+};
+
 /** Behind the member door for pages. */
 export const accountPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, room) => {
   const { pages, sections } = room;

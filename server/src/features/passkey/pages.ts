@@ -96,6 +96,23 @@ export const passkeyPrompt: FactorPrompt = {
   },
 };
 
+const Endpoints = Type.Object({ enroll: Type.String(), manage: Type.String() });
+
+/** Where password managers lead a person who may have a passkey (W3C, Passkey endpoints). */
+export const passkeyEndpointRoutes: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
+  const manage = `${room.publicOrigin}${passkeySection.path}`;
+  scope.get(
+    '/.well-known/passkey-endpoints',
+    {
+      schema: {
+        summary: 'Where passkeys are made and looked after',
+        response: { 200: Endpoints },
+      },
+    },
+    async () => ({ enroll: manage, manage }),
+  );
+};
+
 /** Signing in, and making an account. */
 export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
   const { auth, passkeys, rules, pages } = room;
