@@ -200,7 +200,8 @@ function sendForm(
     </form>`;
   const body = html`!${refusalOf(say, problem, ['new_password'])}
   !${isOver ? askAgain(say, kind, email, next) : form}`;
-  return room.pages.send(request, reply, { title: say(`page.${name}.title`), body });
+  const title = say(`page.${name}.title`);
+  return room.pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
 /** Where another mail is asked for. */

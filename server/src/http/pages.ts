@@ -12,6 +12,8 @@ export interface Page {
   readonly title: string;
   /** Markup whose values are escaped already. */
   readonly body: string;
+  /** Its address holds a secret: browsers tell nobody even the host that it is on. */
+  readonly hasSecretAddress?: boolean;
   /** Wider than a form: a list of mails. */
   readonly isWide?: boolean;
 }
@@ -82,7 +84,11 @@ export class Pages {
   }
 
   /** Sends a page. */
-  send(request: FastifyRequest, reply: FastifyReply, { title, body, isWide = false }: Page): FastifyReply {
+  send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
+    const { title, body, isWide = false, hasSecretAddress = false } = page;
+    // With `no-referrer` browsers from before Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
+    // the gate of changes takes for somebody else's. The origin alone tells no path and no query.
+    if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
     const say = this.speak(request);
     const { productName, assets } = this.#frame;
     const head = title === productName ? productName : `${title} · ${productName}`;

@@ -141,7 +141,9 @@ describe('the wire', () => {
     for (const { method, url, isPage } of service.routes) {
       const request = { method: method as 'GET', path: url.replace(':code', 'not_found') };
       const { headers, text } = await send(service.app, request);
-      assert.equal(headers['referrer-policy'], 'no-referrer', `${method} ${url}`);
+      // A page without a secret in its address may tell the host that it is on: forms of older browsers need that.
+      const isOrigin = isPage && headers['referrer-policy'] === 'strict-origin';
+      assert.ok(isOrigin || headers['referrer-policy'] === 'no-referrer', `${method} ${url}`);
       if (['/style.css', '/page.js', '/icon.svg'].includes(url)) continue; // the same for everybody
       assert.equal(headers['cache-control'], 'no-store');
       assert.match(String(headers['content-security-policy']), /default-src 'none'/);
