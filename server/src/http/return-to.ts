@@ -51,6 +51,7 @@ export class ReturnTargets {
 
 function parsePath(text: string): string | undefined {
   const url = URL.parse(text, own);
-  if (url === null || url.origin !== own || text.startsWith('//')) return undefined;
+  // Dot segments may leave two slashes at the front (`/.//evil.test`): a browser takes what follows for a host.
+  if (url === null || url.origin !== own || url.pathname.startsWith('//')) return undefined;
   return `${url.pathname}${url.search}${url.hash}`;
 }
