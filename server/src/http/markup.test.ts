@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { addressOf, field, hidden, notice } from './markup.ts';
+
+/** Leaves an attribute, a text, an element and a script, if it is let. */
+const evil = `"'><script>alert(1)</script></textarea>&quot;{{7*7}}\``;
+/** No character of it that ends a text or a quoted value is left. */
+const assertEscaped = (markup: string): void => {
+  assert.doesNotMatch(markup, /<script|<\/textarea>/);
+  assert.doesNotMatch(markup, /"'|'>/);
+  assert.ok(markup.includes('&#60;script&#62;'), markup);
+  assert.ok(markup.includes('&#38;quot;'), 'what looks escaped already is text as well');
+};
+
+describe('a field', () => {
+  const plain = { name: 'email', label: 'E-mail', autocomplete: 'username' };
+
+  test('has a label of its own, and is required if nothing is said', () => {
+    const markup = field(plain);
+    assert.match(markup, /<label for="email">E-mail<\/label>/);
+    assert.match(markup, /id="email"\s+name="email"\s+type="text"\s+value=""\s+autocomplete="username"/);
+    assert.match(markup, /\srequired\s/);
+    assert.doesNotMatch(markup, /aria-|autofocus|minlength|class="code"|spellcheck/);
+    assert.doesNotMatch(field({ ...plain, isOptional: true }), /required/);
+  });
+
+  test('is read with its hint and its fault, in this order, and a fault takes the person there', () => {
+    const markup = field({ ...plain, id: 'other', hint: 'any', fault: 'wrong' });
+    assert.match(markup, /aria-describedby="other-hint other-fault"/);
+    assert.match(markup, /aria-invalid="true" autofocus/);
+    assert.match(markup, /id="other-hint">any<[\s\S]*id="other-fault">wrong</);
+    assert.match(field({ ...plain, hint: 'any' }), /aria-describedby="email-hint"/);
+  });
+
+  test('for a code or an address corrects no spelling', () => {
+    for (const given of [{ type: 'email' as const }, { autocomplete: 'one-time-code' }])
+      assert.match(field({ ...plain, ...given }), /autocapitalize="none" spellcheck="false"/);
+    assert.match(field({ ...plain, autocomplete: 'one-time-code' }), /class="code"/);
+  });
+
+  test('says how short it may be where that says something', () => {
+    assert.match(field({ ...plain, minLength: 15 }), /minlength="15"/);
+    assert.doesNotMatch(field({ ...plain, minLength: 1 }), /minlength/);
+  });
+
+  test('holds whatever it is given as text (A10)', () => {
+    const every = { name: evil, label: evil, autocomplete: evil, value: evil, hint: evil, fault: evil };
+    assertEscaped(field({ ...every, data: { check: evil } }));
+    assertEscaped(field({ ...plain, data: { check: evil } }));
+  });
+});
+
+test('a value that is carried along is text, and is not there when there is none', () => {
+  assert.equal(hidden('return_to', '/a?b'), '<input type="hidden" name="return_to" value="/a?b" />');
+  assert.equal(hidden('return_to', undefined), '');
+  assert.equal(hidden('credential', ''), '<input type="hidden" name="credential" value="" />');
+  assertEscaped(hidden('return_to', evil));
+});
+
+test('news is told politely, a fault at once, nothing not at all', () => {
+  assert.match(notice('done', 'It is done.'), /class="notice done" role="status">It is done\.</);
+  assert.match(notice('fault', 'No.'), /class="notice fault" role="alert">No\.</);
+  assert.equal(notice('fault', undefined), '');
+  assertEscaped(notice('done', evil));
+});
+
+test('an address names what is given and leaves out what is not', () => {
+  assert.equal(addressOf('/sign-in', {}), '/sign-in');
+  assert.equal(addressOf('/sign-in', { email: undefined }), '/sign-in');
+  assert.equal(addressOf('/sign-in', { email: '', return_to: undefined }), '/sign-in?email=');
+  const address = addressOf('/sign-in', { email: 'a+b&c=d#e@example.org', return_to: '/x?y=z&w' });
+  const { searchParams } = new URL(address, 'http://x');
+  assert.deepEqual(Object.fromEntries(searchParams), {
+    email: 'a+b&c=d#e@example.org',
+    return_to: '/x?y=z&w',
+  });
+});
