@@ -1,0 +1,295 @@
+// The forms of pages: which of them act for whom, and where they lead to when they have.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { secondMs } from '../../src/kit/clock.ts';
+import type { RouteEntry } from '../../src/app/doors.ts';
+import { Browser } from '../support/browser.ts';
+import { everyRowOf } from '../support/contents.ts';
+import { addApp, addPasskey, passkeyOptionsIn, type App } from '../support/factor.ts';
+import { offSiteTargets } from '../support/off-site-target.ts';
+import { asPage, formIn, unescapeMarkup } from '../support/page-form.ts';
+import { PasskeyDevice } from '../support/passkey-device.ts';
+import { freshEmail } from '../support/person.ts';
+import { PublicService } from '../support/public-service.ts';
+import type { Fields, Reply } from '../support/request.ts';
+
+const origin = 'https://accounts.test';
+const application = 'https://app.example.org';
+const newPassword = 'nine newts under a green umbrella';
+
+/** What the form of each page holds, so that nothing but where it comes from is wrong with it. */
+const fieldsOf: Readonly<Record<string, Fields>> = {
+  '/confirm': { email: 'x@example.org', token: 'x' },
+  '/reset': { email: 'x@example.org', token: 'x', new_password: newPassword },
+  '/sign-in/link': { email: 'x@example.org', token: 'x' },
+  '/account/email': { token: 'x' },
+  '/account/email/undo': { token: 'x' },
+  '/account/delete/undo': { token: 'x' },
+  '/sign-in': { email: 'x@example.org', password: newPassword },
+  '/sign-in/email': { email: 'x@example.org' },
+  '/sign-up': { email: 'x@example.org', password: newPassword },
+  '/sign-up/password': { email: 'x@example.org', password: newPassword },
+  '/forgot': { email: 'x@example.org' },
+  '/confirm/again': { email: 'x@example.org' },
+  '/language': { language: 'fr' },
+  '/sign-in/passkey': { credential: '{}' },
+  '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
+  '/step-up': { factor: 'password', proof: 'wrong' },
+  '/account/address': { email: 'other@example.org', password: 'wrong' },
+  '/account/password': { password: 'wrong', new_password: newPassword },
+  '/account/sessions': { id: 'none' },
+  '/account/sessions/others': {},
+  '/account/sessions/devices': { id: 'none' },
+  '/account/data/close': { sure: 'yes' },
+  '/account/passkeys': { credential: '{}' },
+  '/account/passkeys/rename': { id: 'none', name: 'mine' },
+  '/account/passkeys/remove': { id: 'none' },
+  '/sign-in/factor': { factor: 'totp', proof: '000000' },
+  '/account/authenticators': { name: 'mine' },
+  '/account/authenticators/confirm': { id: 'none', code: '000000' },
+  '/account/authenticators/remove': { id: 'none' },
+  '/account/recovery-codes': {},
+  '/sign-out': {},
+};
+
+/** What browsers say of a form on a page of somebody else. */
+const foreign: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'a foreign origin': { origin: 'https://evil.test' },
+  'an origin that is none': { origin: 'null' },
+  'another site': { 'sec-fetch-site': 'cross-site' },
+  'a neighbour': { 'sec-fetch-site': 'same-site' },
+  'another site with our origin': { 'sec-fetch-site': 'cross-site', origin },
+};
+
+/** Somebody at a browser without a screen. */
+interface Sitter {
+  readonly email: string;
+  readonly password: string;
+  readonly at: Browser;
+}
+
+function tokenOf(page: Reply): string {
+  const [, token] = /name="form_token" value="([^"]+)"/.exec(page.text) ?? assert.fail(page.text);
+  return unescapeMarkup(token ?? '');
+}
+
+describe('the forms of pages', () => {
+  let service: PublicService;
+  let posts: readonly RouteEntry[];
+  before(async () => {
+    service = await PublicService.start('sqlite', {
+      EMAIL_SIGN_IN: 'true',
+      REMEMBERED_DEVICE_DAYS: '30',
+      ALLOWED_ORIGINS: application,
+    });
+    posts = service.service.routes.filter(
+      ({ method, isPage, isRefusal }) => method === 'POST' && isPage && !isRefusal,
+    );
+    assert.deepEqual(
+      posts.map(({ url }) => url).toSorted(),
+      Object.keys(fieldsOf).toSorted(),
+      'each form is known here',
+    );
+  });
+  after(() => service.close());
+
+  const rows = (): Promise<unknown> => everyRowOf(service.service.rooms.database);
+  const post = (at: Browser, path: string, fields: Fields, headers = {}): Promise<Reply> =>
+    at.send({ method: 'POST', path, fields, headers: { ...asPage, ...headers } });
+
+  async function signIn({ email, password }: { email: string; password: string }): Promise<Browser> {
+    const at = new Browser(service);
+    assert.equal((await at.post('/sessions', { email, password })).status, 200);
+    return at;
+  }
+  async function sitDown(): Promise<Sitter> {
+    const { email, password } = await service.member();
+    return { email, password, at: await signIn({ email, password }) };
+  }
+  /** Somebody with an app: once in the account, once half-way into it. */
+  async function withApp(): Promise<{ inside: Sitter; halfWay: Browser; app: App }> {
+    const inside = await sitDown();
+    const app = await addApp(inside.at, service.service.clock);
+    return { inside, halfWay: await signIn(inside), app };
+  }
+
+  for (const [name, headers] of Object.entries(foreign)) {
+    test(`A43 cross-site: each form is refused to a page whose browser tells ${name}, in a page`, async () => {
+      const { inside, halfWay } = await withApp();
+      const token = tokenOf(await inside.at.get('/account', asPage));
+      const earlier = await rows();
+      for (const { url, door } of posts) {
+        const at = door === 'half-way' ? halfWay : inside.at;
+        const reply = await post(at, url, { ...fieldsOf[url], form_token: token }, headers);
+        assert.equal(reply.status, 403, url);
+        assert.deepEqual(reply.cookies, [], url);
+        assert.match(reply.text, /was not sent from here/, url);
+      }
+      assert.deepEqual(await rows(), earlier);
+    });
+  }
+
+  test('A43 cross-site: behind each door a form acts for whom it was made, and for nobody else', async () => {
+    const { inside, halfWay, app } = await withApp();
+    const other = await withApp();
+    const elsewhere = await signIn(inside);
+    await elsewhere.post('/sessions/factor', { factor: 'totp', proof: app.nextCode() });
+    const insideToken = tokenOf(await inside.at.get('/account', asPage));
+    const halfWayToken = tokenOf(await halfWay.get('/sign-in/factor', asPage));
+    const tokens = [
+      ['none', undefined],
+      ['an empty one', ''],
+      ["another user's", tokenOf(await other.inside.at.get('/account', asPage))],
+      ["another session's", tokenOf(await elsewhere.get('/account', asPage))],
+      ["another login's", tokenOf(await other.halfWay.get('/sign-in/factor', asPage))],
+      ['half of it', insideToken.slice(0, -1)],
+      ['more of it', `${insideToken}A`],
+      ['a word', 'undefined'],
+    ] as const;
+    const guarded = posts.filter(({ door }) => door !== 'open');
+    assert.ok(guarded.length > 12);
+    const earlier = await rows();
+    for (const { url, door } of guarded) {
+      const [at, own, foreignOwn] =
+        door === 'half-way' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
+      for (const [name, token] of [...tokens, ['the one of another door', foreignOwn] as const]) {
+        const fields = { ...fieldsOf[url], ...(token !== undefined && { form_token: token }) };
+        const reply = await post(at, url, fields);
+        assert.equal(reply.status, 403, `${url} took ${name}`);
+        assert.match(reply.text, /was not sent from here/, url);
+        const inQuery = await post(at, `${url}?form_token=${encodeURIComponent(own)}`, fields);
+        assert.equal(inQuery.status, 403, `${url} took it from the address`);
+      }
+      const twice = await post(at, url, { ...fieldsOf[url], form_token: [own, own] });
+      assert.equal(twice.status, 400, `${url} took two`);
+    }
+    assert.deepEqual(await rows(), earlier);
+  });
+
+  test('A43 cross-site: with its own token and from our own page each form is taken', async () => {
+    for (const { url, door } of posts) {
+      const { inside, halfWay } = await withApp();
+      const at = door === 'half-way' ? halfWay : inside.at;
+      const page = await at.get(door === 'half-way' ? '/sign-in/factor' : '/account', asPage);
+      const headers = { origin, 'sec-fetch-site': 'same-origin' };
+      const reply = await post(at, url, { ...fieldsOf[url], form_token: tokenOf(page) }, headers);
+      assert.ok(reply.status < 500, url);
+      assert.doesNotMatch(reply.text, /was not sent from here|cross_site/, url);
+    }
+  });
+
+  /** No address in a reply leads anywhere but to us: neither at once nor by what a page holds. */
+  function assertStays({ status, headers, text, cookies }: Reply, what: string): void {
+    assert.ok(status < 500, `${what}: ${status}`);
+    const targets = [...text.matchAll(/ (?:href|action|formaction|src)="([^"]*)"/g)].map(([, to = '']) => to);
+    const carried = [...text.matchAll(/name="return_to" value="([^"]*)"/g)].map(([, to = '']) => to);
+    const { location } = headers;
+    const told = typeof location === 'string' ? [location] : [];
+    const onward = [...targets, ...told].map((to) =>
+      new URL(unescapeMarkup(to), origin).searchParams.get('return_to'),
+    );
+    for (const to of [...targets, ...carried, ...told, ...onward])
+      if (to !== null)
+        assert.equal(new URL(unescapeMarkup(to), origin).origin, origin, `${what} leads to ${to}`);
+    assert.equal(headers['refresh'], undefined);
+    assert.equal(headers['x-evil'], undefined);
+    assert.ok(!cookies.some((cookie) => cookie.startsWith('session_id=')), 'that only a split header sets');
+  }
+
+  test('A9 open redirect: whatever a page is told to return to, it leads to us alone', async () => {
+    const { inside, halfWay } = await withApp();
+    const strangerAt = new Browser(service);
+    const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
+    assert.ok(gets.length > 20);
+    for (const target of offSiteTargets) {
+      const query = String(new URLSearchParams({ return_to: target, email: 'x@example.org', token: 'x' }));
+      for (const { url } of gets) {
+        for (const at of [inside.at, halfWay, strangerAt]) {
+          const what = `GET ${url} with ${JSON.stringify(target)}`;
+          assertStays(await at.get(`${url}?${query}`, asPage), what);
+        }
+      }
+    }
+  });
+
+  test('A9 open redirect: whatever a form is told to return to, it leads to us alone, taken or refused', async () => {
+    const { inside, app } = await withApp();
+    const { email, password } = await sitDown();
+    const device = new PasskeyDevice(origin);
+    const keyed = await sitDown();
+    await addPasskey(keyed.at, device);
+    const ways: Record<string, (more: Fields, query: string) => Promise<Reply>> = {
+      'signing in': (more, query) =>
+        post(new Browser(service), `/sign-in${query}`, { email, password, ...more }),
+      'signing in with a passkey': async (more, query) => {
+        const at = new Browser(service);
+        const credential = device.get(passkeyOptionsIn(await at.post('/sessions/passkey', {})));
+        return post(at, `/sign-in/passkey${query}`, { credential, ...more });
+      },
+      'the second factor': async (more, query) => {
+        const at = await signIn(inside);
+        const { fields } = formIn(await at.get('/sign-in/factor', asPage));
+        const proof = app.nextCode();
+        return post(at, `/sign-in/factor${query}`, { ...fields, factor: 'totp', proof, ...more });
+      },
+      'the first factor of two': (more, query) =>
+        post(new Browser(service), `/sign-in${query}`, {
+          email: inside.email,
+          password: inside.password,
+          ...more,
+        }),
+      'the proof once more': async (more, query) => {
+        const at = await signIn({ email, password });
+        const form_token = tokenOf(await at.get('/account', asPage));
+        return post(at, `/step-up${query}`, { factor: 'password', proof: password, form_token, ...more });
+      },
+      'the language': (more, query) =>
+        post(new Browser(service), `/language${query}`, { language: 'fr', ...more }),
+    };
+    for (const [name, go] of Object.entries(ways)) {
+      for (const [i, target] of offSiteTargets.entries()) {
+        service.service.clock.advance(30 * secondMs);
+        const query = `?${String(new URLSearchParams({ return_to: target }))}`;
+        const reply = await (i % 8 === 1 ? go({}, query) : go({ return_to: target }, ''));
+        assert.ok(reply.status === 303 || target.includes('\0'), `${name}: ${reply.text}`);
+        assertStays(reply, `${name} with ${JSON.stringify(target)}`);
+      }
+    }
+    for (const { url } of posts.filter(({ door }) => door === 'open')) {
+      for (const target of offSiteTargets) {
+        const reply = await post(new Browser(service), url, { ...fieldsOf[url], return_to: target });
+        assertStays(reply, `POST ${url} with ${JSON.stringify(target)}`);
+      }
+    }
+  });
+
+  test('A9 open redirect: no mail leads anywhere but to us, whatever it was asked for with', async () => {
+    const { email } = await sitDown();
+    for (const target of offSiteTargets) {
+      await post(new Browser(service), '/forgot', { email, return_to: target });
+      await post(new Browser(service), '/sign-in/email', { email, return_to: target });
+      const fields = { email: freshEmail(), password: newPassword, return_to: target };
+      await post(new Browser(service), '/sign-up', fields);
+      service.service.clock.advance(130 * secondMs);
+    }
+    await service.deliver();
+    assert.ok(service.mails.length > offSiteTargets.length);
+    for (const { text, html } of service.mails) assert.doesNotMatch(`${text}${html}`, /evil/);
+  });
+
+  test('A9 open redirect: an application that was named is returned to, by each way in', async () => {
+    const { email, password } = await sitDown();
+    const target = `${application}/there?a=1&b=2#c`;
+    const reply = await post(new Browser(service), '/sign-in', { email, password, return_to: target });
+    assert.deepEqual([reply.status, reply.headers['location']], [303, target]);
+    const page = await new Browser(service).get('/sign-in', asPage);
+    const formAction = /form-action ([^;]+)/.exec(String(page.headers['content-security-policy']))?.[1];
+    assert.equal(
+      formAction,
+      `'self' ${application}`,
+      'or browsers would not follow the redirect after a form',
+    );
+    const other = await post(new Browser(service), '/language', { language: 'fr', return_to: target });
+    assert.equal(other.headers['location'], '/', 'a choice of language stays here');
+  });
+});
