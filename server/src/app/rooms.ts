@@ -216,6 +216,7 @@ function buildPages(configuration: Configuration, { keyring, audit }: PageNeeds)
     theme: options.themeCss,
   });
   const returnTargets = new ReturnTargets({
+    ownOrigin: serviceUrl(configuration),
     allowedOrigins: options.allowedOrigins,
     allowsLoopback: !isPublic,
   });

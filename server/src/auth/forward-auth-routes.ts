@@ -1,5 +1,6 @@
 // For a proxy that asks before it lets a request through: nginx `auth_request`, Caddy `forward_auth`, Traefik
-// `ForwardAuth`. The session's cookie must reach us, so applications stand on the same host name or below its domain.
+// `ForwardAuth`. The session's cookie must reach us, and browsers give it to our host name alone: so applications stand
+// on that name, behind the same proxy.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';

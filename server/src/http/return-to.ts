@@ -3,6 +3,8 @@
 import { isLoopback } from '../config/parse.ts';
 
 export interface ReturnTargetsOptions {
+  /** Ours, as people reach it: behind one proxy an application may stand beside us. */
+  readonly ownOrigin: string;
   /** Origins of applications. */
   readonly allowedOrigins: readonly string[];
   /** Local mode: applications on this machine need not be named. */
@@ -15,10 +17,12 @@ const mostCharacters = 2000;
 const own = 'http://own.invalid';
 
 export class ReturnTargets {
+  readonly #ownOrigin: string;
   readonly #allowed: ReadonlySet<string>;
   readonly #allowsLoopback: boolean;
 
-  constructor({ allowedOrigins, allowsLoopback }: ReturnTargetsOptions) {
+  constructor({ ownOrigin, allowedOrigins, allowsLoopback }: ReturnTargetsOptions) {
+    this.#ownOrigin = ownOrigin;
     this.#allowed = new Set(allowedOrigins);
     this.#allowsLoopback = allowsLoopback;
   }
@@ -44,7 +48,7 @@ export class ReturnTargets {
   }
 
   #isAllowed({ origin, protocol, hostname }: URL): boolean {
-    if (this.#allowed.has(origin)) return true;
+    if (origin === this.#ownOrigin || this.#allowed.has(origin)) return true;
     return this.#allowsLoopback && protocol === 'http:' && isLoopback(hostname);
   }
 }
