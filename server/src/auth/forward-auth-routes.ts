@@ -25,6 +25,10 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (sco
         }),
         response: { 200: Who },
       },
+      // node:http writes headers and a body that is text as one text, all of it in UTF-8: the bytes of asHeader would be
+      // encoded a second time. Beside bytes they stay what they are.
+      onSend: (_request, _reply, payload, done) =>
+        done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
     },
     async (request, reply) => {
       const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));

@@ -1,0 +1,189 @@
+// docs/integrate.md does what it says: its examples are run as they are printed, and a person goes through each of them.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Browser } from './support/browser.ts';
+import { freePort } from './support/free-port.ts';
+import { asPage, formIn } from './support/page-form.ts';
+import { encodeFields, sendTo, type Reply } from './support/request.ts';
+import { temporaryFolder } from './support/running-service.ts';
+import { testService } from './support/service.ts';
+
+const root = join(import.meta.dirname, '../..');
+const page = readFileSync(join(root, 'docs/integrate.md'), 'utf8');
+
+/** The one code block of a language below a heading. */
+function blockOf(heading: string, language: string): string {
+  const [, section = ''] = page.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split(/^## /m);
+  const [, text] = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(own) ?? [];
+  return text ?? assert.fail(`There is no ${language} below "${heading}"`);
+}
+
+const has = (program: string, flag: string): boolean => spawnSync(program, [flag]).status === 0;
+
+const email = 'søren@example.org';
+const password = 'eight herons in the reeds';
+
+/** The service with one account, on a port; people reach it at `origin`. */
+async function serve(
+  t: TestContext,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ port: number; origin: string }> {
+  const port = await freePort();
+  const service = await testService('sqlite', { PORT: String(port), ...environment });
+  t.after(() => service.close());
+  await service.app.listen({ host: '127.0.0.1', port });
+  const origin = `http://127.0.0.1:${port}`;
+  const made = await sendTo(origin, { method: 'POST', path: '/users', fields: { email, password } });
+  assert.equal(made.status, 200, made.text);
+  return { port, origin };
+}
+
+/** A program that ends with the test. Resolves when it answers there. */
+async function run(
+  t: TestContext,
+  [file = '', ...args]: readonly string[],
+  { origin, environment = {} }: { origin: string; environment?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const { PATH } = process.env;
+  const child = spawn(file, args, {
+    cwd: root,
+    env: { PATH, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const said: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  t.after(() => end(child));
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (await fetch(origin, { redirect: 'manual' }).catch(() => undefined)) return;
+    assert.equal(child.exitCode, null, said.join(''));
+    await wait(50);
+  }
+  assert.fail(`${file} does not answer: ${said.join('')}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill();
+  await once(child, 'exit');
+}
+
+/** Sends the form of a page that another page led to. */
+function submit(at: Browser, from: string, shown: Reply, more: Readonly<Record<string, string>> = {}) {
+  const { action, fields } = formIn(shown);
+  return at.post(new URL(action, from).href, { ...fields, ...more });
+}
+
+/** A person goes to the application, is sent to sign in, comes back where they were, and signs out. */
+async function goThrough(application: string, accounts: string): Promise<void> {
+  const at = new Browser({ send: (request) => sendTo('', request) });
+  const wish = `${application}/notes?page=2&sort=a%20b`;
+  const sentAway = await at.get(wish, asPage);
+  assert.equal(sentAway.status, 303, sentAway.text);
+  const address = String(sentAway.headers['location']);
+  assert.equal(new URL(address).origin, accounts);
+  const signedIn = await submit(at, address, await at.get(address, asPage), { email, password });
+  assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, wish], signedIn.text);
+  const shown = await at.get(wish, asPage);
+  assert.equal(shown.status, 200, shown.text);
+  assert.ok(shown.text.includes(email), shown.text);
+  const [, link = ''] = /href="([^"]*\/sign-out)"/.exec(shown.text) ?? [];
+  const leaving = new URL(link, application).href;
+  const left = await submit(at, leaving, await at.get(leaving, asPage));
+  assert.match(String(left.headers['location']), /signed_out/);
+  assert.equal((await at.get(wish, asPage)).status, 303, 'the application knows it at once');
+}
+
+test('the application in Node.js sends people to sign in, and gets them back', async (t) => {
+  const { origin: accounts } = await serve(t);
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const text = blockOf('An application in Node.js', 'js');
+  const command = [process.execPath, '--input-type=module', '--eval', text];
+  await run(t, command, { origin, environment: { ACCOUNTS: accounts, OWN: origin } });
+  await goThrough(origin, accounts);
+});
+
+const noPython = !has('python3', '--version') && 'There is no python3 on this machine';
+test('the application in Python does so too', { skip: noPython }, async (t) => {
+  const { origin: accounts } = await serve(t);
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const command = ['python3', '-c', blockOf('An application in Python', 'python')];
+  await run(t, command, { origin, environment: { ACCOUNTS: accounts, OWN: origin } });
+  await goThrough(origin, accounts);
+});
+
+/** An application that believes its proxy, and shows what it was told. */
+async function believer(t: TestContext): Promise<number> {
+  const server = createServer((request, response) => {
+    const { 'remote-user': id, 'remote-email': address } = request.headers;
+    const told = Buffer.from(String(address), 'latin1').toString();
+    const body = `<p>${request.method} ${String(id)} ${told}</p><a href="/sign-out">`;
+    request.resume().on('end', () => response.setHeader('content-type', 'text/html').end(body));
+  });
+  const port = await freePort();
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  t.after(async () => {
+    server.closeAllConnections();
+    await server[Symbol.asyncDispose]();
+  });
+  return port;
+}
+
+const noNginx = !has('nginx', '-v') && 'There is no nginx on this machine';
+test('nginx asks first, and tells the application who it is', { skip: noNginx }, async (t) => {
+  const port = await freePort();
+  const origin = `http://localhost:${port}`;
+  const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
+  const folder = await temporaryFolder(t);
+  const ports = { 8080: port, 5000: servicePort, 3000: await believer(t) };
+  const server = blockOf('A proxy that asks first', 'nginx').replaceAll(
+    /(?<=127\.0\.0\.1:)(?:8080|5000|3000)/g,
+    (told) => String(ports[Number(told) as keyof typeof ports]), // one of the three
+  );
+  const spools = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${spools.join(' ')} ${server} }`,
+  );
+  const command = ['nginx', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
+  await run(t, command, { origin });
+  await goThrough(origin, origin);
+
+  const at = new Browser({ send: (request) => sendTo('', request) });
+  const login = await at.post(`${origin}/sessions`, { email, password });
+  assert.equal(login.status, 200, login.text);
+  const forged = { 'remote-user': '9', 'remote-email': 'eve@example.org', remote_user: '9' };
+  const { payload, type } = encodeFields('form', { a: 'b' });
+  const shown = await at.send({
+    method: 'POST',
+    path: `${origin}/notes`,
+    fields: { a: 'b' },
+    headers: { ...forged, 'content-type': type, 'content-length': String(payload.length) },
+  });
+  assert.match(shown.text, /^<p>POST 1 søren@example\.org</);
+  const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth', headers: forged });
+  assert.equal(asked.status, 404, 'nobody but nginx asks there');
+});
+
+test('the proxies know the paths of the service, all three the same', () => {
+  const patterns = [...page.matchAll(/\^\/\(\?:account\|.*?\(\?:\/\|\$\)/g)].map(([pattern]) => pattern);
+  assert.equal(patterns.length, 3);
+  assert.equal(new Set(patterns).size, 1);
+  const pattern = new RegExp(patterns[0] ?? '^$');
+  const snapshot = readFileSync(join(import.meta.dirname, 'doors.snapshot.txt'), 'utf8');
+  const paths = [...snapshot.matchAll(/ cost \d+ +[A-Z]+ +(\/\S*)/g)].map(([, path = '']) => path);
+  assert.ok(paths.length > 50, 'they were read at all');
+  const ours = /^\/(?:$|health\/|forward_auth$|openapi\.json$)/; // the application's, the operator's, the proxy's
+  assert.deepEqual(
+    paths.filter((path) => !pattern.test(path) && !ours.test(path)),
+    [],
+  );
+});
