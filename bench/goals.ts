@@ -5,7 +5,7 @@ export interface Goal {
   readonly says: string;
   readonly aim: string;
   readonly measured: (results: Results) => number | undefined;
-  readonly unit: '%' | 'x' | 'ms' | 'MB';
+  readonly unit: '%' | 'x' | 'ms' | 'MB' | 'kB';
   readonly isReached: (measured: number) => boolean;
 }
 
@@ -130,6 +130,24 @@ export const goals: readonly Goal[] = [
       mails && mails.result.engines[engine].hanging.p50 / mails.result.engines[engine].idle.p50,
     isReached: atMost(1.2),
   })),
+  {
+    says: 'Heaviest page, not compressed',
+    aim: '< 20 kB',
+    unit: 'kB',
+    measured: ({ pages }) =>
+      pages && Math.max(...Object.values(pages.result.pages).map(({ bytes }) => bytes / 1000)),
+    isReached: below(20),
+  },
+  {
+    says: 'Script of the pages, compressed',
+    aim: '< 10 kB',
+    unit: 'kB',
+    measured: ({ pages }) => {
+      const script = pages?.result.files['/page.js'];
+      return script && script.gzipBytes / 1000;
+    },
+    isReached: below(10),
+  },
   {
     says: 'First answer after the start',
     aim: '< 500 ms',

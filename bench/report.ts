@@ -4,6 +4,7 @@ import type { ChecksResult } from './part/checks.ts';
 import type { InstallResult } from './part/install.ts';
 import type { LoginsResult } from './part/logins.ts';
 import type { MailsResult } from './part/mails.ts';
+import type { PagesResult, Weight } from './part/pages.ts';
 import type { ScaleResult } from './part/scale.ts';
 import type { SlowDiskResult } from './part/slow-disk.ts';
 import type { StartResult } from './part/start.ts';
@@ -22,6 +23,7 @@ export function report(results: Results): string {
     results.flood && floodSection(results.flood),
     results['slow-disk'] && slowDiskSection(results['slow-disk']),
     results.mails && mailsSection(results.mails),
+    results.pages && pagesSection(results.pages),
     results.start && startSection(results.start),
     results.install && installSection(results.install),
     results.scale && scaleSection(results.scale),
@@ -205,6 +207,41 @@ ${accounts.toLocaleString('en')} users, medians of ${rounds} interleaved rounds 
 What limits is the conversation: each mail is four questions and answers on one of two connections, and ten mails are claimed at a time; neither program is busy for the whole of a core. On a network the round trips take longer, and the CPU less of it. A login beside it waits for its hash, since the threads that hash give way to all else. Tried and left: four connections and twenty mails at a time, which in turns with two and ten sent between 0.8 and 1.3 times as many here; some mail providers take no more than three connections of a customer, and two instances would have eight.
 
 ${origin('mails', measured)}`;
+}
+
+function pagesSection(measured: Measured<PagesResult>): string {
+  const { accounts, rounds, seconds, views, pages, files } = measured.result;
+  const base = views['session check']?.p50 ?? Number.NaN;
+  const viewRows = Object.entries(views).map(([name, { p50, p99, cpuMicros }]): Cell[] => [
+    name,
+    p50,
+    p99,
+    cpuMicros,
+    `${show(p50 / base)} x`,
+  ]);
+  const weightRows = Object.entries({ ...pages, ...files }).map(([path, weight]): Cell[] => [
+    `\`${path}\``,
+    weight.bytes,
+    weight.gzipBytes,
+  ]);
+  const first = [pages['/sign-in'], ...Object.values(files)].filter((one) => one !== undefined);
+  const sum = (read: (weight: Weight) => number): string =>
+    show(first.reduce((total, weight) => total + read(weight), 0) / 1000);
+  return `## Pages
+
+What one person waits for on SQLite, from the request to the last byte of the reply, beside a session check (\`GET /profile\`) in the same run:
+
+${table(['', 'p50 ms', 'p99 ms', 'CPU µs each', 'p50 against the check'], viewRows)}
+
+One connection, one request at a time, ${accounts.toLocaleString('en')} users with one session each, medians of ${rounds} interleaved rounds of ${seconds} s. A browser asks for the style sheet and the script once: their addresses change with their content, and it keeps them for a year.
+
+And what they weigh, as the service sends them and as a proxy with gzip would:
+
+${table(['', 'bytes', 'gzip'], weightRows)}
+
+The first visit of the sign-in page loads ${sum(({ bytes }) => bytes)} kB, or ${sum(({ gzipBytes }) => gzipBytes)} kB compressed, all of it from the service. The script is a module, which browsers run after they have read the page: what is seen first waits for the style sheet alone, and every form works without the script.
+
+${origin('pages', measured)}`;
 }
 
 function startSection(measured: Measured<StartResult>): string {

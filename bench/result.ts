@@ -7,6 +7,7 @@ import { measureFlood, type FloodResult } from './part/flood.ts';
 import { measureInstall, type InstallResult } from './part/install.ts';
 import { measureLogins, type LoginsResult } from './part/logins.ts';
 import { measureMails, type MailsResult } from './part/mails.ts';
+import { measurePages, type PagesResult } from './part/pages.ts';
 import { measureScale, type ScaleResult } from './part/scale.ts';
 import { measureSlowDisk, type SlowDiskResult } from './part/slow-disk.ts';
 import { measureStart, type StartResult } from './part/start.ts';
@@ -27,6 +28,7 @@ interface ResultOf {
   readonly flood: FloodResult;
   readonly 'slow-disk': SlowDiskResult;
   readonly mails: MailsResult;
+  readonly pages: PagesResult;
   readonly start: StartResult;
   readonly install: InstallResult;
   readonly scale: ScaleResult;
@@ -42,6 +44,7 @@ export const parts: { readonly [Name in PartName]: (run: Run) => Promise<ResultO
   flood: measureFlood,
   'slow-disk': measureSlowDisk,
   mails: measureMails,
+  pages: measurePages,
   start: measureStart,
   install: measureInstall,
   scale: measureScale,

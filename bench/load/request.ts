@@ -32,6 +32,12 @@ export function sessionCheck(path: string, cookie: string, holds: string): Plann
   return planRequest({ method: 'GET', path, headers: { Cookie: cookie }, holds });
 }
 
+/** Looks at a page, or at a file of one, as a browser does. */
+export function pageView(path: string, cookie: string, holds: string): PlannedRequest {
+  const headers = { Accept: 'text/html', ...(cookie !== '' && { Cookie: cookie }) };
+  return planRequest({ method: 'GET', path, headers, holds });
+}
+
 /** A password is hashed, or refused when too many wait: on a machine that is busy with something else that happens. */
 const hashedOrBusy = [200, 503];
 
