@@ -6,8 +6,16 @@ import { ReturnTargets } from './return-to.ts';
 
 const own = 'https://accounts.test';
 const application = 'https://app.example.org';
-const targets = new ReturnTargets({ allowedOrigins: [application], allowsLoopback: false });
-const local = new ReturnTargets({ allowedOrigins: [], allowsLoopback: true });
+const targets = new ReturnTargets({
+  ownOrigin: own,
+  allowedOrigins: [application],
+  allowsLoopback: false,
+});
+const local = new ReturnTargets({
+  ownOrigin: 'http://localhost:5000',
+  allowedOrigins: [],
+  allowsLoopback: true,
+});
 
 /** Where a browser on a page of ours goes for it. */
 const originOf = (location: string): string | undefined => URL.parse(location, own)?.origin;
