@@ -1,0 +1,268 @@
+// A person at a real browser, on the pages of a service that listens.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type {
+  Browser as Chromium,
+  BrowserContext,
+  BrowserContextOptions,
+  Locator,
+  Page,
+} from 'playwright-core';
+import type { Environment } from '../../src/config/read-options.ts';
+import { languageOf, message, usualLanguage, type MessageValues } from '../../src/kit/language.ts';
+import { codeAt, decodeBase32 } from './authenticator-app.ts';
+import { openBrowser } from './chromium.ts';
+import { freePort } from './free-port.ts';
+import { codeIn } from './mail-box.ts';
+import { testService, type TestService } from './service.ts';
+
+/** What people type who take care. */
+export const goodPassword = 'nine newts under a green umbrella';
+
+/** As the open internet has it, but for TLS and the mail server: those are not of the pages. */
+export const asPublic: Environment = {
+  EMAIL_CONFIRMATION: 'true',
+  EMAIL_SIGN_IN: 'true',
+  REVEAL_ACCOUNTS: 'false',
+  RESET_TOKEN_BY: 'mail',
+  PASSWORD_MIN_LENGTH: '15',
+  PASSWORD_BLOCKLIST: 'true',
+  REMEMBERED_DEVICE_DAYS: '30',
+};
+
+/** A service that listens where a browser finds it. */
+export class Site {
+  readonly service: TestService;
+  readonly origin: string;
+
+  private constructor(service: TestService, origin: string) {
+    this.service = service;
+    this.origin = origin;
+  }
+
+  static async open(environment: Environment = {}): Promise<Site> {
+    const port = await freePort();
+    const service = await testService('sqlite', { PORT: String(port), ...environment });
+    await service.app.listen({ host: '127.0.0.1', port });
+    return new Site(service, `http://localhost:${port}`);
+  }
+
+  close(): Promise<void> {
+    return this.service.close();
+  }
+
+  /** Text of the newest mail to the address. */
+  async #mailTo(email: string): Promise<string> {
+    const mails = await this.service.rooms.outbox.listKept(100);
+    return mails.find(({ recipient }) => recipient === email)?.text ?? assert.fail(`no mail to ${email}`);
+  }
+
+  /** Path and query of the link in the newest mail to the address. */
+  async linkTo(email: string): Promise<string> {
+    const [link = ''] = /http\S+\?\S+/.exec(await this.#mailTo(email)) ?? [];
+    const { pathname, search } = new URL(link);
+    return `${pathname}${search}`;
+  }
+
+  /** The code in the newest mail to the address. */
+  async codeTo(email: string): Promise<string> {
+    return codeIn(await this.#mailTo(email)) ?? assert.fail(`no code to ${email}`);
+  }
+
+  /** The code that an app of this seed shows, of a step that no code was given of. */
+  nextCode(secret: string): string {
+    this.service.clock.advance(30_000);
+    return codeAt(decodeBase32(secret), this.service.clock.now());
+  }
+}
+
+export interface Sitting extends BrowserContextOptions {
+  /** Has a passkey device that always says yes. */
+  readonly hasDevice?: boolean;
+  /** The browser offers passkeys as a name is typed. */
+  readonly fillsPasskeys?: boolean;
+}
+
+export class Visitor {
+  readonly site: Site;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** What went wrong in the page without anybody seeing it. */
+  readonly faults: string[] = [];
+  readonly #language: string;
+  /** Origins that requests may go to. */
+  readonly #allowed: Set<string>;
+
+  private constructor(site: Site, context: BrowserContext, page: Page, language: string) {
+    this.#language = language;
+    this.#allowed = new Set([site.origin]);
+    this.site = site;
+    this.context = context;
+    this.page = page;
+  }
+
+  static async sitDown(
+    chromium: Chromium,
+    site: Site,
+    { hasDevice = false, fillsPasskeys = false, ...options }: Sitting = {},
+  ): Promise<Visitor> {
+    const context = await chromium.newContext({ baseURL: site.origin, reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(15_000);
+    const page = await context.newPage();
+    const visitor = new Visitor(site, context, page, languageOf(options.locale) ?? usualLanguage);
+    page.on('pageerror', (error) => visitor.faults.push(String(error)));
+    page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));
+    page.on('console', (told) => {
+      // The browser's own word on a refused form; whatever else it complains of is a fault of the page.
+      const isStatus = told.text().includes('Failed to load resource: the server responded');
+      if (told.type() === 'error' && !isStatus) visitor.faults.push(told.text());
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (!visitor.#allowed.has(new URL(url).origin)) visitor.faults.push(`asked for ${url}`);
+    });
+    if (hasDevice) await visitor.#addDevice();
+    // It would sign the device's only passkey in before anybody looks.
+    if (!fillsPasskeys && options.javaScriptEnabled !== false)
+      await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+    return visitor;
+  }
+
+  async #addDevice(transport: 'internal' | 'usb' = 'internal'): Promise<() => Promise<void>> {
+    const cdp = await this.context.newCDPSession(this.page);
+    await cdp.send('WebAuthn.enable', {});
+    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport,
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    return async () => {
+      await cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
+    };
+  }
+
+  /** Plugs a second passkey device in; what comes back pulls it out. */
+  hasAnotherDevice(): Promise<() => Promise<void>> {
+    return this.#addDevice('usb');
+  }
+
+  /** Another tab of the same browser. */
+  async tab(): Promise<Visitor> {
+    return new Visitor(this.site, this.context, await this.context.newPage(), this.#language);
+  }
+
+  /** The person goes there on purpose. */
+  allow(origin: string): void {
+    this.#allowed.add(origin);
+  }
+
+  /** Path and query of where the person is. */
+  get at(): string {
+    const { pathname, search } = new URL(this.page.url());
+    return `${pathname}${search}`;
+  }
+
+  async goTo(path: string): Promise<void> {
+    await this.page.goto(path);
+  }
+
+  /** Types into inputs of the page's content, by their names. */
+  async type(fields: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, value] of Object.entries(fields))
+      await this.page.locator(`main input[name="${name}"]:visible`).first().fill(value);
+  }
+
+  /** What the service says in the visitor's language. */
+  say(key: string, values: MessageValues = {}): string {
+    return message(this.#language, key, values);
+  }
+
+  /** Presses the button or link that bears the message, and waits for the page that comes. */
+  async press(key: string, values: MessageValues = {}): Promise<void> {
+    const name = this.say(key, values);
+    const main = this.page.locator('main');
+    const button = main.getByRole('button', { name, exact: true });
+    const link = main.getByRole('link', { name, exact: true });
+    const section = main.locator('a', { has: this.page.getByText(name, { exact: true }) }); // says more than its title
+    await this.pressOn(button.or(link).or(section).first());
+  }
+
+  async pressOn(what: Locator): Promise<void> {
+    const loaded = this.page.waitForEvent('load');
+    await Promise.all([loaded, what.click()]);
+  }
+
+  /** Asserts that the person is on the page of this title. */
+  async sees(key: string): Promise<void> {
+    const heading = (await this.page.locator('h1').innerText()).trim();
+    assert.equal(heading, this.say(key), `at ${this.at}: ${await this.text()}`);
+  }
+
+  /** Asserts that the page tells this. */
+  async reads(key: string, values: MessageValues = {}): Promise<void> {
+    const text = await this.text();
+    assert.ok(text.includes(this.say(key, values)), `${this.at} does not say ${key}: ${text}`);
+  }
+
+  /** What the content of the page says. */
+  async text(): Promise<string> {
+    return this.page.locator('main').innerText();
+  }
+
+  async signUp(email: string, password: string = goodPassword): Promise<void> {
+    await this.goTo('/sign-up');
+    await this.type({ email, password });
+    await this.press('page.sign_up.act');
+  }
+
+  async signIn(email: string, password: string = goodPassword): Promise<void> {
+    await this.goTo('/sign-in');
+    await this.type({ email, password });
+    await this.press('page.sign_in.act');
+  }
+
+  /** Signs up and in, with the address confirmed where that is asked for. */
+  async join(email: string): Promise<void> {
+    await this.signUp(email);
+    if (this.at === '/account') return;
+    await this.goTo(await this.site.linkTo(email));
+    await this.press('page.confirm.act');
+    await this.signIn(email);
+  }
+
+  /** Asserts that nothing went wrong unseen, and leaves. */
+  async leave(): Promise<void> {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+}
+
+/** A browser for the tests of one file; on a machine without, they skip and say why. */
+export class Venue {
+  #chromium: Chromium | undefined;
+  #whyNone = '';
+
+  async open(): Promise<void> {
+    this.#chromium = await openBrowser().catch((error: unknown) => {
+      this.#whyNone = `no browser runs here: ${String(error)}`;
+      return undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#chromium?.close();
+  }
+
+  /** A test that needs the browser. */
+  story(work: (chromium: Chromium) => Promise<void>): (t: TestContext) => Promise<void> {
+    return async (t) => {
+      if (this.#chromium === undefined) t.skip(this.#whyNone);
+      else await work(this.#chromium);
+    };
+  }
+}
