@@ -8,6 +8,8 @@ import type { FastifyInstance } from 'fastify';
 /** A file that pages load. */
 interface Asset {
   readonly path: string;
+  /** The path with a digest of the content. */
+  readonly address: string;
   readonly type: string;
   readonly content: string | Buffer;
 }
@@ -39,7 +41,7 @@ export class PageAssets {
   get links(): readonly string[] {
     return this.files
       .filter(({ type }) => type === css)
-      .map(({ path, content }) => html`rel="stylesheet" href="${versioned(path, content)}"`);
+      .map(({ address }) => html`rel="stylesheet" href="${address}"`);
   }
 
   get iconPath(): string {
@@ -61,11 +63,11 @@ export class PageAssets {
   get files(): readonly Asset[] {
     const { color, logo, theme } = this.#options;
     this.#files ??= [
-      { path: '/style.css', type: css, content: `${read('style.css')}\n:root { --brand: ${color}; }\n` },
-      ...(theme === undefined ? [] : [{ path: '/theme.css', type: css, content: theme }]),
-      { path: '/page.js', type: 'text/javascript; charset=utf-8', content: read('page.js') },
-      { path: '/icon.svg', type: 'image/svg+xml', content: icon(color) },
-      ...(logo === undefined ? [] : [{ path: '/logo', ...logo }]),
+      asset('/style.css', css, `${read('style.css')}\n:root { --brand: ${color}; }\n`),
+      ...(theme === undefined ? [] : [asset('/theme.css', css, theme)]),
+      asset('/page.js', 'text/javascript; charset=utf-8', read('page.js')),
+      asset('/icon.svg', 'image/svg+xml', icon(color)),
+      ...(logo === undefined ? [] : [asset('/logo', logo.type, logo.content)]),
     ];
     return this.#files;
   }
@@ -77,8 +79,7 @@ export class PageAssets {
   }
 
   #addressOf(path: string): string {
-    const file = this.files.find((one) => one.path === path);
-    return versioned(path, file?.content ?? '');
+    return this.files.find((one) => one.path === path)?.address ?? path;
   }
 }
 
@@ -106,6 +107,8 @@ function read(name: string): string {
   return readFileSync(new URL(name, folder), 'utf8');
 }
 
-function versioned(path: string, content: string | Buffer): string {
-  return `${path}?v=${hash('sha256', content, 'base64url').slice(0, digestCharacters)}`;
+/** Each page names its files: they are digested once, and not for every page. */
+function asset(path: string, type: string, content: string | Buffer): Asset {
+  const version = hash('sha256', content, 'base64url').slice(0, digestCharacters);
+  return { path, address: `${path}?v=${version}`, type, content };
 }
