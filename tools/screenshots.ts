@@ -1,7 +1,7 @@
 /**
  * Draws every page of the service as a browser shows it: light and dark, on a phone and on a desk, in each language.
  *
- *   npm run screenshots                 into docs/pages: each page in light on a phone, and a few in other ways
+ *   npm run screenshots                 into docs/pages: those that docs/pages.md shows
  *   npm run screenshots -- FOLDER --all each page in each way
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,8 +33,19 @@ const ways: readonly Way[] = [
   { name: 'desk', colorScheme: 'light', locale: 'en-GB', viewport: desk },
   { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
 ];
-/** Without --all: pages that are shown in every way. */
-const wellShown: ReadonlySet<string> = new Set(['sign-in', 'account', 'passkeys']);
+/** Without --all: the pictures of docs/pages.md. */
+const shown: ReadonlySet<string> = new Set([
+  'sign-in',
+  'sign-in.dark',
+  'sign-in.french',
+  'sign-up',
+  'look-into-mail',
+  'second-factor',
+  'account.desk',
+  'passkeys',
+  'activity',
+  'mailbox',
+]);
 
 /** A way through all pages; `draw` takes a picture of the one that stands there. */
 class Walk {
@@ -51,7 +62,7 @@ class Walk {
   }
 
   async go(): Promise<void> {
-    const email = `ada.${crypto.randomUUID().slice(0, 8)}@example.org`;
+    const email = 'ada@example.org';
     await this.#outside(email);
     await this.#account();
     await this.#factors();
@@ -146,7 +157,7 @@ async function drawAll(
   browser: Browser,
   way: Way,
   folder: string,
-  isWanted: (name: string) => boolean,
+  isWanted: (picture: string) => boolean,
 ): Promise<void> {
   const port = await freePort();
   const environment = {
@@ -165,9 +176,9 @@ async function drawAll(
   try {
     const page = await newPage(context);
     const draw = async (name: string): Promise<void> => {
-      if (!isWanted(name)) return;
-      const file = path.join(folder, `${name}${way.name === 'light' ? '' : `.${way.name}`}.png`);
-      writeFileSync(file, await page.screenshot({ fullPage: true }));
+      const picture = way.name === 'light' ? name : `${name}.${way.name}`;
+      if (!isWanted(picture)) return;
+      writeFileSync(path.join(folder, `${picture}.png`), await page.screenshot({ fullPage: true }));
     };
     await new Walk(service, `http://localhost:${port}`, page, draw).go();
   } finally {
@@ -203,7 +214,7 @@ async function main(): Promise<void> {
   });
   if (values.help) {
     process.stdout.write(
-      'npm run screenshots -- [FOLDER] [--all]\n\nDraws every page; into docs/pages if nothing is said.\n',
+      'npm run screenshots -- [FOLDER] [--all]\n\nDraws the pages of docs/pages.md, or all; into docs/pages if nothing is said.\n',
     );
     return;
   }
@@ -213,12 +224,7 @@ async function main(): Promise<void> {
   const browser = await openBrowser();
   try {
     for (const way of ways)
-      await drawAll(
-        browser,
-        way,
-        folder,
-        (name) => values.all || way.name === 'light' || wellShown.has(name),
-      );
+      await drawAll(browser, way, folder, (picture) => values.all || shown.has(picture));
   } finally {
     await browser.close();
   }

@@ -53,6 +53,14 @@ test('docs/mails.md tells of every kind of mail, and shows each of its pictures'
   assert.deepEqual(mailFaults(page, kinds, [...pictures, 'old.png']), ['old.png']);
 });
 
+test('docs/pages.md shows each picture of a page that is there', async () => {
+  const page = await readFile(new URL('docs/pages.md', root), 'utf8');
+  const shown = [...page.matchAll(/\]\(pages\/([^)]+)\)/g)].map(([, file = '']) => file);
+  const pictures = await readdir(new URL('docs/pages', root));
+  assert.ok(pictures.length >= 10, 'they were read at all');
+  assert.deepEqual(pictures.toSorted(), shown.toSorted(), 'run "npm run screenshots"');
+});
+
 test('a difference is told with its line and its remedy', () => {
   assert.equal(driftOf('a.md', 'x\ny\n', 'x\ny\n'), undefined);
   const drift = /^a\.md is not what the code says: run "npm run generate", .* line 2: "y" should be "z"\.$/;
