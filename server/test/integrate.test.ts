@@ -9,8 +9,10 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Browser } from './support/browser.ts';
 import { freePort } from './support/free-port.ts';
-import { asPage, formIn } from './support/page-form.ts';
-import { encodeFields, sendTo, type Reply } from './support/request.ts';
+import { asPage, follow, formIn, pressButton } from './support/page-form.ts';
+import { freshEmail } from './support/person.ts';
+import { PublicService, sessionCookie } from './support/public-service.ts';
+import { assertProblem, encodeFields, sendTo, type Reply } from './support/request.ts';
 import { temporaryFolder } from './support/running-service.ts';
 import { testService } from './support/service.ts';
 
@@ -171,6 +173,78 @@ test('nginx asks first, and tells the application who it is', { skip: noNginx },
   assert.match(shown.text, /^<p>POST 1 søren@example\.org</);
   const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth', headers: forged });
   assert.equal(asked.status, 404, 'nobody but nginx asks there');
+});
+
+const application = 'https://app.accounts.test';
+
+/** The service of public mode, to which an application on a sub-domain was named. */
+async function servePublic(t: TestContext): Promise<PublicService> {
+  const service = await PublicService.start('sqlite', { ALLOWED_ORIGINS: application });
+  t.after(() => service.close());
+  return service;
+}
+
+test('the way back is carried through a registration, a new password, and their mails', async (t) => {
+  const service = await servePublic(t);
+  const wish = `${application}/notes?page=2`;
+  const person = { email: freshEmail(), password };
+  const at = new Browser(service);
+  /** Opens a page with the way back, sends its form, presses the button of the mail, and signs in. */
+  const comesBack = async (
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<void> => {
+    const shown = await at.get(`${path}?return_to=${encodeURIComponent(wish)}`, asPage);
+    const sent = formIn(shown);
+    const asked = await at.post(sent.action, { ...sent.fields, ...fields });
+    assert.equal(asked.status, 200, asked.text);
+    await service.deliver();
+    const [link = ''] = /https:\S+token=\S+/.exec(service.mails.at(-1)?.text ?? '') ?? [];
+    const { pathname, search } = new URL(link);
+    const door = formIn(await pressButton(at, pathname + search, more));
+    assert.equal(door.action, '/sign-in');
+    const signedIn = await at.post(door.action, { ...door.fields, ...person, ...passwordIn(more) });
+    assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, wish], signedIn.text);
+  };
+  await comesBack('/sign-up', person);
+  const signOut = formIn(await follow(at, await at.get('/sign-out', asPage)));
+  await at.post(signOut.action, signOut.fields);
+  await comesBack('/forgot', { email: person.email }, { new_password: 'nine herons in other reeds' });
+});
+
+function passwordIn({ new_password: text }: Readonly<Record<string, string>>): { password?: string } {
+  return text === undefined ? {} : { password: text };
+}
+
+test('the cookie is of one host, and a page on another name of the site may ask if it is named', async (t) => {
+  const service = await servePublic(t);
+  const { email: address, password: secret, sessionId } = await service.member();
+  const login = await service.logIn(address, secret);
+  for (const cookie of login.cookies) assert.doesNotMatch(cookie, /domain/i);
+  const cookie = `${sessionCookie}=${sessionId}`;
+  const from = (origin: string) => ({ cookie, origin, 'sec-fetch-site': 'same-site' });
+  const ask = (method: 'GET' | 'DELETE', origin: string) =>
+    service.send({ method, path: method === 'GET' ? '/profile' : '/sessions', headers: from(origin) });
+  const stranger = 'https://other.accounts.test';
+  const readers = await Promise.all([ask('GET', application), ask('GET', stranger)]);
+  assert.deepEqual(
+    readers.map(({ headers }) => headers['access-control-allow-origin']),
+    [application, undefined],
+  );
+  assertProblem(await ask('DELETE', stranger), 403, 'cross_site');
+  assert.ok((await ask('DELETE', application)).status < 400);
+});
+
+test('in local mode a page on another port reads nothing and changes nothing, unless it is named', async (t) => {
+  const named = 'http://localhost:3000';
+  const { origin } = await serve(t, { ALLOWED_ORIGINS: named });
+  const fields = { email, password };
+  const headers = { 'sec-fetch-site': 'same-site' };
+  const logIn = (from: string) =>
+    sendTo(origin, { method: 'POST', path: '/sessions', fields, headers: { ...headers, origin: from } });
+  assertProblem(await logIn('http://localhost:8000'), 403, 'cross_site');
+  assert.equal((await logIn(named)).status, 200);
 });
 
 test('the proxies know the paths of the service, all three the same', () => {
