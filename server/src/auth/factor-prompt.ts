@@ -58,6 +58,7 @@ export const passwordPrompt: FactorPrompt = {
   inputs: (say, fault) =>
     field({
       name: 'proof',
+      id: proofId('password'),
       label: say('page.field.password'),
       type: 'password',
       autocomplete: 'current-password',
@@ -65,9 +66,14 @@ export const passwordPrompt: FactorPrompt = {
     }),
 };
 
-/** A code that is typed. */
-export function codeInputs(say: Say, key: string, fault: string | undefined): string {
-  return field({ name: 'proof', label: say(key), autocomplete: 'one-time-code', fault });
+/** A code of the factor that is typed. */
+export function codeInputs(factor: string, label: string, fault: string | undefined): string {
+  return field({ name: 'proof', id: proofId(factor), label, autocomplete: 'one-time-code', fault });
+}
+
+/** Several factors are asked for on one page, each by an input of the same name: the label of one must not lead to another. */
+function proofId(factor: string): string {
+  return `proof-${factor}`;
 }
 
 /** A factor that only a script can ask for. */

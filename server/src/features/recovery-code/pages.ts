@@ -30,7 +30,7 @@ const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
 
 export const recoveryCodePrompt: FactorPrompt = {
   factor: 'recovery_code',
-  inputs: (say, fault) => codeInputs(say, 'page.recovery_codes.code', fault),
+  inputs: (say, fault) => codeInputs('recovery_code', say('page.recovery_codes.code'), fault),
 };
 
 /** Behind the member door for pages. */

@@ -51,7 +51,7 @@ const nameCharacters = 60;
 
 export const totpPrompt: FactorPrompt = {
   factor: 'totp',
-  inputs: (say, fault) => codeInputs(say, 'page.totp.code', fault),
+  inputs: (say, fault) => codeInputs('totp', say('page.totp.code'), fault),
 };
 
 /** Behind the door of who may change factors. */
