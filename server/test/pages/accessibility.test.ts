@@ -1,0 +1,315 @@
+// Every page in every state, as people meet it who see little, use no mouse, read from right to left, or have a small
+// screen: WCAG 2.2 A and AA as far as a machine can tell, and what axe holds for good practice.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import axe from 'axe-core';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { freshEmail } from '../support/person.ts';
+import { asPublic, goodPassword, Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
+
+/** The narrowest screen that a page must fit without scrolling sideways (WCAG 2.2 §1.4.10). */
+const narrow = { width: 320, height: 640 };
+const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** In a page: what is wrong with it, in sentences. */
+const lookOver = `(async (standards) => {
+  const faults = [];
+  const tell = ({ violations }, where) => {
+    for (const { id, nodes } of violations)
+      for (const { html, failureSummary } of nodes) faults.push(where + ' ' + id + ': ' + html + ' ' + failureSummary);
+  };
+  tell(await axe.run(document, { runOnly: standards, resultTypes: ['violations'] }), 'axe');
+  if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
+  for (const input of document.querySelectorAll('input:not([type=hidden]):not([hidden])'))
+    if (input.labels.length !== 1) faults.push('no label of its own: ' + input.outerHTML);
+  const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) faults.push('two of the id ' + id);
+  for (const one of document.querySelectorAll('[aria-describedby]'))
+    for (const id of one.getAttribute('aria-describedby').split(' '))
+      if (!document.getElementById(id)) faults.push('described by nothing: ' + id);
+  const shut = document.querySelectorAll('details:not([open])');
+  for (const box of shut) box.open = true;
+  for (const direction of ['ltr', 'rtl']) {
+    document.documentElement.dir = direction;
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth > clientWidth) faults.push(direction + ' scrolls sideways: ' + scrollWidth);
+    for (const one of document.body.querySelectorAll(':not(.skip)')) {
+      const { left, right, width } = one.getBoundingClientRect();
+      if (width > 0 && (left < -0.5 || right > clientWidth + 0.5)) faults.push(direction + ' is outside: ' + one.outerHTML.slice(0, 200));
+      if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && getComputedStyle(one).display !== 'inline' && one.tagName !== 'INPUT')
+        faults.push(direction + ' runs over: ' + one.outerHTML.slice(0, 200));
+      const { transitionDuration, animationName } = getComputedStyle(one);
+      if (transitionDuration !== '0s' || animationName !== 'none') faults.push('moves: ' + one.outerHTML.slice(0, 200));
+    }
+  }
+  document.documentElement.dir = 'ltr';
+  for (const box of shut) box.open = false;
+  return faults;
+})`;
+/** In a page that has turned dark: what cannot be read. */
+const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
+  .then(({ violations }) => violations.flatMap(({ nodes }) => nodes.map(({ html, failureSummary }) => 'dark ' + html + failureSummary)))`;
+
+describe('whoever meets the pages', { concurrency: 2 }, () => {
+  const venue = new Venue();
+  before(() => venue.open());
+  after(() => venue.close());
+
+  /** What a walk found, and how many states it saw. */
+  class Inspector {
+    readonly at: Visitor;
+    readonly faults: string[] = [];
+    readonly seen: string[] = [];
+
+    constructor(at: Visitor) {
+      this.at = at;
+    }
+
+    /** Looks over the page that stands there. */
+    async look(state: string): Promise<void> {
+      const { page } = this.at;
+      await page.evaluate(axe.source);
+      const light = await page.evaluate<string[]>(`${lookOver}(${JSON.stringify(standards)})`);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      const dark = await page.evaluate<string[]>(lookInTheDark);
+      await page.emulateMedia({ colorScheme: 'light' });
+      this.seen.push(state);
+      this.faults.push(...[...light, ...dark].map((fault) => `${state}: ${fault}`));
+    }
+
+    async go(path: string, state: string = path): Promise<void> {
+      await this.at.goTo(path);
+      await this.look(state);
+    }
+
+    async press(key: string, state: string): Promise<void> {
+      await this.at.press(key);
+      await this.look(state);
+    }
+  }
+
+  function walk(
+    title: string,
+    { environment, ...sitting }: Sitting & { environment: Readonly<Record<string, string>> },
+    go: (inspector: Inspector, site: Site) => Promise<void>,
+    states: number,
+  ): void {
+    test(
+      title,
+      venue.story(async (chromium) => {
+        const site = await Site.open(environment);
+        // axe is brought into the page past its policy.
+        const at = await Visitor.sitDown(chromium, site, { viewport: narrow, bypassCSP: true, ...sitting });
+        try {
+          const inspector = new Inspector(at);
+          await go(inspector, site);
+          assert.deepEqual(inspector.faults, []);
+          assert.equal(new Set(inspector.seen).size, states, 'as many states as there are');
+          assert.deepEqual(at.faults, []);
+        } finally {
+          await at.context.close();
+          await site.close();
+        }
+      }),
+    );
+  }
+
+  const linked = {
+    ...asPublic,
+    TERMS_URL: 'https://example.org/terms',
+    PRIVACY_URL: 'https://example.org/privacy',
+    SUPPORT_URL: 'mailto:help@example.org',
+  };
+
+  walk(
+    'finds each page outside an account without fault, refused or not',
+    { environment: linked },
+    async (inspector, site) => {
+      const { at } = inspector;
+      const email = freshEmail();
+      await inspector.go('/', 'welcome');
+      await inspector.go('/nothing', 'not found');
+      await inspector.go('/sign-in', 'sign in');
+      await at.type({ email, password: 'x' });
+      await inspector.press('page.sign_in.act', 'sign in, refused');
+      await at.type({ email });
+      await inspector.press('page.sign_in.by_mail', 'code to sign in');
+      await at.type({ token: 'AAAA-AAAA' });
+      await inspector.press('page.code.sign_in_act', 'code to sign in, refused');
+      await inspector.go('/sign-up', 'sign up');
+      await at.type({ email, password: 'aaaaaaaaaaaaaaaa' });
+      await at.page.locator('#password').blur();
+      await at.page.getByText(at.say('page.fault.guessable')).waitFor();
+      await inspector.look('sign up, warned as it is typed');
+      await inspector.press('page.sign_up.act', 'sign up, refused');
+      await at.type({ password: goodPassword });
+      await inspector.press('page.sign_up.act', 'code to confirm');
+      await inspector.go('/dev/mailbox', 'mailbox');
+      await inspector.go(await site.linkTo(email), 'confirm');
+      await inspector.press('page.confirm.act', 'sign in, confirmed');
+      await inspector.go('/confirm?email=x%40example.org&token=x');
+      await inspector.press('page.confirm.act', 'link, refused');
+      await inspector.go('/confirm/again', 'confirm again');
+      await inspector.go('/forgot', 'forgot');
+      await at.type({ email });
+      site.service.clock.advance(2 * minuteMs);
+      await inspector.press('page.forgot.act', 'code to reset');
+      await at.type({ token: 'AAAA-AAAA', new_password: goodPassword });
+      await inspector.press('page.code.reset_act', 'code to reset, refused');
+      await inspector.go(await site.linkTo(email), 'reset');
+      await at.type({ new_password: 'aaaaaaaaaaaaaaaa' });
+      await inspector.press('page.reset.act', 'reset, refused');
+      for (const path of ['/sign-in/link', '/account/email', '/account/email/undo', '/account/delete/undo'])
+        await inspector.go(`${path}?email=x%40example.org&token=x`, path);
+      await inspector.press('page.deletion_undo.act', 'undo, refused');
+    },
+    26,
+  );
+
+  walk(
+    'finds each page of an account without fault, refused or not',
+    { environment: linked, hasDevice: true },
+    async (inspector, site) => {
+      const { at } = inspector;
+      const email = freshEmail();
+      await at.join(email);
+      await inspector.look('account');
+      for (const name of ['address', 'password', 'sessions', 'activity', 'data', 'recovery-codes'])
+        await inspector.go(`/account/${name}`);
+      await inspector.go('/account/passkeys', 'no passkeys');
+      await inspector.go('/sign-out');
+      await at.goTo('/account/password');
+      await at.type({ password: 'wrong', new_password: goodPassword });
+      await inspector.press('page.password.act', 'password, refused');
+      await at.goTo('/account/address');
+      await at.type({ email, password: goodPassword });
+      await inspector.press('page.address.act', 'address, refused');
+      await at.goTo('/account/passkeys');
+      await inspector.press('page.passkeys.add_sign_in', 'passkeys');
+      await inspector.go('/account/authenticators', 'no apps');
+      await inspector.press('page.totp.add', 'seed');
+      const secret = await at.page.inputValue('input[name=secret]');
+      await at.type({ code: '000000' });
+      await inspector.press('page.totp.confirm', 'seed, wrong code');
+      await at.type({ code: site.nextCode(secret) });
+      await inspector.press('page.totp.confirm', 'apps');
+      await at.goTo('/account/recovery-codes');
+      await inspector.press('page.recovery_codes.act', 'recovery codes');
+      site.service.clock.advance(11 * minuteMs);
+      await inspector.go('/account/data', 'step-up');
+      await at.context.clearCookies();
+      await at.signIn(email);
+      await inspector.look('second factor');
+      await at.page.getByText(at.say('page.factor.totp'), { exact: true }).click();
+      await at.type({ proof: '000000' });
+      await inspector.press('page.factor.totp_act', 'second factor, refused');
+      await at.type({ proof: site.nextCode(secret) });
+      await at.page.locator('input[name=remember_device]:visible').check();
+      await at.press('page.factor.totp_act');
+      await inspector.go('/account/sessions', 'sessions, a device remembered');
+      await at.goTo('/account/data');
+      await at.page.locator('input[name=sure]').check();
+      await inspector.press('page.data.close_act', 'closed');
+    },
+    22,
+  );
+
+  walk(
+    'finds the page where a second factor must be set up without fault',
+    { environment: { SECOND_FACTOR: 'required' } },
+    async (inspector) => {
+      await inspector.at.signUp(freshEmail());
+      await inspector.look('set up');
+    },
+    1,
+  );
+
+  walk(
+    'gets in, to the account, through it and out by keys alone, and sees where the focus is',
+    { environment: {}, viewport: { width: 1280, height: 900 } },
+    async ({ at, seen }) => {
+      const { keyboard } = at.page;
+      const focused = (): Promise<{ text: string; outline: number; isSeen: boolean }> =>
+        at.page.evaluate(`(() => {
+          const one = document.activeElement;
+          const { top, bottom, width } = one.getBoundingClientRect();
+          const { outlineStyle, outlineWidth } = getComputedStyle(one);
+          return {
+            text: (one.name || one.textContent).trim().replaceAll(/\\s+/g, ' '),
+            outline: outlineStyle === 'none' ? 0 : Number.parseFloat(outlineWidth),
+            isSeen: width > 0 && bottom > 0 && top < innerHeight,
+          };
+        })()`);
+      /** Tabs until it is reached; each stop on the way must be seen. */
+      const tabTo = async (text: string): Promise<string[]> => {
+        const stops: string[] = [];
+        for (let steps = 0; steps < 30; steps += 1) {
+          await keyboard.press('Tab');
+          const stop = await focused();
+          stops.push(stop.text);
+          assert.ok(stop.isSeen && stop.outline >= 2, `${stop.text} is not seen to have the focus`);
+          if (stop.text.startsWith(text)) return stops;
+        }
+        return assert.fail(`${text} is not reached: ${stops.join(', ')}`);
+      };
+      const enter = async (): Promise<void> => {
+        await Promise.all([at.page.waitForEvent('load'), keyboard.press('Enter')]);
+      };
+      const email = freshEmail();
+      await at.signUp(email);
+      await at.goTo('/sign-out');
+      await at.press('page.sign_out.act');
+
+      await at.goTo('/sign-in');
+      const order = await tabTo('Create an account');
+      assert.deepEqual(order, [
+        'Skip to the content',
+        'Bienvenue',
+        'email',
+        'password',
+        'Show',
+        'Sign in',
+        'Sign in with a passkey',
+        'Forgot the password?',
+        'Create an account',
+      ]);
+      await at.goTo('/sign-in');
+      await tabTo('email');
+      await keyboard.type(email);
+      await keyboard.press('Tab');
+      await keyboard.type(goodPassword);
+      await keyboard.press('Tab');
+      await keyboard.press('Space');
+      assert.equal(await at.page.getAttribute('#password', 'type'), 'text');
+      assert.equal((await focused()).text, 'password', 'back in the field that is shown now');
+      await enter();
+      await at.sees('page.account.title');
+      await tabTo('Skip');
+      await keyboard.press('Enter');
+      const [first] = await tabTo('E-mail address');
+      assert.match(first ?? '', /^E-mail address/, 'past what stands above');
+      await tabTo('Password');
+      await enter();
+      await at.sees('page.password.title');
+      await tabTo('password');
+      await keyboard.type('wrong');
+      await tabTo('new_password');
+      await keyboard.type(goodPassword);
+      await enter();
+      await at.reads('page.problem.password_wrong');
+      await tabTo('Back to your account');
+      await enter();
+      await tabTo('Sign out');
+      await enter();
+      await at.reads('page.sign_out.done');
+      await at.goTo('/sign-in');
+      await at.type({ email: 'nobody', password: 'x' });
+      await at.page.evaluate('document.querySelector("main form").noValidate = true');
+      await tabTo('Sign in');
+      await enter();
+      assert.equal((await focused()).text, 'email', 'a fault takes the person to its field');
+      seen.push('by keys');
+    },
+    1,
+  );
+});
