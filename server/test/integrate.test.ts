@@ -208,8 +208,10 @@ test('the way back is carried through a registration, a new password, and their 
     assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, wish], signedIn.text);
   };
   await comesBack('/sign-up', person);
-  const signOut = formIn(await follow(at, await at.get('/sign-out', asPage)));
-  await at.post(signOut.action, signOut.fields);
+  const way = `/sign-out?${new URLSearchParams({ return_to: wish }).toString()}`;
+  const signOut = formIn(await at.get(way, asPage));
+  const signedOut = await at.post(signOut.action, signOut.fields);
+  assert.deepEqual([signedOut.status, signedOut.headers['location']], [303, wish]);
   await comesBack('/forgot', { email: person.email }, { new_password: 'nine herons in other reeds' });
 });
 

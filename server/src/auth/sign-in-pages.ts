@@ -41,7 +41,10 @@ const FactorForm = Type.Object({
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });
-const TokenForm = Type.Object({ form_token: Type.Optional(formField) });
+const SignOutForm = Type.Object({
+  form_token: Type.Optional(formField),
+  return_to: Type.Optional(formField),
+});
 
 /** Signing in by password or mail. */
 export const signInPages: FastifyPluginAsyncTypebox<
@@ -312,7 +315,7 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
       const say = pages.speak(request);
       const body = html`<p>${say('page.sign_out.what', { email: sessionOf(request).email })}</p>
         <form method="post" action="/sign-out">
-          !${formToken(room, sessionOf(request).id)}
+          !${formToken(room, sessionOf(request).id)} !${hidden('return_to', returnTo(room, request))}
           <button>${say('page.sign_out.act')}</button>
         </form>`;
       return pages.send(request, reply, { title: say('page.sign_out.title'), body });
@@ -321,13 +324,13 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
 
   scope.post(
     '/sign-out',
-    { schema: { summary: 'Page: signs out', body: TokenForm } },
+    { schema: { summary: 'Page: signs out', body: SignOutForm } },
     async (request, reply) => {
       const session = sessionOf(request);
       requireForm(room, session.id, request.body.form_token);
       await auth.endSession(session.id, sourceOf(request, room));
       void reply.header('set-cookie', room.cookie.clear());
-      return goOn(reply, addressOf(paths.signIn, { done: 'signed_out' }));
+      return goOn(reply, returnTo(room, request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
     },
   );
 };
