@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Browser } from './support/browser.ts';
 import { freePort } from './support/free-port.ts';
-import { asPage, follow, formIn, pressButton } from './support/page-form.ts';
+import { asPage, formIn, pressButton } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
 import { PublicService, sessionCookie } from './support/public-service.ts';
 import { assertProblem, encodeFields, sendTo, type Reply } from './support/request.ts';
