@@ -11,6 +11,8 @@ import { otherPassword, perform, stories, story, ways, type Story } from './stor
 /** As long as a person needs to press again. */
 const slowMs = 300;
 
+const toldAtLength = /moves to another address|ends sessions/;
+
 const ownStories: readonly Story[] = [
   story(
     'a person lives with passkeys alone: signs up, signs in, adds, renames and removes',
@@ -231,7 +233,8 @@ describe('the pages', { concurrency: 3 }, () => {
   before(() => venue.open());
   after(() => venue.close());
 
-  for (const [i, one] of stories.entries()) {
+  // Those whose flows other tests walk by HTTP are told at length alone.
+  for (const [i, one] of stories.filter(({ title }) => !toldAtLength.test(title)).entries()) {
     const { way, ...sitting } = ways[i % 2] ?? assert.fail();
     test(`${way} ${one.title}`, perform(venue, one, sitting));
   }
