@@ -29,7 +29,10 @@ export interface Replacement {
   readonly keptSession?: string;
 }
 
-/** Gives a new account its first way in, where that is no password. Inside the transaction that makes the account. */
+/**
+ * Gives a new account its first way in, where that is no password; for nobody, in the place of a taken one, it does as
+ * much and writes nothing. Inside the transaction that makes the account.
+ */
 export type Attach = (tx: Database, userId: number) => Promise<unknown>;
 
 /** What a new account is opened by: a password, or what is attached to it. */
@@ -177,7 +180,7 @@ export class Accounts {
     await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
     await this.endAccess(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
-    if (replaced !== nobody) await newest?.attach?.(tx, replaced);
+    await newest?.attach?.(tx, replaced);
     await this.#verifications.ask(tx, isOpen ? owner : undefined, source);
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }

@@ -6,7 +6,7 @@ import { createToken, parseToken } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
 import { findUserById, lockUser } from '../user/store.ts';
 import { nobody, type User } from '../user/user.ts';
-import type { AuthContext, ClientSource } from './context.ts';
+import { idOf, type AuthContext, type ClientSource } from './context.ts';
 import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
 import {
   formatFactors,
@@ -101,26 +101,20 @@ export class Admissions {
   }
 
   /**
-   * Signs a user in whose first factor was verified by its own room. `undefined` when it was spent meanwhile, or opens
-   * nothing: as for a password, an address that nobody has confirmed is no reason that is told.
+   * Signs a user in whose first factor was verified by its own room: what spends it is missing where it was wrong, and so
+   * is the user where it was nobody's. `undefined` then, when it was spent meanwhile, and when it opens nothing: as for a
+   * password, an address that nobody has confirmed is no reason that is told.
    */
   async enter(
-    user: User,
-    { factor, spend }: { factor: FirstFactor; spend: Spend },
+    user: User | undefined,
+    { factor, spend }: { factor: FirstFactor; spend: Spend | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
-    const arrival = await this.arrivalOf(user, source);
-    const login = await db.transaction(async (tx) => {
-      const locked = await lockUser(tx, user.id);
-      const isSpent = await spend(tx);
-      if (locked === undefined || !isSpent || (confirmEmail && locked.emailVerifiedAt === null))
-        return undefined;
-      return this.admit(tx, locked, factor, arrival);
-    });
+    const { db, audit } = this.#context;
+    const login = user && spend && (await this.#enter(user, factor, spend, source));
     if (login === undefined) {
       const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
-      await db.transaction((tx) => audit.record(tx, { ...deed, userId: user.id }, source));
+      await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
     }
     return login;
   }
@@ -197,6 +191,23 @@ export class Admissions {
     if (parts === undefined) return undefined;
     const { db, clock } = this.#context;
     return findKnownDevice(db, parts, user?.id ?? nobody, clock());
+  }
+
+  async #enter(
+    user: User,
+    factor: FirstFactor,
+    spend: Spend,
+    source: ClientSource,
+  ): Promise<Login | undefined> {
+    const { db, confirmEmail } = this.#context;
+    const arrival = await this.arrivalOf(user, source);
+    return db.transaction(async (tx) => {
+      const locked = await lockUser(tx, user.id);
+      const isSpent = await spend(tx);
+      if (locked === undefined || !isSpent || (confirmEmail && locked.emailVerifiedAt === null))
+        return undefined;
+      return this.admit(tx, locked, factor, arrival);
+    });
   }
 
   async #open(

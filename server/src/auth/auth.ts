@@ -191,7 +191,7 @@ export class Auth {
 
   /**
    * Adds a user without a password: `attach` gives the account its way in, inside the same transaction. It runs for an
-   * account that nobody has confirmed yet as well, whose older factors are gone then, and not for one that is taken.
+   * account that nobody has confirmed yet as well, whose older factors are gone then, and for `nobody` where it is taken.
    * @throws {ValueError} `User <e-mail> already exists`.
    * @throws {Problem} invalid_request for an address that is none, or that the rules refuse; whatever `attach` throws.
    */

@@ -294,6 +294,60 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
+  test('A11 enumeration: register alike for a taken address and a free one, however often one is used for it', async () => {
+    const browser = new Browser(service);
+    const ask = async (email: string): Promise<Record<string, unknown>> =>
+      optionsIn(await browser.post('/users/passkey', { email }));
+    const give = async (email: string, credential: string): Promise<string> => {
+      const { status, text } = await browser.put('/users/passkey', { email, credential });
+      const said = text.replace(email, 'the address').replace(/"request_id":"[^"]+"/, '');
+      return `${status} ${said}`;
+    };
+    /** What is told of an address, to whoever sends credentials for it that are new, spent, used before, or his own. */
+    const told = async (email: string): Promise<string[]> => {
+      const device = new PasskeyDevice(origin);
+      const first = device.create(await ask(email));
+      const replies = [await give(email, first), await give(email, first)];
+      replies.push(await give(email, device.remake(await ask(email))));
+      const other = freshEmail();
+      replies.push(await give(other, device.remake(await ask(other))));
+      const mallory = await withPasskey();
+      replies.push(await give(email, mallory.device.remake(await ask(email))));
+      return replies;
+    };
+    const { email: taken } = await person();
+    const unconfirmed = freshEmail();
+    await give(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
+    const free = await told(freshEmail());
+    assert.deepEqual(
+      free.map((reply) => Number(reply.slice(0, 3))),
+      [200, 401, 200, 200, 400],
+    );
+    assert.deepEqual(await told(taken), free, 'of a taken address');
+    assert.deepEqual(await told(unconfirmed), free, 'of one that waits for its confirmation');
+  });
+
+  test('are recorded when they are refused', async () => {
+    const ada = await withPasskey();
+    const refusals = async (): Promise<(number | undefined)[]> =>
+      (await service.service.rooms.audit.list({ event: 'authn_login_fail', limit: 2000 }))
+        .filter(({ reason }) => reason === 'refused_passkey')
+        .map(({ userId }) => userId ?? undefined);
+    const before = await refusals();
+    assert.equal((await signIn(new Browser(service), ada.device, { isForged: true })).status, 401);
+    const stranger = new PasskeyDevice(origin);
+    stranger.create({
+      challenge: '',
+      rp: { id: 'accounts.test' },
+      user: { id: 'x' },
+      excludeCredentials: [],
+    });
+    assert.equal((await signIn(new Browser(service), stranger)).status, 401);
+    const added = await refusals();
+    assert.equal(added.length, before.length + 2);
+    assert.ok(added.includes(ada.id), 'whose it is');
+  });
+
   test('A58 trojan identifier: of a stranger who registered the address before, are gone when its owner comes', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];

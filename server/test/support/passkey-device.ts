@@ -1,6 +1,13 @@
 // An authenticator and its browser, as far as a service sees them: makes credentials and answers requests as WebAuthn
 // Level 3 has it, honest or not, as a test wants. The real thing is in passkey-browser.test.ts.
-import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 
 /** How a device or its browser deviates. */
 export interface Quirks {
@@ -58,37 +65,19 @@ export class PasskeyDevice {
     const { challenge, rp, user, excludeCredentials } = publicKey as CreationOptions; // the service's own options
     if (this.credentials.some(({ id }) => excludeCredentials.some((one) => one.id === id)))
       throw new Error('InvalidStateError');
-    const { publicKey: shown, privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const id = randomBytes(16).toString('base64url');
     const credential = { id, rpId: rp.id, userHandle: user.id, key, counter: this.#counts ? 1 : 0 };
     this.credentials.push(credential);
-    const attested = Buffer.concat([
-      Buffer.alloc(16), // AAGUID
-      Buffer.from([0, 16]),
-      Buffer.from(id, 'base64url'),
-      coseKey(shown),
-    ]);
-    const data = Buffer.concat([this.#authenticatorData(credential, quirks, flag.attested), attested]);
-    const attestationObject = Buffer.concat([
-      Buffer.from([0xa3]),
-      cborText('fmt'),
-      cborText('none'),
-      cborText('attStmt'),
-      Buffer.from([0xa0]),
-      cborText('authData'),
-      cborBytes(data),
-    ]);
-    return JSON.stringify({
-      id,
-      rawId: id,
-      type: 'public-key',
-      clientExtensionResults: {},
-      response: {
-        clientDataJSON: this.#clientData('webauthn.create', challenge, quirks).toString('base64url'),
-        attestationObject: attestationObject.toString('base64url'),
-        transports: ['internal'],
-      },
-    });
+    return this.#attest(credential, challenge, quirks);
+  }
+
+  /** The last credential once more, as an answer to other options: what a dishonest client may send. */
+  remake(publicKey: unknown): string {
+    const { challenge } = publicKey as CreationOptions; // the service's own options
+    const credential = this.credentials.at(-1);
+    if (credential === undefined) throw new Error('nothing was made before');
+    return this.#attest(credential, challenge, {});
   }
 
   /** What navigator.credentials.get() would give, as JSON text. @throws when the device has no such passkey. */
@@ -118,6 +107,37 @@ export class PasskeyDevice {
         authenticatorData: data.toString('base64url'),
         signature: signature.toString('base64url'),
         userHandle: quirks.userHandle ?? credential.userHandle,
+      },
+    });
+  }
+
+  #attest(credential: Credential, challenge: string, quirks: Quirks): string {
+    const { id, key } = credential;
+    const attested = Buffer.concat([
+      Buffer.alloc(16), // AAGUID
+      Buffer.from([0, 16]),
+      Buffer.from(id, 'base64url'),
+      coseKey(createPublicKey(key)),
+    ]);
+    const data = Buffer.concat([this.#authenticatorData(credential, quirks, flag.attested), attested]);
+    const attestationObject = Buffer.concat([
+      Buffer.from([0xa3]),
+      cborText('fmt'),
+      cborText('none'),
+      cborText('attStmt'),
+      Buffer.from([0xa0]),
+      cborText('authData'),
+      cborBytes(data),
+    ]);
+    return JSON.stringify({
+      id,
+      rawId: id,
+      type: 'public-key',
+      clientExtensionResults: {},
+      response: {
+        clientDataJSON: this.#clientData('webauthn.create', challenge, quirks).toString('base64url'),
+        attestationObject: attestationObject.toString('base64url'),
+        transports: ['internal'],
       },
     });
   }

@@ -35,7 +35,8 @@ import {
 } from '../../auth/page-guard.ts';
 import { codeForm } from '../../auth/pages.ts';
 import { registering } from '../../auth/sign-up-pages.ts';
-import { enrolmentOf, registrationOf } from './challenge.ts';
+import { enrolmentOf } from './challenge.ts';
+import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
 
@@ -115,7 +116,7 @@ export const passkeyEndpointRoutes: FastifyPluginAsyncTypebox<PasskeyPageRoom> =
 
 /** Signing in, and making an account. */
 export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
-  const { auth, passkeys, rules, pages } = room;
+  const { rules, pages } = room;
   const refuse = (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -135,10 +136,7 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
       orAgain(
         reply,
         async () => {
-          const { user, spend } = await passkeys.verifySignIn(request.body.credential);
-          const given = { factor: 'passkey', spend } as const;
-          const login = await auth.admissions.enter(user, given, sourceOf(request, room));
-          if (login === undefined) throw new Problem('factor_invalid');
+          const { login } = await signInWithPasskey(room, request.body.credential, sourceOf(request, room));
           sendLogin(reply, room, login);
           return goOn(reply, afterLogin(login, returnTo(room, request)));
         },
@@ -156,17 +154,15 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
       orAgain(
         reply,
         async () => {
-          const { text, key } = requireEmailAddress(request.body.email);
+          const address = requireEmailAddress(request.body.email);
+          const { text: email } = address;
           const source = pageSourceOf(room, request);
-          const verified = await passkeys.verifyCreation(request.body.credential, registrationOf(key));
-          const naming = { device: nameDevice(source.device) };
-          await registering(room, () =>
-            auth.registerWith(text, (tx, userId) => passkeys.add(tx, userId, verified, naming), source),
-          );
+          const account = { address, credential: request.body.credential };
+          await registering(room, () => registerWithPasskey(room, account, source));
           if (!rules.confirmsEmail)
-            return goOn(reply, addressOf(paths.signIn, { email: text, return_to: source.returnTo }));
+            return goOn(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
           rememberAsker(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'verification', email: text });
+          return codeForm(room, request, reply, { kind: 'verification', email });
         },
         (problem) => refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
       ),

@@ -14,7 +14,7 @@ import type { Log } from '../../kit/log.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { nobody, type User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
 import type { Occasion, SecondFactor, Spend } from '../../auth/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
@@ -26,6 +26,7 @@ import {
   listPasskeys,
   removePasskey,
   removePasskeysOf,
+  removeUnproved,
   renamePasskey,
   usePasskey,
   type PasskeyRow,
@@ -64,6 +65,14 @@ export interface Enrolment {
 export interface VerifiedCredential {
   readonly challenge: LiveChallenge;
   readonly row: Omit<PasskeyRow, 'id' | 'user_id' | 'name' | 'created_at' | 'last_used_at'>;
+}
+
+/** How a new passkey is called. */
+interface Naming {
+  /** As its owner wishes. */
+  readonly name?: string | undefined;
+  /** The device that it was made on. */
+  readonly device?: string | undefined;
 }
 
 /** What tells a browser which passkeys there still are (WebAuthn Level 3 §5.1.10). */
@@ -176,18 +185,39 @@ export class Passkeys implements SecondFactor {
   }
 
   /**
-   * Adds a verified passkey; without a name it gets that of its make, or of the device. Inside a transaction that has
-   * locked the user.
-   * @throws {Problem} factor_invalid when its challenge was answered before; invalid_request for a credential that is
-   *   registered, or one too many.
+   * Spends what was verified and adds it to a user. Inside a transaction that has locked the user.
+   * @throws {Problem} factor_invalid when its challenge was answered before; as `attach`.
    */
-  async add(
+  async add(tx: Database, userId: number, made: VerifiedCredential, naming: Naming): Promise<string> {
+    if (!(await this.#challenges.spend(tx, made.challenge))) throw new Problem('factor_invalid');
+    return this.attach(tx, userId, made, naming);
+  }
+
+  /**
+   * Spends what was verified for a new account, before anybody looks whether its address is free: what is refused here is
+   * refused for every address. A credential that waits in an account that nobody has confirmed is taken out of it.
+   * @throws {Problem} factor_invalid when its challenge was answered before; invalid_request for a credential that is
+   *   registered.
+   */
+  claim({ challenge, row }: VerifiedCredential, { isConfirmed }: { isConfirmed: boolean }): Promise<void> {
+    return this.#db.transaction(async (tx) => {
+      if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
+      if (isConfirmed) await removeUnproved(tx, row.credential_id);
+      if ((await findPasskey(tx, row.credential_id)) !== undefined) throw registeredAlready();
+    });
+  }
+
+  /**
+   * Gives a user a verified passkey, or does as much for nobody; without a name it gets that of its make, or of the
+   * device. Inside a transaction.
+   * @throws {Problem} invalid_request for a credential that is registered, or one too many.
+   */
+  async attach(
     tx: Database,
     userId: number,
-    { challenge, row }: VerifiedCredential,
-    { name, device }: { name?: string | undefined; device?: string | undefined },
+    { row }: VerifiedCredential,
+    { name, device }: Naming,
   ): Promise<string> {
-    if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
     const others = await listPasskeys(tx, userId);
     if (others.length >= mostPerUser)
       throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
@@ -199,7 +229,7 @@ export class Passkeys implements SecondFactor {
       name: name ?? nameAuthenticator(row.aaguid) ?? device ?? 'Passkey',
       created_at: this.#clock(),
     });
-    if (!isAdded) throw fieldProblem('credential', 'is registered already', 'registered_already');
+    if (!isAdded && userId !== nobody) throw registeredAlready();
     return id;
   }
 
@@ -251,21 +281,19 @@ export class Passkeys implements SecondFactor {
     return this.#requestOptions(useOf(occasion), await this.list(userId), 'discouraged');
   }
 
-  /**
-   * Whose passkey signs in, and what spends its answer. Changes nothing.
-   * @throws {Problem} factor_invalid for an answer that is wrong, or of a passkey that nobody has.
-   */
-  async verifySignIn(text: string): Promise<{ user: User; spend: Spend }> {
+  /** Whose passkey answers, and what spends the answer, as far as there is such a one and it is right. Changes nothing. */
+  async verifySignIn(text: string): Promise<{ user?: User | undefined; spend?: Spend | undefined }> {
     const response = parseAssertion(text);
     const row = response && (await findPasskey(this.#db, response.id));
-    const user = row && (await findUserById(this.#db, row.user_id));
-    if (response === undefined || user === undefined || row?.kind !== 'passkey')
-      throw new Problem('factor_invalid');
+    if (response === undefined || row === undefined) return {};
+    const user = await findUserById(this.#db, row.user_id);
     // The person named nobody: the authenticator must (WebAuthn Level 3 §7.2, step 6).
-    if (response.response.userHandle !== row.user_handle) throw new Problem('factor_invalid');
-    const spend = await this.#verifyAnswer(row, response, { purpose: 'sign_in', holder: '' }, true);
-    if (spend === undefined) throw new Problem('factor_invalid');
-    return { user, spend };
+    const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
+    if (!isNamed) return { user };
+    return {
+      user,
+      spend: await this.#verifyAnswer(row, response, { purpose: 'sign_in', holder: '' }, true),
+    };
   }
 
   async check(user: User, proof: string, occasion: Occasion): Promise<Spend | undefined> {
@@ -337,6 +365,10 @@ export class Passkeys implements SecondFactor {
       return undefined;
     }
   }
+}
+
+function registeredAlready(): Problem {
+  return fieldProblem('credential', 'is registered already', 'registered_already');
 }
 
 function useOf({ purpose, holderId }: Occasion): ChallengeUse {

@@ -31,6 +31,7 @@ import {
 } from '../../auth/guard.ts';
 import type { FactorHolder } from '../../auth/factor-change.ts';
 import { enrolmentOf, registrationOf } from './challenge.ts';
+import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
 
@@ -69,7 +70,7 @@ const idParams = Type.Object({ id: handle });
 
 /** Signing in, and registering without a password. */
 export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scope, room) => {
-  const { auth, passkeys, rules } = room;
+  const { passkeys, rules } = room;
   scope.post(
     '/sessions/passkey',
     {
@@ -92,9 +93,8 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
       },
     },
     async (request, reply) => {
-      const { user, spend } = await passkeys.verifySignIn(request.body.credential);
-      const login = await auth.admissions.enter(user, { factor: 'passkey', spend }, sourceOf(request, room));
-      if (login === undefined) throw new Problem('factor_invalid');
+      const { credential: answer } = request.body;
+      const { user, login } = await signInWithPasskey(room, answer, sourceOf(request, room));
       sendLogin(reply, room, login);
       return loginBody(user.email, login);
     },
@@ -128,19 +128,18 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
       },
     },
     async (request, reply) => {
-      const { text, key } = requireEmailAddress(request.body.email);
+      const { email: typed, credential: made, name } = request.body;
+      const address = requireEmailAddress(typed);
       const asker = rules.confirmsEmail ? askingSourceOf(request, room) : undefined;
       const source = asker ?? sourceOf(request, room);
-      const verified = await passkeys.verifyCreation(request.body.credential, registrationOf(key));
-      const naming = { name: request.body.name, device: nameDevice(source.device) };
       try {
-        await auth.registerWith(text, (tx, userId) => passkeys.add(tx, userId, verified, naming), source);
+        await registerWithPasskey(room, { address, credential: made, name }, source);
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
       if (asker !== undefined) rememberAsker(reply, room, asker);
-      return { email: text, message: 'user created' };
+      return { email: address.text, message: 'user created' };
     },
   );
 };

@@ -11,27 +11,60 @@ type NewPasskeyRow = Omit<PasskeyRow, 'last_used_at'>;
 const insertPasskey = statement((sql, p: NewPasskeyRow) =>
   sql
     .insertInto('passkeys')
-    .values({
-      id: p.id,
-      user_id: p.user_id,
-      user_handle: p.user_handle,
-      credential_id: p.credential_id,
-      public_key: p.public_key,
-      counter: p.counter,
-      kind: p.kind,
-      storage: p.storage,
-      transports: p.transports,
-      aaguid: p.aaguid,
-      name: p.name,
-      created_at: p.created_at,
-    })
+    .columns([
+      'id',
+      'user_id',
+      'user_handle',
+      'credential_id',
+      'public_key',
+      'counter',
+      'kind',
+      'storage',
+      'transports',
+      'aaguid',
+      'name',
+      'created_at',
+    ])
+    .expression((from) =>
+      from
+        .selectFrom('users')
+        .select(({ val }) => [
+          val(p.id).as('id'),
+          'users.id as user_id',
+          val(p.user_handle).as('user_handle'),
+          val(p.credential_id).as('credential_id'),
+          val(p.public_key).as('public_key'),
+          val(p.counter).as('counter'),
+          val(p.kind).as('kind'),
+          val(p.storage).as('storage'),
+          val(p.transports).as('transports'),
+          val(p.aaguid).as('aaguid'),
+          val(p.name).as('name'),
+          val(p.created_at).as('created_at'),
+        ])
+        .where('users.id', '=', p.user_id),
+    )
     .onConflict((conflict) => conflict.column('credential_id').doNothing())
     .returning('id'),
 );
 
-/** Adds a passkey; false when its credential is registered already, whosever it is. */
+/** Adds a passkey; false when its credential is registered already, whosever it is, and for nobody. */
 export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
   return (await db.first(insertPasskey, row)) !== undefined;
+}
+
+const deleteUnproved = statement((sql, p: { credentialId: string }) =>
+  sql
+    .deleteFrom('passkeys')
+    .where('credential_id', '=', p.credentialId)
+    .where('user_id', 'in', (nested) =>
+      nested.selectFrom('users').select('users.id').where('users.email_verified_at', 'is', null),
+    ),
+);
+
+/** Removes a credential from an account whose address nobody has confirmed. */
+export async function removeUnproved(db: Database, credentialId: string): Promise<void> {
+  await db.run(deleteUnproved, { credentialId });
 }
 
 const selectByUser = statement((sql, p: { userId: number }) =>

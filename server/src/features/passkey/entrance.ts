@@ -1,0 +1,59 @@
+// Coming in by a passkey alone: an account that is made with one, and signing in. What pages and programs ask for alike.
+import { nameDevice } from '../../kit/device.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Login } from '../../auth/admission.ts';
+import type { Auth } from '../../auth/auth.ts';
+import type { ClientSource } from '../../auth/context.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
+import type { User } from '../../user/user.ts';
+import { registrationOf } from './challenge.ts';
+import type { Passkeys } from './passkey.ts';
+
+/** What this needs of the service. */
+interface Entrance {
+  readonly auth: Auth;
+  readonly passkeys: Passkeys;
+  readonly rules: { readonly confirmsEmail: boolean };
+}
+
+/** What a browser made for a new account. */
+export interface NewAccount {
+  readonly address: EmailAddress;
+  readonly credential: string;
+  readonly name?: string | undefined;
+}
+
+/**
+ * Adds a user with a passkey and no password.
+ * @throws {ValueError} when the address is taken.
+ * @throws {Problem} factor_invalid, invalid_request: whatever the address.
+ */
+export async function registerWithPasskey(
+  { auth, passkeys, rules }: Entrance,
+  { address, credential, name }: NewAccount,
+  source: ClientSource,
+): Promise<User> {
+  const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
+  await passkeys.claim(verified, { isConfirmed: rules.confirmsEmail });
+  const naming = { name, device: nameDevice(source.device) };
+  return auth.registerWith(
+    address.text,
+    (tx, userId) => passkeys.attach(tx, userId, verified, naming),
+    source,
+  );
+}
+
+/**
+ * Signs in with what a browser answered.
+ * @throws {Problem} factor_invalid.
+ */
+export async function signInWithPasskey(
+  { auth, passkeys }: Entrance,
+  credential: string,
+  source: ClientSource,
+): Promise<{ user: User; login: Login }> {
+  const { user, spend } = await passkeys.verifySignIn(credential);
+  const login = await auth.admissions.enter(user, { factor: 'passkey', spend }, source);
+  if (user === undefined || login === undefined) throw new Problem('factor_invalid');
+  return { user, login };
+}
