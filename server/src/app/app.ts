@@ -1,5 +1,5 @@
 // Hangs every route behind one of the three doors.
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
@@ -48,7 +48,7 @@ import { totpRoutes } from '../features/totp/routes.ts';
 import { hang, hangPage, watchDoors, type RouteEntry } from './doors.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
-import { languagePages, pageErrorHandler, sendProblemPage, setUpPages, welcome } from './pages.ts';
+import { languagePages, pageSender, sendProblemPage, setUpPages, welcome } from './pages.ts';
 import { problemRoutes } from './problem-pages.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -60,9 +60,8 @@ export interface BienvenueOptions {
 
 /** The whole service as a Fastify plugin: also what a program of somebody else's mounts. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { rooms, onRoutes }) => {
-  const tell = errorHandler();
   const pagePaths = new Set<string>();
-  app.setErrorHandler(pageErrorHandler(rooms, tell, pagePaths));
+  app.setErrorHandler(errorHandler(pageSender(rooms, pagePaths)));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingLogin', null);
@@ -73,7 +72,8 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await acceptBodies(app);
   await describeRoutes(app);
 
-  const member = [sessionGuard(rooms.auth, rooms.cookie)];
+  const doors = doorsOf(rooms);
+  const { member, enrolment, halfWay } = doors;
   await hang(app, 'open', [], openRoutes, { ...rooms, welcome: welcome(rooms) });
   if (rooms.rules.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
   if (rooms.signsInByEmail) await hang(app, 'open', [], emailSignInRoutes, rooms);
@@ -90,8 +90,6 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await hang(app, 'open', [], problemRoutes, {});
   await hang(app, 'member', member, memberRoutes, rooms);
   await hang(app, 'member', member, sessionRoutes, rooms);
-  const halfWay = [pendingGuard(rooms)];
-  const enrolment = [enrolmentGuard(rooms)];
   if (rooms.hasSecondFactors) {
     await hang(app, 'half-way', halfWay, secondFactorRoutes, rooms);
     await hang(app, 'enrolment', enrolment, totpRoutes, rooms);
@@ -108,7 +106,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   }
 
   await hang(app, 'open', [], forwardAuthRoutes, rooms);
-  await hangPages(app, rooms);
+  await hangPages(app, rooms, doors);
 
   await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
   const entries = routes();
@@ -116,11 +114,23 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   onRoutes?.(entries);
 };
 
+/** The guards of each door but the open one. */
+type Doors = Record<'member' | 'enrolment' | 'halfWay', onRequestAsyncHookHandler[]>;
+
+function doorsOf(rooms: Rooms): Doors {
+  return {
+    member: [sessionGuard(rooms.auth, rooms.cookie)],
+    enrolment: [enrolmentGuard(rooms)],
+    halfWay: [pendingGuard(rooms)],
+  };
+}
+
 /** What people see: behind the same doors, with pages in the place of refusals. */
-async function hangPages(app: FastifyInstance, rooms: Rooms): Promise<void> {
-  const member = [sessionGuard(rooms.auth, rooms.cookie)];
-  const enrolment = [enrolmentGuard(rooms)];
-  const halfWay = [pendingGuard(rooms)];
+async function hangPages(
+  app: FastifyInstance,
+  rooms: Rooms,
+  { member, enrolment, halfWay }: Doors,
+): Promise<void> {
   const { hasPasskeys, hasSecondFactors } = rooms;
   await hangPage(app, 'open', [], signInPages, { ...rooms, ways: hasPasskeys ? [passkeySignIn] : [] });
   await hangPage(app, 'open', [], signUpPages, { ...rooms, ways: hasPasskeys ? [passkeySignUp] : [] });

@@ -8,7 +8,7 @@ import { languages } from '../kit/language.ts';
 import type { Problem } from '../kit/problem.ts';
 import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
-import { problemStatus, toProblem, type ErrorHandler } from '../http/problem-handler.ts';
+import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import { pendingLoginOf } from '../auth/guard.ts';
 import {
   formField,
@@ -99,29 +99,14 @@ export const setUpPages: FastifyPluginAsyncTypebox<
   );
 };
 
-/** Shows a refusal to a person, and tells everybody else in JSON. */
-export function pageErrorHandler(
-  room: PageRoom,
-  tell: ErrorHandler,
-  pagePaths: ReadonlySet<string>,
-): ErrorHandler {
-  return async (error, request, reply) => {
-    const isPage = pagePaths.has(request.routeOptions.url ?? '') || request.method === 'GET';
-    if (!wantsPage(request) || !isPage) return tell(error, request, reply);
-    const remedy = pagePaths.has(request.routeOptions.url ?? '') ? remedyOf(error, request) : undefined;
-    if (remedy !== undefined) {
-      await goOn(reply, remedy);
-      return;
-    }
-    const problem = toProblem(error);
-    if (problem.code === 'internal_error' || problem.code === 'unavailable') {
-      // Logged by the one that tells programs as well; its reply is replaced by a page.
-      request.log[problem.code === 'unavailable' ? 'warn' : 'error'](
-        { err: error, request_id: request.id },
-        'A page could not be shown',
-      );
-    }
-    sendProblemPage(room, request, reply, problem);
+/** Shows a refusal to a person, or sends them where it is mended, and tells everybody else in JSON. */
+export function pageSender(room: PageRoom, pagePaths: ReadonlySet<string>): ProblemSender {
+  return async (problem, request, reply) => {
+    const isPage = pagePaths.has(request.routeOptions.url ?? '');
+    if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
+      return sendProblem(problem, request, reply);
+    const remedy = isPage ? remedyOf(problem, request) : undefined;
+    await (remedy === undefined ? sendProblemPage(room, request, reply, problem) : goOn(reply, remedy));
   };
 }
 

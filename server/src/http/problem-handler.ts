@@ -84,8 +84,11 @@ export async function sendProblem(
 /** Sends an error that rose out of a route, a hook or the framework. */
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
+/** Tells a refusal to whoever sent the request. */
+export type ProblemSender = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
 /** Makes the handler of a server. What cannot be served for one and the same cause is logged once a minute. */
-export function errorHandler(): ErrorHandler {
+export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
   const unavailable = new Seldom();
   return async (error, request, reply) => {
     const problem = toProblem(error);
@@ -96,12 +99,12 @@ export function errorHandler(): ErrorHandler {
       if (count > 0)
         request.log.warn({ err: error, request_id: request.id, count }, 'Requests could not be served');
     }
-    await sendProblem(problem, request, reply);
+    await send(problem, request, reply);
   };
 }
 
 /** What an error is to whoever sent the request. */
-export function toProblem(error: unknown): Problem {
+function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return new Problem('internal_error', { cause: error });
   const { validation, statusCode } = error as Partial<FastifyError>; // only the framework's errors have them
