@@ -12,18 +12,15 @@ import type { Say } from '../http/pages.ts';
 import { parseFactors } from './factor.ts';
 import { hashCost, mailCost } from './fields.ts';
 import { admission, askingSourceOf, rememberAsker, sessionOf, sourceOf } from './guard.ts';
+import { faultOf, newPasswordField, refusalOf } from './page-form.ts';
 import {
-  faultOf,
   formField,
   formToken,
   goOn,
-  newPasswordField,
   orAgain,
   PageQuery,
   paths,
-  refusalOf,
   requireForm,
-  requireRecent,
   type AccountSection,
   type PageRoom,
 } from './page-guard.ts';
@@ -131,7 +128,7 @@ const addressPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, r
     const session = sessionOf(request);
     const { hashedPassword } = await auth.userOf(session);
     // Before the form is filled in: the last proof may be too old.
-    if (hashedPassword === null) await requireRecent(room, session);
+    if (hashedPassword === null) await auth.stepUps.requireRecent(session);
     else await auth.stepUps.requireRecentSecond(session);
     const { done } = request.query as { done?: string }; // PageQuery
     const body = html`!${notice('done', done === 'changed' ? say('page.email_change.done') : undefined)}
@@ -406,7 +403,7 @@ const dataPages: FastifyPluginAsyncTypebox<AccountPageRoom> = async (scope, room
   ): Promise<FastifyReply> => {
     const say = pages.speak(request);
     const session = sessionOf(request);
-    await requireRecent(room, session);
+    await auth.stepUps.requireRecent(session);
     const body = html`!${refusalOf(say, problem, [])}
       <p>${say('page.data.what')}</p>
       <p><a class="button" href="/profile/export" download>${say('page.data.export')}</a></p>

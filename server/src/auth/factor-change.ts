@@ -19,6 +19,16 @@ export type FactorHolder =
   | { readonly session: Session; readonly pending?: undefined }
   | { readonly session?: undefined; readonly pending: PendingLogin };
 
+/** Of the session or the login whose factors are changed. */
+export function holderIdOf({ session, pending }: FactorHolder): string {
+  return (session ?? pending).id;
+}
+
+/** Whose factors are changed. */
+export function holderUserIdOf({ session, pending }: FactorHolder): number {
+  return (session ?? pending).userId;
+}
+
 export interface FactorChange<T> {
   /** Name of the factor. */
   readonly factor: string;
@@ -56,10 +66,11 @@ export class FactorChanges {
    * The user whose factors the holder may change now.
    * @throws {Problem} step_up_required; session_required for nobody, and for a login that owes a factor that is set.
    */
-  async requireHolder({ session, pending }: FactorHolder): Promise<User> {
+  async requireHolder(holder: FactorHolder): Promise<User> {
+    const { session, pending } = holder;
     if (session !== undefined) await this.#needs.stepUps.requireRecent(session);
     else if (pending.kind !== 'enrolment') throw new Problem('session_required');
-    const user = await findUserById(this.#context.db, (session ?? pending).userId);
+    const user = await findUserById(this.#context.db, holderUserIdOf(holder));
     if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
     return user;
   }

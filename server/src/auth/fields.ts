@@ -42,13 +42,23 @@ export const proof = Type.String({
   description: 'The password, a code, or the JSON text of a WebAuthn credential',
 });
 
+const labelCharacters = 60;
 /** How a person calls a device or an app. */
 export const factorLabel = Type.String({
   minLength: 1,
-  maxLength: 60,
+  maxLength: labelCharacters,
   pattern: '^[^\\u0000-\\u001f\\u007f]*$',
   description: 'A name by which you know it again',
 });
+
+/** The same, of what is typed on a page: without control characters, and cut; `undefined` where nothing is left. */
+export function toFactorLabel(typed: string | undefined): string | undefined {
+  const label = (typed ?? '')
+    .replaceAll(/\p{Cc}/gu, '')
+    .trim()
+    .slice(0, labelCharacters);
+  return label === '' ? undefined : label;
+}
 
 /** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
 export const hashCost = 3;

@@ -1,9 +1,9 @@
-// What pages share: who may see one, which form may act, where the person goes next, and how a refusal is told.
+// What pages share: which form may act, where the person goes next, and which refusals a form tells.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { isProblem, Problem, type FaultReason } from '../kit/problem.ts';
-import { addressOf, field, hidden, notice } from '../http/markup.ts';
-import type { Pages, Say } from '../http/pages.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
+import { addressOf, hidden } from '../http/markup.ts';
+import type { Pages } from '../http/pages.ts';
 import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from './admission.ts';
@@ -11,7 +11,6 @@ import type { FactorHolder } from './factor-change.ts';
 import { askingSourceOf, sendLogin, type AuthRoom } from './guard.ts';
 import type { ClientSource, CodeSigner } from './context.ts';
 import type { FactorPrompt } from './factor-prompt.ts';
-import type { Session } from './session.ts';
 
 /** A page of one's account, as the others lead to it. */
 export interface AccountSection {
@@ -65,16 +64,6 @@ export const PageQuery = Type.Object({
   email: optionalField,
   done: optionalField,
 });
-
-/** Of the session or the login whose factors are changed. */
-export function holderIdOf({ session, pending }: FactorHolder): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function holderUserIdOf({ session, pending }: FactorHolder): number {
-  return (session ?? pending).userId;
-}
 
 /**
  * Sends the person on after a factor was set up: back to the list, or into the account whose door that has opened.
@@ -157,47 +146,8 @@ export function remedyOf(error: unknown, request: FastifyRequest): string | unde
   const back = request.method === 'GET' ? request.url : request.url.split('?')[0];
   if (isProblem(error, 'step_up_required')) return addressOf(paths.stepUp, { return_to: back });
   if (isProblem(error, 'session_required')) return addressOf(paths.signIn, { return_to: back });
-  if (isProblem(error, 'pending_login_required')) return addressOf(paths.signIn, {});
+  if (isProblem(error, 'pending_login_required')) return paths.signIn;
   return undefined;
-}
-
-/** What is wrong with a field of a form, said to the person. */
-export function faultOf(say: Say, problem: Problem | undefined, name: string): string | undefined {
-  const fault = problem?.fields.find((one) => one.field === name);
-  return (
-    fault && say(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
-  );
-}
-
-/** What is wrong with a form as a whole, where no field of it is. */
-export function refusalOf(say: Say, problem: Problem | undefined, names: readonly string[]): string {
-  if (problem === undefined) return '';
-  if (problem.fields.some((one) => names.includes(one.field))) return '';
-  return notice('fault', say(`page.problem.${problem.code}`));
-}
-
-/** Refuses to go on where the last proof is too old: the page sends the person to give one first. */
-export async function requireRecent({ auth }: PageRoom, session: Session): Promise<void> {
-  await auth.stepUps.requireRecent(session);
-}
-
-/** A field for a new password: its length is counted as it is typed, and common ones are told. */
-export function newPasswordField(
-  { pages, passwordMinLength }: PageRoom,
-  request: FastifyRequest,
-  { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
-): string {
-  const say = pages.speak(request);
-  return field({
-    name,
-    label: say(name === 'password' ? 'page.field.password' : 'page.field.new_password'),
-    type: 'password',
-    autocomplete: 'new-password',
-    hint: say('page.field.password_hint', { length: passwordMinLength }),
-    fault: faultOf(say, problem, name),
-    minLength: passwordMinLength,
-    data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
-  });
 }
 
 /** Where a registration or a request for a mail comes from, and where the person wishes to go in the end. */

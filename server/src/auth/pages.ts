@@ -11,17 +11,8 @@ import { wantsPage } from '../http/pages.ts';
 import { hashCost } from './fields.ts';
 import { admission, sendLogin, sourceOf, type AuthRoom } from './guard.ts';
 import { proofPages, type ProofKind } from './one-time-token.ts';
-import {
-  afterLogin,
-  faultOf,
-  goOn,
-  newPasswordField,
-  orAgain,
-  paths,
-  refusalOf,
-  returnTo,
-  type PageRoom,
-} from './page-guard.ts';
+import { faultOf, newPasswordField, refusalOf } from './page-form.ts';
+import { afterLogin, goOn, orAgain, paths, returnTo, type PageRoom } from './page-guard.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;

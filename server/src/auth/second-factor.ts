@@ -33,14 +33,15 @@ export class SecondFactors {
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  /** Those that are asked for. */
+  /** Those that are asked for, backups last. */
   readonly #factors: readonly SecondFactor[];
   readonly #all: readonly SecondFactor[];
 
   constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#factors = policy === 'off' ? [] : factors;
+    this.#factors =
+      policy === 'off' ? [] : factors.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
     this.#all = factors;
     this.policy = policy;
   }
@@ -48,13 +49,11 @@ export class SecondFactors {
   /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
-    let isAsked = false;
     for (const factor of this.#factors) {
-      if (!(await factor.isSet(db, userId))) continue;
-      names.push(factor.name);
-      isAsked ||= !factor.isBackup;
+      const isNeedless = factor.isBackup && names.length === 0;
+      if (!isNeedless && (await factor.isSet(db, userId))) names.push(factor.name);
     }
-    return isAsked ? names : [];
+    return names;
   }
 
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */

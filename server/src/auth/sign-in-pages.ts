@@ -10,16 +10,15 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { hashCost, mailCost } from './fields.ts';
 import { promptsFor, type PromptForm } from './factor-prompt.ts';
 import { admission, pendingLoginOf, rememberAsker, sendLogin, sessionOf, sourceOf } from './guard.ts';
+import { faultOf, refusalOf } from './page-form.ts';
 import {
   afterLogin,
-  faultOf,
   formField,
   formToken,
   goOn,
   orAgain,
   PageQuery,
   paths,
-  refusalOf,
   requireForm,
   pageSourceOf,
   returnTo,

@@ -11,16 +11,14 @@ import { ValueError } from '../user/user.ts';
 import type { ClientSource } from './context.ts';
 import { hashCost, mailCost } from './fields.ts';
 import { admission, rememberAsker, sendLogin } from './guard.ts';
+import { faultOf, newPasswordField, refusalOf } from './page-form.ts';
 import {
   afterLogin,
-  faultOf,
   formField,
   goOn,
-  newPasswordField,
   orAgain,
   PageQuery,
   paths,
-  refusalOf,
   pageSourceOf,
   returnTo,
   type PageRoom,
@@ -122,8 +120,9 @@ export const signUpPages: FastifyPluginAsyncTypebox<
         await auth.requireGoodPassword(password, email);
         return {};
       } catch (error) {
-        const fault = faultOf(pages.speak(request), error as Problem, 'password'); // anything else has no field
-        if (!isProblem(error, 'invalid_request') || fault === undefined) throw error;
+        const problem = isProblem(error, 'invalid_request') ? error : undefined;
+        const fault = faultOf(pages.speak(request), problem, 'password');
+        if (fault === undefined) throw error;
         return { fault };
       }
     },

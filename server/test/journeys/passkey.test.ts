@@ -333,7 +333,7 @@ onEachEngine('passkeys', (engine) => {
       (await service.service.rooms.audit.list({ event: 'authn_login_fail', limit: 2000 }))
         .filter(({ reason }) => reason === 'refused_passkey')
         .map(({ userId }) => userId ?? undefined);
-    const before = await refusals();
+    const earlier = await refusals();
     assert.equal((await signIn(new Browser(service), ada.device, { isForged: true })).status, 401);
     const stranger = new PasskeyDevice(origin);
     stranger.create({
@@ -344,7 +344,7 @@ onEachEngine('passkeys', (engine) => {
     });
     assert.equal((await signIn(new Browser(service), stranger)).status, 401);
     const added = await refusals();
-    assert.equal(added.length, before.length + 2);
+    assert.equal(added.length, earlier.length + 2);
     assert.ok(added.includes(ada.id), 'whose it is');
   });
 

@@ -5,28 +5,27 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { Problem } from '../../kit/problem.ts';
+import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { accountBody } from '../../auth/account-pages.ts';
 import { scriptInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
-import { hashCost, mailCost } from '../../auth/fields.ts';
+import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
+import { hashCost, mailCost, toFactorLabel } from '../../auth/fields.ts';
 import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../auth/guard.ts';
+import { refusalOf } from '../../auth/page-form.ts';
 import {
   afterFactor,
   afterLogin,
   formField,
   formToken,
   goOn,
-  holderIdOf,
-  holderUserIdOf,
   orAgain,
   PageQuery,
   pageSourceOf,
   paths,
-  refusalOf,
   requireForm,
   returnTo,
   type AccountSection,
@@ -62,7 +61,6 @@ const OwnForm = Type.Object({
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });
-const nameCharacters = 60;
 
 /** Beside the password, to sign in. */
 export const passkeySignIn: SignInWay = {
@@ -204,7 +202,7 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
       !${
         rows.length === 0
           ? ''
-          : html`<ul class="rows" !${await signalData(passkeys, rows)}>
+          : html`<ul class="rows" !${signalData(passkeys, rows)}>
               !${rows.map((row) => passkeyItem(say, row, token))}
             </ul>`
       }
@@ -234,11 +232,7 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
           const naming = { device: nameDevice(source.device) };
           const { login } = await auth.factorChanges.change(
             holder,
-            {
-              factor: 'passkey',
-              deed: 'added',
-              work: (tx, user) => passkeys.add(tx, user.id, verified, naming),
-            },
+            passkeys.addition(verified, naming),
             source,
           );
           return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
@@ -253,13 +247,10 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
     async (request, reply) => {
       const holder = factorHolderOf(request);
-      const { id = '', name = '', form_token: token } = request.body;
+      const { id = '', name, form_token: token } = request.body;
       requireForm(room, holderIdOf(holder), token);
-      const given = name
-        .replaceAll(/\p{Cc}/gu, '')
-        .trim()
-        .slice(0, nameCharacters);
-      if (given !== '') await passkeys.rename(holderUserIdOf(holder), id, given);
+      const label = toFactorLabel(name);
+      if (label !== undefined) await passkeys.rename(holderUserIdOf(holder), id, label);
       return goOn(reply, path);
     },
   );
@@ -274,17 +265,7 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
       return orAgain(
         reply,
         async () => {
-          await auth.factorChanges.change(
-            holder,
-            {
-              factor: 'passkey',
-              deed: 'removed',
-              work: async (tx, user) => {
-                if ((await passkeys.remove(tx, user.id, id)) === undefined) throw new Problem('not_found');
-              },
-            },
-            sourceOf(request, room),
-          );
+          await auth.factorChanges.change(holder, passkeys.removal(id), sourceOf(request, room));
           return goOn(reply, addressOf(path, { done: 'removed' }));
         },
         (problem) => show(request, reply, problem),
@@ -299,9 +280,10 @@ function doneNotice(say: Say, done: string | undefined): string {
 }
 
 /** For the script, which tells the browser which passkeys there still are. */
-async function signalData(passkeys: Passkeys, [first]: readonly PasskeyRow[]): Promise<string> {
+function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
+  const [first] = rows;
   if (first === undefined) return '';
-  return html`data-signal="${JSON.stringify(await passkeys.signalOf(first.user_id, first.user_handle))}"`;
+  return html`data-signal="${JSON.stringify(passkeys.signalOf(first.user_handle, rows))}"`;
 }
 
 function passkeyItem(say: Say, row: PasskeyRow, token: string): string {

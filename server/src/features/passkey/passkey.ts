@@ -16,6 +16,7 @@ import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
 import { nobody, type User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
+import type { FactorChange } from '../../auth/factor-change.ts';
 import type { Occasion, SecondFactor, Spend } from '../../auth/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import { challengeMs, Challenges, type ChallengeUse, type LiveChallenge } from './challenge.ts';
@@ -238,9 +239,22 @@ export class Passkeys implements SecondFactor {
     return renamePasskey(this.#db, { userId, id, name });
   }
 
-  /** Removes a passkey of the user's and gives it. Inside a transaction. */
-  remove(tx: Database, userId: number, id: string): Promise<PasskeyRow | undefined> {
-    return removePasskey(tx, userId, id);
+  /** The change that adds what was verified, and gives its id. @throws {Problem} as `add`, when it is made. */
+  addition(made: VerifiedCredential, naming: Naming): FactorChange<string> {
+    return { factor: this.name, deed: 'added', work: (tx, user) => this.add(tx, user.id, made, naming) };
+  }
+
+  /** The change that removes a passkey, and gives it. @throws {Problem} not_found, when it is made. */
+  removal(id: string): FactorChange<PasskeyRow> {
+    return {
+      factor: this.name,
+      deed: 'removed',
+      work: async (tx, user) => {
+        const row = await removePasskey(tx, user.id, id);
+        if (row === undefined) throw new Problem('not_found');
+        return row;
+      },
+    };
   }
 
   async exportOf(db: Database, userId: number): Promise<object> {
@@ -264,9 +278,8 @@ export class Passkeys implements SecondFactor {
     return removePasskeysOf(tx, userId, since);
   }
 
-  /** What browsers may forget, and what not. */
-  async signalOf(userId: number, handle: string): Promise<PasskeySignal> {
-    const rows = await this.list(userId);
+  /** What browsers may forget of a user, and what not: these are all there are. */
+  signalOf(handle: string, rows: readonly PasskeyRow[]): PasskeySignal {
     const allAcceptedCredentialIds = rows.map(({ credential_id: id }) => id);
     return { rpId: this.relyingParty.id, userId: handle, allAcceptedCredentialIds };
   }

@@ -7,6 +7,7 @@ import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
+import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
 import {
   email,
   EmailMessage,
@@ -29,7 +30,6 @@ import {
   sourceOf,
   type AuthRoom,
 } from '../../auth/guard.ts';
-import type { FactorHolder } from '../../auth/factor-change.ts';
 import { enrolmentOf, registrationOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
@@ -187,12 +187,11 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
     '/profile/passkeys',
     { schema: { summary: 'Lists your passkeys', response: { 200: PasskeyList } } },
     async (request) => {
-      const userId = userIdOf(factorHolderOf(request));
-      const rows = await passkeys.list(userId);
+      const rows = await passkeys.list(holderUserIdOf(factorHolderOf(request)));
       const userHandle = rows[0]?.user_handle;
       return {
         passkeys: rows.map(describe),
-        ...(userHandle !== undefined && { signal: await passkeys.signalOf(userId, userHandle) }),
+        ...(userHandle !== undefined && { signal: passkeys.signalOf(userHandle, rows) }),
       };
     },
   );
@@ -216,7 +215,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       const holder = factorHolderOf(request);
       const { id: userId, email: address } = await auth.factorChanges.requireHolder(holder);
       const kind = request.body.use === 'second_factor' ? 'security_key' : 'passkey';
-      const enrolment = { email: address, userId, use: enrolmentOf((holder.session ?? holder.pending).id) };
+      const enrolment = { email: address, userId, use: enrolmentOf(holderIdOf(holder)) };
       return { public_key: await passkeys.createOptions(enrolment, kind) };
     },
   );
@@ -236,12 +235,12 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       const source = sourceOf(request, room);
       const verified = await passkeys.verifyCreation(
         request.body.credential,
-        enrolmentOf((holder.session ?? holder.pending).id),
+        enrolmentOf(holderIdOf(holder)),
       );
       const naming = { name: request.body.name, device: nameDevice(source.device) };
       const { result: id, login } = await auth.factorChanges.change(
         holder,
-        { factor: 'passkey', deed: 'added', work: (tx, user) => passkeys.add(tx, user.id, verified, naming) },
+        passkeys.addition(verified, naming),
         source,
       );
       if (login !== undefined) sendLogin(reply, room, login);
@@ -261,7 +260,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       },
     },
     async (request) => {
-      const userId = userIdOf(factorHolderOf(request));
+      const userId = holderUserIdOf(factorHolderOf(request));
       if (!(await passkeys.rename(userId, request.params.id, request.body.name)))
         throw new Problem('not_found');
       return { message: 'passkey renamed' };
@@ -281,19 +280,11 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       const holder = factorHolderOf(request);
       const { result: removed } = await auth.factorChanges.change(
         holder,
-        {
-          factor: 'passkey',
-          deed: 'removed',
-          work: async (tx, user) => {
-            const row = await passkeys.remove(tx, user.id, request.params.id);
-            if (row === undefined) throw new Problem('not_found');
-            return row;
-          },
-        },
+        passkeys.removal(request.params.id),
         sourceOf(request, room),
       );
-      const signal = await passkeys.signalOf(removed.user_id, removed.user_handle);
-      return { message: 'passkey removed', signal };
+      const left = await passkeys.list(removed.user_id);
+      return { message: 'passkey removed', signal: passkeys.signalOf(removed.user_handle, left) };
     },
   );
 };
@@ -323,8 +314,4 @@ function describe(row: PasskeyRow): Static<typeof PasskeyList>['passkeys'][numbe
     created_at: new Date(created_at).toISOString(),
     ...(last_used_at !== null && { last_used_at: new Date(last_used_at).toISOString() }),
   };
-}
-
-function userIdOf({ session, pending }: FactorHolder): number {
-  return (session ?? pending).userId;
 }

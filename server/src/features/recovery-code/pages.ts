@@ -11,7 +11,6 @@ import {
   formToken,
   PageQuery,
   requireForm,
-  requireRecent,
   type AccountSection,
   type PageRoom,
 } from '../../auth/page-guard.ts';
@@ -45,7 +44,7 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
   ): Promise<FastifyReply> => {
     const say = pages.speak(request);
     const session = sessionOf(request);
-    await requireRecent(room, session);
+    await auth.stepUps.requireRecent(session);
     const isAsked = (await auth.factorsOf(session.userId)).length > 0;
     const left = await recoveryCodes.count(session.userId);
     const form = html`<form method="post" action="${path}">
@@ -81,12 +80,7 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
       requireForm(room, session.id, request.body.form_token);
       const { result } = await auth.factorChanges.change(
         { session },
-        {
-          factor: 'recovery_code',
-          deed: 'replaced',
-          work: async (tx, user) =>
-            recoveryCodes.replaceFor(tx, user.id, await auth.secondFactors.setOf(tx, user.id)),
-        },
+        recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),
       );
       return show(request, reply, result);

@@ -8,6 +8,8 @@ import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
 import type { SecondFactor, Spend, UseNotice } from '../../auth/factor.ts';
+import type { FactorChange } from '../../auth/factor-change.ts';
+import type { SecondFactors } from '../../auth/second-factor.ts';
 import { addCode, countCodes, listUnspent, removeCodesOf, spendCode } from './store.ts';
 
 export interface RecoveryCodesOptions {
@@ -58,13 +60,21 @@ export class RecoveryCodes implements SecondFactor {
   }
 
   /**
-   * As `replace`, for a user of whom one of these factors is asked: codes stand in for another factor, and would be no
+   * The change that replaces the codes of a user of whom another factor is asked: codes stand in for one, and would be no
    * second one by themselves.
-   * @throws {Problem} invalid_request where there is none.
+   * @throws {Problem} invalid_request where there is none, when it is made.
    */
-  replaceFor(tx: Database, userId: number, factors: readonly string[]): Promise<string[]> {
-    if (factors.length === 0) throw fieldProblem('factor', 'must be set up before recovery codes replace it');
-    return this.replace(tx, userId);
+  replacement(secondFactors: SecondFactors): FactorChange<string[]> {
+    return {
+      factor: this.name,
+      deed: 'replaced',
+      work: async (tx, { id }) => {
+        const factors = await secondFactors.setOf(tx, id);
+        if (factors.length === 0)
+          throw fieldProblem('factor', 'must be set up before recovery codes replace it');
+        return this.replace(tx, id);
+      },
+    };
   }
 
   async check(user: User, proof: string): Promise<Spend | undefined> {

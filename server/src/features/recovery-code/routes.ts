@@ -33,12 +33,7 @@ export const recoveryCodeRoutes: FastifyPluginAsyncTypebox<RecoveryCodeRoom> = a
       const session = sessionOf(request);
       const { result } = await auth.factorChanges.change(
         { session },
-        {
-          factor: 'recovery_code',
-          deed: 'replaced',
-          work: async (tx, user) =>
-            recoveryCodes.replaceFor(tx, user.id, await auth.secondFactors.setOf(tx, user.id)),
-        },
+        recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),
       );
       return { recovery_codes: result };

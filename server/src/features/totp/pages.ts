@@ -4,24 +4,23 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type QrLibrary from 'qr';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { Problem } from '../../kit/problem.ts';
+import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
 import { accountBody } from '../../auth/account-pages.ts';
 import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
-import { hashCost } from '../../auth/fields.ts';
+import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
+import { hashCost, toFactorLabel } from '../../auth/fields.ts';
 import { factorHolderOf, sourceOf } from '../../auth/guard.ts';
+import { refusalOf } from '../../auth/page-form.ts';
 import {
   afterFactor,
   formField,
   formToken,
   goOn,
-  holderIdOf,
-  holderUserIdOf,
   orAgain,
   PageQuery,
-  refusalOf,
   requireForm,
   returnTo,
   type AccountSection,
@@ -47,7 +46,6 @@ const OwnForm = Type.Object({
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });
-const nameCharacters = 60;
 
 export const totpPrompt: FactorPrompt = {
   factor: 'totp',
@@ -142,11 +140,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
       const holder = factorHolderOf(request);
       requireForm(room, holderIdOf(holder), request.body.form_token);
       const user = await auth.factorChanges.requireHolder(holder);
-      const given = (request.body.name ?? '')
-        .replaceAll(/\p{Cc}/gu, '')
-        .trim()
-        .slice(0, nameCharacters);
-      const name = given === '' ? pages.speak(request)('page.totp.usual_name') : given;
+      const name = toFactorLabel(request.body.name) ?? pages.speak(request)('page.totp.usual_name');
       return showSeed(request, reply, await totp.begin(user, name));
     },
   );
@@ -166,7 +160,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
         async () => {
           const { login } = await auth.factorChanges.change(
             holder,
-            { factor: 'totp', deed: 'added', work: (tx, user) => totp.confirm(tx, user, { id, code }) },
+            totp.addition({ id, code }),
             sourceOf(request, room),
           );
           return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
@@ -191,17 +185,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
       return orAgain(
         reply,
         async () => {
-          await auth.factorChanges.change(
-            holder,
-            {
-              factor: 'totp',
-              deed: 'removed',
-              work: async (tx, user) => {
-                if (!(await totp.remove(tx, user.id, id))) throw new Problem('not_found');
-              },
-            },
-            sourceOf(request, room),
-          );
+          await auth.factorChanges.change(holder, totp.removal(id), sourceOf(request, room));
           return goOn(reply, addressOf(path, { done: 'removed' }));
         },
         (problem) => show(request, reply, problem),

@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type QrLibrary from 'qr';
 import Type from 'typebox';
-import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { handle, factorLabel, hashCost, Message } from '../../auth/fields.ts';
 import { factorHolderOf, sendLogin, sourceOf, type AuthRoom } from '../../auth/guard.ts';
+import { holderUserIdOf } from '../../auth/factor-change.ts';
 import type { Totp } from './totp.ts';
 
 export interface TotpRoom extends AuthRoom {
@@ -37,8 +37,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     '/profile/totp',
     { schema: { summary: 'Lists your authenticator apps', response: { 200: AuthenticatorList } } },
     async (request) => {
-      const { session, pending } = factorHolderOf(request);
-      const rows = await totp.list((session ?? pending).userId);
+      const rows = await totp.list(holderUserIdOf(factorHolderOf(request)));
       return {
         authenticators: rows.map(({ id, name, created_at, last_used_at }) => ({
           id,
@@ -84,7 +83,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
       const holder = factorHolderOf(request);
       const { login } = await auth.factorChanges.change(
         holder,
-        { factor: 'totp', deed: 'added', work: (tx, user) => totp.confirm(tx, user, request.body) },
+        totp.addition(request.body),
         sourceOf(request, room),
       );
       if (login !== undefined) sendLogin(reply, room, login);
@@ -104,17 +103,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     },
     async (request) => {
       const { id } = request.params;
-      await auth.factorChanges.change(
-        factorHolderOf(request),
-        {
-          factor: 'totp',
-          deed: 'removed',
-          work: async (tx, user) => {
-            if (!(await totp.remove(tx, user.id, id))) throw new Problem('not_found');
-          },
-        },
-        sourceOf(request, room),
-      );
+      await auth.factorChanges.change(factorHolderOf(request), totp.removal(id), sourceOf(request, room));
       return { message: 'authenticator removed' };
     },
   );

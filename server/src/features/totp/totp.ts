@@ -8,6 +8,7 @@ import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
+import type { FactorChange } from '../../auth/factor-change.ts';
 import type { SecondFactor, Spend } from '../../auth/factor.ts';
 import {
   addAuthenticator,
@@ -116,9 +117,20 @@ export class Totp implements SecondFactor {
     if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
   }
 
-  /** Removes a confirmed authenticator; false when the user has none of this id. Inside a transaction. */
-  remove(tx: Database, userId: number, id: string): Promise<boolean> {
-    return removeAuthenticator(tx, userId, id);
+  /** The change that a first code makes. @throws {Problem} as `confirm`, when it is made. */
+  addition(proved: { id: string; code: string }): FactorChange<void> {
+    return { factor: this.name, deed: 'added', work: (tx, user) => this.confirm(tx, user, proved) };
+  }
+
+  /** The change that removes a confirmed authenticator. @throws {Problem} not_found, when it is made. */
+  removal(id: string): FactorChange<void> {
+    return {
+      factor: this.name,
+      deed: 'removed',
+      work: async (tx, user) => {
+        if (!(await removeAuthenticator(tx, user.id, id))) throw new Problem('not_found');
+      },
+    };
   }
 
   async check(user: User, proof: string): Promise<Spend | undefined> {
