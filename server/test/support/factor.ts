@@ -19,14 +19,19 @@ export async function addApp(browser: Browser, clock: TestClock): Promise<App> {
   const begun = await browser.post('/profile/totp', {});
   assert.equal(begun.status, 200, begun.text);
   const { id, secret } = begun.body as { id: string; secret: string }; // asserted by the next request
-  const seed = decodeBase32(secret);
-  const nextCode = (): string => {
-    clock.advance(30 * secondMs);
-    return codeAt(seed, clock.now());
-  };
+  const nextCode = codesOf(secret, clock);
   const confirmed = await browser.put('/profile/totp', { id, code: nextCode() });
   assert.equal(confirmed.status, 200, confirmed.text);
   return { id, nextCode };
+}
+
+/** What an app with this seed shows, one step after the other. */
+export function codesOf(secret: string, clock: TestClock): App['nextCode'] {
+  const seed = decodeBase32(secret);
+  return () => {
+    clock.advance(30 * secondMs);
+    return codeAt(seed, clock.now());
+  };
 }
 
 /** Has recovery codes made in the place of the older ones. */

@@ -1,0 +1,109 @@
+// Which code is changed, and which tests must notice (docs/mutation.md). A mutant costs the tests of its area until the
+// first fails, so each area has those nearest to it, the quickest first. The others of `npm test` would only find more.
+
+/** Who may pass: a change that survives here is a hole, and fails the run. */
+export const guards = ['guard', 'admission', 'step-up', 'factor-change', 'page-guard'].map(
+  (name) => `server/src/auth/${name}.ts`,
+);
+
+/** @typedef {{ readonly files: readonly string[], readonly tests: readonly string[] }} Area */
+
+/** @type {Readonly<Record<string, Area>>} */
+export const areas = {
+  users: {
+    files: ['user/email-address', 'user/store', 'user/db', 'user/attribute-store', 'user/user'],
+    tests: [
+      'src/user/email-address',
+      'src/user/store',
+      'src/user/db',
+      'src/auth/auth',
+      'src/auth/second-factor',
+      'src/auth/one-time-token',
+      'test/journeys/data-rights',
+    ],
+  },
+  passwords: {
+    files: ['password-rule', 'password-blocklist', 'breach-check', 'disposable-domain'].map(
+      (name) => `auth/${name}`,
+    ),
+    tests: ['password-rule', 'password-blocklist', 'breach-check', 'disposable-domain'].map(
+      (name) => `src/auth/${name}`,
+    ),
+  },
+  guards: {
+    files: [
+      'guard',
+      'admission',
+      'step-up',
+      'factor-change',
+      'page-guard',
+      'second-factor',
+      'factor',
+      'pending-login-store',
+      'forward-auth-routes',
+    ].map((name) => `auth/${name}`),
+    tests: [
+      'src/auth/second-factor',
+      'src/auth/page-guard',
+      'src/auth/guard',
+      'src/auth/forward-auth-routes',
+      'test/journeys/second-factor',
+      'test/journeys/passkey',
+    ],
+  },
+  sessions: {
+    files: [
+      'session',
+      'session-store',
+      'seen-sessions',
+      'session-routes',
+      'device-store',
+      'login',
+      'attempts',
+      'attempt-store',
+      'context',
+    ].map((name) => `auth/${name}`),
+    tests: [
+      'src/auth/login',
+      'src/auth/attempts',
+      'src/auth/session',
+      'src/auth/session-routes',
+      'src/auth/second-factor',
+      'test/journeys/second-factor',
+      'test/drift',
+    ],
+  },
+  proofs: {
+    files: [
+      'one-time-token',
+      'token-store',
+      'verification',
+      'reset',
+      'email-change',
+      'email-sign-in',
+      'notice',
+      'password-change',
+      'proof-routes',
+    ].map((name) => `auth/${name}`),
+    tests: [
+      'src/auth/token-store',
+      'src/auth/reset',
+      'src/auth/one-time-token',
+      'test/drift',
+      'test/journeys/mail-flows',
+    ],
+  },
+  accounts: {
+    files: ['account', 'auth', 'routes', 'deletion', 'data-export', 'data-routes', 'fields'].map(
+      (name) => `auth/${name}`,
+    ),
+    tests: [
+      'src/auth/auth',
+      'src/auth/one-time-token',
+      'test/drift',
+      'src/auth/routes',
+      'test/journeys/data-rights',
+      'test/journeys/passkey',
+    ],
+  },
+};

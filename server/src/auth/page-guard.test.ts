@@ -1,0 +1,183 @@
+// What pages share: which form acts, where a person goes after it, and what a refusal looks like.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { hourMs } from '../kit/clock.ts';
+import { Browser } from '../../test/support/browser.ts';
+import { addApp, codesOf } from '../../test/support/factor.ts';
+import { asPage, formIn } from '../../test/support/page-form.ts';
+import { freshEmail } from '../../test/support/person.ts';
+import { pendingCookie, PublicService, sessionCookie } from '../../test/support/public-service.ts';
+import type { Fields, Reply } from '../../test/support/request.ts';
+
+const application = 'https://app.example.org/start?x=1';
+const encoded = encodeURIComponent(application);
+
+describe('a page', () => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start('sqlite', { ALLOWED_ORIGINS: new URL(application).origin });
+  });
+  after(() => service.close());
+
+  const post = (at: Browser, path: string, fields: Fields): Promise<Reply> =>
+    at.send({ method: 'POST', path, fields, headers: asPage });
+  const show = (at: Browser, path: string): Promise<Reply> => at.get(path, asPage);
+  const goesTo = (reply: Reply): string => {
+    assert.equal(reply.status, 303, reply.text);
+    return String(reply.headers['location']);
+  };
+
+  async function signedIn(): Promise<{ at: Browser; email: string; password: string }> {
+    const { email, password } = await service.member();
+    const at = new Browser(service);
+    assert.equal((await at.post('/sessions', { email, password })).status, 200);
+    return { at, email, password };
+  }
+
+  test('acts by a form that was made for this session, and by no other', async () => {
+    const { at } = await signedIn();
+    const other = await signedIn();
+    const path = '/account/sessions/others';
+    const { fields } = formIn(await show(at, '/account'));
+    assert.ok(fields['form_token'] !== undefined);
+    for (const form_token of [undefined, '', formIn(await show(other.at, '/account')).fields['form_token']]) {
+      const reply = await post(at, path, { ...(form_token !== undefined && { form_token }) });
+      assert.equal(reply.status, 403);
+      assert.match(reply.text, /was not sent from here/);
+    }
+    assert.equal(goesTo(await post(at, path, fields)).split('?')[0], '/account/sessions');
+  });
+
+  test('leads where the person wished to go, as the form says, else its address, and nowhere else', async () => {
+    const { email, password } = await service.member();
+    const ways: readonly [string, Fields, string][] = [
+      ['/sign-in', {}, '/account'],
+      ['/sign-in', { return_to: '/account/data' }, '/account/data'],
+      [`/sign-in?return_to=${encoded}`, {}, application],
+      [`/sign-in?return_to=${encoded}`, { return_to: '/account/data' }, '/account/data'],
+      [`/sign-in?return_to=${encoded}`, { return_to: 'https://evil.test/' }, '/account'],
+      ['/sign-in?return_to=https://evil.test/', {}, '/account'],
+    ];
+    for (const [path, fields, goal] of ways)
+      assert.equal(
+        goesTo(await post(new Browser(service), path, { email, password, ...fields })),
+        goal,
+        path,
+      );
+    const repeated = await show(new Browser(service), `/sign-in?return_to=${encoded}&return_to=/account`);
+    assert.equal(repeated.status, 400);
+  });
+
+  test('asks for the second factor first, and leads on after it', async () => {
+    const { at: inside, email, password } = await signedIn();
+    const app = await addApp(inside, service.service.clock);
+    const at = new Browser(service);
+    const asked = goesTo(await post(at, '/sign-in', { email, password, return_to: application }));
+    assert.equal(asked, `/sign-in/factor?return_to=${encoded}`);
+    assert.ok(at.cookie(pendingCookie) !== undefined);
+    const { action, fields } = formIn(await show(at, asked));
+    const wrong = await post(at, action, { ...fields, proof: '000000' });
+    assert.equal(wrong.status, 401);
+    assert.match(wrong.text, /name="proof"/, 'the form again');
+    assert.equal(goesTo(await post(at, action, { ...fields, proof: app.nextCode() })), application);
+    assert.equal((await show(at, '/account')).status, 200);
+  });
+
+  test('shows its form again with the reason, and says how long to wait', async () => {
+    const { email } = await service.member();
+    const at = new Browser(service);
+    const fields = { email, password: 'not the password of it' };
+    let reply = await post(at, '/sign-in', fields);
+    assert.equal(reply.status, 401);
+    assert.match(reply.text, /name="password"/);
+    assert.equal(reply.headers['retry-after'], undefined);
+    for (let i = 0; i < 10 && reply.status === 401; i += 1) reply = await post(at, '/sign-in', fields);
+    assert.equal(reply.status, 429);
+    assert.match(reply.text, /name="password"/);
+    assert.match(String(reply.headers['retry-after']), /^\d+$/);
+    const faulty = await post(at, '/sign-up', { email: 'none', password: 'x' });
+    assert.equal(faulty.status, 400);
+    assert.match(faulty.text, /name="password"/);
+  });
+
+  test('leads to where a refusal is mended, and back', async () => {
+    const nobody = new Browser(service);
+    const elsewhere = (path: string): string => encodeURIComponent(path);
+    assert.equal(
+      goesTo(await show(nobody, '/account?done=x')),
+      `/sign-in?return_to=${elsewhere('/account?done=x')}`,
+    );
+    assert.equal(
+      goesTo(await post(nobody, '/account/address?a=b', {})),
+      `/sign-in?return_to=${elsewhere('/account/address')}`,
+    );
+    assert.equal(goesTo(await show(nobody, '/sign-in/factor')), '/sign-in');
+    assert.equal(goesTo(await post(nobody, '/sign-in/factor', {})), '/sign-in');
+    const { at, email } = await signedIn();
+    assert.equal((await show(at, '/account/passkeys')).status, 200);
+    service.service.clock.advance(hourMs);
+    assert.equal(
+      goesTo(await show(at, '/account/passkeys')),
+      `/step-up?return_to=${elsewhere('/account/passkeys')}`,
+    );
+    const { fields } = formIn(await show(at, '/account'));
+    const gone = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
+    assert.equal(goesTo(gone), `/step-up?return_to=${elsewhere('/account/passkeys/remove')}`, email);
+    for (const [name, value] of [
+      ['accept', 'application/json'],
+      ['accept', '*/*'],
+    ] as const) {
+      const program = await at.get('/account/passkeys', { [name]: value });
+      assert.deepEqual([program.status, program.headers['location']], [401, undefined]);
+    }
+  });
+
+  test('of a mail that somebody asks for knows where they wish to go', async () => {
+    const email = freshEmail();
+    const at = new Browser(service);
+    const shown = await post(at, '/sign-up', {
+      email,
+      password: 'nine newts under a green umbrella',
+      return_to: application,
+    });
+    assert.equal(shown.status, 200);
+    await service.deliver();
+    const { text = '' } = service.mails.findLast(({ to }) => to === email) ?? {};
+    assert.match(text, new RegExp(`return_to=${encodeURIComponent(encoded).replaceAll('%25', '%')}`));
+  });
+});
+
+describe('where a second factor is required, a page', () => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start('sqlite', {
+      SECOND_FACTOR: 'required',
+      ALLOWED_ORIGINS: new URL(application).origin,
+    });
+  });
+  after(() => service.close());
+
+  for (const [goal, wish] of [
+    ['/account', {}],
+    [application, { return_to: application }],
+  ] as const)
+    test(`leads to setting one up, and then to ${goal}`, async () => {
+      const { email, password } = await service.newcomer();
+      const token = await service.tokenFor(email);
+      await service.put('/email_verification', { email, token });
+      const at = new Browser(service);
+      const post = (path: string, fields: Fields): Promise<Reply> =>
+        at.send({ method: 'POST', path, fields, headers: asPage });
+      const login = await post('/sign-in', { email, password, ...wish });
+      const query = goal === application ? `?return_to=${encoded}` : '';
+      assert.equal(login.headers['location'], `/sign-in/set-up${query}`);
+      const list = await at.get(`/account/authenticators${query}`, asPage);
+      const { action, fields } = formIn(list);
+      const seed = formIn(await post(action, fields));
+      const nextCode = codesOf(seed.fields['secret'] ?? '', service.service.clock);
+      const done = await post(seed.action, { ...seed.fields, code: nextCode() });
+      assert.deepEqual([done.status, done.headers['location']], [303, goal]);
+      assert.ok(at.cookie(sessionCookie) !== undefined);
+      assert.equal(at.cookie(pendingCookie), undefined);
+    });
+});
