@@ -14,6 +14,8 @@ import { mailboxRoutes } from './mailbox.ts';
 import { enrolmentGuard, pendingGuard, sessionGuard } from '../auth/guard.ts';
 import type { ProofKind } from '../auth/one-time-token.ts';
 import { accountPages, changePasswordPages } from '../auth/account-pages.ts';
+import { activityPages, dataPages } from '../auth/data-pages.ts';
+import { factorPages, stepUpPages } from '../auth/factor-pages.ts';
 import { forwardAuthRoutes } from '../auth/forward-auth-routes.ts';
 import { proofPageRoutes } from '../auth/pages.ts';
 import {
@@ -24,8 +26,9 @@ import {
 } from '../auth/proof-routes.ts';
 import { dataRoutes, deletionUndoRoutes } from '../auth/data-routes.ts';
 import { memberRoutes, openRoutes } from '../auth/routes.ts';
-import { factorPages, signInPages, stepUpPages } from '../auth/sign-in-pages.ts';
+import { signInPages, signOutPages } from '../auth/sign-in-pages.ts';
 import { confirmAgainPages, forgotPages, signUpPages } from '../auth/sign-up-pages.ts';
+import { sessionPages } from '../auth/session-pages.ts';
 import { rememberedDeviceRoutes, secondFactorRoutes, sessionRoutes } from '../auth/session-routes.ts';
 import {
   passkeyHalfWayRoutes,
@@ -137,8 +140,8 @@ async function hangPages(
   await hangPage(app, 'open', [], forgotPages, rooms);
   if (rooms.rules.confirmsEmail) await hangPage(app, 'open', [], confirmAgainPages, rooms);
   await hangPage(app, 'open', [], languagePages, rooms);
-  await hangPage(app, 'member', member, stepUpPages, rooms);
-  await hangPage(app, 'member', member, accountPages, rooms);
+  for (const part of [signOutPages, stepUpPages, accountPages, sessionPages, activityPages, dataPages])
+    await hangPage(app, 'member', member, part, rooms);
   await hangPage(app, 'open', [], changePasswordPages, rooms);
   if (hasPasskeys) {
     await hang(app, 'open', [], passkeyEndpointRoutes, rooms);

@@ -22,7 +22,8 @@ import { BreachCheck } from '../auth/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../auth/disposable-domain.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
-import { ownSections, type AccountPageRoom } from '../auth/account-pages.ts';
+import { ownSections } from '../auth/account-pages.ts';
+import type { ActivityPageRoom } from '../auth/data-pages.ts';
 import { passwordPrompt } from '../auth/factor-prompt.ts';
 import type { AccountSection, PageRoom } from '../auth/page-guard.ts';
 import { passkeyPrompt, passkeySection } from '../features/passkey/pages.ts';
@@ -50,7 +51,7 @@ export interface Rooms extends PageRoom {
   readonly assets: PageAssets;
   /** Where a second factor is set up. */
   readonly factorSections: readonly AccountSection[];
-  readonly activityOf: AccountPageRoom['activityOf'];
+  readonly activityOf: ActivityPageRoom['activityOf'];
   /** Kinds of second factor that may be set up. */
   readonly totp: Totp;
   readonly recoveryCodes: RecoveryCodes;
