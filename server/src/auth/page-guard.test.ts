@@ -113,6 +113,10 @@ describe('a page', () => {
     );
     assert.equal(goesTo(await show(nobody, '/sign-in/factor')), '/sign-in');
     assert.equal(goesTo(await post(nobody, '/sign-in/factor', {})), '/sign-in');
+    assert.equal(
+      goesTo(await show(nobody, `/sign-in/factor?return_to=${encoded}`)),
+      `/sign-in?return_to=${encoded}`,
+    );
     const { at, email } = await signedIn();
     assert.equal((await show(at, '/account/passkeys')).status, 200);
     service.service.clock.advance(hourMs);

@@ -100,10 +100,16 @@ export function requireForm({ forms }: PageRoom, holderId: string, token: string
 
 /** Where the person wished to go, if they may. */
 export function returnTo({ returnTargets }: PageRoom, request: FastifyRequest): string | undefined {
+  const text = wishOf(request);
+  return text === undefined ? undefined : returnTargets.parse(text);
+}
+
+/** Where the person says that they wish to go: in the form, else in the address of the page. */
+function wishOf(request: FastifyRequest): string | undefined {
   const { query, body } = request as { query?: unknown; body?: unknown };
   for (const part of [body, query]) {
     const { return_to: text } = (part ?? {}) as { return_to?: unknown }; // any object may have one
-    if (typeof text === 'string') return returnTargets.parse(text);
+    if (typeof text === 'string') return text;
   }
   return undefined;
 }
@@ -146,7 +152,9 @@ export function remedyOf(error: unknown, request: FastifyRequest): string | unde
   const back = request.method === 'GET' ? request.url : request.url.split('?')[0];
   if (isProblem(error, 'step_up_required')) return addressOf(paths.stepUp, { return_to: back });
   if (isProblem(error, 'session_required')) return addressOf(paths.signIn, { return_to: back });
-  if (isProblem(error, 'pending_login_required')) return paths.signIn;
+  // The page of signing in looks whether they may go there.
+  if (isProblem(error, 'pending_login_required'))
+    return addressOf(paths.signIn, { return_to: wishOf(request) });
   return undefined;
 }
 
