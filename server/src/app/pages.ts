@@ -9,17 +9,9 @@ import type { Problem } from '../kit/problem.ts';
 import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import type { AccountSection } from '../auth/account-section.ts';
 import { pendingLoginOf } from '../auth/guard.ts';
-import {
-  formField,
-  goOn,
-  PageQuery,
-  paths,
-  remedyOf,
-  returnTo,
-  type AccountSection,
-  type PageRoom,
-} from '../auth/page-guard.ts';
+import { formField, goOn, PageQuery, paths, remedyOf, returnTo, type PageRoom } from '../auth/page-guard.ts';
 
 /** What the service is, and where to go. */
 export function welcome(

@@ -22,15 +22,15 @@ import { BreachCheck } from '../auth/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../auth/disposable-domain.ts';
 import { Blocklist } from '../auth/password-blocklist.ts';
 import { passwordRule, type PasswordRule } from '../auth/password-rule.ts';
-import { ownSections } from '../auth/account-pages.ts';
+import { ownSections, type AccountSection } from '../auth/account-section.ts';
 import type { ActivityPageRoom } from '../auth/data-pages.ts';
 import { passwordPrompt } from '../auth/factor-prompt.ts';
-import type { AccountSection, PageRoom } from '../auth/page-guard.ts';
-import { passkeyPrompt, passkeySection } from '../features/passkey/pages.ts';
+import type { PageRoom } from '../auth/page-guard.ts';
+import { passkeyPrompt, passkeySection } from '../features/passkey/prompt.ts';
 import { Passkeys } from '../features/passkey/passkey.ts';
 import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
-import { recoveryCodePrompt, recoveryCodeSection } from '../features/recovery-code/pages.ts';
-import { totpPrompt, totpSection } from '../features/totp/pages.ts';
+import { recoveryCodePrompt, recoveryCodeSection } from '../features/recovery-code/prompt.ts';
+import { totpPrompt, totpSection } from '../features/totp/prompt.ts';
 import { Totp } from '../features/totp/totp.ts';
 
 /** How often the sessions seen are written. */

@@ -7,6 +7,7 @@ import type { Problem } from '../kit/problem.ts';
 import { costing } from '../http/limits.ts';
 import { addressOf, field, notice } from '../http/markup.ts';
 import type { Say } from '../http/pages.ts';
+import { ownSections } from './account-section.ts';
 import { hashCost, mailCost } from './fields.ts';
 import { admission, askingSourceOf, rememberAsker, sessionOf, sourceOf } from './guard.ts';
 import { faultOf, newPasswordField, refusalOf } from './page-form.ts';
@@ -18,7 +19,6 @@ import {
   PageQuery,
   paths,
   requireForm,
-  type AccountSection,
   type PageRoom,
 } from './page-guard.ts';
 import { codeForm } from './pages.ts';
@@ -33,15 +33,6 @@ const PasswordForm = Type.Object({
   new_password: formField,
   form_token: Type.Optional(formField),
 });
-/** The pages of an account that are no feature's. */
-export const ownSections = {
-  address: { path: '/account/address', name: 'address' },
-  password: { path: '/account/password', name: 'password' },
-  sessions: { path: '/account/sessions', name: 'sessions' },
-  activity: { path: '/account/activity', name: 'activity' },
-  data: { path: '/account/data', name: 'data' },
-} as const satisfies Record<string, AccountSection>;
-
 /** What stands above and below the parts of an account page. */
 export function accountBody(say: Say, parts: string): string {
   return html`!${parts}

@@ -7,17 +7,11 @@ import type { Pages } from '../http/pages.ts';
 import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from './admission.ts';
+import type { AccountSection } from './account-section.ts';
 import type { FactorHolder } from './factor-change.ts';
 import { askingSourceOf, sendLogin, type AuthRoom } from './guard.ts';
 import type { ClientSource, CodeSigner } from './context.ts';
 import type { FactorPrompt } from './factor-prompt.ts';
-
-/** A page of one's account, as the others lead to it. */
-export interface AccountSection {
-  readonly path: string;
-  /** Its messages are `page.<name>.title` and `page.<name>.about`. */
-  readonly name: string;
-}
 
 export interface PageRoom extends AuthRoom {
   readonly pages: Pages;

@@ -11,7 +11,6 @@ import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { accountBody } from '../../auth/account-pages.ts';
-import { scriptInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
 import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../auth/fields.ts';
 import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../auth/guard.ts';
@@ -28,12 +27,12 @@ import {
   paths,
   requireForm,
   returnTo,
-  type AccountSection,
   type PageRoom,
   type SignInWay,
 } from '../../auth/page-guard.ts';
 import { codeForm } from '../../auth/pages.ts';
 import { registering } from '../../auth/sign-up-pages.ts';
+import { passkeySection } from './prompt.ts';
 import { enrolmentOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
@@ -42,11 +41,6 @@ import type { PasskeyRow } from './store.ts';
 export interface PasskeyPageRoom extends PageRoom {
   readonly passkeys: Passkeys;
 }
-
-export const passkeySection = {
-  path: '/account/passkeys',
-  name: 'passkeys',
-} as const satisfies AccountSection;
 
 const SignInForm = Type.Object({ credential: formField, return_to: Type.Optional(formField) });
 const RegisterForm = Type.Object({
@@ -83,16 +77,6 @@ export const passkeySignUp: SignInWay = {
       script: 'data-webauthn="create" data-options="/users/passkey" data-email="email"',
       more: hidden('email', ''),
     }),
-};
-
-/** As second factor, and once more. */
-export const passkeyPrompt: FactorPrompt = {
-  factor: 'passkey',
-  inputs: scriptInputs,
-  script: (occasion) => {
-    const path = occasion === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
-    return html`data-webauthn="get" data-options="${path}"`;
-  },
 };
 
 const Endpoints = Type.Object({ enroll: Type.String(), manage: Type.String() });

@@ -4,33 +4,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { accountBody } from '../../auth/account-pages.ts';
-import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
 import { sessionOf, sourceOf } from '../../auth/guard.ts';
-import {
-  formField,
-  formToken,
-  PageQuery,
-  requireForm,
-  type AccountSection,
-  type PageRoom,
-} from '../../auth/page-guard.ts';
+import { formField, formToken, PageQuery, requireForm, type PageRoom } from '../../auth/page-guard.ts';
+import { recoveryCodeSection } from './prompt.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 
 export interface RecoveryCodePageRoom extends PageRoom {
   readonly recoveryCodes: RecoveryCodes;
 }
 
-export const recoveryCodeSection = {
-  path: '/account/recovery-codes',
-  name: 'recovery_codes',
-} as const satisfies AccountSection;
-
 const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
-
-export const recoveryCodePrompt: FactorPrompt = {
-  factor: 'recovery_code',
-  inputs: (say, fault) => codeInputs('recovery_code', say('page.recovery_codes.code'), fault),
-};
 
 /** Behind the member door for pages. */
 export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> = async (scope, room) => {

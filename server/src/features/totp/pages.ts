@@ -9,7 +9,6 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
 import { accountBody } from '../../auth/account-pages.ts';
-import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
 import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
 import { hashCost, toFactorLabel } from '../../auth/fields.ts';
 import { factorHolderOf, sourceOf } from '../../auth/guard.ts';
@@ -23,20 +22,15 @@ import {
   PageQuery,
   requireForm,
   returnTo,
-  type AccountSection,
   type PageRoom,
 } from '../../auth/page-guard.ts';
+import { totpSection } from './prompt.ts';
 import type { AuthenticatorRow } from './store.ts';
 import type { NewAuthenticator, Totp } from './totp.ts';
 
 export interface TotpPageRoom extends PageRoom {
   readonly totp: Totp;
 }
-
-export const totpSection = {
-  path: '/account/authenticators',
-  name: 'totp',
-} as const satisfies AccountSection;
 
 const OwnForm = Type.Object({
   id: Type.Optional(formField),
@@ -46,11 +40,6 @@ const OwnForm = Type.Object({
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });
-
-export const totpPrompt: FactorPrompt = {
-  factor: 'totp',
-  inputs: (say, fault) => codeInputs('totp', say('page.totp.code'), fault),
-};
 
 /** Behind the door of who may change factors. */
 export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, room) => {

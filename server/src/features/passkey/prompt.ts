@@ -1,0 +1,19 @@
+// Passkeys as other pages offer them: their place in an account, and how one is asked for as second factor.
+import { html } from 'ghtml';
+import type { AccountSection } from '../../auth/account-section.ts';
+import { scriptInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+
+export const passkeySection = {
+  path: '/account/passkeys',
+  name: 'passkeys',
+} as const satisfies AccountSection;
+
+/** As second factor, and once more. */
+export const passkeyPrompt: FactorPrompt = {
+  factor: 'passkey',
+  inputs: scriptInputs,
+  script: (occasion) => {
+    const path = occasion === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
+    return html`data-webauthn="get" data-options="${path}"`;
+  },
+};

@@ -1,0 +1,13 @@
+// Recovery codes as other pages offer them: their place in an account, and how one is asked for.
+import type { AccountSection } from '../../auth/account-section.ts';
+import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+
+export const recoveryCodeSection = {
+  path: '/account/recovery-codes',
+  name: 'recovery_codes',
+} as const satisfies AccountSection;
+
+export const recoveryCodePrompt: FactorPrompt = {
+  factor: 'recovery_code',
+  inputs: (say, fault) => codeInputs('recovery_code', say('page.recovery_codes.code'), fault),
+};

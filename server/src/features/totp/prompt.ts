@@ -1,0 +1,13 @@
+// Authenticator apps as other pages offer them: their place in an account, and how a code is asked for.
+import type { AccountSection } from '../../auth/account-section.ts';
+import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+
+export const totpSection = {
+  path: '/account/authenticators',
+  name: 'totp',
+} as const satisfies AccountSection;
+
+export const totpPrompt: FactorPrompt = {
+  factor: 'totp',
+  inputs: (say, fault) => codeInputs('totp', say('page.totp.code'), fault),
+};
