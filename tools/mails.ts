@@ -47,6 +47,8 @@ const facts: MailFacts = {
   already_registered: {},
   password_changed: {},
   new_device: {},
+  first_factor: { factor: 'totp', undoLink: linkTo('factor_undo'), undoHours: 72 },
+  factor_undone: {},
   factor_changed: { factor: 'totp', deed: 'added' },
   recovery_code_used: { left: 2 },
   factors_reset: {},

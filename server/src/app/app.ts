@@ -22,6 +22,7 @@ import {
   emailChangeRoutes,
   emailSignInRoutes,
   emailUndoRoutes,
+  factorUndoRoutes,
   verificationRoutes,
 } from '../auth/proof-routes.ts';
 import { dataRoutes, deletionUndoRoutes } from '../auth/data-routes.ts';
@@ -83,6 +84,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { roo
   await hang(app, 'open', [], emailUndoRoutes, rooms);
   await hang(app, 'member', member, emailChangeRoutes, rooms);
   await hang(app, 'open', [], deletionUndoRoutes, rooms);
+  await hang(app, 'open', [], factorUndoRoutes, rooms);
   await hang(app, 'member', member, dataRoutes, rooms);
   await hangPage(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
   if (rooms.keepsMails)
@@ -164,6 +166,7 @@ function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
     'email_change',
     'email_undo',
     'deletion_undo',
+    'factor_undo',
   ];
 }
 

@@ -142,6 +142,16 @@ export class Accounts {
     return user;
   }
 
+  /**
+   * Puts whoever came in by what changed at an instant out again: the password is void, what is open ends, and factors
+   * that were set up since are gone. What was set up before stays. Inside a transaction that has locked the user.
+   */
+  async expel(tx: Database, userId: number, since: number): Promise<void> {
+    await updatePasswordHash(tx, userId, null, this.#context.clock());
+    await this.endAccess(tx, userId);
+    await this.#secondFactors.removeSince(tx, userId, since);
+  }
+
   async #add(
     tx: Database,
     address: EmailAddress,

@@ -136,14 +136,17 @@ export class Auth {
     const logins = new Logins(context, attempts, admissions);
     const stepUps = new StepUps(context, { admissions, logins, secondFactors, sessions });
     const { signsInByEmail = false } = options;
+    const resets = new Resets(context, accounts, { tokens, minutes: options.resetTokenMinutes ?? 60 });
     this.factorChanges = new FactorChanges(context, {
+      accounts,
       admissions,
       secondFactors,
       sessions,
+      resets,
       stepUps,
+      tokens,
       signsInByEmail,
     });
-    const resets = new Resets(context, accounts, { tokens, minutes: options.resetTokenMinutes ?? 60 });
     this.#sessions = sessions;
     this.#verifications = verifications;
     this.#accounts = accounts;
@@ -157,7 +160,6 @@ export class Auth {
       accounts,
       stepUps,
       resets,
-      secondFactors,
       tokens,
     });
     this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });

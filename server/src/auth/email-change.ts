@@ -13,7 +13,6 @@ import { isFlooded, notify } from './notice.ts';
 import type { LiveProof, OneTimeTokens } from './one-time-token.ts';
 import type { Resets } from './reset.ts';
 import type { Session } from './session.ts';
-import type { SecondFactors } from './second-factor.ts';
 import type { StepUps } from './step-up.ts';
 import { findPendingToken } from './token-store.ts';
 
@@ -25,7 +24,6 @@ export interface EmailChangeNeeds {
   readonly accounts: Accounts;
   readonly stepUps: StepUps;
   readonly resets: Resets;
-  readonly secondFactors: SecondFactors;
   readonly tokens: OneTimeTokens;
 }
 
@@ -101,7 +99,7 @@ export class EmailChanges {
   /** See Auth.undoEmailChange. */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit, clock } = this.#context;
-    const { accounts, resets, secondFactors, tokens } = this.#needs;
+    const { accounts, resets, tokens } = this.#needs;
     const live = await tokens.find('email_undo', presented, {}, source);
     const address = requireEmailAddress(live.target);
     return db.transaction(async (tx) => {
@@ -114,12 +112,10 @@ export class EmailChanges {
         if (squatter.emailVerifiedAt !== null) throw new Problem('email_taken');
         await removeUser(tx, squatter.id);
       }
-      // Whoever changed it knew the password: it opens nothing any more.
-      await updateUser(tx, id, { email: address, hashedPassword: null }, clock());
-      await accounts.endAccess(tx, id);
-      // A factor of theirs would let them in again, and keep the owner out. What the owner had before stays: whoever reads
-      // the old mailbox alone does not pass it.
-      await secondFactors.removeSince(tx, id, live.madeAt);
+      await updateUser(tx, id, { email: address }, clock());
+      // Whoever changed it knew the password, and a factor of theirs would let them in again. What the owner had before
+      // stays: whoever reads the old mailbox alone does not pass it.
+      await accounts.expel(tx, id, live.madeAt);
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       const deed = { event: 'user_updated', outcome: 'success', reason: 'email_change_undone' } as const;

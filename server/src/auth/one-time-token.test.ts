@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { Browser } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
+import { addApp } from '../../test/support/factor.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
 import { assertProblem, memberOf, send, type Reply } from '../../test/support/request.ts';
@@ -264,12 +265,26 @@ onEachEngine('the record of', (engine) => {
         },
         refusal: 'user_updated failure token_invalid ada',
       },
+      {
+        kind: 'factor_undo',
+        ask: async ({ email }, browser) => {
+          await addApp(browser, service.service.clock);
+          return service.tokenFor(email);
+        },
+        redeem: (_member, _browser, token) => service.put('/profile/factors/undo', { token }),
+        spent: {
+          record: ['user_updated success factor_undone ada'],
+          mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
+        },
+        refusal: 'user_updated failure token_invalid ada',
+      },
     ];
     const lives: Record<string, number> = {
       reset: hourMs,
       sign_in: 10 * minuteMs,
       email_change: hourMs,
       email_undo: 3 * dayMs,
+      factor_undo: 3 * dayMs,
     };
     for (const { kind, ask, redeem, spent, refusal } of proofs) {
       test(`${kind}, redeemed and used again`, async () => {

@@ -28,7 +28,8 @@ export type ProofKind =
   | 'sign_in'
   | 'email_change'
   | 'email_undo'
-  | 'deletion_undo';
+  | 'deletion_undo'
+  | 'factor_undo';
 
 /** Where a person redeems a proof: the page that the link in the mail opens. Opening it changes nothing. */
 export const proofPages = {
@@ -38,6 +39,7 @@ export const proofPages = {
   email_change: '/account/email',
   email_undo: '/account/email/undo',
   deletion_undo: '/account/delete/undo',
+  factor_undo: '/account/factors/undo',
 } as const satisfies Record<ProofKind, string>;
 
 /** Proofs that are redeemed with the account's address, to which they are mailed. */
@@ -51,6 +53,7 @@ const refusals = {
   email_change: 'user_updated',
   email_undo: 'user_updated',
   deletion_undo: 'user_updated',
+  factor_undo: 'user_updated',
 } as const satisfies Record<ProofKind, AuditDeed['event']>;
 
 /** Life of a code: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */

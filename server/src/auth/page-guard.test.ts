@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { hourMs } from '../kit/clock.ts';
 import { Browser } from '../../test/support/browser.ts';
-import { addApp, codesOf } from '../../test/support/factor.ts';
+import { addApp, addRecoveryCodes, codesOf } from '../../test/support/factor.ts';
 import { asPage, formIn } from '../../test/support/page-form.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../../test/support/public-service.ts';
@@ -134,6 +134,44 @@ describe('a page', () => {
       const program = await at.get('/account/passkeys', { [name]: value });
       assert.deepEqual([program.status, program.headers['location']], [401, undefined]);
     }
+  });
+
+  test('leads back to the list after a factor was added in a session, wherever one was to go before', async () => {
+    const { at } = await signedIn();
+    const path = '/account/authenticators';
+    const { action, fields } = formIn(await show(at, path));
+    const seed = formIn(await post(at, action, fields));
+    const nextCode = codesOf(seed.fields['secret'] ?? '', service.service.clock);
+    const wish = { return_to: application };
+    const done = await post(at, seed.action, { ...seed.fields, ...wish, code: nextCode() });
+    assert.equal(goesTo(done), `${path}?done=added`);
+    assert.ok(!done.cookies.some((cookie) => cookie.startsWith(pendingCookie)), 'nothing was half-way');
+    assert.equal((await show(at, '/account')).status, 200, 'the session goes on');
+  });
+
+  test('refuses a field that no form of ours sends', async () => {
+    const { email } = await service.member();
+    for (const password of ['a\0b', 'x'.repeat(12_001)]) {
+      const reply = await post(new Browser(service), '/sign-in', { email, password });
+      assert.equal(reply.status, 400);
+      assert.doesNotMatch(reply.text, /name="password"/);
+    }
+    assert.equal((await show(new Browser(service), `/sign-in?email=${'x'.repeat(12_001)}`)).status, 400);
+    const longest = { email, password: 'x'.repeat(12_000) };
+    assert.equal((await post(new Browser(service), '/sign-in', longest)).status, 401);
+  });
+
+  test('whose login is over while its form is under way leads to signing in anew', async () => {
+    const { at: inside, email, password } = await signedIn();
+    await addApp(inside, service.service.clock);
+    const codes = await addRecoveryCodes(inside);
+    const at = new Browser(service);
+    await post(at, '/sign-in', { email, password });
+    const { action, fields } = formIn(await show(at, '/sign-in/factor'));
+    const replies = await Promise.all(
+      codes.slice(0, 2).map((proof) => post(at, action, { ...fields, factor: 'recovery_code', proof })),
+    );
+    assert.deepEqual(replies.map(goesTo).toSorted(), ['/account', '/sign-in']);
   });
 
   test('of a mail that somebody asks for knows where they wish to go', async () => {

@@ -69,10 +69,10 @@ export function afterFactor(
     reply,
     holder,
     login,
-  }: { request: FastifyRequest; reply: FastifyReply; holder: FactorHolder; login: Login | undefined },
+  }: { request: FastifyRequest; reply: FastifyReply; holder: FactorHolder; login: Login },
   path: string,
 ): FastifyReply {
-  if (login !== undefined) sendLogin(reply, room, login);
+  sendLogin(reply, room, login);
   if (holder.pending === undefined) return goOn(reply, path);
   void reply.header('set-cookie', room.pendingCookie.clear());
   return goOn(reply, returnTo(room, request) ?? paths.account);
@@ -89,7 +89,8 @@ export function formToken({ forms }: PageRoom, holderId: string): string {
  * @throws {Problem} cross_site.
  */
 export function requireForm({ forms }: PageRoom, holderId: string, token: string | undefined): void {
-  if (token === undefined || !forms.check(holderId, token)) throw new Problem('cross_site');
+  // One that is missing is read as a text that is none.
+  if (!forms.check(holderId, String(token))) throw new Problem('cross_site');
 }
 
 /** Where the person wished to go, if they may. */
@@ -120,7 +121,7 @@ export function afterLogin(login: Login, next: string | undefined): string {
   return addressOf(path, { return_to: next });
 }
 
-/** Runs what a form asks for; when it is refused, the form is shown again with the reason. */
+/** Runs what a form asks for; when it is refused, the form is shown again with the reason, unless that is mended elsewhere. */
 export async function orAgain(
   reply: FastifyReply,
   deed: () => Promise<FastifyReply>,
@@ -129,16 +130,11 @@ export async function orAgain(
   try {
     return await deed();
   } catch (error) {
-    if (!(error instanceof Problem) || isElsewhere(error)) throw error;
+    if (!(error instanceof Problem) || remedyOf(error, reply.request) !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
     void reply.status(problemStatus[error.code]);
     return again(error);
   }
-}
-
-/** Refusals that no correction of the form helps with. */
-function isElsewhere(error: Problem): boolean {
-  return ['session_required', 'pending_login_required', 'cross_site', 'internal_error'].includes(error.code);
 }
 
 /** Where a refusal is mended on another page: signing in, or proving once more that it is you. */

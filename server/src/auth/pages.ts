@@ -117,6 +117,15 @@ const proofPageList: readonly ProofPage[] = [
       return undefined;
     },
   },
+  {
+    kind: 'factor_undo',
+    name: 'factor_undo',
+    route: '/profile/factors/undo',
+    async redeem(room, { token }, request) {
+      await room.auth.factorChanges.undo(token, sourceOf(request, room));
+      return undefined;
+    },
+  },
 ];
 
 /** The pages of the given kinds of proof. */
@@ -160,7 +169,7 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
             return room.pages.send(request, reply, { title: say(`page.${page.name}.title`), body });
           },
           (problem) =>
-            by === 'code'
+            by === 'code' && askPaths[page.kind] !== undefined
               ? codeForm(room, request, reply, { kind: page.kind, email, problem })
               : sendForm(room, request, reply, { page, email, token, problem }),
         );
@@ -195,7 +204,7 @@ function sendForm(
   return room.pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
-/** Where another mail is asked for. */
+/** Where another mail is asked for; the others come by themselves, and hold no code. */
 const askPaths: Partial<Record<ProofKind, string>> = {
   verification: '/confirm/again',
   reset: paths.forgot,

@@ -525,7 +525,6 @@ onEachEngine('second factors', (engine) => {
   describe('are changed', () => {
     const add = (riddle: Riddle) => ({
       factor: 'riddle',
-      deed: 'added' as const,
       work: async (_tx: Database, user: User) => {
         riddle.setBy.add(user.id);
         return 'added';
@@ -544,7 +543,7 @@ onEachEngine('second factors', (engine) => {
       const eves = await auth.createSession('eve@example.org');
       const [first, other] = [await enter(bench), await enter(bench)];
       const holder = { session: await session(auth, first) };
-      const { result, login } = await auth.factorChanges.change(holder, add(riddle), source);
+      const { result, login } = await auth.factorChanges.add(holder, add(riddle), source);
       assert.equal(result, 'added');
       assert.deepEqual([login?.deviceToken, login?.pending], [undefined, undefined]);
       for (const { token } of [first, other]) assert.equal(await auth.getSession(token), undefined);
@@ -563,7 +562,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, key } = bench;
       const holder = { session: await bothIn(bench) };
       const half = await enter(bench);
-      await auth.factorChanges.change(holder, { ...add(key), factor: 'key' }, source);
+      await auth.factorChanges.add(holder, { ...add(key), factor: 'key' }, source);
       assert.equal(await auth.admissions.findPending(half.pending?.token), undefined);
       assert.deepEqual([riddle.setBy.size, key.setBy.size], [1, 1]);
     });
@@ -572,11 +571,11 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const { auth, riddle } = bench;
       const pending = await pendingOf(auth, await enter(bench));
-      const { login } = await auth.factorChanges.change({ pending }, add(riddle), source);
+      const { login } = await auth.factorChanges.add({ pending }, add(riddle), source);
       assert.ok(await auth.getSession(login?.token));
       assert.deepEqual(await factorsIn(bench), [['password', 'riddle']]);
       await assert.rejects(
-        auth.factorChanges.change({ pending }, add(riddle), source),
+        auth.factorChanges.add({ pending }, add(riddle), source),
         refused('pending_login_required'),
       );
     });
@@ -588,13 +587,10 @@ onEachEngine('second factors', (engine) => {
       const change = add(riddle);
       const pending = await pendingOf(auth, await enter(bench));
       await assert.rejects(auth.factorChanges.requireHolder({ pending }), refused('session_required'));
-      await assert.rejects(
-        auth.factorChanges.change({ pending }, change, source),
-        refused('session_required'),
-      );
+      await assert.rejects(auth.factorChanges.add({ pending }, change, source), refused('session_required'));
       assert.equal((await auth.factorChanges.requireHolder(holder)).id, bob.id);
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.factorChanges.change(holder, change, source), refused('step_up_required'));
+      await assert.rejects(auth.factorChanges.add(holder, change, source), refused('step_up_required'));
       await assert.rejects(auth.factorChanges.requireHolder(holder), refused('step_up_required'));
       assert.deepEqual(await recorded(bench, 'user_updated'), []);
     });
@@ -610,7 +606,7 @@ onEachEngine('second factors', (engine) => {
       await auth.removeUser(bob.id);
       await assert.rejects(auth.factorChanges.requireHolder({ pending }), refused('session_required'));
       await assert.rejects(
-        auth.factorChanges.change({ pending }, add(riddle), source),
+        auth.factorChanges.add({ pending }, add(riddle), source),
         refused('session_required'),
       );
     });
@@ -628,7 +624,7 @@ onEachEngine('second factors', (engine) => {
         assert.ok(seen.between);
         seen.between.before = () => work(trunk().auth, bob.id);
         await assert.rejects(
-          auth.factorChanges.change(holder, add(riddle), source),
+          auth.factorChanges.add(holder, add(riddle), source),
           refused('session_required'),
         );
         assert.equal(riddle.setBy.size, 0);
@@ -640,7 +636,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, database, riddle } = bench;
       const holder = { session: await session(auth, await enter(bench, 'email')) };
       await database.execute('update users set hashed_password = null');
-      assert.ok((await auth.factorChanges.change(holder, add(riddle), source)).login?.token);
+      assert.ok((await auth.factorChanges.add(holder, add(riddle), source)).login?.token);
     });
 
     test('and taken away without an end to the session', async () => {
@@ -648,9 +644,8 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, key, backup, bob } = bench;
       const holder = { session: await bothIn(bench) };
       backup.setBy.add(bob.id);
-      const { login } = await auth.factorChanges.change(holder, remove(bench), source);
+      await auth.factorChanges.change(holder, remove(bench), source);
       assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
-      assert.equal(login, undefined);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
       assert.equal((await factorsIn(bench)).length, 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_removed user']);
@@ -669,12 +664,7 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const holder = { session: await bothIn(bench) };
-      const { login } = await auth.factorChanges.change(
-        holder,
-        { ...add(riddle), deed: 'replaced' as const },
-        source,
-      );
-      assert.equal(login, undefined);
+      await auth.factorChanges.change(holder, { ...add(riddle), deed: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_replaced user']);
     });
@@ -732,7 +722,7 @@ onEachEngine('second factors', (engine) => {
         const holder = { session: await bothIn(bench) };
         await prepare?.(bench);
         const changed = bench.auth.factorChanges.change(holder, remove(bench), source);
-        if (passes) assert.ok(await changed, name);
+        if (passes) await assert.doesNotReject(changed, name);
         else await assert.rejects(changed, refused('last_factor'), name);
         assert.equal((await recorded(bench, 'user_updated')).length, passes ? 1 : 0, name);
         await bench.auth.removeUser(bench.bob.id);
@@ -746,7 +736,7 @@ onEachEngine('second factors', (engine) => {
       const work = async (tx: Database): Promise<void> =>
         void (await tx.query((sql) => sql.deleteFrom('sessions').where('id', '=', current.id)));
       await assert.rejects(
-        auth.factorChanges.change({ session: current }, { ...add(riddle), work }, source),
+        auth.factorChanges.add({ session: current }, { ...add(riddle), work }, source),
         refused('session_required'),
       );
       assert.ok((await factorsIn(bench)).length === 1, 'nothing of it happened');

@@ -56,6 +56,12 @@ export class SecondFactors {
     return names;
   }
 
+  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
+  async isBare(db: Database, userId: number): Promise<boolean> {
+    for (const factor of this.#all) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+    return true;
+  }
+
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
   async demandOf(db: Database, userId: number): Promise<Demand | undefined> {
     const factors = await this.setOf(db, userId);

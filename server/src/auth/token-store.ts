@@ -172,12 +172,13 @@ const deleteUnspent = statement((sql, p: { userId: number }) =>
     .deleteFrom('one_time_tokens')
     .where('user_id', '=', p.userId)
     .where('spent_at', 'is', null)
-    .where('kind', '<>', 'email_undo'),
+    .where('kind', 'not in', ['email_undo', 'factor_undo']),
 );
 
 /**
  * Voids the pending tokens of a user. A spent one stays, so that its reuse is noticed, and so does the undoing of a
- * change of address: whoever took an account over by changing it would else void that by another password.
+ * change of address or of a first factor: whoever took an account over by that would else void it by another password,
+ * and so would its owner.
  */
 export async function removePendingTokensOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteUnspent, { userId });

@@ -16,6 +16,7 @@ export const secretKinds = {
   email_change: 'chg',
   email_undo: 'und',
   deletion_undo: 'del',
+  factor_undo: 'fac',
 } as const;
 export type SecretKind = keyof typeof secretKinds;
 

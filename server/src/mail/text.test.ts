@@ -18,6 +18,12 @@ const facts: MailFacts = {
   already_registered: {},
   password_changed: {},
   new_device: {},
+  first_factor: {
+    factor: 'passkey',
+    undoLink: 'https://accounts.test/account/factors/undo?token=t',
+    undoHours: 72,
+  },
+  factor_undone: {},
   factor_changed: { factor: 'totp', deed: 'added' },
   recovery_code_used: { left: 2 },
   factors_reset: {},

@@ -64,6 +64,10 @@ export interface MailFacts {
   readonly new_device: NoFacts;
   /** A second factor was set up, taken away or renewed. */
   readonly factor_changed: { readonly factor: string; readonly deed: string };
+  /** The first was set up: a stranger who knew the password would keep the owner out with it. */
+  readonly first_factor: { readonly factor: string; readonly undoLink: string; readonly undoHours: number };
+  /** It was taken away again; the password must be set anew. */
+  readonly factor_undone: NoFacts;
   readonly recovery_code_used: { readonly left: number };
   /** The operator took all second factors away. */
   readonly factors_reset: NoFacts;
@@ -126,6 +130,8 @@ const outlines: { readonly [K in MailKind]: (facts: MailFacts[K]) => Outline } =
   password_changed: ofNothing,
   new_device: ofNothing,
   factor_changed: (facts) => ({ values: facts }),
+  first_factor: ({ undoLink, ...values }) => ({ values, link: undoLink }),
+  factor_undone: ofNothing,
   recovery_code_used: (facts) => ({ values: facts }),
   factors_reset: ofNothing,
 };

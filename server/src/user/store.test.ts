@@ -10,6 +10,7 @@ import {
   listUsers,
   removeUser,
   updateDisabled,
+  updateLanguage,
   updatePasswordHash,
   updateUser,
   updateVerified,
@@ -54,6 +55,14 @@ onEachEngine('the users table', (engine) => {
     });
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);
     assert.deepEqual(await findUserById(db(), user.id), user);
+  });
+
+  test('a user has a language of their own, once it was chosen', async () => {
+    const user = await addBob();
+    const eve = required(await addUser(db(), requireEmailAddress('eve@example.org'), null, now));
+    await updateLanguage(db(), user.id, 'fr');
+    assert.deepEqual(await findUserById(db(), user.id), { ...user, language: 'fr' });
+    assert.deepEqual(await findUserById(db(), eve.id), eve);
   });
 
   test('nobody is found by an unknown address or id', async () => {

@@ -25,6 +25,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
   '/account/email': { token: 'x' },
   '/account/email/undo': { token: 'x' },
   '/account/delete/undo': { token: 'x' },
+  '/account/factors/undo': { token: 'x' },
   '/sign-in': { email: 'x@example.org', password: newPassword },
   '/sign-in/email': { email: 'x@example.org' },
   '/sign-up': { email: 'x@example.org', password: newPassword },

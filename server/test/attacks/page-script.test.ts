@@ -42,7 +42,13 @@ const skeleton = `(root => [...root.querySelectorAll('*')].map(({ localName, att
   [localName, ...[...attributes].map(({ name }) => name)].join(' ')))`;
 
 const pages = ['/', '/nothing', '/sign-in', '/sign-up', '/forgot', '/confirm', '/confirm/again', '/reset'];
-const linkPages = ['/sign-in/link', '/account/email', '/account/email/undo', '/account/delete/undo'];
+const linkPages = [
+  '/sign-in/link',
+  '/account/email',
+  '/account/email/undo',
+  '/account/delete/undo',
+  '/account/factors/undo',
+];
 const ownPages = [
   '/account',
   '/account/address',

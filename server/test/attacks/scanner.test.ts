@@ -7,6 +7,7 @@ import type { Browser as Chromium, Page } from 'playwright-core';
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { ProofKind } from '../../src/auth/one-time-token.ts';
 import { Browser } from '../support/browser.ts';
+import { addApp } from '../support/factor.ts';
 import { openBrowser } from '../support/chromium.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { asPage, pressButton } from '../support/page-form.ts';
@@ -138,6 +139,19 @@ describe('a link that scanners have opened', () => {
         assert.equal((await at.get('/profile')).status, 403);
         await press(new Browser(service), await linkTo(email), { new_password: newPassword });
         assert.equal((await service.logIn(email, newPassword)).status, 200);
+      };
+      return { path, use };
+    },
+    async factor_undo() {
+      const { email, password, at } = await signedIn();
+      await addApp(at, service.service.clock);
+      const path = await linkTo(email);
+      const use = async (): Promise<void> => {
+        assert.deepEqual(memberOf((await service.logIn(email, password)).body, 'factors'), ['totp']);
+        await press(new Browser(service), path);
+        assert.equal((await service.logIn(email, password)).status, 401);
+        await press(new Browser(service), await linkTo(email), { new_password: newPassword });
+        assert.equal(memberOf((await service.logIn(email, newPassword)).body, 'message'), 'logged in');
       };
       return { path, use };
     },

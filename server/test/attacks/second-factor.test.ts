@@ -1,9 +1,10 @@
 // What is half of a login, whose factors are whose, and how often one may be guessed: at every route that there is.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { minuteMs } from '../../src/kit/clock.ts';
+import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import type { RouteEntry } from '../../src/app/doors.ts';
+import { findUserById } from '../../src/user/store.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -12,6 +13,7 @@ import {
   addApp,
   addPasskey,
   addRecoveryCodes,
+  codesOf,
   passkeyOptionsIn,
   passkeyProof,
   signInWithPasskey,
@@ -299,6 +301,7 @@ onEachEngine('a second factor', (engine) => {
       const { email, password, id, browser } = await person();
       const { clock, rooms } = service.service;
       const app = hasFactor ? await addApp(browser, clock) : undefined;
+      clock.advance(minuteMs);
       const device = new PasskeyDevice(origin);
       const stranger = `mallory.${email}`;
       const asked = await browser.post('/profile/email', { email: stranger, password });
@@ -323,6 +326,73 @@ onEachEngine('a second factor', (engine) => {
         assert.equal((await give(owner, 'totp', app.nextCode())).status, 200, 'of before the change');
       }
     }
+  });
+
+  test('A58 trojan identifier: a second factor of a stranger who knew the password does not keep the owner out', async () => {
+    const { clock, rooms } = service.service;
+    /** What the stranger does to stay, once the first factor is set up. */
+    const deeds: Record<string, (mallory: Person) => Promise<unknown>> = {
+      nothing: async () => undefined,
+      'another factor': async ({ browser }) => addPasskey(browser, new PasskeyDevice(origin)),
+      'recovery codes': async ({ browser }) => addRecoveryCodes(browser),
+      'another password': async ({ browser, password }) =>
+        browser.put('/profile/password', { password, new_password: newPassword }),
+      'a reset of the owner': async ({ email }) =>
+        service.reset(email, await service.resetToken(email), 'seven otters under a red roof'),
+      'another address': async ({ browser, email, password }) => {
+        await browser.post('/profile/email', { email: `m.${email}`, password });
+        await browser.put('/profile/email', { token: await service.tokenFor(`m.${email}`) });
+      },
+    };
+    for (const [name, deed] of Object.entries(deeds)) {
+      const { email, password, id } = await person();
+      const mallory = new Browser(service);
+      assert.equal((await mallory.post('/sessions', { email, password })).status, 200);
+      await addApp(mallory, clock);
+      const undo = await service.tokenFor(email);
+      clock.advance(2 * minuteMs); // past the pause between two mails of a kind
+      await deed({ browser: mallory, email, password, id });
+
+      const undone = await service.put('/profile/factors/undo', { token: undo });
+      assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
+      assert.equal((await mallory.get('/profile')).status, 403, name);
+      assert.deepEqual(await rooms.auth.factorsOf(id), [], name);
+      const { email: address } = (await findUserById(rooms.database, id)) ?? assert.fail();
+      assert.equal((await service.reset(address, await service.tokenFor(address), newPassword)).status, 200);
+      const login = await new Browser(service).post('/sessions', { email: address, password: newPassword });
+      assert.equal(memberOf(login.body, 'message'), 'logged in', name);
+    }
+  });
+
+  test('A58 trojan identifier: only the first factor of an account can be undone by mail', async () => {
+    const ada = await person();
+    const { clock, rooms } = service.service;
+    await addApp(ada.browser, clock);
+    const first = await service.tokenFor(ada.email);
+    await addPasskey(ada.browser, new PasskeyDevice(origin));
+    assert.equal(await service.tokenFor(ada.email), first, 'of the second none is mailed');
+    clock.advance(3 * dayMs);
+    assert.equal(
+      (await service.put('/profile/factors/undo', { token: first })).status,
+      403,
+      'after three days',
+    );
+    assert.deepEqual((await rooms.auth.factorsOf(ada.id)).toSorted(), ['passkey', 'totp']);
+  });
+
+  test('A58 trojan identifier: an app that was begun before a change of address is undone with it', async () => {
+    const { email, password, id, browser } = await person();
+    const { clock, rooms } = service.service;
+    const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
+    clock.advance(minuteMs);
+    const stranger = `mallory.${email}`;
+    await browser.post('/profile/email', { email: stranger, password });
+    await browser.put('/profile/email', { token: await service.tokenFor(stranger) });
+    const undo = await service.tokenFor(email);
+    const code = codesOf(begun.secret, clock)();
+    assert.equal((await browser.put('/profile/totp', { id: begun.id, code })).status, 200);
+    assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
+    assert.deepEqual(await rooms.auth.factorsOf(id), []);
   });
 
   /** Requests without the cookie of a device, so that all of them count on the account. */

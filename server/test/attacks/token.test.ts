@@ -91,6 +91,14 @@ onEachEngine('tokens', (engine) => {
       now,
       expiresAt: now + hourMs,
     });
+    const factor = createToken('factor_undo');
+    await replaceToken(database, {
+      ...factor,
+      userId: id,
+      kind: 'factor_undo',
+      now,
+      expiresAt: now + hourMs,
+    });
     const pending = createToken('pending_login');
     await addPendingLogin(database, {
       ...pending,
@@ -112,6 +120,7 @@ onEachEngine('tokens', (engine) => {
       email_change: change.token,
       email_undo: undo,
       deletion_undo: deletion.token,
+      factor_undo: factor.token,
     };
     return { ...registered, email, secrets };
   }
@@ -190,6 +199,10 @@ onEachEngine('tokens', (engine) => {
     'PUT /reset_password': [
       'reset',
       async ({ email }, secret) => (await service.reset(email, secret, newPassword)).status === 200,
+    ],
+    'PUT /profile/factors/undo': [
+      'factor_undo',
+      async (_, secret) => (await service.put('/profile/factors/undo', { token: secret })).status === 200,
     ],
     'PUT /profile/email/undo': [
       'email_undo',

@@ -186,10 +186,10 @@ export function declareOrders(stride: number): void {
         const on = (db: Database): Auth => authOn(db, { secondFactors: [appOn(db)] });
         const login = await on(base).logIn(email, old);
         const session = (await on(base).getSession(login?.token)) ?? assert.fail();
-        const change = { factor: 'totp', deed: 'added', work: addApp } as const;
+        const app = { factor: 'totp', work: addApp };
         return {
           first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).factorChanges.change({ session }, change, { actor: 'user' }),
+          second: (db) => on(db).factorChanges.add({ session }, app, { actor: 'user' }),
           check: async ({ second }) => {
             assert.ok('value' in second, 'it is added');
             assert.equal(await countSessions(base, id), 1, 'the session in which it was added');

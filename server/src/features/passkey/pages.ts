@@ -214,11 +214,7 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
           const { credential = '' } = request.body;
           const verified = await passkeys.verifyCreation(credential, enrolmentOf(holderIdOf(holder)));
           const naming = { device: nameDevice(source.device) };
-          const { login } = await auth.factorChanges.change(
-            holder,
-            passkeys.addition(verified, naming),
-            source,
-          );
+          const { login } = await auth.factorChanges.add(holder, passkeys.addition(verified, naming), source);
           return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
         },
         (problem) => show(request, reply, problem),

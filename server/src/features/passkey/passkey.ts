@@ -16,7 +16,7 @@ import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
 import { nobody, type User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
-import type { FactorChange } from '../../auth/factor-change.ts';
+import type { FactorAddition, FactorChange } from '../../auth/factor-change.ts';
 import type { Occasion, SecondFactor, Spend } from '../../auth/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import { challengeMs, Challenges, type ChallengeUse, type LiveChallenge } from './challenge.ts';
@@ -240,8 +240,8 @@ export class Passkeys implements SecondFactor {
   }
 
   /** The change that adds what was verified, and gives its id. @throws {Problem} as `add`, when it is made. */
-  addition(made: VerifiedCredential, naming: Naming): FactorChange<string> {
-    return { factor: this.name, deed: 'added', work: (tx, user) => this.add(tx, user.id, made, naming) };
+  addition(made: VerifiedCredential, naming: Naming): FactorAddition<string> {
+    return { factor: this.name, work: (tx, user) => this.add(tx, user.id, made, naming) };
   }
 
   /** The change that removes a passkey, and gives it. @throws {Problem} not_found, when it is made. */

@@ -238,12 +238,12 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
         enrolmentOf(holderIdOf(holder)),
       );
       const naming = { name: request.body.name, device: nameDevice(source.device) };
-      const { result: id, login } = await auth.factorChanges.change(
+      const { result: id, login } = await auth.factorChanges.add(
         holder,
         passkeys.addition(verified, naming),
         source,
       );
-      if (login !== undefined) sendLogin(reply, room, login);
+      sendLogin(reply, room, login);
       if (holder.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
       return { id, message: 'passkey added' };
     },
@@ -278,7 +278,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
     },
     async (request) => {
       const holder = factorHolderOf(request);
-      const { result: removed } = await auth.factorChanges.change(
+      const removed = await auth.factorChanges.change(
         holder,
         passkeys.removal(request.params.id),
         sourceOf(request, room),

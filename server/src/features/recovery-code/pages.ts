@@ -61,12 +61,12 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
     async (request, reply) => {
       const session = sessionOf(request);
       requireForm(room, session.id, request.body.form_token);
-      const { result } = await auth.factorChanges.change(
+      const codes = await auth.factorChanges.change(
         { session },
         recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),
       );
-      return show(request, reply, result);
+      return show(request, reply, codes);
     },
   );
 };

@@ -31,12 +31,12 @@ export const recoveryCodeRoutes: FastifyPluginAsyncTypebox<RecoveryCodeRoom> = a
     },
     async (request) => {
       const session = sessionOf(request);
-      const { result } = await auth.factorChanges.change(
+      const codes = await auth.factorChanges.change(
         { session },
         recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),
       );
-      return { recovery_codes: result };
+      return { recovery_codes: codes };
     },
   );
 };

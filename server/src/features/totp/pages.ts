@@ -147,7 +147,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
       return orAgain(
         reply,
         async () => {
-          const { login } = await auth.factorChanges.change(
+          const { login } = await auth.factorChanges.add(
             holder,
             totp.addition({ id, code }),
             sourceOf(request, room),

@@ -81,12 +81,12 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     },
     async (request, reply) => {
       const holder = factorHolderOf(request);
-      const { login } = await auth.factorChanges.change(
+      const { login } = await auth.factorChanges.add(
         holder,
         totp.addition(request.body),
         sourceOf(request, room),
       );
-      if (login !== undefined) sendLogin(reply, room, login);
+      sendLogin(reply, room, login);
       if (holder.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
       return { message: 'authenticator added' };
     },

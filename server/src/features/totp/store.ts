@@ -136,10 +136,13 @@ export async function removePendingOf(db: Database, userId: number): Promise<voi
 }
 
 const deleteAll = statement((sql, p: { userId: number; since: number }) =>
-  sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
+  sql
+    .deleteFrom('totp_authenticators')
+    .where('user_id', '=', p.userId)
+    .where(({ eb, or }) => or([eb('confirmed_at', 'is', null), eb('confirmed_at', '>=', p.since)])),
 );
 
-/** Removes those of a user that were made since the instant, or all. */
+/** Removes those of a user that were confirmed since the instant, or not yet; or all. */
 export async function removeAuthenticatorsOf(db: Database, userId: number, since = 0): Promise<void> {
   await db.run(deleteAll, { userId, since });
 }

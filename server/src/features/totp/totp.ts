@@ -8,7 +8,7 @@ import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
-import type { FactorChange } from '../../auth/factor-change.ts';
+import type { FactorAddition, FactorChange } from '../../auth/factor-change.ts';
 import type { SecondFactor, Spend } from '../../auth/factor.ts';
 import {
   addAuthenticator,
@@ -118,8 +118,8 @@ export class Totp implements SecondFactor {
   }
 
   /** The change that a first code makes. @throws {Problem} as `confirm`, when it is made. */
-  addition(proved: { id: string; code: string }): FactorChange<void> {
-    return { factor: this.name, deed: 'added', work: (tx, user) => this.confirm(tx, user, proved) };
+  addition(proved: { id: string; code: string }): FactorAddition<void> {
+    return { factor: this.name, work: (tx, user) => this.confirm(tx, user, proved) };
   }
 
   /** The change that removes a confirmed authenticator. @throws {Problem} not_found, when it is made. */
