@@ -268,10 +268,11 @@ interface PasskeyNeeds {
 }
 
 function buildPasskeys(configuration: Configuration, { keyring, ...needs }: PasskeyNeeds): Passkeys {
-  const { productName, passkeyOrigins } = configuration.options;
+  const { productName, passkeyOrigins, emailConfirmation: confirmsEmail } = configuration.options;
   const url = new URL(serviceUrl(configuration));
   return new Passkeys({
     ...needs,
+    confirmsEmail,
     relyingParty: { id: url.hostname, name: productName, origins: [url.origin, ...passkeyOrigins] },
     signer: {
       sign: (text) => keyring.mac('webauthn', text),

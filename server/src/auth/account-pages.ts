@@ -33,6 +33,7 @@ const PasswordForm = Type.Object({
   new_password: formField,
   form_token: Type.Optional(formField),
 });
+
 /** What stands above and below the parts of an account page. */
 export function accountBody(say: Say, parts: string): string {
   return html`!${parts}

@@ -223,7 +223,7 @@ export class Accounts {
     await removeDevicesOf(tx, userId);
   }
 
-  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address. Inside a transaction. */
+  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address and of a first factor. Inside a transaction. */
   async voidProofs(tx: Database, userId: number): Promise<void> {
     await removePendingTokensOf(tx, userId);
   }

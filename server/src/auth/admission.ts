@@ -203,10 +203,9 @@ export class Admissions {
     const arrival = await this.arrivalOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
-      const isSpent = await spend(tx);
-      if (locked === undefined || !isSpent || (confirmEmail && locked.emailVerifiedAt === null))
-        return undefined;
-      return this.admit(tx, locked, factor, arrival);
+      // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
+      if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
+      return (await spend(tx)) ? this.admit(tx, locked, factor, arrival) : undefined;
     });
   }
 

@@ -143,7 +143,8 @@ export class FactorChanges {
   /**
    * Takes the first factor away again, and what was set up since: the account is as it was, but that its password is
    * void, everybody is signed out, and a mail to set a new one is sent.
-   * @throws {Problem} token_invalid.
+   * @throws {Problem} token_invalid; also while the account is closed, or has another address than the one that the way
+   *   back was mailed to: that is undone first.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit } = this.#context;
@@ -152,7 +153,8 @@ export class FactorChanges {
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       await tokens.consume(tx, live);
-      if (user === undefined) throw new Problem('token_invalid');
+      if (user === undefined || user.disabledAt !== null || user.email !== live.target)
+        throw new Problem('token_invalid');
       await accounts.expel(tx, user.id, live.madeAt);
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
       await audit.record(tx, { ...deed, userId: user.id }, source);
@@ -190,7 +192,7 @@ export class FactorChanges {
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (this.#context.post === undefined || !(await secondFactors.isBare(tx, user.id))) return undefined;
-    const proof = { kind: 'factor_undo', minutes: undoHours * 60 } as const;
+    const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
     return (await tokens.issue(tx, user, proof, { actor: 'user' })).link;
   }
 
@@ -211,6 +213,7 @@ export class FactorChanges {
             kind: 'first_factor',
             facts: { factor, undoLink, undoHours },
             lifeMs: undoHours * hourMs,
+            voidsEarlier: true,
           } as const);
     await notify(this.#context, tx, user, { ...mail, source });
   }

@@ -30,6 +30,7 @@ const FactorForm = Type.Object({
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });
+
 /** Behind the half-way door: the second factor of a login. */
 export const factorPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
   const { auth, pages, rememberedDeviceDays: days } = room;

@@ -47,9 +47,10 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (sco
 };
 
 /** Where the person wished to go, as the proxy says. It decides nothing but where they may come back to. */
-function forwardedAddress({ headers }: FastifyRequest): string {
+function forwardedAddress({ headers }: FastifyRequest): string | undefined {
   const { 'x-forwarded-proto': scheme, 'x-forwarded-host': host, 'x-forwarded-uri': path } = headers;
-  return `${String(scheme)}://${String(host)}${String(path)}`;
+  if (typeof scheme !== 'string' || typeof host !== 'string' || typeof path !== 'string') return undefined;
+  return `${scheme}://${host}${path}`;
 }
 
 /** Bytes of UTF-8, each as a character: what Node writes as it is. */

@@ -126,7 +126,7 @@ describe('a page', () => {
     );
     const { fields } = formIn(await show(at, '/account'));
     const gone = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
-    assert.equal(goesTo(gone), `/step-up?return_to=${elsewhere('/account/passkeys/remove')}`, email);
+    assert.equal(goesTo(gone), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
     for (const [name, value] of [
       ['accept', 'application/json'],
       ['accept', '*/*'],

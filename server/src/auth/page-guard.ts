@@ -139,13 +139,19 @@ export async function orAgain(
 
 /** Where a refusal is mended on another page: signing in, or proving once more that it is you. */
 export function remedyOf(error: unknown, request: FastifyRequest): string | undefined {
-  const back = request.method === 'GET' ? request.url : request.url.split('?')[0];
+  const back = placeOf(request);
   if (isProblem(error, 'step_up_required')) return addressOf(paths.stepUp, { return_to: back });
   if (isProblem(error, 'session_required')) return addressOf(paths.signIn, { return_to: back });
   // The page of signing in looks whether they may go there.
   if (isProblem(error, 'pending_login_required'))
     return addressOf(paths.signIn, { return_to: wishOf(request) });
   return undefined;
+}
+
+/** The page that a person is on. Its forms go to its own path, or below it: `/account/passkeys/remove`. */
+function placeOf({ method, url }: FastifyRequest): string {
+  if (method === 'GET') return url;
+  return new URL(url, 'http://path.invalid').pathname.split('/').slice(0, 3).join('/');
 }
 
 /** Where a registration or a request for a mail comes from, and where the person wishes to go in the end. */

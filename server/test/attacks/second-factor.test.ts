@@ -4,7 +4,6 @@ import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import type { RouteEntry } from '../../src/app/doors.ts';
-import { findUserById } from '../../src/user/store.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -97,6 +96,13 @@ onEachEngine('a second factor', (engine) => {
       token: await required.tokenFor(one.email),
     });
     return one;
+  }
+
+  /** Moves the account to `m.` and its address. */
+  async function moveAddress(browser: Browser, email: string, password: string): Promise<void> {
+    await browser.post('/profile/email', { email: `m.${email}`, password });
+    const token = await service.tokenFor(`m.${email}`);
+    assert.equal((await browser.put('/profile/email', { token })).status, 200);
   }
 
   const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
@@ -330,6 +336,8 @@ onEachEngine('a second factor', (engine) => {
 
   test('A58 trojan identifier: a second factor of a stranger who knew the password does not keep the owner out', async () => {
     const { clock, rooms } = service.service;
+    const anotherPassword = 'eleven owls in a hollow oak';
+    const firstUndo = new Map<string, string>();
     /** What the stranger does to stay, once the first factor is set up. */
     const deeds: Record<string, (mallory: Person) => Promise<unknown>> = {
       nothing: async () => undefined,
@@ -339,9 +347,23 @@ onEachEngine('a second factor', (engine) => {
         browser.put('/profile/password', { password, new_password: newPassword }),
       'a reset of the owner': async ({ email }) =>
         service.reset(email, await service.resetToken(email), 'seven otters under a red roof'),
-      'another address': async ({ browser, email, password }) => {
-        await browser.post('/profile/email', { email: `m.${email}`, password });
-        await browser.put('/profile/email', { token: await service.tokenFor(`m.${email}`) });
+      'another address, which is undone first': async ({ browser, email, password }) => {
+        await moveAddress(browser, email, password);
+        const moved = await service.tokenFor(email);
+        assert.equal(
+          (await service.put('/profile/factors/undo', { token: firstUndo.get(email) ?? '' })).status,
+          403,
+        );
+        assert.equal((await service.put('/profile/email/undo', { token: moved })).status, 200);
+      },
+      'a closed account, which is opened first': async ({ browser, email }) => {
+        assert.equal((await browser.send({ method: 'DELETE', path: '/profile' })).status, 200);
+        const closed = await service.tokenFor(email);
+        assert.equal(
+          (await service.put('/profile/factors/undo', { token: firstUndo.get(email) ?? '' })).status,
+          403,
+        );
+        assert.equal((await service.put('/profile/undo', { token: closed })).status, 200);
       },
     };
     for (const [name, deed] of Object.entries(deeds)) {
@@ -350,6 +372,7 @@ onEachEngine('a second factor', (engine) => {
       assert.equal((await mallory.post('/sessions', { email, password })).status, 200);
       await addApp(mallory, clock);
       const undo = await service.tokenFor(email);
+      firstUndo.set(email, undo);
       clock.advance(2 * minuteMs); // past the pause between two mails of a kind
       await deed({ browser: mallory, email, password, id });
 
@@ -357,11 +380,28 @@ onEachEngine('a second factor', (engine) => {
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
       assert.equal((await mallory.get('/profile')).status, 403, name);
       assert.deepEqual(await rooms.auth.factorsOf(id), [], name);
-      const { email: address } = (await findUserById(rooms.database, id)) ?? assert.fail();
-      assert.equal((await service.reset(address, await service.tokenFor(address), newPassword)).status, 200);
-      const login = await new Browser(service).post('/sessions', { email: address, password: newPassword });
+      assert.equal(
+        (await service.reset(email, await service.tokenFor(email), anotherPassword)).status,
+        200,
+        name,
+      );
+      const login = await new Browser(service).post('/sessions', { email, password: anotherPassword });
       assert.equal(memberOf(login.body, 'message'), 'logged in', name);
     }
+  });
+
+  test('A58 trojan identifier: a factor of a stranger who took the address is undone by nobody but the owner', async () => {
+    const { browser, email, password } = await person();
+    await moveAddress(browser, email, password);
+    const moved = await service.tokenFor(email);
+    await addApp(browser, service.service.clock);
+    const strangers = await service.tokenFor(`m.${email}`);
+    assert.equal((await service.put('/profile/email/undo', { token: moved })).status, 200);
+    assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
+    const owner = new Browser(service);
+    assert.equal((await owner.post('/sessions', { email, password: newPassword })).status, 200);
+    assert.equal((await service.put('/profile/factors/undo', { token: strangers })).status, 403);
+    assert.equal((await owner.get('/profile')).status, 200, 'nobody is signed out');
   });
 
   test('A58 trojan identifier: only the first factor of an account can be undone by mail', async () => {

@@ -303,6 +303,34 @@ onEachEngine('passkeys', (engine) => {
       const said = text.replace(email, 'the address').replace(/"request_id":"[^"]+"/, '');
       return `${status} ${said}`;
     };
+    /** One question answered by what was registered, then by what signs in. */
+    const toldBySigningIn = async (
+      email: string,
+      { device: own }: { device: PasskeyDevice },
+    ): Promise<string[]> => {
+      const device = new PasskeyDevice(origin);
+      const made = await give(email, device.create(await ask(email)));
+      const question = optionsIn(await browser.post('/sessions/passkey', {}));
+      const answers = [device.get(question), own.get(question)];
+      const replies = [made];
+      for (const credential of answers)
+        replies.push(`${(await new Browser(service).put('/sessions/passkey', { credential })).status}`);
+      return replies;
+    };
+    const toldByAdding = async (email: string, at: Pick<Person, 'browser'>): Promise<string> => {
+      const device = new PasskeyDevice(origin);
+      await give(email, device.create(await ask(email)));
+      const options = optionsIn(await at.browser.post('/profile/passkeys', {}));
+      return `${(await at.browser.put('/profile/passkeys', { credential: device.remake(options) })).status}`;
+    };
+    /** The same credential for two addresses at once. */
+    const toldByTwo = async (email: string): Promise<string[]> => {
+      const device = new PasskeyDevice(origin);
+      const other = freshEmail();
+      const made = device.create(await ask(email));
+      const again = device.remake(await ask(other));
+      return Promise.all([give(email, made), give(other, again)]);
+    };
     /** What is told of an address, to whoever sends credentials for it that are new, spent, used before, or his own. */
     const told = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
@@ -313,7 +341,7 @@ onEachEngine('passkeys', (engine) => {
       replies.push(await give(other, device.remake(await ask(other))));
       const mallory = await withPasskey();
       replies.push(await give(email, mallory.device.remake(await ask(email))));
-      return replies;
+      return [...replies, ...(await toldBySigningIn(email, mallory)), await toldByAdding(email, mallory)];
     };
     const { email: taken } = await person();
     const unconfirmed = freshEmail();
@@ -321,10 +349,17 @@ onEachEngine('passkeys', (engine) => {
     const free = await told(freshEmail());
     assert.deepEqual(
       free.map((reply) => Number(reply.slice(0, 3))),
-      [200, 401, 200, 200, 400],
+      [200, 401, 200, 200, 400, 200, 401, 200, 200],
     );
     assert.deepEqual(await told(taken), free, 'of a taken address');
     assert.deepEqual(await told(unconfirmed), free, 'of one that waits for its confirmation');
+    for (let i = 0; i < 10; i += 1)
+      for (const email of [freshEmail(), taken, unconfirmed])
+        assert.deepEqual(
+          (await toldByTwo(email)).map((reply) => reply.slice(0, 3)),
+          ['200', '200'],
+          email,
+        );
   });
 
   test('are recorded when they are refused', async () => {

@@ -13,7 +13,6 @@ import type { Passkeys } from './passkey.ts';
 interface Entrance {
   readonly auth: Auth;
   readonly passkeys: Passkeys;
-  readonly rules: { readonly confirmsEmail: boolean };
 }
 
 /** What a browser made for a new account. */
@@ -29,12 +28,12 @@ export interface NewAccount {
  * @throws {Problem} factor_invalid, invalid_request: whatever the address.
  */
 export async function registerWithPasskey(
-  { auth, passkeys, rules }: Entrance,
+  { auth, passkeys }: Entrance,
   { address, credential, name }: NewAccount,
   source: ClientSource,
 ): Promise<User> {
   const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
-  await passkeys.claim(verified, { isConfirmed: rules.confirmsEmail });
+  await passkeys.claim(verified);
   const naming = { name, device: nameDevice(source.device) };
   return auth.registerWith(
     address.text,

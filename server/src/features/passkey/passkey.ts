@@ -14,7 +14,7 @@ import type { Log } from '../../kit/log.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
-import { nobody, type User } from '../../user/user.ts';
+import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../auth/context.ts';
 import type { FactorAddition, FactorChange } from '../../auth/factor-change.ts';
 import type { Occasion, SecondFactor, Spend } from '../../auth/factor.ts';
@@ -52,6 +52,8 @@ export interface PasskeysOptions {
   /** Digests of challenges, keyed. */
   readonly signer: CodeSigner;
   readonly relyingParty: RelyingParty;
+  /** An account whose address nobody has confirmed is nobody's yet. */
+  readonly confirmsEmail: boolean;
 }
 
 /** For whom a passkey is made: a user, or somebody who registers. */
@@ -99,13 +101,15 @@ export class Passkeys implements SecondFactor {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #challenges: Challenges;
+  readonly #confirmsEmail: boolean;
 
-  constructor({ db, clock, log, signer, relyingParty }: PasskeysOptions) {
+  constructor({ db, clock, log, signer, relyingParty, confirmsEmail }: PasskeysOptions) {
     this.#db = db;
     this.#clock = clock;
     this.#log = log;
     this.#challenges = new Challenges(clock, signer);
     this.relyingParty = relyingParty;
+    this.#confirmsEmail = confirmsEmail;
   }
 
   async isSet(db: Database, userId: number): Promise<boolean> {
@@ -187,11 +191,17 @@ export class Passkeys implements SecondFactor {
 
   /**
    * Spends what was verified and adds it to a user. Inside a transaction that has locked the user.
-   * @throws {Problem} factor_invalid when its challenge was answered before; as `attach`.
+   * @throws {Problem} factor_invalid when its challenge was answered before; invalid_request for a credential that is
+   *   registered, or one too many.
    */
   async add(tx: Database, userId: number, made: VerifiedCredential, naming: Naming): Promise<string> {
     if (!(await this.#challenges.spend(tx, made.challenge))) throw new Problem('factor_invalid');
-    return this.attach(tx, userId, made, naming);
+    const others = await listPasskeys(tx, userId);
+    if (others.length >= mostPerUser)
+      throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
+    const id = await this.attach(tx, userId, made, naming);
+    if (id === undefined) throw registeredAlready();
+    return id;
   }
 
   /**
@@ -200,28 +210,25 @@ export class Passkeys implements SecondFactor {
    * @throws {Problem} factor_invalid when its challenge was answered before; invalid_request for a credential that is
    *   registered.
    */
-  claim({ challenge, row }: VerifiedCredential, { isConfirmed }: { isConfirmed: boolean }): Promise<void> {
+  claim({ challenge, row }: VerifiedCredential): Promise<void> {
     return this.#db.transaction(async (tx) => {
       if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
-      if (isConfirmed) await removeUnproved(tx, row.credential_id);
+      await this.#giveWay(tx, row);
       if ((await findPasskey(tx, row.credential_id)) !== undefined) throw registeredAlready();
     });
   }
 
   /**
-   * Gives a user a verified passkey, or does as much for nobody; without a name it gets that of its make, or of the
-   * device. Inside a transaction.
-   * @throws {Problem} invalid_request for a credential that is registered, or one too many.
+   * Gives a user a verified passkey, or does as much for nobody; `undefined` then, and for a credential that is registered.
+   * Without a name it gets that of its make, or of the device. Inside a transaction.
    */
   async attach(
     tx: Database,
     userId: number,
     { row }: VerifiedCredential,
     { name, device }: Naming,
-  ): Promise<string> {
-    const others = await listPasskeys(tx, userId);
-    if (others.length >= mostPerUser)
-      throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
+  ): Promise<string | undefined> {
+    await this.#giveWay(tx, row);
     const id = generateUuid();
     const isAdded = await addPasskey(tx, {
       ...row,
@@ -230,8 +237,7 @@ export class Passkeys implements SecondFactor {
       name: name ?? nameAuthenticator(row.aaguid) ?? device ?? 'Passkey',
       created_at: this.#clock(),
     });
-    if (!isAdded && userId !== nobody) throw registeredAlready();
-    return id;
+    return isAdded ? id : undefined;
   }
 
   /** Gives a passkey of the user's another name; false when the user has none of this id. */
@@ -302,7 +308,9 @@ export class Passkeys implements SecondFactor {
     const user = await findUserById(this.#db, row.user_id);
     // The person named nobody: the authenticator must (WebAuthn Level 3 §7.2, step 6).
     const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
-    if (!isNamed) return { user };
+    // One that waits for its confirmation is not told from one that nobody has, not by its time either.
+    const isUnproved = this.#confirmsEmail && user?.emailVerifiedAt === null;
+    if (!isNamed || isUnproved) return { user };
     return {
       user,
       spend: await this.#verifyAnswer(row, response, { purpose: 'sign_in', holder: '' }, true),
@@ -333,6 +341,11 @@ export class Passkeys implements SecondFactor {
       allowCredentials: rows.map(descriptorOf),
       userVerification,
     });
+  }
+
+  /** A credential that waits in an account that nobody has confirmed is free to whoever shows it. */
+  async #giveWay(tx: Database, { credential_id: id }: { credential_id: string }): Promise<void> {
+    if (this.#confirmsEmail) await removeUnproved(tx, id);
   }
 
   /** What spends an answer of the passkey, if it is right. */
