@@ -53,6 +53,10 @@ export const areas = {
       'test/journeys/data-rights',
     ],
   },
+  attempts: {
+    files: ['login', 'attempts', 'attempt-store'].map((name) => `auth/${name}`),
+    tests: ['src/auth/login', 'src/auth/attempts', 'src/auth/second-factor', 'test/journeys/data-rights'],
+  },
   sessions: {
     files: [
       'session',
@@ -60,21 +64,17 @@ export const areas = {
       'seen-sessions',
       'session-routes',
       'device-store',
-      'login',
-      'attempts',
-      'attempt-store',
       'context',
       'forward-auth-routes',
     ].map((name) => `auth/${name}`),
     tests: [
-      'src/auth/login',
-      'src/auth/attempts',
       'src/auth/session',
+      'src/auth/login',
       'src/auth/session-routes',
       'src/auth/forward-auth-routes',
-      'src/auth/second-factor',
-      'test/journeys/second-factor',
       'test/drift',
+      'test/journeys/second-factor',
+      'test/journeys/data-rights',
     ],
   },
   proofs: {
@@ -98,9 +98,16 @@ export const areas = {
     ],
   },
   accounts: {
-    files: ['account', 'auth', 'routes', 'deletion', 'data-export', 'data-routes', 'fields'].map(
-      (name) => `auth/${name}`,
-    ),
+    files: [
+      'account',
+      'auth',
+      'routes',
+      'deletion',
+      'data-export',
+      'data-routes',
+      'fields',
+      'account-section',
+    ].map((name) => `auth/${name}`),
     tests: [
       'src/auth/auth',
       'src/auth/one-time-token',

@@ -10,7 +10,7 @@ process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`
 export default {
   tap: {
     testFiles: tests.map((name) => `server/${name}.test.ts`),
-    nodeArgs: ['--test-reporter=tap', '--test-timeout=20000', '-r', '{{hookFile}}', '{{testFile}}'],
+    nodeArgs: ['--test-reporter=tap', '--test-timeout=10000', '-r', '{{hookFile}}', '{{testFile}}'],
     forceBail: true,
   },
   testRunner: 'tap',
@@ -24,7 +24,7 @@ export default {
   tempDirName: '.stryker-tmp',
   // One more than is busy: some tests wait.
   concurrency: 3,
-  timeoutMS: 10_000,
+  timeoutMS: 5_000,
   dryRunTimeoutMinutes: 10,
   reporters: ['progress-append-only', 'json'],
   jsonReporter: { fileName: process.env['MUTATION_REPORT'] },

@@ -1,4 +1,4 @@
-// The operator's commands, each as a process of its own, beside a running service.
+// The operator's commands, in a process beside a running service; some as the program that they are.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { after, before, describe, test } from 'node:test';
 import type { Environment } from '../config/read-options.ts';
 import { memberOf } from '../../test/support/request.ts';
-import { runProgram, type Outcome } from '../../test/support/program.ts';
+import { CommandHost, runProgram, type Outcome } from '../../test/support/program.ts';
 import { serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
 import type { ServiceProcess } from '../../test/support/service.ts';
 import { createProgram } from './cli.ts';
@@ -15,11 +15,14 @@ import { createProgram } from './cli.ts';
 /** The commands that these tests ran, without what varies. */
 const ran = new Set<string>();
 
+const host = new CommandHost();
+after(() => host.close());
+
 /** Runs a command, given as one writes it. */
 function bienvenue(line: string, environment: Environment, input = ''): Promise<Outcome> {
   const words = line.split(' ');
   ran.add(words.slice(0, 2).join(' '));
-  return runProgram(words, { environment, input });
+  return host.run(words, { environment, input });
 }
 
 /** Runs a command that does what it is asked, and prints JSON. */
@@ -191,7 +194,7 @@ describe('beside a running service', () => {
 
   test('user show tells of a closed account, and user enable opens it', async () => {
     const email = 'dora@example.org';
-    await runProgram(['user', 'add', email], { environment, input: 'b4l0u\n' });
+    await bienvenue(`user add ${email}`, environment, 'b4l0u\n');
     const { cookie } = await logIn(email, 'b4l0u');
     const close = await fetch(`${service.baseUrl}/profile`, { method: 'DELETE', headers: { cookie } });
     const deleteAt = memberOf(await close.json(), 'delete_at');
@@ -422,6 +425,17 @@ test('every command is run above, and speaks JSON', async () => {
   assert.deepEqual(untested, []);
   const wordy = all.filter(({ options }) => !options.some(({ long }) => long === '--json')).map(nameOf);
   assert.deepEqual(wordy, ['serve']);
+});
+
+test('the program reads its environment and standard input, and ends with a code and nothing left behind', async (t) => {
+  const environment = { DATA_DIR: await temporaryFolder(t) };
+  const added = await runProgram(['user', 'add', 'ann@example.org'], { environment, input: 'b4l0u\n' });
+  assert.deepEqual(added, { code: 0, stdout: 'User 1 added: ann@example.org\n', stderr: '' });
+  const again = await runProgram(['user', 'add', 'ann@example.org'], { environment, input: 'b4l0u\n' });
+  assert.deepEqual([again.code, again.stdout], [1, '']);
+  assert.equal(again.stderr, 'User ann@example.org already exists\n');
+  const wrong = await runProgram(['user', 'ad'], { environment });
+  assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
 });
 
 test('help and the version are no faults', async () => {

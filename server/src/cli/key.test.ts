@@ -1,39 +1,42 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { runForJson, runProgram } from '../../test/support/program.ts';
+import { after, test } from 'node:test';
+import { CommandHost, runProgram } from '../../test/support/program.ts';
 import { temporaryFolder } from '../../test/support/running-service.ts';
+
+const host = new CommandHost();
+after(() => host.close());
 
 test('the keys are made by the first command that opens the accounts, listed and rotated by id', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t) };
   const file = join(environment.DATA_DIR, 'secret.key');
-  const early = await runProgram(['key', 'list'], { environment });
+  const early = await host.run(['key', 'list'], { environment });
   assert.deepEqual([early.code, early.stdout], [1, '']);
   assert.match(early.stderr, /^There is no key file .*secret\.key yet/);
 
-  await runForJson(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
-  const [first, ...others] = (await runForJson(['key', 'list'], { environment })) as {
+  await host.json(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
+  const [first, ...others] = (await host.json(['key', 'list'], { environment })) as {
     id: string;
     current: boolean;
   }[];
   assert.deepEqual([first?.current, others], [true, []]);
 
-  const rotated = await runProgram(['key', 'rotate'], { environment });
+  const rotated = await host.run(['key', 'rotate'], { environment });
   assert.equal(rotated.code, 0);
-  const keys = (await runForJson(['key', 'list'], { environment })) as { id: string; current: boolean }[];
+  const keys = (await host.json(['key', 'list'], { environment })) as { id: string; current: boolean }[];
   assert.deepEqual(
     keys.map(({ current }) => current),
     [true, false],
   );
   assert.equal(keys[1]?.id, first?.id);
-  await runForJson(['user', 'list'], { environment }); // opens with the new key
+  await host.json(['user', 'list'], { environment }); // opens with the new key
 
   const secrets = readFileSync(file, 'utf8')
     .split(/\s+/)
     .filter((word) => word.length > 20);
   assert.equal(secrets.length, 2);
-  const listed = await runProgram(['key', 'list'], { environment });
+  const listed = await host.run(['key', 'list'], { environment });
   for (const secret of secrets)
     assert.ok(!(listed.stdout + rotated.stdout + rotated.stderr).includes(secret));
 });
@@ -41,7 +44,7 @@ test('the keys are made by the first command that opens the accounts, listed and
 // SECURITY F33: the start is refused, and not every password wrong.
 test('no command and no service starts with keys that are not those of the database', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t), PORT: '0' };
-  await runForJson(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
+  await host.json(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
   const file = join(environment.DATA_DIR, 'secret.key');
   const [id] = readFileSync(file, 'utf8').split(' ');
   const other = `${id} ${Buffer.alloc(32, 'x').toString('base64url')}\n`;
@@ -57,7 +60,7 @@ test('no command and no service starts with keys that are not those of the datab
     );
     assert.equal(stderr.trim().split('\n').length, 1, 'one sentence or two, no stack');
   }
-  const doctor = await runProgram(['doctor'], { environment });
+  const doctor = await host.run(['doctor'], { environment });
   assert.equal(doctor.code, 1);
   assert.match(doctor.stdout, /fault +keys/);
   assert.equal(readFileSync(file, 'utf8'), other);
@@ -66,11 +69,11 @@ test('no command and no service starts with keys that are not those of the datab
 test('keys in SECRET_KEY are listed, and are not ours to rotate', async (t) => {
   const keys = ['new', 'old'].map((id) => `${id} ${Buffer.alloc(32, id).toString('base64')}`).join(', ');
   const environment = { DATA_DIR: await temporaryFolder(t), SECRET_KEY: keys };
-  assert.deepEqual(await runForJson(['key', 'list'], { environment }), [
+  assert.deepEqual(await host.json(['key', 'list'], { environment }), [
     { id: 'new', current: true },
     { id: 'old', current: false },
   ]);
-  const { code, stderr } = await runProgram(['key', 'rotate'], { environment });
+  const { code, stderr } = await host.run(['key', 'rotate'], { environment });
   assert.equal(code, 1);
   assert.match(stderr, /^The keys are in SECRET_KEY/);
 });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createToken } from '../../src/kit/secret.ts';
 import type { Environment } from '../../src/config/read-options.ts';
@@ -12,9 +12,12 @@ import { everythingIn } from '../support/contents.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type MailCatcher } from '../support/mail-catcher.ts';
-import { runProgram } from '../support/program.ts';
+import { CommandHost, runProgram } from '../support/program.ts';
 import { serviceOn } from '../support/running-service.ts';
 import type { ServiceProcess } from '../support/service.ts';
+
+const host = new CommandHost();
+after(() => host.close());
 
 let made = 0;
 /** A password that stands nowhere by chance. */
@@ -148,7 +151,7 @@ class Stage {
   /** What the operator's commands print. */
   async seeCommands(commands: readonly string[]): Promise<void> {
     for (const command of commands) {
-      const { stdout, stderr } = await runProgram(command.split(' '), { environment: this.environment });
+      const { stdout, stderr } = await host.run(command.split(' '), { environment: this.environment });
       assert.ok(stdout.length > 0, `${command}: ${stderr}`);
       this.watch.see(`bienvenue ${command}`, stdout + stderr);
     }
@@ -284,7 +287,7 @@ for (const engine of engineNames) {
     await stage.seeStored('while a mail waits');
     if (engine === 'sqlite') await stage.seeCommands(allCommands);
     isDown = false;
-    await runProgram(['mail', 'retry', mail], { environment: stage.environment });
+    await host.run(['mail', 'retry', mail], { environment: stage.environment });
     const reset = watch.keep(await tokenAbout(/new password/));
     assert.equal(
       (await stage.send('PUT', '/reset_password', { email, reset_token: reset, new_password: second }))
@@ -325,7 +328,7 @@ test('in local mode no secret stands anywhere', async (t) => {
   await stage.send('PUT', '/reset_password', { email, reset_token: reset, new_password: second });
   assert.equal((await stage.send('POST', '/sessions', { email, password: second })).status, 200);
   const third = watch.keep(canary('third-password'));
-  const set = await runProgram(['user', 'set-password', email], {
+  const set = await host.run(['user', 'set-password', email], {
     environment: stage.environment,
     input: `${third}\n`,
   });
@@ -357,7 +360,7 @@ test('the options show no password, also of a database and a mail server that ca
     SECRET_KEY: `${environment.SECRET_KEY}!`,
     DATABASE_URL: environment.DATABASE_URL.replace('postgres:', 'mysql:'),
   };
-  const { stderr } = await runProgram(['config'], { environment: faulty });
+  const { stderr } = await host.run(['config'], { environment: faulty });
   assert.match(stderr, /SMTP_URL[^]*|SECRET_KEY/);
   watch.see('faulty options', stderr);
   assert.deepEqual(watch.leaks(), []);

@@ -1,11 +1,13 @@
 // The program `bienvenue` as a person runs it: a process with arguments, an environment and a standard input.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../src/config/read-options.ts';
+import type { HostedCommand } from './command-host.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const hostScript = fileURLToPath(new URL('command-host.ts', import.meta.url));
 
 /** The runtime keeps the stripped sources here: a third of the time of a short command. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/bienvenue-tests', import.meta.url));
@@ -47,9 +49,42 @@ export async function runProgram(args: readonly string[], options: ProgramOption
   return { code, stdout, stderr };
 }
 
-/** Runs a command that must do what it was asked, with --json, and returns what it printed. */
-export async function runForJson(args: readonly string[], options: ProgramOptions = {}): Promise<unknown> {
-  const { code, stdout, stderr } = await runProgram([...args, '--json'], options);
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  return JSON.parse(stdout);
+/** Runs commands in one process, one after the other (command-host.ts). Started with the first of them. */
+export class CommandHost {
+  #process: ChildProcess | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  run(args: readonly string[], { environment = {}, input = '' }: ProgramOptions = {}): Promise<Outcome> {
+    const outcome = this.#last.then(() => this.#ask({ args, environment, input }));
+    this.#last = outcome.catch(() => {});
+    return outcome;
+  }
+
+  /** Runs a command that must do what it was asked, with --json, and returns what it printed. */
+  async json(args: readonly string[], options: ProgramOptions = {}): Promise<unknown> {
+    const { code, stdout, stderr } = await this.run([...args, '--json'], options);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '));
+    return JSON.parse(stdout);
+  }
+
+  close(): void {
+    this.#process?.disconnect();
+  }
+
+  async #ask(command: HostedCommand): Promise<Outcome> {
+    this.#process ??= fork(hostScript, {
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache },
+    });
+    const child = this.#process;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${command.args.join(' ')} hangs`)), longestMs);
+      child.once('exit', reject);
+      child.once('message', (outcome) => {
+        clearTimeout(late);
+        child.removeListener('exit', reject);
+        resolve(outcome as Outcome); // what command-host.ts sends
+      });
+      child.send(command);
+    });
+  }
 }

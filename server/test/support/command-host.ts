@@ -1,0 +1,45 @@
+// A process that runs commands of `bienvenue` one after the other, each with its own arguments, environment and standard
+// input. To start the program takes ten times as long as most commands do; what the program itself does (its start, its
+// end, signals) is tested by program.ts.
+import { Readable } from 'node:stream';
+import type { Environment } from '../../src/config/read-options.ts';
+import { run } from '../../src/cli/cli.ts';
+import type { Outcome } from './program.ts';
+
+/** A command to run. */
+export interface HostedCommand {
+  readonly args: readonly string[];
+  readonly environment: Environment;
+  readonly input: string;
+}
+
+/** What is written to a stream while the work runs. */
+async function written(stream: NodeJS.WriteStream, work: () => Promise<void>): Promise<string> {
+  const parts: string[] = [];
+  const write = stream.write.bind(stream);
+  stream.write = (part: Uint8Array | string): boolean => {
+    parts.push(typeof part === 'string' ? part : Buffer.from(part).toString());
+    return true;
+  };
+  try {
+    await work();
+  } finally {
+    stream.write = write;
+  }
+  return parts.join('');
+}
+
+async function host({ args, environment, input }: HostedCommand): Promise<Outcome> {
+  Object.defineProperty(process, 'stdin', { configurable: true, value: Readable.from([Buffer.from(input)]) });
+  let stderr = '';
+  const stdout = await written(process.stdout, async () => {
+    stderr = await written(process.stderr, () => run(['node', 'bienvenue', ...args], { environment }));
+  });
+  const { exitCode = 0 } = process;
+  process.exitCode = undefined;
+  return { code: Number(exitCode), stdout, stderr };
+}
+
+process.on('message', (command: HostedCommand) => {
+  void host(command).then((outcome) => process.send?.(outcome));
+});
