@@ -97,7 +97,7 @@ export function pageSender(room: PageRoom, pagePaths: ReadonlySet<string>): Prob
     const isPage = pagePaths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
-    const remedy = isPage ? remedyOf(problem, request) : undefined;
+    const remedy = isPage ? remedyOf(room, problem, request) : undefined;
     await (remedy === undefined ? sendProblemPage(room, request, reply, problem) : goOn(reply, remedy));
   };
 }

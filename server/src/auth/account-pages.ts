@@ -188,7 +188,7 @@ const passwordPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) =
           type: 'password',
           autocomplete: 'current-password',
         })}
-        !${newPasswordField(room, request, { name: 'new_password', problem })}
+        !${newPasswordField(room, say, { name: 'new_password', problem })}
         <button>${say('page.password.act')}</button>
       </form>`;
     return pages.send(request, reply, { title, body: accountBody(say, body) });

@@ -1,5 +1,4 @@
 // What the forms of pages share: a new password, and what is wrong with a form or one of its fields.
-import type { FastifyRequest } from 'fastify';
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
 import type { Say } from '../http/pages.ts';
@@ -7,11 +6,10 @@ import { paths, type PageRoom } from './page-guard.ts';
 
 /** A field for a new password: its length is counted as it is typed, and common ones are told. */
 export function newPasswordField(
-  { pages, passwordMinLength }: PageRoom,
-  request: FastifyRequest,
+  { passwordMinLength }: PageRoom,
+  say: Say,
   { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
 ): string {
-  const say = pages.speak(request);
   return field({
     name,
     label: say(name === 'password' ? 'page.field.password' : 'page.field.new_password'),

@@ -1,7 +1,7 @@
 // What pages share: which form may act, where the person goes next, and which refusals a form tells.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { isProblem, Problem } from '../kit/problem.ts';
+import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Pages } from '../http/pages.ts';
 import { problemStatus } from '../http/problem-handler.ts';
@@ -93,18 +93,12 @@ export function requireForm({ forms }: PageRoom, holderId: string, token: string
   if (!forms.check(holderId, String(token))) throw new Problem('cross_site');
 }
 
-/** Where the person wished to go, if they may. */
+/** Where the person wished to go, if they may: as the form says, else the address of the page. */
 export function returnTo({ returnTargets }: PageRoom, request: FastifyRequest): string | undefined {
-  const text = wishOf(request);
-  return text === undefined ? undefined : returnTargets.parse(text);
-}
-
-/** Where the person says that they wish to go: in the form, else in the address of the page. */
-function wishOf(request: FastifyRequest): string | undefined {
   const { query, body } = request as { query?: unknown; body?: unknown };
   for (const part of [body, query]) {
     const { return_to: text } = (part ?? {}) as { return_to?: unknown }; // any object may have one
-    if (typeof text === 'string') return text;
+    if (typeof text === 'string') return returnTargets.parse(text);
   }
   return undefined;
 }
@@ -130,22 +124,27 @@ export async function orAgain(
   try {
     return await deed();
   } catch (error) {
-    if (!(error instanceof Problem) || remedyOf(error, reply.request) !== undefined) throw error;
+    if (!(error instanceof Problem) || remedies[error.code] !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
     void reply.status(problemStatus[error.code]);
     return again(error);
   }
 }
 
-/** Where a refusal is mended on another page: signing in, or proving once more that it is you. */
-export function remedyOf(error: unknown, request: FastifyRequest): string | undefined {
-  const back = placeOf(request);
-  if (isProblem(error, 'step_up_required')) return addressOf(paths.stepUp, { return_to: back });
-  if (isProblem(error, 'session_required')) return addressOf(paths.signIn, { return_to: back });
-  // The page of signing in looks whether they may go there.
-  if (isProblem(error, 'pending_login_required'))
-    return addressOf(paths.signIn, { return_to: wishOf(request) });
-  return undefined;
+/** Pages on which a refusal is mended: by signing in, or by proving once more that it is you. */
+const remedies: Partial<Record<ProblemCode, string>> = {
+  step_up_required: paths.stepUp,
+  session_required: paths.signIn,
+  pending_login_required: paths.signIn,
+};
+
+/** Where a refusal is mended on another page, from which the person comes back. */
+export function remedyOf(room: PageRoom, { code }: Problem, request: FastifyRequest): string | undefined {
+  const path = remedies[code];
+  if (path === undefined) return undefined;
+  // A login that is over cannot be come back to, only what was to follow it.
+  const back = code === 'pending_login_required' ? returnTo(room, request) : placeOf(request);
+  return addressOf(path, { return_to: back });
 }
 
 /** The page that a person is on. Its forms go to its own path, or below it: `/account/passkeys/remove`. */

@@ -191,7 +191,7 @@ function sendForm(
   const isOver =
     problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
   const fields = hasPassword
-    ? html`!${accountField(email)} !${newPasswordField(room, request, { name: 'new_password', problem })}`
+    ? html`!${accountField(email)} !${newPasswordField(room, say, { name: 'new_password', problem })}`
     : hidden('email', email);
   const form = html`<p>${say(`page.${name}.what`, { email })}</p>
     <form method="post" action="${proofPages[kind]}">
@@ -247,7 +247,7 @@ export function codeForm(
         hint: say('page.code.hint'),
         fault: faultOf(say, problem, 'token'),
       })}
-      !${hasPassword ? newPasswordField(room, request, { name: 'new_password', problem }) : ''}
+      !${hasPassword ? newPasswordField(room, say, { name: 'new_password', problem }) : ''}
       <button>${say(`page.code.${kind}_act`)}</button>
     </form>
     !${askAgain(say, kind, email, next)}`;

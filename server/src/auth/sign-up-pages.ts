@@ -58,7 +58,7 @@ export const signUpPages: FastifyPluginAsyncTypebox<
           autocomplete: 'username',
           fault: faultOf(say, problem, 'email'),
         })}
-        !${newPasswordField(room, request, { name: 'password', problem })}
+        !${newPasswordField(room, say, { name: 'password', problem })}
         <button>${say('page.sign_up.act')}</button>
       </form>
       !${room.ways.map((way) => way.form(room, request, next))}

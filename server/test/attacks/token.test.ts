@@ -98,6 +98,7 @@ onEachEngine('tokens', (engine) => {
       kind: 'factor_undo',
       now,
       expiresAt: now + hourMs,
+      target: email,
     });
     const pending = createToken('pending_login');
     await addPendingLogin(database, {

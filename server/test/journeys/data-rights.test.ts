@@ -248,7 +248,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.deepEqual(second_factors.recovery_code, { left: 10 });
     assert.deepEqual(
       tokens.map(({ kind }) => kind),
-      ['email_change', 'reset'],
+      ['email_change', 'factor_undo', 'reset'],
     );
     const passwordTries = attempts.filter(({ factor }) => factor === 'password');
     assert.deepEqual(
@@ -259,6 +259,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       'email_change',
       'email_verification',
       'factor_changed',
+      'first_factor',
       'new_device',
       'reset_password',
     ]);
