@@ -1,5 +1,6 @@
 // How one area is measured; run.mjs says which, and what its mutants are.
 import { areas } from './areas.mjs';
+import { ignorerNames } from './ignorers.mjs';
 
 const { tests } = areas[process.env['MUTATION_AREA'] ?? ''] ?? { tests: [] };
 process.env['TEST_ENGINES'] = 'sqlite'; // both run the same statements
@@ -14,8 +15,8 @@ export default {
     forceBail: true,
   },
   testRunner: 'tap',
-  plugins: ['@stryker-mutator/tap-runner', `${import.meta.dirname}/alias-ignorer.mjs`],
-  ignorers: ['alias'],
+  plugins: ['@stryker-mutator/tap-runner', `${import.meta.dirname}/ignorers.mjs`],
+  ignorers: ignorerNames,
   coverageAnalysis: 'perTest',
   ignoreStatic: true,
   // TypeScript 7 has no interface for programs; without a file of this name nothing is asked of it.

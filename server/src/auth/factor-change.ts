@@ -153,8 +153,7 @@ export class FactorChanges {
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       await tokens.consume(tx, live);
-      if (user === undefined || user.disabledAt !== null || user.email !== live.target)
-        throw new Problem('token_invalid');
+      if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await accounts.expel(tx, user.id, live.madeAt);
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
       await audit.record(tx, { ...deed, userId: user.id }, source);

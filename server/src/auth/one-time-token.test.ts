@@ -388,6 +388,27 @@ onEachEngine('the record of', (engine) => {
     });
   });
 
+  test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
+    const member = await service.member();
+    const browser = await signedIn(member);
+    const { auth } = service.service.rooms;
+    await addApp(browser, service.service.clock);
+    const token = await service.tokenFor(member.email);
+    const undo = async (): Promise<number> => (await service.put('/profile/factors/undo', { token })).status;
+    await auth.setDisabled(member.id, true);
+    assert.equal(await undo(), 403);
+    await auth.setDisabled(member.id, false);
+    const other = freshEmail();
+    await service.service.rooms.database.query((sql) =>
+      sql.updateTable('users').set({ email: other }).where('id', '=', member.id),
+    );
+    assert.equal(await undo(), 403);
+    await service.service.rooms.database.query((sql) =>
+      sql.updateTable('users').set({ email: member.email }).where('id', '=', member.id),
+    );
+    assert.equal(await undo(), 200);
+  });
+
   describe('nothing, of whoever is gone in the moment between look and deed:', () => {
     const token = async (email: string, path: string): Promise<string> => {
       await service.post(path, { email });
@@ -414,6 +435,15 @@ onEachEngine('the record of', (engine) => {
         deed: async ({ email }) => {
           const proof = await token(email, '/sessions/email');
           return () => service.put('/sessions/email', { email, token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'the undoing of a first factor': {
+        deed: async ({ email }, browser) => {
+          await addApp(browser, service.service.clock);
+          const proof = await service.tokenFor(email);
+          return () => service.put('/profile/factors/undo', { token: proof });
         },
         disabled: 'token_invalid',
         removed: 'token_invalid',

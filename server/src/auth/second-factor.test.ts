@@ -6,13 +6,14 @@ import { onEachEngine } from '../../test/support/engines.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { useTrunk, type Trunk, type TrunkOptions } from '../../test/support/trunk.ts';
 import type { Database } from '../db/database.ts';
-import { minuteMs } from '../kit/clock.ts';
+import { dayMs, minuteMs } from '../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../kit/problem.ts';
 import { createToken } from '../kit/secret.ts';
-import { findUserById } from '../user/store.ts';
+import { findUserById, updateVerified } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { Login, PendingLogin } from './admission.ts';
 import type { Auth, AuthOptions } from './auth.ts';
+import type { ClientSource } from './context.ts';
 import {
   methodsOf,
   parseFactors,
@@ -107,10 +108,14 @@ onEachEngine('second factors', (engine) => {
   }
 
   /** Lets Bob in by a first factor. */
-  async function enter({ auth, database, bob }: Bench, factor: FirstFactor = 'password'): Promise<Login> {
+  async function enter(
+    { auth, database, bob }: Bench,
+    factor: FirstFactor = 'password',
+    from: ClientSource = source,
+  ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
-    const arrival = await auth.admissions.arrivalOf(user, source);
+    const arrival = await auth.admissions.arrivalOf(user, from);
     const login = await database.transaction((tx) => auth.admissions.admit(tx, user, factor, arrival));
     assert.ok(login);
     return login;
@@ -210,6 +215,71 @@ onEachEngine('second factors', (engine) => {
         assert.ok(byKey.token !== undefined && byKey.pending === undefined, 'a passkey is two by itself');
       });
     }
+  });
+
+  test('a first factor is not spent for an account that nobody has confirmed, or that is gone', async () => {
+    const bench = await withBob({ confirmEmail: true });
+    const { auth, database, bob } = bench;
+    let spent = 0;
+    const given = { factor: 'email', spend: async () => (spent += 1) > 0 } as const;
+    const come = (): Promise<Login | undefined> => auth.admissions.enter(bob, given, source);
+    assert.equal(await come(), undefined);
+    assert.equal(spent, 0);
+    await updateVerified(database, bob.id, 1);
+    assert.ok((await come())?.token);
+    assert.equal(spent, 1);
+    assert.deepEqual(await recorded(bench, 'authn_login_fail'), ['failure refused_email user']);
+    await auth.removeUser(bob.id);
+    assert.equal(await come(), undefined);
+    assert.equal(spent, 1);
+  });
+
+  describe('are not asked for on a device that is remembered', () => {
+    /** Bob gives both factors, and wishes that the device is remembered. */
+    async function remember(bench: Bench, from: ClientSource = source): Promise<Login> {
+      const { auth, riddle, bob } = bench;
+      riddle.setBy.add(bob.id);
+      const pending = await pendingOf(auth, await enter(bench, 'password', from));
+      const given = { factor: 'riddle', proof: 'riddle', remembersDevice: true };
+      return (await auth.admissions.complete(pending, given, from)).login;
+    }
+
+    for (const knownDeviceDays of [0, 30])
+      test(`for as long as the operator says, where devices are known for ${knownDeviceDays} days`, async () => {
+        const bench = await withBob({ knownDeviceDays, rememberedDeviceDays: 2 });
+        const { auth, bob, clock } = bench;
+        const { deviceToken } = await remember(bench, { ...source, device: 'x'.repeat(600) });
+        assert.ok(deviceToken);
+        const [device, ...others] = await auth.listRememberedDevices(bob.id);
+        assert.deepEqual([device?.user_agent, others], ['x'.repeat(500), []]);
+        const from = { ...source, deviceToken };
+        assert.ok((await enter(bench, 'password', from)).token);
+        assert.equal((await enter(bench)).token, undefined, 'on another one');
+        clock.advance(2 * dayMs);
+        assert.equal((await enter(bench, 'password', from)).token, undefined);
+      });
+
+    test('which may be one that was known before', async () => {
+      const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
+      const { deviceToken } = await enter(bench);
+      const from = { ...source, deviceToken };
+      assert.equal((await remember(bench, from)).deviceToken, undefined, 'it keeps its token');
+      assert.ok((await enter(bench, 'password', from)).token);
+    });
+
+    test('but to set one up, where one is required', async () => {
+      const bench = await withBob({ secondFactorPolicy: 'required', rememberedDeviceDays: 2 });
+      const { deviceToken } = await remember(bench);
+      bench.riddle.setBy.clear();
+      const { pending } = await enter(bench, 'password', { ...source, deviceToken });
+      assert.equal(pending?.demand.kind, 'enrolment');
+    });
+
+    test('and none is where the operator does not allow it', async () => {
+      const bench = await withBob();
+      assert.equal((await remember(bench)).deviceToken, undefined);
+      assert.deepEqual(await bench.auth.listRememberedDevices(bench.bob.id), []);
+    });
   });
 
   describe('that are given', () => {
@@ -667,6 +737,18 @@ onEachEngine('second factors', (engine) => {
       await auth.factorChanges.change(holder, { ...add(riddle), deed: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_replaced user']);
+    });
+
+    test('and count their tries anew once they are replaced', async () => {
+      const bench = await withBob();
+      const { auth, riddle } = bench;
+      const current = await bothIn(bench);
+      const give = (proof: string): Promise<unknown> =>
+        auth.stepUps.give(current, { factor: 'riddle', proof }, source);
+      for (let i = 0; i < 5; i += 1) await assert.rejects(give('wrong'), refused('factor_invalid'));
+      await assert.rejects(give('riddle'), refused('too_many_attempts'));
+      await auth.factorChanges.change({ session: current }, { ...add(riddle), deed: 'replaced' }, source);
+      await assert.doesNotReject(give('riddle'));
     });
 
     test('never so that no way in is left', async () => {
