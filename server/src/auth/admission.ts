@@ -261,14 +261,15 @@ export class Admissions {
     { device, source }: Arrival,
     added: string | undefined,
   ): Promise<string | undefined> {
-    const id = device?.id ?? parseToken('device', added)?.id;
-    const made = id === undefined ? await this.#addDevice(tx, userId) : undefined;
+    const known = device?.id ?? parseToken('device', added)?.id;
+    const { id, token } =
+      known === undefined ? await this.#addDevice(tx, userId) : { id: known, token: added };
     await rememberDevice(tx, {
-      id: id ?? made?.id ?? '',
+      id,
       until: this.#context.clock() + this.#needs.rememberedMs,
       userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
     });
-    return made?.token ?? added;
+    return token;
   }
 
   #isRemembered(device: KnownDevice | undefined): boolean {

@@ -64,7 +64,7 @@ export class Deletions {
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
       await accounts.endAccess(tx, userId);
       const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
-      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof, { actor: source.actor });
+      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
       await notify(this.#context, tx, user, {
         kind: 'deletion_requested',
         facts: { deleteAt, undoLink },

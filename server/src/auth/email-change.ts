@@ -139,7 +139,7 @@ export class EmailChanges {
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');
     const proof = { kind: 'email_undo', minutes: undoHours * 60, target: user.email } as const;
-    const { link: undoLink } = await tokens.issue(tx, user, proof, { actor: source.actor });
+    const { link: undoLink } = await tokens.issue(tx, user, proof);
     await notify(this.#context, tx, user, {
       kind: 'email_changed',
       facts: { newEmail: moved.email, undoLink, undoHours },

@@ -152,8 +152,8 @@ export class FactorChanges {
     const live = await tokens.find('factor_undo', presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
-      await tokens.consume(tx, live);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
+      await tokens.consume(tx, live);
       await accounts.expel(tx, user.id, live.madeAt);
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
       await audit.record(tx, { ...deed, userId: user.id }, source);
@@ -192,7 +192,7 @@ export class FactorChanges {
     const { secondFactors, tokens } = this.#needs;
     if (this.#context.post === undefined || !(await secondFactors.isBare(tx, user.id))) return undefined;
     const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
-    return (await tokens.issue(tx, user, proof, { actor: 'user' })).link;
+    return (await tokens.issue(tx, user, proof)).link;
   }
 
   /** Records what was done, and tells its owner. */

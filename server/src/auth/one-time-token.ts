@@ -103,7 +103,7 @@ export class OneTimeTokens {
     tx: Database,
     user: User | undefined,
     { kind, minutes, target }: NewProof,
-    { requestToken, returnTo }: ClientSource,
+    { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
   ): Promise<Proof & { token: string }> {
     const { clock, codes, post } = this.#context;
     const { id, secretHash, token } = createToken(kind);

@@ -275,6 +275,16 @@ onEachEngine('second factors', (engine) => {
       assert.equal(pending?.demand.kind, 'enrolment');
     });
 
+    test('and no more once the operator does not allow it', async () => {
+      const bench = await withBob({ rememberedDeviceDays: 2 });
+      const { deviceToken } = await remember(bench);
+      const from = { ...source, deviceToken };
+      const { riddle, key, backup } = bench;
+      const { auth } = trunk({ secondFactors: [riddle, key, backup] });
+      assert.ok((await enter(bench, 'password', from)).token);
+      assert.equal((await enter({ ...bench, auth }, 'password', from)).token, undefined);
+    });
+
     test('and none is where the operator does not allow it', async () => {
       const bench = await withBob();
       assert.equal((await remember(bench)).deviceToken, undefined);
