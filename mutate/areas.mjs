@@ -43,9 +43,9 @@ export const areas = {
     ].map((name) => `auth/${name}`),
     tests: [
       'src/auth/second-factor',
-      'src/auth/page-guard',
       'src/auth/guard',
       'src/auth/login',
+      'src/auth/page-guard',
       'src/auth/session',
       'src/auth/one-time-token',
       'test/journeys/second-factor',
@@ -95,6 +95,8 @@ export const areas = {
       'src/auth/one-time-token',
       'test/drift',
       'test/journeys/mail-flows',
+      'test/journeys/mail-pages',
+      'test/journeys/passkey',
     ],
   },
   accounts: {
