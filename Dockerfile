@@ -16,6 +16,10 @@ COPY server/package.json server/
 RUN npm ci --omit=dev --ignore-scripts \
  && rm -rf node_modules/node-*/include node_modules/node-*/share node_modules/node-*/*.md
 
+FROM install AS bundle
+COPY tools/bundle.mjs tools/
+RUN npm ci --include=dev --ignore-scripts && node tools/bundle.mjs
+
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin bienvenue \
  && install --directory --owner=bienvenue --group=bienvenue --mode=0700 /data
@@ -24,6 +28,7 @@ WORKDIR /app
 COPY --from=install /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY server server
+COPY --from=bundle /app/server/bundle server/bundle
 # The runtime pinned by the lock, the same as in development; the image needs no Node.js of its own.
 ENV PATH=/app/node_modules/.bin:$PATH \
     DATA_DIR=/data \

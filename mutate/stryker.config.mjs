@@ -11,7 +11,14 @@ process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`
 export default {
   tap: {
     testFiles: tests.map((name) => `server/${name}.test.ts`),
-    nodeArgs: ['--test-reporter=tap', '--test-timeout=10000', '-r', '{{hookFile}}', '{{testFile}}'],
+    nodeArgs: [
+      '--test-reporter=tap',
+      '--test-timeout=10000',
+      `--import=${new URL('../server/bin/use-bundle.js', import.meta.url).href}`,
+      '-r',
+      '{{hookFile}}',
+      '{{testFile}}',
+    ],
     forceBail: true,
   },
   testRunner: 'tap',

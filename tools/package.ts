@@ -1,6 +1,6 @@
 /**
- * Makes the folder that is published as @bienvenue/server: what tsc builds of the sources, the launcher, and a manifest
- * that points to them. The manifest in the checkout points to the sources, which Node runs as they are; below
+ * Makes the folder that is published as @bienvenue/server: what tsc builds of the sources, the launcher, the bundle, and a
+ * manifest that points to them. The manifest in the checkout points to the sources, which Node runs as they are; below
  * node_modules it refuses to strip types.
  *
  *   npm run package -- FOLDER        then: npm publish FOLDER
@@ -27,9 +27,15 @@ export function readManifest(): Manifest {
   return JSON.parse(readFileSync(path.join(server, 'package.json'), 'utf8')) as Manifest; // our own file
 }
 
+/** @throws {Error} with what the tool says, where it fails. */
+function runTool(...command: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${path.basename(command[0] ?? '')} failed:\n${stdout}${stderr}`);
+}
+
 /**
  * Fills the folder with the package.
- * @throws {Error} with what the compiler says.
+ * @throws {Error} with what the compiler or the bundler says.
  */
 export function createPackage(folder: string): void {
   mkdirSync(folder, { recursive: true });
@@ -38,15 +44,8 @@ export function createPackage(folder: string): void {
     'bin',
     'tsc',
   );
-  const project = path.join(server, 'tsconfig.build.json');
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [compiler, '-p', project, '--outDir', path.join(folder, 'dist')],
-    {
-      encoding: 'utf8',
-    },
-  );
-  if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}${stderr}`);
+  runTool(compiler, '-p', path.join(server, 'tsconfig.build.json'), '--outDir', path.join(folder, 'dist'));
+  runTool(path.join(root, 'tools/bundle.mjs'), path.join(folder, 'bundle'));
 
   const { private: _private, devDependencies: _devDependencies, ...manifest } = readManifest();
   const published = {
@@ -56,7 +55,7 @@ export function createPackage(folder: string): void {
       '.': { types: './dist/index.d.ts', default: './dist/index.js' },
       './package.json': './package.json',
     },
-    files: ['assets', 'bin', 'dist', 'languages'],
+    files: ['assets', 'bin', 'bundle', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
   for (const name of ['assets', 'languages'])

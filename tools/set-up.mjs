@@ -38,6 +38,7 @@ async function installOnce(folder) {
     const startedAt = Date.now();
     await runNpmCi(folder, lock);
     checkRuntime(folder, wanted);
+    if (folder === ROOT) bundle(wanted);
     writeStamp(folder, wanted);
     say(`done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   });
@@ -154,9 +155,7 @@ function checkRuntime(folder, lock) {
   const own = pinnedRuntime(lock);
   if (own === undefined) return;
   if (own === 'none') return requireOwnRuntime(lock);
-  // Windows has a .cmd in .bin, which needs a shell; the program itself does not.
-  const place = process.platform === 'win32' ? `${own}/bin/node.exe` : 'node_modules/.bin/node';
-  const program = path.join(folder, place);
+  const program = runtimeProgram(folder, own);
   const { stdout, error } = spawnSync(program, ['--version'], { encoding: 'utf8', timeout: 30_000 });
   if (isRecent(stdout ?? '', lock)) return;
   throw new SetUpFault(
@@ -164,6 +163,24 @@ function checkRuntime(folder, lock) {
       `${error?.message ?? `it says ${JSON.stringify(stdout)}`}.\n` +
       'It needs a Linux with glibc 2.28 or later (Debian 10, Ubuntu 20.04, RHEL 8; not Alpine), or 64-bit Windows.',
   );
+}
+
+/** Windows has a .cmd in .bin, which needs a shell; the program itself does not. */
+function runtimeProgram(folder, own) {
+  const place = process.platform === 'win32' ? `${own}/bin/node.exe` : 'node_modules/.bin/node';
+  return path.join(folder, place);
+}
+
+/** Halves the time of every start. What cannot be bundled is read from where it is. */
+function bundle(lock) {
+  const own = pinnedRuntime(lock);
+  const program = own === 'none' ? process.execPath : runtimeProgram(ROOT, own);
+  const { status, stderr, error } = spawnSync(program, [path.join(ROOT, 'tools', 'bundle.mjs')], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  if (status !== 0)
+    say(`The dependencies could not be bundled, so each start takes longer: ${error?.message ?? stderr}\n`);
 }
 
 function requireOwnRuntime(lock) {

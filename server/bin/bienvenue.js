@@ -108,10 +108,11 @@ function fail(message) {
 
 if (isRecent(process.versions.node)) {
   const parent = process.ppid; // asked first: it may be gone by the time that the server listens
-  // Some thousand small files are compiled at each start; what was compiled once is read from here. In our own folder,
+  // Some hundred files are compiled at each start; what was compiled once is read from here. In our own folder,
   // since whoever can write there could change the program itself; where we cannot, there is no cache.
   process.env.NODE_COMPILE_CACHE ??= path.join(HERE, '..', '.cache', 'compile'); // read by the threads
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
+  await import('./use-bundle.js');
   await import(pathToFileURL(findEntry()).href);
   module.flushCompileCache(); // now, not at the end: a service may end by a signal
   if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') stopWithShell(parent);

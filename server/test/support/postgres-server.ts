@@ -42,9 +42,13 @@ async function loadEmbeddedPostgres(): Promise<typeof EmbeddedPostgres> {
 /** Where the program keeps its compiled code; the test processes, one a file, share it and start in two thirds of the time. */
 const compileCache = join(import.meta.dirname, '../../.cache/compile');
 
+/** And what the program puts its bundled dependencies in place with. */
+const useBundle = new URL('../../bin/use-bundle.js', import.meta.url);
+
 /** Starts the server and names it to the test processes through TEST_DATABASE_URL. */
 export async function globalSetup(): Promise<void> {
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
+  process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${useBundle.href}`;
   if (process.env['TEST_DATABASE_URL'] !== undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'bienvenue-postgres-'));
   // As root the server runs as a user of its own, which must reach its folder.

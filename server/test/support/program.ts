@@ -5,12 +5,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { HostedCommand } from './command-host.ts';
+import { runtimeEnvironment } from './runtime.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const hostScript = fileURLToPath(new URL('command-host.ts', import.meta.url));
-
-/** The runtime keeps the stripped sources here: a third of the time of a short command. */
-const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/bienvenue-tests', import.meta.url));
 
 export interface Outcome {
   /** Exit code; null when a signal ended it. */
@@ -36,7 +34,7 @@ const longestMs = 30_000;
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
   const { environment = {}, input = '', node = process.execPath, script = main } = options;
   const child = spawn(node, [script, ...args], {
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...environment },
+    env: { ...runtimeEnvironment(), ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: longestMs,
   });
@@ -72,9 +70,7 @@ export class CommandHost {
   }
 
   async #ask(command: HostedCommand): Promise<Outcome> {
-    this.#process ??= fork(hostScript, {
-      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache },
-    });
+    this.#process ??= fork(hostScript, { env: { ...runtimeEnvironment() } });
     const child = this.#process;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${command.args.join(' ')} hangs`)), longestMs);

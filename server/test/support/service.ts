@@ -13,6 +13,7 @@ import { buildRooms, type Rooms, type World } from '../../src/app/rooms.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { cheapHashing } from './hashing.ts';
+import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
 /** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
@@ -93,11 +94,8 @@ export async function startService(
   environment: Environment,
   program: string = main,
 ): Promise<ServiceProcess> {
-  // Compiled code is shared with the tests: half of the work of a start.
-  const { PATH, NODE_COMPILE_CACHE } = process.env;
-  const own = { PATH, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) };
   const child = spawn(process.execPath, [program, 'serve'], {
-    env: { ...own, PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },
+    env: { ...runtimeEnvironment(), PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
