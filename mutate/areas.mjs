@@ -92,6 +92,7 @@ export const areas = {
     tests: [
       'src/auth/token-store',
       'src/auth/reset',
+      'src/auth/auth',
       'src/auth/one-time-token',
       'test/drift',
       'test/journeys/mail-flows',
@@ -113,10 +114,12 @@ export const areas = {
     tests: [
       'src/auth/auth',
       'src/auth/one-time-token',
+      'src/auth/session-routes',
       'test/drift',
       'src/auth/routes',
       'test/journeys/data-rights',
-      'test/journeys/passkey',
+      'test/journeys/mail-flows',
+      'test/journeys/second-factor',
     ],
   },
 };

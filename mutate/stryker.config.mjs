@@ -32,7 +32,8 @@ export default {
   tempDirName: '.stryker-tmp',
   // One more than is busy: some tests wait.
   concurrency: 3,
-  timeoutMS: 5_000,
+  // Above half as much again as the tests took: a hanging one ends by itself, and what is only slow is no fault.
+  timeoutMS: 20_000,
   dryRunTimeoutMinutes: 10,
   reporters: ['progress-append-only', 'json'],
   jsonReporter: { fileName: process.env['MUTATION_REPORT'] },

@@ -7,7 +7,7 @@ import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
 import { useTrunk } from '../../test/support/trunk.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
-import { isProblem } from '../kit/problem.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
@@ -60,6 +60,19 @@ onEachEngine('class Auth of the contract', (engine) => {
         message: 'User BOB@example.org already exists',
       });
       assert.deepEqual(await contentsOf(database), before);
+    });
+
+    test('refuses a taken e-mail alike where something else than a password is the way in', async () => {
+      const { auth } = trunk();
+      const attached: number[] = [];
+      const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
+      const user = await auth.registerWith(email, attach);
+      assert.deepEqual([user.email, attached], [email, [user.id]]);
+      await assert.rejects(auth.registerWith('BOB@example.org', attach), {
+        name: 'ValueError',
+        message: 'User BOB@example.org already exists',
+      });
+      assert.deepEqual(attached, [user.id]);
     });
 
     test('of twenty at once one adds the user, and the others say that it exists', async () => {
@@ -207,11 +220,15 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('where addresses are confirmed a new password is as old as its account', async () => {
-    const { auth, db, clock } = trunk({ confirmEmail: true });
+    const { auth, db, database, clock } = trunk({ confirmEmail: true });
     const { id } = await auth.registerUser(email, password);
     const { createdAt, passwordChangedAt } = await db.findUserBy({ id });
     assert.deepEqual([createdAt, passwordChangedAt], [clock.now(), clock.now()]);
     assert.equal(await auth.createSession(email), undefined, 'and opens nothing yet');
+    await database.query((sql) =>
+      sql.updateTable('users').set({ email_verified_at: clock.now() }).where('id', '=', id),
+    );
+    assert.notEqual(await auth.createSession(email), undefined, 'but once it is confirmed');
   });
 
   describe('createSession, getUserFromSessionId and destroySession', () => {
@@ -276,6 +293,39 @@ onEachEngine('class Auth of the contract', (engine) => {
         await auth.destroySession(unknown);
       assert.equal((await auth.getUserFromSessionId(sessionId))?.id, id);
     });
+  });
+
+  test('sessions that a program makes and ends are recorded', async () => {
+    const { auth, audit } = trunk();
+    const { id } = await auth.registerUser(email, password);
+    const token = (await auth.createSession(email)) ?? '';
+    const [handle = ''] = token.split('.');
+    assert.equal(await auth.endSession(handle), true);
+    assert.equal(await auth.endSession(handle), false, 'it is gone');
+    await auth.createSession(email);
+    await auth.destroySession(id);
+    await auth.destroySession(id); // nothing is left to end
+    const events = await audit.list({ userId: id, limit: 10 });
+    assert.deepEqual(events.map(({ event, outcome, reason }) => [event, outcome, reason]).toReversed(), [
+      ['user_created', 'success', null],
+      ['session_created', 'success', null],
+      ['session_expired', 'success', 'ended'],
+      ['session_created', 'success', null],
+      ['session_expired', 'success', 'all_ended'],
+    ]);
+  });
+
+  test('there is no room for a request while there is none for its hash', () => {
+    class FullHasher extends Hasher {
+      override requireRoom(): void {
+        throw new Problem('too_busy');
+      }
+    }
+    const { auth } = trunk({ hasher: new FullHasher(cheapHashing) });
+    assert.throws(
+      () => auth.requireRoom(),
+      (error) => isProblem(error, 'too_busy'),
+    );
   });
 
   describe('getResetPasswordToken and updatePassword', () => {

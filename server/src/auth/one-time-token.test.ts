@@ -5,14 +5,20 @@ import { after, before, describe, test, type TestContext } from 'node:test';
 import { Browser } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { addApp } from '../../test/support/factor.ts';
+import { codeIn } from '../../test/support/mail-box.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
 import { assertProblem, memberOf, send, type Reply } from '../../test/support/request.ts';
 import { testService } from '../../test/support/service.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+import { isProblem } from '../kit/problem.ts';
+import { createToken } from '../kit/secret.ts';
+import type { ClientSource } from './context.ts';
 import { unkeyedCodes } from './one-time-token.ts';
 
 const newPassword = 'nine newts under a green umbrella';
+/** Somebody of whom nothing else is known. */
+const somebody: ClientSource = { actor: 'user' };
 
 onEachEngine('the record of', (engine) => {
   let service: PublicService;
@@ -169,7 +175,10 @@ onEachEngine('the record of', (engine) => {
 
   test('a request for another confirmation: of who needs one, and of who does not', async () => {
     const { email, id: ada } = await service.newcomer();
-    const ask = () => service.post('/email_verification', { email });
+    const ask = async (): Promise<void> => {
+      const { body } = await service.post('/email_verification', { email });
+      assert.deepEqual(body, { email, message: 'confirmation token sent' });
+    };
     const deed = (outcome: string, whose = 'ada'): string =>
       `authn_token_created ${outcome} email_verification ${whose}`;
     const early = await traces({ ada }, ask);
@@ -199,6 +208,8 @@ onEachEngine('the record of', (engine) => {
       readonly ask: (member: Member, browser: Browser) => Promise<string>;
       readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
       readonly kind: string;
+      /** What the reply to it says. */
+      readonly said: string;
       readonly spent: Traces;
       /** What is recorded of one that is refused. */
       readonly refusal: string;
@@ -208,6 +219,7 @@ onEachEngine('the record of', (engine) => {
     const proofs: readonly Proof[] = [
       {
         kind: 'reset',
+        said: 'Password updated',
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
         spent: {
@@ -218,6 +230,7 @@ onEachEngine('the record of', (engine) => {
       },
       {
         kind: 'sign_in',
+        said: 'logged in',
         ask: async ({ email }) => {
           await service.post('/sessions/email', { email });
           return service.tokenFor(email);
@@ -237,10 +250,12 @@ onEachEngine('the record of', (engine) => {
       },
       {
         kind: 'email_change',
+        said: 'email changed',
         ask: async ({ email, password }, browser) => {
           const other = freshEmail();
           wished.set(email, other);
-          await browser.post('/profile/email', { email: other, password });
+          const asked = await browser.post('/profile/email', { email: other, password });
+          assert.deepEqual(asked.body, { email: other, message: 'confirmation token sent' });
           return service.tokenFor(other);
         },
         redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
@@ -252,6 +267,7 @@ onEachEngine('the record of', (engine) => {
       },
       {
         kind: 'email_undo',
+        said: 'email restored',
         ask: async ({ email, password }, browser) => {
           const other = freshEmail();
           await browser.post('/profile/email', { email: other, password });
@@ -267,6 +283,7 @@ onEachEngine('the record of', (engine) => {
       },
       {
         kind: 'factor_undo',
+        said: 'factors removed',
         ask: async ({ email }, browser) => {
           await addApp(browser, service.service.clock);
           return service.tokenFor(email);
@@ -286,13 +303,17 @@ onEachEngine('the record of', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, ask, redeem, spent, refusal } of proofs) {
+    for (const { kind, ask, redeem, said, spent, refusal } of proofs) {
       test(`${kind}, redeemed and used again`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const people = { ada: member.id };
         const token = await ask(member, browser);
-        assert.deepEqual(await traces(people, () => redeem(member, browser, token)), spent);
+        const left = await traces(people, async () => {
+          const { body } = await redeem(member, browser, token);
+          assert.equal(memberOf(body, 'message'), said);
+        });
+        assert.deepEqual(left, spent);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
           record: [`authn_token_reuse failure ${kind} ada`],
           mails: [],
@@ -331,11 +352,17 @@ onEachEngine('the record of', (engine) => {
       assert.deepEqual(again.record, ['authn_token_reuse failure verification ada']);
       const next = await service.newcomer();
       const late = await service.tokenFor(next.email);
-      service.service.clock.advance(dayMs);
+      service.service.clock.advance(dayMs - 1);
+      const { email: patient } = await service.newcomer();
+      const intime = await service.tokenFor(patient);
+      service.service.clock.advance(1);
       const over = () => service.put('/email_verification', { email: next.email, token: late });
       assert.deepEqual((await traces({ ada: next.id }, over)).record, [
         'user_updated failure token_invalid ada',
       ]);
+      service.service.clock.advance(dayMs - 2);
+      const last = await service.put('/email_verification', { email: patient, token: intime });
+      assert.deepEqual([last.status, last.body], [200, { email: patient, message: 'email confirmed' }]);
     });
 
     test('sign_in, redeemed with the address of another', async () => {
@@ -373,6 +400,38 @@ onEachEngine('the record of', (engine) => {
       assert.deepEqual(await tries(), []);
     });
 
+    test('what is neither a token nor a code that was asked for here costs no try, and leaves nothing', async () => {
+      const { email, id: ada } = await service.member();
+      const asking = new Browser(service);
+      await asking.post('/reset_password', { email });
+      const give = (browser: Browser, proof: string) => () =>
+        browser.put('/reset_password', { email, reset_token: proof, new_password: newPassword });
+      for (const [browser, proof] of [
+        [asking, 'neither of them'],
+        [new Browser(service), '2222-2222'],
+      ] as const) {
+        for (let i = 0; i < 6; i += 1) {
+          const left = await traces({ ada }, async () =>
+            assertProblem(await give(browser, proof)(), 403, 'token_invalid'),
+          );
+          assert.deepEqual(left, { record: [], mails: [] });
+        }
+      }
+    });
+
+    test('wrong codes for one unknown address leave another alone', async () => {
+      const asking = new Browser(service);
+      await asking.post('/reset_password', { email: freshEmail() });
+      const give = async (email: string): Promise<number> => {
+        const fields = { email, reset_token: '2222-2222', new_password: newPassword };
+        return (await asking.put('/reset_password', fields)).status;
+      };
+      const unknown = freshEmail();
+      for (let i = 0; i < 5; i += 1) assert.equal(await give(unknown), 403);
+      assert.equal(await give(unknown), 429);
+      assert.equal(await give(freshEmail()), 403);
+    });
+
     test('a code that is wrong, of somebody and of nobody', async () => {
       const member = await service.member();
       const asking = new Browser(service);
@@ -386,6 +445,117 @@ onEachEngine('the record of', (engine) => {
         'authn_password_change_fail failure token_invalid nobody',
       ]);
     });
+  });
+
+  test('a mail tells who asked for it as far as that is known, and its link leads back to where they came from', async () => {
+    const { email } = await service.member();
+    const { auth, database } = service.service.rooms;
+    const mailed = async (source: ClientSource): Promise<string> => {
+      later();
+      await auth.requestSignIn(email, source);
+      await service.deliver();
+      return service.mails.findLast(({ to }) => to === email)?.text ?? '';
+    };
+    const returnTo = 'https://accounts.test/account?tab=1';
+    const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+    const { token: requestToken } = createToken('request');
+    const known = await mailed({ ...somebody, address: '203.0.113.7', device, requestToken, returnTo });
+    assert.match(known, /From: Firefox, Linux \(203\.0\.113\.7\)/);
+    assert.match(known, /&return_to=https%3A%2F%2Faccounts\.test%2Faccount%3Ftab%3D1\n/);
+    assert.notEqual(codeIn(known), undefined);
+    const nameless = await mailed({ ...somebody, address: '203.0.113.7' });
+    assert.match(nameless, /From: a program \(203\.0\.113\.7\)/);
+    assert.doesNotMatch(nameless, /return_to/);
+    assert.equal(codeIn(nameless), undefined, 'nobody waits for one');
+    const rows = await database.query((sql) =>
+      sql.selectFrom('one_time_tokens').select(['code_mac', 'request_mac']).orderBy('created_at', 'desc'),
+    );
+    assert.deepEqual({ ...rows[0] }, { code_mac: null, request_mac: null });
+    const unknown = await mailed(somebody);
+    assert.doesNotMatch(unknown, /From:|undefined/);
+  });
+
+  test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
+    const { auth } = service.service.rooms;
+    const asker = { ...somebody, requestToken: createToken('request').token };
+    const made = async (): Promise<{ email: string; id: number }> => {
+      const email = freshEmail();
+      const { id } = await auth.registerWith(email, async () => {}, asker);
+      return { email, id };
+    };
+    const ada = await made();
+    const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
+    const stranger = { ...somebody, requestToken: createToken('request').token };
+    later();
+    for (const source of [somebody, stranger])
+      assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
+        record: ['authn_token_created failure email_verification ada'],
+        mails: [],
+      });
+    const eve = await made();
+    later();
+    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, asker)), {
+      record: ['authn_token_created success email_verification ada'],
+      mails: ['email_verification to ada for 1440'],
+    });
+    const token = await service.tokenFor(eve.email);
+    for (const source of [somebody, stranger])
+      await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
+        isProblem(error, 'same_browser_required'),
+      );
+    assert.equal((await auth.verifyEmail(eve.email, token, asker)).id, eve.id);
+
+    const joe = await made();
+    await service.deliver();
+    const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
+    assert.equal((await auth.verifyEmail(joe.email, code, asker)).id, joe.id);
+    const nobody = freshEmail();
+    assert.deepEqual(await traces({}, () => auth.requestVerification(nobody, asker)), {
+      record: ['authn_token_created failure email_verification nobody'],
+      mails: [],
+    });
+  });
+
+  test('another confirmation is redeemed by its code where it was asked for', async () => {
+    const { email } = await service.newcomer();
+    later();
+    const asking = new Browser(service);
+    await asking.post('/email_verification', { email });
+    await service.deliver();
+    const token = codeIn(service.mails.findLast(({ to }) => to === email)?.text ?? '') ?? '';
+    assert.equal((await new Browser(service).put('/email_verification', { email, token })).status, 403);
+    assert.equal((await asking.put('/email_verification', { email, token })).status, 200);
+  });
+
+  test('a mailed reset gives back the user whose address it proves, confirmed or not', async () => {
+    const { auth } = service.service.rooms;
+    for (const { email, id } of [await service.member(), await service.newcomer()]) {
+      const user = await auth.updatePassword(await service.resetToken(email), newPassword, email);
+      assert.equal(user.id, id);
+      assert.notEqual(user.emailVerifiedAt, null);
+    }
+    const { email } = await service.newcomer();
+    const given = await auth.getResetPasswordToken(email); // by a program: it proves no address
+    assert.equal((await auth.updatePassword(given, newPassword, email)).emailVerifiedAt, null);
+  });
+
+  test('a confirmation ends what was open before it', async () => {
+    const { id, email, sessionId } = await service.member();
+    const { database } = service.service.rooms;
+    await database.query((sql) =>
+      sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
+    );
+    later();
+    await service.post('/email_verification', { email });
+    const token = await service.tokenFor(email);
+    assert.equal((await service.put('/email_verification', { email, token })).status, 200);
+    assert.equal(await service.profile(sessionId), 403);
+    for (const table of ['known_devices', 'pending_logins'] as const) {
+      const rows = await database.query((sql) =>
+        sql.selectFrom(table).select('id').where('user_id', '=', id),
+      );
+      assert.deepEqual(rows, [], table);
+    }
   });
 
   test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
@@ -558,12 +728,14 @@ onEachEngine('the record of', (engine) => {
     const people = { ada: ada.id, eve: eve.id };
     const record = ['authn_token_created success email_change ada'];
     const ask = (email: string) => () => browser.post('/profile/email', { email, password });
-    assert.match((await ask(` ${ada.email.toUpperCase()}`)()).text, /is the address of the account already/);
+    const own = await ask(` ${ada.email.toUpperCase()}`)();
+    assert.match(own.text, /is the address of the account already/);
     assert.deepEqual(await traces(people, ask(freshEmail())), {
       record,
       mails: ['email_change to ada for 60'],
     });
     assert.deepEqual(await traces(people, ask(freshEmail())), { record, mails: [] }, 'a moment later');
+    later();
     assert.deepEqual(await traces(people, ask(eve.email)), {
       record,
       mails: ['already_registered to eve for 1440'],

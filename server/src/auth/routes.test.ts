@@ -372,6 +372,13 @@ onEachEngine('the contract over HTTP', (engine) => {
       });
     }
 
+    test('whoever prefers a page gets one, but not in the place of a deletion', async () => {
+      const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+      const page = await send({ method: 'GET', path: '/', headers });
+      assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
+      assert.deepEqual((await send({ method: 'DELETE', path: '/', headers })).body, { message: 'Bienvenue' });
+    });
+
     test("DELETE / answers the same, since a browser's fetch repeats DELETE after a 302", async () => {
       const { sessionId } = await createPerson(service.app);
       const reply = await send({ method: 'DELETE', path: '/', sessionId });

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../test/support/engines.ts';
 import { createToken, type NewToken } from '../kit/secret.ts';
 import { DB } from '../user/db.ts';
-import { consumeToken, findToken, removePendingTokensOf, replaceToken } from './token-store.ts';
+import {
+  consumeToken,
+  findToken,
+  listPendingTokens,
+  removePendingTokensOf,
+  replaceToken,
+} from './token-store.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const life = 1000;
@@ -102,5 +108,27 @@ onEachEngine('the table of one-time tokens', (engine) => {
     await removePendingTokensOf(database, userId);
     assert.equal((await findToken(database, spent, 'reset'))?.spent_at, now);
     assert.equal(await findToken(database, pending, 'verification'), undefined);
+  });
+
+  test('a user sees those that can be spent still, by kind and without their secrets', async () => {
+    const { database } = opened();
+    const { token: spent, userId } = await addToken();
+    await consumeToken(database, spent, 'reset', now);
+    const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
+      const { id, secretHash } = createToken('reset');
+      const more = target !== undefined && { target };
+      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
+    };
+    await add('verification', undefined, now + life);
+    await add('email_change', 'eve@example.org', now + 1);
+    await add('sign_in', undefined, now);
+    assert.deepEqual(
+      (await listPendingTokens(database, userId, now)).map((row) => ({ ...row })),
+      [
+        { kind: 'email_change', target: 'eve@example.org', created_at: now, expires_at: now + 1 },
+        { kind: 'verification', target: null, created_at: now, expires_at: now + life },
+      ],
+    );
+    assert.deepEqual(await listPendingTokens(database, userId + 1, now), []);
   });
 });

@@ -205,6 +205,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   test('an export says what is known of its owner, as a file', async () => {
     const { member, at } = await wellKnown();
+    await at.post('/sessions', { email: member.email, password: 'a wrong guess on a known device' });
     const reply = await exportOf(at);
     assert.equal(reply.status, 200, reply.text);
     assert.equal(reply.headers['content-type'], 'application/json; charset=utf-8');
@@ -250,10 +251,14 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       tokens.map(({ kind }) => kind),
       ['email_change', 'factor_undo', 'reset'],
     );
+    assert.match(String(tokens[0]?.['email']), /@/);
     const passwordTries = attempts.filter(({ factor }) => factor === 'password');
     assert.deepEqual(
-      passwordTries.map(({ failures }) => failures),
-      [1],
+      passwordTries.map(({ failures, device_id }) => [failures, devices.some(({ id }) => id === device_id)]),
+      [
+        [1, true],
+        [1, false],
+      ],
     );
     assert.deepEqual([...new Set(mails.map(({ kind }) => String(kind)))].toSorted(), [
       'email_change',
@@ -266,6 +271,10 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     const names = events.map(({ event, reason }) => `${String(event)} ${String(reason)}`);
     for (const one of ['user_created undefined', 'user_updated totp_added', 'sensitive_read data_export'])
       assert.ok(names.includes(one), `${one}: ${names.join(', ')}`);
+    const login = events.findLast(({ event }) => event === 'authn_login_success');
+    assert.match(String(login?.['address']), /^10\.0\.\d+\.\d+$/);
+    assert.equal(login?.['user_agent'], firefox['user-agent']);
+    assert.match(String(login?.['request_id']), /^[\w-]{8,}$/);
     const instants = events.map(({ at: when }) => String(when));
     assert.deepEqual(instants, instants.toSorted());
   });
@@ -352,6 +361,28 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await close(ada.at)).status, 200);
   });
 
+  test('an export whose last page is full is whole', async () => {
+    const { member, at } = await signedIn();
+    const { audit, database } = rooms();
+    const recorded = (await rowsOf('audit_events', member.id)).length;
+    await database.transaction(async (tx) => {
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'more' } as const;
+      for (let i = recorded; i < 199; i += 1)
+        await audit.record(tx, { ...deed, userId: member.id }, operator);
+    });
+    const { events } = (await exportOf(at)).body as Export;
+    assert.equal(events.length, 200, 'itself included');
+  });
+
+  test('an export of an account without a password tells of none', async () => {
+    const { member, at } = await signedIn();
+    await rooms().database.query((sql) =>
+      sql.updateTable('users').set({ hashed_password: null }).where('id', '=', member.id),
+    );
+    const { account } = (await exportOf(at)).body as Export;
+    assert.deepEqual(Object.keys(account), ['id', 'email', 'created_at', 'email_verified_at']);
+  });
+
   test('exports of one account are few in a minute', async () => {
     const { at } = await signedIn();
     for (let i = 0; i < 5; i += 1) assert.equal((await exportOf(at)).status, 200);
@@ -416,6 +447,11 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     wait(14 * dayMs);
     assertProblem(await undo(token), 403, 'token_invalid');
     assert.notEqual(await rowOf(id), undefined, 'it waits for the purge');
+    const count = async (): Promise<number> =>
+      (await rooms().database.query((sql) => sql.selectFrom('users').select('id'))).length;
+    const earlier = await count();
+    const removed = await rooms().auth.deletions.purge();
+    assert.ok(removed > 0 && removed === earlier - (await count()), 'as many as went');
     await rooms().auth.purge();
     for (const table of tables.filter((one) => one !== 'audit_events'))
       assert.deepEqual(await rowsOf(table, id), [], table);
