@@ -1,29 +1,96 @@
 /**
- * Makes few large files of the dependencies that consist of a thousand small ones: to look each of them up is half of the
- * time that a start takes (docs/decisions/0010-bundle.md). server/bin/use-bundle.js puts them in their place.
+ * Makes few large files of the dependencies that consist of a thousand small ones: to look each of them up is more than half
+ * of the time that a start takes (docs/decisions/0010-bundle.md). server/bin/use-bundle.js puts them in their place.
  *
  *   node tools/bundle.mjs [FOLDER]        default: server/bundle
  */
 import fs from 'node:fs';
-import module from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
 
 const SERVER = path.resolve(import.meta.dirname, '../server');
 /** What is imported of them, and the name of its file. */
-const ENTRIES = { kysely: 'kysely', typebox: 'typebox', 'typebox/compile': 'typebox-compile' };
+const ENTRIES = {
+  kysely: 'kysely',
+  typebox: 'typebox',
+  'typebox/compile': 'typebox-compile',
+  fastify: 'fastify',
+  '@fastify/formbody': 'fastify-formbody',
+  '@fastify/swagger': 'fastify-swagger',
+};
+/** Imported by its name from the bundle as well: its threads load files of it. */
+const EXTERNAL = ['pino'];
+/** CommonJS asks for the modules of Node.js by this. */
+const BANNER = `import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);`;
+
+/** Exports by name what a package exports: esbuild itself knows no names of CommonJS, Node.js does. */
+const entries = {
+  name: 'entries',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^entry:/ }, ({ path: entry }) => ({
+      path: entry.slice('entry:'.length),
+      namespace: 'entry',
+    }));
+    onLoad({ filter: /.*/, namespace: 'entry' }, async ({ path: specifier }) => {
+      const names = Object.keys(await import(specifier));
+      const from = JSON.stringify(specifier);
+      const named = names.filter((name) => /^[a-z_$][\w$]*$/i.test(name) && name !== 'default').join(', ');
+      const contents = names.includes('module.exports')
+        ? `import all from ${from}; export default all; export const { ${named} } = all;`
+        : `export { ${names.join(', ')} } from ${from};`;
+      return { contents, resolveDir: SERVER };
+    });
+  },
+};
+
+/** The folder and name of the package that a file of the bundle is of. */
+function packageOf(file) {
+  return /^(?<folder>.*node_modules\/(?<name>(?:@[^/]+\/)?[^/]+))\//.exec(file)?.groups;
+}
 
 /**
- * Replaces the folder. Its `bundle.json` tells which file stands for which import, and of which versions they are.
+ * Who has which package, and of which version it is: `parent` is the place of the one that imports it, -1 for the service.
+ *
+ * @param {Record<string, { imports: { path: string }[] }>} inputs
+ * @returns {{ name: string, version: string, parent: number }[]}
+ */
+function listPackages(inputs) {
+  const list = [];
+  const places = new Map();
+  const add = (folder, name, parent) => {
+    const { version } = JSON.parse(fs.readFileSync(path.join(SERVER, folder, 'package.json'), 'utf8'));
+    list.push({ name, version, parent });
+    if (!places.has(folder)) places.set(folder, list.length - 1);
+  };
+  const edges = Object.entries(inputs).flatMap(([file, { imports }]) =>
+    imports.map((one) => ({ from: packageOf(file), to: packageOf(one.path) })),
+  );
+  const known = new Set();
+  for (let isNew = true; isNew;) {
+    isNew = false;
+    for (const { from, to } of edges) {
+      const parent = from === undefined ? -1 : places.get(from.folder);
+      const edge = `${from?.folder} ${to?.folder}`;
+      if (to === undefined || parent === undefined || from?.folder === to.folder || known.has(edge)) continue;
+      known.add(edge);
+      add(to.folder, to.name, parent);
+      isNew = true;
+    }
+  }
+  return list;
+}
+
+/**
+ * Replaces the folder. Its `bundle.json` tells which file stands for which import, and what was bundled.
  *
  * @param {string} folder
  * @throws {Error} with what the bundler says.
  */
 export async function createBundle(folder) {
   const made = `${folder}.${process.pid}`;
-  await build({
+  const { metafile } = await build({
     absWorkingDir: SERVER,
-    entryPoints: Object.entries(ENTRIES).map(([specifier, out]) => ({ in: specifier, out })),
+    entryPoints: Object.entries(ENTRIES).map(([specifier, out]) => ({ in: `entry:${specifier}`, out })),
     outdir: made,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -31,20 +98,24 @@ export async function createBundle(folder) {
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    external: EXTERNAL,
+    plugins: [entries],
+    banner: { js: BANNER },
+    metafile: true,
     logLevel: 'silent',
   });
-  const versions = {};
-  for (const name of new Set(Object.keys(ENTRIES).map((specifier) => specifier.split('/')[0]))) {
-    const manifest = module.findPackageJSON(name, path.join(SERVER, 'package.json'));
-    versions[name] = JSON.parse(fs.readFileSync(manifest, 'utf8')).version;
-    const home = path.dirname(manifest);
-    const license = fs.readdirSync(home).find((each) => /^licen[cs]e/i.test(each));
-    fs.copyFileSync(path.join(home, license), path.join(made, `${name}.LICENSE`));
+  const packages = listPackages(metafile.inputs);
+  for (const home of new Set(Object.keys(metafile.inputs).map((file) => packageOf(file)?.folder))) {
+    if (home === undefined) continue;
+    const license = fs.readdirSync(path.join(SERVER, home)).find((each) => /^licen[cs]e/i.test(each));
+    const { name } = packageOf(`${home}/`);
+    if (license !== undefined)
+      fs.copyFileSync(path.join(SERVER, home, license), path.join(made, `${name.replace('/', '-')}.LICENSE`));
   }
   const files = Object.fromEntries(
     Object.entries(ENTRIES).map(([specifier, out]) => [specifier, `${out}.mjs`]),
   );
-  fs.writeFileSync(path.join(made, 'bundle.json'), JSON.stringify({ versions, files }));
+  fs.writeFileSync(path.join(made, 'bundle.json'), JSON.stringify({ packages, files }));
   fs.rmSync(folder, { recursive: true, force: true });
   fs.renameSync(made, folder);
 }

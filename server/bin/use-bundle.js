@@ -6,10 +6,15 @@
  */
 import { readFileSync } from 'node:fs';
 import module from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const folder = new URL('../bundle/', import.meta.url);
 
-/** @returns {{ versions: Record<string, string>, files: Record<string, string> } | undefined} */
+/**
+ * `parent` is the place in the list of whoever imports the package, -1 for the service.
+ *
+ * @returns {{ packages: { name: string, version: string, parent: number }[], files: Record<string, string> } | undefined}
+ */
 function readBundle() {
   try {
     return JSON.parse(readFileSync(new URL('bundle.json', folder), 'utf8'));
@@ -18,17 +23,22 @@ function readBundle() {
   }
 }
 
-function installedVersion(name) {
-  const manifest = module.findPackageJSON(name, import.meta.url);
-  return manifest === undefined ? undefined : JSON.parse(readFileSync(manifest, 'utf8')).version;
+/** Looks where Node.js would, from whoever imports it: a mended version of any of them counts, not the bundled one. */
+function isInstalled(packages) {
+  const manifests = [];
+  try {
+    return packages.every(({ name, version, parent }) => {
+      const manifest = module.findPackageJSON(name, manifests[parent] ?? fileURLToPath(import.meta.url));
+      manifests.push(manifest);
+      return JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+    });
+  } catch {
+    return false; // one of them is not there
+  }
 }
 
 const bundle = readBundle();
-if (
-  bundle !== undefined &&
-  module.registerHooks !== undefined &&
-  Object.entries(bundle.versions).every(([name, version]) => installedVersion(name) === version)
-) {
+if (bundle !== undefined && module.registerHooks !== undefined && isInstalled(bundle.packages)) {
   const places = new Map(
     Object.entries(bundle.files).map(([specifier, file]) => [specifier, new URL(file, folder).href]),
   );

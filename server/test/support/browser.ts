@@ -1,5 +1,6 @@
 // A browser without a screen: it keeps the cookies that it is given and sends them along.
-import { cookieOf, sessionCookie } from './public-service.ts';
+import assert from 'node:assert/strict';
+import { cookieOf, sessionCookie, type Member } from './public-service.ts';
 import type { ContractRequest, Reply } from './request.ts';
 
 /** Where its requests go: into a service in the process, or over a socket. */
@@ -56,4 +57,15 @@ export class Browser {
   put(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
     return this.send({ method: 'PUT', path, fields });
   }
+}
+
+/** A browser in which somebody has just logged in with the password. */
+export async function signIn(
+  service: Service,
+  { email, password }: Pick<Member, 'email' | 'password'>,
+): Promise<Browser> {
+  const browser = new Browser(service);
+  const reply = await browser.post('/sessions', { email, password });
+  assert.equal(reply.status, 200, reply.text);
+  return browser;
 }
