@@ -86,6 +86,13 @@ onEachEngine('attempts', (engine) => {
       assert.equal(await tryOnce(attempts, { ...owner, userId: 2 }), undefined);
     }));
 
+  test('one address that nobody has leaves another alone', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let i = 0; i < 5; i += 1) await attempts.begin(nobody, 'password');
+      assert.notEqual(await tryOnce(attempts, nobody), undefined);
+      assert.equal(await tryOnce(attempts, { ...nobody, emailKey: 'noone@example.org' }), undefined);
+    }));
+
   test('the spelling of an address makes no second counter', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 5; i += 1)

@@ -67,6 +67,15 @@ onEachEngine('the record of', (engine) => {
     assert.equal((await service.logIn(other, ada.password)).status, 200);
   });
 
+  test('of a first factor the mailbox is told with a way back, of a further one without', async () => {
+    const member = await service.member();
+    const browser = await signedIn(member);
+    const added = async (): Promise<string[]> =>
+      (await traces({ ada: member.id }, () => addApp(browser, service.service.clock))).mails;
+    assert.deepEqual(await added(), ['first_factor to ada for 4320']);
+    assert.deepEqual(await added(), ['factor_changed to ada for 1440']);
+  });
+
   test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
     const member = await service.member();
     const browser = await signedIn(member);

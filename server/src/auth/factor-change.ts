@@ -187,10 +187,10 @@ export class FactorChanges {
     return user;
   }
 
-  /** The way back for the mailbox of an account that has no factor yet; `undefined` for another, and without mails. */
+  /** The way back for the mailbox of an account that has no factor yet; `undefined` for another. */
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
-    if (this.#context.post === undefined || !(await secondFactors.isBare(tx, user.id))) return undefined;
+    if (!(await secondFactors.isBare(tx, user.id))) return undefined;
     const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
     return (await tokens.issue(tx, user, proof)).link;
   }
