@@ -189,6 +189,22 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status, 200);
   });
 
+  test('A18 another door: what is set up anew is taken at once, whatever was guessed at the older one', async () => {
+    const ada = await person();
+    await addApp(ada);
+    await ada.browser.post('/profile/recovery_codes', {});
+    const enter = async (proof: string): Promise<number> => {
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email: ada.email, password: ada.password });
+      return (await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status;
+    };
+    for (let i = 0; i < 5; i += 1) assert.equal(await enter('00000-0000-0000'), 401);
+    assert.equal(await enter('00000-0000-0000'), 429);
+    const made = await ada.browser.post('/profile/recovery_codes', {});
+    const [fresh = ''] = memberOf(made.body, 'recovery_codes') as string[];
+    assert.equal(await enter(fresh), 200);
+  });
+
   test('A51 double spend: recovery codes are ten, work once each, and new ones void the old', async () => {
     const ada = await person();
     assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 400, 'nothing to recover');
