@@ -1,6 +1,6 @@
 /**
- * Makes few large files of the dependencies that consist of a thousand small ones: to look each of them up is more than half
- * of the time that a start takes (docs/decisions/0010-bundle.md). server/bin/use-bundle.js puts them in their place.
+ * Makes few large files of the dependencies that consist of a thousand small ones: to look each of them up is a third of
+ * the time that a start takes (docs/decisions/0010-bundle.md). server/bin/use-bundle.js puts them in their place.
  *
  *   node tools/bundle.mjs [FOLDER]        default: server/bundle
  */

@@ -171,7 +171,7 @@ function runtimeProgram(folder, own) {
   return path.join(folder, place);
 }
 
-/** Halves the time of every start. What cannot be bundled is read from where it is. */
+/** Spares every start a third of its time. What cannot be bundled is read from where it is. */
 function bundle(lock) {
   const own = pinnedRuntime(lock);
   const program = own === 'none' ? process.execPath : runtimeProgram(ROOT, own);

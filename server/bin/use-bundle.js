@@ -1,5 +1,5 @@
 /**
- * From here on imports of what tools/bundle.mjs has bundled lead to the bundle: a start in half of the time. Without a
+ * From here on imports of what tools/bundle.mjs has bundled lead to the bundle: a start in two thirds of the time. Without a
  * bundle, or with one of other versions than are installed, nothing changes.
  *
  *   node --import ./server/bin/use-bundle.js …

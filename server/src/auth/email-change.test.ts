@@ -1,4 +1,5 @@
-// Another address: asked for and taken back, of an account that may be closed meanwhile, or whose old one is taken.
+// Another address, and a first factor: asked for and taken back by mail, of an account that may be closed meanwhile, or
+// whose old address is taken.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, signIn } from '../../test/support/browser.ts';
