@@ -13,3 +13,8 @@ test('a UUID is text of version 7 that begins with the present millisecond (RFC 
 test('no UUID comes twice', () => {
   assert.equal(new Set(Array.from({ length: 10_000 }, generateUuid)).size, 10_000);
 });
+
+test('of two the later is the greater, within a millisecond as well', () => {
+  const uuids = Array.from({ length: 2000 }, generateUuid);
+  assert.deepEqual(uuids, uuids.toSorted());
+});
