@@ -7,6 +7,7 @@ import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
 import { useTrunk } from '../../test/support/trunk.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
+import { dayMs } from '../kit/clock.ts';
 import { isProblem, Problem } from '../kit/problem.ts';
 import { ValueError } from '../user/user.ts';
 
@@ -293,6 +294,38 @@ onEachEngine('class Auth of the contract', (engine) => {
         await auth.destroySession(unknown);
       assert.equal((await auth.getUserFromSessionId(sessionId))?.id, id);
     });
+  });
+
+  test('the user of a session is told as they are now, and nobody once they are gone', async () => {
+    const { auth } = trunk();
+    const { id } = await auth.registerUser(email, password);
+    const session = await auth.getSession(await auth.createSession(email));
+    assert.ok(session);
+    await auth.setLanguage(id, 'fr');
+    const { email: told, language } = await auth.userOf(session);
+    assert.deepEqual([told, language], [email, 'fr']);
+    await auth.removeUser(id);
+    await assert.rejects(auth.userOf(session), (error) => isProblem(error, 'session_required'));
+  });
+
+  test('a password that is asked about before it is set is refused by the rule, by its field', async () => {
+    const { auth } = trunk();
+    await auth.requireGoodPassword(password, email);
+    await assert.rejects(
+      auth.requireGoodPassword('', email),
+      (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'password',
+    );
+  });
+
+  test('tries of thirty days ago are purged, and younger ones stay', async () => {
+    const { auth, clock } = trunk();
+    await auth.registerUser(email, password);
+    assert.equal(await auth.validLogin(email, 'wrong'), false);
+    clock.advance(30 * dayMs);
+    assert.equal(await auth.purge(), 0);
+    clock.advance(1);
+    assert.equal(await auth.purge(), 1);
+    assert.equal(await auth.purge(), 0);
   });
 
   test('sessions that a program makes and ends are recorded', async () => {

@@ -198,7 +198,7 @@ function describeFacts(
     })),
     attempts: tries.map(({ subject, factor, failures, last_at }) => ({
       factor,
-      device_id: /^device:(.*)$/.exec(subject)?.[1],
+      device_id: /^device:(.+)/.exec(subject)?.[1],
       failures,
       last_at: instant(last_at),
     })),

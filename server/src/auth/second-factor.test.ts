@@ -602,6 +602,46 @@ onEachEngine('second factors', (engine) => {
     });
   });
 
+  for (const { title, confirmEmail, isConfirmed, hasPassword, isKept } of [
+    {
+      title: 'of a confirmed account',
+      confirmEmail: true,
+      isConfirmed: true,
+      hasPassword: false,
+      isKept: true,
+    },
+    { title: 'beside a password', confirmEmail: true, isConfirmed: false, hasPassword: true, isKept: true },
+    {
+      title: 'where none confirms',
+      confirmEmail: false,
+      isConfirmed: false,
+      hasPassword: false,
+      isKept: true,
+    },
+    {
+      title: 'by which a stranger made the account are gone',
+      confirmEmail: true,
+      isConfirmed: false,
+      hasPassword: false,
+      isKept: false,
+    },
+  ])
+    test(`${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
+      const { auth, database, clock, riddle, bob } = await withBob({ confirmEmail });
+      riddle.setBy.add(bob.id);
+      await database.query((sql) =>
+        sql
+          .updateTable('users')
+          .set({
+            email_verified_at: isConfirmed ? clock.now() : null,
+            hashed_password: hasPassword ? bob.hashedPassword : null,
+          })
+          .where('id', '=', bob.id),
+      );
+      await auth.updatePassword(await auth.getResetPasswordToken(email), 'another');
+      assert.equal(riddle.setBy.has(bob.id), isKept);
+    });
+
   describe('are changed', () => {
     const add = (riddle: Riddle) => ({
       factor: 'riddle',

@@ -115,11 +115,13 @@ onEachEngine('a session', (engine) => {
     });
 
     test('ends with its user, and while the user is disabled', async () => {
-      const { auth, bob } = await withBob();
+      const { auth, audit, bob } = await withBob();
       const token = await newSession(auth);
       await auth.setDisabled(bob.id, true);
       assert.equal(await isLive(auth, token), false);
       assert.equal(await auth.createSession(email), undefined);
+      const made = await audit.list({ event: 'session_created', limit: 10 });
+      assert.equal(made.length, 1, 'of what is not made nothing is recorded');
       await auth.setDisabled(bob.id, false);
       assert.equal(await isLive(auth, token), false);
       const other = await newSession(auth);
