@@ -2,8 +2,9 @@
 // these alone: npm run mutate -- server/src/auth/guard.ts server/src/auth/login.ts:40-80
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { makeScratchFolder } from '../server/test/support/scratch.ts';
 import { areas, guards } from './areas.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -29,12 +30,23 @@ async function measuredFiles() {
 
 /** @param {string} area @param {string[]} patterns @returns {Promise<Measured[]>} */
 async function measure(area, patterns) {
+  // A test that is ended when it has noticed leaves its database.
+  const scratch = await makeScratchFolder();
+  try {
+    return await measureIn(scratch, area, patterns);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} scratch @param {string} area @param {string[]} patterns @returns {Promise<Measured[]>} */
+async function measureIn(scratch, area, patterns) {
   const report = join(results, `${area}.json`);
   const configuration = join(import.meta.dirname, 'stryker.config.mjs');
   const child = spawn(process.execPath, [program, 'run', configuration, '--mutate', patterns.join(',')], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, MUTATION_AREA: area, MUTATION_REPORT: report },
+    env: { ...process.env, MUTATION_AREA: area, MUTATION_REPORT: report, TMPDIR: scratch },
   });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`The area ${area} could not be measured`);

@@ -1,12 +1,9 @@
 // How one area is measured; run.mjs says which, and what its mutants are.
-import { existsSync } from 'node:fs';
 import { areas } from './areas.mjs';
 import { ignorerNames } from './ignorers.mjs';
 
 const { tests } = areas[process.env['MUTATION_AREA'] ?? ''] ?? { tests: [] };
 process.env['TEST_ENGINES'] = 'sqlite'; // both run the same statements
-// Databases in memory: a run writes ten thousand, and throws each away.
-if (existsSync('/dev/shm')) process.env['TMPDIR'] ??= '/dev/shm';
 process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/../.cache/compile`;
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */

@@ -104,6 +104,16 @@ onEachEngine('a login', (engine) => {
     });
   });
 
+  test('that failed before its address was registered counts against the new account', async () => {
+    const { auth, clock } = await withBob();
+    const eve = 'eve@example.org';
+    for (let i = 0; i < 5; i += 1) assert.equal(await auth.logIn(eve, wrong), undefined);
+    await auth.registerUser(eve, password);
+    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would tell that the address was free');
+    clock.advance(15 * minuteMs);
+    assert.ok((await auth.logIn(eve, password))?.token);
+  });
+
   describe('leaves in the record', () => {
     const fail = 'authn_login_fail';
 

@@ -153,6 +153,7 @@ const refused: Record<string, unknown> = {
   'a local part of 33 characters in 66 octets': `${'é'.repeat(33)}@x.org`,
   'a local part whose small letters grow over 64 octets': `${'\u0130'.repeat(32)}@x.org`,
   'an address whose domain grows over 254 octets in ASCII': `bob@${'ü.'.repeat(80)}org`,
+  'an address of more than 254 octets whose domain shrinks in ASCII': `bob@${'ａ'.repeat(60)}.${'ａ'.repeat(40)}.org`,
   'ten thousand characters': `${'a'.repeat(10_000)}@example.org`,
 };
 

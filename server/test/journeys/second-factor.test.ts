@@ -5,7 +5,7 @@ import { dayMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
-import { PublicService, sessionCookie } from '../support/public-service.ts';
+import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
 
 const newPassword = 'nine newts under a green umbrella';
@@ -59,6 +59,7 @@ onEachEngine('a second factor', (engine) => {
     });
     assert.equal(half.status, 200);
     assert.equal(browser.sessionId, undefined);
+    assert.ok(browser.cookie(pendingCookie));
     for (const path of ['/profile', '/sessions', '/profile/totp', '/profile/recovery_codes'])
       assert.equal((await browser.get(path)).status, 403, path);
     assert.equal((await browser.post('/profile/totp', {})).status, 403);
@@ -69,6 +70,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.post('/sessions/factor', { factor: 'totp', proof: '000000' })).status, 401);
     const full = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
     assert.deepEqual([full.status, full.body], [200, { email: ada.email, message: 'logged in' }]);
+    assert.equal(browser.cookie(pendingCookie), undefined);
     assert.equal((await browser.get('/profile')).status, 200);
     const again = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
     assert.equal(again.status, 403, 'the login is over');
@@ -487,17 +489,20 @@ onEachEngine('a device that is remembered', (engine) => {
   });
 
   test('is listed, and forgotten', async () => {
-    const [ada, eve] = [await owner(), await owner()];
+    const ada = await owner();
+    const until = new Date(service.service.clock.now() + 30 * dayMs).toISOString();
+    const eve = await owner();
     const { devices } = (await ada.laptop.get('/profile/devices')).body as {
-      devices: { id: string; device?: string }[];
+      devices: { id: string; device?: string; remembered_until: string }[];
     };
     assert.deepEqual(
-      devices.map(({ device }) => device),
-      ['Firefox, Linux'],
+      devices.map(({ device, remembered_until }) => [device, remembered_until]),
+      [['Firefox, Linux', until]],
     );
     const path = `/profile/devices/${devices[0]?.id}`;
     assert.equal((await eve.laptop.send({ method: 'DELETE', path })).status, 404, 'A64');
-    assert.equal((await ada.laptop.send({ method: 'DELETE', path })).status, 200);
+    const forgotten = await ada.laptop.send({ method: 'DELETE', path });
+    assert.deepEqual([forgotten.status, forgotten.body], [200, { message: 'device forgotten' }]);
     assert.equal(isAsked(await logIn(ada.laptop, ada)), true);
     assert.deepEqual((await eve.laptop.get('/profile/devices')).status, 200);
   });

