@@ -47,7 +47,17 @@ const examinedBytes = 256 * 1024 * 1024;
  */
 export async function openDatabase(url: string, { isExamined = false } = {}): Promise<Database> {
   const path = sqlitePath(url);
-  if (isExamined && path !== undefined && existsSync(path)) examineSqliteFile(path, examinedBytes);
-  await migrateDatabase(url);
-  return connectDatabase(url);
+  if (path === undefined) {
+    await migrateDatabase(url);
+    return connectDatabase(url);
+  }
+  if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
+  const database = await openSqlite(path); // it waits as long as a migration takes: one opening serves both
+  try {
+    await migrate(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }

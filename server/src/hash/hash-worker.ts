@@ -2,8 +2,8 @@
 import { setPriority, constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { hashSync } from '@node-rs/argon2';
-import { readHash } from './format.ts';
-import { UnreadableHash } from './stored-hash.ts';
+import { argon2 } from './argon2-format.ts';
+import { UnreadableHash, type Check } from './stored-hash.ts';
 
 /** What the thread is asked. */
 export type HashJob =
@@ -33,9 +33,16 @@ if (process.platform === 'linux') {
   setPriority(constants.priority.PRIORITY_LOW);
 }
 
+/** Foreign formats are read by what is loaded with the first of them. */
+async function checkOf(hashed: string): Promise<Check> {
+  if (argon2.begins.test(hashed)) return argon2.read(hashed);
+  const { readHash } = await import('./format.ts');
+  return readHash(hashed);
+}
+
 async function verify(hashed: string, spellings: readonly string[]): Promise<Match> {
   try {
-    const check = readHash(hashed);
+    const check = await checkOf(hashed);
     for (const spelling of spellings) if (await check(spelling)) return { matches: true };
     return { matches: false };
   } catch (error) {

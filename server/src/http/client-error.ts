@@ -1,8 +1,8 @@
 // Answers to what is no HTTP, or comes too slowly to be a request: there is no request and no reply then, only a socket.
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import type { Log } from '../kit/log.ts';
+import { STATUS_CODES } from './node-http.ts';
 import { problemBody, problemMediaType, problemStatus } from './problem-handler.ts';
 import { headerLines } from './response.ts';
 import type { Headers } from './security-headers.ts';

@@ -1,7 +1,8 @@
 // The response class of our own server. It writes the headers that are the same on every reply as one prepared text:
 // handed to the framework one by one, nine of them cost a tenth of a session check. They so reach also what node:http
 // answers by itself.
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import { ServerResponse } from './node-http.ts';
 
 export interface ResponseRule {
   /** Headers of every reply, by their names in lower case. */
@@ -14,7 +15,7 @@ export interface ResponseRule {
 const marksOwn = Symbol('writes the headers of every reply');
 
 /** Begins a reply's head with its first line. Of node:http since its first release, but in no type. */
-type StoreHeader = (this: ServerResponse, firstLine: string, headers: object | null | undefined) => void;
+type StoreHeader = (this: NodeResponse, firstLine: string, headers: object | null | undefined) => void;
 
 /** The class for a server under the rule, which is asked anew for every reply. */
 export function responseClass(rule: ResponseRule): typeof ServerResponse {
@@ -38,7 +39,7 @@ export function responseClass(rule: ResponseRule): typeof ServerResponse {
 }
 
 /** True when the response is of the class, and needs to be told nothing. */
-export function writesHeaders(response: ServerResponse): boolean {
+export function writesHeaders(response: NodeResponse): boolean {
   return marksOwn in response;
 }
 

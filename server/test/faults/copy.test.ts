@@ -6,11 +6,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import { serviceOn, temporaryFolder } from '../support/running-service.ts';
+import { cheapMain } from '../support/service.ts';
 import { History } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 
 test('a copy made under load opens, is whole, and logs in', async (t) => {
-  const { start, environment } = await serviceOn(t, 'sqlite');
+  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
   const service = await start();
   const before = new History();
   for (let i = 0; i < 3; i += 1) await before.once(service.baseUrl);

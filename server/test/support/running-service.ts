@@ -24,8 +24,8 @@ export async function temporaryFolder(t: Owner): Promise<string> {
   return folder;
 }
 
-/** A fresh database for service processes; it goes with the test, after them. */
-export async function serviceOn(t: Owner, engine: EngineName): Promise<RunningService> {
+/** A fresh database for service processes, of the real program if nothing is said; it goes with the test, after them. */
+export async function serviceOn(t: Owner, engine: EngineName, program?: string): Promise<RunningService> {
   const started: ServiceProcess[] = [];
   t.after(async () => {
     for (const service of started) await service.stop('SIGKILL');
@@ -36,7 +36,7 @@ export async function serviceOn(t: Owner, engine: EngineName): Promise<RunningSe
   return {
     environment,
     start: async (more = {}) => {
-      const service = await startService({ ...environment, ...more });
+      const service = await startService({ ...environment, ...more }, program);
       started.push(service);
       return service;
     },
