@@ -8,6 +8,8 @@ import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
 
 /** Walks in `npm test`; many more by hand: MODEL_WALKS=1000. */
 const walks = Number(process.env['MODEL_WALKS'] ?? 40);
+/** They are gone once more where chance has left something out, so many times at most. */
+const mostRounds = 5;
 
 /** What has to happen at least once for the walks to say anything. */
 const outcomes = [
@@ -41,19 +43,21 @@ onEachEngine('accounts, sessions and resets in any order', (engine) => {
 
   test('the service answers as the model says', async () => {
     const met = new Map<string, number>();
+    const missing = (): string[] => outcomes.filter((outcome) => !met.has(outcome));
     let walk = 0;
-    await fc.assert(
-      fc.asyncProperty(fc.commands([anySteps], { maxCommands: 60, size: 'max' }), async (steps) => {
-        walk += 1;
-        const { clock, rooms } = service;
-        const model = emptyModel(clock.now(), met);
-        await fc.asyncModelRun(
-          () => ({ model, real: { origin, clock, rooms, suffix: `${walk}.${engine}` } }),
-          steps,
-        );
-      }),
-      { numRuns: walks },
-    );
-    for (const outcome of outcomes) assert.ok(met.has(outcome), `"${outcome}" never happened`);
+    for (let round = 0; round < mostRounds && missing().length > 0; round += 1)
+      await fc.assert(
+        fc.asyncProperty(fc.commands([anySteps], { maxCommands: 60, size: 'max' }), async (steps) => {
+          walk += 1;
+          const { clock, rooms } = service;
+          const model = emptyModel(clock.now(), met);
+          await fc.asyncModelRun(
+            () => ({ model, real: { origin, clock, rooms, suffix: `${walk}.${engine}` } }),
+            steps,
+          );
+        }),
+        { numRuns: walks },
+      );
+    assert.deepEqual(missing(), [], 'it never happened');
   });
 });
