@@ -353,7 +353,7 @@ onEachEngine('passkeys', (engine) => {
     );
     assert.deepEqual(await told(taken), free, 'of a taken address');
     assert.deepEqual(await told(unconfirmed), free, 'of one that waits for its confirmation');
-    for (let i = 0; i < 10; i += 1)
+    for (let i = 0; i < 40; i += 1)
       for (const email of [freshEmail(), taken, unconfirmed])
         assert.deepEqual(
           (await toldByTwo(email)).map((reply) => reply.slice(0, 3)),

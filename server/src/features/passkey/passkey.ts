@@ -24,6 +24,7 @@ import { attestsMore, parseAssertion, parseRegistration, transportsOf, webauthn 
 import {
   addPasskey,
   findPasskey,
+  isProved,
   listPasskeys,
   removePasskey,
   removePasskeysOf,
@@ -55,6 +56,9 @@ export interface PasskeysOptions {
   /** An account whose address nobody has confirmed is nobody's yet. */
   readonly confirmsEmail: boolean;
 }
+
+/** As often as somebody may come in between; nobody does twice without meaning it. */
+const attachAttempts = 5;
 
 /** For whom a passkey is made: a user, or somebody who registers. */
 export interface Enrolment {
@@ -199,22 +203,26 @@ export class Passkeys implements SecondFactor {
     const others = await listPasskeys(tx, userId);
     if (others.length >= mostPerUser)
       throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
-    const id = await this.attach(tx, userId, made, naming);
-    if (id === undefined) throw registeredAlready();
-    return id;
+    for (let attempt = 0; attempt < attachAttempts; attempt += 1) {
+      const id = await this.attach(tx, userId, made, naming);
+      if (id !== undefined) return id;
+      // A registration with the same credential may have come in between: what it is answered must not show here.
+      if (await this.#isRegistered(tx, made.row)) break;
+    }
+    throw registeredAlready();
   }
 
   /**
    * Spends what was verified for a new account, before anybody looks whether its address is free: what is refused here is
-   * refused for every address. A credential that waits in an account that nobody has confirmed is taken out of it.
+   * refused for every address. A credential in an account that nobody has confirmed is free: one that is registered for
+   * two addresses at once would else tell whether the other one is taken.
    * @throws {Problem} factor_invalid when its challenge was answered before; invalid_request for a credential that is
    *   registered.
    */
   claim({ challenge, row }: VerifiedCredential): Promise<void> {
     return this.#db.transaction(async (tx) => {
       if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
-      await this.#giveWay(tx, row);
-      if ((await findPasskey(tx, row.credential_id)) !== undefined) throw registeredAlready();
+      if (await this.#isRegistered(tx, row)) throw registeredAlready();
     });
   }
 
@@ -341,6 +349,11 @@ export class Passkeys implements SecondFactor {
       allowCredentials: rows.map(descriptorOf),
       userVerification,
     });
+  }
+
+  /** Whether a credential is somebody's for whom it does not give way. */
+  async #isRegistered(tx: Database, { credential_id: id }: { credential_id: string }): Promise<boolean> {
+    return this.#confirmsEmail ? isProved(tx, id) : (await findPasskey(tx, id)) !== undefined;
   }
 
   /** A credential that waits in an account that nobody has confirmed is free to whoever shows it. */

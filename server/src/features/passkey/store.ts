@@ -67,6 +67,20 @@ export async function removeUnproved(db: Database, credentialId: string): Promis
   await db.run(deleteUnproved, { credentialId });
 }
 
+const selectProved = statement((sql, p: { credentialId: string }) =>
+  sql
+    .selectFrom('passkeys')
+    .innerJoin('users', 'users.id', 'passkeys.user_id')
+    .select('passkeys.id')
+    .where('passkeys.credential_id', '=', p.credentialId)
+    .where('users.email_verified_at', 'is not', null),
+);
+
+/** True for a credential of an account whose address is confirmed. */
+export async function isProved(db: Database, credentialId: string): Promise<boolean> {
+  return (await db.first(selectProved, { credentialId })) !== undefined;
+}
+
 const selectByUser = statement((sql, p: { userId: number }) =>
   sql.selectFrom('passkeys').selectAll().where('user_id', '=', p.userId).orderBy('created_at').orderBy('id'),
 );
