@@ -56,10 +56,12 @@ export async function everythingIn(url: string): Promise<string> {
     const found = await client.query<{ name: string }>(
       "select table_name as name from information_schema.tables where table_schema = 'public'",
     );
-    const rows = await Promise.all(
-      found.rows.map(({ name }) => client.query<{ row: string }>(`select t::text as row from "${name}" t`)),
-    );
-    return rows.flatMap((table) => table.rows.map(({ row }) => row)).join('\n');
+    const rows: string[] = [];
+    for (const { name } of found.rows) {
+      const table = await client.query<{ row: string }>(`select t::text as row from "${name}" t`);
+      rows.push(...table.rows.map(({ row }) => row));
+    }
+    return rows.join('\n');
   } finally {
     await client.end();
   }

@@ -7,5 +7,5 @@ export const cheapHashing: HasherOptions = {
   longestWaitMs: 60_000,
 };
 
-/** What a hash costs in truth, for tests that take the time of it. */
-export const realHashing: HasherOptions = { threads: 2 };
+/** What a hash costs in truth, for tests that take the time of it. No job is refused for want of time here either. */
+export const realHashing: HasherOptions = { threads: 2, longestWaitMs: 60_000 };
