@@ -50,9 +50,11 @@ function likeliestFirst(runner) {
     dispose: () => runner.dispose?.(),
     dryRun: (options) => runner.dryRun(options),
     mutantRun: async (options) => {
-      const file = options.activeMutant.fileName;
+      const { activeMutant, testFilter } = options;
+      if (testFilter === undefined) return runner.mutantRun(options); // all tests, in their order
+      const file = activeMutant.fileName;
       let nrOfTests = 0;
-      for (const test of experience.inOrder(file, options.testFilter ?? [])) {
+      for (const test of experience.inOrder(file, testFilter)) {
         const begunAt = performance.now();
         const result = await runner.mutantRun({ ...options, testFilter: [test] });
         const noticed = result.status !== MutantRunStatus.Survived;

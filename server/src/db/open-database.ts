@@ -52,7 +52,7 @@ export async function openDatabase(url: string, { isExamined = false } = {}): Pr
     return connectDatabase(url);
   }
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
-  const database = await openSqlite(path); // it waits as long as a migration takes: one opening serves both
+  const database = await openSqlite(path); // with the same limits for both: it need not be opened twice
   try {
     await migrate(database);
     return database;
