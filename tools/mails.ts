@@ -142,7 +142,7 @@ async function draw(browser: Browser, view: View, sender: Sender): Promise<Buffe
 
 async function drawPictures(folder: string, views: readonly View[], sender: Sender): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const browser = await openBrowser();
+  const browser = await openBrowser('machine');
   try {
     for (const view of views)
       writeFileSync(path.join(folder, nameOf(view)), await draw(browser, view, sender));

@@ -221,7 +221,7 @@ async function main(): Promise<void> {
   const folder = path.resolve(positionals[0] ?? path.join(root, 'docs', 'pages'));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const browser = await openBrowser();
+  const browser = await openBrowser('machine');
   try {
     for (const way of ways)
       await drawAll(browser, way, folder, (picture) => values.all || shown.has(picture));

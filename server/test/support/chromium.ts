@@ -1,4 +1,4 @@
-// A browser that runs scripts: the machine's own Chromium, or the one that npm brings to a machine without.
+// A browser that runs scripts: the Chromium that npm brings, or the machine's own.
 import npmChromium, { inflate } from '@sparticuz/chromium';
 import { chromium, type Browser } from 'playwright-core';
 import { existsSync } from 'node:fs';
@@ -19,13 +19,33 @@ interface Program {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Where a browser comes from. */
+type BrowserSource = 'npm' | 'machine';
+
 /**
- * Opens the browser. CHROMIUM names its program; empty, it asks for the one of npm.
- * @throws when none runs on this machine, with the reason.
+ * Opens the browser that CHROMIUM names, else that of npm, which has no screen to draw for and works half as long on a
+ * page, else the machine's own. Pictures prefer the machine's: it has more fonts.
+ * @throws when none runs on this machine, with the reason of each.
  */
-export async function openBrowser(): Promise<Browser> {
-  const own = process.env['CHROMIUM'] ?? ownProgram();
-  const { path, environment } = own ? { path: own, environment: {} } : await npmProgram();
+export async function openBrowser(preferred: BrowserSource = 'npm'): Promise<Browser> {
+  const { CHROMIUM: named } = process.env;
+  const sources = named
+    ? [(): Program => ({ path: named, environment: {} })]
+    : preferred === 'npm'
+      ? [npmProgram, ownProgram]
+      : [ownProgram, npmProgram];
+  const faults: unknown[] = [];
+  for (const source of sources) {
+    try {
+      return await launch(await source());
+    } catch (error) {
+      faults.push(error);
+    }
+  }
+  throw new Error(faults.map(String).join('; '), { cause: faults });
+}
+
+function launch({ path, environment }: Program): Promise<Browser> {
   return chromium.launch({
     executablePath: path,
     env: { ...process.env, ...environment },
@@ -34,9 +54,11 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
-function ownProgram(): string | undefined {
+function ownProgram(): Program {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
+  const path = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
+  if (path === undefined) throw new Error(`this machine has none of ${names.join(', ')}`);
+  return { path, environment: {} };
 }
 
 /** The program of npm with its libraries and fonts, unpacked with its first use: some seconds, 200 MB. */
