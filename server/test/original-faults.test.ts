@@ -20,6 +20,7 @@ import {
   type Reply,
 } from './support/request.ts';
 import { testService, type TestService } from './support/service.ts';
+import { median } from './support/statistics.ts';
 
 onEachEngine('the faults of the original', (engine) => {
   let service: TestService;
@@ -55,7 +56,7 @@ onEachEngine('the faults of the original', (engine) => {
         times.unknown.push(await timeOfWrongLogin(freshEmail()));
       }
     }
-    return median(times.unknown) / median(times.known);
+    return Math.min(...times.unknown) / Math.min(...times.known); // those that nothing else slowed
   };
 
   test('take-over by a PUT without a token', async () => {
@@ -311,10 +312,6 @@ onEachEngine('the faults of the original', (engine) => {
     assert.deepEqual(await contentsOf(service.rooms.database), earlier);
   });
 });
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-}
 
 /** Sends bytes, and hangs up at the first answer or after a moment without one. */
 function sendRaw(port: number, text: string): Promise<void> {

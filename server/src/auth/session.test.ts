@@ -36,8 +36,16 @@ async function newSession(auth: Auth): Promise<string> {
 }
 
 /** One more than a statement writes. */
-function fiveHundredAndOne(auth: Auth): Promise<string[]> {
-  return Promise.all(Array.from({ length: 501 }, () => newSession(auth)));
+/** In groups: who asks for all at once may wait longer for a connection than anybody would. */
+async function fiveHundredAndOne(auth: Auth): Promise<string[]> {
+  const tokens: string[] = [];
+  while (tokens.length < 501)
+    tokens.push(
+      ...(await Promise.all(
+        Array.from({ length: Math.min(50, 501 - tokens.length) }, () => newSession(auth)),
+      )),
+    );
+  return tokens;
 }
 
 async function isLive(auth: Auth, token: string): Promise<boolean> {
