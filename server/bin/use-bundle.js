@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 
 const folder = new URL('../bundle/', import.meta.url);
 
@@ -37,7 +38,8 @@ function isInstalled(packages) {
   }
 }
 
-const bundle = readBundle();
+// Threads import nothing that is bundled: to look for it would take them longer than to start.
+const bundle = isMainThread ? readBundle() : undefined;
 if (bundle !== undefined && module.registerHooks !== undefined && isInstalled(bundle.packages)) {
   const places = new Map(
     Object.entries(bundle.files).map(([specifier, file]) => [specifier, new URL(file, folder).href]),

@@ -1,3 +1,3 @@
 import { declareRaces } from './races.ts';
 
-declareRaces(50, { hashesCheaply: true });
+declareRaces({ rounds: 50, rarer: 20, hashesCheaply: true });

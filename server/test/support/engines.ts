@@ -28,23 +28,40 @@ export interface FreshDatabase {
   readonly drop: () => Promise<void>;
 }
 
-/** Makes an empty database on the engine. */
-export async function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
-  if (engine === 'sqlite') {
-    const folder = await mkdtemp(join(tmpdir(), 'bienvenue-sqlite-'));
-    return {
-      url: `sqlite:${join(folder, 'test.db')}`,
-      drop: () => rm(folder, { recursive: true, force: true }),
-    };
-  }
+/** Makes a database without rows on the engine, for who migrates it first, as every start does. */
+export function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
+  // PostgreSQL copies one that is migrated in half the time.
+  return engine === 'sqlite' ? sqliteFile() : postgresDatabase(process.env['TEST_TEMPLATE']);
+}
+
+async function sqliteFile(): Promise<FreshDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), 'bienvenue-sqlite-'));
+  return {
+    url: `sqlite:${join(folder, 'test.db')}`,
+    drop: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function postgresDatabase(template?: string): Promise<FreshDatabase> {
   const server = process.env['TEST_DATABASE_URL'];
   if (server === undefined)
     throw new Error('TEST_DATABASE_URL is unset: run the tests by npm test, which starts PostgreSQL');
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
-  await onServer(server, `create database ${name}`);
+  await onServer(
+    server,
+    `create database ${name}${template === undefined ? '' : ` template ${template}`} strategy file_copy`,
+  );
   return { url: url.href, drop: () => onServer(server, `drop database if exists ${name} with (force)`) };
+}
+
+/** Makes the database in the PostgreSQL server of the run that others are copies of; TEST_TEMPLATE names it to them. */
+export async function makeTemplate(): Promise<FreshDatabase> {
+  const template = await postgresDatabase();
+  await (await openDatabase(template.url)).close();
+  process.env['TEST_TEMPLATE'] = new URL(template.url).pathname.slice(1);
+  return template;
 }
 
 async function onServer(url: string, text: string): Promise<void> {
@@ -62,32 +79,35 @@ export function onEachEngine(title: string, body: (engine: EngineName, context: 
   for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
 }
 
-/** Runs the work with the URL of an empty database. */
+/** Runs the work with the URL of an empty database, which nobody has migrated. */
 export async function withEmptyDatabase<T>(
   engine: EngineName,
   work: (url: string) => Promise<T>,
 ): Promise<T> {
-  const fresh = await freshDatabase(engine);
+  const empty = await (engine === 'sqlite' ? sqliteFile() : postgresDatabase());
   try {
-    return await work(fresh.url);
+    return await work(empty.url);
   } finally {
-    await fresh.drop();
+    await empty.drop();
   }
 }
 
 /** Runs the work on a migrated, fresh database. */
-export function withDatabase<T>(
+export async function withDatabase<T>(
   engine: EngineName,
   work: (database: Database, url: string) => Promise<T>,
 ): Promise<T> {
-  return withEmptyDatabase(engine, async (url) => {
-    const database = await openDatabase(url);
+  const fresh = await freshDatabase(engine);
+  try {
+    const database = await openDatabase(fresh.url);
     try {
-      return await work(database, url);
+      return await work(database, fresh.url);
     } finally {
       await database.close();
     }
-  });
+  } finally {
+    await fresh.drop();
+  }
 }
 
 /** A database, and where it is. */

@@ -5,9 +5,11 @@ import type { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { makeTemplate, type FreshDatabase } from './engines.ts';
 import { makeScratchFolder } from './scratch.ts';
 
 let server: EmbeddedPostgres | undefined;
+let template: FreshDatabase | undefined;
 let scratch: string | undefined;
 
 /** A port of loopback that was free a moment ago. */
@@ -45,16 +47,22 @@ const compileCache = join(import.meta.dirname, '../../.cache/compile');
 /** And what the program puts its bundled dependencies in place with. */
 const useBundle = new URL('../../bin/use-bundle.js', import.meta.url);
 
-/** Starts the server and names it to the test processes through TEST_DATABASE_URL. */
+/** Starts the server, if none is named, and names it to the test processes through TEST_DATABASE_URL. */
 export async function globalSetup(): Promise<void> {
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${useBundle.href}`;
   scratch = await makeScratchFolder();
   process.env['TMPDIR'] = scratch;
-  if (process.env['TEST_DATABASE_URL'] !== undefined) return;
+  if (process.env['TEST_DATABASE_URL'] === undefined)
+    process.env['TEST_DATABASE_URL'] = await startServer(scratch);
+  template = await makeTemplate();
+}
+
+/** Starts a server with its data in the folder, and returns its URL. */
+async function startServer(scratchFolder: string): Promise<string> {
   // As root the server runs as a user of its own, which must reach its folder.
   const isRoot = process.getuid?.() === 0;
-  const folder = await mkdtemp(join(scratch, 'postgres-'));
+  const folder = await mkdtemp(join(scratchFolder, 'postgres-'));
   await chmod(folder, 0o755);
   const port = await freePort();
   const Server = await loadEmbeddedPostgres();
@@ -82,11 +90,12 @@ export async function globalSetup(): Promise<void> {
   });
   await server.initialise();
   await server.start();
-  process.env['TEST_DATABASE_URL'] = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
+  return `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
 }
 
 /** Stops the server that globalSetup started, and removes what the tests have left. */
 export async function globalTeardown(): Promise<void> {
+  await template?.drop();
   await server?.stop();
   if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
 }
