@@ -74,6 +74,15 @@ test('without a bundle the packages are read', (t) => {
   assert.equal(runWithBundle(createPackage(t), 'program.js'), 'the package');
 });
 
+test('threads read the packages', (t) => {
+  const folder = createPackage(t, ['1.0.0', '2.0.0']);
+  const program = `import { isMainThread, Worker } from 'node:worker_threads';
+    if (isMainThread) new Worker(new URL(import.meta.url));
+    else console.log((await import('little')).from);`;
+  fs.writeFileSync(path.join(folder, 'program.js'), program);
+  assert.equal(runWithBundle(folder, 'program.js'), 'the package');
+});
+
 test('half a bundle is none', (t) => {
   const folder = createPackage(t, ['1.0.0', '2.0.0']);
   fs.writeFileSync(path.join(folder, 'bundle/bundle.json'), '{ "versions": ');
