@@ -14,7 +14,7 @@ import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type MailCatcher } from '../support/mail-catcher.ts';
 import { CommandHost, runProgram } from '../support/program.ts';
 import { serviceOn } from '../support/running-service.ts';
-import type { ServiceProcess } from '../support/service.ts';
+import { cheapMain, type ServiceProcess } from '../support/service.ts';
 
 const host = new CommandHost();
 after(() => host.close());
@@ -107,7 +107,9 @@ class Stage {
   }
 
   async ask(path: string, init: RequestInit): Promise<Asked> {
-    const reply = await fetch(this.#process.baseUrl + path, { redirect: 'manual', ...init });
+    const headers = new Headers(init.headers);
+    headers.set('connection', 'close'); // one that is kept may end as it is used again
+    const reply = await fetch(this.#process.baseUrl + path, { redirect: 'manual', ...init, headers });
     const text = await reply.text();
     const cookies = reply.headers.getSetCookie();
     for (const cookie of cookies) {
@@ -222,7 +224,7 @@ async function until<T>(find: () => T | undefined | Promise<T | undefined>): Pro
 
 /** The stage, and the catcher with the way to make it refuse for a while. */
 async function setStage(t: TestContext, engine: EngineName, own: Environment): Promise<Stage> {
-  const running = await serviceOn(t, engine);
+  const running = await serviceOn(t, engine, cheapMain);
   const environment = { ...running.environment, SECRET_KEY: '', ...own };
   return new Stage(environment, await running.start({ LOG_LEVEL: 'debug', ...environment }));
 }

@@ -2,6 +2,9 @@
 // which it is killed, or that fails. SQLite tests itself in this way (https://www.sqlite.org/testing.html §3.2, §3.3).
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { ServiceProcess } from '../support/service.ts';
@@ -15,12 +18,12 @@ export interface Injection {
 }
 
 export interface Tracer {
-  /** Lets the process go on without faults. */
-  readonly detach: () => Promise<void>;
+  /** Lets the process go on without faults; true when there was one. */
+  readonly detach: () => Promise<boolean>;
 }
 
-/** How long strace gets to detach. */
-const patienceMs = 500;
+/** How long strace gets to detach; one whose process was killed under it may wait for ever. */
+const patienceMs = { 'signal=KILL': 500, 'error=EIO': 10_000, 'error=ENOSPC': 10_000 };
 
 /** Why no fault can be injected here; `undefined` where it can. */
 export function whyNoTracer(): string | undefined {
@@ -37,11 +40,15 @@ export function whyNoTracer(): string | undefined {
 }
 
 /** Words that begin a program under strace, with a fault at the n-th call on the files of the database. */
-export function traced(url: string, { call, fault, n, andOn = false }: Injection): string[] {
+export function traced(
+  url: string,
+  { call, fault, n, andOn = false }: Injection,
+  report = '/dev/null',
+): string[] {
   const path = sqlitePath(url) ?? '';
   const files = [path, `${path}-wal`].flatMap((file) => ['-P', file]);
   const inject = `inject=${call}:${fault}:when=${n}${andOn ? '+' : ''}`;
-  return ['strace', '-f', ...files, '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
+  return ['strace', '-f', ...files, '-o', report, '-e', `trace=${call}`, '-e', inject];
 }
 
 /** Attaches to the service; only calls on the files of its database count. */
@@ -50,7 +57,8 @@ export async function injectInto(
   url: string,
   injection: Injection,
 ): Promise<Tracer> {
-  const [program = '', ...words] = traced(url, injection);
+  const report = join(await mkdtemp(join(tmpdir(), 'bienvenue-trace-')), 'calls');
+  const [program = '', ...words] = traced(url, injection, report);
   const strace = spawn(program, [...words, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(strace, 'exit');
   const lines = createInterface({ input: strace.stderr });
@@ -68,10 +76,12 @@ export async function injectInto(
   return {
     async detach() {
       strace.kill('SIGTERM');
-      // One whose process was killed under it may wait for ever.
-      const force = setTimeout(() => strace.kill('SIGKILL'), patienceMs);
+      const force = setTimeout(() => strace.kill('SIGKILL'), patienceMs[injection.fault]);
       await ended;
       clearTimeout(force);
+      const calls = await readFile(report, 'utf8').catch(() => '');
+      await rm(dirname(report), { recursive: true, force: true });
+      return calls.includes('(INJECTED)');
     },
   };
 }
