@@ -38,7 +38,7 @@ function isInstalled(packages) {
   }
 }
 
-// Threads import nothing that is bundled: to look for it would take them longer than to start.
+// Threads import nothing that is bundled: to look for it would only make each start later.
 const bundle = isMainThread ? readBundle() : undefined;
 if (bundle !== undefined && module.registerHooks !== undefined && isInstalled(bundle.packages)) {
   const places = new Map(

@@ -54,6 +54,15 @@ export function declareRaces(measure: Rounds): void {
   });
 }
 
+/** Declares a race of so many rounds, in the arena that is there once the suite runs. */
+function inRounds(times: number, arena: () => Arena) {
+  return (title: string, round: (arena: Arena, n: number) => Promise<void>): void => {
+    test(title, async () => {
+      for (let n = 0; n < times; n += 1) await round(arena(), n);
+    });
+  };
+}
+
 function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply = false }: Rounds): void {
   describe('of local mode', () => {
     let arena: Arena;
@@ -62,15 +71,8 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     });
     after(() => arena.close());
 
-    const racing =
-      (times: number) =>
-      (title: string, round: (arena: Arena, n: number) => Promise<void>): void => {
-        test(title, async () => {
-          for (let n = 0; n < times; n += 1) await round(arena, n);
-        });
-      };
-    const each = racing(rounds);
-    const seldom = racing(rarer);
+    const each = inRounds(rounds, () => arena);
+    const seldom = inRounds(rarer, () => arena);
 
     each('of many who register one address in many spellings one gets it', registerTogether);
     each('of many who redeem one reset token one succeeds, and its password logs in', redeemTogether);
@@ -122,17 +124,20 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     });
     after(() => arena.close());
 
-    test('of many who register one address all get the same answer, and its owner one mail', async () => {
-      for (let n = 0; n < rounds; n += 1) await registerTogether(arena, n);
-    });
+    const each = inRounds(rounds, () => arena);
+    const seldom = inRounds(rarer, () => arena);
 
-    test('of many who register a confirmed address all get the same answer, and its owner one mail', async () => {
-      for (let n = 0; n < rarer; n += 1) await registerConfirmed(arena);
-    });
+    each(
+      'of many who register one address all get the same answer, and its owner one mail',
+      registerTogether,
+    );
 
-    test('of many who ask for a reset all get the same answer, and its owner one mail', async () => {
-      for (let n = 0; n < rarer; n += 1) await forgetInPublic(arena);
-    });
+    seldom(
+      'of many who register a confirmed address all get the same answer, and its owner one mail',
+      registerConfirmed,
+    );
+
+    seldom('of many who ask for a reset all get the same answer, and its owner one mail', forgetInPublic);
   });
 }
 

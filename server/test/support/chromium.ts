@@ -19,23 +19,16 @@ interface Program {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Where a browser comes from. */
-type BrowserSource = 'npm' | 'machine';
-
 /**
  * Opens the browser that CHROMIUM names, else that of npm, which has no screen to draw for and works half as long on a
  * page, else the machine's own. Pictures prefer the machine's: it has more fonts.
  * @throws when none runs on this machine, with the reason of each.
  */
-export async function openBrowser(preferred: BrowserSource = 'npm'): Promise<Browser> {
+export async function openBrowser(preferred: 'npm' | 'machine' = 'npm'): Promise<Browser> {
   const { CHROMIUM: named } = process.env;
-  const sources = named
-    ? [(): Program => ({ path: named, environment: {} })]
-    : preferred === 'npm'
-      ? [npmProgram, ownProgram]
-      : [ownProgram, npmProgram];
+  if (named) return launch({ path: named, environment: {} });
   const faults: unknown[] = [];
-  for (const source of sources) {
+  for (const source of preferred === 'npm' ? [npmProgram, ownProgram] : [ownProgram, npmProgram]) {
     try {
       return await launch(await source());
     } catch (error) {

@@ -79,17 +79,20 @@ export function onEachEngine(title: string, body: (engine: EngineName, context: 
   for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
 }
 
+async function lend<T>(made: FreshDatabase, work: (url: string) => Promise<T>): Promise<T> {
+  try {
+    return await work(made.url);
+  } finally {
+    await made.drop();
+  }
+}
+
 /** Runs the work with the URL of an empty database, which nobody has migrated. */
 export async function withEmptyDatabase<T>(
   engine: EngineName,
   work: (url: string) => Promise<T>,
 ): Promise<T> {
-  const empty = await (engine === 'sqlite' ? sqliteFile() : postgresDatabase());
-  try {
-    return await work(empty.url);
-  } finally {
-    await empty.drop();
-  }
+  return lend(await (engine === 'sqlite' ? sqliteFile() : postgresDatabase()), work);
 }
 
 /** Runs the work on a migrated, fresh database. */
@@ -97,17 +100,14 @@ export async function withDatabase<T>(
   engine: EngineName,
   work: (database: Database, url: string) => Promise<T>,
 ): Promise<T> {
-  const fresh = await freshDatabase(engine);
-  try {
-    const database = await openDatabase(fresh.url);
+  return lend(await freshDatabase(engine), async (url) => {
+    const database = await openDatabase(url);
     try {
-      return await work(database, fresh.url);
+      return await work(database, url);
     } finally {
       await database.close();
     }
-  } finally {
-    await fresh.drop();
-  }
+  });
 }
 
 /** A database, and where it is. */

@@ -55,7 +55,12 @@ export async function globalSetup(): Promise<void> {
   process.env['TMPDIR'] = scratch;
   if (process.env['TEST_DATABASE_URL'] === undefined)
     process.env['TEST_DATABASE_URL'] = await startServer(scratch);
-  template = await makeTemplate();
+  try {
+    template = await makeTemplate();
+  } catch (error) {
+    await globalTeardown(); // nobody else would end the server
+    throw error;
+  }
 }
 
 /** Starts a server with its data in the folder, and returns its URL. */
@@ -95,7 +100,7 @@ async function startServer(scratchFolder: string): Promise<string> {
 
 /** Stops the server that globalSetup started, and removes what the tests have left. */
 export async function globalTeardown(): Promise<void> {
-  await template?.drop();
-  await server?.stop();
+  if (server === undefined) await template?.drop();
+  else await server.stop();
   if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
 }
