@@ -1,5 +1,5 @@
 // Changes one thing at a time in the code of each area, and tells which changes no test notices. Given files, it measures
-// these alone: npm run mutate -- server/src/auth/guard.ts server/src/auth/login.ts:40-80
+// these alone: npm run mutate -- server/src/identity/sign-in/guard.ts server/src/identity/password/login.ts:40-80
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -14,9 +14,9 @@ import { hasSecretFile, readOptions, type Environment } from '../server/src/conf
 import { openDatabase } from '../server/src/db/open-database.ts';
 import { createLog } from '../server/src/http/log.ts';
 import { problemStatus } from '../server/src/http/problem-handler.ts';
-import { createApp } from '../server/src/app/app.ts';
-import type { RouteEntry } from '../server/src/app/doors.ts';
-import { buildRooms } from '../server/src/app/rooms.ts';
+import { createApp } from '../server/src/app/server.ts';
+import type { RouteEntry } from '../server/src/app/access.ts';
+import { buildRooms } from '../server/src/app/core.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 

@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 import { languages } from '../server/src/kit/language.ts';
 import { picture } from '../server/src/config/picture.ts';
 import { logoSource } from '../server/src/mail/logo.ts';
-import { proofPages, type ProofKind } from '../server/src/auth/one-time-token.ts';
+import { proofPages, type ProofKind } from '../server/src/identity/token/one-time-token.ts';
 import { composeMail, type MailFacts, type MailKind, type Sender } from '../server/src/mail/text.ts';
 import { openBrowser } from '../server/test/support/chromium.ts';
 

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { buildRooms } from '../../server/src/app/rooms.ts';
+import { buildRooms } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';

@@ -1,25 +1,25 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
 import { readOptions, type Environment } from './config/read-options.ts';
 import { openDatabase } from './db/open-database.ts';
-import { buildRooms, startJobs, type Rooms } from './app/rooms.ts';
+import { buildRooms, startJobs, type Rooms } from './app/core.ts';
 import { createLog } from './http/log.ts';
-import { DB } from './user/db.ts';
+import { DB } from './library/db.ts';
 
-export { Auth, type AuthOptions } from './auth/auth.ts';
-export { type ClientSource } from './auth/context.ts';
-export { type Login } from './auth/admission.ts';
-export { type Session } from './auth/session.ts';
-export { type AddressRule } from './auth/disposable-domain.ts';
-export { type PasswordRule, type PasswordContext } from './auth/password-rule.ts';
-export { DB, type UserFields, type UserFilters } from './user/db.ts';
+export { Auth, type AuthOptions } from './library/auth.ts';
+export { type ClientSource } from './identity/context.ts';
+export { type Login } from './identity/sign-in/sign-in.ts';
+export { type Session } from './identity/session/session.ts';
+export { type AddressRule } from './features/disposable-email/disposable-email.ts';
+export { type PasswordRule, type PasswordContext } from './identity/password/rule.ts';
+export { DB, type UserFields, type UserFilters } from './library/db.ts';
 export { type EmailAddress } from './user/email-address.ts';
 export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
 export { isKnownHash } from './hash/format.ts';
 export { hashPassword, Hasher, type HasherOptions } from './hash/hasher.ts';
 export { generateUuid } from './kit/id.ts';
 export { Problem, type ProblemCode } from './kit/problem.ts';
-export { bienvenue, type BienvenueOptions } from './app/app.ts';
-export { type Rooms } from './app/rooms.ts';
+export { bienvenue, type BienvenueOptions } from './app/server.ts';
+export { type Rooms } from './app/core.ts';
 export { ConfigurationFault } from './config/read-options.ts';
 export { DatabaseRefused } from './db/sqlite-file.ts';
 export { NewerSchema } from './db/migrate.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import Fastify from 'fastify';
-import { watchDoors } from '../src/app/doors.ts';
+import { watchDoors } from '../src/app/access.ts';
 import { assertProblem, send, type ContractRequest } from './support/request.ts';
 import { testService, type TestService } from './support/service.ts';
 

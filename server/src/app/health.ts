@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { schemaVersion } from '../db/migrate.ts';
-import type { Rooms } from './rooms.ts';
+import type { Rooms } from './core.ts';
 
 const Status = Type.Object({ status: Type.String() });
 

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/read-options.ts';
-import type { World } from '../app/rooms.ts';
+import type { World } from '../app/core.ts';
 import { exitCode, tellFault } from './output.ts';
 
 /** What every command is given. */

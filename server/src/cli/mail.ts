@@ -3,7 +3,7 @@ import { listMails, retryMail, type MailRow } from '../mail/store.ts';
 import type { CommandContext } from './cli.ts';
 import { print, Refusal, showInstant, table } from './output.ts';
 import { count } from './user.ts';
-import { withRooms } from './with-rooms.ts';
+import { withRooms } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { CommandContext } from './cli.ts';
 import { operator, print, Refusal, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
-import { withRooms } from './with-rooms.ts';
+import { withRooms } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;

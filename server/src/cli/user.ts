@@ -7,7 +7,7 @@ import { findUserByEmail, listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { CommandContext } from './cli.ts';
 import { operator, print, Refusal, showInstant, table } from './output.ts';
-import { withRooms } from './with-rooms.ts';
+import { withRooms } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { createApp } from '../app/app.ts';
-import type { RouteEntry } from '../app/doors.ts';
+import { createApp } from '../app/server.ts';
+import type { RouteEntry } from '../app/access.ts';
 import { createLog } from './log.ts';
 import { contentsOf } from '../../test/support/contents.ts';
 import { createPerson, type Person } from '../../test/support/person.ts';

@@ -8,7 +8,7 @@ import type { Log } from '../kit/log.ts';
 import type { ClientAddress } from './client-address.ts';
 import { isSafe } from './method.ts';
 import { ProxyHint } from './proxy-hint.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../kit/rate-limit.ts';
 import type { RefusalPace } from './refusal-pace.ts';
 
 /**

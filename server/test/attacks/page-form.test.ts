@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { secondMs } from '../../src/kit/clock.ts';
-import type { RouteEntry } from '../../src/app/doors.ts';
+import type { RouteEntry } from '../../src/app/access.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { addApp, addPasskey, passkeyOptionsIn, type App } from '../support/factor.ts';

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { minuteMs } from '../../src/kit/clock.ts';
-import type { ProofKind } from '../../src/auth/one-time-token.ts';
+import type { ProofKind } from '../../src/identity/token/one-time-token.ts';
 import { Browser } from '../support/browser.ts';
 import { addApp } from '../support/factor.ts';
 import { openBrowser } from '../support/chromium.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
-import type { RouteEntry } from '../../src/app/doors.ts';
+import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';

@@ -5,7 +5,7 @@ import fc, { type AsyncCommand } from 'fast-check';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { TestClock } from '../support/clock.ts';
 import type { Fields } from '../support/request.ts';
-import type { Rooms } from '../../src/app/rooms.ts';
+import type { Rooms } from '../../src/app/core.ts';
 
 /** Sessions that a user may hold: few, so that the oldest has to go. */
 export const sessionsPerUser = 3;

@@ -1,11 +1,11 @@
 // Class Auth on a database that is empty before each test, with a clock that is moved and hashes that cost little.
 import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
-import { Auth, type AuthOptions } from '../../src/auth/auth.ts';
+import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Database } from '../../src/db/database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { digest, equalDigests } from '../../src/kit/secret.ts';
-import { DB } from '../../src/user/db.ts';
+import { DB } from '../../src/library/db.ts';
 import { testClock, type TestClock } from './clock.ts';
 import { cheapHashing } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
-import type { CodeSigner } from '../../auth/context.ts';
+import type { CodeSigner } from '../../identity/context.ts';
 import { removeExpiredChallenges, spendChallenge } from './store.ts';
 
 /** What an answer may be used for. */

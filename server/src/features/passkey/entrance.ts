@@ -1,9 +1,9 @@
 // Coming in by a passkey alone: an account that is made with one, and signing in. What pages and programs ask for alike.
 import { nameDevice } from '../../kit/device.ts';
 import { Problem } from '../../kit/problem.ts';
-import type { Login } from '../../auth/admission.ts';
-import type { Auth } from '../../auth/auth.ts';
-import type { ClientSource } from '../../auth/context.ts';
+import type { Login } from '../../identity/sign-in/sign-in.ts';
+import type { Auth } from '../../library/auth.ts';
+import type { ClientSource } from '../../identity/context.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
 import { registrationOf } from './challenge.ts';

@@ -10,11 +10,11 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { accountBody } from '../../auth/account-pages.ts';
-import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
-import { hashCost, mailCost, toFactorLabel } from '../../auth/fields.ts';
-import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../auth/guard.ts';
-import { refusalOf } from '../../auth/page-form.ts';
+import { accountBody } from '../../identity/account/pages.ts';
+import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
+import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
+import { refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   afterLogin,
@@ -29,9 +29,9 @@ import {
   returnTo,
   type PageRoom,
   type SignInWay,
-} from '../../auth/page-guard.ts';
-import { codeForm } from '../../auth/pages.ts';
-import { registering } from '../../auth/sign-up-pages.ts';
+} from '../../page/page-guard.ts';
+import { codeForm } from '../../identity/token/pages.ts';
+import { registering } from '../../identity/account/sign-up-pages.ts';
 import { passkeySection } from './prompt.ts';
 import { enrolmentOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';

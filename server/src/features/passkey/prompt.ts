@@ -1,7 +1,7 @@
 // Passkeys as other pages offer them: their place in an account, and how one is asked for as second factor.
 import { html } from 'ghtml';
-import type { AccountSection } from '../../auth/account-section.ts';
-import { scriptInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+import type { AccountSection } from '../../page/account-section.ts';
+import { scriptInputs, type FactorPrompt } from '../../identity/factor/prompt.ts';
 
 export const passkeySection = {
   path: '/account/passkeys',

@@ -7,7 +7,7 @@ import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
-import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
+import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import {
   email,
   EmailMessage,
@@ -18,7 +18,7 @@ import {
   mailCost,
   Message,
   proof,
-} from '../../auth/fields.ts';
+} from '../../http/fields.ts';
 import {
   askingSourceOf,
   factorHolderOf,
@@ -29,7 +29,7 @@ import {
   sessionOf,
   sourceOf,
   type AuthRoom,
-} from '../../auth/guard.ts';
+} from '../../identity/sign-in/guard.ts';
 import { enrolmentOf, registrationOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';

@@ -3,9 +3,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { accountBody } from '../../auth/account-pages.ts';
-import { sessionOf, sourceOf } from '../../auth/guard.ts';
-import { formField, formToken, PageQuery, requireForm, type PageRoom } from '../../auth/page-guard.ts';
+import { accountBody } from '../../identity/account/pages.ts';
+import { sessionOf, sourceOf } from '../../identity/sign-in/guard.ts';
+import { formField, formToken, PageQuery, requireForm, type PageRoom } from '../../page/page-guard.ts';
 import { recoveryCodeSection } from './prompt.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 

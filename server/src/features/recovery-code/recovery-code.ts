@@ -6,10 +6,10 @@ import { generateUuid } from '../../kit/id.ts';
 import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
-import type { CodeSigner } from '../../auth/context.ts';
-import type { SecondFactor, Spend, UseNotice } from '../../auth/factor.ts';
-import type { FactorChange } from '../../auth/factor-change.ts';
-import type { SecondFactors } from '../../auth/second-factor.ts';
+import type { CodeSigner } from '../../identity/context.ts';
+import type { SecondFactor, Spend, UseNotice } from '../../identity/factor/factor.ts';
+import type { FactorChange } from '../../identity/enrollment/enrollment.ts';
+import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { addCode, countCodes, listUnspent, removeCodesOf, spendCode } from './store.ts';
 
 export interface RecoveryCodesOptions {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { sessionOf, sourceOf, type AuthRoom } from '../../auth/guard.ts';
+import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 
 export interface RecoveryCodeRoom extends AuthRoom {

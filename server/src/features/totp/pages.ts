@@ -8,11 +8,11 @@ import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Say } from '../../http/pages.ts';
-import { accountBody } from '../../auth/account-pages.ts';
-import { holderIdOf, holderUserIdOf } from '../../auth/factor-change.ts';
-import { hashCost, toFactorLabel } from '../../auth/fields.ts';
-import { factorHolderOf, sourceOf } from '../../auth/guard.ts';
-import { refusalOf } from '../../auth/page-form.ts';
+import { accountBody } from '../../identity/account/pages.ts';
+import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { hashCost, toFactorLabel } from '../../http/fields.ts';
+import { factorHolderOf, sourceOf } from '../../identity/sign-in/guard.ts';
+import { refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   formField,
@@ -23,7 +23,7 @@ import {
   requireForm,
   returnTo,
   type PageRoom,
-} from '../../auth/page-guard.ts';
+} from '../../page/page-guard.ts';
 import { totpSection } from './prompt.ts';
 import type { AuthenticatorRow } from './store.ts';
 import type { NewAuthenticator, Totp } from './totp.ts';

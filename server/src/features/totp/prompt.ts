@@ -1,6 +1,6 @@
 // Authenticator apps as other pages offer them: their place in an account, and how a code is asked for.
-import type { AccountSection } from '../../auth/account-section.ts';
-import { codeInputs, type FactorPrompt } from '../../auth/factor-prompt.ts';
+import type { AccountSection } from '../../page/account-section.ts';
+import { codeInputs, type FactorPrompt } from '../../identity/factor/prompt.ts';
 
 export const totpSection = {
   path: '/account/authenticators',

@@ -3,9 +3,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type QrLibrary from 'qr';
 import Type from 'typebox';
 import { costing } from '../../http/limits.ts';
-import { handle, factorLabel, hashCost, Message } from '../../auth/fields.ts';
-import { factorHolderOf, sendLogin, sourceOf, type AuthRoom } from '../../auth/guard.ts';
-import { holderUserIdOf } from '../../auth/factor-change.ts';
+import { handle, factorLabel, hashCost, Message } from '../../http/fields.ts';
+import { factorHolderOf, sendLogin, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
+import { holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import type { Totp } from './totp.ts';
 
 export interface TotpRoom extends AuthRoom {

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { isProblem } from '../kit/problem.ts';
+import { ConfigurationFault, readOptions } from '../config/read-options.ts';
+import { hashPassword } from '../hash/hasher.ts';
+import { DB } from '../library/db.ts';
+import { testService, type TestService } from '../../test/support/service.ts';
+
+const publicMode = {
+  PUBLIC_URL: 'https://login.example.org',
+  SMTP_URL: 'smtp://127.0.0.1:1',
+  MAIL_FROM: 'accounts@example.org',
+  PRODUCT_NAME: 'Tarte Express',
+};
+
+const refused = (error: unknown): boolean =>
+  isProblem(error, 'invalid_request') && (error.fields[0]?.field ?? '').endsWith('password');
+const readBreachUrl = (url: string): unknown =>
+  readOptions({ BREACH_CHECK_URL: url }).options.breachCheckUrl?.href;
+
+describe('the password rule that the options choose', () => {
+  let local: TestService;
+  let open: TestService;
+  before(async () => {
+    local = await testService('sqlite');
+    open = await testService('sqlite', publicMode);
+  });
+  after(async () => {
+    await local.close();
+    await open.close();
+  });
+
+  test('takes anything in local mode', async () => {
+    await local.rooms.auth.registerUser('guillaume@holberton.io', 'b');
+  });
+
+  for (const password of [
+    'b4l0u',
+    'fourteen chars',
+    'passwordpassword',
+    'aaaaaaaaaaaaaaa',
+    'login.example.org',
+    'Tarte Express 12',
+    'guillaume@holberton.io',
+  ]) {
+    test(`refuses "${password}" in public mode, wherever a password is set`, async () => {
+      const { auth } = open.rooms;
+      const email = 'guillaume@holberton.io';
+      await assert.rejects(() => auth.registerUser(email, password), refused);
+      const user = await new DB(open.rooms.database).addUser(email, 'unused');
+      try {
+        await assert.rejects(() => auth.setPassword(email, password), refused);
+        const token = await auth.getResetPasswordToken(email);
+        await assert.rejects(() => auth.updatePassword(token, password), refused);
+        await auth.updatePassword(token, 'a tart of four lemons'); // the refusal has not spent it
+      } finally {
+        await auth.removeUser(user.id);
+      }
+    });
+  }
+
+  test('is not asked at login: a password from before the rule stays usable', async () => {
+    const { auth, database } = open.rooms;
+    await new DB(database).addUser('old@example.org', await hashPassword('b4l0u'));
+    assert.equal(await auth.validLogin('old@example.org', 'b4l0u'), true);
+  });
+
+  test('cannot be weakened in public mode', () => {
+    for (const weaker of [{ PASSWORD_MIN_LENGTH: '14' }, { PASSWORD_BLOCKLIST: 'false' }]) {
+      assert.throws(() => readOptions({ ...publicMode, ...weaker }), ConfigurationFault);
+      readOptions(weaker);
+    }
+    assert.equal(readOptions({ ...publicMode, PASSWORD_MIN_LENGTH: '20' }).options.passwordMinLength, 20);
+  });
+});
+
+describe('the address that is asked for breached passwords', () => {
+  test('is https, or http on this machine', () => {
+    assert.equal(
+      readBreachUrl('https://api.pwnedpasswords.com/range'),
+      'https://api.pwnedpasswords.com/range',
+    );
+    assert.equal(readBreachUrl('http://127.0.0.1:8080/range'), 'http://127.0.0.1:8080/range');
+    for (const bad of [
+      'http://api.pwnedpasswords.com/range',
+      'ftp://127.0.0.1/',
+      'nonsense',
+      'https://a.example/?q=',
+      'https://a.example/#x',
+      'https://user:word@a.example/',
+    ]) {
+      assert.throws(() => readBreachUrl(bad), ConfigurationFault, bad);
+    }
+  });
+});
+
+describe('the keys in SECRET_KEY', () => {
+  test('are read with the other options, and their faults told with the others, without the key', () => {
+    const key = Buffer.alloc(31, 'x').toString('base64');
+    assert.throws(
+      () => readOptions({ SECRET_KEY: `a ${key}`, PORT: 'x' }),
+      (error) =>
+        error instanceof ConfigurationFault && error.faults.length === 2 && !error.message.includes(key),
+    );
+  });
+
+  test('are not read from SECRET_KEY_FILE, which is the file that the first start makes', () => {
+    const { secretKey, secretKeyFile } = readOptions({ SECRET_KEY_FILE: '/nowhere/keys' }).options;
+    assert.deepEqual([secretKey, secretKeyFile], [undefined, '/nowhere/keys']);
+    assert.equal(readOptions({ DATA_DIR: '/srv/data' }).options.secretKeyFile, '/srv/data/secret.key');
+  });
+});

@@ -1,0 +1,124 @@
+// Closing one's own account: at once for everybody, for good two weeks later. Whoever holds the account's mailbox can
+// open it again until then, so that a thief of a session cannot destroy what is not theirs.
+import { dayMs } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { AuditSource } from '../../audit/event.ts';
+import { closeUser, listDueUsers, lockUser, removeDueUser, reopenUser } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import type { Accounts } from '../../identity/account/account.ts';
+import type { Attempts } from '../../identity/attempt/attempts.ts';
+import type { AuthContext, ClientSource } from '../../identity/context.ts';
+import { notify } from '../../identity/notice.ts';
+import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
+import type { Session } from '../../identity/session/session.ts';
+import type { StepUps } from '../../identity/sign-in/step-up.ts';
+import { findPendingToken } from '../../identity/token/store.ts';
+
+/** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
+const deletionDays = 14;
+/** Accounts looked for at once. Each goes in a transaction of its own: much may hang on one. */
+const purgeBatch = 100;
+const purger: AuditSource = { actor: 'service' };
+
+/** An account that was closed by its owner. */
+export interface ClosedAccount {
+  readonly email: string;
+  /** Unix milliseconds. */
+  readonly deleteAt: number;
+}
+
+export interface DeletionNeeds {
+  readonly accounts: Accounts;
+  readonly attempts: Attempts;
+  readonly stepUps: StepUps;
+  readonly tokens: OneTimeTokens;
+}
+
+export class Deletions {
+  readonly #context: AuthContext;
+  readonly #needs: DeletionNeeds;
+
+  constructor(context: AuthContext, needs: DeletionNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  /**
+   * Closes every door to the session's user, whose mailbox gets the way back. It is removed two weeks later.
+   * @throws {Problem} step_up_required; session_required for a user who is disabled; change_pending while the address
+   *   was changed a short while ago.
+   */
+  async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
+    const { db, clock, audit } = this.#context;
+    const { accounts, stepUps } = this.#needs;
+    await stepUps.requireRecent(session);
+    return db.transaction(async (tx) => {
+      const user = await lockUser(tx, session.userId);
+      if (user === undefined) throw new Problem('session_required');
+      const { id: userId, email } = user;
+      const now = clock();
+      // The way back would go to the new address alone: whoever stole the account by changing it could destroy it.
+      if ((await findPendingToken(tx, userId, 'email_undo', now)) !== undefined)
+        throw new Problem('change_pending');
+      const deleteAt = now + deletionDays * dayMs;
+      if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
+      await accounts.endAccess(tx, userId);
+      const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
+      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
+      await notify(this.#context, tx, user, {
+        kind: 'deletion_requested',
+        facts: { deleteAt, undoLink },
+        lifeMs: deletionDays * dayMs,
+        voidsEarlier: true,
+        source,
+      });
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_requested' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      return { email, deleteAt };
+    });
+  }
+
+  /**
+   * Opens the account again. Its sessions and devices stay ended; password and factors are as they were.
+   * @throws {Problem} token_invalid; also when the operator has disabled or enabled the account meanwhile.
+   */
+  async undo(presented: string, source: ClientSource): Promise<User> {
+    const { db, clock, audit } = this.#context;
+    const live = await this.#needs.tokens.find('deletion_undo', presented, {}, source);
+    return db.transaction(async (tx) => {
+      const userId = live.user.id;
+      await lockUser(tx, userId);
+      await this.#needs.tokens.consume(tx, live);
+      const user = await reopenUser(tx, userId, clock());
+      if (user === undefined) throw new Problem('token_invalid');
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_undone' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      await notify(this.#context, tx, user, { kind: 'deletion_undone', facts: {}, source });
+      return user;
+    });
+  }
+
+  /** Removes the accounts whose time has come, and says how many. */
+  async purge(): Promise<number> {
+    const { db, clock } = this.#context;
+    const now = clock();
+    let total = 0;
+    for (let found = purgeBatch; found === purgeBatch;) {
+      const ids = await listDueUsers(db, now, purgeBatch);
+      for (const id of ids) if (await this.#remove(id, now)) total += 1;
+      found = ids.length;
+    }
+    return total;
+  }
+
+  #remove(userId: number, now: number): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await removeDueUser(tx, userId, now))) return false;
+      await this.#needs.attempts.forgetAll(tx, userId);
+      const deed = { event: 'user_deleted', outcome: 'success', reason: 'deletion_requested' } as const;
+      await audit.record(tx, { ...deed, userId }, purger);
+      return true;
+    });
+  }
+}

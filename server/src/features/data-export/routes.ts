@@ -1,0 +1,236 @@
+// What a person may ask of a service that knows something of them: a copy of it, and to be forgotten.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
+import Type from 'typebox';
+import { formatInstant as instant } from '../../kit/clock.ts';
+import { nameDevice } from '../../kit/device.ts';
+import { guardedRead } from '../../http/cross-site.ts';
+import { costing } from '../../http/limits.ts';
+import type { AuditEvent } from '../../audit/event.ts';
+import type { MailRecord } from '../../mail/store.ts';
+import type { DataExport } from './data-export.ts';
+import { EmailMessage, mailCost, token } from '../../http/fields.ts';
+import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
+import { describeSession, SessionEntry } from '../../identity/sign-in/routes.ts';
+
+const Instant = Type.String({ format: 'date-time' });
+const OptionalText = Type.Optional(Type.String());
+const OptionalInstant = Type.Optional(Instant);
+
+/** Only described: the document is written bit by bit. */
+const ExportDocument = Type.Object({
+  exported_at: Instant,
+  account: Type.Object({
+    id: Type.Integer(),
+    email: Type.String(),
+    created_at: Instant,
+    email_verified_at: OptionalInstant,
+    password_changed_at: Type.Optional(Type.String({ format: 'date-time', description: 'With a password' })),
+    language: OptionalText,
+  }),
+  sessions: Type.Array(SessionEntry),
+  devices: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      device: OptionalText,
+      created_at: Instant,
+      expires_at: Instant,
+      remembered_until: OptionalInstant,
+    }),
+  ),
+  second_factors: Type.Record(Type.String(), Type.Object({}, { additionalProperties: true }), {
+    description: 'What is set up, by the name of the factor',
+  }),
+  tokens: Type.Array(
+    Type.Object({ kind: Type.String(), email: OptionalText, created_at: Instant, expires_at: Instant }),
+    { description: 'Mailed, and not spent yet' },
+  ),
+  attempts: Type.Array(
+    Type.Object({
+      factor: Type.String(),
+      device_id: OptionalText,
+      failures: Type.Integer({ description: 'Consecutive wrong tries' }),
+      last_at: Instant,
+    }),
+  ),
+  mails: Type.Array(
+    Type.Object({
+      kind: Type.String(),
+      recipient: Type.String(),
+      created_at: Instant,
+      expires_at: Instant,
+      sent_at: OptionalInstant,
+      given_up_at: OptionalInstant,
+    }),
+  ),
+  events: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      at: Instant,
+      event: Type.String(),
+      outcome: Type.String(),
+      reason: OptionalText,
+      actor: Type.String(),
+      address: OptionalText,
+      user_agent: OptionalText,
+      request_id: OptionalText,
+    }),
+    { description: 'What was recorded of the account' },
+  ),
+});
+
+const Closed = Type.Object({ email: Type.String(), message: Type.String(), delete_at: Instant });
+
+/** Behind the member door. */
+export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  const { auth, cookie } = room;
+  scope.get(
+    '/profile/export',
+    {
+      config: guardedRead,
+      schema: {
+        summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
+        response: { 200: ExportDocument },
+      },
+    },
+    async (request, reply) => {
+      const session = sessionOf(request);
+      return sendExport(reply, await auth.dataExports.create(session, sourceOf(request, room)), session.id);
+    },
+  );
+
+  scope.delete(
+    '/profile',
+    {
+      config: costing(mailCost),
+      schema: {
+        summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
+        response: { 200: Closed },
+      },
+    },
+    async (request, reply) => {
+      const closed = await auth.deletions.request(sessionOf(request), sourceOf(request, room));
+      void reply.header('set-cookie', cookie.clear());
+      return { email: closed.email, message: 'account closed', delete_at: instant(closed.deleteAt) };
+    },
+  );
+};
+
+/** Taking back that an account is removed: open, since its owner has no session any more. */
+export const deletionUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
+  scope.put(
+    '/profile/undo',
+    {
+      schema: {
+        summary: 'Opens an account again that its owner has closed',
+        body: Type.Object({ token }),
+        response: { 200: EmailMessage },
+      },
+    },
+    async (request) => {
+      const user = await room.auth.deletions.undo(request.body.token, sourceOf(request, room));
+      return { email: user.email, message: 'account open again' };
+    },
+  );
+};
+
+/** As a file to keep, read from the database no faster than it is taken. */
+function sendExport(reply: FastifyReply, data: DataExport, currentSession: string): FastifyReply {
+  const day = instant(data.exportedAt).slice(0, 10);
+  return reply
+    .type('application/json; charset=utf-8')
+    .header('content-disposition', `attachment; filename="account-${day}.json"`)
+    .send(Readable.from(textOf(data, currentSession)));
+}
+
+async function* textOf(data: DataExport, currentSession: string): AsyncGenerator<string> {
+  yield JSON.stringify(describeFacts(data, currentSession)).slice(0, -1);
+  yield* listOf('mails', data.mails, describeMail);
+  yield* listOf('events', data.events, describeEvent);
+  yield '}';
+}
+
+/** A member of an object that is written bit by bit, and not its first. */
+async function* listOf<Row>(
+  name: string,
+  pages: AsyncIterable<readonly Row[]>,
+  describe: (row: Row) => object,
+): AsyncGenerator<string> {
+  yield `,"${name}":[`;
+  let separator = '';
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield separator + page.map((row) => JSON.stringify(describe(row))).join(',');
+    separator = ',';
+  }
+  yield ']';
+}
+
+function describeFacts(
+  { exportedAt, user, sessions, devices, secondFactors, tokens, tries }: DataExport,
+  currentSession: string,
+): object {
+  return {
+    exported_at: instant(exportedAt),
+    account: {
+      id: user.id,
+      email: user.email,
+      created_at: instant(user.createdAt),
+      email_verified_at: optional(user.emailVerifiedAt),
+      password_changed_at: user.hashedPassword === null ? undefined : instant(user.passwordChangedAt),
+      language: user.language ?? undefined,
+    },
+    sessions: sessions.map((session) => describeSession(session, currentSession)),
+    devices: devices.map((row) => ({
+      id: row.id,
+      device: nameDevice(row.user_agent ?? undefined),
+      created_at: instant(row.created_at),
+      expires_at: instant(row.expires_at),
+      remembered_until: optional(row.remembered_until),
+    })),
+    second_factors: secondFactors,
+    tokens: tokens.map(({ kind, target, created_at, expires_at }) => ({
+      kind,
+      email: target ?? undefined,
+      created_at: instant(created_at),
+      expires_at: instant(expires_at),
+    })),
+    attempts: tries.map(({ subject, factor, failures, last_at }) => ({
+      factor,
+      device_id: /^device:(.+)/.exec(subject)?.[1],
+      failures,
+      last_at: instant(last_at),
+    })),
+  };
+}
+
+function describeMail({ kind, recipient, ...row }: MailRecord): object {
+  return {
+    kind,
+    recipient,
+    created_at: instant(row.created_at),
+    expires_at: instant(row.expires_at),
+    sent_at: optional(row.sent_at),
+    given_up_at: optional(row.given_up_at),
+  };
+}
+
+function describeEvent({ id, at, event, outcome, reason, actor, ...row }: AuditEvent): object {
+  return {
+    id,
+    at: instant(at),
+    event,
+    outcome,
+    reason: reason ?? undefined,
+    actor,
+    address: row.address ?? undefined,
+    user_agent: row.device ?? undefined,
+    request_id: row.requestId ?? undefined,
+  };
+}
+
+/** Absent in JSON where there is none. */
+function optional(at: number | null): string | undefined {
+  return at === null ? undefined : instant(at);
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isProblem } from '../../kit/problem.ts';
+import { hashPassword, Hasher } from '../../hash/hasher.ts';
+import { DB } from '../../library/db.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { cheapHashing } from '../../../test/support/hashing.ts';
+import { freshEmail } from '../../../test/support/person.ts';
+import {
+  assertProblem,
+  memberOf,
+  send,
+  sessionIdOf,
+  type Fields,
+  type Reply,
+} from '../../../test/support/request.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
+import { useTrunk } from '../../../test/support/trunk.ts';
+import { anyAddress, noDisposableAddress, type AddressRule } from './disposable-email.ts';
+
+const isRefused = (error: unknown): boolean =>
+  isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email';
+
+/** What the package of the list has loaded, as far as this process has. */
+function loadedList(): string[] {
+  const { cache } = createRequire(import.meta.url);
+  return Object.keys(cache).filter((file) => /disposable-email-domains-js.*\.json$/.test(file));
+}
+
+test('the list is loaded when the rule is first asked, and not before', async () => {
+  const rule = noDisposableAddress();
+  await anyAddress(requireEmailAddress('bob@mailinator.com'));
+  await sleep(100); // an import takes some turns
+  assert.deepEqual(loadedList(), []);
+  await rule(requireEmailAddress('bob@example.org'));
+  assert.equal(loadedList().length, 1);
+});
+
+describe('no disposable address', () => {
+  const rule = noDisposableAddress();
+  for (const email of [
+    'bob@mailinator.com',
+    'BOB@MAILINATOR.COM',
+    'bob@yopmail.com',
+    'bob@any.thing.mailinator.com',
+    'bob@ｍａｉｌｉｎａｔｏｒ.com',
+    'bob@mailinator。com',
+  ])
+    test(`refuses ${email}`, () => assert.rejects(rule(requireEmailAddress(email)), isRefused));
+
+  for (const email of [
+    'bob@example.org',
+    'bob@gmail.com',
+    'bob@not-quite-yopmail.com',
+    'bob@mailinator.com.example.org',
+    'mailinator.com@example.org',
+    '0-mailer@dynv6.net', // 0-mailer.dynv6.net is on the list, and what it belongs to is not
+    'bob@mailinator.example.org',
+    'bob@bücher.example',
+    'bob@com',
+  ])
+    test(`takes ${email}`, () => rule(requireEmailAddress(email)));
+
+  test('knows every domain of its list, as our addresses write it', async () => {
+    const { disposableEmailBlocklist } = await import('disposable-email-domains-js');
+    const domains = disposableEmailBlocklist();
+    assert.ok(domains.length > 5000);
+    for (const domain of domains)
+      await assert.rejects(rule(requireEmailAddress(`bob@${domain}`)), isRefused, domain);
+  });
+});
+
+describe('class Auth with a rule for addresses', () => {
+  const trunk = useTrunk('sqlite');
+  const refuseAll: AddressRule = async ({ key }) => {
+    throw new Error(`asked about ${key}`);
+  };
+
+  test('asks it before anything is hashed, and before the password rule', async () => {
+    const hasher = new Hasher(cheapHashing);
+    await hasher.close(); // it cannot hash any more
+    const passwordRule = (): Promise<void> => assert.fail('asked');
+    const { auth } = trunk({ hasher, passwordRule, addressRule: refuseAll });
+    await assert.rejects(auth.registerUser('Bob@example.org', 'b4l0u'), /asked about bob@example\.org/);
+  });
+
+  test('has none if nothing is said', async () => {
+    await trunk().auth.registerUser('bob@mailinator.com', 'b4l0u');
+  });
+});
+
+describe('DISPOSABLE_EMAILS', () => {
+  let service: TestService;
+  const password = 'b4l0u';
+  before(async () => {
+    service = await testService('sqlite', { DISPOSABLE_EMAILS: 'refused' });
+  });
+  after(() => service.close());
+
+  const ask = (
+    method: 'POST' | 'PUT',
+    path: string,
+    fields: Fields,
+    sessionId = '',
+    { app } = service,
+  ): Promise<Reply> => send(app, { method, path, fields, ...(sessionId !== '' && { sessionId }) });
+
+  /** An account from before the option was set. */
+  async function addOld(email: string): Promise<void> {
+    await new DB(service.rooms.database).addUser(email, await hashPassword(password));
+  }
+
+  /** Everything that a request may leave behind. */
+  async function traces(): Promise<unknown> {
+    const { audit, database, outbox } = service.rooms;
+    const users = await database.query((sql) => sql.selectFrom('users').selectAll());
+    return [users, await outbox.listKept(100), await audit.list({ limit: 1000 })];
+  }
+
+  test('refused: nobody registers such an address, known or not, and nothing comes of it', async () => {
+    await addOld('known@mailinator.com');
+    const earlier = await traces();
+    const replies: unknown[] = [];
+    for (const email of ['known@mailinator.com', 'unknown@mailinator.com', 'unknown@x.mailinator.com']) {
+      const reply = await ask('POST', '/users', { email, password });
+      assertProblem(reply, 400, 'invalid_request', ['email']);
+      const { request_id: _, ...told } = reply.body as Record<string, unknown>; // a problem
+      replies.push(told);
+    }
+    assert.deepEqual(replies[0], replies[1]);
+    assert.deepEqual(replies[0], replies[2]);
+    assert.match(
+      String(memberOf(replies[0], 'message')),
+      /email belongs to a service for throwaway addresses; use one that you will keep/,
+    );
+    assert.deepEqual(await traces(), earlier);
+  });
+
+  test('refused: nobody changes to such an address, whatever the password', async () => {
+    const email = freshEmail();
+    assert.equal((await ask('POST', '/users', { email, password })).status, 200);
+    const sessionId = sessionIdOf(await ask('POST', '/sessions', { email, password }));
+    const earlier = await traces();
+    for (const wish of [{ password }, { password: 'wrong' }]) {
+      const fields = { email: 'bob@x.mailinator.com', ...wish };
+      assertProblem(await ask('POST', '/profile/email', fields, sessionId), 400, 'invalid_request', [
+        'email',
+      ]);
+    }
+    assert.deepEqual(await traces(), earlier);
+    const other = await ask('POST', '/profile/email', { email: freshEmail(), password }, sessionId);
+    assert.equal(other.status, 200, other.text);
+  });
+
+  test('refused: who has such an address logs in, sets a new password and leaves it as before', async () => {
+    const email = 'old@mailinator.com';
+    await addOld(email);
+    assert.equal((await ask('POST', '/sessions', { email, password })).status, 200);
+    const asked = await ask('POST', '/reset_password', { email });
+    const reset_token = String(memberOf(asked.body, 'reset_token'));
+    const reset = await ask('PUT', '/reset_password', { email, reset_token, new_password: 'another' });
+    assert.equal(reset.status, 200, reset.text);
+    const sessionId = sessionIdOf(await ask('POST', '/sessions', { email, password: 'another' }));
+    const left = await ask('POST', '/profile/email', { email: freshEmail(), password: 'another' }, sessionId);
+    assert.equal(left.status, 200, left.text);
+  });
+
+  test('allowed, which is the default: such an address registers like any other', async (t) => {
+    for (const environment of [{}, { DISPOSABLE_EMAILS: 'allowed' }]) {
+      const open = await testService('sqlite', environment);
+      t.after(open.close);
+      const reply = await ask('POST', '/users', { email: 'bob@mailinator.com', password }, '', open);
+      assert.equal(reply.status, 200, reply.text);
+    }
+  });
+});

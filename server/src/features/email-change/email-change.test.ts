@@ -1,0 +1,100 @@
+// Another address, and a first factor: asked for and taken back by mail, of an account that may be closed meanwhile, or
+// whose old address is taken.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Browser, signIn } from '../../../test/support/browser.ts';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { addApp } from '../../../test/support/factor.ts';
+import { freshEmail } from '../../../test/support/person.ts';
+import { PublicService, type Member } from '../../../test/support/public-service.ts';
+import { assertProblem } from '../../../test/support/request.ts';
+import { tracesIn, type Traces } from '../../../test/support/traces.ts';
+import { minuteMs } from '../../kit/clock.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('the record of', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
+    tracesIn(service, people, deed);
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
+
+  test('a change of address: asked for, of a free and of a taken one', async () => {
+    const [ada, eve] = [await service.member(), await service.member()];
+    const browser = await signedIn(ada);
+    const { password } = ada;
+    const people = { ada: ada.id, eve: eve.id };
+    const record = ['authn_token_created success email_change ada'];
+    const ask = (email: string) => () => browser.post('/profile/email', { email, password });
+    const own = await ask(` ${ada.email.toUpperCase()}`)();
+    assert.match(own.text, /is the address of the account already/);
+    assert.deepEqual(await traces(people, ask(freshEmail())), {
+      record,
+      mails: ['email_change to ada for 60'],
+    });
+    assert.deepEqual(await traces(people, ask(freshEmail())), { record, mails: [] }, 'a moment later');
+    later();
+    assert.deepEqual(await traces(people, ask(eve.email)), {
+      record,
+      mails: ['already_registered to eve for 1440'],
+    });
+    assert.deepEqual(await traces(people, ask(eve.email)), { record, mails: [] }, 'told a moment ago');
+  });
+
+  test('an old address that somebody else has confirmed meanwhile: it stays theirs', async () => {
+    const ada = await service.member();
+    const browser = await signedIn(ada);
+    const other = freshEmail();
+    await browser.post('/profile/email', { email: other, password: ada.password });
+    await browser.put('/profile/email', { token: await service.tokenFor(other) });
+    const undo = await service.tokenFor(ada.email);
+    later();
+    await service.post('/users', { email: ada.email, password: newPassword });
+    await service.put('/email_verification', {
+      email: ada.email,
+      token: await service.tokenFor(ada.email),
+    });
+    const taken = await traces({ ada: ada.id }, async () =>
+      assertProblem(await service.put('/profile/email/undo', { token: undo }), 400, 'email_taken'),
+    );
+    assert.deepEqual(taken, { record: [], mails: [] });
+    assert.equal((await service.logIn(ada.email, newPassword)).status, 200);
+    assert.equal((await service.logIn(other, ada.password)).status, 200);
+  });
+
+  test('of a first factor the mailbox is told with a way back, of a further one without', async () => {
+    const member = await service.member();
+    const browser = await signedIn(member);
+    const added = async (): Promise<string[]> =>
+      (await traces({ ada: member.id }, () => addApp(browser, service.service.clock))).mails;
+    assert.deepEqual(await added(), ['first_factor to ada for 4320']);
+    assert.deepEqual(await added(), ['factor_changed to ada for 1440']);
+  });
+
+  test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
+    const member = await service.member();
+    const browser = await signedIn(member);
+    const { auth } = service.service.rooms;
+    await addApp(browser, service.service.clock);
+    const token = await service.tokenFor(member.email);
+    const undo = async (): Promise<number> => (await service.put('/profile/factors/undo', { token })).status;
+    await auth.setDisabled(member.id, true);
+    assert.equal(await undo(), 403);
+    await auth.setDisabled(member.id, false);
+    const other = freshEmail();
+    await service.service.rooms.database.query((sql) =>
+      sql.updateTable('users').set({ email: other }).where('id', '=', member.id),
+    );
+    assert.equal(await undo(), 403);
+    await service.service.rooms.database.query((sql) =>
+      sql.updateTable('users').set({ email: member.email }).where('id', '=', member.id),
+    );
+    assert.equal(await undo(), 200);
+  });
+});

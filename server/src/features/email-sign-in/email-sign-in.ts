@@ -1,0 +1,72 @@
+// Signing in by a link or a code that was mailed. One factor like the password, and never a second one beside it: who
+// holds the mailbox can also set a new password.
+import { minuteMs } from '../../kit/clock.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { lockUser, lockUserByEmail } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import { idOf, type AuthContext, type ClientSource } from '../../identity/context.ts';
+import type { Admissions, Login } from '../../identity/sign-in/sign-in.ts';
+import { isFlooded, notify } from '../../identity/notice.ts';
+import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
+
+/** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
+const signInMinutes = 10;
+
+export class EmailSignIns {
+  readonly #context: AuthContext;
+  readonly #tokens: OneTimeTokens;
+  readonly #admissions: Admissions;
+
+  constructor(
+    context: AuthContext,
+    { tokens, admissions }: { tokens: OneTimeTokens; admissions: Admissions },
+  ) {
+    this.#context = context;
+    this.#tokens = tokens;
+    this.#admissions = admissions;
+  }
+
+  /** See Auth.requestSignIn. */
+  async request(email: string, source: ClientSource): Promise<void> {
+    const { db, audit } = this.#context;
+    const address = requireEmailAddress(email);
+    await db.transaction(async (tx) => {
+      const user = await lockUserByEmail(tx, address);
+      const isFlood = await isFlooded(this.#context, tx, user, 'sign_in');
+      const recipient = user !== undefined && this.#isOpen(user) && !isFlood ? user : undefined;
+      const facts = await this.#tokens.issue(
+        tx,
+        recipient,
+        { kind: 'sign_in', minutes: signInMinutes },
+        source,
+      );
+      await notify(this.#context, tx, recipient, {
+        kind: 'sign_in',
+        facts,
+        lifeMs: signInMinutes * minuteMs,
+        voidsEarlier: true,
+        source,
+      });
+      const outcome = recipient === undefined ? 'failure' : 'success';
+      const deed = { event: 'authn_token_created', outcome, reason: 'sign_in', ...idOf(user) } as const;
+      await audit.record(tx, deed, source);
+    });
+  }
+
+  /** An address that nobody has confirmed may have been registered by a stranger, who would know the password. */
+  #isOpen({ disabledAt, emailVerifiedAt }: User): boolean {
+    return disabledAt === null && (emailVerifiedAt !== null || !this.#context.confirmEmail);
+  }
+
+  /** See Auth.signInByEmail. */
+  async redeem(email: string, presented: string, source: ClientSource): Promise<Login | undefined> {
+    const live = await this.#tokens.find('sign_in', presented, { email }, source);
+    const arrival = await this.#admissions.arrivalOf(live.user, source);
+    return this.#context.db.transaction(async (tx) => {
+      const user = await lockUser(tx, live.user.id);
+      await this.#tokens.consume(tx, live);
+      if (user !== undefined && !this.#isOpen(user)) return undefined;
+      return user && this.#admissions.admit(tx, user, 'email', arrival);
+    });
+  }
+}

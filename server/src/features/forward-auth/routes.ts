@@ -1,0 +1,59 @@
+// For a proxy that asks before it lets a request through: nginx `auth_request`, Caddy `forward_auth`, Traefik
+// `ForwardAuth`. The session's cookie must reach us, and browsers give it to our host name alone: so applications stand
+// on that name, behind the same proxy.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { addressOf } from '../../http/markup.ts';
+import { goOn, paths, type PageRoom } from '../../page/page-guard.ts';
+
+const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
+
+export const forwardAuthRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
+  scope.get(
+    '/forward_auth',
+    {
+      schema: {
+        summary: 'For proxies: who is signed in, as headers; else 401, or the way to sign in',
+        querystring: Type.Object({
+          sign_in: Type.Optional(
+            Type.Literal('redirect', {
+              description: 'Sends a person to sign in, and back to X-Forwarded-Uri',
+            }),
+          ),
+        }),
+        response: { 200: Who },
+      },
+      // node:http writes headers and a body that is text as one text, all of it in UTF-8: the bytes of asHeader would be
+      // encoded a second time. Beside bytes they stay what they are.
+      onSend: (_request, _reply, payload, done) =>
+        done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
+    },
+    async (request, reply) => {
+      const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
+      if (session !== undefined) {
+        void reply
+          .header('remote-user', String(session.userId))
+          .header('remote-email', asHeader(session.email));
+        return { id: session.userId, email: session.email };
+      }
+      // nginx knows 401 and 403 alone; the others pass a redirect on.
+      if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
+      const target = room.returnTargets.parse(forwardedAddress(request));
+      return goOn(reply, addressOf(`${room.publicOrigin}${paths.signIn}`, { return_to: target }));
+    },
+  );
+};
+
+/** Where the person wished to go, as the proxy says. It decides nothing but where they may come back to. */
+function forwardedAddress({ headers }: FastifyRequest): string | undefined {
+  const { 'x-forwarded-proto': scheme, 'x-forwarded-host': host, 'x-forwarded-uri': path } = headers;
+  if (typeof scheme !== 'string' || typeof host !== 'string' || typeof path !== 'string') return undefined;
+  return `${scheme}://${host}${path}`;
+}
+
+/** Bytes of UTF-8, each as a character: what Node writes as it is. */
+function asHeader(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}

@@ -1,0 +1,96 @@
+// The mailbox of local mode: what would be sent is read here, so that trying the service out needs no mail server. It is
+// not there in public mode.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { wantsPage, type Pages } from '../../http/pages.ts';
+import { handle } from '../../http/fields.ts';
+import { logoSource } from '../../mail/logo.ts';
+import type { KeptMail, Outbox } from '../../mail/outbox.ts';
+
+export interface Mailbox {
+  readonly mailbox: Outbox;
+  readonly pages: Pages;
+}
+
+const mostMails = 100;
+/** Where the page of a mail finds the logo that the mail would bring along. */
+const logoPath = '/dev/mailbox/logo';
+/** The mail's own markup: it may look as it likes, show the logo, run nothing, and its links open elsewhere. */
+const mailPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+const MailReply = Type.Object({
+  id: Type.String(),
+  kind: Type.String(),
+  to: Type.String(),
+  subject: Type.String(),
+  text: Type.String(),
+  html: Type.String(),
+  created_at: Type.Integer({ description: 'Unix milliseconds' }),
+});
+
+type KeptMailReply = Type.Static<typeof MailReply>;
+
+export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, { mailbox, pages }) => {
+  scope.get(
+    '/dev/mailbox',
+    {
+      schema: {
+        summary: 'Mails of local mode, newest first',
+        response: { 200: Type.Object({ mails: Type.Array(MailReply) }) },
+      },
+    },
+    async (request, reply) => {
+      const mails = await mailbox.listKept(mostMails);
+      if (!wantsPage(request)) return { mails: mails.map(toReply) };
+      const say = pages.speak(request);
+      const items = mails.map(
+        ({ id, recipient, subject, text, createdAt: at }) =>
+          html`<article>
+            <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
+            <p>${say('page.mailbox.to', { recipient, at })}</p>
+            <details>
+              <summary>${say('page.mailbox.text')}</summary>
+              <pre>!${linked(text)}</pre>
+            </details>
+          </article>`,
+      );
+      const body = html`<p>${say('page.mailbox.what')}</p>
+        !${items.length === 0 ? html`<p>${say('page.mailbox.empty')}</p>` : items.join('')}`;
+      return pages.send(request, reply, { title: say('page.mailbox.title'), body, isWide: true });
+    },
+  );
+
+  scope.get(
+    '/dev/mailbox/:id',
+    { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
+    async (request, reply) => {
+      const mail = await mailbox.findKept(request.params.id);
+      if (mail === undefined) throw new Problem('not_found');
+      return reply
+        .header('content-security-policy', mailPolicy)
+        .type('text/html; charset=utf-8')
+        .send(mail.html.replace(logoSource, `src="${logoPath}"`));
+    },
+  );
+
+  scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
+    const { logo } = mailbox;
+    if (logo === undefined) throw new Problem('not_found');
+    return reply.type(logo.type).send(logo.content);
+  });
+};
+
+function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {
+  return { ...mail, to: recipient, created_at: createdAt };
+}
+
+/** The text, escaped, with its links to press. */
+function linked(text: string): string {
+  return text
+    .split(/(https?:\/\/\S+)/)
+    .map((part, i) => (i % 2 === 1 ? html`<a href="${part}">${part}</a>` : html`${part}`))
+    .join('');
+}

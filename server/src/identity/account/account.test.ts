@@ -1,0 +1,163 @@
+// What is left of a deed on an account: closed, opened, removed, given another password, or gone in the moment between.
+import assert from 'node:assert/strict';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { type Browser, signIn } from '../../../test/support/browser.ts';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { addApp } from '../../../test/support/factor.ts';
+import { freshEmail } from '../../../test/support/person.ts';
+import { PublicService, type Member } from '../../../test/support/public-service.ts';
+import { memberOf, type Reply } from '../../../test/support/request.ts';
+import { tracesIn, type Traces } from '../../../test/support/traces.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+
+onEachEngine('the record of', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
+    tracesIn(service, people, deed);
+  const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
+
+  test('an account that is closed, opened and removed, and nothing of one that is not there', async () => {
+    const { auth } = service.service.rooms;
+    const { id: ada, sessionId } = await service.member();
+    const record = async (deed: () => Promise<boolean>): Promise<string[]> =>
+      (await traces({ ada }, async () => assert.equal(await deed(), true))).record;
+    assert.deepEqual(await record(() => auth.setDisabled(ada, true)), ['user_updated success disabled ada']);
+    assert.equal(await service.profile(sessionId), 403);
+    assert.deepEqual(await record(() => auth.setDisabled(ada, false)), ['user_updated success enabled ada']);
+    assert.deepEqual(await record(() => auth.removeUser(ada)), ['user_deleted success null ada']);
+    const nothing = await traces({ ada }, async () => {
+      assert.equal(await auth.setDisabled(ada, true), false);
+      assert.equal(await auth.removeUser(ada), false);
+      await assert.rejects(auth.setPassword(freshEmail(), newPassword));
+    });
+    assert.deepEqual(nothing, { record: [], mails: [] });
+  });
+
+  test('a password that is set, by the person and by the operator', async () => {
+    const ada = await service.member();
+    const browser = await signedIn(ada);
+    const people = { ada: ada.id };
+    const changed = { password: ada.password, new_password: newPassword };
+    const mails = ['password_changed to ada for 1440'];
+    assert.deepEqual(await traces(people, () => browser.put('/profile/password', changed)), {
+      record: ['authn_password_change success changed ada'],
+      mails,
+    });
+    const { auth } = service.service.rooms;
+    const set = () => auth.setPassword(ada.email, `${newPassword} again`);
+    assert.deepEqual(await traces(people, set), {
+      record: ['authn_password_change success set ada'],
+      mails,
+    });
+  });
+
+  describe('nothing, of whoever is gone in the moment between look and deed:', () => {
+    const token = async (email: string, path: string): Promise<string> => {
+      await service.post(path, { email });
+      return service.tokenFor(email);
+    };
+    const change = async (browser: Browser, password: string): Promise<string> => {
+      const email = freshEmail();
+      await browser.post('/profile/email', { email, password });
+      return service.tokenFor(email);
+    };
+    /** Prepares a deed, and gives the request that does it. */
+    type Deed = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
+    /** Deeds, with what a disabled and a removed person are told. */
+    const deeds: Record<string, { deed: Deed; disabled: string; removed: string }> = {
+      'a reset': {
+        deed: async ({ email }) => {
+          const proof = await token(email, '/reset_password');
+          return () => service.reset(email, proof, newPassword);
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'a sign-in by mail': {
+        deed: async ({ email }) => {
+          const proof = await token(email, '/sessions/email');
+          return () => service.put('/sessions/email', { email, token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'the undoing of a first factor': {
+        deed: async ({ email }, browser) => {
+          await addApp(browser, service.service.clock);
+          const proof = await service.tokenFor(email);
+          return () => service.put('/profile/factors/undo', { token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'a wish for another address': {
+        deed: async ({ password }, browser) => {
+          const fields = { email: freshEmail(), password };
+          return () => browser.post('/profile/email', fields);
+        },
+        disabled: '',
+        removed: 'session_required',
+      },
+      'another address': {
+        deed: async ({ password }, browser) => {
+          const proof = await change(browser, password);
+          return () => browser.put('/profile/email', { token: proof });
+        },
+        disabled: 'session_required',
+        removed: 'session_required',
+      },
+      'the old address again': {
+        deed: async ({ email, password }, browser) => {
+          await browser.put('/profile/email', { token: await change(browser, password) });
+          const proof = await service.tokenFor(email);
+          return () => service.put('/profile/email/undo', { token: proof });
+        },
+        disabled: 'token_invalid',
+        removed: 'token_invalid',
+      },
+      'another password': {
+        deed: async ({ password }, browser) => {
+          const fields = { password, new_password: newPassword };
+          return () => browser.put('/profile/password', fields);
+        },
+        disabled: 'session_required',
+        removed: 'password_wrong',
+      },
+    };
+    const ends = {
+      disabled: (id: number) => `update users set disabled_at = 1 where id = ${id}`,
+      removed: (id: number) => `delete from users where id = ${id}`,
+    };
+    for (const [name, row] of Object.entries(deeds))
+      for (const [end, statement] of Object.entries(ends)) {
+        const code = end === 'disabled' ? row.disabled : row.removed;
+        if (code === '') continue; // a mail to somebody who may not come in opens nothing
+        test(`${name}, ${end}`, async (context: TestContext) => {
+          const member = await service.member();
+          const act = await row.deed(member, await signedIn(member));
+          const { database } = service.service.rooms;
+          const transaction = database.transaction.bind(database);
+          context.mock.method(
+            database,
+            'transaction',
+            async (work: Parameters<typeof transaction>[0]) => {
+              await database.execute(statement(member.id));
+              return transaction(work);
+            },
+            { times: 1 },
+          );
+          const left = await traces({ ada: member.id }, async () => {
+            const reply = await act();
+            assert.deepEqual([reply.status, memberOf(reply.body, 'code')], [403, code]);
+          });
+          assert.deepEqual(left, { record: [], mails: [] });
+        });
+      }
+  });
+});

@@ -1,0 +1,242 @@
+// Whose address is confirmed, what a registration and a confirmation leave behind, and how long a confirmation is good.
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import { Browser } from '../../../test/support/browser.ts';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { codeIn } from '../../../test/support/mail-box.ts';
+import { freshEmail } from '../../../test/support/person.ts';
+import { PublicService } from '../../../test/support/public-service.ts';
+import { assertProblem, send, type Reply } from '../../../test/support/request.ts';
+import { testService } from '../../../test/support/service.ts';
+import { tracesIn, type Traces } from '../../../test/support/traces.ts';
+import { dayMs, minuteMs } from '../../kit/clock.ts';
+import { isProblem } from '../../kit/problem.ts';
+import { createToken } from '../../kit/secret.ts';
+import type { ClientSource } from '../context.ts';
+
+const newPassword = 'nine newts under a green umbrella';
+/** Of whom nothing else is known. */
+const somebody: ClientSource = { actor: 'user' };
+
+onEachEngine('the record of addresses', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine);
+  });
+  after(() => service.close());
+
+  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
+    tracesIn(service, people, deed);
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+
+  test('a registration: a new one, and one of an address that is taken', async () => {
+    const email = freshEmail();
+    const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
+    const { record, mails } = await traces({}, register);
+    const bob = await service.idOf(email);
+    assert.deepEqual(record, [`user_created success null user ${bob}`]);
+    assert.deepEqual(mails, [`email_verification to user ${bob} for 1440`]);
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    assert.deepEqual(await traces({ bob }, register), {
+      record: ['user_created failure email_taken bob'],
+      mails: ['already_registered to bob for 1440'],
+    });
+    const again = await traces({ bob }, register);
+    assert.deepEqual(again.mails, [], 'told once in a while');
+  });
+
+  test('a registration of an address that nobody has confirmed: the newest counts', async () => {
+    const { email, password, id: ada } = await service.newcomer();
+    const early = await service.tokenFor(email);
+    const again = () => service.post('/users', { email, password: newPassword });
+    assert.deepEqual(await traces({ ada }, again), {
+      record: ['user_created failure email_taken ada'],
+      mails: ['email_verification to ada for 1440'],
+    });
+    assert.equal((await service.put('/email_verification', { email, token: early })).status, 403);
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    assert.equal((await service.logIn(email, password)).status, 401);
+    assert.equal((await service.logIn(email, newPassword)).status, 200);
+  });
+
+  test('a registration of an address whose account is disabled: its owner is told, nothing else', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const { auth, database } = service.service.rooms;
+    await auth.setDisabled(ada, true);
+    const rows = () => database.query((sql) => sql.selectFrom('users').selectAll().where('id', '=', ada));
+    const earlier = await rows();
+    const again = () => service.post('/users', { email, password: newPassword });
+    assert.deepEqual(await traces({ ada }, again), {
+      record: ['user_created failure email_taken ada'],
+      mails: ['already_registered to ada for 1440'],
+    });
+    assert.deepEqual(await rows(), earlier);
+  });
+
+  test('a request for another confirmation: of who needs one, and of who does not', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const ask = async (): Promise<void> => {
+      const { body } = await service.post('/email_verification', { email });
+      assert.deepEqual(body, { email, message: 'confirmation token sent' });
+    };
+    const deed = (outcome: string, whose = 'ada'): string =>
+      `authn_token_created ${outcome} email_verification ${whose}`;
+    const early = await traces({ ada }, ask);
+    assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
+    later();
+    assert.deepEqual(await traces({ ada }, ask), {
+      record: [deed('success')],
+      mails: ['email_verification to ada for 1440'],
+    });
+    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    later();
+    assert.deepEqual(await traces({ ada }, ask), { record: [deed('failure')], mails: [] });
+    const stranger = await traces({}, () => service.post('/email_verification', { email: freshEmail() }));
+    assert.deepEqual(stranger, { record: [deed('failure', 'nobody')], mails: [] });
+    const other = await service.newcomer();
+    later();
+    await service.service.rooms.auth.setDisabled(other.id, true);
+    const disabled = await traces({ ada: other.id }, () =>
+      service.post('/email_verification', { email: other.email }),
+    );
+    assert.deepEqual(disabled, { record: [deed('failure')], mails: [] });
+  });
+
+  test('verification, redeemed, used again and refused', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const token = await service.tokenFor(email);
+    const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
+    const stranger = await traces({ ada }, redeem(freshEmail()));
+    assert.deepEqual(stranger.record, ['user_updated failure token_invalid ada']);
+    assert.deepEqual(await traces({ ada }, redeem(email)), {
+      record: ['user_updated success email_verified ada'],
+      mails: [],
+    });
+    const again = await traces({ ada }, redeem(email));
+    assert.deepEqual(again.record, ['authn_token_reuse failure verification ada']);
+    const next = await service.newcomer();
+    const late = await service.tokenFor(next.email);
+    service.service.clock.advance(dayMs - 1);
+    const { email: patient } = await service.newcomer();
+    const intime = await service.tokenFor(patient);
+    service.service.clock.advance(1);
+    const over = () => service.put('/email_verification', { email: next.email, token: late });
+    assert.deepEqual((await traces({ ada: next.id }, over)).record, [
+      'user_updated failure token_invalid ada',
+    ]);
+    service.service.clock.advance(dayMs - 2);
+    const last = await service.put('/email_verification', { email: patient, token: intime });
+    assert.deepEqual([last.status, last.body], [200, { email: patient, message: 'email confirmed' }]);
+  });
+
+  test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
+    const { auth } = service.service.rooms;
+    const asker = { ...somebody, requestToken: createToken('request').token };
+    const made = async (): Promise<{ email: string; id: number }> => {
+      const email = freshEmail();
+      const { id } = await auth.registerWith(email, async () => {}, asker);
+      return { email, id };
+    };
+    const ada = await made();
+    const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
+    const stranger = { ...somebody, requestToken: createToken('request').token };
+    later();
+    for (const source of [somebody, stranger])
+      assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
+        record: ['authn_token_created failure email_verification ada'],
+        mails: [],
+      });
+    const eve = await made();
+    later();
+    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, asker)), {
+      record: ['authn_token_created success email_verification ada'],
+      mails: ['email_verification to ada for 1440'],
+    });
+    const token = await service.tokenFor(eve.email);
+    for (const source of [somebody, stranger])
+      await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
+        isProblem(error, 'same_browser_required'),
+      );
+    assert.equal((await auth.verifyEmail(eve.email, token, asker)).id, eve.id);
+
+    const joe = await made();
+    await service.deliver();
+    const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
+    assert.equal((await auth.verifyEmail(joe.email, code, asker)).id, joe.id);
+    const nobody = freshEmail();
+    assert.deepEqual(await traces({}, () => auth.requestVerification(nobody, asker)), {
+      record: ['authn_token_created failure email_verification nobody'],
+      mails: [],
+    });
+  });
+
+  test('another confirmation is redeemed by its code where it was asked for', async () => {
+    const { email } = await service.newcomer();
+    later();
+    const asking = new Browser(service);
+    await asking.post('/email_verification', { email });
+    await service.deliver();
+    const token = codeIn(service.mails.findLast(({ to }) => to === email)?.text ?? '') ?? '';
+    assert.equal((await new Browser(service).put('/email_verification', { email, token })).status, 403);
+    assert.equal((await asking.put('/email_verification', { email, token })).status, 200);
+  });
+
+  test('a confirmation ends what was open before it', async () => {
+    const { id, email, sessionId } = await service.member();
+    const { database } = service.service.rooms;
+    await database.query((sql) =>
+      sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
+    );
+    later();
+    await service.post('/email_verification', { email });
+    const token = await service.tokenFor(email);
+    assert.equal((await service.put('/email_verification', { email, token })).status, 200);
+    assert.equal(await service.profile(sessionId), 403);
+    for (const table of ['known_devices', 'pending_logins'] as const) {
+      const rows = await database.query((sql) =>
+        sql.selectFrom(table).select('id').where('user_id', '=', id),
+      );
+      assert.deepEqual(rows, [], table);
+    }
+  });
+
+  test('a confirmation of whoever is disabled between look and deed does nothing', async (context: TestContext) => {
+    const { email, id } = await service.newcomer();
+    const proof = await service.tokenFor(email);
+    const { database } = service.service.rooms;
+    const transaction = database.transaction.bind(database);
+    context.mock.method(
+      database,
+      'transaction',
+      async (work: Parameters<typeof transaction>[0]) => {
+        await database.execute(`update users set disabled_at = 1 where id = ${id}`);
+        return transaction(work);
+      },
+      { times: 1 },
+    );
+    assertProblem(await service.put('/email_verification', { email, token: proof }), 403, 'token_invalid');
+  });
+});
+
+onEachEngine('where no address is confirmed', (engine) => {
+  test('the owner of a taken address is told, and nobody of a free one', async () => {
+    const service = await testService(engine, { REVEAL_ACCOUNTS: 'false' });
+    try {
+      const email = freshEmail();
+      const register = (): Promise<Reply> =>
+        send(service.app, { method: 'POST', path: '/users', fields: { email, password: newPassword } });
+      const kinds = async (): Promise<string[]> => {
+        const { database } = service.rooms;
+        return (await database.query((sql) => sql.selectFrom('mails').select('kind'))).map(
+          ({ kind }) => kind,
+        );
+      };
+      assert.equal((await register()).status, 200);
+      assert.deepEqual(await kinds(), []);
+      assert.equal((await register()).status, 200);
+      assert.deepEqual(await kinds(), ['already_registered']);
+    } finally {
+      await service.close();
+    }
+  });
+});

@@ -1,0 +1,99 @@
+// Whether mail to an account's address reaches its owner.
+import { hourMs } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Database } from '../../db/database.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import { removeDevicesOf } from '../sign-in/device-store.ts';
+import { isFlooded, notify } from '../notice.ts';
+import type { OneTimeTokens } from '../token/one-time-token.ts';
+import { removePendingLoginsOf } from '../sign-in/pending-store.ts';
+import { removeSessionsOf } from '../session/store.ts';
+
+/** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
+const verificationHours = 24;
+
+export class Verifications {
+  readonly #context: AuthContext;
+  readonly #tokens: OneTimeTokens;
+
+  constructor(context: AuthContext, tokens: OneTimeTokens) {
+    this.#context = context;
+    this.#tokens = tokens;
+  }
+
+  /**
+   * Posts a token to the user's address, in the place of the older one; without a user does as much and writes nothing.
+   * Runs inside a transaction.
+   */
+  async ask(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+    const minutes = verificationHours * 60;
+    const proof = { kind: 'verification', minutes, target: user?.email ?? '' } as const;
+    const facts = await this.#tokens.issue(tx, user, proof, source);
+    await notify(this.#context, tx, user, {
+      kind: 'email_verification',
+      facts,
+      lifeMs: verificationHours * hourMs,
+      voidsEarlier: true, // of many who register one address at once its owner hears but once
+      source,
+    });
+  }
+
+  /** See Auth.requestVerification. */
+  async askAgain(email: string, source: ClientSource): Promise<void> {
+    const { db, audit } = this.#context;
+    const address = requireEmailAddress(email);
+    await db.transaction(async (tx) => {
+      const user = await lockUserByEmail(tx, address);
+      const isAsked =
+        user !== undefined &&
+        user.emailVerifiedAt === null &&
+        user.disabledAt === null &&
+        (await this.#isHeld(tx, user, source));
+      const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
+      await this.ask(tx, isAsked && !isFlood ? user : undefined, source);
+      const outcome = isAsked ? 'success' : 'failure';
+      await audit.record(
+        tx,
+        { event: 'authn_token_created', outcome, reason: 'email_verification', ...idOf(user) },
+        source,
+      );
+    });
+  }
+
+  /** See Auth.verifyEmail. */
+  async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
+    const { db, clock, audit } = this.#context;
+    const live = await this.#tokens.find('verification', presented, { email }, source);
+    if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isAsker)
+      throw new Problem('same_browser_required');
+    return db.transaction(async (tx) => {
+      const before = await lockUser(tx, live.user.id);
+      await this.#tokens.consume(tx, live);
+      const user = await updateVerified(tx, live.user.id, clock());
+      if (user === undefined) throw new Problem('token_invalid');
+      if (before?.emailVerifiedAt === null) {
+        // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
+        await removeSessionsOf(tx, user.id);
+        await removePendingLoginsOf(tx, user.id);
+        await removeDevicesOf(tx, user.id);
+      }
+      await audit.record(
+        tx,
+        { event: 'user_updated', outcome: 'success', reason: 'email_verified', userId: user.id },
+        source,
+      );
+      return user;
+    });
+  }
+
+  /**
+   * An account that is opened by a factor alone is confirmed where it was made: the factor may be that of a stranger who
+   * named this address, and stays in the account whatever its owner sets as password.
+   */
+  async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
+    return user.hashedPassword !== null || (await this.#tokens.isAsker(tx, user.id, 'verification', source));
+  }
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dayMs, secondMs } from '../../kit/clock.ts';
+import { Problem, isProblem } from '../../kit/problem.ts';
+import { testClock, type TestClock } from '../../../test/support/clock.ts';
+import { onEachEngine, withDatabase, type EngineName } from '../../../test/support/engines.ts';
+import { mostTries, removeOldTries } from './store.ts';
+import { Attempts, type Subject } from './attempts.ts';
+import type { Database } from '../../db/database.ts';
+
+const owner: Subject = { userId: 1, emailKey: 'bob@example.org', deviceId: undefined };
+const nobody: Subject = { userId: undefined, emailKey: 'nobody@example.org', deviceId: undefined };
+
+interface Bench {
+  readonly db: Database;
+  readonly attempts: Attempts;
+  readonly clock: TestClock;
+}
+
+function withAttempts(engine: EngineName, work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withDatabase(engine, async (db) => {
+    const clock = testClock();
+    await work({ db, clock, attempts: new Attempts(db, clock.now) });
+  });
+}
+
+/** Seconds that a refused try must wait; undefined when it was allowed, null when the factor is off. */
+async function tryOnce(attempts: Attempts, subject: Subject): Promise<number | null | undefined> {
+  try {
+    await attempts.begin(subject, 'password');
+    return undefined;
+  } catch (error) {
+    assert(isProblem(error, 'too_many_attempts'));
+    return error.retryAfterSeconds ?? null;
+  }
+}
+
+onEachEngine('attempts', (engine) => {
+  for (const [name, subject] of [
+    ['an account', owner],
+    ['an address that nobody has', nobody],
+  ] as const) {
+    test(`${name}: from the fifth failure on each try waits longer, and at a hundred the factor is off`, () =>
+      withAttempts(engine, async ({ attempts, clock }) => {
+        const waits: (number | null)[] = [];
+        for (let tries = 0; tries < mostTries;) {
+          const wait = await tryOnce(attempts, subject);
+          if (wait === undefined) tries += 1;
+          else {
+            waits.push(wait);
+            clock.advance((wait ?? 0) * secondMs);
+          }
+        }
+        assert.deepEqual(waits.slice(0, 12), [1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900, 900]);
+        clock.advance(29 * dayMs);
+        assert.equal(await tryOnce(attempts, subject), null);
+      }));
+  }
+
+  test('a try that was never verified is taken back, with the wait that it began', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let tries = 0; tries < 4; tries += 1) await tryOnce(attempts, owner);
+      await attempts.withdraw(await attempts.begin(owner, 'password'));
+      assert.equal(await tryOnce(attempts, owner), undefined);
+      assert.equal(await tryOnce(attempts, owner), 1);
+    }));
+
+  test('of five hundred at once five are verified', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      const tries = await Promise.all(Array.from({ length: 500 }, () => tryOnce(attempts, owner)));
+      assert.equal(tries.filter((wait) => wait === undefined).length, 5);
+    }));
+
+  test('a success forgets the failures before it', () =>
+    withAttempts(engine, async ({ db, attempts }) => {
+      for (let i = 0; i < 4; i += 1) await attempts.begin(owner, 'password');
+      await attempts.succeed(db, await attempts.begin(owner, 'password'));
+      for (let i = 0; i < 5; i += 1) assert.equal(await tryOnce(attempts, owner), undefined);
+    }));
+
+  test('a known device and other accounts are unharmed by failures elsewhere', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let i = 0; i < 6; i += 1) await tryOnce(attempts, owner);
+      assert.notEqual(await tryOnce(attempts, owner), undefined);
+      assert.equal(await tryOnce(attempts, { ...owner, deviceId: crypto.randomUUID() }), undefined);
+      assert.equal(await tryOnce(attempts, { ...owner, userId: 2 }), undefined);
+    }));
+
+  test('one address that nobody has leaves another alone', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let i = 0; i < 5; i += 1) await attempts.begin(nobody, 'password');
+      assert.notEqual(await tryOnce(attempts, nobody), undefined);
+      assert.equal(await tryOnce(attempts, { ...nobody, emailKey: 'noone@example.org' }), undefined);
+    }));
+
+  test('the spelling of an address makes no second counter', () =>
+    withAttempts(engine, async ({ attempts }) => {
+      for (let i = 0; i < 5; i += 1)
+        await attempts.begin({ ...owner, emailKey: `spelling${i}@example.org` }, 'password');
+      await assert.rejects(attempts.begin(owner, 'password'), Problem);
+    }));
+
+  test('a clock that goes back opens nothing', () =>
+    withAttempts(engine, async ({ attempts, clock }) => {
+      for (let i = 0; i < 5; i += 1) await attempts.begin(owner, 'password');
+      clock.advance(-3600 * secondMs);
+      assert.notEqual(await tryOnce(attempts, owner), undefined);
+    }));
+
+  test('counters without a try for a month are removed, others stay', () =>
+    withAttempts(engine, async ({ db, attempts, clock }) => {
+      await attempts.begin(owner, 'password');
+      clock.advance(31 * dayMs);
+      await attempts.begin(nobody, 'password');
+      assert.equal(await removeOldTries(db, clock.now() - 30 * dayMs, 10), 1);
+      assert.equal(await removeOldTries(db, clock.now() - 30 * dayMs, 10), 0);
+    }));
+});

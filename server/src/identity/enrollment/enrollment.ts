@@ -1,0 +1,239 @@
+// Setting second factors up and taking them away: by whoever is signed in and has just proved it, or by whoever must set
+// one up before anything else opens. One transaction with the record and the notice; the last way in stays. The first of
+// an account can be undone from its mailbox: a stranger who knew the password would keep the owner out with it.
+import { hourMs } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Database } from '../../db/database.ts';
+import { findUserById, lockUser } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import type { Accounts } from '../account/account.ts';
+import type { Admissions, Login, PendingLogin } from '../sign-in/sign-in.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { forgetMemories } from '../sign-in/device-store.ts';
+import { notify } from '../notice.ts';
+import type { OneTimeTokens } from '../token/one-time-token.ts';
+import { removePendingLoginsOf } from '../sign-in/pending-store.ts';
+import type { Resets } from '../password/reset.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
+import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
+import type { Session, Sessions } from '../session/session.ts';
+import type { StepUps } from '../sign-in/step-up.ts';
+
+/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
+export type FactorHolder =
+  | { readonly session: Session; readonly pending?: undefined }
+  | { readonly session?: undefined; readonly pending: PendingLogin };
+
+/** Of the session or the login whose factors are changed. */
+export function holderIdOf({ session, pending }: FactorHolder): string {
+  return (session ?? pending).id;
+}
+
+/** Whose factors are changed. */
+export function holderUserIdOf({ session, pending }: FactorHolder): number {
+  return (session ?? pending).userId;
+}
+
+export interface FactorAddition<T> {
+  /** Name of the factor. */
+  readonly factor: string;
+  /** The change itself, in the transaction. The user's row is locked. */
+  readonly work: (tx: Database, user: User) => Promise<T>;
+}
+
+export interface FactorChange<T> extends FactorAddition<T> {
+  readonly deed: 'removed' | 'replaced';
+}
+
+/** What an addition gives: its own result, and the login whose session carries it on. */
+export interface FactorAdded<T> {
+  readonly result: T;
+  readonly login: Login;
+}
+
+/** How long the first factor of an account can be undone. */
+const undoHours = 72;
+
+export interface FactorChangeNeeds {
+  readonly accounts: Accounts;
+  readonly admissions: Admissions;
+  readonly secondFactors: SecondFactors;
+  readonly sessions: Sessions;
+  readonly resets: Resets;
+  readonly stepUps: StepUps;
+  readonly tokens: OneTimeTokens;
+  /** People may sign in by mail: an account without password and passkey has a way in. */
+  readonly signsInByEmail: boolean;
+}
+
+export class FactorChanges {
+  readonly #context: AuthContext;
+  readonly #needs: FactorChangeNeeds;
+
+  constructor(context: AuthContext, needs: FactorChangeNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  /**
+   * The user whose factors the holder may change now.
+   * @throws {Problem} step_up_required; session_required for nobody, and for a login that owes a factor that is set.
+   */
+  async requireHolder(holder: FactorHolder): Promise<User> {
+    const { session, pending } = holder;
+    if (session !== undefined) await this.#needs.stepUps.requireRecent(session);
+    else if (pending.kind !== 'enrolment') throw new Problem('session_required');
+    const user = await findUserById(this.#context.db, holderUserIdOf(holder));
+    if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
+    return user;
+  }
+
+  /**
+   * Adds a factor, which is proved in the same moment: the session has it from here on. The account's other sessions and
+   * half-way logins, which were made without it, end; its tries are counted anew.
+   * @throws {Problem} step_up_required, session_required; whatever the work throws.
+   */
+  async add<T>(
+    holder: FactorHolder,
+    { factor, work }: FactorAddition<T>,
+    source: ClientSource,
+  ): Promise<FactorAdded<T>> {
+    const known = await this.requireHolder(holder);
+    const arrival = await this.#needs.admissions.arrivalOf(known, source);
+    return this.#context.db.transaction(async (tx) => {
+      const user = await this.#lock(tx, known.id);
+      // Made before the factor is, which is removed as one that was set up since.
+      const undoLink = await this.#undoOfFirst(tx, user);
+      const result = await work(tx, user);
+      await forgetMemories(tx, user.id);
+      await this.#needs.secondFactors.forgetTries(tx, user.id, factor);
+      await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
+      if (holder.session !== undefined)
+        return { result, login: await this.#carryOn(tx, holder.session, factor) };
+      // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
+      // would otherwise set one of his own up, and be in.
+      await removeSessionsOf(tx, user.id);
+      const login = await this.#needs.admissions.finish(tx, user, holder.pending, { use: factor, arrival });
+      await removePendingLoginsOf(tx, user.id);
+      return { result, login };
+    });
+  }
+
+  /**
+   * Removes or replaces a factor. One that was replaced counts its tries anew.
+   * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
+   */
+  async change<T>(
+    holder: FactorHolder,
+    { factor, deed, work }: FactorChange<T>,
+    source: ClientSource,
+  ): Promise<T> {
+    const { id } = await this.requireHolder(holder);
+    return this.#context.db.transaction(async (tx) => {
+      const user = await this.#lock(tx, id);
+      const result = await work(tx, user);
+      await forgetMemories(tx, id);
+      if (deed === 'removed') await this.#requireWayIn(tx, user);
+      else await this.#needs.secondFactors.forgetTries(tx, id, factor);
+      await this.#tell(tx, user, { factor, deed }, source);
+      return result;
+    });
+  }
+
+  /**
+   * Takes the first factor away again, and what was set up since: the account is as it was, but that its password is
+   * void, everybody is signed out, and a mail to set a new one is sent.
+   * @throws {Problem} token_invalid; also while the account is closed, or has another address than the one that the way
+   *   back was mailed to: that is undone first.
+   */
+  async undo(presented: string, source: ClientSource): Promise<User> {
+    const { db, audit } = this.#context;
+    const { accounts, resets, tokens } = this.#needs;
+    const live = await tokens.find('factor_undo', presented, {}, source);
+    return db.transaction(async (tx) => {
+      const user = await lockUser(tx, live.user.id);
+      if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
+      await tokens.consume(tx, live);
+      await accounts.expel(tx, user.id, live.madeAt);
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
+      await audit.record(tx, { ...deed, userId: user.id }, source);
+      await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
+      await resets.post(tx, user, source);
+      return user;
+    });
+  }
+
+  /** Takes all second factors of a user away, for the operator; false where there is none. Ends the sessions. */
+  async reset(userId: number, source: ClientSource): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      const user = await lockUser(tx, userId);
+      if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
+        return false;
+      await this.#needs.secondFactors.removeAll(tx, userId);
+      await removeSessionsOf(tx, userId);
+      await removePendingLoginsOf(tx, userId);
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
+      return true;
+    });
+  }
+
+  /** @throws {Problem} session_required for a user who is gone or disabled. */
+  async #lock(tx: Database, userId: number): Promise<User> {
+    const user = await lockUser(tx, userId);
+    if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
+    return user;
+  }
+
+  /** The way back for the mailbox of an account that has no factor yet; `undefined` for another. */
+  async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
+    const { secondFactors, tokens } = this.#needs;
+    if (!(await secondFactors.isBare(tx, user.id))) return undefined;
+    const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
+    return (await tokens.issue(tx, user, proof)).link;
+  }
+
+  /** Records what was done, and tells its owner. */
+  async #tell(
+    tx: Database,
+    user: User,
+    { factor, deed, undoLink }: { factor: string; deed: string; undoLink?: string | undefined },
+    source: ClientSource,
+  ): Promise<void> {
+    const reason = `${factor}_${deed}`;
+    const event = { event: 'user_updated', outcome: 'success', reason, userId: user.id } as const;
+    await this.#context.audit.record(tx, event, source);
+    const mail =
+      undoLink === undefined
+        ? ({ kind: 'factor_changed', facts: { factor, deed } } as const)
+        : ({
+            kind: 'first_factor',
+            facts: { factor, undoLink, undoHours },
+            lifeMs: undoHours * hourMs,
+            voidsEarlier: true,
+          } as const);
+    await notify(this.#context, tx, user, { ...mail, source });
+  }
+
+  /** The session with the new factor, under a new token; the others end. */
+  async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
+    const risen = await this.#needs.sessions.rise(tx, session.id, factor);
+    if (risen === undefined) throw new Problem('session_required');
+    await removeOtherSessionsOf(tx, session.userId, risen.id);
+    await removePendingLoginsOf(tx, session.userId);
+    return { token: risen.token, deviceToken: undefined };
+  }
+
+  /** Of two who remove the last two at once the second is refused: the user's row is locked. */
+  async #requireWayIn(tx: Database, user: User): Promise<void> {
+    const { secondFactors, signsInByEmail } = this.#needs;
+    const left = await secondFactors.setOf(tx, user.id);
+    if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
+    const isWayInLeft =
+      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasWayIn(tx, user.id));
+    if (!isWayInLeft) throw new Problem('last_factor');
+    await secondFactors.removeIdleBackups(tx, user.id);
+  }
+}

@@ -1,0 +1,142 @@
+// Passwords that everybody tries first: the common ones, and what fills up the asked-for length without adding anything
+// to guess. NIST SP 800-63B-4 §3.1.1.2 compares whole passwords with a list, and so does this; but of the common ones
+// hardly any has fifteen characters. So a password is also looked at without its padding: without the words that an
+// attacker knows (the name of the service, the person's address), without runs of keys, and once instead of repeated.
+// What is left must not be a common password, and must have half of the asked-for length. So `password1234567`,
+// `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` fall, and four unrelated words stand.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { PasswordCritic } from './rule.ts';
+
+/** Shorter words of an address or a name occur in other words by chance. */
+const leastWord = 4;
+/** Characters of the shortest run that is taken for padding: three in a row occur in words (first, pots). */
+const leastRun = 4;
+
+/** The rows of keyboards, and the ways that fingers walk over them. */
+const walks = [
+  'abcdefghijklmnopqrstuvwxyz',
+  '1234567890',
+  'qwertyuiop',
+  'asdfghjkl',
+  'zxcvbnm',
+  'qwertzuiop',
+  'yxcvbnm',
+  'azertyuiop',
+  'qsdfghjklm',
+  'wxcvbn',
+  '1q2w3e4r5t6y7u8i9o0p',
+  'q1w2e3r4t5y6u7i8o9p0',
+  '1qaz2wsx3edc4rfv5tgb6yhn7ujm',
+];
+
+export interface BlocklistOptions {
+  /** Code points of the shortest password that the rule takes. */
+  readonly minLength: number;
+  /** What the service is called and where it is: `Example Accounts`, `accounts.example.org`. */
+  readonly names: readonly string[];
+}
+
+export class Blocklist implements PasswordCritic {
+  readonly finds = 'guessable';
+  readonly #leastRest: number;
+  readonly #names: readonly string[];
+  #common: Promise<string> | undefined;
+
+  constructor({ minLength, names }: BlocklistOptions) {
+    this.#leastRest = Math.ceil(minLength / 2);
+    this.#names = names;
+  }
+
+  async reasonAgainst(password: string, email: string): Promise<string | undefined> {
+    const folded = fold(password);
+    const common = await this.#commonPasswords();
+    const isCommon = (text: string): boolean => common.includes(`\n${text}\n`);
+    if (isCommon(folded)) return 'is one of the passwords that everybody tries first';
+    const bare = smallestPeriod(withoutRuns(withoutWords(folded, [...this.#names, email].flatMap(wordsOf))));
+    if (isCommon(bare)) return 'is little more than a password that everybody tries first';
+    if (Array.from(bare).length < this.#leastRest) {
+      return 'is little more than your address, the name of this service, repetitions or keys in a row';
+    }
+    return undefined;
+  }
+
+  /**
+   * The common passwords that are long enough to matter, one a line: 18,000 of 49,000, as one text of 170 kB, which is
+   * searched in some microseconds; as an array of strings, all of them would hold 3 MB for good. So it is read from the
+   * package's file instead of imported. Read once, at the first need.
+   */
+  #commonPasswords(): Promise<string> {
+    this.#common ??= readCommonPasswords(this.#leastRest).catch((error: unknown) => {
+      this.#common = undefined; // the next caller tries again
+      throw error;
+    });
+    return this.#common;
+  }
+}
+
+async function readCommonPasswords(leastLength: number): Promise<string> {
+  const source = import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json');
+  const text = await readFile(fileURLToPath(source), 'utf8');
+  const passwords = JSON.parse(text) as string[]; // the package's own file, whose version is pinned
+  return `\n${passwords.filter(({ length }) => length >= leastLength).join('\n')}\n`;
+}
+
+/** One spelling for what looks alike on a keyboard: full-width and ligatures (NFKC), capitals. */
+function fold(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
+
+/** An address or a name as a whole, its parts around an @, and the words in it. */
+function wordsOf(text: string): string[] {
+  return [text, ...text.split('@'), ...text.split(/[^\p{L}\p{N}]+/u)];
+}
+
+function withoutWords(text: string, words: readonly string[]): string {
+  const known = words.map(fold).filter((word) => Array.from(word).length >= leastWord);
+  return known.reduce((rest, word) => rest.replaceAll(word, ''), text);
+}
+
+/** The text without stretches of one character, or of neighbours in the alphabet or on a keyboard, in one direction. */
+function withoutRuns(text: string): string {
+  const characters = Array.from(text);
+  let rest = '';
+  for (let i = 0; i < characters.length;) {
+    const length = runLength(characters, i);
+    if (length < leastRun) {
+      rest += characters[i];
+      i += 1;
+    } else {
+      i += length;
+    }
+  }
+  return rest;
+}
+
+function runLength(characters: readonly string[], start: number): number {
+  const lengths = walks.flatMap((walk) => [1, -1].map((step) => walkLength(characters, start, walk, step)));
+  return Math.max(walkLength(characters, start, '', 0), ...lengths);
+}
+
+/** How far the characters from `start` on repeat, or go one step along the walk, which closes to a ring. */
+function walkLength(characters: readonly string[], start: number, walk: string, step: number): number {
+  let end = start + 1;
+  for (; end < characters.length; end += 1) {
+    const [before = '', now = ''] = characters.slice(end - 1, end + 1);
+    if (now === before) continue;
+    const place = walk.indexOf(before);
+    if (place < 0 || walk.at((place + step) % walk.length) !== now) break;
+  }
+  return end - start;
+}
+
+/** The shortest beginning whose repetition is the text, the last time perhaps in part: `abcab` is `abc` repeated. */
+function smallestPeriod(text: string): string {
+  const characters = Array.from(text);
+  for (let period = 1; period < characters.length; period += 1) {
+    if (characters.every((character, i) => i < period || character === characters[i - period])) {
+      return characters.slice(0, period).join('');
+    }
+  }
+  return text;
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onEachEngine, withDatabase } from '../../../test/support/engines.ts';
+import { silentLog } from '../../kit/log.ts';
+import { Hasher } from '../../hash/hasher.ts';
+import { DB } from '../../library/db.ts';
+import { Auth } from '../../library/auth.ts';
+import { passwordRule } from './rule.ts';
+
+const email = 'bob@example.org';
+
+onEachEngine('a user imported with a hash made elsewhere', (engine) => {
+  /** Imports a user and gives what a login answers, what is stored then, and what was logged. */
+  async function logInWith(
+    hash: string,
+    password: string,
+  ): Promise<{ valid: boolean; stored: string | null; told: unknown[] }> {
+    return withDatabase(engine, async (database) => {
+      const told: unknown[] = [];
+      const db = new DB(database);
+      const user = await db.addUser(email, hash);
+      const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
+      // The rule asks for more than this password has: it is not asked at login.
+      const auth = new Auth({
+        db,
+        hasher: new Hasher({ threads: 1 }),
+        log,
+        passwordRule: passwordRule({ minLength: 15 }),
+      });
+      try {
+        const valid = await auth.validLogin(email, password);
+        const { hashedPassword: stored } = await db.findUserBy({ id: user.id });
+        if (valid)
+          assert.equal(await auth.validLogin(email, password), true, 'the new hash is of the same password');
+        return { valid, stored, told };
+      } finally {
+        await auth.close();
+      }
+    });
+  }
+
+  for (const [format, hash, password] of [
+    ['bcrypt', '$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu', 'password'],
+    ['a directory', '{SSHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX', 'coin'],
+  ] as const) {
+    test(`logs in by ${format}, and the hash is ours from then on`, async () => {
+      const { valid, stored, told } = await logInWith(hash, password);
+      assert.deepEqual([valid, told], [true, []]);
+      assert.match(stored ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    });
+
+    test(`does not log in by ${format} with a wrong password, and the hash stays`, async () => {
+      assert.deepEqual(await logInWith(hash, `${password}x`), { valid: false, stored: hash, told: [] });
+    });
+  }
+
+  test('with a hash that nobody can verify fails to log in, and the log says which user and why', async () => {
+    const hash = '$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D';
+    const { valid, stored, told } = await logInWith(hash, 'pleaseletmein');
+    assert.deepEqual([valid, stored, told.length], [false, hash, 1]);
+    assert.match(JSON.stringify(told), /"user_id":1.*format is not known/);
+    assert.ok(!JSON.stringify(told).includes('SodiumChloride'));
+  });
+});

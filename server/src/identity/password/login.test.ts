@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import bcrypt from '@node-rs/bcrypt';
+import type { AuditEvent } from '../../audit/event.ts';
+import { Hasher, type Verification } from '../../hash/hasher.ts';
+import { dayMs, minuteMs } from '../../kit/clock.ts';
+import { silentLog } from '../../kit/log.ts';
+import { isProblem, Problem } from '../../kit/problem.ts';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { cheapHashing } from '../../../test/support/hashing.ts';
+import { memberOf } from '../../../test/support/request.ts';
+import { useTrunk, type Trunk } from '../../../test/support/trunk.ts';
+
+const email = 'bob@example.org';
+const password = 'b4l0u';
+const wrong = 'b4l00';
+
+/** A hasher that throws what it is given in the place of an answer. */
+class FailingHasher extends Hasher {
+  fault: { readonly at: 'room' | 'verify' | 'hash'; readonly error: Error } | undefined;
+
+  constructor() {
+    super(cheapHashing);
+  }
+
+  override requireRoom(): void {
+    this.#fail('room');
+    super.requireRoom();
+  }
+
+  override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+    this.#fail('verify');
+    return super.verify(...asked);
+  }
+
+  override async hash(text: string): Promise<string> {
+    this.#fail('hash');
+    return super.hash(text);
+  }
+
+  #fail(at: 'room' | 'verify' | 'hash'): void {
+    if (this.fault?.at === at) throw this.fault.error;
+  }
+}
+
+const busy = new Problem('too_busy');
+const isBusy = (error: unknown): boolean => isProblem(error, 'too_busy');
+const isTooMany = (error: unknown): boolean => isProblem(error, 'too_many_attempts');
+
+/** Tries that count at this moment, of everybody. */
+async function triesIn({ database }: Trunk): Promise<number[]> {
+  const rows = await database.query((sql) => sql.selectFrom('attempts').select('failures'));
+  return rows.map(({ failures }) => failures);
+}
+
+onEachEngine('a login', (engine) => {
+  const trunk = useTrunk(engine);
+  const hasher = new FailingHasher();
+  before(() => hasher.warm());
+  after(() => hasher.close());
+
+  /** A trunk with Bob in it, and a hasher that fails as it is told. */
+  async function withBob(
+    options: Parameters<typeof trunk>[0] = {},
+  ): Promise<Trunk & { readonly id: number }> {
+    hasher.fault = undefined;
+    const { id } = await trunk({ hasher }).auth.registerUser(email, password);
+    return { ...trunk({ hasher, ...options }), id };
+  }
+
+  describe('for which there is no time', () => {
+    test('is refused before its try is counted', async () => {
+      const bench = await withBob();
+      hasher.fault = { at: 'room', error: busy };
+      for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
+      assert.deepEqual(await triesIn(bench), []);
+    });
+
+    test('is nobody’s wrong guess, also where that shows after its try was counted', async () => {
+      const bench = await withBob();
+      hasher.fault = { at: 'verify', error: busy };
+      for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
+      assert.deepEqual(await triesIn(bench), [0]);
+      hasher.fault = undefined;
+      assert.ok((await bench.auth.logIn(email, password))?.token);
+    });
+
+    test('counts where it failed for another reason: what is not known to be right is wrong', async () => {
+      const { auth } = await withBob();
+      hasher.fault = { at: 'verify', error: new Problem('unavailable') };
+      for (let i = 0; i < 5; i += 1)
+        await assert.rejects(auth.logIn(email, password), (error) => isProblem(error, 'unavailable'));
+      await assert.rejects(auth.logIn(email, password), isTooMany);
+    });
+
+    test('keeps an old hash for another day, and lets its owner in', async () => {
+      const { auth, db, id } = await withBob();
+      await db.updateUser(id, { hashedPassword: bcrypt.hashSync(password, 4) });
+      hasher.fault = { at: 'hash', error: busy };
+      assert.ok((await auth.logIn(email, password))?.token);
+      assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /^\$2/);
+      hasher.fault = { at: 'hash', error: new Problem('unavailable') };
+      await assert.rejects(auth.logIn(email, password), (error) => isProblem(error, 'unavailable'));
+    });
+  });
+
+  test('that failed before its address was registered counts against the new account', async () => {
+    const { auth, clock } = await withBob();
+    const eve = 'eve@example.org';
+    for (let i = 0; i < 5; i += 1) assert.equal(await auth.logIn(eve, wrong), undefined);
+    await auth.registerUser(eve, password);
+    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would tell that the address was free');
+    clock.advance(15 * minuteMs);
+    assert.ok((await auth.logIn(eve, password))?.token);
+  });
+
+  describe('leaves in the record', () => {
+    const fail = 'authn_login_fail';
+
+    /** Events beyond the registration's, in the order of their names: those of one moment have none. */
+    async function recorded({ audit }: Trunk): Promise<AuditEvent[]> {
+      const events = await audit.list({ limit: 1000 });
+      return events.filter(({ event }) => event !== 'user_created');
+    }
+    const facts = (events: readonly AuditEvent[]): string[] =>
+      events
+        .map(({ event, outcome, reason, userId, actor }) =>
+          [event, outcome, reason, userId, actor].map(String).join(' '),
+        )
+        .toSorted();
+
+    test('why it failed, and whose it was if it was anybody’s', async () => {
+      const bench = await withBob();
+      const { auth, id } = bench;
+      const source = { actor: 'anonymous' } as const;
+      await auth.logIn(email, wrong, source);
+      await auth.logIn('eve@example.org', password, source);
+      await auth.setDisabled(id, true, { actor: 'operator' });
+      await auth.logIn(email, wrong, source);
+      await auth.logIn(email, password, source);
+      assert.deepEqual(facts(await recorded(bench)), [
+        `${fail} failure unknown_user null anonymous`,
+        `${fail} failure user_disabled ${id} anonymous`,
+        `${fail} failure wrong_password ${id} anonymous`,
+        `${fail} failure wrong_password ${id} anonymous`,
+        `user_updated success disabled ${id} operator`,
+      ]);
+    });
+
+    test('that the address is not confirmed, which the person is not told', async () => {
+      const bench = await withBob({ confirmEmail: true });
+      const { auth, database, clock, id } = bench;
+      assert.equal(await auth.logIn(email, password), undefined);
+      assert.deepEqual(facts(await recorded(bench)), [`${fail} failure email_unconfirmed ${id} program`]);
+      assert.deepEqual(await triesIn(bench), [1], 'counts as a wrong password does');
+      await database.query((sql) => sql.updateTable('users').set({ email_verified_at: clock.now() }));
+      assert.ok((await auth.logIn(email, password))?.token);
+    });
+
+    for (const [whose, address] of [
+      ['an account', email],
+      ['an address that nobody has', 'eve@example.org'],
+    ] as const) {
+      test(`of ${whose} the fifth failure in a row and the hundredth, each once`, async () => {
+        const bench = await withBob();
+        const begin = bench.clock.now();
+        for (let i = 0; i < 100; i += 1) {
+          assert.equal(await bench.auth.logIn(address, wrong), undefined, `try ${i}`);
+          bench.clock.advance(15 * minuteMs);
+        }
+        await assert.rejects(bench.auth.logIn(address, wrong), isTooMany);
+        const events = await recorded(bench);
+        const userId = address === email ? bench.id : null;
+        for (const event of events) assert.deepEqual([event.outcome, event.userId], ['failure', userId]);
+        const triesAt = (name: string): number[] =>
+          events
+            .filter(({ event }) => event === name)
+            .map(({ at }) => 1 + (at - begin) / (15 * minuteMs))
+            .toSorted((a, b) => a - b);
+        assert.deepEqual(triesAt('authn_login_fail_max'), [5]);
+        assert.deepEqual(triesAt('authn_login_lock'), [100]);
+        assert.deepEqual([triesAt(fail).length, events.length], [100, 102]);
+      });
+    }
+
+    test('by which factor it succeeded, the session that it made, and the one that it ended', async () => {
+      const bench = await withBob();
+      const { auth, id } = bench;
+      const eve = await auth.registerUser('eve@example.org', password);
+      const sessionToken = (await auth.logIn('eve@example.org', password))?.token ?? '';
+      const source = { actor: 'anonymous', sessionToken } as const;
+      for (let i = 0; i < 2; i += 1) assert.ok((await auth.logIn(email, password, source))?.token);
+      const ofLogin = (userId: number, actor: string): string[] => [
+        `authn_login_success success password ${userId} ${actor}`,
+        `session_created success null ${userId} ${actor}`,
+      ];
+      assert.deepEqual(
+        facts(await recorded(bench)),
+        [
+          ...ofLogin(eve.id, 'program'),
+          `session_expired success replaced ${eve.id} anonymous`,
+          ...ofLogin(id, 'anonymous'),
+          ...ofLogin(id, 'anonymous'),
+        ].toSorted(),
+      );
+    });
+  });
+
+  test('with a stored hash that nobody can verify is told in the log, and no other', async () => {
+    const told: unknown[][] = [];
+    const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
+    const { auth, db, id } = await withBob({ log });
+    await auth.logIn(email, wrong);
+    await auth.logIn('eve@example.org', wrong);
+    assert.deepEqual(told, []);
+    await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
+    assert.equal(await auth.logIn(email, 'SuperHashedPwd'), undefined);
+    const [facts, sentence] = told[0] ?? [];
+    assert.deepEqual([told.length, memberOf(facts, 'user_id')], [1, id]);
+    assert.equal(typeof memberOf(facts, 'reason'), 'string');
+    assert.match(String(sentence), /hash cannot be verified/);
+  });
+
+  test('that succeeds forgets the failures before it, at each door', async () => {
+    const bench = await withBob();
+    const { auth } = bench;
+    const session = await auth.getSession(await auth.createSession(email));
+    assert.ok(session);
+    const doors = {
+      logIn: () => auth.logIn(email, password),
+      validLogin: () => auth.validLogin(email, password),
+      requirePassword: () => auth.stepUps.requirePassword(session, password, { actor: 'user' }),
+    };
+    for (const [name, open] of Object.entries(doors)) {
+      for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
+      assert.ok(await open(), name);
+      assert.deepEqual(await triesIn(bench), [], name);
+    }
+  });
+
+  describe('on a device', () => {
+    const days = 90;
+    const on = (deviceToken: string | undefined) =>
+      ({ actor: 'anonymous', ...(deviceToken !== undefined && { deviceToken }) }) as const;
+    async function signIn({ auth }: Trunk, deviceToken?: string): Promise<string | undefined> {
+      const login = await auth.logIn(email, password, on(deviceToken));
+      assert.ok(login?.token);
+      return login.deviceToken;
+    }
+
+    test('makes it known for as long as the operator says, and to the millisecond', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      assert.equal(bench.auth.knownDeviceMs, days * dayMs);
+      const device = await signIn(bench);
+      assert.ok(device);
+      bench.clock.advance(days * dayMs - 1);
+      assert.equal(await signIn(bench, device), undefined, 'known');
+      bench.clock.advance(1);
+      assert.ok(await signIn(bench, device), 'not any more');
+      assert.equal(await bench.auth.purge(), 2, 'it goes with the next purge, as its first session does');
+    });
+
+    test('of twenty-one the oldest is forgotten, and nobody else’s', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      await bench.auth.registerUser('eve@example.org', password);
+      const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
+      const devices: (string | undefined)[] = [];
+      for (let i = 0; i < 21; i += 1) {
+        bench.clock.advance(1);
+        devices.push(await signIn(bench));
+      }
+      const [first, ...others] = devices;
+      for (const device of others) assert.equal(await signIn(bench, device), undefined);
+      assert.ok(await signIn(bench, first));
+      const again = await bench.auth.logIn('eve@example.org', password, on(eves));
+      assert.deepEqual([again?.token === undefined, again?.deviceToken], [false, undefined]);
+    });
+
+    test('is forgotten with the password, and with the account', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      const { auth, database, id } = bench;
+      const devices = async (): Promise<number> =>
+        (await database.query((sql) => sql.selectFrom('known_devices').select('id'))).length;
+      await auth.registerUser('eve@example.org', password);
+      await auth.logIn('eve@example.org', password);
+      const device = await signIn(bench);
+      await auth.setPassword(email, password);
+      assert.equal(await devices(), 1, 'Eve’s');
+      assert.ok(await signIn(bench, device), 'as on a new one');
+      await auth.setDisabled(id, true);
+      assert.equal(await devices(), 1);
+    });
+
+    test('that is another person’s counts no tries of its own', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      await bench.auth.registerUser('eve@example.org', password);
+      const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
+      for (let i = 0; i < 5; i += 1) await bench.auth.logIn(email, wrong);
+      await assert.rejects(bench.auth.logIn(email, password, on(eves)), isTooMany);
+      assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
+    });
+
+    test('is not known where the operator keeps none', async () => {
+      assert.equal(await signIn(await withBob({ knownDeviceDays: 0 })), undefined);
+    });
+  });
+});

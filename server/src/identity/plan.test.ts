@@ -1,0 +1,214 @@
+// How the engines go about what requests, logins and purges ask of them: by an index, never through a whole table.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
+import { planOf, scansOf } from '../../test/support/plan.ts';
+import { Recorder } from '../../test/support/recorder.ts';
+import { cheapHashing } from '../../test/support/hashing.ts';
+import { addEvent } from '../audit/store.ts';
+import type { Database } from '../db/database.ts';
+import { openDatabase } from '../db/open-database.ts';
+import { Hasher } from '../hash/hasher.ts';
+import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
+import { generateUuid } from '../kit/id.ts';
+import { createToken } from '../kit/secret.ts';
+import { addMail } from '../mail/store.ts';
+import { DB } from '../library/db.ts';
+import { listUsers } from '../user/store.ts';
+import { addTry } from './attempt/store.ts';
+import { Auth } from '../library/auth.ts';
+import { addDevice } from './sign-in/device-store.ts';
+import { addPendingLogin } from './sign-in/pending-store.ts';
+import { listSessions } from './session/store.ts';
+
+/** Enough that an engine prefers an index to reading all of them. */
+const people = 1000;
+const start = Date.UTC(2026, 0, 1);
+const email = 'user7@example.org';
+
+/** How each engine names the way by a primary key, and by our indices. */
+const sessionKey = /SEARCH sessions USING PRIMARY KEY \(id=\?\)|sessions_pkey/;
+const tokenKey = /SEARCH one_time_tokens USING PRIMARY KEY \(id=\?\)|one_time_tokens_pkey/;
+const userKey = /SEARCH users USING INTEGER PRIMARY KEY|users_pkey/;
+const emailIndex = /users_by_email_key/;
+const sessionsByUser = /sessions_by_user/;
+
+/** Fills the tables as use does: a user, session, token, device, counter, mail and event each minute. */
+async function fill(database: Database): Promise<void> {
+  await database.transaction(async (tx) => {
+    let now = start;
+    const db = new DB(tx, () => now);
+    for (let i = 0; i < people; i += 1) {
+      now += minuteMs;
+      const { id: userId } = await db.addUser(`user${i}@example.org`, 'hash');
+      await db.updateUser(userId, {
+        sessionId: createToken('session').token,
+        resetToken: createToken('reset').token,
+      });
+      await addTry(tx, { subject: `user:${userId}`, factor: 'password' }, now);
+      const { id, secretHash } = createToken('device');
+      await addPendingLogin(tx, {
+        ...createToken('pending_login'),
+        userId,
+        demand: 'required',
+        factors: '[]',
+        passwordChangedAt: now,
+        now,
+        expiresAt: now + dayMs,
+      });
+      await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
+      const mail = { id: generateUuid(), kind: 'new_device', recipient: '', content: '' };
+      await addMail(tx, { ...mail, userId, now, expiresAt: now + dayMs });
+      const deed = { event: 'user_created', outcome: 'success', reason: null, actor: 'program' };
+      const whence = { address: null, device: null, requestId: null };
+      await addEvent(tx, { ...deed, ...whence, id: generateUuid(), at: now, userId }, 'mac');
+    }
+  });
+  // PostgreSQL counts its rows by itself after a while. SQLite never does, and must choose well without.
+  if (database.engine.name === 'postgres') await database.execute('analyze');
+}
+
+onEachEngine('among thousands of rows', (engine) => {
+  let fresh: FreshDatabase;
+  let database: Database;
+  let recorder: Recorder;
+  let db: DB;
+  let auth: Auth;
+  let now = start + people * minuteMs;
+  const hasher = new Hasher(cheapHashing);
+
+  before(async () => {
+    fresh = await freshDatabase(engine);
+    database = await openDatabase(fresh.url);
+    await fill(database);
+    recorder = new Recorder(database);
+    db = new DB(recorder, () => now);
+    auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
+    await auth.setPassword(email, 'b4l0u');
+  });
+  after(async () => {
+    await hasher.close();
+    await database.close();
+    await fresh.drop();
+  });
+
+  /** What must go through no whole table, and the indices by which it goes, where they are worth naming. */
+  const works: [title: string, work: () => Promise<unknown>, ...indices: RegExp[]][] = [
+    ['a session check', () => auth.getSession(createToken('session').token), sessionKey, userKey],
+    [
+      'the user of a session',
+      async () => auth.getUserFromSessionId(await auth.createSession(email)),
+      sessionKey,
+      userKey,
+    ],
+    ['a login', () => auth.logIn(email, 'b4l0u'), emailIndex],
+    ['a login that fails', () => auth.validLogin('nobody@example.org', 'b4l0u'), emailIndex],
+    ['a registration', () => auth.registerUser('new@example.org', 'b4l0u')],
+    [
+      'a registration of a taken address',
+      () => auth.registerUser('user8@example.org', 'b4l0u').catch(() => {}),
+      emailIndex,
+    ],
+    ['a new session', () => auth.createSession(email), emailIndex, sessionsByUser],
+    ['the end of one session', async () => auth.endSession(createToken('session').id), sessionKey],
+    ['the end of a user’s sessions', () => auth.destroySession(7), sessionsByUser],
+    ['a request for a reset token', () => auth.getResetPasswordToken(email), emailIndex],
+    [
+      'a look at a reset token',
+      () => auth.updatePassword(createToken('reset').token, 'x').catch(() => {}),
+      tokenKey,
+    ],
+    [
+      'a password by a reset token',
+      async () => auth.updatePassword(await auth.getResetPasswordToken(email), 'x'),
+      tokenKey,
+      userKey,
+      sessionsByUser,
+    ],
+    [
+      'a user closed and removed',
+      async () => [await auth.setDisabled(9, true), await auth.removeUser(9)],
+      userKey,
+    ],
+    [
+      'a user by all attributes',
+      () => db.findUserBy({ id: 7, email, sessionId: 'x', resetToken: 'y' }).catch(() => {}),
+    ],
+    ['a user by a session id', () => db.findUserBy({ sessionId: 'x' }).catch(() => {}), sessionKey],
+    ['a user by a reset token', () => db.findUserBy({ resetToken: 'x' }).catch(() => {}), tokenKey],
+    [
+      'a user that is updated',
+      () =>
+        db.updateUser(11, {
+          email: 'moved@example.org',
+          hashedPassword: 'x',
+          sessionId: 'x',
+          resetToken: 'y',
+        }),
+      userKey,
+    ],
+    ['a page of users', () => listUsers(recorder, 100, 20), userKey],
+    [
+      'a page of a user’s sessions',
+      () => listSessions(recorder, { userId: 100, now, seenSince: 0, limit: 20 }),
+      sessionsByUser,
+    ],
+    ['sessions seen', seenSessions, sessionKey],
+    [
+      'a purge, when few rows have expired',
+      purge,
+      /sessions_by_expiry/,
+      /one_time_tokens_by_expiry/,
+      /known_devices_by_expiry/,
+      /attempts_by_age/,
+      /pending_logins_by_expiry/,
+      /users_by_deletion/,
+    ],
+    ['a purge that removes an account', removal, /users_by_deletion/],
+    ['an export of all that is known of somebody', exportAll, /audit_events_by_user/, /mails_by_user/],
+  ];
+
+  async function seenSessions(): Promise<void> {
+    const token = await auth.createSession(email);
+    now += hourMs;
+    await auth.getSession(token);
+    await auth.flushSeen();
+  }
+
+  async function removal(): Promise<void> {
+    const deleteAt = now;
+    await database.query((sql) =>
+      sql.updateTable('users').set({ disabled_at: now, delete_at: deleteAt }).where('id', '=', 11),
+    );
+    assert.ok((await auth.purge()) > 0);
+  }
+
+  async function exportAll(): Promise<void> {
+    const known = 'user12@example.org';
+    await auth.setPassword(known, 'b4l0u');
+    const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
+    assert.ok(session !== undefined);
+    const { mails, events } = await auth.dataExports.create(session, { actor: 'user' });
+    for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
+  }
+
+  async function purge(): Promise<void> {
+    now = start + hourMs + 3 * minuteMs;
+    await auth.purge();
+  }
+
+  for (const [title, work, ...indices] of works) {
+    test(title, async () => {
+      const from = recorder.recorded.length;
+      await work();
+      const recorded = recorder.recorded.slice(from);
+      const plans = await Promise.all(recorded.map((one) => planOf(fresh.url, one)));
+      assert.ok(plans.length > 0);
+      for (const [i, plan] of plans.entries()) {
+        assert.deepEqual(scansOf(plan), [], `${recorded[i]?.compiled.text}\n${plan.join('\n')}`);
+      }
+      const steps = plans.flat().join('\n');
+      for (const index of indices) assert.match(steps, index);
+    });
+  }
+});

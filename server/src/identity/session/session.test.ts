@@ -1,0 +1,472 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { Recorder } from '../../../test/support/recorder.ts';
+import { cheapHashing } from '../../../test/support/hashing.ts';
+import { useTrunk, type Trunk } from '../../../test/support/trunk.ts';
+import { Hasher, type Verification } from '../../hash/hasher.ts';
+import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
+import { silentLog } from '../../kit/log.ts';
+import { createToken } from '../../kit/secret.ts';
+import { updatePasswordHash } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import type { Auth } from '../../library/auth.ts';
+import { listSessions, removeSessionsOf } from './store.ts';
+
+const email = 'bob@example.org';
+const password = 'b4l0u';
+
+/** A hasher that waits, after each verification, until it is told to go on. */
+class PausedHasher extends Hasher {
+  readonly verified = Promise.withResolvers<void>();
+  readonly goOn = Promise.withResolvers<void>();
+
+  override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+    const verification = await super.verify(...asked);
+    this.verified.resolve();
+    await this.goOn.promise;
+    return verification;
+  }
+}
+
+async function newSession(auth: Auth): Promise<string> {
+  const token = await auth.createSession(email);
+  assert.ok(token !== undefined);
+  return token;
+}
+
+/** One more than a statement writes, in groups: who asks for all at once may wait too long for a connection. */
+async function fiveHundredAndOne(auth: Auth): Promise<string[]> {
+  const tokens = [await newSession(auth)];
+  for (let group = 0; group < 10; group += 1)
+    tokens.push(...(await Promise.all(Array.from({ length: 50 }, () => newSession(auth)))));
+  return tokens;
+}
+
+async function isLive(auth: Auth, token: string): Promise<boolean> {
+  return (await auth.getSession(token)) !== undefined;
+}
+
+/** Instants at which the user's sessions were seen, as stored. */
+async function seenAt({ database, bob, clock }: Trunk & { readonly bob: User }): Promise<number[]> {
+  return (await listSessions(database, { userId: bob.id, now: clock.now(), seenSince: 0, limit: 2000 })).map(
+    (row) => row.last_seen_at,
+  );
+}
+
+onEachEngine('a session', (engine) => {
+  const trunk = useTrunk(engine);
+
+  /** A trunk with Bob in it. */
+  async function withBob(options?: Parameters<typeof trunk>[0]): Promise<Trunk & { readonly bob: User }> {
+    const made = trunk(options);
+    return { ...made, bob: await made.db.addUser(email, 'hash') };
+  }
+
+  describe('its life', () => {
+    test('is told with it: handle, user, address and end', async () => {
+      const { auth, clock, bob } = await withBob();
+      const token = await newSession(auth);
+      assert.deepEqual(await auth.getSession(token), {
+        id: token.slice(0, 36),
+        userId: bob.id,
+        email,
+        expiresAt: clock.now() + 30 * dayMs,
+      });
+    });
+
+    test('ends after seven days without a request, to the millisecond', async () => {
+      const { auth, clock } = await withBob();
+      const token = await newSession(auth);
+      clock.advance(7 * dayMs - 1);
+      assert.equal(await isLive(auth, token), true);
+      clock.advance(1);
+      assert.equal(await isLive(auth, token), false);
+    });
+
+    test('goes on with every request, and ends after thirty days in any case', async () => {
+      const { auth, clock } = await withBob();
+      const token = await newSession(auth);
+      for (let day = 6; day < 30; day += 6) {
+        clock.advance(6 * dayMs);
+        assert.equal(await isLive(auth, token), true, `day ${day}`);
+        await auth.flushSeen();
+      }
+      clock.advance(6 * dayMs - 1);
+      assert.equal(await isLive(auth, token), true);
+      await auth.flushSeen();
+      clock.advance(1);
+      assert.equal(await isLive(auth, token), false);
+    });
+
+    test('has the lengths that the operator gave', async () => {
+      const { auth, clock } = await withBob({ sessionDays: 2, sessionIdleDays: 1 });
+      assert.equal(auth.sessionMs, 2 * dayMs);
+      const token = await newSession(auth);
+      clock.advance(dayMs);
+      assert.equal(await isLive(auth, token), false);
+    });
+
+    test('does not begin again when the clock goes back after its idle end was noted', async () => {
+      const { auth, clock } = await withBob();
+      const token = await newSession(auth);
+      clock.advance(8 * dayMs);
+      assert.equal(await isLive(auth, token), false);
+      await auth.flushSeen();
+      clock.advance(-8 * dayMs);
+      assert.equal(await isLive(auth, token), false);
+    });
+
+    test('ends with its user, and while the user is disabled', async () => {
+      const { auth, audit, bob } = await withBob();
+      const token = await newSession(auth);
+      await auth.setDisabled(bob.id, true);
+      assert.equal(await isLive(auth, token), false);
+      assert.equal(await auth.createSession(email), undefined);
+      const made = await audit.list({ event: 'session_created', limit: 10 });
+      assert.equal(made.length, 1, 'of what is not made nothing is recorded');
+      await auth.setDisabled(bob.id, false);
+      assert.equal(await isLive(auth, token), false);
+      const other = await newSession(auth);
+      await auth.removeUser(bob.id);
+      assert.equal(await isLive(auth, other), false);
+    });
+
+    test('ends alone by its handle; a second time there is none to end', async () => {
+      const { auth } = await withBob();
+      const [token, other] = [await newSession(auth), await newSession(auth)];
+      assert.equal(await auth.endSession(token.slice(0, 36)), true);
+      assert.equal(await auth.endSession(token.slice(0, 36)), false);
+      assert.deepEqual([await isLive(auth, token), await isLive(auth, other)], [false, true]);
+    });
+  });
+
+  describe('its token', () => {
+    test('with the right handle and another secret opens nothing', async () => {
+      const { auth } = await withBob();
+      const [one, other] = [await newSession(auth), await newSession(auth)];
+      assert.equal(await isLive(auth, one.slice(0, 37) + other.slice(37)), false);
+      assert.equal(await isLive(auth, one.slice(0, 37) + createToken('session').token.slice(37)), false);
+      assert.equal(await isLive(auth, one), true);
+    });
+
+    test('of another kind opens nothing, even one that is live where it belongs', async () => {
+      const { auth, db, bob } = await withBob();
+      const reset = await auth.getResetPasswordToken(email);
+      assert.equal(await isLive(auth, reset), false);
+      assert.equal(await isLive(auth, reset.replace('.rst_', '.ses_')), false);
+      // The row of a session under a text that is a token of another kind.
+      await db.updateUser(bob.id, { sessionId: reset });
+      assert.equal(await isLive(auth, reset), false);
+    });
+
+    test('is stored as a digest alone', async () => {
+      const { auth, database } = await withBob();
+      const token = await newSession(auth);
+      const rows = await database.query((sql) => sql.selectFrom('sessions').selectAll());
+      const stored = JSON.stringify(
+        rows.map((row) => ({ ...row, secret_hash: Buffer.from(row.secret_hash).toString('latin1') })),
+      );
+      assert.equal(stored.includes(token.slice(41)), false);
+    });
+  });
+
+  describe('what requests tell of it', () => {
+    test('is written when it is five minutes old, and not before: most requests write nothing', async () => {
+      const bench = await withBob();
+      const { auth, clock } = bench;
+      const token = await newSession(auth);
+      const begin = clock.now();
+      clock.advance(5 * minuteMs - 1);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [begin]);
+      clock.advance(1);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [begin + 5 * minuteMs]);
+    });
+
+    test('never moves the instant back', async () => {
+      const bench = await withBob();
+      const { auth, clock } = bench;
+      const token = await newSession(auth);
+      clock.advance(hourMs);
+      await auth.getSession(token);
+      clock.advance(-2 * hourMs);
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [clock.now() + hourMs]);
+    });
+
+    test('that cannot be written is told in the log, and written after the next request', async () => {
+      const told: unknown[][] = [];
+      const log = { ...silentLog, warn: (...line: unknown[]) => void told.push(line) };
+      const fault = new Error('planted');
+      let isBroken = true;
+      class Breaking extends Recorder {
+        override query: Recorder['query'] = async (build) => {
+          if (isBroken) throw fault;
+          return super.query(build);
+        };
+      }
+      const bench = await withBob({ log, through: (database) => new Breaking(database) });
+      const { auth, clock } = bench;
+      const token = await newSession(auth);
+      const begin = clock.now();
+      clock.advance(hourMs);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(told, [[{ err: fault }, 'Sessions seen were not noted']]);
+      isBroken = false;
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [begin]);
+      await auth.getSession(token);
+      await auth.flushSeen();
+      assert.deepEqual(await seenAt(bench), [clock.now()]);
+      assert.equal(told.length, 1);
+    });
+
+    test('when it has expired: that it was presented is recorded, once', async () => {
+      const bench = await withBob();
+      const { auth, audit, clock, bob } = bench;
+      const [idle, ended] = [await newSession(auth), await newSession(auth)];
+      clock.advance(7 * dayMs);
+      await auth.endSession(ended.slice(0, 36));
+      for (let i = 0; i < 2; i += 1) {
+        for (let j = 0; j < 2; j += 1)
+          for (const token of [idle, ended]) assert.equal(await isLive(auth, token), false);
+        await auth.flushSeen();
+      }
+      const events = await audit.list({ event: 'session_use_after_expire', limit: 10 });
+      assert.deepEqual(
+        events.map(({ outcome, userId, actor }) => [outcome, userId, actor]),
+        [['failure', bob.id, 'anonymous']],
+      );
+    });
+
+    test('when it ended in the moment before: nothing is recorded of its expiry', async () => {
+      const { auth, audit, clock } = await withBob();
+      const token = await newSession(auth);
+      clock.advance(7 * dayMs);
+      assert.equal(await isLive(auth, token), false);
+      await auth.endSession(token.slice(0, 36));
+      await auth.flushSeen();
+      assert.deepEqual(await audit.list({ event: 'session_use_after_expire', limit: 10 }), []);
+    });
+
+    test('is written when the trunk closes', async () => {
+      const hasher = new Hasher(cheapHashing);
+      const bench = await withBob({ hasher });
+      const token = await newSession(bench.auth);
+      bench.clock.advance(hourMs);
+      await bench.auth.getSession(token);
+      await bench.auth.close();
+      assert.deepEqual(await seenAt(bench), [bench.clock.now()]);
+    });
+  });
+
+  describe('how many a user holds', () => {
+    test('is bounded: one more ends the oldest, and nobody else’s', async () => {
+      const { auth, db, clock } = await withBob({ sessionsPerUser: 3 });
+      await db.addUser('eve@example.org', 'hash');
+      const eves = (await auth.createSession('eve@example.org')) ?? '';
+      const tokens: string[] = [];
+      for (let i = 0; i < 5; i += 1) {
+        tokens.push(await newSession(auth));
+        clock.advance(1);
+      }
+      const live = await Promise.all(tokens.map((token) => isLive(auth, token)));
+      assert.deepEqual(live, [false, false, true, true, true]);
+      assert.equal(await isLive(auth, eves), true);
+    });
+
+    test('never costs the new one its place, also when the clock went back', async () => {
+      const { auth, clock } = await withBob({ sessionsPerUser: 2 });
+      for (let i = 0; i < 4; i += 1)
+        assert.equal(await isLive(auth, await newSession(auth)), true, `login ${i}`);
+      clock.advance(-hourMs);
+      for (let i = 0; i < 4; i += 1)
+        assert.equal(await isLive(auth, await newSession(auth)), true, `after the jump, ${i}`);
+    });
+
+    test('is bounded also when twenty are made at once', async () => {
+      const { auth } = await withBob({ sessionsPerUser: 3 });
+      const tokens = await Promise.all(Array.from({ length: 20 }, () => newSession(auth)));
+      const live = await Promise.all(tokens.map((token) => isLive(auth, token)));
+      assert.equal(live.filter(Boolean).length, 3);
+    });
+  });
+
+  describe('a list of them', () => {
+    test('holds the live ones of one user, or of all, newest first, and no more than asked for', async () => {
+      const { auth, db, clock, bob } = await withBob();
+      const eve = await db.addUser('eve@example.org', 'hash');
+      const idOf = (token: string | undefined): string => token?.slice(0, 36) ?? '';
+      await newSession(auth);
+      clock.advance(6 * dayMs);
+      const eves = idOf(await auth.createSession(eve.email));
+      clock.advance(dayMs - 1);
+      const newest = idOf(await newSession(auth));
+      const list = async (userId: number | undefined, limit = 10): Promise<string[]> =>
+        (await auth.listSessions(userId, limit)).map(({ id }) => id);
+      assert.equal((await list(undefined)).length, 3);
+      clock.advance(1);
+      assert.deepEqual(await list(undefined), [newest, eves], 'the first one is idle');
+      assert.deepEqual(await list(bob.id), [newest]);
+      assert.deepEqual(await list(eve.id), [eves]);
+      assert.deepEqual(await list(undefined, 1), [newest]);
+      clock.advance(30 * dayMs);
+      assert.deepEqual(await list(undefined), []);
+    });
+
+    test('shows no expired one, however lately it was seen', async () => {
+      const { auth, clock } = await withBob({ sessionDays: 1 });
+      await newSession(auth);
+      clock.advance(dayMs - 1);
+      assert.equal((await auth.listSessions(undefined, 10)).length, 1);
+      clock.advance(1);
+      assert.deepEqual(await auth.listSessions(undefined, 10), []);
+    });
+  });
+
+  describe('that is ended by its owner', () => {
+    const reasonsIn = async ({ audit }: Trunk): Promise<unknown[]> =>
+      (await audit.list({ event: 'session_expired', limit: 10 })).map(
+        ({ reason, outcome, userId, actor }) => [reason, outcome, userId, actor],
+      );
+
+    test('is recorded with its reason, and what ends nothing is not', async () => {
+      const bench = await withBob();
+      const { auth, database, bob } = bench;
+      const source = { actor: 'user' } as const;
+      const current = await auth.getSession(await newSession(auth));
+      assert.ok(current);
+      const recorded = async (): Promise<unknown[]> => {
+        const reasons = await reasonsIn(bench);
+        await database.execute('delete from audit_events');
+        return reasons;
+      };
+      const entry = (reason: string): unknown[][] => [[reason, 'success', bob.id, 'user']];
+
+      assert.equal(await auth.endOtherSessions(current, source), 0);
+      assert.equal(await auth.endOwnSession(current, crypto.randomUUID(), source), false);
+      assert.equal(await auth.endSession(crypto.randomUUID(), source), false);
+      await auth.destroySession(bob.id + 1, source);
+      assert.deepEqual(await recorded(), []);
+
+      const other = (await newSession(auth)).slice(0, 36);
+      assert.equal(await auth.endOwnSession(current, other, source), true);
+      assert.deepEqual(await recorded(), entry('ended'));
+      for (let i = 0; i < 2; i += 1) await newSession(auth);
+      assert.equal(await auth.endOtherSessions(current, source), 2);
+      assert.deepEqual(await recorded(), entry('others_ended'));
+      assert.equal(await auth.endSession(current.id, source), true);
+      assert.deepEqual(await recorded(), entry('ended'));
+      await newSession(auth);
+      await auth.destroySession(bob.id, source);
+      assert.deepEqual(await recorded(), entry('all_ended'));
+    });
+  });
+
+  test('keeps five hundred characters of the name of its device', async () => {
+    const { auth, bob } = { ...trunk(), bob: await trunk().auth.registerUser(email, password) };
+    for (const device of [undefined, 'x'.repeat(600)])
+      assert.ok((await auth.logIn(email, password, { actor: 'anonymous', device }))?.token);
+    const lengths = (await auth.listSessions(bob.id, 10)).map(({ device }) => device?.length);
+    assert.deepEqual(new Set(lengths), new Set([undefined, 500]));
+  });
+
+  describe('and a password that changes', () => {
+    test('between the verification and the session: none is made', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      const reset = await auth.getResetPasswordToken(email);
+      const hasher = new PausedHasher(cheapHashing);
+      const login = trunk({ hasher }).auth.logIn(email, password);
+      await hasher.verified.promise;
+      await auth.updatePassword(reset, 'another');
+      hasher.goOn.resolve();
+      assert.equal(await login, undefined);
+      await hasher.close();
+    });
+
+    test('while the session is made: whichever commits first, none is left', async () => {
+      const { auth, database, bob } = await withBob();
+      const loggedIn = Promise.withResolvers<void>();
+      // The steps of a reset, held open before the commit for as long as the login takes, or waits.
+      const reset = database.transaction(async (tx) => {
+        await updatePasswordHash(tx, bob.id, 'another hash', Date.now());
+        await removeSessionsOf(tx, bob.id);
+        const login = auth.createSession(email).then(() => loggedIn.resolve());
+        await Promise.race([loggedIn.promise, new Promise((resolve) => setTimeout(resolve, 250))]);
+        return { login };
+      });
+      await (
+        await reset
+      ).login;
+      assert.deepEqual(await listSessions(database, { userId: bob.id, now: 0, seenSince: 0, limit: 10 }), []);
+    });
+
+    test('after the session was made ends it', async () => {
+      const { auth } = trunk();
+      await auth.registerUser(email, password);
+      const login = await auth.logIn(email, password);
+      assert.ok(login?.token !== undefined && (await isLive(auth, login.token)));
+      await auth.setPassword(email, 'another');
+      assert.equal(await isLive(auth, login.token), false);
+    });
+  });
+
+  // These two take longest, so they stand last.
+  describe('of many', () => {
+    test('a thousand requests are written once, in statements of at most five hundred sessions', async () => {
+      const recorder: { current?: Recorder } = {};
+      const bench = await withBob({
+        through: (database) => (recorder.current = new Recorder(database)),
+        sessionsPerUser: 1000,
+      });
+      const { auth, clock } = bench;
+      const tokens = await fiveHundredAndOne(auth);
+      clock.advance(hourMs);
+      for (let i = 0; i < 2; i += 1) await Promise.all(tokens.map((token) => auth.getSession(token)));
+      const before = recorder.current?.recorded.length ?? 0;
+      await auth.flushSeen();
+      await auth.flushSeen();
+      const written = recorder.current?.recorded.slice(before).map(({ compiled }) => compiled.text);
+      assert.deepEqual(
+        written?.map((text) => [text.slice(0, 17), text.split(', ').length >= 500]),
+        [
+          ['update "sessions"', true],
+          ['update "sessions"', false],
+        ],
+      );
+      assert.deepEqual(new Set(await seenAt(bench)), new Set([clock.now()]));
+    });
+
+    test('those that have expired are purged in batches of five hundred, and the others stay', async () => {
+      const recorder: { current?: Recorder } = {};
+      const { auth, database, clock, bob } = await withBob({
+        through: (given) => (recorder.current = new Recorder(given)),
+        sessionsPerUser: 1000,
+      });
+      await fiveHundredAndOne(auth);
+      clock.advance(30 * dayMs);
+      const live = await newSession(auth);
+      const before = recorder.current?.recorded.length ?? 0;
+      assert.equal(await auth.purge(), 501);
+      const removals = recorder.current?.recorded
+        .slice(before)
+        .filter(({ compiled }) => compiled.text.includes('"sessions"'));
+      assert.deepEqual(
+        removals?.map(({ rows }) => rows),
+        [500, 1],
+      );
+      assert.equal(await isLive(auth, live), true);
+      assert.equal(
+        (await listSessions(database, { userId: bob.id, now: 0, seenSince: 0, limit: 10 })).length,
+        1,
+      );
+      assert.equal(await auth.purge(), 0);
+    });
+  });
+});

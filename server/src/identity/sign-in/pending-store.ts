@@ -1,0 +1,118 @@
+// The pending_logins table: a first factor was given, the second is owed.
+import type { Database } from '../../db/database.ts';
+import { statement } from '../../db/statement.ts';
+import type { NewToken, TokenParts } from '../../kit/secret.ts';
+
+type NewPendingLogin = Pick<NewToken, 'id' | 'secretHash'> & {
+  userId: number;
+  demand: string;
+  factors: string;
+  passwordChangedAt: number;
+  now: number;
+  expiresAt: number;
+};
+
+/** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
+const insertPending = statement((sql, p: NewPendingLogin) =>
+  sql
+    .insertInto('pending_logins')
+    .columns([
+      'id',
+      'user_id',
+      'secret_hash',
+      'demand',
+      'factors',
+      'password_changed_at',
+      'created_at',
+      'expires_at',
+    ])
+    .expression((from) =>
+      from
+        .selectFrom('users')
+        .select(({ val }) => [
+          val(p.id).as('id'),
+          'users.id as user_id',
+          val(p.secretHash).as('secret_hash'),
+          val(p.demand).as('demand'),
+          val(p.factors).as('factors'),
+          'users.password_changed_at',
+          val(p.now).as('created_at'),
+          val(p.expiresAt).as('expires_at'),
+        ])
+        .where('users.id', '=', p.userId)
+        .where('users.password_changed_at', '=', p.passwordChangedAt)
+        .where('users.disabled_at', 'is', null)
+        .forNoKeyUpdate(),
+    )
+    .returning('id'),
+);
+
+export async function addPendingLogin(db: Database, login: NewPendingLogin): Promise<boolean> {
+  return (await db.first(insertPending, login)) !== undefined;
+}
+
+/** A pending login and its user. */
+export interface PendingLoginRow {
+  readonly id: string;
+  readonly user_id: number;
+  readonly demand: string;
+  readonly factors: string;
+  readonly password_changed_at: number;
+}
+
+const selectPending = statement((sql, p: TokenParts & { now: number }) =>
+  sql
+    .selectFrom('pending_logins')
+    .innerJoin('users', 'users.id', 'pending_logins.user_id')
+    .select([
+      'pending_logins.id',
+      'pending_logins.user_id',
+      'pending_logins.demand',
+      'pending_logins.factors',
+      'pending_logins.password_changed_at',
+    ])
+    .where('pending_logins.id', '=', p.id)
+    .where('pending_logins.secret_hash', '=', p.secretHash)
+    .where('pending_logins.expires_at', '>', p.now)
+    .where('users.disabled_at', 'is', null),
+);
+
+/** A live pending login; only `consumePendingLogin` decides. */
+export function findPendingLogin(
+  db: Database,
+  parts: TokenParts,
+  now: number,
+): Promise<PendingLoginRow | undefined> {
+  return db.first(selectPending, { ...parts, now });
+}
+
+const takePending = statement((sql, p: { id: string; now: number }) =>
+  sql.deleteFrom('pending_logins').where('id', '=', p.id).where('expires_at', '>', p.now).returning('id'),
+);
+
+/** Ends a pending login, once and atomically; false when it was over already. */
+export async function consumePendingLogin(db: Database, id: string, now: number): Promise<boolean> {
+  return (await db.first(takePending, { id, now })) !== undefined;
+}
+
+const deleteByUser = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('pending_logins').where('user_id', '=', p.userId),
+);
+
+export async function removePendingLoginsOf(db: Database, userId: number): Promise<void> {
+  await db.run(deleteByUser, { userId });
+}
+
+const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
+  sql
+    .deleteFrom('pending_logins')
+    .where('id', 'in', (nested) =>
+      nested.selectFrom('pending_logins').select('id').where('expires_at', '<=', p.now).limit(p.limit),
+    )
+    .returning('id'),
+);
+
+/** Removes up to `limit` expired ones and says how many. */
+export async function removeExpiredPendingLogins(db: Database, now: number, limit: number): Promise<number> {
+  return (await db.run(deleteExpired, { now, limit })).length;
+}

@@ -1,0 +1,286 @@
+// Where a proof becomes a session, whichever door it came through: a first factor gives a session where no second is
+// asked for, and otherwise a pending login, which opens nothing but the door of the second.
+import { minuteMs } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import { createToken, parseToken } from '../../kit/secret.ts';
+import type { Database } from '../../db/database.ts';
+import { findUserById, lockUser } from '../../user/store.ts';
+import { nobody, type User } from '../../user/user.ts';
+import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
+import {
+  formatFactors,
+  parseFactors,
+  withFactor,
+  type FactorUse,
+  type FirstFactor,
+  type Spend,
+} from '../factor/factor.ts';
+import { notify } from '../notice.ts';
+import { addPendingLogin, consumePendingLogin, findPendingLogin } from './pending-store.ts';
+import type { Demand, SecondFactors } from '../factor/second-factor.ts';
+import { removeSession } from '../session/store.ts';
+import type { Session, Sessions } from '../session/session.ts';
+
+/** What a login gives its holder: a session, or what awaits the second factor. */
+export interface Login {
+  /** Token of the new session; `undefined` while a second factor is owed. */
+  readonly token: string | undefined;
+  /** Token of the device, when it was not known before. */
+  readonly deviceToken: string | undefined;
+  /** What is owed, and the token of whoever owes it. */
+  readonly pending?: { readonly token: string; readonly demand: Demand };
+}
+
+/** Somebody who gave a first factor and owes the second. */
+export interface PendingLogin {
+  readonly id: string;
+  readonly userId: number;
+  readonly kind: Demand['kind'];
+  readonly factors: readonly FactorUse[];
+  /** Of the user when the first factor was verified. */
+  readonly passwordChangedAt: number;
+}
+
+/** What comes with a proof. */
+export interface Arrival {
+  /** The session that the browser holds already. */
+  readonly replaced: Session | undefined;
+  /** The device, if the user was signed in on it before. */
+  readonly device: KnownDevice | undefined;
+  readonly source: ClientSource;
+}
+
+/** Life of a pending login: long enough to look for the phone. */
+export const pendingMs = 10 * minuteMs;
+/** Characters of a user agent that are kept. */
+const userAgentCharacters = 500;
+/** Devices known of one user; the oldest is forgotten. */
+const devicesPerUser = 20;
+
+export interface AdmissionNeeds {
+  readonly sessions: Sessions;
+  readonly secondFactors: SecondFactors;
+  readonly knownDeviceMs: number;
+  /** How long no second factor is asked for on a device whose owner wishes it; 0 for always. */
+  readonly rememberedMs: number;
+}
+
+export class Admissions {
+  readonly #context: AuthContext;
+  readonly #needs: AdmissionNeeds;
+
+  constructor(context: AuthContext, needs: AdmissionNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  /** How long a device is known: no shorter than it is remembered. */
+  get knownDeviceMs(): number {
+    return Math.max(this.#needs.knownDeviceMs, this.#needs.rememberedMs);
+  }
+
+  /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
+  async arrivalOf(user: User | undefined, source: ClientSource): Promise<Arrival> {
+    const replaced = await this.#needs.sessions.find(source.sessionToken);
+    return { replaced, device: await this.knownDevice(user, source.deviceToken), source };
+  }
+
+  /**
+   * Gives a user whose first factor was verified a session, in the place of the one that the browser holds, or a pending
+   * login; `undefined` when the proof no longer counts. Inside a transaction.
+   */
+  async admit(tx: Database, user: User, factor: FirstFactor, arrival: Arrival): Promise<Login | undefined> {
+    const uses = [{ factor, at: this.#context.clock() }];
+    // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
+    const demand = factor === 'passkey' ? undefined : await this.#needs.secondFactors.demandOf(tx, user.id);
+    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(arrival.device);
+    return demand === undefined || isSpared
+      ? this.#open(tx, user, uses, arrival)
+      : this.#await(tx, user, uses, demand);
+  }
+
+  /**
+   * Signs a user in whose first factor was verified by its own room: what spends it is missing where it was wrong, and so
+   * is the user where it was nobody's. `undefined` then, when it was spent meanwhile, and when it opens nothing: as for a
+   * password, an address that nobody has confirmed is no reason that is told.
+   */
+  async enter(
+    user: User | undefined,
+    { factor, spend }: { factor: FirstFactor; spend: Spend | undefined },
+    source: ClientSource,
+  ): Promise<Login | undefined> {
+    const { db, audit } = this.#context;
+    const login = user && spend && (await this.#enter(user, factor, spend, source));
+    if (login === undefined) {
+      const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
+      await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
+    }
+    return login;
+  }
+
+  /** The live pending login of a token. */
+  async findPending(token: string | undefined): Promise<PendingLogin | undefined> {
+    const parts = parseToken('pending_login', token);
+    if (parts === undefined) return undefined;
+    const row = await findPendingLogin(this.#context.db, parts, this.#context.clock());
+    return (
+      row && {
+        id: row.id,
+        userId: row.user_id,
+        kind: row.demand as Demand['kind'], // written by #await
+        factors: parseFactors(row.factors),
+        passwordChangedAt: row.password_changed_at,
+      }
+    );
+  }
+
+  /**
+   * The session of whoever gives the second factor that was owed. Whoever wishes it is not asked again on this device
+   * for a while, where the options have that.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
+   */
+  async complete(
+    pending: PendingLogin,
+    given: { factor: string; proof: string; remembersDevice?: boolean },
+    source: ClientSource,
+  ): Promise<{ user: User; login: Login }> {
+    const { db } = this.#context;
+    const { secondFactors } = this.#needs;
+    const user = await findUserById(db, pending.userId);
+    if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
+    const arrival = await this.arrivalOf(user, source);
+    const occasion = { purpose: 'second_factor', holderId: pending.id } as const;
+    const deviceId = arrival.device?.id;
+    const verified = await secondFactors.verify(user, given, occasion, { deviceId, source });
+    return db.transaction(async (tx) => {
+      await lockUser(tx, user.id);
+      await secondFactors.consume(tx, verified, source);
+      const login = await this.finish(tx, user, pending, { use: given.factor, arrival });
+      if (!given.remembersDevice || this.#needs.rememberedMs === 0) return { user, login };
+      const deviceToken = await this.#remember(tx, user.id, arrival, login.deviceToken);
+      return { user, login: { ...login, deviceToken } };
+    });
+  }
+
+  /**
+   * The session of a pending login whose demand is met. Inside the transaction in which it is, which has locked the user.
+   * @throws {Problem} pending_login_required when it is over, or the password has changed since.
+   */
+  async finish(
+    tx: Database,
+    user: User,
+    pending: PendingLogin,
+    { use, arrival }: { use: string; arrival: Arrival },
+  ): Promise<Login> {
+    const now = this.#context.clock();
+    if (!(await consumePendingLogin(tx, pending.id, now))) throw new Problem('pending_login_required');
+    const uses = withFactor(pending.factors, { factor: use, at: now });
+    const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
+    const login = await this.#open(tx, asVerified, uses, arrival);
+    if (login === undefined) throw new Problem('pending_login_required');
+    return login;
+  }
+
+  /** The device if it is one of this user's. The look is taken for an unknown user too. */
+  async knownDevice(
+    user: User | undefined,
+    deviceToken: string | undefined,
+  ): Promise<KnownDevice | undefined> {
+    const parts = parseToken('device', deviceToken);
+    if (parts === undefined) return undefined;
+    const { db, clock } = this.#context;
+    return findKnownDevice(db, parts, user?.id ?? nobody, clock());
+  }
+
+  async #enter(
+    user: User,
+    factor: FirstFactor,
+    spend: Spend,
+    source: ClientSource,
+  ): Promise<Login | undefined> {
+    const { db, confirmEmail } = this.#context;
+    const arrival = await this.arrivalOf(user, source);
+    return db.transaction(async (tx) => {
+      const locked = await lockUser(tx, user.id);
+      // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
+      if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
+      return (await spend(tx)) ? this.admit(tx, locked, factor, arrival) : undefined;
+    });
+  }
+
+  async #open(
+    tx: Database,
+    user: User,
+    uses: readonly FactorUse[],
+    { replaced, device, source }: Arrival,
+  ): Promise<Login | undefined> {
+    const { audit } = this.#context;
+    const { sessions, knownDeviceMs } = this.#needs;
+    const userId = user.id;
+    const token = await sessions.add(tx, user, { uses, device: source.device });
+    if (token === undefined) return undefined;
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
+      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
+      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
+    }
+    const reason = uses.map(({ factor }) => factor).join('+');
+    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
+    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
+    if (device !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
+    if (await hasDevices(tx, userId))
+      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
+    return { token, deviceToken: (await this.#addDevice(tx, userId)).token };
+  }
+
+  async #await(
+    tx: Database,
+    user: User,
+    uses: readonly FactorUse[],
+    demand: Demand,
+  ): Promise<Login | undefined> {
+    const { id, secretHash, token } = createToken('pending_login');
+    const now = this.#context.clock();
+    const isAdded = await addPendingLogin(tx, {
+      id,
+      secretHash,
+      userId: user.id,
+      demand: demand.kind,
+      factors: formatFactors(uses),
+      passwordChangedAt: user.passwordChangedAt,
+      now,
+      expiresAt: now + pendingMs,
+    });
+    return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
+  }
+
+  /** Has no second factor asked for on the device for a while: that of the arrival, or a new one. */
+  async #remember(
+    tx: Database,
+    userId: number,
+    { device, source }: Arrival,
+    added: string | undefined,
+  ): Promise<string | undefined> {
+    const known = device?.id ?? parseToken('device', added)?.id;
+    const { id, token } =
+      known === undefined ? await this.#addDevice(tx, userId) : { id: known, token: added };
+    await rememberDevice(tx, {
+      id,
+      until: this.#context.clock() + this.#needs.rememberedMs,
+      userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
+    });
+    return token;
+  }
+
+  #isRemembered(device: KnownDevice | undefined): boolean {
+    return this.#needs.rememberedMs > 0 && (device?.remembered_until ?? 0) > this.#context.clock();
+  }
+
+  async #addDevice(tx: Database, userId: number): Promise<{ id: string; token: string }> {
+    const { id, secretHash, token } = createToken('device');
+    const now = this.#context.clock();
+    const expiresAt = now + this.knownDeviceMs;
+    await addDevice(tx, { id, secretHash, userId, now, expiresAt }, devicesPerUser);
+    return { id, token };
+  }
+}

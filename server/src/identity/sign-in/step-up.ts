@@ -1,0 +1,129 @@
+// Step-up: what is dangerous asks for a factor that was given a short while ago, whatever the session's age. Whoever
+// finds an open session cannot make the account theirs (OWASP ASVS 5.0 §7.5.1).
+import { minuteMs, secondMs } from '../../kit/clock.ts';
+import { fieldProblem, Problem } from '../../kit/problem.ts';
+import { findUserById, lockUser } from '../../user/store.ts';
+import type { User } from '../../user/user.ts';
+import type { Admissions } from './sign-in.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import type { Logins } from '../password/login.ts';
+import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
+import type { Session, Sessions } from '../session/session.ts';
+
+/** How old a factor may be (SECURITY.md: re-authentication window). */
+const recentMs = 10 * minuteMs;
+
+export interface StepUpNeeds {
+  readonly admissions: Admissions;
+  readonly logins: Logins;
+  readonly secondFactors: SecondFactors;
+  readonly sessions: Sessions;
+}
+
+export class StepUps {
+  readonly #context: AuthContext;
+  readonly #needs: StepUpNeeds;
+
+  constructor(context: AuthContext, needs: StepUpNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  /**
+   * Passes a session in which a factor was given in the last ten minutes: a second factor where the account has one,
+   * any other where it has none.
+   * @throws {Problem} step_up_required with the factors that would do.
+   */
+  async requireRecent(session: Session): Promise<void> {
+    const { db } = this.#context;
+    const set = await this.#needs.secondFactors.setOf(db, session.userId);
+    const needed = set.length > 0 ? set : await this.#firstFactorsOf(session.userId);
+    await this.#require(session, needed, set.length === 0);
+  }
+
+  /**
+   * As requireRecent where the account has a second factor; passes every session where it has none. For what asks for
+   * the password itself.
+   * @throws {Problem} step_up_required.
+   */
+  async requireRecentSecond(session: Session): Promise<void> {
+    const set = await this.#needs.secondFactors.setOf(this.#context.db, session.userId);
+    if (set.length > 0) await this.#require(session, set, false);
+  }
+
+  /**
+   * The user of a session who gives the password, and a second factor where the account has one; of an account without
+   * a password any recent factor.
+   * @throws {Problem} password_wrong, too_many_attempts, step_up_required.
+   */
+  async requirePassword(session: Session, password: string | undefined, source: ClientSource): Promise<User> {
+    const user = await findUserById(this.#context.db, session.userId);
+    if (user === undefined) throw new Problem('session_required');
+    if (user.hashedPassword === null) {
+      await this.requireRecent(session);
+      return user;
+    }
+    await this.requireRecentSecond(session);
+    if (password === undefined) throw fieldProblem('password', 'is missing');
+    return this.#needs.logins.requirePassword(session, password, source);
+  }
+
+  /**
+   * Notes a factor that is given now. The session gets a new token.
+   * @throws {Problem} password_wrong, factor_invalid, too_many_attempts; session_required when the session is over.
+   */
+  async give(
+    session: Session,
+    given: { factor: string; proof: string },
+    source: ClientSource,
+  ): Promise<string> {
+    const { db, audit } = this.#context;
+    const { sessions, secondFactors } = this.#needs;
+    const { user, verified } = await this.#verify(session, given, source);
+    return db.transaction(async (tx) => {
+      await lockUser(tx, user.id);
+      if (verified !== undefined) await secondFactors.consume(tx, verified, source);
+      const risen = await sessions.rise(tx, session.id, given.factor);
+      if (risen === undefined) throw new Problem('session_required');
+      const reason = `step_up_${given.factor}`;
+      await audit.record(
+        tx,
+        { event: 'authn_login_success', outcome: 'success', reason, userId: user.id },
+        source,
+      );
+      return risen.token;
+    });
+  }
+
+  async #verify(
+    session: Session,
+    given: { factor: string; proof: string },
+    source: ClientSource,
+  ): Promise<{ user: User; verified?: VerifiedFactor }> {
+    const { admissions, logins, secondFactors } = this.#needs;
+    if (given.factor === 'password')
+      return { user: await logins.requirePassword(session, given.proof, source) };
+    const user = await findUserById(this.#context.db, session.userId);
+    if (user === undefined) throw new Problem('session_required');
+    const device = await admissions.knownDevice(user, source.deviceToken);
+    const occasion = { purpose: 'step_up', holderId: session.id } as const;
+    return {
+      user,
+      verified: await secondFactors.verify(user, given, occasion, { deviceId: device?.id, source }),
+    };
+  }
+
+  async #require(session: Session, factors: readonly string[], isAnyEnough: boolean): Promise<void> {
+    const { clock, db } = this.#context;
+    const since = clock() - recentMs;
+    const uses = await this.#needs.sessions.factorsOf(db, session.id);
+    if (uses.some(({ factor, at }) => at > since && (isAnyEnough || factors.includes(factor)))) return;
+    throw new Problem('step_up_required', { demand: { factors, maxAgeSeconds: recentMs / secondMs } });
+  }
+
+  /** What a person without a second factor can give; a new sign-in does as well. */
+  async #firstFactorsOf(userId: number): Promise<string[]> {
+    const user = await findUserById(this.#context.db, userId);
+    return (user?.hashedPassword ?? null) === null ? ['email'] : ['password'];
+  }
+}

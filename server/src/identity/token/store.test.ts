@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
+import { createToken, type NewToken } from '../../kit/secret.ts';
+import { DB } from '../../library/db.ts';
+import {
+  consumeToken,
+  findToken,
+  listPendingTokens,
+  removePendingTokensOf,
+  replaceToken,
+} from './store.ts';
+
+const now = Date.UTC(2026, 0, 1);
+const life = 1000;
+
+onEachEngine('the table of one-time tokens', (engine) => {
+  const opened = useDatabase(engine);
+
+  /** Adds a token of a new user. */
+  async function addToken(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
+    const { database } = opened();
+    const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, 'hash');
+    const token = createToken('reset');
+    const { id, secretHash } = token;
+    await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
+    return { token, userId };
+  }
+
+  test('a token is spent once, and tells whose it was', async () => {
+    const { token, userId } = await addToken();
+    assert.equal(await consumeToken(opened().database, token, 'reset', now), userId);
+    assert.equal(await consumeToken(opened().database, token, 'reset', now), undefined);
+  });
+
+  test('of a hundred who spend it at once one does', async () => {
+    const { token } = await addToken();
+    const owners = await Promise.all(
+      Array.from({ length: 100 }, () => consumeToken(opened().database, token, 'reset', now)),
+    );
+    assert.equal(owners.filter((owner) => owner !== undefined).length, 1);
+  });
+
+  test('nobody spends it by another secret, as another kind, or after its end; then it still can be spent', async () => {
+    const { database } = opened();
+    const { token, userId } = await addToken();
+    const { secretHash } = createToken('reset');
+    assert.equal(await consumeToken(database, { id: token.id, secretHash }, 'reset', now), undefined);
+    assert.equal(
+      await consumeToken(
+        database,
+        { id: createToken('reset').id, secretHash: token.secretHash },
+        'reset',
+        now,
+      ),
+      undefined,
+    );
+    assert.equal(await consumeToken(database, token, 'verification', now), undefined);
+    assert.equal(await consumeToken(database, token, 'reset', now + life), undefined);
+    assert.equal(await consumeToken(database, token, 'reset', now + life - 1), userId);
+  });
+
+  test('a token that is spent in a transaction that fails is unspent', async () => {
+    const { database } = opened();
+    const { token, userId } = await addToken();
+    const failed = database.transaction(async (tx) => {
+      await consumeToken(tx, token, 'reset', now);
+      throw new Error('a whim');
+    });
+    await assert.rejects(failed, /a whim/);
+    assert.equal(await consumeToken(database, token, 'reset', now), userId);
+  });
+
+  test('a user has one token of a kind, and tokens of two kinds side by side', async () => {
+    const { database } = opened();
+    const { token, userId } = await addToken();
+    const [newer, other] = [createToken('reset'), createToken('reset')];
+    const rest = { userId, now, expiresAt: now + life };
+    await replaceToken(database, { id: newer.id, secretHash: newer.secretHash, kind: 'reset', ...rest });
+    await replaceToken(database, {
+      id: other.id,
+      secretHash: other.secretHash,
+      kind: 'verification',
+      ...rest,
+    });
+    assert.equal(await findToken(database, token, 'reset'), undefined);
+    for (const [parts, kind] of [
+      [newer, 'reset'],
+      [other, 'verification'],
+    ] as const) {
+      assert.equal((await findToken(database, parts, kind))?.user_id, userId);
+    }
+  });
+
+  test('pending tokens can be voided together; a spent one stays, so that its reuse is noticed', async () => {
+    const { database } = opened();
+    const { token: spent, userId } = await addToken();
+    const pending = createToken('reset');
+    await consumeToken(database, spent, 'reset', now);
+    await replaceToken(database, {
+      id: pending.id,
+      secretHash: pending.secretHash,
+      userId,
+      kind: 'verification',
+      now,
+      expiresAt: now + life,
+    });
+    await removePendingTokensOf(database, userId);
+    assert.equal((await findToken(database, spent, 'reset'))?.spent_at, now);
+    assert.equal(await findToken(database, pending, 'verification'), undefined);
+  });
+
+  test('a user sees those that can be spent still, by kind and without their secrets', async () => {
+    const { database } = opened();
+    const { token: spent, userId } = await addToken();
+    await consumeToken(database, spent, 'reset', now);
+    const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
+      const { id, secretHash } = createToken('reset');
+      const more = target !== undefined && { target };
+      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
+    };
+    await add('verification', undefined, now + life);
+    await add('email_change', 'eve@example.org', now + 1);
+    await add('sign_in', undefined, now);
+    assert.deepEqual(
+      (await listPendingTokens(database, userId, now)).map((row) => ({ ...row })),
+      [
+        { kind: 'email_change', target: 'eve@example.org', created_at: now, expires_at: now + 1 },
+        { kind: 'verification', target: null, created_at: now, expires_at: now + life },
+      ],
+    );
+    assert.deepEqual(await listPendingTokens(database, userId + 1, now), []);
+  });
+});

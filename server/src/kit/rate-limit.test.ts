@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hourMs, secondMs } from './clock.ts';
+import { testClock } from '../../test/support/clock.ts';
+import { RateLimit } from './rate-limit.ts';
+
+const clock = testClock();
+const limitOf = (perMinute: number, mostKeys = 10): RateLimit =>
+  new RateLimit({ perMinute, mostKeys, clock: clock.now });
+
+test('a key has a minute’s worth at once, and then as much as flows in', () => {
+  const limit = limitOf(60);
+  for (let left = 59; left >= 0; left -= 1) {
+    const verdict = limit.take('a', 1);
+    assert.deepEqual(verdict, { isAllowed: true, remaining: left, seconds: 60 - left });
+  }
+  assert.deepEqual(limit.take('a', 1), { isAllowed: false, remaining: 0, seconds: 1 });
+  clock.advance(secondMs);
+  assert.equal(limit.take('a', 1).isAllowed, true);
+  assert.equal(limit.take('a', 1).isAllowed, false);
+  clock.advance(hourMs);
+  assert.equal(limit.take('a', 1).remaining, 59, 'full again, and no fuller');
+});
+
+test('within any time no more than the bucket and what flowed in is allowed', () => {
+  const limit = limitOf(60);
+  let allowed = 0;
+  for (let second = 0; second < 600; second += 1) {
+    for (let i = 0; i < 5; i += 1) if (limit.take('a', 1).isAllowed) allowed += 1;
+    clock.advance(secondMs);
+  }
+  assert.equal(allowed, 60 + 599);
+});
+
+test('a dear request is refused where a cheap one still passes, and says when it may come again', () => {
+  const limit = limitOf(60);
+  assert.equal(limit.take('a', 57).remaining, 3);
+  assert.deepEqual(limit.take('a', 5), { isAllowed: false, remaining: 3, seconds: 2 });
+  assert.equal(limit.take('a', 3).isAllowed, true);
+  clock.advance(5 * secondMs);
+  assert.equal(limit.take('a', 5).isAllowed, true);
+});
+
+test('a refused request takes nothing', () => {
+  const limit = limitOf(10);
+  limit.take('a', 10);
+  for (let i = 0; i < 1000; i += 1)
+    assert.deepEqual(limit.take('a', 1), { isAllowed: false, remaining: 0, seconds: 6 });
+});
+
+test('keys do not feel each other', () => {
+  const limit = limitOf(1);
+  assert.equal(limit.take('a', 1).isAllowed, true);
+  assert.equal(limit.take('a', 1).isAllowed, false);
+  assert.equal(limit.take('b', 1).isAllowed, true);
+});
+
+test('the keys seen last are remembered, and only they', () => {
+  const limit = limitOf(1, 10);
+  for (let i = 0; i < 100; i += 1) {
+    assert.equal(limit.take(`key ${i}`, 1).isAllowed, true);
+    for (let j = Math.max(0, i - 9); j <= i; j += 1) assert.equal(limit.take(`key ${j}`, 1).isAllowed, false);
+  }
+  assert.equal(limit.take('key 70', 1).isAllowed, true);
+});
+
+/** How long 300,000 requests of so many keys take. */
+const msOf = (keys: number): number => {
+  const limit = limitOf(1, 50_000);
+  const begun = performance.now();
+  for (let i = 0; i < 300_000; i += 1) limit.take(`key ${i % keys}`, 1);
+  return performance.now() - begun;
+};
+
+test('a flood of new keys costs no more each than a few', () => {
+  const few = msOf(10);
+  assert.ok(msOf(300_000) < 50 * few + 1000, `${few} ms for few`);
+});
+
+test('a clock that is set back by an hour refuses nobody', () => {
+  const limit = limitOf(60);
+  limit.take('a', 1);
+  clock.advance(-hourMs);
+  assert.deepEqual(limit.take('a', 1), { isAllowed: true, remaining: 59, seconds: 1 });
+});
+
+test('a clock that is set back by a moment refuses nobody for longer than an empty bucket does', () => {
+  const limit = limitOf(60);
+  limit.take('a', 60);
+  clock.advance(-30 * secondMs);
+  assert.deepEqual(limit.take('a', 1), { isAllowed: false, remaining: 0, seconds: 1 });
+  clock.advance(secondMs);
+  assert.equal(limit.take('a', 1).isAllowed, true);
+});
+
+test('uneven rates count whole units', () => {
+  for (const perMinute of [7, 11, 13, 61, 599, 1_000_000]) {
+    const limit = limitOf(perMinute);
+    const most = Math.min(perMinute, 1000);
+    for (let i = 1; i <= most; i += 1)
+      assert.equal(limit.take('a', 1).remaining, perMinute - i, `${i} of ${perMinute}`);
+    if (most === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
+  }
+});

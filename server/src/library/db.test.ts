@@ -1,0 +1,353 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
+import { testClock, type TestClock } from '../../test/support/clock.ts';
+import { contentsOf } from '../../test/support/contents.ts';
+import { onEachEngine, useDatabase, withDatabase, withEmptyDatabase } from '../../test/support/engines.ts';
+import { dayMs, hourMs } from '../kit/clock.ts';
+import { isProblem } from '../kit/problem.ts';
+import { createToken } from '../kit/secret.ts';
+import { UniqueViolation } from '../db/database.ts';
+import { openDatabase } from '../db/open-database.ts';
+import { DB, type UserFields, type UserFilters } from './db.ts';
+import { InvalidRequest, NoResultFound, ValueError } from '../user/user.ts';
+
+/** What a caller without types may pass: `never` goes for every type. */
+const untyped = (value: unknown): never => value as never;
+
+onEachEngine('class DB of the contract', (engine) => {
+  const opened = useDatabase(engine);
+
+  interface Bench {
+    readonly db: DB;
+    readonly clock: TestClock;
+    readonly contents: () => Promise<object>;
+  }
+
+  function bench(): Bench {
+    const clock = testClock();
+    const { database } = opened();
+    return { clock, db: new DB(database, clock.now), contents: () => contentsOf(database) };
+  }
+
+  describe('addUser', () => {
+    test('inserts and returns the user with its id: the first is 1, the second 2', () =>
+      withDatabase(engine, async (database) => {
+        const db = new DB(database);
+        const [first, second] = [
+          await db.addUser('a@example.org', 'hash a'),
+          await db.addUser('b@example.org', 'hash b'),
+        ];
+        assert.deepEqual([first.id, first.email, first.hashedPassword], [1, 'a@example.org', 'hash a']);
+        assert.equal(second.id, 2);
+      }));
+
+    test('refuses a taken e-mail in any spelling, with the message of the contract', async () => {
+      const { db, contents } = bench();
+      await db.addUser('Bob@example.org', 'hash');
+      const before = await contents();
+      await assert.rejects(db.addUser(' bob@EXAMPLE.org ', 'other'), {
+        name: 'ValueError',
+        message: 'User bob@EXAMPLE.org already exists',
+      });
+      assert.deepEqual(await contents(), before);
+    });
+
+    test('refuses what is no address, naming the field, and what is no hash', async () => {
+      const { db, contents } = bench();
+      const before = await contents();
+      await assert.rejects(
+        db.addUser('bob', 'hash'),
+        (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email',
+      );
+      for (const hash of ['', 'a\0b', '\ud800', null, undefined, 7])
+        await assert.rejects(db.addUser('bob@example.org', untyped(hash)), ValueError);
+      assert.deepEqual(await contents(), before);
+    });
+  });
+
+  describe('findUserBy', () => {
+    test('finds a user by each attribute, and by all of them together', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { sessionId: 'the session', resetToken: 'the token' });
+      const all = { id, email: 'BOB@example.org', sessionId: 'the session', resetToken: 'the token' };
+      for (const [name, value] of Object.entries(all))
+        assert.equal((await db.findUserBy({ [name]: value })).id, id, name);
+      assert.equal((await db.findUserBy(all)).id, id);
+    });
+
+    test('finds nobody for whom only some of the filters hold', async () => {
+      const { db } = bench();
+      const bob = await db.addUser('bob@example.org', 'hash');
+      const eve = await db.addUser('eve@example.org', 'hash');
+      await db.updateUser(bob.id, { sessionId: 'bob’s', resetToken: 'bob’s' });
+      const mixtures: UserFilters[] = [
+        { id: eve.id, email: bob.email },
+        { id: eve.id, sessionId: 'bob’s' },
+        { email: eve.email, resetToken: 'bob’s' },
+        { id: bob.id, sessionId: 'eve’s' },
+        { sessionId: 'bob’s', resetToken: 'eve’s' },
+      ];
+      for (const mixture of mixtures)
+        await assert.rejects(db.findUserBy(mixture), NoResultFound, JSON.stringify(mixture));
+    });
+
+    test('finds nobody by an empty value, whatever columns are empty: no account is taken over by a missing token', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      for (const value of [null, undefined, '', [], {}, true, Number.NaN]) {
+        for (const name of ['id', 'email', 'sessionId', 'resetToken']) {
+          await assert.rejects(
+            db.findUserBy(untyped({ [name]: value })),
+            NoResultFound,
+            `${name}: ${inspect(value)}`,
+          );
+          await assert.rejects(
+            db.findUserBy(untyped({ email: 'bob@example.org', id, [name]: value })),
+            NoResultFound,
+          );
+        }
+      }
+    });
+
+    test('finds nobody by a value of another type, or one that cannot be stored', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { sessionId: '1', resetToken: '1' });
+      const odd: unknown[] = [
+        { id: String(id) },
+        { id: id + 0.5 },
+        { id: 2 ** 60 },
+        { id: BigInt(id) },
+        { id: [id] },
+        { sessionId: 1 },
+        { resetToken: ['1'] },
+        { sessionId: '1\0' },
+        { resetToken: '\ud800' },
+        { email: ['bob@example.org'] },
+        { email: 'bob@example.org\0' },
+      ];
+      for (const filters of odd) await assert.rejects(db.findUserBy(untyped(filters)), NoResultFound);
+    });
+
+    test('refuses a name that is no filter, and no filter at all', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      const refused: unknown[] = [
+        {},
+        { no_email: 'x' },
+        { id, hashedPassword: 'hash' },
+        { session_id: 'x' },
+        { email_key: 'bob@example.org' },
+      ];
+      for (const filters of refused) await assert.rejects(db.findUserBy(untyped(filters)), InvalidRequest);
+      await assert.rejects(db.findUserBy(untyped(JSON.parse('{"__proto__": "x"}'))), InvalidRequest);
+    });
+
+    test('takes no value for SQL', async () => {
+      const { db } = bench();
+      await db.addUser('bob@example.org', 'hash');
+      for (const text of [`' or 1=1 --`, `x' or 'x'='x`, '%', '_']) {
+        await assert.rejects(db.findUserBy({ sessionId: text }), NoResultFound);
+        await assert.rejects(db.findUserBy({ email: text }), NoResultFound);
+      }
+    });
+  });
+
+  test('a taken e-mail is told with its cause', async () => {
+    const { db } = bench();
+    const { id } = await db.addUser('bob@example.org', 'hash');
+    await db.addUser('eve@example.org', 'hash');
+    await assert.rejects(
+      db.updateUser(id, { email: 'eve@example.org' }),
+      (error) => error instanceof ValueError && error.cause instanceof UniqueViolation,
+    );
+  });
+
+  test('closing it closes its database', () =>
+    withEmptyDatabase(engine, async (url) => {
+      const db = new DB(await openDatabase(url));
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.close();
+      await assert.rejects(db.findUserBy({ id }));
+    }));
+
+  test('each refusal says what is wrong, and repeats no value', async () => {
+    const { db } = bench();
+    const { id } = await db.addUser('bob@example.org', 'hash');
+    await db.addUser('eve@example.org', 'hash');
+    const refusals: readonly (readonly [() => Promise<unknown>, string, string])[] = [
+      [() => db.addUser('rob@example.org', ''), 'ValueError', 'The hashed password is no text'],
+      [() => db.findUserBy({}), 'InvalidRequest', 'No filter is given'],
+      [() => db.findUserBy(untyped({ id, shoe: 7 })), 'InvalidRequest', 'No user is found by shoe'],
+      [() => db.findUserBy({ id: id + 7 }), 'NoResultFound', 'No user has these attributes'],
+      [() => db.updateUser(id, untyped({ shoe: 7 })), 'ValueError', "A user's shoe cannot be updated"],
+      [() => db.updateUser(id, { email: 'rob' }), 'ValueError', 'The e-mail is no address'],
+      [() => db.updateUser(id, { hashedPassword: '' }), 'ValueError', 'The hashed password is no text'],
+      [
+        () => db.updateUser(id, { sessionId: '' }),
+        'ValueError',
+        'A session id or reset token is text or null',
+      ],
+      [
+        () => db.updateUser(id, { email: 'eve@example.org' }),
+        'ValueError',
+        'Another user has this e-mail, session id or reset token',
+      ],
+      [() => db.updateUser(0, {}), 'NoResultFound', 'No user has the id 0'],
+      [() => db.updateUser(0.5, {}), 'NoResultFound', 'No user has the id 0.5'],
+    ];
+    for (const [work, name, message] of refusals) await assert.rejects(work, { name, message });
+  });
+
+  describe('updateUser', () => {
+    test('sets what is given and nothing else', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { hashedPassword: 'other' });
+      assert.deepEqual(
+        [(await db.findUserBy({ id })).hashedPassword, (await db.findUserBy({ id })).email],
+        ['other', 'bob@example.org'],
+      );
+      await db.updateUser(id, { email: 'Robert@example.org' });
+      assert.equal((await db.findUserBy({ email: 'robert@example.org' })).hashedPassword, 'other');
+      await assert.rejects(db.findUserBy({ email: 'bob@example.org' }), NoResultFound);
+      await db.updateUser(id, {});
+    });
+
+    const wrong: Record<string, unknown> = {
+      'an unknown name': { no_attribute: 'x' },
+      'the name of a column': { hashed_password: 'x' },
+      'the id': { id: 99 },
+      'an e-mail that is none': { email: 'robert' },
+      'an empty e-mail': { email: '' },
+      'an e-mail that is null': { email: null },
+      'a hash that is empty': { hashedPassword: '' },
+      'a hash with a NUL': { hashedPassword: 'a\0b' },
+      'a hash that is null': { hashedPassword: null },
+      'a session id that is no text': { sessionId: 7 },
+      'an empty session id': { sessionId: '' },
+      'an empty reset token': { resetToken: '' },
+    };
+    for (const [title, fields] of Object.entries(wrong)) {
+      test(`refuses ${title} before anything changes`, async () => {
+        const { db, contents } = bench();
+        const { id } = await db.addUser('bob@example.org', 'hash');
+        const before = await contents();
+        const change: UserFields = {
+          hashedPassword: 'other',
+          sessionId: 's',
+          resetToken: 't',
+          ...(fields as object),
+        };
+        await assert.rejects(db.updateUser(id, change), ValueError);
+        assert.deepEqual(await contents(), before);
+      });
+    }
+
+    test('refuses an unknown id, and what can be no id, and changes nobody', async () => {
+      const { db, contents } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      const before = await contents();
+      for (const unknown of [
+        id + 1,
+        0,
+        -1,
+        id + 0.5,
+        Number.NaN,
+        2 ** 70,
+        String(id),
+        null,
+        undefined,
+        () => id,
+      ]) {
+        for (const fields of [{ hashedPassword: 'other' }, { sessionId: 's' }, {}]) {
+          await assert.rejects(db.updateUser(untyped(unknown), fields), NoResultFound);
+        }
+      }
+      assert.deepEqual(await contents(), before);
+    });
+
+    test('refuses a taken e-mail, and writes nothing of the rest', async () => {
+      const { db, contents } = bench();
+      await db.addUser('eve@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      const before = await contents();
+      await assert.rejects(
+        db.updateUser(id, { email: 'EVE@example.org', hashedPassword: 'x', sessionId: 's' }),
+        ValueError,
+      );
+      await assert.rejects(db.updateUser(id, { sessionId: 's', email: 'eve@example.org' }), ValueError);
+      assert.deepEqual(await contents(), before);
+    });
+
+    for (const name of ['sessionId', 'resetToken'] as const) {
+      test(`${name}: a new value takes the place of the old one, and null ends it`, async () => {
+        const { db } = bench();
+        const { id } = await db.addUser('bob@example.org', 'hash');
+        await db.updateUser(id, { [name]: 'first' });
+        await db.updateUser(id, { [name]: 'second' });
+        await assert.rejects(db.findUserBy({ [name]: 'first' }), NoResultFound);
+        assert.equal((await db.findUserBy({ [name]: 'second' })).id, id);
+        await db.updateUser(id, { [name]: null });
+        await assert.rejects(db.findUserBy({ [name]: 'second' }), NoResultFound);
+      });
+
+      test(`${name}: one that another user has is refused, and stays theirs`, async () => {
+        const { db } = bench();
+        const eve = await db.addUser('eve@example.org', 'hash');
+        const bob = await db.addUser('bob@example.org', 'hash');
+        await db.updateUser(eve.id, { [name]: 'eve’s' });
+        await assert.rejects(db.updateUser(bob.id, { [name]: 'eve’s' }), ValueError);
+        assert.equal((await db.findUserBy({ [name]: 'eve’s' })).id, eve.id);
+      });
+
+      test(`${name}: the text itself is nowhere in the database`, async () => {
+        const { db, contents } = bench();
+        const { id } = await db.addUser('bob@example.org', 'hash');
+        await db.updateUser(id, { [name]: 'a very secret text' });
+        const stored = JSON.stringify(await contents(), (_, value: unknown) =>
+          value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value,
+        );
+        assert.doesNotMatch(stored, /very secret/);
+      });
+    }
+
+    test('a session id and a reset token of the same text are two things', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { sessionId: 'same' });
+      await assert.rejects(db.findUserBy({ resetToken: 'same' }), NoResultFound);
+      const { token } = createToken('session');
+      await db.updateUser(id, { sessionId: token });
+      await assert.rejects(db.findUserBy({ resetToken: token }), NoResultFound);
+    });
+
+    test('a session that was set lives for thirty days, a reset token for an hour', async () => {
+      const { db, clock } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { sessionId: 's', resetToken: 't' });
+      clock.advance(hourMs - 1);
+      assert.equal((await db.findUserBy({ sessionId: 's', resetToken: 't' })).id, id);
+      clock.advance(1);
+      await assert.rejects(db.findUserBy({ resetToken: 't' }), NoResultFound);
+      clock.advance(30 * dayMs - hourMs - 1);
+      assert.equal((await db.findUserBy({ sessionId: 's' })).id, id);
+      clock.advance(1);
+      await assert.rejects(db.findUserBy({ sessionId: 's' }), NoResultFound);
+    });
+
+    test('another e-mail voids the tokens that went to the old one, unless a new one is given with it', async () => {
+      const { db } = bench();
+      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.updateUser(id, { resetToken: 'old' });
+      await db.updateUser(id, { hashedPassword: 'other', sessionId: 's' });
+      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute voids none');
+      await db.updateUser(id, { email: 'robert@example.org' });
+      await assert.rejects(db.findUserBy({ resetToken: 'old' }), NoResultFound);
+      await db.updateUser(id, { email: 'rob@example.org', resetToken: 'new' });
+      assert.equal((await db.findUserBy({ resetToken: 'new' })).id, id);
+    });
+  });
+});
