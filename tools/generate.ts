@@ -16,7 +16,7 @@ import { createLog } from '../server/src/http/log.ts';
 import { problemStatus } from '../server/src/http/problem-handler.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
-import { buildRooms } from '../server/src/app/core.ts';
+import { buildCore } from '../server/src/app/core.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -48,19 +48,19 @@ async function describe(
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-generate-'));
   try {
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
-    const rooms = await buildRooms(
+    const core = await buildCore(
       configuration,
       await openDatabase(configuration.options.databaseUrl),
       silentLog,
     );
     let routes: readonly RouteEntry[] = [];
-    const app = await createApp(rooms, await createLog({ level: 'silent', pretty: false }), {
+    const app = await createApp(core, await createLog({ level: 'silent', pretty: false }), {
       onRoutes: (all) => (routes = all.filter(({ isRefusal }) => !isRefusal)),
     });
     await app.ready();
     const openapi = app.swagger();
     await app.close();
-    await rooms.close();
+    await core.close();
     return { openapi, routes };
   } finally {
     rmSync(folder, { recursive: true });

@@ -109,7 +109,7 @@ class Walk {
 
   /** Path and query of the link in the newest mail. */
   async #mailed(): Promise<string> {
-    const [newest] = await this.#service.rooms.outbox.listKept(1);
+    const [newest] = await this.#service.core.outbox.listKept(1);
     const [link = ''] = /http\S+/.exec(newest?.text ?? '') ?? [];
     const url = new URL(link);
     return `${url.pathname}${url.search}`;

@@ -195,8 +195,8 @@ function requireOwnRuntime(lock) {
 /** Compares with the ">=MAJOR.MINOR" of `engines.node`, which is the only place where that number stands. */
 function isRecent(version, { manifest }) {
   const [major, minor] = numbers(version);
-  const [leastMajor, leastMinor] = numbers(manifest.engines?.node ?? '0.0');
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
+  const [minMajor, minMinor] = numbers(manifest.engines?.node ?? '0.0');
+  return major > minMajor || (major === minMajor && minor >= minMinor);
 }
 
 function numbers(version) {

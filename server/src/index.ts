@@ -1,7 +1,7 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
 import { readOptions, type Environment } from './config/read-options.ts';
 import { openDatabase } from './db/open-database.ts';
-import { buildRooms, startJobs, type Rooms } from './app/core.ts';
+import { buildCore, startJobs, type Core } from './app/core.ts';
 import { createLog } from './http/log.ts';
 import { DB } from './library/db.ts';
 
@@ -19,7 +19,7 @@ export { hashPassword, Hasher, type HasherOptions } from './hash/hasher.ts';
 export { generateUuid } from './kit/id.ts';
 export { Problem, type ProblemCode } from './kit/problem.ts';
 export { bienvenue, type BienvenueOptions } from './app/server.ts';
-export { type Rooms } from './app/core.ts';
+export { type Core } from './app/core.ts';
 export { ConfigurationFault } from './config/read-options.ts';
 export { DatabaseRefused } from './db/sqlite-file.ts';
 export { NewerSchema } from './db/migrate.ts';
@@ -44,11 +44,11 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
  * @throws {ConfigurationFault} listing every fault at once.
  * @throws {KeysRefused} when the keys are not those that the database was used with.
  */
-export async function openRooms(environment: Environment = {}): Promise<Rooms> {
+export async function openCore(environment: Environment = {}): Promise<Core> {
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const rooms = await buildRooms(configuration, await openDatabase(databaseUrl), log);
-  startJobs(rooms);
-  return rooms;
+  const core = await buildCore(configuration, await openDatabase(databaseUrl), log);
+  startJobs(core);
+  return core;
 }

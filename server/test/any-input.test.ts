@@ -138,18 +138,14 @@ onEachEngine('whatever is sent', (engine) => {
 
   /** Sends it and asserts what must hold of any answer. */
   const ask = async (request: ContractRequest): Promise<Reply> => {
-    const earlier = await contentsOf(service.rooms.database);
+    const earlier = await contentsOf(service.core.database);
     const reply = await send(service.app, request);
     assert.ok(
       reply.status < 500 || memberOf(reply.body, 'code') === 'too_busy',
       `${reply.status} ${reply.text}`,
     );
     if (reply.status < 400) return reply;
-    assert.deepEqual(
-      await contentsOf(service.rooms.database),
-      earlier,
-      'a refused request changed something',
-    );
+    assert.deepEqual(await contentsOf(service.core.database), earlier, 'a refused request changed something');
     if (request.method !== 'HEAD') {
       assert.equal(typeof memberOf(reply.body, 'message'), 'string', reply.text);
       if (memberOf(reply.body, 'message') !== 'email already registered') {
@@ -365,7 +361,7 @@ onEachEngine('whatever is sent', (engine) => {
           [],
         );
         const winner = replies.findIndex(({ status }) => status === 200);
-        const { users } = await contentsOf(service.rooms.database);
+        const { users } = await contentsOf(service.core.database);
         assert.equal(
           users?.filter((user) => String(memberOf(user, 'email')).toLowerCase() === address).length,
           1,

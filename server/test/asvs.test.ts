@@ -54,7 +54,7 @@ const rowPattern =
 /** `path` "part of a title or heading". */
 const reference = /`(?<path>[\w./-]+\.(?:ts|mjs|md))` "(?<words>[^"]+)"/g;
 /** An answer in words says at least this much. */
-const leastWords = 2;
+const minWords = 2;
 
 function rowsOf(page: string): Row[] {
   return page.split('\n').flatMap((line) => {
@@ -110,7 +110,7 @@ function rowFaults({ id, kind, answer }: Row, read: Read): string[] {
   if (kind === 'Test' && !references.some(({ path }) => isTest(path))) faults.push(`${id} names no test`);
   if (kind === 'Written' && !references.some(({ path }) => path.endsWith('.md')))
     faults.push(`${id} names no text`);
-  if (kind !== 'Test' && kind !== 'Written' && answer.split(/\s+/).length < leastWords)
+  if (kind !== 'Test' && kind !== 'Written' && answer.split(/\s+/).length < minWords)
     faults.push(`${id} gives no reason`);
   return faults;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import Fastify from 'fastify';
-import { watchDoors } from '../src/app/access.ts';
+import { collectRoutes } from '../src/app/access.ts';
 import { assertProblem, send, type ContractRequest } from './support/request.ts';
 import { testService, type TestService } from './support/service.ts';
 
@@ -53,7 +53,7 @@ for (const { door, method, path } of listed) {
 
 test('a route behind no door stops the start', async () => {
   const app = Fastify();
-  const routes = watchDoors(app);
+  const routes = collectRoutes(app);
   app.get('/secret', async () => 'for anybody');
   assert.throws(routes, /GET \/secret is behind no door/);
   await app.close();

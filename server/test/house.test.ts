@@ -37,7 +37,7 @@ function roomOf(file: string): string {
 }
 
 function floorOf(room: string): number {
-  return floors.findIndex((rooms) => rooms.includes(room.split('/')[0] ?? ''));
+  return floors.findIndex((core) => core.includes(room.split('/')[0] ?? ''));
 }
 
 /** What is wrong with a file, in sentences. */

@@ -212,9 +212,9 @@ describe('the record', () => {
   });
   /** What the requests add, the oldest first; events of one millisecond are in no order. */
   const eventsOf = async (...requests: readonly ContractRequest[]): Promise<AuditEvent[]> => {
-    const known = new Set((await service.rooms.audit.list({ limit: 1000 })).map(({ id }) => id));
+    const known = new Set((await service.core.audit.list({ limit: 1000 })).map(({ id }) => id));
     for (const request of requests) await send(service.app, request);
-    return (await service.rooms.audit.list({ limit: 1000 })).filter(({ id }) => !known.has(id)).toReversed();
+    return (await service.core.audit.list({ limit: 1000 })).filter(({ id }) => !known.has(id)).toReversed();
   };
 
   test('has each login, right and wrong: when, whose, from where, by which device and request', async () => {

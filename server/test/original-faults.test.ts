@@ -132,7 +132,7 @@ onEachEngine('the faults of the original', (engine) => {
     for (const reply of replies.filter(({ status }) => status !== 200)) {
       assert.deepEqual([reply.status, reply.body], [400, { message: 'email already registered' }]);
     }
-    const { users } = await contentsOf(service.rooms.database);
+    const { users } = await contentsOf(service.core.database);
     assert.equal(users?.filter((user) => String(memberOf(user, 'email')).toLowerCase() === email).length, 1);
   });
 
@@ -175,7 +175,7 @@ onEachEngine('the faults of the original', (engine) => {
         200,
         `day ${day}`,
       );
-      await service.rooms.auth.flushSeen();
+      await service.core.auth.flushSeen();
       service.clock.advance(dayMs);
     }
     assert.equal(
@@ -218,7 +218,7 @@ onEachEngine('the faults of the original', (engine) => {
 
     // An account that came from elsewhere, with a bcrypt hash of its own.
     const imported = freshEmail();
-    await new DB(service.rooms.database).addUser(imported, hashSync(stem, 4));
+    await new DB(service.core.database).addUser(imported, hashSync(stem, 4));
     assert.equal((await logIn(service.app, imported, `${stem}b`)).status, 401);
     assert.equal((await logIn(service.app, imported, stem)).status, 200);
   });
@@ -256,9 +256,9 @@ onEachEngine('the faults of the original', (engine) => {
       "the password is the winner's",
     );
     assert.equal((await logIn(service.app, email, password)).status, 401);
-    const earlier = await contentsOf(service.rooms.database);
+    const earlier = await contentsOf(service.core.database);
     assert.equal((await reset(email, resetToken, 'again')).status, 403);
-    assert.deepEqual(await contentsOf(service.rooms.database), earlier);
+    assert.deepEqual(await contentsOf(service.core.database), earlier);
   });
 });
 

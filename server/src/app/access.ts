@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, Ro
 import { costOf } from '../http/limits.ts';
 
 /**
- * `open`: anybody; `member`: who has a session; `half-way`: who gave a first factor and owes the second; `enrolment`: who
+ * `open`: anybody; `member`: who has a session; `half-way`: who gave a first factor and owes the second; `enrollment`: who
  * has a session, or must set a second factor up to get one; `admin`: who has the role.
  */
-export type Door = 'open' | 'member' | 'half-way' | 'enrolment' | 'admin';
+export type Door = 'open' | 'member' | 'half-way' | 'enrollment' | 'admin';
 
 /** A route as a review sees it. */
 export interface RouteEntry {
@@ -22,36 +22,36 @@ export interface RouteEntry {
 }
 
 /** The config of a route, where its door is written. */
-interface DoorConfig {
+interface AccessConfig {
   door?: Door;
   isRefusal?: boolean;
   isPage?: boolean;
 }
 
 /** Hangs routes behind a door: its guards run before the body is read. */
-export function hang<Room extends object>(
+export function mount<Room extends object>(
   app: FastifyInstance,
   door: Door,
   guards: readonly onRequestAsyncHookHandler[],
   routes: FastifyPluginAsync<Room>,
   room: Room,
 ): Promise<void> {
-  return hangAs({ door }, app, guards, routes, room);
+  return mountAs({ door }, app, guards, routes, room);
 }
 
-/** As `hang`, for what answers people: told apart, and no part of the interface for programs. */
-export function hangPage<Room extends object>(
+/** As `mount`, for what answers people: told apart, and no part of the interface for programs. */
+export function mountPages<Room extends object>(
   app: FastifyInstance,
   door: Door,
   guards: readonly onRequestAsyncHookHandler[],
   routes: FastifyPluginAsync<Room>,
   room: Room,
 ): Promise<void> {
-  return hangAs({ door, isPage: true }, app, guards, routes, room);
+  return mountAs({ door, isPage: true }, app, guards, routes, room);
 }
 
-async function hangAs<Room extends object>(
-  hung: DoorConfig,
+async function mountAs<Room extends object>(
+  hung: AccessConfig,
   app: FastifyInstance,
   guards: readonly onRequestAsyncHookHandler[],
   routes: FastifyPluginAsync<Room>,
@@ -68,12 +68,12 @@ async function hangAs<Room extends object>(
 }
 
 /** Collects the routes. The function that it returns gives them with their doors, and refuses one that has none. */
-export function watchDoors(app: FastifyInstance): () => RouteEntry[] {
+export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
     routes.flatMap(({ method, url, config }) => {
-      const { door, isRefusal = false, isPage = false } = (config ?? {}) as DoorConfig; // written by hang() and watchMethods()
+      const { door, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by mount() and watchMethods()
       if (door === undefined) throw new Error(`${String(method)} ${url} is behind no door`);
       return [method]
         .flat()

@@ -31,7 +31,7 @@ describe('the password rule that the options choose', () => {
   });
 
   test('takes anything in local mode', async () => {
-    await local.rooms.auth.registerUser('guillaume@holberton.io', 'b');
+    await local.core.auth.registerUser('guillaume@holberton.io', 'b');
   });
 
   for (const password of [
@@ -44,10 +44,10 @@ describe('the password rule that the options choose', () => {
     'guillaume@holberton.io',
   ]) {
     test(`refuses "${password}" in public mode, wherever a password is set`, async () => {
-      const { auth } = open.rooms;
+      const { auth } = open.core;
       const email = 'guillaume@holberton.io';
       await assert.rejects(() => auth.registerUser(email, password), refused);
-      const user = await new DB(open.rooms.database).addUser(email, 'unused');
+      const user = await new DB(open.core.database).addUser(email, 'unused');
       try {
         await assert.rejects(() => auth.setPassword(email, password), refused);
         const token = await auth.getResetPasswordToken(email);
@@ -60,7 +60,7 @@ describe('the password rule that the options choose', () => {
   }
 
   test('is not asked at login: a password from before the rule stays usable', async () => {
-    const { auth, database } = open.rooms;
+    const { auth, database } = open.core;
     await new DB(database).addUser('old@example.org', await hashPassword('b4l0u'));
     assert.equal(await auth.validLogin('old@example.org', 'b4l0u'), true);
   });

@@ -7,7 +7,7 @@ import type { Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
-import { Gates } from '../http/gates.ts';
+import { RequestHooks } from '../http/request-hooks.ts';
 import { PageAssets } from '../http/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { ReturnTargets } from '../http/return-to.ts';
@@ -41,7 +41,7 @@ const sealMs = secondMs;
 /** How often due mails are looked for. */
 const deliverMs = secondMs;
 
-export interface Rooms extends PageRoom {
+export interface Core extends PageRoom {
   readonly database: Database;
   readonly hasher: Hasher;
   readonly keyring: Keyring;
@@ -62,12 +62,12 @@ export interface Rooms extends PageRoom {
   readonly hasSecondFactors: boolean;
   /** People may have no second factor asked for on a device. */
   readonly remembersDevices: boolean;
-  readonly gates: Gates;
+  readonly hooks: RequestHooks;
   close(): Promise<void>;
 }
 
 /** What tests put in the place of the world. */
-export interface World {
+export interface TestOverrides {
   readonly clock?: Clock;
   /** In the place of the SMTP server of the options. */
   readonly mailTransport?: MailTransport;
@@ -79,14 +79,14 @@ export interface World {
  * Builds the rooms of a service on an open database, which they close with themselves.
  * @throws {KeysRefused} when the keys are not those that the database was used with; it is closed then.
  */
-export async function buildRooms(
+export async function buildCore(
   configuration: Configuration,
   database: Database,
   log: Log,
-  world: World = {},
-): Promise<Rooms> {
+  overrides: TestOverrides = {},
+): Promise<Core> {
   const { options, isPublic } = configuration;
-  const { clock = systemClock } = world;
+  const { clock = systemClock } = overrides;
   const keyring = await openKeyring(options, database, clock).catch(async (error: unknown) => {
     await database.close();
     throw error;
@@ -94,7 +94,7 @@ export async function buildRooms(
   const hasher = new Hasher({
     threads: options.hashThreads,
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
-    ...world.hashing,
+    ...overrides.hashing,
   });
   const audit = new Audit({
     database,
@@ -105,7 +105,7 @@ export async function buildRooms(
       check: (text, mac) => keyring.checkMac('audit', text, mac),
     },
   });
-  const outbox = buildOutbox(configuration, { database, keyring, log, world });
+  const outbox = buildOutbox(configuration, { database, keyring, log, overrides });
   const codes = {
     sign: (text: string) => keyring.mac('code', text),
     check: (text: string, mac: string) => keyring.checkMac('code', text, mac),
@@ -143,7 +143,7 @@ export async function buildRooms(
     rememberedDeviceDays: options.rememberedDeviceDays,
   });
   const jobs = new Jobs(log);
-  const gates = new Gates({ ...options, isPublic, clock: world.clock ?? steadyClock, log });
+  const hooks = new RequestHooks({ ...options, isPublic, clock: overrides.clock ?? steadyClock, log });
   return {
     database,
     hasher,
@@ -159,7 +159,7 @@ export async function buildRooms(
     hasSecondFactors: options.secondFactor !== 'off',
     remembersDevices: options.rememberedDeviceDays > 0,
     signsInByEmail: options.emailSignIn,
-    keepsMails: !isPublic && options.smtpUrl === undefined && world.mailTransport === undefined,
+    keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
     deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
     pendingCookie: new TokenCookie({ name: 'pending_login', kind: 'pending_login', secure: isPublic }),
@@ -170,9 +170,9 @@ export async function buildRooms(
       confirmsEmail: options.emailConfirmation,
     },
     ...buildPages(configuration, { keyring, audit }),
-    gates,
-    pace: gates.pace,
-    clientAddress: gates.clientAddress,
+    hooks,
+    throttle: hooks.throttle,
+    clientAddress: hooks.clientAddress,
     async close() {
       await jobs.stop();
       outbox.close();
@@ -194,7 +194,7 @@ interface PageNeeds {
 }
 
 type PageParts = Pick<
-  Rooms,
+  Core,
   | 'pages'
   | 'assets'
   | 'returnTargets'
@@ -286,7 +286,7 @@ function buildPasswordRule({ options }: Configuration, log: Log, clock: Clock): 
   const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
   return passwordRule({
     minLength,
-    critics: [
+    checks: [
       ...(options.passwordBlocklist ? [new Blocklist({ minLength, names })] : []),
       ...(breachCheckUrl === undefined ? [] : [new BreachCheck({ url: breachCheckUrl, clock, log })]),
     ],
@@ -297,15 +297,18 @@ interface OutboxNeeds {
   readonly database: Database;
   readonly keyring: Keyring;
   readonly log: Log;
-  readonly world: World;
+  readonly overrides: TestOverrides;
 }
 
-function buildOutbox(configuration: Configuration, { database, keyring, log, world }: OutboxNeeds): Outbox {
+function buildOutbox(
+  configuration: Configuration,
+  { database, keyring, log, overrides }: OutboxNeeds,
+): Outbox {
   const { options } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
-  const { clock = systemClock } = world;
+  const { clock = systemClock } = overrides;
   const transport =
-    world.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
+    overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
   const cipher = {
     encrypt: (text: string) => keyring.encrypt('mail', text),
     decrypt: (text: string) => keyring.decrypt('mail', text),
@@ -317,7 +320,7 @@ function buildOutbox(configuration: Configuration, { database, keyring, log, wor
 }
 
 /** Starts the work beside the requests. */
-export function startJobs({ jobs, auth, audit, outbox, keepsMails }: Rooms): void {
+export function startJobs({ jobs, auth, audit, outbox, keepsMails }: Core): void {
   jobs.start({ name: 'note seen sessions', everyMs: flushSeenMs, run: () => auth.flushSeen() });
   jobs.start({ name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) });
   jobs.start({

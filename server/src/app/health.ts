@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { schemaVersion } from '../db/migrate.ts';
-import type { Rooms } from './core.ts';
+import type { Core } from './core.ts';
 
 const Status = Type.Object({ status: Type.String() });
 
 /** Is the process alive; would a request be served. */
-export const healthRoutes: FastifyPluginAsyncTypebox<Rooms> = async (scope, rooms) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<Core> = async (scope, core) => {
   scope.get(
     '/health/live',
     { schema: { summary: 'The process answers', response: { 200: Status } } },
@@ -17,7 +17,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Rooms> = async (scope, room
     '/health/ready',
     { schema: { summary: 'Requests are served', response: { 200: Status } } },
     async () => {
-      await schemaVersion(rooms.database);
+      await schemaVersion(core.database);
       return { status: 'ready' };
     },
   );

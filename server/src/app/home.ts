@@ -10,31 +10,39 @@ import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import type { AccountSection } from '../page/account-section.ts';
-import { pendingLoginOf } from '../identity/sign-in/guard.ts';
-import { formField, goOn, PageQuery, paths, remedyOf, returnTo, type PageRoom } from '../page/page-guard.ts';
+import { pendingAuthenticationOf } from '../identity/sign-in/guard.ts';
+import {
+  formField,
+  seeOther,
+  PageQuery,
+  paths,
+  recoveryPage,
+  returnTo,
+  type PageRoom,
+} from '../page/page-guard.ts';
 
 /** What the service is, and where to go. */
 export function welcome(
   room: PageRoom,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
   return async (request, reply) => {
-    const say = room.pages.speak(request);
+    const t = room.pages.speak(request);
     const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-    if (session !== undefined) return goOn(reply, paths.account);
+    if (session !== undefined) return seeOther(reply, paths.account);
     const local = room.keepsMails
       ? html`<section>
-          <h2>${say('page.welcome.local')}</h2>
-          <p>${say('page.welcome.local_what')}</p>
+          <h2>${t('page.welcome.local')}</h2>
+          <p>${t('page.welcome.local_what')}</p>
           <ul>
-            <li><a href="/dev/mailbox">${say('page.mailbox.title')}</a></li>
-            <li><a href="/openapi.json">${say('page.welcome.api')}</a></li>
+            <li><a href="/dev/mailbox">${t('page.mailbox.title')}</a></li>
+            <li><a href="/openapi.json">${t('page.welcome.api')}</a></li>
           </ul>
         </section>`
       : '';
-    const body = html`<p>${say('page.welcome.what', { product: room.pages.productName })}</p>
+    const body = html`<p>${t('page.welcome.what', { product: room.pages.productName })}</p>
       <p class="actions">
-        <a class="button" href="${paths.signIn}">${say('page.sign_in.title')}</a>
-        <a class="button second" href="${paths.signUp}">${say('page.sign_up.title')}</a>
+        <a class="button" href="${paths.signIn}">${t('page.sign_in.title')}</a>
+        <a class="button second" href="${paths.signUp}">${t('page.sign_up.title')}</a>
       </p>
       !${local}`;
     return room.pages.send(request, reply, { title: room.pages.productName, body });
@@ -57,7 +65,7 @@ export const languagePages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, 
         if (session !== undefined) await auth.setLanguage(session.userId, language);
       }
       const back = returnTo(room, request);
-      return goOn(reply, back?.startsWith('/') === true ? back : '/');
+      return seeOther(reply, back?.startsWith('/') === true ? back : '/');
     },
   );
 };
@@ -70,23 +78,23 @@ export const setUpPages: FastifyPluginAsyncTypebox<
     paths.setUp,
     { schema: { summary: 'Page: set a second factor up', querystring: PageQuery } },
     async (request, reply) => {
-      const say = room.pages.speak(request);
+      const t = room.pages.speak(request);
       const next = returnTo(room, request);
-      if (pendingLoginOf(request).kind !== 'enrolment')
-        return goOn(reply, addressOf(paths.factor, { return_to: next }));
+      if (pendingAuthenticationOf(request).kind !== 'enrollment')
+        return seeOther(reply, addressOf(paths.factor, { return_to: next }));
       const items = room.factorSections.map(
         ({ path, name }) =>
           html`<li>
             <a href="${addressOf(path, { return_to: next })}"
-              ><strong>${say(`page.${name}.title`)}</strong> <span>${say(`page.${name}.about`)}</span></a
+              ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
             >
           </li>`,
       );
-      const body = html`<p>${say('page.set_up.what')}</p>
+      const body = html`<p>${t('page.set_up.what')}</p>
         <ul class="sections">
           !${items}
         </ul>`;
-      return room.pages.send(request, reply, { title: say('page.set_up.title'), body });
+      return room.pages.send(request, reply, { title: t('page.set_up.title'), body });
     },
   );
 };
@@ -97,8 +105,8 @@ export function pageSender(room: PageRoom, pagePaths: ReadonlySet<string>): Prob
     const isPage = pagePaths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
-    const remedy = isPage ? remedyOf(room, problem, request) : undefined;
-    await (remedy === undefined ? sendProblemPage(room, request, reply, problem) : goOn(reply, remedy));
+    const remedy = isPage ? recoveryPage(room, problem, request) : undefined;
+    await (remedy === undefined ? sendProblemPage(room, request, reply, problem) : seeOther(reply, remedy));
   };
 }
 
@@ -109,13 +117,13 @@ export function sendProblemPage(
   reply: FastifyReply,
   problem: Problem,
 ): FastifyReply {
-  const say = room.pages.speak(request);
+  const t = room.pages.speak(request);
   const { code, retryAfterSeconds } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   const isOurs = problemStatus[code] >= 500;
-  const body = html`!${notice('fault', say(`page.problem.${code}`))}
-    !${isOurs ? html`<p><small>${say('page.problem.id', { id: request.id })}</small></p>` : ''}
-    <p class="links"><a href="/">${say('page.problem.home')}</a></p>`;
-  const title = code === 'not_found' ? say('page.problem.not_found_title') : say('page.problem.title');
+  const body = html`!${notice('fault', t(`page.problem.${code}`))}
+    !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
+    <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
+  const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
   return room.pages.send(request, reply.status(problemStatus[code]), { title, body });
 }

@@ -11,7 +11,7 @@ import { assetRoutes } from '../http/page-assets.ts';
 import { wantsPage } from '../http/pages.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from '../features/mailbox/routes.ts';
-import { enrolmentGuard, pendingGuard, sessionGuard } from '../identity/sign-in/guard.ts';
+import { enrollmentGuard, pendingGuard, sessionGuard } from '../identity/sign-in/guard.ts';
 import type { ProofKind } from '../identity/token/one-time-token.ts';
 import { accountPages, changePasswordPages } from '../identity/account/pages.ts';
 import { activityPages, dataPages } from '../features/data-export/pages.ts';
@@ -49,116 +49,116 @@ import { recoveryCodePages } from '../features/recovery-code/pages.ts';
 import { totpPages } from '../features/totp/pages.ts';
 import { recoveryCodeRoutes } from '../features/recovery-code/routes.ts';
 import { totpRoutes } from '../features/totp/routes.ts';
-import { hang, hangPage, watchDoors, type RouteEntry } from './access.ts';
+import { mount, mountPages, collectRoutes, type RouteEntry } from './access.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
 import { languagePages, pageSender, sendProblemPage, setUpPages, welcome } from './home.ts';
 import { problemRoutes } from './problem-pages.ts';
-import type { Rooms } from './core.ts';
+import type { Core } from './core.ts';
 
 export interface BienvenueOptions {
-  readonly rooms: Rooms;
+  readonly core: Core;
   /** Is handed every route with its door. */
   readonly onRoutes?: (routes: readonly RouteEntry[]) => void;
 }
 
 /** The whole service as a Fastify plugin: also what a program of somebody else's mounts. */
-export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { rooms, onRoutes }) => {
+export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { core, onRoutes }) => {
   const pagePaths = new Set<string>();
-  app.setErrorHandler(errorHandler(pageSender(rooms, pagePaths)));
+  app.setErrorHandler(errorHandler(pageSender(core, pagePaths)));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingLogin', null);
   const refuseOtherMethods = watchMethods(app);
-  const routes = watchDoors(app);
-  logRequests(app, rooms.gates.clientAddress);
-  rooms.gates.install(app);
+  const routes = collectRoutes(app);
+  logRequests(app, core.hooks.clientAddress);
+  core.hooks.install(app);
   await acceptBodies(app);
   await describeRoutes(app);
 
-  const doors = doorsOf(rooms);
-  const { member, enrolment, halfWay } = doors;
-  await hang(app, 'open', [], openRoutes, { ...rooms, welcome: welcome(rooms) });
-  if (rooms.rules.confirmsEmail) await hang(app, 'open', [], verificationRoutes, rooms);
-  if (rooms.signsInByEmail) await hang(app, 'open', [], emailSignInRoutes, rooms);
-  await hang(app, 'open', [], emailUndoRoutes, rooms);
-  await hang(app, 'member', member, emailChangeRoutes, rooms);
-  await hang(app, 'open', [], deletionUndoRoutes, rooms);
-  await hang(app, 'open', [], factorUndoRoutes, rooms);
-  await hang(app, 'member', member, dataRoutes, rooms);
-  await hangPage(app, 'open', [], proofPageRoutes, { ...rooms, kinds: proofKindsOf(rooms) });
-  if (rooms.keepsMails)
-    await hang(app, 'open', [], mailboxRoutes, { mailbox: rooms.outbox, pages: rooms.pages });
-  await hangPage(app, 'open', [], assetRoutes, rooms);
-  await hang(app, 'open', [], healthRoutes, rooms);
-  await hang(app, 'open', [], openapiRoutes, {});
-  await hang(app, 'open', [], problemRoutes, {});
-  await hang(app, 'member', member, memberRoutes, rooms);
-  await hang(app, 'member', member, sessionRoutes, rooms);
-  if (rooms.hasSecondFactors) {
-    await hang(app, 'half-way', halfWay, secondFactorRoutes, rooms);
-    await hang(app, 'enrolment', enrolment, totpRoutes, rooms);
-    await hang(app, 'member', member, recoveryCodeRoutes, rooms);
-    if (rooms.remembersDevices) await hang(app, 'member', member, rememberedDeviceRoutes, rooms);
+  const doors = doorsOf(core);
+  const { member, enrollment, halfWay } = doors;
+  await mount(app, 'open', [], openRoutes, { ...core, welcome: welcome(core) });
+  if (core.rules.confirmsEmail) await mount(app, 'open', [], verificationRoutes, core);
+  if (core.signsInByEmail) await mount(app, 'open', [], emailSignInRoutes, core);
+  await mount(app, 'open', [], emailUndoRoutes, core);
+  await mount(app, 'member', member, emailChangeRoutes, core);
+  await mount(app, 'open', [], deletionUndoRoutes, core);
+  await mount(app, 'open', [], factorUndoRoutes, core);
+  await mount(app, 'member', member, dataRoutes, core);
+  await mountPages(app, 'open', [], proofPageRoutes, { ...core, kinds: proofKindsOf(core) });
+  if (core.keepsMails)
+    await mount(app, 'open', [], mailboxRoutes, { mailbox: core.outbox, pages: core.pages });
+  await mountPages(app, 'open', [], assetRoutes, core);
+  await mount(app, 'open', [], healthRoutes, core);
+  await mount(app, 'open', [], openapiRoutes, {});
+  await mount(app, 'open', [], problemRoutes, {});
+  await mount(app, 'member', member, memberRoutes, core);
+  await mount(app, 'member', member, sessionRoutes, core);
+  if (core.hasSecondFactors) {
+    await mount(app, 'half-way', halfWay, secondFactorRoutes, core);
+    await mount(app, 'enrollment', enrollment, totpRoutes, core);
+    await mount(app, 'member', member, recoveryCodeRoutes, core);
+    if (core.remembersDevices) await mount(app, 'member', member, rememberedDeviceRoutes, core);
   }
-  if (rooms.hasPasskeys) {
-    await hang(app, 'open', [], passkeyOpenRoutes, rooms);
-    await hang(app, 'enrolment', enrolment, passkeyRoutes, rooms);
-    await hang(app, 'member', member, passkeyMemberRoutes, rooms);
-    if (rooms.hasSecondFactors) await hang(app, 'half-way', halfWay, passkeyHalfWayRoutes, rooms);
-    if (rooms.passkeys.relyingParty.origins.length > 1)
-      await hang(app, 'open', [], relatedOriginRoutes, rooms);
+  if (core.hasPasskeys) {
+    await mount(app, 'open', [], passkeyOpenRoutes, core);
+    await mount(app, 'enrollment', enrollment, passkeyRoutes, core);
+    await mount(app, 'member', member, passkeyMemberRoutes, core);
+    if (core.hasSecondFactors) await mount(app, 'half-way', halfWay, passkeyHalfWayRoutes, core);
+    if (core.passkeys.relyingParty.origins.length > 1)
+      await mount(app, 'open', [], relatedOriginRoutes, core);
   }
 
-  await hang(app, 'open', [], forwardAuthRoutes, rooms);
-  await hangPages(app, rooms, doors);
+  await mount(app, 'open', [], forwardAuthRoutes, core);
+  await mountAllPages(app, core, doors);
 
-  await hang(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
+  await mount(app, 'open', [], async (scope) => refuseOtherMethods(scope), {});
   const entries = routes();
   for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
   onRoutes?.(entries);
 };
 
 /** The guards of each door but the open one. */
-type Doors = Record<'member' | 'enrolment' | 'halfWay', onRequestAsyncHookHandler[]>;
+type Doors = Record<'member' | 'enrollment' | 'halfWay', onRequestAsyncHookHandler[]>;
 
-function doorsOf(rooms: Rooms): Doors {
+function doorsOf(core: Core): Doors {
   return {
-    member: [sessionGuard(rooms.auth, rooms.cookie)],
-    enrolment: [enrolmentGuard(rooms)],
-    halfWay: [pendingGuard(rooms)],
+    member: [sessionGuard(core.auth, core.cookie)],
+    enrollment: [enrollmentGuard(core)],
+    halfWay: [pendingGuard(core)],
   };
 }
 
 /** What people see: behind the same doors, with pages in the place of refusals. */
-async function hangPages(
+async function mountAllPages(
   app: FastifyInstance,
-  rooms: Rooms,
-  { member, enrolment, halfWay }: Doors,
+  core: Core,
+  { member, enrollment, halfWay }: Doors,
 ): Promise<void> {
-  const { hasPasskeys, hasSecondFactors } = rooms;
-  await hangPage(app, 'open', [], signInPages, { ...rooms, ways: hasPasskeys ? [passkeySignIn] : [] });
-  await hangPage(app, 'open', [], signUpPages, { ...rooms, ways: hasPasskeys ? [passkeySignUp] : [] });
-  await hangPage(app, 'open', [], forgotPages, rooms);
-  if (rooms.rules.confirmsEmail) await hangPage(app, 'open', [], confirmAgainPages, rooms);
-  await hangPage(app, 'open', [], languagePages, rooms);
+  const { hasPasskeys, hasSecondFactors } = core;
+  await mountPages(app, 'open', [], signInPages, { ...core, ways: hasPasskeys ? [passkeySignIn] : [] });
+  await mountPages(app, 'open', [], signUpPages, { ...core, ways: hasPasskeys ? [passkeySignUp] : [] });
+  await mountPages(app, 'open', [], forgotPages, core);
+  if (core.rules.confirmsEmail) await mountPages(app, 'open', [], confirmAgainPages, core);
+  await mountPages(app, 'open', [], languagePages, core);
   for (const part of [signOutPages, stepUpPages, accountPages, sessionPages, activityPages, dataPages])
-    await hangPage(app, 'member', member, part, rooms);
-  await hangPage(app, 'open', [], changePasswordPages, rooms);
+    await mountPages(app, 'member', member, part, core);
+  await mountPages(app, 'open', [], changePasswordPages, core);
   if (hasPasskeys) {
-    await hang(app, 'open', [], passkeyEndpointRoutes, rooms);
-    await hangPage(app, 'open', [], passkeyOpenPages, rooms);
-    await hangPage(app, 'enrolment', enrolment, passkeyPages, rooms);
+    await mount(app, 'open', [], passkeyEndpointRoutes, core);
+    await mountPages(app, 'open', [], passkeyOpenPages, core);
+    await mountPages(app, 'enrollment', enrollment, passkeyPages, core);
   }
   if (!hasSecondFactors) return;
-  await hangPage(app, 'half-way', halfWay, factorPages, rooms);
-  await hangPage(app, 'half-way', halfWay, setUpPages, rooms);
-  await hangPage(app, 'enrolment', enrolment, totpPages, rooms);
-  await hangPage(app, 'member', member, recoveryCodePages, rooms);
+  await mountPages(app, 'half-way', halfWay, factorPages, core);
+  await mountPages(app, 'half-way', halfWay, setUpPages, core);
+  await mountPages(app, 'enrollment', enrollment, totpPages, core);
+  await mountPages(app, 'member', member, recoveryCodePages, core);
 }
 
 /** The proofs that this service mails. */
-function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
+function proofKindsOf({ rules, signsInByEmail }: Core): ProofKind[] {
   return [
     ...(rules.confirmsEmail ? (['verification'] as const) : []),
     ...(signsInByEmail ? (['sign_in'] as const) : []),
@@ -172,17 +172,17 @@ function proofKindsOf({ rules, signsInByEmail }: Rooms): ProofKind[] {
 
 /** A server of our own with the service on it. */
 export async function createApp(
-  rooms: Rooms,
+  core: Core,
   log: Logger,
-  options: Omit<BienvenueOptions, 'rooms'> = {},
+  options: Omit<BienvenueOptions, 'core'> = {},
 ): Promise<FastifyInstance> {
-  const app = createServer(log, rooms.gates);
+  const app = createServer(log, core.hooks);
   app.setNotFoundHandler(async (request, reply) => {
     const problem = new Problem('not_found');
-    if (wantsPage(request)) return sendProblemPage(rooms, request, reply, problem);
+    if (wantsPage(request)) return sendProblemPage(core, request, reply, problem);
     return sendProblem(problem, request, reply);
   });
   // Not registered but run on the server itself: gates and error handler then stand before its 404 as well.
-  await bienvenue(app, { ...options, rooms });
+  await bienvenue(app, { ...options, core });
   return app;
 }

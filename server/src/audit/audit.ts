@@ -59,7 +59,7 @@ const batchSize = 200;
 /** Characters of a user agent that are kept. */
 const deviceCharacters = 200;
 /** Faults told before a verification stops looking: the first is what matters. */
-const mostFaults = 100;
+const maxFaults = 100;
 
 export class Audit implements Recorder {
   readonly #database: Database;
@@ -140,10 +140,10 @@ export class Audit implements Recorder {
         seal = row.seal ?? seal;
         sealed += 1;
       }
-      if (faults.length >= mostFaults) break;
+      if (faults.length >= maxFaults) break;
     }
     if (
-      faults.length < mostFaults &&
+      faults.length < maxFaults &&
       (number < chain.last_number || (number === chain.last_number && seal !== chain.last_seal))
     ) {
       faults.push(

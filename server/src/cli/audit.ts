@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { CommandContext } from './cli.ts';
 import { exitCode, print, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
-import { withRooms } from './context.ts';
+import { withCore } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -22,7 +22,7 @@ export function auditCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, event, limit }: Flags) =>
-      withRooms(context, async ({ audit, database }) => {
+      withCore(context, async ({ audit, database }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
         const events = await audit.list({
           limit,
@@ -49,7 +49,7 @@ export function auditCommand(context: CommandContext): Command {
     )
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) =>
-      withRooms(context, async ({ audit }) => {
+      withCore(context, async ({ audit }) => {
         await audit.seal();
         const verdict = await audit.verify();
         const { sealed, lastNumber, lastSeal, faults } = verdict;

@@ -3,14 +3,14 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/read-options.ts';
-import type { World } from '../app/core.ts';
+import type { TestOverrides } from '../app/core.ts';
 import { exitCode, tellFault } from './output.ts';
 
 /** What every command is given. */
 export interface CommandContext {
   readonly environment: Environment;
   /** What tests put in the place of the world. */
-  readonly world?: World;
+  readonly overrides?: TestOverrides;
 }
 
 const exitCodes = `

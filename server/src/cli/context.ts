@@ -1,23 +1,23 @@
 import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
-import { buildRooms, type Rooms } from '../app/core.ts';
+import { buildCore, type Core } from '../app/core.ts';
 import type { CommandContext } from './cli.ts';
 
 /** Opens the rooms for one command and closes them behind it. */
-export async function withRooms<T>(
+export async function withCore<T>(
   { environment }: CommandContext,
-  work: (rooms: Rooms) => Promise<T>,
+  work: (core: Core) => Promise<T>,
 ): Promise<T> {
   const configuration = readOptions(environment);
-  const rooms = await buildRooms(
+  const core = await buildCore(
     configuration,
     await openDatabase(configuration.options.databaseUrl),
     silentLog,
   );
   try {
-    return await work(rooms);
+    return await work(core);
   } finally {
-    await rooms.close();
+    await core.close();
   }
 }

@@ -3,7 +3,7 @@ import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
-import { buildRooms, startJobs } from '../app/core.ts';
+import { buildCore, startJobs } from '../app/core.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './cli.ts';
 import { Refusal } from './output.ts';
@@ -11,7 +11,7 @@ import { Refusal } from './output.ts';
 /** How long a stop waits for the requests under way. */
 const stopMs = 10 * secondMs;
 
-export function serveCommand({ environment, world }: CommandContext): Command {
+export function serveCommand({ environment, overrides }: CommandContext): Command {
   return new Command('serve')
     .description('serve until SIGTERM or SIGINT; a second one does not wait')
     .action(async () => {
@@ -20,17 +20,17 @@ export function serveCommand({ environment, world }: CommandContext): Command {
       const pretty = logFormat === 'auto' ? process.stdout.isTTY : logFormat === 'pretty';
       const log = await createLog({ level: logLevel, pretty });
 
-      const rooms = await buildRooms(
+      const core = await buildCore(
         configuration,
         await openDatabase(databaseUrl, { isExamined: true }),
         log,
-        world,
+        overrides,
       );
-      const app = await createApp(rooms, log);
+      const app = await createApp(core, log);
       try {
         await app.listen({ host, port });
       } catch (error) {
-        await rooms.close();
+        await core.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
         if (code === 'EADDRINUSE')
           throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
@@ -40,9 +40,9 @@ export function serveCommand({ environment, world }: CommandContext): Command {
           throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
         throw error;
       }
-      startJobs(rooms);
-      await rooms.audit.record(
-        rooms.database,
+      startJobs(core);
+      await core.audit.record(
+        core.database,
         { event: 'sys_startup', outcome: 'success' },
         { actor: 'service' },
       );
@@ -61,15 +61,15 @@ export function serveCommand({ environment, world }: CommandContext): Command {
           process.exit(1);
         }
         stopping = true;
-        rooms.gates.isClosed = true;
+        core.hooks.isClosed = true;
         log.info({ signal }, 'Stopping: requests under way are finished');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
-        await rooms.audit
-          .record(rooms.database, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+        await core.audit
+          .record(core.database, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
           .catch(() => {}); // a database that is gone must not hold up the stop
-        await rooms.close();
+        await core.close();
         log.info({}, 'Stopped');
       };
       for (const signal of ['SIGTERM', 'SIGINT'] as const)

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { CommandContext } from './cli.ts';
 import { operator, print, Refusal, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
-import { withRooms } from './context.ts';
+import { withCore } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -20,7 +20,7 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
-      withRooms(context, async ({ auth, database }) => {
+      withCore(context, async ({ auth, database }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
         const sessions = await auth.listSessions(owner?.id, limit);
         const rows = sessions.map((session) => [
@@ -42,7 +42,7 @@ export function sessionCommand(context: CommandContext): Command {
     .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
       if ((id === undefined) === (user === undefined))
         self.error('error: name either the id of a session or --user <email>');
-      return withRooms(context, async ({ auth, database }) => {
+      return withCore(context, async ({ auth, database }) => {
         if (user !== undefined) {
           await auth.destroySession((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} have ended`);

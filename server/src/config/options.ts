@@ -47,8 +47,8 @@ function option<T>(row: OptionRow<T>): OptionRow<T> {
 
 const defaultDataDir = './data';
 /** Bounds of the limits: enough for the dearest request, and more than any machine serves. */
-const leastLimit = 10;
-const mostLimit = 1_000_000_000;
+const minLimit = 10;
+const maxLimit = 1_000_000_000;
 
 export const options = {
   publicUrl: option<URL | undefined>({
@@ -305,14 +305,14 @@ export const options = {
   }),
   addressLimitPerMinute: option({
     env: 'ADDRESS_LIMIT_PER_MINUTE',
-    parse: integer(leastLimit, mostLimit),
+    parse: integer(minLimit, maxLimit),
     says: 'Units that one network address (of IPv6, one /64) may spend in a minute. A login costs 3, setting a password 3, a registration 5, asking for a token by mail 5, any other change 1; reading is free.',
     default: ({ isPublic }) => (isPublic ? 60 : 600),
     defaultSays: '60 in public mode, 600 in local mode',
   }),
   globalLimitPerMinute: option({
     env: 'GLOBAL_LIMIT_PER_MINUTE',
-    parse: integer(leastLimit, mostLimit),
+    parse: integer(minLimit, maxLimit),
     says: 'The same for all addresses together, in each process: it slows down who tries few passwords on many accounts from many addresses.',
     default: () => 6000,
   }),

@@ -19,7 +19,7 @@ function fileOf(name: string, beginning: readonly number[], size: number): strin
 
 const png = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const jpeg = [0xff, 0xd8, 0xff, 0xe0];
-const mostBytes = 65_536;
+const maxBytes = 65_536;
 const svg = [...Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')];
 
 for (const [type, name, beginning] of [
@@ -28,10 +28,10 @@ for (const [type, name, beginning] of [
   ['image/jpeg', 'in-truth-a.png', jpeg],
 ] as const) {
   test(`PRODUCT_LOGO: ${name} is read as ${type}, up to 64 KB`, () => {
-    const path = fileOf(name, beginning, mostBytes);
+    const path = fileOf(name, beginning, maxBytes);
     const { productLogo } = readOptions({ PRODUCT_LOGO: path }).options;
     assert.equal(productLogo?.type, type);
-    assert.equal(productLogo.content.length, mostBytes);
+    assert.equal(productLogo.content.length, maxBytes);
     assert.equal(showOption('productLogo', productLogo), path);
   });
 }
@@ -40,7 +40,7 @@ mkdirSync(join(folder, 'folder.png'));
 const refused: readonly (readonly [title: string, path: string, says: string])[] = [
   ['a file that is missing', join(folder, 'none.png'), 'none.png cannot be read'],
   ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read'],
-  ['one byte more than 64 KB', fileOf('large.png', png, mostBytes + 1), 'large.png has 65'],
+  ['one byte more than 64 KB', fileOf('large.png', png, maxBytes + 1), 'large.png has 65'],
   ['an empty file', fileOf('empty.png', [], 0), 'empty.png is neither'],
   ['a beginning alone', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is neither'],
   ['another format by the name of one', fileOf('svg.png', svg, 100), 'svg.png is neither'],

@@ -10,7 +10,7 @@ export interface Picture {
 }
 
 /** Kilobytes of the largest picture: it travels with every mail, and mail readers cut off what is heavy. */
-const mostKilobytes = 64;
+const maxKilobytes = 64;
 
 /** First bytes of the formats that every mail reader shows (PNG third edition §5.2; JPEG, ITU-T T.81 §B.1.1.3). */
 const formats = [
@@ -38,11 +38,11 @@ function readSmallFile(path: string, what: string): Buffer {
     // Reading a pipe or a device would wait for ever.
     if (!found.isFile()) throw new Error('It is no file');
     size = found.size;
-    if (size <= mostKilobytes * 1024) return readFileSync(path);
+    if (size <= maxKilobytes * 1024) return readFileSync(path);
   } catch {
     throw new OptionFault(`must name ${what}; ${path} cannot be read`);
   }
   throw new OptionFault(
-    `must name ${what} of at most ${mostKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
+    `must name ${what} of at most ${maxKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
   );
 }

@@ -79,9 +79,9 @@ export function readOptions(environment: Environment): Configuration {
 const noneGiven: Given = { isPublic: false, dataDir: '', requiresSecondFactor: false };
 
 /** NIST SP 800-63B-4 §3.1.1.2: where the password is the only factor, and where another is always asked for. */
-const leastPublicPassword = { alone: 15, withSecondFactor: 8 };
+const minPublicPassword = { alone: 15, withSecondFactor: 8 };
 /** KiB times passes: four passes over 1 GiB, the most that a stored hash may ask for. */
-const mostHashWork = 4 * 1_048_576;
+const maxHashWork = 4 * 1_048_576;
 
 /** Values that are right each by itself and wrong together. Nothing is said about one that is at fault already. */
 function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>): string[] {
@@ -110,10 +110,10 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       'EMAIL_CONFIRMATION is false, which would let anybody hold an account in the name of another in public mode. Leave it out, or set it to true.',
     );
   }
-  const leastLength = leastPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
-  if (isPublic && values.passwordMinLength < leastLength && !faulty.has('passwordMinLength')) {
+  const minLength = minPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
+  if (isPublic && values.passwordMinLength < minLength && !faulty.has('passwordMinLength')) {
     faults.push(
-      `PASSWORD_MIN_LENGTH must be at least ${leastLength} in public mode${leastLength === leastPublicPassword.alone ? ', where the password alone opens the door' : ''}`,
+      `PASSWORD_MIN_LENGTH must be at least ${minLength} in public mode${minLength === minPublicPassword.alone ? ', where the password alone opens the door' : ''}`,
     );
   }
   if (isPublic && !values.passwordBlocklist) {
@@ -121,9 +121,9 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
       'PASSWORD_BLOCKLIST is false, which would let common passwords in. Leave it out in public mode.',
     );
   }
-  if (values.hashMemoryKib * values.hashPasses > mostHashWork) {
+  if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
     faults.push(
-      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${mostHashWork}: a login would take seconds of a core`,
+      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}: a login would take seconds of a core`,
     );
   }
   const areDaysRead = !faulty.has('sessionDays') && !faulty.has('sessionIdleDays');

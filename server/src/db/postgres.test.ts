@@ -159,7 +159,7 @@ describe('a fault of the server', () => {
     withDatabase('postgres', async (_direct, url) => {
       const proxy = await postgresProxy(url);
       const db = await connectDatabase(proxy.url);
-      proxy.hang();
+      proxy.mount();
       const begun = performance.now();
       await Promise.all([
         assert.rejects(db.find(selectUser, 'a'), isUnavailable),
@@ -175,9 +175,9 @@ describe('a fault of the server', () => {
     }));
 
   test('a server that is not there is unavailable, and its password stays out of the message', async () => {
-    const nobody = 'postgres://me:hunter2@127.0.0.1:1/none';
+    const noUserId = 'postgres://me:hunter2@127.0.0.1:1/none';
     await assert.rejects(
-      connectDatabase(nobody),
+      connectDatabase(noUserId),
       (error) => isUnavailable(error) && !String(error).includes('hunter2'),
     );
   });

@@ -7,7 +7,7 @@ import { UniqueViolation, type Database } from './database.ts';
 import { postgresEngine } from './engine.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
 
-/** Connections of one instance. Logins wait for the hash, not for a connection. */
+/** Connections of one instance. PasswordLogin wait for the hash, not for a connection. */
 const poolSize = 10;
 /** A query that takes longer than this has met a fault, not work of ours (SECURITY: 503 in three seconds). */
 const statementTimeoutMs = 3000;

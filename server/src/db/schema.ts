@@ -43,7 +43,7 @@ interface SessionTable {
 }
 
 /** Somebody who gave a first factor and owes the second. Opens no door but that of the second. */
-interface PendingLoginTable {
+interface PendingAuthenticationTable {
   id: string;
   user_id: number;
   secret_hash: Uint8Array;
@@ -223,7 +223,7 @@ interface SchemaVersionTable {
 export interface Schema {
   users: UserTable;
   sessions: SessionTable;
-  pending_logins: PendingLoginTable;
+  pending_logins: PendingAuthenticationTable;
   one_time_tokens: OneTimeTokenTable;
   attempts: AttemptTable;
   known_devices: KnownDeviceTable;

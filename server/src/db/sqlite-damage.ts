@@ -26,9 +26,9 @@ const busyTimeoutMs = 1000;
  * Looks at every page of a file of ours, some 2 ms for each megabyte. A file beyond the given size is left alone.
  * @throws {DatabaseRefused} when it is no file of ours, or a page is not as SQLite writes it.
  */
-export function examineSqliteFile(path: string, mostBytes: number = Infinity): void {
+export function examineSqliteFile(path: string, maxBytes: number = Infinity): void {
   checkSqliteFile(path);
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? Infinity) > mostBytes) return;
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? Infinity) > maxBytes) return;
   try {
     using database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
     const finding = database.prepare('pragma quick_check(1)').get()?.['quick_check'];

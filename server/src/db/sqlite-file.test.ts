@@ -128,12 +128,12 @@ describe('a path at which no database can be is refused:', () => {
 });
 
 /** A user without rights on most systems. */
-const nobody = 65_534;
+const noUserId = 65_534;
 
 /** Runs the work, which must not wait for anything, without the rights of root, which may write everywhere. */
 function asNobody(work: () => void): void {
   if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(nobody);
+  process.seteuid?.(noUserId);
   try {
     work();
   } finally {

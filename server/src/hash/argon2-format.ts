@@ -15,7 +15,7 @@ export const argon2Bounds = {
 } as const;
 
 /** RFC 9106 §3.1. */
-const leastSaltBytes = 8;
+const minSaltBytes = 8;
 const kibPerLane = 8;
 
 const algorithms: Record<string, Algorithm> = { d: 0, i: 1, id: 2 };
@@ -42,8 +42,8 @@ export const argon2: HashFormat = {
     const timeCost = bounded(parts.passes, 'argon2 passes', argon2Bounds.passes);
     bounded(String(memoryCost * timeCost), 'argon2 memory in KiB times its passes', argon2Bounds.kibPasses);
     const salt = fromBase64(parts.salt);
-    if (salt.length < leastSaltBytes)
-      throw new UnreadableHash(`Its argon2 salt has ${salt.length} bytes; ${leastSaltBytes} is the least`);
+    if (salt.length < minSaltBytes)
+      throw new UnreadableHash(`Its argon2 salt has ${salt.length} bytes; ${minSaltBytes} is the least`);
     const digest = digestOf(fromBase64(parts.digest));
     return async (password) => {
       const { hashRawSync } = await import('@node-rs/argon2');

@@ -44,14 +44,14 @@ export class HashPool {
   }
 
   /** @throws {Problem} too_busy, at once, when a job would have to wait longer than the longest wait. */
-  requireRoom(): void {
+  requireCapacity(): void {
     const waitMs = (this.#queue.length * this.#meanJobMs) / this.#size;
     if (waitMs > this.#longestWaitMs)
       throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
   }
 
   /**
-   * Runs a job that was admitted: the caller has asked requireRoom a moment ago.
+   * Runs a job that was admitted: the caller has asked requireCapacity a moment ago.
    * @throws {Problem} too_busy when no thread takes it in twice the longest wait.
    */
   run<T extends string | Match>(job: HashJob): Promise<T> {

@@ -68,7 +68,7 @@ export class Hasher {
    * @throws {Problem} too_busy when it would wait too long.
    */
   async hash(password: string): Promise<string> {
-    this.#pool.requireRoom();
+    this.#pool.requireCapacity();
     return this.#hash(password);
   }
 
@@ -77,8 +77,8 @@ export class Hasher {
    * should not happen in vain; it then passes `isAdmitted` to `verify`.
    * @throws {Problem} too_busy when it would wait too long.
    */
-  requireRoom(): void {
-    this.#pool.requireRoom();
+  requireCapacity(): void {
+    this.#pool.requireCapacity();
   }
 
   #hash(password: string): Promise<string> {
@@ -97,7 +97,7 @@ export class Hasher {
     password: string,
     { isAdmitted = false } = {},
   ): Promise<Verification> {
-    if (!isAdmitted) this.#pool.requireRoom();
+    if (!isAdmitted) this.#pool.requireCapacity();
     const outdated = this.#isOutdated(hashed);
     const match = hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
     if (match.matches) return { matches: true, outdated };

@@ -24,8 +24,8 @@ export class UnreadableHash extends Error {
  * Digests below this are refused: of a digest of one byte, every 256th password would be the right one. The shortest in
  * use is MD5's.
  */
-const leastDigestBytes = 16;
-const mostDigestBytes = 128;
+const minDigestBytes = 16;
+const maxDigestBytes = 128;
 
 /** The named groups of a form: those that always match, and those that may not. */
 export type Parts<Always extends string, Maybe extends string = never> = Readonly<Record<Always, string>> & {
@@ -61,9 +61,9 @@ export function bounded(text: string, what: string, [least, most]: readonly [num
  * @throws {UnreadableHash} when it is so short that chance would match it, or absurdly long.
  */
 export function digestOf(bytes: Buffer): Buffer {
-  if (bytes.length >= leastDigestBytes && bytes.length <= mostDigestBytes) return bytes;
+  if (bytes.length >= minDigestBytes && bytes.length <= maxDigestBytes) return bytes;
   throw new UnreadableHash(
-    `Its digest has ${bytes.length} bytes; only ${leastDigestBytes} to ${mostDigestBytes} are taken`,
+    `Its digest has ${bytes.length} bytes; only ${minDigestBytes} to ${maxDigestBytes} are taken`,
   );
 }
 

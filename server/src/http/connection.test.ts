@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
-import { Gates, type GatesOptions } from './gates.ts';
+import { RequestHooks, type RequestHookOptions } from './request-hooks.ts';
 import { errorHandler } from './problem-handler.ts';
 import { createServer } from './server.ts';
 
@@ -20,7 +20,7 @@ interface Connection {
   readonly closed: Promise<void>;
 }
 
-const options: Omit<GatesOptions, 'log'> = {
+const options: Omit<RequestHookOptions, 'log'> = {
   publicUrl: undefined,
   isPublic: false,
   allowedOrigins: [],
@@ -35,10 +35,10 @@ const options: Omit<GatesOptions, 'log'> = {
 async function serve(t: TestContext) {
   const lines: Line[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
-  const gates = new Gates({ ...options, log });
-  const app = createServer(log, gates);
+  const hooks = new RequestHooks({ ...options, log });
+  const app = createServer(log, hooks);
   app.setErrorHandler(errorHandler());
-  gates.install(app);
+  hooks.install(app);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   app.get('/', async () => 'at once');
   app.get('/late', async () => {
@@ -63,7 +63,7 @@ async function serve(t: TestContext) {
     app.server.closeAllConnections();
     await app.close();
   });
-  return { app, gates, open, release, lines };
+  return { app, hooks, open, release, lines };
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -136,7 +136,7 @@ test('thirty-two requests may be under way on one connection, time and again; wi
 });
 
 test('a stop finishes what is under way, sends what is new elsewhere, and closes every connection', async (t) => {
-  const { app, gates, open, release } = await serve(t);
+  const { app, hooks, open, release } = await serve(t);
   const underWay = open();
   const idle = open();
   const silent = open();
@@ -146,7 +146,7 @@ test('a stop finishes what is under way, sends what is new elsewhere, and closes
   half.socket.write('GET / HTTP/1.1\r\nHo');
   await untilRead(idle, /at once$/);
 
-  gates.isClosed = true;
+  hooks.isClosed = true;
   const next = open();
   next.socket.write(get('/'));
   await next.closed;

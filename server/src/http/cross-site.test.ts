@@ -66,7 +66,7 @@ describe('a page of another site (CSRF)', () => {
   before(async () => {
     service = await testService('sqlite', { PUBLIC_URL: 'http://localhost:5000', ALLOWED_ORIGINS: allowed });
     const log = await createLog({ level: 'silent', pretty: false });
-    app = await createApp(service.rooms, log, { onRoutes: (entries) => (routes = entries) });
+    app = await createApp(service.core, log, { onRoutes: (entries) => (routes = entries) });
     person = await createPerson(app);
   });
   after(async () => {
@@ -85,7 +85,7 @@ describe('a page of another site (CSRF)', () => {
         reset_token: person.resetToken,
         new_password: 'x',
       };
-      const earlier = await contentsOf(service.rooms.database);
+      const earlier = await contentsOf(service.core.database);
       for (const { method, url } of [...unsafe, { method: 'POST', url: '/nothing' }]) {
         const reply = await app.inject({
           method: method as 'POST',
@@ -97,7 +97,7 @@ describe('a page of another site (CSRF)', () => {
         assert.equal(reply.json<{ code: string }>().code, 'cross_site');
         assert.equal(reply.headers['set-cookie'], undefined);
       }
-      assert.deepEqual(await contentsOf(service.rooms.database), earlier);
+      assert.deepEqual(await contentsOf(service.core.database), earlier);
     });
   }
 

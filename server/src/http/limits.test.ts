@@ -7,7 +7,7 @@ import { testClock } from '../../test/support/clock.ts';
 import { testService, type TestService } from '../../test/support/service.ts';
 import { ClientAddress } from './client-address.ts';
 import { costing, costOf, RequestLimits } from './limits.ts';
-import { RefusalPace } from './refusal-pace.ts';
+import { RejectionThrottle } from './rejection-throttle.ts';
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
@@ -209,7 +209,7 @@ async function warningsAfter(
   const warnings: object[] = [];
   const app = Fastify();
   const limits = new RequestLimits({
-    pace: new RefusalPace(),
+    throttle: new RejectionThrottle(),
     addressLimitPerMinute: 60,
     globalLimitPerMinute: 6000,
     isPublic,

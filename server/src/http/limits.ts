@@ -9,13 +9,13 @@ import type { ClientAddress } from './client-address.ts';
 import { isSafe } from './method.ts';
 import { ProxyHint } from './proxy-hint.ts';
 import { RateLimit } from '../kit/rate-limit.ts';
-import type { RefusalPace } from './refusal-pace.ts';
+import type { RejectionThrottle } from './rejection-throttle.ts';
 
 /**
  * Addresses that are remembered: some 10 MB. An attacker who has more networks than that can push his own counter out.
  * That is acceptable, because what keeps an account from being guessed is counted in the database, by account.
  */
-const mostAddresses = 50_000;
+const maxAddresses = 50_000;
 
 export interface RequestLimitsOptions {
   readonly addressLimitPerMinute: number;
@@ -24,7 +24,7 @@ export interface RequestLimitsOptions {
   readonly clientAddress: ClientAddress;
   readonly clock: Clock;
   readonly log: Log;
-  readonly pace: RefusalPace;
+  readonly throttle: RejectionThrottle;
 }
 
 /** The config of a route, where its cost is written. */
@@ -49,7 +49,7 @@ export class RequestLimits {
   readonly #clientAddress: ClientAddress;
   readonly #policy: string;
   readonly #hint: ProxyHint | undefined;
-  readonly #pace: RefusalPace;
+  readonly #throttle: RejectionThrottle;
 
   constructor({
     addressLimitPerMinute,
@@ -58,11 +58,11 @@ export class RequestLimits {
     clientAddress,
     clock,
     log,
-    pace,
+    throttle,
   }: RequestLimitsOptions) {
-    this.#pace = pace;
-    this.#perAddress = new RateLimit({ perMinute: addressLimitPerMinute, mostKeys: mostAddresses, clock });
-    this.#everybody = new RateLimit({ perMinute: globalLimitPerMinute, mostKeys: 1, clock });
+    this.#throttle = throttle;
+    this.#perAddress = new RateLimit({ perMinute: addressLimitPerMinute, maxKeys: maxAddresses, clock });
+    this.#everybody = new RateLimit({ perMinute: globalLimitPerMinute, maxKeys: 1, clock });
     this.#clientAddress = clientAddress;
     this.#policy = `"address";q=${addressLimitPerMinute};w=60`;
     this.#hint = isPublic && !clientAddress.trustsProxies ? new ProxyHint(log) : undefined;
@@ -81,7 +81,7 @@ export class RequestLimits {
         .header('ratelimit-policy', this.#policy)
         .header('ratelimit', `"address";r=${remaining};t=${seconds}`);
       const refuse = (retryAfterSeconds: number): void =>
-        this.#pace.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
+        this.#throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
       if (!isAllowed) return refuse(seconds);
       // Asked second, so that one address alone cannot use up everybody's. Nothing is told of it: how much all the
       // others do is nobody's business.

@@ -31,7 +31,7 @@ export interface PageFrame {
 }
 
 /** Says messages in one language. */
-export interface Say {
+export interface Translate {
   (key: string, values?: MessageValues): string;
   readonly language: string;
 }
@@ -64,7 +64,7 @@ export class Pages {
   }
 
   /** Speaks the language that the person chose, or the one that the browser asks for. */
-  speak({ headers }: FastifyRequest): Say {
+  speak({ headers }: FastifyRequest): Translate {
     const chosen = parseCookie(headers.cookie ?? '')[languageCookie];
     const isSpoken = chosen !== undefined && languages().includes(chosen);
     return sayIn(isSpoken ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
@@ -89,7 +89,7 @@ export class Pages {
     // With `no-referrer` browsers from before Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // the gate of changes takes for somebody else's. The origin alone tells no path and no query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
-    const say = this.speak(request);
+    const t = this.speak(request);
     const { productName, assets } = this.#frame;
     const head = title === productName ? productName : `${title} · ${productName}`;
     return reply
@@ -98,7 +98,7 @@ export class Pages {
       .type('text/html; charset=utf-8')
       .send(
         html`<!doctype html>
-          <html lang="${say.language}" dir="${say('page.frame.direction')}">
+          <html lang="${t.language}" dir="${t('page.frame.direction')}">
             <head>
               <meta charset="utf-8" />
               <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -109,11 +109,11 @@ export class Pages {
               <script type="module" src="${assets.scriptPath}"></script>
             </head>
             <body
-              data-show="${say('page.frame.show')}"
-              data-hide="${say('page.frame.hide')}"
-              data-length="${say('page.frame.length')}"
+              data-show="${t('page.frame.show')}"
+              data-hide="${t('page.frame.hide')}"
+              data-length="${t('page.frame.length')}"
             >
-              <a class="skip" href="#main">${say('page.frame.skip')}</a>
+              <a class="skip" href="#main">${t('page.frame.skip')}</a>
               <header>
                 <a href="/" class="product">!${assets.logo}${productName}</a>
               </header>
@@ -121,15 +121,15 @@ export class Pages {
                 <h1>${title}</h1>
                 !${body}
               </main>
-              !${this.#footer(request, say)}
+              !${this.#footer(request, t)}
             </body>
           </html>`,
       );
   }
 
-  #footer(request: FastifyRequest, say: Say): string {
+  #footer(request: FastifyRequest, t: Translate): string {
     const links = Object.entries(this.#frame.links).map(
-      ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${say(`page.frame.${name}`)}</a></li>`,
+      ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
     const back = request.method === 'GET' ? request.url : '/';
     const choices = languages().map(
@@ -138,7 +138,7 @@ export class Pages {
           name="language"
           value="${language}"
           lang="${language}"
-          !${language === say.language ? 'aria-current="true"' : ''}
+          !${language === t.language ? 'aria-current="true"' : ''}
         >
           ${message(language, 'page.frame.language')}
         </button>`,
@@ -147,7 +147,7 @@ export class Pages {
       <ul>
         !${links.join('')}
       </ul>
-      <form method="post" action="/language" aria-label="${say('page.frame.languages')}">
+      <form method="post" action="/language" aria-label="${t('page.frame.languages')}">
         <input type="hidden" name="return_to" value="${back}" />!${choices.join('')}
       </form>
     </footer>`;
@@ -160,7 +160,7 @@ export function wantsPage({ headers }: FastifyRequest): boolean {
 }
 
 /** Says messages in the language. */
-function sayIn(language: string): Say {
+function sayIn(language: string): Translate {
   return Object.assign((key: string, values: MessageValues = {}) => message(language, key, values), {
     language,
   });

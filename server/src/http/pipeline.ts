@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /** Requests under way on one connection; some programs that measure speed send ten or twenty at once. */
-const mostPipelined = 32;
+const maxPipelined = 32;
 
 const underWay = Symbol('requests under way');
 type Connection = Socket & { [underWay]?: number };
@@ -16,7 +16,7 @@ export function boundPipelines(app: FastifyInstance): void {
     const connection: Connection = raw.socket;
     const count = (connection[underWay] ?? 0) + 1;
     connection[underWay] = count;
-    if (count <= mostPipelined) return done();
+    if (count <= maxPipelined) return done();
     // Nobody is left to be answered, and the parser goes on with what it has: each of those costs no more than this.
     connection.destroy();
     reply.hijack();

@@ -2,7 +2,7 @@
 // framework's (validation, body too large); everything else is logged with its cause and answered 500 without detail.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { Problem, problemSentences, type FieldFault, type ProblemCode } from '../kit/problem.ts';
-import { Seldom } from '../kit/seldom.ts';
+import { LogThrottle } from '../kit/log-throttle.ts';
 
 /** Status of each problem code. */
 export const problemStatus = {
@@ -89,7 +89,7 @@ export type ProblemSender = (problem: Problem, request: FastifyRequest, reply: F
 
 /** Makes the handler of a server. What cannot be served for one and the same cause is logged once a minute. */
 export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
-  const unavailable = new Seldom();
+  const unavailable = new LogThrottle();
   return async (error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal_error') {

@@ -12,7 +12,7 @@ export interface ReturnTargetsOptions {
 }
 
 /** Characters of the longest target. */
-const mostCharacters = 2000;
+const maxCharacters = 2000;
 /** Stands for our own origin while a path is read: no name can be it (RFC 6761 §6.4). */
 const own = 'http://own.invalid';
 
@@ -34,7 +34,7 @@ export class ReturnTargets {
 
   /** The target as it may be sent in a Location: a path of ours, or an address of an allowed origin. */
   parse(text: string | undefined): string | undefined {
-    if (text === undefined || text === '' || text.length > mostCharacters) return undefined;
+    if (text === undefined || text === '' || text.length > maxCharacters) return undefined;
     // What a browser leaves out, and what it takes for a slash (WHATWG URL §4.4).
     if (/[\s\\\p{Cc}]/u.test(text)) return undefined;
     return text.startsWith('/') ? parsePath(text) : this.#parseAddress(text);

@@ -2,7 +2,7 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
 import { secondMs } from '../kit/clock.ts';
-import { Seldom } from '../kit/seldom.ts';
+import { LogThrottle } from '../kit/log-throttle.ts';
 import { bodyBytes } from './body.ts';
 import { answerClientError } from './client-error.ts';
 import { errorHandler } from './problem-handler.ts';
@@ -21,7 +21,7 @@ const stillMs = 7 * secondMs;
 const keepAliveMs = 65 * secondMs; // longer than the idle minute of the usual proxies, so that they close first
 /** How long a stop waits for the first byte of a connection. */
 const silentMs = secondMs / 2;
-const mostConnections = 10_000;
+const maxConnections = 10_000;
 const headerBytes = 16 * 1024;
 /** Longest parameter in a path: a UUID and some. */
 const pathParameterCharacters = 100;
@@ -67,7 +67,7 @@ export function createServer(log: FastifyBaseLogger, rule: ResponseRule): Fastif
       ServerResponse: responseClass(rule),
     },
   });
-  refuseConnectionsBeyond(app, mostConnections, log);
+  refuseConnectionsBeyond(app, maxConnections, log);
   closeSilentConnections(app);
   // An expectation that we do not know is ignored (RFC 9110 §10.1.1), where node would answer by itself.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));
@@ -96,7 +96,7 @@ function closeSilentConnections(app: FastifyInstance): void {
 /** Neither too many connections nor too few file descriptors stop the service: it goes on with those that it has. */
 function refuseConnectionsBeyond(app: FastifyInstance, most: number, log: FastifyBaseLogger): void {
   app.server.maxConnections = most;
-  const refused = new Seldom();
+  const refused = new LogThrottle();
   const tell = (error?: Error): void => {
     const count = refused.take('connection');
     if (count > 0) log.warn({ count, err: error }, 'Connections were refused: there are too many');

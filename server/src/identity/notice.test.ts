@@ -50,7 +50,7 @@ onEachEngine('the mails of', (engine) => {
         mails: [],
       });
       later();
-      await service.service.rooms.auth.setDisabled(member.id, true);
+      await service.service.core.auth.setDisabled(member.id, true);
       assert.deepEqual(await traces(people, ask(member.email)), {
         record: [`authn_token_created failure ${reason} ada`],
         mails: [],
@@ -59,7 +59,7 @@ onEachEngine('the mails of', (engine) => {
   });
 
   test('a mail that waits still when another takes its place: it is withdrawn', async () => {
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const waiting = async (id: number): Promise<string[]> => {
       const rows = await database.query((sql) =>
         sql.selectFrom('mails').select('kind').where('user_id', '=', id).where('content', 'is not', null),
@@ -87,14 +87,14 @@ onEachEngine('the mails of', (engine) => {
     later();
     await service.post('/email_verification', { email: newcomer.email });
     assert.deepEqual(await waiting(newcomer.id), ['email_verification']);
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     for (let i = 0; i < 2; i += 1) await auth.setPassword(ada.email, `${newPassword} ${i}`);
     assert.deepEqual(await waiting(ada.id), ['password_changed', 'password_changed'], 'each is told');
   });
 
   test('a mail tells who asked for it as far as that is known, and its link leads back to where they came from', async () => {
     const { email } = await service.member();
-    const { auth, database } = service.service.rooms;
+    const { auth, database } = service.service.core;
     const mailed = async (source: ClientSource): Promise<string> => {
       later();
       await auth.requestSignIn(email, source);

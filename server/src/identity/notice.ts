@@ -2,7 +2,7 @@
 import { dayMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import type { MailFacts, MailKind } from '../mail/text.ts';
-import { nobody, type User } from '../user/user.ts';
+import { noUserId, type User } from '../user/user.ts';
 import type { AuthContext, ClientSource } from './context.ts';
 
 export interface Notice<K extends MailKind = MailKind> {
@@ -33,11 +33,11 @@ export async function notify<K extends MailKind>(
   if (post === undefined) return;
   const { address, device } = source;
   const at = clock();
-  if (voidsEarlier) await post.withdraw(tx, user?.id ?? nobody, kind);
+  if (voidsEarlier) await post.withdraw(tx, user?.id ?? noUserId, kind);
   await post.post(tx, {
     kind,
     facts,
-    userId: user?.id ?? nobody,
+    userId: user?.id ?? noUserId,
     recipient: recipient ?? user?.email ?? '',
     language: user?.language ?? source.language,
     occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
@@ -52,5 +52,5 @@ export async function isFlooded(
   user: User | undefined,
   kind: MailKind,
 ): Promise<boolean> {
-  return (await post?.hasPosted(tx, user?.id ?? nobody, kind)) ?? false;
+  return (await post?.hasPosted(tx, user?.id ?? noUserId, kind)) ?? false;
 }

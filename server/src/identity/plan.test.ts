@@ -15,10 +15,10 @@ import { createToken } from '../kit/secret.ts';
 import { addMail } from '../mail/store.ts';
 import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
-import { addTry } from './attempt/store.ts';
+import { addAttempt } from './attempt/store.ts';
 import { Auth } from '../library/auth.ts';
 import { addDevice } from './sign-in/device-store.ts';
-import { addPendingLogin } from './sign-in/pending-store.ts';
+import { addPendingAuthentication } from './sign-in/pending-store.ts';
 import { listSessions } from './session/store.ts';
 
 /** Enough that an engine prefers an index to reading all of them. */
@@ -45,9 +45,9 @@ async function fill(database: Database): Promise<void> {
         sessionId: createToken('session').token,
         resetToken: createToken('reset').token,
       });
-      await addTry(tx, { subject: `user:${userId}`, factor: 'password' }, now);
+      await addAttempt(tx, { subject: `user:${userId}`, factor: 'password' }, now);
       const { id, secretHash } = createToken('device');
-      await addPendingLogin(tx, {
+      await addPendingAuthentication(tx, {
         ...createToken('pending_login'),
         userId,
         demand: 'required',

@@ -33,19 +33,19 @@ test('a job runs at its interval, not before, and not after the stop', async (co
 
 test('a job never runs twice at once: an interval that comes too soon is left out', async (context) => {
   const jobs = begin(context);
-  const gates: PromiseWithResolvers<void>[] = [];
+  const hooks: PromiseWithResolvers<void>[] = [];
   const run = (): Promise<void> => {
     const gate = Promise.withResolvers<void>();
-    gates.push(gate);
+    hooks.push(gate);
     return gate.promise;
   };
   jobs.start({ name: 'slow', everyMs: 1000, run });
   await pass(context, 5);
-  assert.equal(gates.length, 1);
-  gates[0]?.resolve();
+  assert.equal(hooks.length, 1);
+  hooks[0]?.resolve();
   await pass(context, 3);
-  assert.equal(gates.length, 2);
-  gates[1]?.resolve();
+  assert.equal(hooks.length, 2);
+  hooks[1]?.resolve();
   await jobs.stop();
 });
 

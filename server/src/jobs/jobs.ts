@@ -1,7 +1,7 @@
 // Work beside the requests: each job runs by itself at its interval, never twice at once. A run that fails is logged and
 // tried again at the next; one that fails on and on is logged once a minute.
 import type { Log } from '../kit/log.ts';
-import { Seldom } from '../kit/seldom.ts';
+import { LogThrottle } from '../kit/log-throttle.ts';
 
 export interface Job {
   readonly name: string;
@@ -13,7 +13,7 @@ export class Jobs {
   readonly #log: Log;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Map<string, Promise<void>>();
-  readonly #failing = new Seldom();
+  readonly #failing = new LogThrottle();
 
   constructor(log: Log) {
     this.#log = log;

@@ -65,7 +65,7 @@ describe('the catalogues', () => {
     // What a kind of mail or a page says is put together of its name and of what is said.
     const spoken = (key: string): boolean => {
       const [room = '', name = '', what = ''] = key.split('.');
-      const whole = texts.includes(`'${key}'`) || texts.includes(`say('${key.slice(room.length + 1)}'`);
+      const whole = texts.includes(`'${key}'`) || texts.includes(`t('${key.slice(room.length + 1)}'`);
       const parts = new RegExp(`\\b${name}\\b`).test(texts) && texts.includes(`}.${what}\``);
       // Or of a word that something else has: an event, a problem, a factor.
       const isOne = texts.includes(`\`${room}.${name}.\${`);

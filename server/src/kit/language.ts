@@ -62,13 +62,13 @@ function compile(text: string, language: string): IntlLibrary.IntlMessageFormat 
 }
 
 /** Characters of an Accept-Language header that are looked at, and languages in it. */
-const mostCharacters = 200;
-const mostRanges = 20;
+const maxCharacters = 200;
+const maxRanges = 20;
 
 /** The language that a client likes best among ours (RFC 9110 §12.5.4); `undefined` if it names none of them. */
 export function languageOf(acceptLanguage: string | undefined): string | undefined {
   if (acceptLanguage === undefined) return undefined;
-  const ranges = acceptLanguage.slice(0, mostCharacters).split(',').slice(0, mostRanges).map(toRange);
+  const ranges = acceptLanguage.slice(0, maxCharacters).split(',').slice(0, maxRanges).map(toRange);
   const spoken = ranges.filter(({ tag, quality }) => quality > 0 && languages().includes(tag));
   const best = Math.max(...spoken.map(({ quality }) => quality));
   return spoken.find(({ quality }) => quality === best)?.tag;

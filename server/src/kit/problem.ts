@@ -67,11 +67,11 @@ export interface ProblemDetails extends ErrorOptions {
   /** Seconds after which a repeat may succeed. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /** Which factors would do, and how old they may be, for `step_up_required`. Sent. */
-  readonly demand?: FactorDemand;
+  readonly demand?: FactorRequirement;
 }
 
 /** What is asked of whoever is signed in (RFC 9470 §3). */
-export interface FactorDemand {
+export interface FactorRequirement {
   /** Names of the factors of which one is enough. */
   readonly factors: readonly string[];
   readonly maxAgeSeconds: number;
@@ -85,7 +85,7 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly fields: readonly FieldFault[];
   readonly retryAfterSeconds: number | undefined;
-  readonly demand: FactorDemand | undefined;
+  readonly demand: FactorRequirement | undefined;
 
   constructor(code: ProblemCode, details: ProblemDetails = {}) {
     super(

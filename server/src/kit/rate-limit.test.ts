@@ -5,8 +5,8 @@ import { testClock } from '../../test/support/clock.ts';
 import { RateLimit } from './rate-limit.ts';
 
 const clock = testClock();
-const limitOf = (perMinute: number, mostKeys = 10): RateLimit =>
-  new RateLimit({ perMinute, mostKeys, clock: clock.now });
+const limitOf = (perMinute: number, maxKeys = 10): RateLimit =>
+  new RateLimit({ perMinute, maxKeys, clock: clock.now });
 
 test('a key has a minute’s worth at once, and then as much as flows in', () => {
   const limit = limitOf(60);

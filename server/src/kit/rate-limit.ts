@@ -16,27 +16,27 @@ export interface RateLimitOptions {
   readonly perMinute: number;
   readonly clock: Clock;
   /** Of so many different keys that were seen last, none is forgotten; at most twice as many are remembered. */
-  readonly mostKeys: number;
+  readonly maxKeys: number;
 }
 
 /** Part of a unit by which a sum of fractions may miss the whole one. */
-const hair = 1e-3;
+const epsilon = 1e-3;
 
 export class RateLimit {
   readonly #unitMs: number;
   readonly #clock: Clock;
-  readonly #mostKeys: number;
+  readonly #maxKeys: number;
   /** Instants are told from here on: sums of small numbers are more exact than those of Unix milliseconds. */
   readonly #startedAt: number;
   /** When the bucket of each key is full again, in milliseconds: of the keys seen lately, and of those seen before. */
   #recent = new Map<string, number>();
   #earlier: ReadonlyMap<string, number> = new Map();
 
-  constructor({ perMinute, clock, mostKeys }: RateLimitOptions) {
+  constructor({ perMinute, clock, maxKeys }: RateLimitOptions) {
     this.#unitMs = minuteMs / perMinute;
     this.#clock = clock;
     this.#startedAt = clock();
-    this.#mostKeys = mostKeys;
+    this.#maxKeys = maxKeys;
   }
 
   /** Takes units out of the bucket of a key. A refused request takes none. */
@@ -48,12 +48,12 @@ export class RateLimit {
     const fullAt = isSetBack ? now : Math.min(Math.max(known, now), now + minuteMs);
     const next = fullAt + units * this.#unitMs;
     const overMs = next - now - minuteMs;
-    const isAllowed = overMs <= this.#unitMs * hair;
+    const isAllowed = overMs <= this.#unitMs * epsilon;
     const kept = isAllowed ? next : fullAt;
     this.#keep(key, kept);
     return {
       isAllowed,
-      remaining: Math.floor((now + minuteMs - kept) / this.#unitMs + hair),
+      remaining: Math.floor((now + minuteMs - kept) / this.#unitMs + epsilon),
       seconds: Math.ceil((isAllowed ? next - now : overMs) / secondMs),
     };
   }
@@ -61,7 +61,7 @@ export class RateLimit {
   /** The older half goes as a whole: taking single keys out of a large map in turn costs a walk through it each. */
   #keep(key: string, fullAt: number): void {
     this.#recent.set(key, fullAt);
-    if (this.#recent.size < this.#mostKeys) return;
+    if (this.#recent.size < this.#maxKeys) return;
     this.#earlier = this.#recent;
     this.#recent = new Map();
   }

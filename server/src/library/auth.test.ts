@@ -5,7 +5,7 @@ import bcrypt from '@node-rs/bcrypt';
 import { contentsOf } from '../../test/support/contents.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
-import { useTrunk } from '../../test/support/trunk.ts';
+import { useAuth } from '../../test/support/auth.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
 import { dayMs } from '../kit/clock.ts';
 import { isProblem, Problem } from '../kit/problem.ts';
@@ -41,11 +41,11 @@ class CountingHasher extends Hasher {
 }
 
 onEachEngine('class Auth of the contract', (engine) => {
-  const trunk = useTrunk(engine);
+  const makeAuth = useAuth(engine);
 
   describe('registerUser', () => {
     test('returns the user, whose password is stored as a slow hash alone', async () => {
-      const { auth, db } = trunk();
+      const { auth, db } = makeAuth();
       const user = await auth.registerUser(' Bob@example.org ', password);
       assert.equal(user.email, 'Bob@example.org');
       assert.match(user.hashedPassword ?? '', /^\$argon2id\$v=19\$/);
@@ -53,7 +53,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('refuses a taken e-mail with the message of the contract, and leaves its owner alone', async () => {
-      const { auth, database } = trunk();
+      const { auth, database } = makeAuth();
       await auth.registerUser(email, password);
       const before = await contentsOf(database);
       await assert.rejects(auth.registerUser('BOB@example.org', 'other'), {
@@ -64,7 +64,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('refuses a taken e-mail alike where something else than a password is the way in', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const attached: number[] = [];
       const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
       const user = await auth.registerWith(email, attach);
@@ -77,7 +77,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('of twenty at once one adds the user, and the others say that it exists', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const racers = await Promise.allSettled(
         Array.from({ length: 20 }, (_, i) => auth.registerUser(email, `password ${i}`)),
       );
@@ -91,7 +91,7 @@ onEachEngine('class Auth of the contract', (engine) => {
 
     test('hashes before it tries the address: a taken one costs the same', async () => {
       const hasher = new CountingHasher();
-      const { auth } = trunk({ hasher });
+      const { auth } = makeAuth({ hasher });
       await auth.registerUser(email, password);
       await assert.rejects(auth.registerUser(email, password), ValueError);
       assert.equal(hasher.hashed, 2);
@@ -99,7 +99,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('refuses what is no address, and a password that the rule refuses, and adds nobody', async () => {
-      const { auth, database } = trunk();
+      const { auth, database } = makeAuth();
       const before = await contentsOf(database);
       const faults: [unknown, unknown, string][] = [
         ['bob', password, 'email'],
@@ -122,7 +122,7 @@ onEachEngine('class Auth of the contract', (engine) => {
 
   describe('validLogin', () => {
     test('is true for the right password under any spelling of the address, and for no other password', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       assert.equal(await auth.validLogin(email, password), true);
       assert.equal(await auth.validLogin(' BOB@EXAMPLE.ORG', password), true);
@@ -133,14 +133,14 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('is false for an unknown address, and for what is none', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       for (const address of ['eve@example.org', 'bob', '', null, undefined])
         assert.equal(await auth.validLogin(untyped(address), password), false);
     });
 
     test('is false for an account without a password, and for a stored text that is no hash', async () => {
-      const { auth, db, database } = trunk();
+      const { auth, db, database } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
       assert.equal(await auth.validLogin(email, 'SuperHashedPwd'), false);
@@ -151,7 +151,7 @@ onEachEngine('class Auth of the contract', (engine) => {
 
     test('an unknown address costs a verification as a known one does', async () => {
       const hasher = new CountingHasher();
-      const { auth } = trunk({ hasher });
+      const { auth } = makeAuth({ hasher });
       const { hashedPassword } = await auth.registerUser(email, password);
       await auth.validLogin(email, 'wrong');
       await auth.validLogin('eve@example.org', 'wrong');
@@ -160,7 +160,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('a bcrypt hash made elsewhere verifies, and is an argon2id hash after the login', async () => {
-      const { auth, db } = trunk();
+      const { auth, db } = makeAuth();
       const { id, passwordChangedAt } = await db.addUser(email, bcrypt.hashSync(password, 4));
       assert.equal(await auth.validLogin(email, 'wrong'), false);
       assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /^\$2/);
@@ -172,12 +172,12 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('a hash at a lower cost than today’s is made anew at the login, one at today’s stays', async () => {
-      const { auth, db } = trunk();
+      const { auth, db } = makeAuth();
       const { id, hashedPassword } = await auth.registerUser(email, password);
       await auth.validLogin(email, password);
       assert.equal((await db.findUserBy({ id })).hashedPassword, hashedPassword);
       const dearer = new Hasher({ ...cheapHashing, cost: { memoryKib: 16, passes: 2 } });
-      assert.equal(await trunk({ hasher: dearer }).auth.validLogin(email, password), true);
+      assert.equal(await makeAuth({ hasher: dearer }).auth.validLogin(email, password), true);
       assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /m=16,t=2,p=1/);
       await dearer.close();
     });
@@ -185,7 +185,7 @@ onEachEngine('class Auth of the contract', (engine) => {
 
   describe('setPassword and setDisabled of the operator', () => {
     test('a password that the rule refuses is named, and one of nobody is nobody’s', async () => {
-      const { auth, db, database } = trunk();
+      const { auth, db, database } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       const before = await contentsOf(database);
       await assert.rejects(
@@ -201,7 +201,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('a new password opens at once, however many wrong ones were tried before', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       for (let i = 0; i < 5; i += 1) await auth.validLogin(email, 'wrong');
       await assert.rejects(auth.validLogin(email, password), (error) =>
@@ -212,7 +212,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('to enable a user who is not disabled ends nothing', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       const session = await auth.createSession(email);
       assert.equal(await auth.setDisabled(id, false), true);
@@ -221,7 +221,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('where addresses are confirmed a new password is as old as its account', async () => {
-    const { auth, db, database, clock } = trunk({ confirmEmail: true });
+    const { auth, db, database, clock } = makeAuth({ confirmEmail: true });
     const { id } = await auth.registerUser(email, password);
     const { createdAt, passwordChangedAt } = await db.findUserBy({ id });
     assert.deepEqual([createdAt, passwordChangedAt], [clock.now(), clock.now()]);
@@ -234,7 +234,7 @@ onEachEngine('class Auth of the contract', (engine) => {
 
   describe('createSession, getUserFromSessionId and destroySession', () => {
     test('a session id leads to its user; two of them are two', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const user = await auth.registerUser(email, password);
       const [first, second] = [await auth.createSession(email), await auth.createSession(' BOB@example.org')];
       assert.notEqual(first, second);
@@ -243,13 +243,13 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('there is none for an unknown address, and for what is none', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       for (const address of ['eve@example.org', 'bob', '', null, undefined])
         assert.equal(await auth.createSession(untyped(address)), undefined);
     });
 
     test('null, empty, malformed and unknown ids lead to nobody', async () => {
-      const { auth, db } = trunk();
+      const { auth, db } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await db.updateUser(id, { sessionId: 'chosen', resetToken: null });
       const real = (await auth.createSession(email)) ?? '';
@@ -276,7 +276,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('destroySession ends every session of the user whose id it takes, and of nobody else', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const bob = await auth.registerUser(email, password);
       await auth.registerUser('eve@example.org', password);
       const bobs = [await auth.createSession(email), await auth.createSession(email)];
@@ -287,7 +287,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('destroySession of an unknown id does nothing', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       const sessionId = await auth.createSession(email);
       for (const unknown of [id + 1, 0, -1, id + 0.5, Number.NaN, 2 ** 70])
@@ -297,7 +297,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('the user of a session is told as they are now, and nobody once they are gone', async () => {
-    const { auth } = trunk();
+    const { auth } = makeAuth();
     const { id } = await auth.registerUser(email, password);
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
@@ -309,7 +309,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('a password that is asked about before it is set is refused by the rule, by its field', async () => {
-    const { auth } = trunk();
+    const { auth } = makeAuth();
     await auth.requireGoodPassword(password, email);
     await assert.rejects(
       auth.requireGoodPassword('', email),
@@ -318,7 +318,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('tries of thirty days ago are purged, and younger ones stay', async () => {
-    const { auth, clock } = trunk();
+    const { auth, clock } = makeAuth();
     await auth.registerUser(email, password);
     assert.equal(await auth.validLogin(email, 'wrong'), false);
     clock.advance(30 * dayMs);
@@ -329,7 +329,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('sessions that a program makes and ends are recorded', async () => {
-    const { auth, audit } = trunk();
+    const { auth, audit } = makeAuth();
     const { id } = await auth.registerUser(email, password);
     const token = (await auth.createSession(email)) ?? '';
     const [handle = ''] = token.split('.');
@@ -350,20 +350,20 @@ onEachEngine('class Auth of the contract', (engine) => {
 
   test('there is no room for a request while there is none for its hash', () => {
     class FullHasher extends Hasher {
-      override requireRoom(): void {
+      override requireCapacity(): void {
         throw new Problem('too_busy');
       }
     }
-    const { auth } = trunk({ hasher: new FullHasher(cheapHashing) });
+    const { auth } = makeAuth({ hasher: new FullHasher(cheapHashing) });
     assert.throws(
-      () => auth.requireRoom(),
+      () => auth.requireCapacity(),
       (error) => isProblem(error, 'too_busy'),
     );
   });
 
   describe('getResetPasswordToken and updatePassword', () => {
     test('a token sets the new password, ends the old one, and ends every session of the user alone', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       await auth.registerUser('eve@example.org', password);
       const sessions = [await auth.createSession(email), await auth.createSession(email)];
@@ -379,7 +379,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('a token that is given is recorded', async () => {
-      const { auth, audit } = trunk();
+      const { auth, audit } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await auth.getResetPasswordToken(email);
       const events = await audit.list({ event: 'authn_token_created', limit: 10 });
@@ -390,7 +390,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('there is no token for an unknown address, nor for what is none', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       for (const address of ['eve@example.org', 'bob', '', null]) {
         await assert.rejects(auth.getResetPasswordToken(untyped(address)), (error) =>
           isProblem(error, 'unknown_email'),
@@ -399,7 +399,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('a null, empty, malformed or unknown token changes nothing', async () => {
-      const { auth, database } = trunk();
+      const { auth, database } = makeAuth();
       await auth.registerUser(email, password);
       const real = await auth.getResetPasswordToken(email);
       const before = await contentsOf(database);

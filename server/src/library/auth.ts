@@ -15,23 +15,28 @@ import { toEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail, findUserById, updateLanguage } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { Accounts, type Attach } from '../identity/account/account.ts';
-import { removeOldTries } from '../identity/attempt/store.ts';
+import { removeOldAttempts } from '../identity/attempt/store.ts';
 import { Attempts } from '../identity/attempt/attempts.ts';
 import { DataExports } from '../features/data-export/data-export.ts';
-import { Deletions } from '../features/account-deletion/deletion.ts';
+import { AccountDeletion } from '../features/account-deletion/deletion.ts';
 import type { AuthContext, ClientSource, CodeSigner } from '../identity/context.ts';
-import { listRemembered, removeDevice, removeExpiredDevices, type RememberedDevice } from '../identity/sign-in/device-store.ts';
+import {
+  listRemembered,
+  removeDevice,
+  removeExpiredDevices,
+  type RememberedDevice,
+} from '../identity/sign-in/device-store.ts';
 import { anyAddress, type AddressRule } from '../features/disposable-email/disposable-email.ts';
-import { EmailChanges } from '../features/email-change/email-change.ts';
-import { EmailSignIns } from '../features/email-sign-in/email-sign-in.ts';
-import { Admissions, type Login } from '../identity/sign-in/sign-in.ts';
+import { EmailChange } from '../features/email-change/email-change.ts';
+import { EmailSignIn } from '../features/email-sign-in/email-sign-in.ts';
+import { SignIn, type Login } from '../identity/sign-in/sign-in.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
-import { FactorChanges } from '../identity/enrollment/enrollment.ts';
-import { Logins } from '../identity/password/login.ts';
+import { Enrollment } from '../identity/enrollment/enrollment.ts';
+import { PasswordLogin } from '../identity/password/login.ts';
 import { OneTimeTokens, unkeyedCodes } from '../identity/token/one-time-token.ts';
-import { PasswordChanges } from '../identity/password/change.ts';
+import { PasswordChange } from '../identity/password/change.ts';
 import { anyPassword, type PasswordRule } from '../identity/password/rule.ts';
-import { Resets } from '../identity/password/reset.ts';
+import { PasswordReset } from '../identity/password/reset.ts';
 import {
   removeOtherSessionsOf,
   removeOwnSession,
@@ -41,10 +46,10 @@ import {
 } from '../identity/session/store.ts';
 import { SecondFactors } from '../identity/factor/second-factor.ts';
 import { Sessions, type Session } from '../identity/session/session.ts';
-import { StepUps } from '../identity/sign-in/step-up.ts';
-import { removeExpiredPendingLogins } from '../identity/sign-in/pending-store.ts';
+import { StepUp } from '../identity/sign-in/step-up.ts';
+import { removeExpiredPendingAuthentications } from '../identity/sign-in/pending-store.ts';
 import { removeExpiredTokens } from '../identity/token/store.ts';
-import { Verifications } from '../identity/account/verification.ts';
+import { EmailVerification } from '../identity/account/verification.ts';
 
 export interface AuthOptions {
   readonly db: DB;
@@ -90,25 +95,25 @@ const attemptDays = 30;
 
 export class Auth {
   /** From a proof to a session, by way of the second factor. */
-  readonly admissions: Admissions;
+  readonly signIn: SignIn;
   /** Proving once more that it is you. */
-  readonly stepUps: StepUps;
+  readonly stepUp: StepUp;
   /** Setting second factors up and taking them away. */
-  readonly factorChanges: FactorChanges;
+  readonly enrollment: Enrollment;
   readonly secondFactors: SecondFactors;
   /** What is known of a person, for the person. */
   readonly dataExports: DataExports;
   /** Closing one's own account, and what becomes of it. */
-  readonly deletions: Deletions;
+  readonly deletions: AccountDeletion;
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
-  readonly #logins: Logins;
-  readonly #resets: Resets;
+  readonly #passwordLogin: PasswordLogin;
+  readonly #passwordReset: PasswordReset;
   readonly #sessions: Sessions;
-  readonly #verifications: Verifications;
-  readonly #passwordChanges: PasswordChanges;
-  readonly #emailChanges: EmailChanges;
-  readonly #emailSignIns: EmailSignIns;
+  readonly #emailVerification: EmailVerification;
+  readonly #passwordChange: PasswordChange;
+  readonly #emailChange: EmailChange;
+  readonly #emailSignIn: EmailSignIn;
 
   constructor(options: AuthOptions) {
     const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
@@ -124,47 +129,50 @@ export class Auth {
       idleMs: (options.sessionIdleDays ?? 7) * dayMs,
       perUser: options.sessionsPerUser ?? 50,
     });
-    const verifications = new Verifications(context, tokens);
+    const emailVerification = new EmailVerification(context, tokens);
     const secondFactors = new SecondFactors(context, attempts, {
       factors: options.secondFactors ?? [],
       policy: options.secondFactorPolicy ?? 'optional',
     });
-    const accounts = new Accounts(context, { attempts, secondFactors, verifications });
+    const accounts = new Accounts(context, { attempts, secondFactors, emailVerification });
     const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
     const rememberedMs = (options.rememberedDeviceDays ?? 0) * dayMs;
-    const admissions = new Admissions(context, { sessions, secondFactors, knownDeviceMs, rememberedMs });
-    const logins = new Logins(context, attempts, admissions);
-    const stepUps = new StepUps(context, { admissions, logins, secondFactors, sessions });
+    const signIn = new SignIn(context, { sessions, secondFactors, knownDeviceMs, rememberedMs });
+    const passwordLogin = new PasswordLogin(context, attempts, signIn);
+    const stepUp = new StepUp(context, { signIn, passwordLogin, secondFactors, sessions });
     const { signsInByEmail = false } = options;
-    const resets = new Resets(context, accounts, { tokens, minutes: options.resetTokenMinutes ?? 60 });
-    this.factorChanges = new FactorChanges(context, {
+    const passwordReset = new PasswordReset(context, accounts, {
+      tokens,
+      minutes: options.resetTokenMinutes ?? 60,
+    });
+    this.enrollment = new Enrollment(context, {
       accounts,
-      admissions,
+      signIn,
       secondFactors,
       sessions,
-      resets,
-      stepUps,
+      passwordReset,
+      stepUp,
       tokens,
       signsInByEmail,
     });
     this.#sessions = sessions;
-    this.#verifications = verifications;
+    this.#emailVerification = emailVerification;
     this.#accounts = accounts;
-    this.admissions = admissions;
-    this.stepUps = stepUps;
+    this.signIn = signIn;
+    this.stepUp = stepUp;
     this.secondFactors = secondFactors;
-    this.#logins = logins;
-    this.#resets = resets;
-    this.#passwordChanges = new PasswordChanges(context, accounts, stepUps);
-    this.#emailChanges = new EmailChanges(context, {
+    this.#passwordLogin = passwordLogin;
+    this.#passwordReset = passwordReset;
+    this.#passwordChange = new PasswordChange(context, accounts, stepUp);
+    this.#emailChange = new EmailChange(context, {
       accounts,
-      stepUps,
-      resets,
+      stepUp,
+      passwordReset,
       tokens,
     });
-    this.#emailSignIns = new EmailSignIns(context, { tokens, admissions });
-    this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUps });
-    this.deletions = new Deletions(context, { accounts, attempts, stepUps, tokens });
+    this.#emailSignIn = new EmailSignIn(context, { tokens, signIn });
+    this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUp });
+    this.deletions = new AccountDeletion(context, { accounts, attempts, stepUp, tokens });
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */
@@ -173,13 +181,13 @@ export class Auth {
   }
 
   /** @throws {Problem} too_busy when a password could not be hashed in time now: asked before a body is read. */
-  requireRoom(): void {
-    this.#context.hasher.requireRoom();
+  requireCapacity(): void {
+    this.#context.hasher.requireCapacity();
   }
 
   /** How long a device is known, in milliseconds: also the life of its cookie. */
   get knownDeviceMs(): number {
-    return this.admissions.knownDeviceMs;
+    return this.signIn.knownDeviceMs;
   }
 
   /**
@@ -206,7 +214,7 @@ export class Auth {
    * @throws {Problem} too_many_attempts.
    */
   validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
-    return this.#logins.isValid(email, password, source);
+    return this.#passwordLogin.isValid(email, password, source);
   }
 
   /**
@@ -215,7 +223,7 @@ export class Auth {
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   logIn(email: string, password: string, source: ClientSource = programSource): Promise<Login | undefined> {
-    return this.#logins.logIn(email, password, source);
+    return this.#passwordLogin.logIn(email, password, source);
   }
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
@@ -342,7 +350,7 @@ export class Auth {
    * @throws {Problem} unknown_email; also for a disabled user.
    */
   getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
-    return this.#resets.createToken(email, source);
+    return this.#passwordReset.createToken(email, source);
   }
 
   /**
@@ -350,7 +358,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestReset(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#resets.requestByMail(email, source);
+    return this.#passwordReset.requestByMail(email, source);
   }
 
   /**
@@ -365,7 +373,7 @@ export class Auth {
     email?: string,
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.#resets.redeem(resetToken, password, email, source);
+    return this.#passwordReset.redeem(resetToken, password, email, source);
   }
 
   /**
@@ -374,7 +382,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#verifications.askAgain(email, source);
+    return this.#emailVerification.askAgain(email, source);
   }
 
   /**
@@ -382,7 +390,7 @@ export class Auth {
    * @throws {Problem} token_invalid for an unknown, expired, spent or foreign one.
    */
   verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
-    return this.#verifications.redeem(email, token, source);
+    return this.#emailVerification.redeem(email, token, source);
   }
 
   /**
@@ -390,7 +398,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#emailSignIns.request(email, source);
+    return this.#emailSignIn.request(email, source);
   }
 
   /**
@@ -402,7 +410,7 @@ export class Auth {
     proof: string,
     source: ClientSource = programSource,
   ): Promise<Login | undefined> {
-    return this.#emailSignIns.redeem(email, proof, source);
+    return this.#emailSignIn.redeem(email, proof, source);
   }
 
   /**
@@ -414,7 +422,7 @@ export class Auth {
     passwords: { current: string | undefined; next: string },
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.#passwordChanges.change(session, passwords, source);
+    return this.#passwordChange.change(session, passwords, source);
   }
 
   /**
@@ -426,7 +434,7 @@ export class Auth {
     wish: { email: string; password: string | undefined },
     source: ClientSource = programSource,
   ): Promise<void> {
-    return this.#emailChanges.request(session, wish, source);
+    return this.#emailChange.request(session, wish, source);
   }
 
   /**
@@ -434,7 +442,7 @@ export class Auth {
    * @throws {Problem} token_invalid; also when somebody has confirmed the address meanwhile.
    */
   changeEmail(session: Session, proof: string, source: ClientSource = programSource): Promise<User> {
-    return this.#emailChanges.redeem(session, proof, source);
+    return this.#emailChange.redeem(session, proof, source);
   }
 
   /**
@@ -442,7 +450,7 @@ export class Auth {
    * @throws {Problem} token_invalid; email_taken when somebody else has confirmed the old address meanwhile.
    */
   undoEmailChange(proof: string, source: ClientSource = programSource): Promise<User> {
-    return this.#emailChanges.undo(proof, source);
+    return this.#emailChange.undo(proof, source);
   }
 
   /**
@@ -473,7 +481,7 @@ export class Auth {
 
   /**
    * Removes expired sessions, tokens, devices and counters, and accounts whose time has come, in small batches; says how
-   * many rows went, those that hang on an account not counted.
+   * many rows went, those that mount on an account not counted.
    */
   async purge(): Promise<number> {
     const { db, clock } = this.#context;
@@ -481,10 +489,10 @@ export class Auth {
     const removals = [
       () => this.#sessions.purge(purgeBatch),
       () => removeExpiredTokens(db, now, purgeBatch),
-      () => removeExpiredPendingLogins(db, now, purgeBatch),
+      () => removeExpiredPendingAuthentications(db, now, purgeBatch),
       () => removeExpiredDevices(db, now, purgeBatch),
       () => this.secondFactors.purge(purgeBatch),
-      () => removeOldTries(db, now - attemptDays * dayMs, purgeBatch),
+      () => removeOldAttempts(db, now - attemptDays * dayMs, purgeBatch),
     ];
     let total = await this.deletions.purge();
     for (const remove of removals) {

@@ -142,19 +142,19 @@ export function composeMail<K extends MailKind>(sender: Sender, letter: Letter<K
   const language =
     letter.language !== undefined && languages().includes(letter.language) ? letter.language : usualLanguage;
   const { values, link, code } = outlines[kind](facts);
-  const say = (key: string, more: MessageValues = {}): string =>
+  const t = (key: string, more: MessageValues = {}): string =>
     message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
-  const parts: Part[] = [{ kind: 'paragraph', text: say(`${kind}.what`) }];
-  if (link !== undefined) parts.push({ kind: 'link', text: say(`${kind}.link`), href: link });
-  if (code !== undefined) parts.push({ kind: 'paragraph', text: say('code') }, { kind: 'code', text: code });
-  parts.push({ kind: 'note', text: say('when', { at: occasion.at }) });
+  const parts: Part[] = [{ kind: 'paragraph', text: t(`${kind}.what`) }];
+  if (link !== undefined) parts.push({ kind: 'link', text: t(`${kind}.link`), href: link });
+  if (code !== undefined) parts.push({ kind: 'paragraph', text: t('code') }, { kind: 'code', text: code });
+  parts.push({ kind: 'note', text: t('when', { at: occasion.at }) });
   if (occasion.address !== undefined) {
-    const device = nameDevice(occasion.device) ?? say('unknown_device');
-    parts.push({ kind: 'note', text: say('where', { device, address: occasion.address }) });
+    const device = nameDevice(occasion.device) ?? t('unknown_device');
+    parts.push({ kind: 'note', text: t('where', { device, address: occasion.address }) });
   }
-  parts.push({ kind: 'paragraph', text: say(`${kind}.not_you`) });
-  const footer = say('footer', { url: sender.publicUrl });
-  const subject = say(`${kind}.subject`);
+  parts.push({ kind: 'paragraph', text: t(`${kind}.not_you`) });
+  const footer = t('footer', { url: sender.publicUrl });
+  const subject = t(`${kind}.subject`);
   return {
     subject,
     text: toText([...parts, { kind: 'note', text: `--\u0020\n${footer}` }]),

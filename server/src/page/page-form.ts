@@ -1,38 +1,38 @@
 // What the forms of pages share: a new password, and what is wrong with a form or one of its fields.
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
-import type { Say } from '../http/pages.ts';
+import type { Translate } from '../http/pages.ts';
 import { paths, type PageRoom } from './page-guard.ts';
 
 /** A field for a new password: its length is counted as it is typed, and common ones are told. */
 export function newPasswordField(
   { passwordMinLength }: PageRoom,
-  say: Say,
+  t: Translate,
   { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
 ): string {
   return field({
     name,
-    label: say(name === 'password' ? 'page.field.password' : 'page.field.new_password'),
+    label: t(name === 'password' ? 'page.field.password' : 'page.field.new_password'),
     type: 'password',
     autocomplete: 'new-password',
-    hint: say('page.field.password_hint', { length: passwordMinLength }),
-    fault: faultOf(say, problem, name),
+    hint: t('page.field.password_hint', { length: passwordMinLength }),
+    fault: faultOf(t, problem, name),
     minLength: passwordMinLength,
     data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
   });
 }
 
 /** What is wrong with a field of a form, said to the person. */
-export function faultOf(say: Say, problem: Problem | undefined, name: string): string | undefined {
+export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
   const fault = problem?.fields.find((one) => one.field === name);
   return (
-    fault && say(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
+    fault && t(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
   );
 }
 
 /** What is wrong with a form as a whole, where no field of it is. */
-export function refusalOf(say: Say, problem: Problem | undefined, names: readonly string[]): string {
+export function refusalOf(t: Translate, problem: Problem | undefined, names: readonly string[]): string {
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';
-  return notice('fault', say(`page.problem.${problem.code}`));
+  return notice('fault', t(`page.problem.${problem.code}`));
 }

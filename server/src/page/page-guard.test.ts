@@ -101,20 +101,20 @@ describe('a page', () => {
   });
 
   test('leads to where a refusal is mended, and back', async () => {
-    const nobody = new Browser(service);
+    const noUserId = new Browser(service);
     const elsewhere = (path: string): string => encodeURIComponent(path);
     assert.equal(
-      goesTo(await show(nobody, '/account?done=x')),
+      goesTo(await show(noUserId, '/account?done=x')),
       `/sign-in?return_to=${elsewhere('/account?done=x')}`,
     );
     assert.equal(
-      goesTo(await post(nobody, '/account/address?a=b', {})),
+      goesTo(await post(noUserId, '/account/address?a=b', {})),
       `/sign-in?return_to=${elsewhere('/account/address')}`,
     );
-    assert.equal(goesTo(await show(nobody, '/sign-in/factor')), '/sign-in');
-    assert.equal(goesTo(await post(nobody, '/sign-in/factor', {})), '/sign-in');
+    assert.equal(goesTo(await show(noUserId, '/sign-in/factor')), '/sign-in');
+    assert.equal(goesTo(await post(noUserId, '/sign-in/factor', {})), '/sign-in');
     assert.equal(
-      goesTo(await show(nobody, `/sign-in/factor?return_to=${encoded}`)),
+      goesTo(await show(noUserId, `/sign-in/factor?return_to=${encoded}`)),
       `/sign-in?return_to=${encoded}`,
     );
     const { at, email } = await signedIn();

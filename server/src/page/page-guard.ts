@@ -8,8 +8,8 @@ import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import type { AccountSection } from './account-section.ts';
-import type { FactorHolder } from '../identity/enrollment/enrollment.ts';
-import { askingSourceOf, sendLogin, type AuthRoom } from '../identity/sign-in/guard.ts';
+import type { EnrollmentSubject } from '../identity/enrollment/enrollment.ts';
+import { initiatingSourceOf, sendLogin, type AuthRoom } from '../identity/sign-in/guard.ts';
 import type { ClientSource, CodeSigner } from '../identity/context.ts';
 import type { FactorPrompt } from '../identity/factor/prompt.ts';
 
@@ -67,20 +67,20 @@ export function afterFactor(
   {
     request,
     reply,
-    holder,
+    subject,
     login,
-  }: { request: FastifyRequest; reply: FastifyReply; holder: FactorHolder; login: Login },
+  }: { request: FastifyRequest; reply: FastifyReply; subject: EnrollmentSubject; login: Login },
   path: string,
 ): FastifyReply {
   sendLogin(reply, room, login);
-  if (holder.pending === undefined) return goOn(reply, path);
+  if (subject.pending === undefined) return seeOther(reply, path);
   void reply.header('set-cookie', room.pendingCookie.clear());
-  return goOn(reply, returnTo(room, request) ?? paths.account);
+  return seeOther(reply, returnTo(room, request) ?? paths.account);
 }
 
 /** The input by which a form shows that it was made for this session. */
-export function formToken({ forms }: PageRoom, holderId: string): string {
-  return hidden('form_token', forms.sign(holderId));
+export function formToken({ forms }: PageRoom, subjectId: string): string {
+  return hidden('form_token', forms.sign(subjectId));
 }
 
 /**
@@ -88,9 +88,9 @@ export function formToken({ forms }: PageRoom, holderId: string): string {
  * behind it (OWASP ASVS 5.0 §3.5.1).
  * @throws {Problem} cross_site.
  */
-export function requireForm({ forms }: PageRoom, holderId: string, token: string | undefined): void {
+export function requireForm({ forms }: PageRoom, subjectId: string, token: string | undefined): void {
   // One that is missing is read as a text that is none.
-  if (!forms.check(holderId, String(token))) throw new Problem('cross_site');
+  if (!forms.check(subjectId, String(token))) throw new Problem('cross_site');
 }
 
 /** Where the person wished to go, if they may: as the form says, else the address of the page. */
@@ -104,19 +104,19 @@ export function returnTo({ returnTargets }: PageRoom, request: FastifyRequest): 
 }
 
 /** Sends the person on. 303: whatever they did, they get what is there, and the back button repeats nothing. */
-export function goOn(reply: FastifyReply, path: string): FastifyReply {
+export function seeOther(reply: FastifyReply, path: string): FastifyReply {
   return reply.redirect(path, 303);
 }
 
 /** Where a login leads: on, or to what is owed. */
 export function afterLogin(login: Login, next: string | undefined): string {
   if (login.pending === undefined) return next ?? paths.account;
-  const path = login.pending.demand.kind === 'enrolment' ? paths.setUp : paths.factor;
+  const path = login.pending.demand.kind === 'enrollment' ? paths.setUp : paths.factor;
   return addressOf(path, { return_to: next });
 }
 
 /** Runs what a form asks for; when it is refused, the form is shown again with the reason, unless that is mended elsewhere. */
-export async function orAgain(
+export async function rerenderOnProblem(
   reply: FastifyReply,
   deed: () => Promise<FastifyReply>,
   again: (problem: Problem) => Promise<FastifyReply> | FastifyReply,
@@ -124,7 +124,7 @@ export async function orAgain(
   try {
     return await deed();
   } catch (error) {
-    if (!(error instanceof Problem) || remedies[error.code] !== undefined) throw error;
+    if (!(error instanceof Problem) || recoveryPages[error.code] !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
     void reply.status(problemStatus[error.code]);
     return again(error);
@@ -132,15 +132,15 @@ export async function orAgain(
 }
 
 /** Pages on which a refusal is mended: by signing in, or by proving once more that it is you. */
-const remedies: Partial<Record<ProblemCode, string>> = {
+const recoveryPages: Partial<Record<ProblemCode, string>> = {
   step_up_required: paths.stepUp,
   session_required: paths.signIn,
   pending_login_required: paths.signIn,
 };
 
 /** Where a refusal is mended on another page, from which the person comes back. */
-export function remedyOf(room: PageRoom, { code }: Problem, request: FastifyRequest): string | undefined {
-  const path = remedies[code];
+export function recoveryPage(room: PageRoom, { code }: Problem, request: FastifyRequest): string | undefined {
+  const path = recoveryPages[code];
   if (path === undefined) return undefined;
   // A login that is over cannot be come back to, only what was to follow it.
   const back = code === 'pending_login_required' ? returnTo(room, request) : placeOf(request);
@@ -158,5 +158,5 @@ export function pageSourceOf(
   room: PageRoom,
   request: FastifyRequest,
 ): ClientSource & { readonly requestToken: string } {
-  return { ...askingSourceOf(request, room), returnTo: returnTo(room, request) };
+  return { ...initiatingSourceOf(request, room), returnTo: returnTo(room, request) };
 }

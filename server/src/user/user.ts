@@ -24,7 +24,7 @@ export interface User {
  * An id that no user has. A statement for nobody runs as for anybody and writes nothing: where it must not show in the
  * time whether an address has an account, the same statements run for every address (OWASP ASVS 5.0 §6.3.8).
  */
-export const nobody = 0;
+export const noUserId = 0;
 
 /** No user has all of the given attributes. */
 export class NoResultFound extends Error {

@@ -105,7 +105,7 @@ onEachEngine('account enumeration', (engine) => {
   for (const { name, ask, status } of tellers) {
     test(`A11 enumeration by content: ${name} says the same of every address, and again a moment later`, async () => {
       service.service.clock.advance(20 * minuteMs);
-      await service.service.rooms.database.execute('delete from attempts');
+      await service.service.core.database.execute('delete from attempts');
       for (let i = 0; i < 2; i += 1) {
         const replies = new Map<AccountKind, object>();
         for (const kind of accountKinds) {
@@ -123,7 +123,7 @@ onEachEngine('account enumeration', (engine) => {
 
   test('A11 enumeration by content: the right password of a disabled user says no more than a wrong one', async () => {
     const { id, email, password: right } = await service.member();
-    await service.service.rooms.auth.setDisabled(id, true);
+    await service.service.core.auth.setDisabled(id, true);
     const replies = [await service.logIn(email, right), await service.logIn(email, password)];
     assert.deepEqual(
       comparable(replies[0] ?? assert.fail(), email),
@@ -159,7 +159,7 @@ onEachEngine('account enumeration', (engine) => {
   });
 
   test('A13 enumeration by limits: failures are answered alike for every address, up to the last', async () => {
-    const { clock, rooms } = service.service;
+    const { clock, core } = service.service;
     const kinds = await prepareAccounts(service); // without a failure so far
     const unknown = 'nobody.at.all@example.org';
     const emails = accountKinds.map((kind) => (kind === 'unknown' ? unknown : kinds(kind)));
@@ -174,7 +174,7 @@ onEachEngine('account enumeration', (engine) => {
       await tryAll();
       clock.advance(i < 8 ? 0 : 3000);
     }
-    await rooms.database.query((sql) =>
+    await core.database.query((sql) =>
       sql.updateTable('attempts').set({ failures: 98 }).where('failures', '>', 5),
     );
     for (let i = 0; i < 4; i += 1) {
@@ -202,7 +202,7 @@ describe('account enumeration by time', () => {
    * Generous, for a machine that does other things at the same time: what is looked for, a hash that is left out, shows
    * with ten times as much. The full count, with the true bound, is in account-enumeration.long.ts.
    */
-  const mostMs = 3;
+  const maxMs = 3;
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
@@ -222,7 +222,7 @@ describe('account enumeration by time', () => {
       );
       t.diagnostic(describeTimes(door.name, differences));
       assert.deepEqual(
-        differences.filter((difference) => !isAlike(difference, mostMs)),
+        differences.filter((difference) => !isAlike(difference, maxMs)),
         [],
       );
     });
@@ -237,7 +237,7 @@ describe('account enumeration by time', () => {
       ['confirmed', some(20)],
     ] as const);
     assert.deepEqual(
-      compareTimes(times).map((difference) => isAlike(difference, mostMs)),
+      compareTimes(times).map((difference) => isAlike(difference, maxMs)),
       [false],
     );
   });

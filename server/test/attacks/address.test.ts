@@ -40,7 +40,7 @@ describe('mails as they are received', () => {
 
   const ask = (request: ContractRequest): Promise<Reply> => send(service.app, request);
   const deliver = async (): Promise<readonly CaughtMail[]> => {
-    await service.rooms.outbox.deliver();
+    await service.core.outbox.deliver();
     return catcher.mails;
   };
 
@@ -126,7 +126,7 @@ describe('mails as they are received', () => {
       }
     }
     assert.deepEqual(await deliver(), []);
-    const users = await service.rooms.database.query((sql) =>
+    const users = await service.core.database.query((sql) =>
       sql.selectFrom('users').selectAll().where('email', 'like', '%@x.test%'),
     );
     assert.deepEqual(users, []);
@@ -155,7 +155,7 @@ describe('mails as they are received', () => {
     for (const email of misleading) {
       catcher.mails.splice(0);
       const reply = await ask({ method: 'POST', path: '/users', fields: { email, password } });
-      const users = await service.rooms.database.query((sql) =>
+      const users = await service.core.database.query((sql) =>
         sql.selectFrom('users').select('email').where('email', '=', email),
       );
       const mails = await deliver();
@@ -243,7 +243,7 @@ onEachEngine('spellings of addresses', (engine) => {
   after(() => service.close());
 
   const idsLike = async (like: string): Promise<number[]> => {
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const rows = await database.query((sql) =>
       sql.selectFrom('users').select('id').where('email_key', 'like', like),
     );

@@ -41,7 +41,7 @@ onEachEngine('challenges of passkeys', (engine) => {
   after(() => service.close());
 
   const ceremonies: Record<string, Ceremony> = {
-    enrolment: {
+    enrollment: {
       ask: ({ session }) => session.post('/profile/passkeys', {}),
       answer: ({ session }, options, quirks) =>
         session.put('/profile/passkeys', { credential: new PasskeyDevice(origin).create(options, quirks) }),
@@ -92,10 +92,10 @@ onEachEngine('challenges of passkeys', (engine) => {
   test('A37 namespaces: of every challenge at every answer, only those for it are taken', async () => {
     const [ada, eve] = [await createParty(), await createParty()];
     const [hers, eves] = [await askAll(ada), await askAll(eve)];
-    const { rooms } = service.service;
+    const { core } = service.service;
     const secrets = kinds.map((kind) => createToken(kind).token);
     const encoded = (text: string): string => Buffer.from(text).toString('base64url');
-    const earlier = await everyRowOf(rooms.database);
+    const earlier = await everyRowOf(core.database);
     let presented = 0;
     for (const [name, { answer }] of Object.entries(ceremonies)) {
       const options = hers.get(name) ?? assert.fail();
@@ -119,7 +119,7 @@ onEachEngine('challenges of passkeys', (engine) => {
       assert.ok(!foreign.includes(own));
       for (const challenge of foreign) {
         // Five wrong answers make the sixth wait.
-        await rooms.database.query((sql) => sql.deleteFrom('attempts'));
+        await core.database.query((sql) => sql.deleteFrom('attempts'));
         const reply = await answer(ada, options, { challenge });
         assert.deepEqual(
           [reply.status, Reflect.get(reply.body as object, 'code'), reply.cookies],
@@ -130,18 +130,18 @@ onEachEngine('challenges of passkeys', (engine) => {
       }
     }
     assert.ok(presented > 100);
-    await rooms.database.query((sql) => sql.deleteFrom('attempts'));
-    const now = await everyRowOf(rooms.database);
+    await core.database.query((sql) => sql.deleteFrom('attempts'));
+    const now = await everyRowOf(core.database);
     for (const table of ['users', 'sessions', 'pending_logins', 'passkeys', 'spent_challenges'])
       assert.deepEqual(now[table], earlier[table], table);
 
     // Those that change the session come after those that belong to it.
-    for (const name of ['second_factor', 'registration', 'sign_in', 'enrolment']) {
+    for (const name of ['second_factor', 'registration', 'sign_in', 'enrollment']) {
       const reply = await ceremonies[name]?.answer(ada, hers.get(name) ?? {}, {});
       assert.equal(reply?.status, 200, name);
     }
-    const risen = await ceremonies['step_up']?.answer(ada, hers.get('step_up') ?? {}, {});
-    assert.equal(risen?.status, 401, 'of the session before it rose');
+    const elevated = await ceremonies['step_up']?.answer(ada, hers.get('step_up') ?? {}, {});
+    assert.equal(elevated?.status, 401, 'of the session before it rose');
     assert.equal((await ceremonies['step_up']?.answer(eve, eves.get('step_up') ?? {}, {}))?.status, 200);
   });
 

@@ -95,7 +95,7 @@ describe('requests of foreign pages', () => {
 
   for (const [name, headers] of Object.entries(foreign)) {
     test(`A43 cross-site: every change is refused to a page whose browser tells ${name}`, async () => {
-      const earlier = await everyRowOf(service.service.rooms.database);
+      const earlier = await everyRowOf(service.service.core.database);
       const routes = changing();
       for (const known of Object.keys(namesOf)) {
         assert.ok(
@@ -113,12 +113,12 @@ describe('requests of foreign pages', () => {
         assert.deepEqual(reply.cookies, []);
         assert.equal(reply.headers['access-control-allow-origin'], undefined);
       }
-      assert.deepEqual(await everyRowOf(service.service.rooms.database), earlier);
+      assert.deepEqual(await everyRowOf(service.service.core.database), earlier);
     });
   }
 
   test('A43 cross-site: reading changes nothing, and no foreign page is let read the reply', async () => {
-    const earlier = await everyRowOf(service.service.rooms.database);
+    const earlier = await everyRowOf(service.service.core.database);
     for (const { method, url } of service.service.routes.filter((route) => safe.has(route.method))) {
       for (const headers of Object.values(foreign)) {
         const reply = await ask(method, url, { ...headers, 'access-control-request-method': 'PUT' });
@@ -126,7 +126,7 @@ describe('requests of foreign pages', () => {
         assert.equal(reply.headers['cross-origin-resource-policy'], 'same-origin');
       }
     }
-    assert.deepEqual(await everyRowOf(service.service.rooms.database), earlier);
+    assert.deepEqual(await everyRowOf(service.service.core.database), earlier);
   });
 
   test('A43 cross-site: our own pages and programs are let in', async () => {
@@ -147,7 +147,7 @@ describe('requests of foreign pages', () => {
   test('A42 login CSRF: no session comes of a foreign form, of a link or of a body that a form can send', async () => {
     const { email, password } = await service.member();
     const countSessions = async (): Promise<number> =>
-      (await service.service.rooms.database.query((sql) => sql.selectFrom('sessions').select('id'))).length;
+      (await service.service.core.database.query((sql) => sql.selectFrom('sessions').select('id'))).length;
     const earlier = await countSessions();
     const query = String(new URLSearchParams({ email, password }));
     const replies: Reply[] = [];

@@ -22,7 +22,7 @@ import { memberOf, type Reply } from '../support/request.ts';
 
 /**
  * session: the person is signed in, or may do what is dangerous; asked: a second factor is asked for, and nothing opens
- * before; enrol: one must be set up, and nothing else opens; refused: nothing opens.
+ * before; enroll: one must be set up, and nothing else opens; refused: nothing opens.
  * A number is a reason below why the cell is none.
  *
  * What was begun before an address counted as unconfirmed goes on: that happens only where an operator turns confirmation
@@ -30,15 +30,15 @@ import { memberOf, type Reply } from '../support/request.ts';
  */
 const table = `
                                               | no factor | factor set | factors off | required, none set | disabled | removed | unconfirmed
-password                                      | session   | asked      | asked       | enrol              | refused  | refused | refused
-link of a sign-in mail                        | session   | asked      | asked       | enrol              | refused  | refused | refused
-link of a sign-in mail, by its page           | session   | asked      | asked       | enrol              | refused  | refused | refused
-code of a sign-in mail                        | session   | asked      | asked       | enrol              | refused  | refused | refused
-link of a sign-in mail of before              | session   | asked      | asked       | enrol              | refused  | refused | refused
+password                                      | session   | asked      | asked       | enroll              | refused  | refused | refused
+link of a sign-in mail                        | session   | asked      | asked       | enroll              | refused  | refused | refused
+link of a sign-in mail, by its page           | session   | asked      | asked       | enroll              | refused  | refused | refused
+code of a sign-in mail                        | session   | asked      | asked       | enroll              | refused  | refused | refused
+link of a sign-in mail of before              | session   | asked      | asked       | enroll              | refused  | refused | refused
 passkey                                       | 1         | session    | session     | 1                  | refused  | refused | refused
-reset, then the password                      | session   | asked      | asked       | enrol              | refused  | refused | asked
-reset token of before, then the password      | session   | asked      | asked       | enrol              | refused  | refused | asked
-new account, confirmed, then its password     | session   | 2          | 2           | enrol              | 2        | 2       | refused
+reset, then the password                      | session   | asked      | asked       | enroll              | refused  | refused | asked
+reset token of before, then the password      | session   | asked      | asked       | enroll              | refused  | refused | asked
+new account, confirmed, then its password     | session   | 2          | 2           | enroll              | 2        | 2       | refused
 new account by a passkey, confirmed           | session   | 2          | 2           | session            | 2        | 2       | refused
 registered again, confirmed, the new password | refused   | refused    | refused     | refused            | refused  | 3       | session
 registered again by a passkey, confirmed      | refused   | refused    | refused     | refused            | refused  | 3       | session
@@ -107,10 +107,10 @@ async function outcomeOf(browser: Browser, reply: Reply, email: string): Promise
   }
   const factors = isOnward ? undefined : (memberOf(reply.body, 'factors') as string[] | undefined); // of the routes' schema
   assert.ok(factors === undefined || factors.length > 0, reply.text);
-  const mayEnrol = (await browser.get('/profile/totp')).status === 200;
+  const mayEnroll = (await browser.get('/profile/totp')).status === 200;
   const mayGive = (await browser.post('/sessions/factor', { factor: 'totp', proof: 'x' })).status !== 403;
-  assert.notEqual(mayEnrol, mayGive, reply.text);
-  return mayEnrol ? 'enrol' : 'asked';
+  assert.notEqual(mayEnroll, mayGive, reply.text);
+  return mayEnroll ? 'enrol' : 'asked';
 }
 
 async function logIn(
@@ -219,13 +219,13 @@ const byStepUp =
 
 /** Goes on with a login that was half-way before the state set in. */
 const fromHalfWay =
-  (goOn: (subject: Subject, browser: Browser, service: PublicService) => Promise<Reply>): Door =>
+  (seeOther: (subject: Subject, browser: Browser, service: PublicService) => Promise<Reply>): Door =>
   async (service, subject) => {
     const { email, password } = subject;
     const browser = new Browser(service);
     await browser.post('/sessions', { email, password });
     assert.equal(browser.sessionId, undefined);
-    return async () => outcomeOf(browser, await goOn(subject, browser, service), email);
+    return async () => outcomeOf(browser, await seeOther(subject, browser, service), email);
   };
 
 const byFactor = (factor: keyof typeof proofs): Door =>
@@ -314,13 +314,13 @@ const setIn: Record<string, State> = {
         next_at: 0,
       })),
     );
-    return service.rooms.database.query((sql) => sql.insertInto('attempts').values(values));
+    return service.core.database.query((sql) => sql.insertInto('attempts').values(values));
   },
   'required, none set': async () => {},
-  disabled: ({ service }, { id }) => service.rooms.auth.setDisabled(id, true),
-  removed: ({ service }, { id }) => service.rooms.auth.removeUser(id),
+  disabled: ({ service }, { id }) => service.core.auth.setDisabled(id, true),
+  removed: ({ service }, { id }) => service.core.auth.removeUser(id),
   unconfirmed: ({ service }, { id }) =>
-    service.rooms.database.query((sql) =>
+    service.core.database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     ),
 };
@@ -332,7 +332,7 @@ async function createSubject(service: PublicService, state: string): Promise<Sub
   const subject = { state, id, email, password, browser, device: new PasskeyDevice(origin) };
   if (state === 'required, none set') {
     // A session from before it was required: a login gives none.
-    browser.plant(sessionCookie, (await service.service.rooms.auth.createSession(email)) ?? '');
+    browser.plant(sessionCookie, (await service.service.core.auth.createSession(email)) ?? '');
     return subject;
   }
   assert.equal((await browser.post('/sessions', { email, password })).status, 200);

@@ -79,8 +79,8 @@ const environment = {
 };
 
 /** What requests that are refused leave alone, beside the record of them. */
-async function accountsIn({ rooms }: TestService): Promise<unknown> {
-  const { users, sessions, one_time_tokens } = await everyRowOf(rooms.database);
+async function accountsIn({ core }: TestService): Promise<unknown> {
+  const { users, sessions, one_time_tokens } = await everyRowOf(core.database);
   return { users, sessions, one_time_tokens };
 }
 
@@ -185,13 +185,13 @@ onEachEngine('injection', (engine) => {
       const sessionId = sessionIdOf(login) ?? '';
       assert.deepEqual((await send({ method: 'GET', path: '/profile', sessionId })).body, { email });
     }
-    const [event] = await service.rooms.audit.list({ limit: 1 });
+    const [event] = await service.core.audit.list({ limit: 1 });
     assert.equal(event?.device, agent);
   });
 
   test('A25 SQL injection: of any text as a password, only that text logs in', async () => {
     const email = freshEmail();
-    const { auth } = service.rooms;
+    const { auth } = service.core;
     await auth.registerUser(email, 'first');
     const anyText = fc.oneof(
       fc.constantFrom(...sqlTexts),
@@ -269,7 +269,7 @@ onEachEngine('injection', (engine) => {
           200,
         );
         assert.equal((await ask('POST', '/sessions', { email, password: 't4rt1' })).status, 200);
-        const { database } = service.rooms;
+        const { database } = service.core;
         const [user] = await database.query((sql) =>
           sql.selectFrom('users').selectAll().where('email', '=', email),
         );
@@ -298,7 +298,7 @@ onEachEngine('injection', (engine) => {
       `{"\\u005f_proto__":${polluted}}`,
       `{"a":{"constructor":{"prototype":${polluted}}}}`,
     ];
-    const earlier = await everyRowOf(service.rooms.database);
+    const earlier = await everyRowOf(service.core.database);
     for (const { method, path } of routes) {
       const route = { method, path };
       for (const payload of payloads)
@@ -327,7 +327,7 @@ onEachEngine('injection', (engine) => {
       }
     }
     assert.equal(Reflect.get({}, 'polluted'), undefined);
-    assert.deepEqual(await everyRowOf(service.rooms.database), earlier);
+    assert.deepEqual(await everyRowOf(service.core.database), earlier);
   });
 
   const values: readonly unknown[] = [
@@ -350,7 +350,7 @@ onEachEngine('injection', (engine) => {
     { 0: 'a@example.org' },
   ];
   test('A28 type confusion: a value of another type is refused, and the field is named', async () => {
-    const earlier = await everyRowOf(service.rooms.database);
+    const earlier = await everyRowOf(service.core.database);
     for (const { method, path, fields } of routes) {
       for (const field of fields) {
         for (const value of values) {
@@ -397,6 +397,6 @@ onEachEngine('injection', (engine) => {
         assert.equal(reply.status, 400, `${path} ${payload}`);
       }
     }
-    assert.deepEqual(await everyRowOf(service.rooms.database), earlier);
+    assert.deepEqual(await everyRowOf(service.core.database), earlier);
   });
 });

@@ -27,7 +27,7 @@ const doors = {
     hasSession(service, cookieOf(await service.logIn(email, password, deviceToken), sessionCookie)),
   'earlier session': (service, { sessionId }) => hasSession(service, sessionId),
   'session by the library': async (service, { email }) =>
-    hasSession(service, await service.service.rooms.auth.createSession(email)),
+    hasSession(service, await service.service.core.auth.createSession(email)),
   'earlier reset token': async (service, { email, resetToken }) => {
     await service.reset(email, resetToken, newPassword);
     return hasSession(service, cookieOf(await service.logIn(email, newPassword), sessionCookie));
@@ -89,8 +89,8 @@ interface Control {
 const fail = async (service: PublicService, { email }: Subject, times: number): Promise<void> => {
   for (let i = 0; i < times; i += 1) await service.logIn(email, wrong);
 };
-const database = (service: PublicService): PublicService['service']['rooms']['database'] =>
-  service.service.rooms.database;
+const database = (service: PublicService): PublicService['service']['core']['database'] =>
+  service.service.core.database;
 
 /** As after a hundred failures. */
 async function switchOff(service: PublicService, subject: Subject): Promise<void> {
@@ -131,7 +131,7 @@ const controls: Record<string, Control> = {
     open: ['password on a known device', 'earlier session', 'session by the library', ...withoutPassword],
   },
   'a disabled account': {
-    set: (service, { id }) => service.service.rooms.auth.setDisabled(id, true),
+    set: (service, { id }) => service.service.core.auth.setDisabled(id, true),
     open: [],
   },
   'an account that its owner has closed': { set: closeAccount, open: [] },
@@ -150,7 +150,7 @@ const controls: Record<string, Control> = {
       'new sign-in mail',
     ],
   },
-  'a removed account': { set: (service, { id }) => service.service.rooms.auth.removeUser(id), open: [] },
+  'a removed account': { set: (service, { id }) => service.service.core.auth.removeUser(id), open: [] },
   'an unconfirmed address': {
     set: (service, { id }) =>
       database(service).query((sql) =>
@@ -160,8 +160,7 @@ const controls: Record<string, Control> = {
     open: ['earlier session', 'confirmation', ...byMail],
   },
   'a password that the operator replaced': {
-    set: (service, { email }) =>
-      service.service.rooms.auth.setPassword(email, 'ten toads behind a blue door'),
+    set: (service, { email }) => service.service.core.auth.setPassword(email, 'ten toads behind a blue door'),
     open: ['session by the library', 'new reset', 'new sign-in mail'],
   },
   'a reset in between': {

@@ -94,7 +94,7 @@ describe('the forms of pages', () => {
   });
   after(() => service.close());
 
-  const rows = (): Promise<unknown> => everyRowOf(service.service.rooms.database);
+  const rows = (): Promise<unknown> => everyRowOf(service.service.core.database);
   const post = (at: Browser, path: string, fields: Fields, headers = {}): Promise<Reply> =>
     at.send({ method: 'POST', path, fields, headers: { ...asPage, ...headers } });
 

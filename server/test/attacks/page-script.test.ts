@@ -312,7 +312,7 @@ describe('script in pages', () => {
           form: { email, password: goodPassword },
         });
         assert.equal(reply.status(), 200);
-        const earlier = await everyRowOf(site.service.rooms.database);
+        const earlier = await everyRowOf(site.service.core.database);
         const cookies = await context.cookies();
         const page = await context.newPage();
         for (const host of ['127.0.0.1', 'localhost']) {
@@ -325,7 +325,7 @@ describe('script in pages', () => {
           }
         }
         assert.deepEqual(await context.cookies(), cookies);
-        assert.deepEqual(await everyRowOf(site.service.rooms.database), earlier);
+        assert.deepEqual(await everyRowOf(site.service.core.database), earlier);
       } finally {
         await context.close();
         evil.close();

@@ -72,7 +72,7 @@ describe('limits by address', () => {
     ['no proxy is believed', {}],
     ['the proxy is believed, and passes on what is no address', { TRUSTED_PROXIES: '203.0.113.9' }],
   ] as const) {
-    test(`A14 forged headers: a thousand logins have one counter while ${title}`, async () => {
+    test(`A14 forged headers: a thousand passwordLogin have one counter while ${title}`, async () => {
       const service = await startWith(environment);
       try {
         const replies: Reply[] = [];
@@ -172,7 +172,7 @@ describe('limits by address', () => {
       for (let i = 0; i < 200; i += 1) many.push(await service.send(login(freshEmail(), {})));
       assert.deepEqual(countStatuses(many), { 401: 30, 429: 170 });
       assert.ok(many.every(({ status, headers }) => status !== 429 || Number(headers['retry-after']) > 0));
-      const { audit } = service.service.rooms;
+      const { audit } = service.service.core;
       assert.equal(
         (await audit.list({ event: 'authn_login_fail', limit: 2000 })).length,
         loginsPerMinute + 30,
@@ -225,7 +225,7 @@ onEachEngine('counting by account', (engine) => {
 
   test('A18 another door: each way to try a password counts, and is closed with the others', async () => {
     const { id, email, password } = await service.member();
-    const { auth, database } = service.service.rooms;
+    const { auth, database } = service.service.core;
     const byHttp = (more: Partial<ContractRequest>) => async (word: string) =>
       (await service.send({ ...login(email, more), fields: { email, password: word } })).status === 429;
     const ways: Record<string, (word: string) => Promise<boolean>> = {

@@ -34,10 +34,10 @@ onEachEngine('an account from before its owner came', (engine) => {
     email: string,
     known?: string,
   ): Promise<{ token: string; deviceToken: string }> => {
-    const { rooms, clock } = service.service;
+    const { core, clock } = service.service;
     const earlier = new Auth({
-      db: new DB(rooms.database, clock.now),
-      hasher: rooms.hasher,
+      db: new DB(core.database, clock.now),
+      hasher: core.hasher,
       clock: clock.now,
       knownDeviceDays: 180,
     });
@@ -52,7 +52,7 @@ onEachEngine('an account from before its owner came', (engine) => {
     await register(email, attackers);
     const reply = await service.logIn(email, attackers);
     assert.deepEqual([reply.status, reply.cookies], [401, []]);
-    assert.equal(await service.service.rooms.auth.createSession(email), undefined);
+    assert.equal(await service.service.core.auth.createSession(email), undefined);
   });
 
   test("A57 pre-hijack: the owner's registration leaves neither the attacker's password nor his tokens", async () => {
@@ -124,7 +124,7 @@ onEachEngine('an account from before its owner came', (engine) => {
       429,
       'his device is none of the account',
     );
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const id = await service.idOf(email);
     const devices = await database.query((sql) =>
       sql.selectFrom('known_devices').select('id').where('user_id', '=', id),

@@ -35,7 +35,7 @@ async function proofOf({
   service,
   victim,
 }: Real): Promise<{ hash: string | null | undefined; spent: number }> {
-  const { database } = service.service.rooms;
+  const { database } = service.service.core;
   const [user] = await database.query((sql) =>
     sql.selectFrom('users').select('hashed_password').where('id', '=', victim.id),
   );
@@ -149,7 +149,7 @@ const others: readonly Step[] = [
     return 'unchanged';
   }),
   step('purge', async (_, { service }) => {
-    await service.service.rooms.auth.purge();
+    await service.service.core.auth.purge();
     return 'unchanged';
   }),
   step('let two minutes pass', async (_, { service }) => {
@@ -165,19 +165,19 @@ const others: readonly Step[] = [
     return 'unchanged';
   }),
   step('disable', async (model, { service, victim }) => {
-    await service.service.rooms.auth.setDisabled(victim.id, true);
+    await service.service.core.auth.setDisabled(victim.id, true);
     model.isDisabled = true;
     model.madeAt = undefined;
     return 'unchanged';
   }),
   step('enable', async (model, { service, victim }) => {
-    await service.service.rooms.auth.setDisabled(victim.id, false);
+    await service.service.core.auth.setDisabled(victim.id, false);
     model.isDisabled = false;
     return 'unchanged';
   }),
   step('set a password as the operator', async (model, { service, victim }) => {
     if (model.isDisabled) return 'unchanged';
-    await service.service.rooms.auth.setPassword(victim.email, 'ten toads behind a blue door');
+    await service.service.core.auth.setPassword(victim.email, 'ten toads behind a blue door');
     model.madeAt = undefined;
     return 'operator';
   }),

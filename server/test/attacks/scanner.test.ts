@@ -170,7 +170,7 @@ describe('a link that scanners have opened', () => {
 
   /** Asserts that no row changes by it. */
   async function assertInert(scan: () => Promise<unknown>): Promise<void> {
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const earlier = await everyRowOf(database);
     await scan();
     assert.deepEqual(await everyRowOf(database), earlier);

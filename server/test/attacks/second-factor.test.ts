@@ -120,11 +120,11 @@ onEachEngine('a second factor', (engine) => {
     const ids = Object.values(await idsOf(ada));
     const cases = [
       { at: service, browser: await halfWay(ada), opens: ['half-way'] },
-      { at: required, browser: await halfWay(bob, required), opens: ['half-way', 'enrolment'] },
+      { at: required, browser: await halfWay(bob, required), opens: ['half-way', 'enrollment'] },
     ] as const;
     for (const { at, browser, opens } of cases) {
       const token = browser.cookie(pendingCookie) ?? '';
-      const { database } = at.service.rooms;
+      const { database } = at.service.core;
       const earlier = await everyRowOf(database);
       const seen = new Set<string>();
       for (const { method, url, door } of guarded(at)) {
@@ -138,7 +138,7 @@ onEachEngine('a second factor', (engine) => {
           }
         }
       }
-      assert.ok(['member', 'half-way', 'enrolment'].every((door) => seen.has(door)));
+      assert.ok(['member', 'half-way', 'enrollment'].every((door) => seen.has(door)));
       assert.deepEqual(await everyRowOf(database), earlier, 'nothing changed');
     }
     assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is nothing to give');
@@ -196,10 +196,10 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual(statuses, [403, 403, 403, 200]);
   });
 
-  test('A48 enrolment: only in a session with a factor of a moment ago, from its begin to its end', async () => {
+  test('A48 enrollment: only in a session with a factor of a moment ago, from its begin to its end', async () => {
     const ada = await holder();
     const device = new PasskeyDevice(origin);
-    const { clock, rooms } = service.service;
+    const { clock, core } = service.service;
     const begun = (await ada.browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
     const credential = device.create(passkeyOptionsIn(await ada.browser.post('/profile/passkeys', {})));
     clock.advance(11 * minuteMs);
@@ -212,7 +212,7 @@ onEachEngine('a second factor', (engine) => {
       { method: 'DELETE', path: `/profile/passkeys/${ada.passkeyId}` },
       { method: 'POST', path: '/profile/recovery_codes', fields: {} },
     ];
-    const earlier = await everyRowOf(rooms.database);
+    const earlier = await everyRowOf(core.database);
     for (const request of requests) {
       const reply = await ada.browser.send(request);
       const outcome = [reply.status, memberOf(reply.body, 'code')];
@@ -220,10 +220,10 @@ onEachEngine('a second factor', (engine) => {
     }
     // Its challenge has expired by now, which is found first.
     assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 401);
-    assert.deepEqual(await everyRowOf(rooms.database), earlier, 'nothing changed');
+    assert.deepEqual(await everyRowOf(core.database), earlier, 'nothing changed');
   });
 
-  test('A48 enrolment: what one person began another does not finish', async () => {
+  test('A48 enrollment: what one person began another does not finish', async () => {
     const [ada, eve] = [await holder(), await holder()];
     const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as Record<string, string>;
     const code = codeAt(decodeBase32(secret ?? ''), service.service.clock.now());
@@ -234,10 +234,10 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 200);
   });
 
-  test('A48 enrolment: whoever must set one up does so once, and ends what is half-way beside it', async () => {
+  test('A48 enrollment: whoever must set one up does so once, and ends what is half-way beside it', async () => {
     const bob = await beginner();
     const [own, strangers] = [await halfWay(bob, required), await halfWay(bob, required)];
-    const { auth } = required.service.rooms;
+    const { auth } = required.service.core;
     const early = await auth.createSession(bob.email); // from before a second factor was required
     const { clock } = required.service;
     const begun = (await strangers.post('/profile/totp', {})).body as { id: string; secret: string };
@@ -253,11 +253,11 @@ onEachEngine('a second factor', (engine) => {
     const credential = device.create(options);
     assert.equal((await strangers.put('/profile/passkeys', { credential })).status, 403);
     assert.equal(strangers.sessionId, undefined);
-    assert.deepEqual(await required.service.rooms.passkeys.list(bob.id), []);
-    assert.equal((await required.service.rooms.totp.list(bob.id)).length, 1);
+    assert.deepEqual(await required.service.core.passkeys.list(bob.id), []);
+    assert.equal((await required.service.core.totp.list(bob.id)).length, 1);
   });
 
-  test('A48 enrolment: of many who are half-way and set the first factor up at once one is in', async () => {
+  test('A48 enrollment: of many who are half-way and set the first factor up at once one is in', async () => {
     for (let round = 0; round < 4; round += 1) {
       const bob = await beginner();
       const credentials: [Browser, string][] = [];
@@ -273,13 +273,13 @@ onEachEngine('a second factor', (engine) => {
         replies.map(({ status }) => status).toSorted((one, other) => one - other),
         [200, 403, 403],
       );
-      assert.equal((await required.service.rooms.passkeys.list(bob.id)).length, 1);
+      assert.equal((await required.service.core.passkeys.list(bob.id)).length, 1);
       const profiles = await Promise.all(credentials.map(([browser]) => browser.get('/profile')));
       assert.equal(profiles.filter(({ status }) => status === 200).length, 1);
     }
   });
 
-  test('A48 enrolment: its notices go to the address that is stored, whatever a request names', async () => {
+  test('A48 enrollment: its notices go to the address that is stored, whatever a request names', async () => {
     const ada = await person();
     const { email } = await person();
     await service.deliver();
@@ -305,7 +305,7 @@ onEachEngine('a second factor', (engine) => {
   test('A58 trojan identifier: an undone change of address takes the factors along that were set up since', async () => {
     for (const hasFactor of [false, true]) {
       const { email, password, id, browser } = await person();
-      const { clock, rooms } = service.service;
+      const { clock, core } = service.service;
       const app = hasFactor ? await addApp(browser, clock) : undefined;
       clock.advance(minuteMs);
       const device = new PasskeyDevice(origin);
@@ -322,7 +322,7 @@ onEachEngine('a second factor', (engine) => {
       assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
       const again = new Browser(service);
       assert.equal((await signInWithPasskey(again, device)).status, 401);
-      assert.deepEqual(await rooms.passkeys.list(id), []);
+      assert.deepEqual(await core.passkeys.list(id), []);
       assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
       const owner = new Browser(service);
       const login = await owner.post('/sessions', { email, password: newPassword });
@@ -335,7 +335,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A58 trojan identifier: a second factor of a stranger who knew the password does not keep the owner out', async () => {
-    const { clock, rooms } = service.service;
+    const { clock, core } = service.service;
     const anotherPassword = 'eleven owls in a hollow oak';
     const firstUndo = new Map<string, string>();
     /** What the stranger does to stay, once the first factor is set up. */
@@ -379,7 +379,7 @@ onEachEngine('a second factor', (engine) => {
       const undone = await service.put('/profile/factors/undo', { token: undo });
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
       assert.equal((await mallory.get('/profile')).status, 403, name);
-      assert.deepEqual(await rooms.auth.factorsOf(id), [], name);
+      assert.deepEqual(await core.auth.factorsOf(id), [], name);
       assert.equal(
         (await service.reset(email, await service.tokenFor(email), anotherPassword)).status,
         200,
@@ -406,7 +406,7 @@ onEachEngine('a second factor', (engine) => {
 
   test('A58 trojan identifier: only the first factor of an account can be undone by mail', async () => {
     const ada = await person();
-    const { clock, rooms } = service.service;
+    const { clock, core } = service.service;
     await addApp(ada.browser, clock);
     const first = await service.tokenFor(ada.email);
     await addPasskey(ada.browser, new PasskeyDevice(origin));
@@ -417,12 +417,12 @@ onEachEngine('a second factor', (engine) => {
       403,
       'after three days',
     );
-    assert.deepEqual((await rooms.auth.factorsOf(ada.id)).toSorted(), ['passkey', 'totp']);
+    assert.deepEqual((await core.auth.factorsOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
   test('A58 trojan identifier: an app that was begun before a change of address is undone with it', async () => {
     const { email, password, id, browser } = await person();
-    const { clock, rooms } = service.service;
+    const { clock, core } = service.service;
     const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
     clock.advance(minuteMs);
     const stranger = `mallory.${email}`;
@@ -432,7 +432,7 @@ onEachEngine('a second factor', (engine) => {
     const code = codesOf(begun.secret, clock)();
     assert.equal((await browser.put('/profile/totp', { id: begun.id, code })).status, 200);
     assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
-    assert.deepEqual(await rooms.auth.factorsOf(id), []);
+    assert.deepEqual(await core.auth.factorsOf(id), []);
   });
 
   /** Requests without the cookie of a device, so that all of them count on the account. */
@@ -497,7 +497,7 @@ onEachEngine('a second factor', (engine) => {
 
   test('A18 another door: a factor that is off after a hundred failures is off at each, until it is replaced', async () => {
     const ada = await holder();
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const switchOff = (factor: string): Promise<unknown> =>
       database.query((sql) =>
         sql
@@ -537,7 +537,7 @@ onEachEngine('a second factor', (engine) => {
     );
     const countOf = (status: number): number => replies.filter((reply) => reply.status === status).length;
     assert.deepEqual([countOf(401), countOf(429)], [5, 295]);
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     await database.query((sql) =>
       sql
         .updateTable('attempts')
@@ -558,7 +558,7 @@ onEachEngine('a second factor', (engine) => {
   test("A64 other people's things: no id of one person does anything for another", async () => {
     const [ada, eve] = [await holder(), await holder()];
     const ids = await idsOf(ada);
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const withId = guarded(service).filter(({ url }) => url.includes(':'));
     assert.ok(withId.length >= 4);
     const earlier = await everyRowOf(database);
@@ -618,7 +618,7 @@ onEachEngine('a second factor', (engine) => {
       assert.ok(!reply.text.includes(ada.email));
     }
 
-    const { passkeys, totp } = service.service.rooms;
+    const { passkeys, totp } = service.service.core;
     const had = [await passkeys.list(ada.id), await totp.list(ada.id)];
     const asAda = (path: string): string => `${path}?${query}`;
     const send = (method: 'POST' | 'PUT', path: string, more: Record<string, string> = {}): Promise<Reply> =>

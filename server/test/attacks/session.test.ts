@@ -135,13 +135,13 @@ onEachEngine('sessions', (engine) => {
   });
 
   for (const [state, refuse] of [
-    ['disabled', ({ id }: Member) => service.service.rooms.auth.setDisabled(id, true)],
-    ['removed', ({ id }: Member) => service.service.rooms.auth.removeUser(id)],
+    ['disabled', ({ id }: Member) => service.service.core.auth.setDisabled(id, true)],
+    ['removed', ({ id }: Member) => service.service.core.auth.removeUser(id)],
   ] as const) {
     test(`A63 another door: none opens to a ${state} user, from the moment on`, async () => {
       const member = await service.member();
       const { email, password, sessionId, deviceToken } = member;
-      const { auth } = service.service.rooms;
+      const { auth } = service.service.core;
       const reset = await service.resetToken(email);
       const other = cookieOf(await service.logIn(email, password), sessionCookie) ?? '';
       assert.equal(await service.profile(sessionId), 200);
@@ -186,7 +186,7 @@ onEachEngine('sessions', (engine) => {
     const bob = await service.member();
     const eve = await service.member();
     const handle = bob.sessionId.slice(0, 36);
-    const earlier = await everyRowOf(service.service.rooms.database);
+    const earlier = await everyRowOf(service.service.core.database);
     const names = {
       id: handle,
       session_id: bob.sessionId,
@@ -219,7 +219,7 @@ onEachEngine('sessions', (engine) => {
       `${eve.sessionId.slice(0, 36)}${bob.sessionId.slice(36)}`,
     ];
     for (const sessionId of mixed) assert.equal(await service.profile(sessionId), 403);
-    const now = await everyRowOf(service.service.rooms.database);
+    const now = await everyRowOf(service.service.core.database);
     assert.deepEqual(
       [now['users'], now['sessions'], now['known_devices']],
       [earlier['users'], earlier['sessions'], earlier['known_devices']],

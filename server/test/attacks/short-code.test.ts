@@ -67,7 +67,7 @@ onEachEngine('short codes', (engine) => {
       ),
     );
     assert.ok(guesses.every(({ status }) => status === 403 || status === 429));
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const rows = await database.query((sql) =>
       sql
         .selectFrom('one_time_tokens')

@@ -30,7 +30,7 @@ export interface Door {
 }
 
 const password = 'seven otters in a purple boat';
-const roundsOfTries = 50;
+const roundsOfAttempts = 50;
 
 export const doors: readonly Door[] = [
   { name: 'login', ask: (service, email) => service.logIn(email, password), status: 401, hashes: true },
@@ -56,7 +56,7 @@ export const doors: readonly Door[] = [
 
 /** One account of each kind; the unknown address is another one each time. */
 export async function prepareAccounts(service: PublicService): Promise<Addresses> {
-  const { auth, database } = service.service.rooms;
+  const { auth, database } = service.service.core;
   const confirmed = await service.member();
   const disabled = await service.member();
   await auth.setDisabled(disabled.id, true);
@@ -90,13 +90,13 @@ export async function timeDoor(
   emailOf: Addresses,
   { kinds, rounds }: Timing,
 ): Promise<Times> {
-  const { clock, rooms } = service.service;
+  const { clock, core } = service.service;
   const order: AccountKind[] = ['unknown', ...kinds];
   const times = new Map(order.map((kind): [AccountKind, number[]] => [kind, []]));
   for (let round = 0; round < rounds; round += 1) {
     clock.advance(20 * minuteMs); // beyond every wait after failures, and the pause between two mails
     // Nobody meets the limit of a hundred tries.
-    if (round % roundsOfTries === 0) await rooms.database.execute('delete from attempts');
+    if (round % roundsOfAttempts === 0) await core.database.execute('delete from attempts');
     for (const kind of round % 2 === 0 ? order : order.toReversed()) {
       const email = emailOf(kind);
       const begun = performance.now();
@@ -132,10 +132,10 @@ export function compareTimes(times: Times): Difference[] {
 
 /**
  * True if nobody could tell: the medians are nearly equal, or the ranks say that the times are of one kind.
- * @param mostMs largest difference of medians that tells nothing.
+ * @param maxMs largest difference of medians that tells nothing.
  */
-export function isAlike({ median: ms, unknown, p }: Difference, mostMs: number): boolean {
-  return Math.abs(ms - unknown) < mostMs || p > 0.01;
+export function isAlike({ median: ms, unknown, p }: Difference, maxMs: number): boolean {
+  return Math.abs(ms - unknown) < maxMs || p > 0.01;
 }
 
 /** One line for a person to read. */

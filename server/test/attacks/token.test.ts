@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hourMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
-import { addPendingLogin } from '../../src/identity/sign-in/pending-store.ts';
+import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { replaceToken } from '../../src/identity/token/store.ts';
 import { DB } from '../../src/library/db.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -55,7 +55,7 @@ onEachEngine('tokens', (engine) => {
   async function createHolder(): Promise<Holder> {
     const registered = await service.member();
     const { id, password, sessionId, deviceToken } = registered;
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     // The address was changed, which can still be undone, and another change waits for its proof.
     const email = freshEmail();
     await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
@@ -101,7 +101,7 @@ onEachEngine('tokens', (engine) => {
       target: email,
     });
     const pending = createToken('pending_login');
-    await addPendingLogin(database, {
+    await addPendingAuthentication(database, {
       ...pending,
       userId: id,
       demand: 'second_factor',
@@ -147,7 +147,7 @@ onEachEngine('tokens', (engine) => {
     'GET /profile': ['session', async (_, secret) => (await service.profile(secret)) === 200],
     getUserFromSessionId: [
       'session',
-      async (_, secret) => (await service.service.rooms.auth.getUserFromSessionId(secret)) !== undefined,
+      async (_, secret) => (await service.service.core.auth.getUserFromSessionId(secret)) !== undefined,
     ],
     'findUserBy sessionId': ['session', (_, secret) => isFound({ sessionId: secret })],
     'a known device': [
@@ -217,7 +217,7 @@ onEachEngine('tokens', (engine) => {
   };
 
   async function isReopened(id: number, token: string): Promise<boolean> {
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const set = (deleteAt: number | null): Promise<unknown> =>
       database.query((sql) => sql.updateTable('users').set({ delete_at: deleteAt }).where('id', '=', id));
     await set(service.service.clock.now() + hourMs);
@@ -227,7 +227,7 @@ onEachEngine('tokens', (engine) => {
   }
 
   async function isFound(filter: { sessionId: string } | { resetToken: string }): Promise<boolean> {
-    const db = new DB(service.service.rooms.database, service.service.clock.now);
+    const db = new DB(service.service.core.database, service.service.clock.now);
     return db.findUserBy(filter).then(
       () => true,
       () => false,
@@ -244,7 +244,7 @@ onEachEngine('tokens', (engine) => {
       kinds.filter((kind) => kind !== 'request').toSorted(),
       'and has a door, but for what is worth nothing without a code',
     );
-    const earlier = await everyRowOf(service.service.rooms.database);
+    const earlier = await everyRowOf(service.service.core.database);
     let presented = 0;
     for (const [name, [kind, way]] of Object.entries(ways)) {
       for (const foreign of kinds.filter((one) => one !== kind)) {
@@ -269,7 +269,7 @@ onEachEngine('tokens', (engine) => {
     }
     assert.equal(presented, Object.keys(ways).length * (kinds.length - 1) * 4);
     const { users, sessions, one_time_tokens, known_devices, attempts } = await everyRowOf(
-      service.service.rooms.database,
+      service.service.core.database,
     );
     const now = { users, sessions, one_time_tokens, known_devices, attempts };
     assert.deepEqual(
@@ -345,7 +345,7 @@ onEachEngine('tokens', (engine) => {
 
     service.service.clock.advance(2 * minuteMs);
     const third = await service.resetToken(email);
-    await service.service.rooms.auth.setPassword(email, 'ten toads behind a blue door');
+    await service.service.core.auth.setPassword(email, 'ten toads behind a blue door');
     await refused(email, third, 'after the password was changed otherwise');
 
     service.service.clock.advance(2 * minuteMs);
@@ -354,7 +354,7 @@ onEachEngine('tokens', (engine) => {
     await refused(email, fourth, 'after an hour');
 
     const fifth = await service.resetToken(email);
-    const db = new DB(service.service.rooms.database, service.service.clock.now);
+    const db = new DB(service.service.core.database, service.service.clock.now);
     await db.updateUser(await service.idOf(email), { email: `new.${email}` });
     await refused(email, fifth, 'for the address that it was sent to, which is no longer theirs');
     await refused(`new.${email}`, fifth, 'after a change of the address');
@@ -386,7 +386,7 @@ onEachEngine('tokens', (engine) => {
     const { email } = await service.newcomer();
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
-    const earlier = await everyRowOf(service.service.rooms.database);
+    const earlier = await everyRowOf(service.service.core.database);
     for (const [path, name, token] of [
       ['/reset_password', 'reset_token', reset],
       ['/email_verification', 'token', verification],
@@ -415,7 +415,7 @@ onEachEngine('tokens', (engine) => {
         }
       }
     }
-    assert.deepEqual(await everyRowOf(service.service.rooms.database), earlier);
+    assert.deepEqual(await everyRowOf(service.service.core.database), earlier);
     assert.equal((await service.put('/email_verification', { email, token: verification })).status, 200);
     assert.equal((await service.reset(email, reset, newPassword)).status, 200);
   });

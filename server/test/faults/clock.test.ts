@@ -52,9 +52,9 @@ onEachEngine('a clock that is set', (engine) => {
 
   test('back: whatever had expired when the purge came does not live again', async () => {
     const { email, resetToken, sessionId } = await createPerson(service.app);
-    const idleMs = service.rooms.auth.sessionMs;
+    const idleMs = service.core.auth.sessionMs;
     setClock(idleMs + minuteMs);
-    await service.rooms.auth.purge();
+    await service.core.auth.purge();
     setClock(-idleMs);
     assert.deepEqual([await profile(sessionId), await redeem(email, resetToken)], [403, 403]);
     setClock(idleMs);
@@ -65,7 +65,7 @@ onEachEngine('a clock that is set', (engine) => {
     const idleMs = 7 * 24 * hourMs;
     setClock(idleMs);
     assert.equal(await profile(sessionId), 403);
-    await service.rooms.auth.flushSeen();
+    await service.core.auth.flushSeen();
     setClock(-hourMs);
     assert.equal(await profile(sessionId), 403);
   });
@@ -83,7 +83,7 @@ onEachEngine('a clock that is set', (engine) => {
         [await redeem(email, resetToken), await profile(sessionId), await profile(live)],
         [403, 403, 200],
       );
-      await service.rooms.auth.purge();
+      await service.core.auth.purge();
       const another = sessionIdOf(await logIn(email, 'new')) ?? '';
       assert.deepEqual([await profile(live), await profile(another)], [200, 200]);
       setClock(-ms);
@@ -122,7 +122,7 @@ onEachEngine('a clock that is set', (engine) => {
 
   test('back: a mail about the new password is sent again', async () => {
     const { email } = await createPerson(service.app);
-    const { auth, outbox } = service.rooms;
+    const { auth, outbox } = service.core;
     await auth.requestReset(email);
     setClock(-hourMs);
     await auth.requestReset(email);

@@ -17,7 +17,7 @@ const diskMb = 4;
 /** Requests that are refused while the disk is full. */
 const refusals = 40;
 /** Lines of the log that may tell of the fault in that time, whatever is asked: beside one line for each request. */
-const mostLines = 8;
+const maxLines = 8;
 
 /** Makes a small disk at a folder; says why it cannot. */
 function mountDisk(folder: string): string | undefined {
@@ -90,7 +90,7 @@ test('a full disk refuses writes, spares sessions, is told in a few lines, and h
     assert.equal((await tell(baseUrl, 'GET', path))?.status, 200);
   await pause(3000); // the jobs meet the full disk as well
   const lines = service.lines.slice(told).filter((line) => !line.includes('"msg":"request"'));
-  assert.ok(lines.length > 0 && lines.length <= mostLines, `${lines.length} lines, the first: ${lines[0]}`);
+  assert.ok(lines.length > 0 && lines.length <= maxLines, `${lines.length} lines, the first: ${lines[0]}`);
   assert.ok(
     lines.some((line) => line.includes('disk is full')),
     lines[0],

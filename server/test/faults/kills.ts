@@ -9,8 +9,8 @@ import { assertAudited, assertSound } from './soundness.ts';
 
 const clients = 6;
 /** A kill falls after at most so many acknowledged deeds, and within so many milliseconds of the last of them. */
-const mostDeeds = 40;
-const mostMs = 15;
+const maxDeeds = 40;
+const maxMs = 15;
 /** Nor does a life last longer than this. */
 const longestLifeMs = 5000;
 /** Nobody takes the mails: what they leave is rows in the outbox, which are checked with the others. */
@@ -27,8 +27,8 @@ export function declareKills(kills: number): void {
       await history.check(service.baseUrl, checked);
       checked = history.accounts.length;
       history.start(service.baseUrl, clients);
-      await history.progress(randomInt(mostDeeds), longestLifeMs);
-      await pause(randomInt(mostMs));
+      await history.progress(randomInt(maxDeeds), longestLifeMs);
+      await pause(randomInt(maxMs));
       await service.stop('SIGKILL');
       await history.stop();
     }

@@ -87,13 +87,13 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
       (await listMails(database, 10)).find(({ recipient }) => recipient === email);
     const isSent = async (email: string): Promise<boolean> =>
       ((await rowOf(email))?.sent_at ?? null) !== null;
-    const triesOf = async (email: string): Promise<number | undefined> => (await rowOf(email))?.tries;
+    const attemptsOf = async (email: string): Promise<number | undefined> => (await rowOf(email))?.tries;
     await until('what nobody had claimed is sent', () => isSent(waiting));
-    assert.equal(await triesOf(claimed), 1, 'while its lease lasts nobody else claims a mail');
+    assert.equal(await attemptsOf(claimed), 1, 'while its lease lasts nobody else claims a mail');
     assert.equal(await letLeasePass(database), 1);
     await until('what was claimed is sent', () => isSent(claimed));
     await pause(anotherLookMs);
-    assert.deepEqual([await triesOf(claimed), await triesOf(waiting)], [2, 1]);
+    assert.deepEqual([await attemptsOf(claimed), await attemptsOf(waiting)], [2, 1]);
   } finally {
     await database.close();
   }

@@ -9,7 +9,7 @@ import { assertAudited, assertSound } from './soundness.ts';
 import { injectInto, whyNoTracer, type Injection } from './tracer.ts';
 
 /** More calls than one person's way through the service makes. */
-const mostCalls = 400;
+const maxCalls = 400;
 
 const reason = whyNoTracer();
 const skip = reason === undefined ? false : `no faults are injected: ${reason}`;
@@ -46,7 +46,7 @@ async function killAtEach(t: TestContext, call: Injection['call'], by: number): 
   const url = environment['DATABASE_URL'] ?? '';
   const history = new History();
   let [checked, kills] = [0, 0];
-  for (let n = 1; n < mostCalls; n += by) {
+  for (let n = 1; n < maxCalls; n += by) {
     const service = await start();
     assertSound(url);
     await history.check(service.baseUrl, checked);
@@ -75,7 +75,7 @@ async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: n
   const service = await start();
   const watcher = await sessionOf(service.baseUrl);
   let [failures, n] = [0, 1];
-  for (let tries = 0; tries < mostCalls; tries += 1) {
+  for (let tries = 0; tries < maxCalls; tries += 1) {
     const before = history.refused;
     const tracer = await injectInto(service, url, { ...injection, n });
     await history.once(service.baseUrl);

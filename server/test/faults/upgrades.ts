@@ -18,7 +18,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Accounts of the older database. */
 const accounts = 200;
 /** More writes than an upgrade makes. */
-const mostWrites = 500;
+const maxWrites = 500;
 /** An upgrade is over within this time; on a busy machine the kill comes before its beginning. */
 const longestMs = 900;
 
@@ -76,7 +76,7 @@ export function declareUpgrades({
     { skip },
     async (t: TestContext) => {
       let [old, done] = [0, 0];
-      for (let n = 1; n < mostWrites; n += stride) {
+      for (let n = 1; n < maxWrites; n += stride) {
         const isOver = await withEmptyDatabase('sqlite', async (url) => {
           await makeOld(url);
           const upgrade = startUpgrade(url, [

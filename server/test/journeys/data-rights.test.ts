@@ -118,7 +118,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
   after(() => service.close());
 
   const wait = (ms: number): void => service.service.clock.advance(ms);
-  const rooms = (): PublicService['service']['rooms'] => service.service.rooms;
+  const core = (): PublicService['service']['core'] => service.service.core;
   const logIn = ({ email, password }: Pick<Member, 'email' | 'password'>): Promise<Reply> =>
     service.logIn(email, password);
   const close = (at: Browser): Promise<Reply> => at.send({ method: 'DELETE', path: '/profile' });
@@ -152,7 +152,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
   async function rowOf(
     id: number,
   ): Promise<{ disabled_at: number | null; delete_at: number | null } | undefined> {
-    const [row] = await rooms().database.query((sql) =>
+    const [row] = await core().database.query((sql) =>
       sql.selectFrom('users').select(['disabled_at', 'delete_at']).where('id', '=', id),
     );
     return row && { ...row };
@@ -160,7 +160,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   /** Rows of a table that are about the account. */
   async function rowsOf(table: Table, id: number): Promise<Record<string, unknown>[]> {
-    const rows = await rooms().database.query((sql) => sql.selectFrom(table as 'sessions').selectAll()); // any of them: its rows are only looked at
+    const rows = await core().database.query((sql) => sql.selectFrom(table as 'sessions').selectAll()); // any of them: its rows are only looked at
     return rows
       .map((row): Record<string, unknown> => ({ ...row }))
       .filter((row) => {
@@ -198,7 +198,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     await service.post('/reset_password', { email }); // a mail that waits
     await new Browser(service).post('/sessions', { email, password }); // and owes the second factor
     await service.logIn(email, 'a wrong guess at it');
-    await rooms().audit.seal();
+    await core().audit.seal();
     const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
     return { member, at, id, shown: shown.map((one) => one ?? assert.fail('a secret was not shown')) };
   }
@@ -252,9 +252,12 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       ['email_change', 'factor_undo', 'reset'],
     );
     assert.match(String(tokens[0]?.['email']), /@/);
-    const passwordTries = attempts.filter(({ factor }) => factor === 'password');
+    const passwordAttempts = attempts.filter(({ factor }) => factor === 'password');
     assert.deepEqual(
-      passwordTries.map(({ failures, device_id }) => [failures, devices.some(({ id }) => id === device_id)]),
+      passwordAttempts.map(({ failures, device_id }) => [
+        failures,
+        devices.some(({ id }) => id === device_id),
+      ]),
       [
         [1, true],
         [1, false],
@@ -324,7 +327,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   test('an export has every event of an account however many there are, each once and in order', async () => {
     const { member, at } = await signedIn();
-    const { audit, database } = rooms();
+    const { audit, database } = core();
     const reasons = Array.from({ length: 1203 }, (_, i) => `event_${i}`);
     await database.transaction(async (tx) => {
       for (const [i, reason] of reasons.entries()) {
@@ -366,7 +369,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   test('an export whose last page is full is whole', async () => {
     const { member, at } = await signedIn();
-    const { audit, database } = rooms();
+    const { audit, database } = core();
     const recorded = (await rowsOf('audit_events', member.id)).length;
     await database.transaction(async (tx) => {
       const deed = { event: 'user_updated', outcome: 'success', reason: 'more' } as const;
@@ -379,7 +382,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
 
   test('an export of an account without a password tells of none', async () => {
     const { member, at } = await signedIn();
-    await rooms().database.query((sql) =>
+    await core().database.query((sql) =>
       sql.updateTable('users').set({ hashed_password: null }).where('id', '=', member.id),
     );
     const { account } = (await exportOf(at)).body as Export;
@@ -418,7 +421,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.match(said?.subject ?? '', /is closed/);
     assert.match(said?.text ?? '', new RegExp(String(new Date(deleteAt).getUTCFullYear())));
     wait(14 * dayMs - 1);
-    await rooms().auth.purge();
+    await core().auth.purge();
     const undone = await undo(token);
     assert.deepEqual([undone.status, undone.body], [200, { email, message: 'account open again' }]);
     assert.deepEqual(undone.cookies, [], 'it signs nobody in');
@@ -427,7 +430,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     await service.deliver();
     assert.match(service.mails.findLast(({ to }) => to === email)?.subject ?? '', /is open again/);
     wait(2 * dayMs);
-    await rooms().auth.purge();
+    await core().auth.purge();
     assert.equal((await logIn({ email, password })).status, 200, 'it stays');
     const reasons = (await rowsOf('audit_events', id)).map(({ reason }) => reason);
     assert.ok(reasons.includes('deletion_requested') && reasons.includes('deletion_undone'));
@@ -451,11 +454,11 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assertProblem(await undo(token), 403, 'token_invalid');
     assert.notEqual(await rowOf(id), undefined, 'it waits for the purge');
     const count = async (): Promise<number> =>
-      (await rooms().database.query((sql) => sql.selectFrom('users').select('id'))).length;
+      (await core().database.query((sql) => sql.selectFrom('users').select('id'))).length;
     const earlier = await count();
-    const removed = await rooms().auth.deletions.purge();
+    const removed = await core().auth.deletions.purge();
     assert.ok(removed > 0 && removed === earlier - (await count()), 'as many as went');
-    await rooms().auth.purge();
+    await core().auth.purge();
     for (const table of tables.filter((one) => one !== 'audit_events'))
       assert.deepEqual(await rowsOf(table, id), [], table);
     const deeds = await rowsOf('audit_events', id);
@@ -509,7 +512,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
   });
 
   test('what the operator has closed no undoing opens, and what he opens is not removed', async () => {
-    const { auth, database } = rooms();
+    const { auth, database } = core();
     const ada = await closed();
     await auth.setDisabled(ada.member.id, true, operator);
     assertProblem(await undo(ada.token), 403, 'token_invalid');

@@ -290,7 +290,7 @@ onEachEngine('what mails open', (engine) => {
 
   test('signing in by mail: unknown, unconfirmed and disabled addresses look like others and get nothing', async () => {
     const disabled = await service.member();
-    await service.service.rooms.auth.setDisabled(disabled.id, true);
+    await service.service.core.auth.setDisabled(disabled.id, true);
     const { email: unconfirmed } = await service.newcomer();
     await service.deliver();
     const known = await service.member();

@@ -31,8 +31,8 @@ async function mailOf(environment: Environment): Promise<{ mail: CaughtMail; kep
     const fields = { email: freshEmail(), password: 'seven otters under a green umbrella' };
     const { status } = await send(service.app, { method: 'POST', path: '/users', fields });
     assert.equal(status, 200);
-    const [kept = assert.fail('no mail waits')] = await service.rooms.outbox.listKept(1);
-    assert.equal(await service.rooms.outbox.deliver(), 1);
+    const [kept = assert.fail('no mail waits')] = await service.core.outbox.listKept(1);
+    assert.equal(await service.core.outbox.deliver(), 1);
     const [mail = assert.fail('no mail came')] = catcher.mails;
     return { mail, kept: JSON.stringify(kept) };
   } finally {
@@ -76,9 +76,9 @@ describe('PRODUCT_LOGO', () => {
     t.after(service.close);
     const ask = (path: string): Promise<Reply> => send(service.app, { method: 'GET', path });
     const email = freshEmail();
-    await service.rooms.auth.registerUser(email, 'b4l0u');
-    await service.rooms.auth.setPassword(email, 'another one');
-    const [kept = assert.fail('no mail was kept')] = await service.rooms.outbox.listKept(1);
+    await service.core.auth.registerUser(email, 'b4l0u');
+    await service.core.auth.setPassword(email, 'another one');
+    const [kept = assert.fail('no mail was kept')] = await service.core.outbox.listKept(1);
     const page = await ask(`/dev/mailbox/${kept.id}`);
     const [picture = ''] = pictures(page.text);
     const path = / src="([^"]+)"/.exec(picture)?.[1] ?? '';

@@ -62,7 +62,7 @@ describe('the pages of mails', () => {
     assert.equal(new URL(formIn(elsewhere).fields['return_to'] ?? '', 'http://x').pathname, '/account/email');
     assert.ok(link.startsWith('/account/email?'));
     assert.match((await press(at, wished)).text, /has its new address/);
-    const events = await service.service.rooms.audit.list({ limit: 100 });
+    const events = await service.service.core.audit.list({ limit: 100 });
     assert.equal(events.find(({ reason }) => reason === 'email_changed')?.actor, 'user');
     assert.equal(memberOf((await at.get('/profile')).body, 'email'), wished);
 
@@ -154,7 +154,7 @@ test('in local mode mails are kept and read in the mailbox, newest first, as a p
     const fields = { email, password: 'b4l0u' };
     await send(service.app, { method: 'POST', path: '/users', fields });
     await send(service.app, { method: 'POST', path: '/users', fields });
-    const { auth } = service.rooms;
+    const { auth } = service.core;
     await auth.setPassword(email, 'another one');
     const { body } = await ask('/dev/mailbox');
     const mails = memberOf(body, 'mails') as Record<string, string>[]; // the mailbox's own reply

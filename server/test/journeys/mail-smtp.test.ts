@@ -140,7 +140,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
 
     /** What was sent to the address by now: a mail about each of these subjects, and no other. */
     async function mailsTo(to: string, about: readonly string[]): Promise<CaughtMail[]> {
-      await service.rooms.outbox.deliver();
+      await service.core.outbox.deliver();
       const mails = catcher.mails.splice(0);
       for (const mail of mails) assertMail(mail, to, language);
       // Those of one moment come in any order.

@@ -115,7 +115,7 @@ describe('passkeys in Chromium', () => {
   }
 
   /** Registers with a password, and adds a passkey. */
-  async function enrol(desk: Desk, use = 'sign_in'): Promise<{ email: string; password: string }> {
+  async function enroll(desk: Desk, use = 'sign_in'): Promise<{ email: string; password: string }> {
     const person = { email: freshEmail(), password: 'b4l0u' };
     await desk.call('POST', '/users', person);
     assert.equal((await desk.call('POST', '/sessions', person)).status, 200);
@@ -137,7 +137,7 @@ describe('passkeys in Chromium', () => {
       `an authenticator that is ${kind} signs in alone`,
       inBrowser(async () => {
         const desk = await sitDown(kind);
-        const { email } = await enrol(desk);
+        const { email } = await enroll(desk);
         await desk.context.clearCookies();
         assert.equal(await desk.signIn(), 200);
         assert.deepEqual((await desk.call('GET', '/profile')).body, { email });
@@ -149,7 +149,7 @@ describe('passkeys in Chromium', () => {
     'one without user verification is a second factor',
     inBrowser(async () => {
       const desk = await sitDown('without user verification');
-      const person = await enrol(desk, 'second_factor');
+      const person = await enroll(desk, 'second_factor');
       await desk.context.clearCookies();
       const half = await desk.call('POST', '/sessions', person);
       assert.deepEqual(half.body['factors'], ['passkey']);
@@ -178,7 +178,7 @@ describe('passkeys in Chromium', () => {
     'autofill signs in',
     inBrowser(async () => {
       const desk = await sitDown('internal');
-      await enrol(desk);
+      await enroll(desk);
       await desk.context.clearCookies();
       assert.equal(await desk.signIn('conditional'), 200);
     }),
@@ -188,7 +188,7 @@ describe('passkeys in Chromium', () => {
     'a device that has one makes no second one',
     inBrowser(async () => {
       const desk = await sitDown('internal');
-      await enrol(desk);
+      await enroll(desk);
       const options = await desk.options('/profile/passkeys');
       await assert.rejects(() => desk.create(options), /InvalidStateError/);
     }),
@@ -202,7 +202,7 @@ describe('passkeys in Chromium', () => {
         const at = new URL(await other.app.listen({ host: '127.0.0.1', port: 0 }));
         at.hostname = 'localhost';
         const desk = await sitDown('internal');
-        await enrol(desk);
+        await enroll(desk);
         await desk.context.clearCookies();
         await desk.page.goto(at.href);
         const credential = await desk.get(await desk.options('/sessions/passkey'));
@@ -217,7 +217,7 @@ describe('passkeys in Chromium', () => {
     'an answer that is replayed is worth nothing',
     inBrowser(async () => {
       const desk = await sitDown('internal');
-      await enrol(desk);
+      await enroll(desk);
       const credential = await desk.get(await desk.options('/sessions/passkey'));
       assert.equal((await desk.call('PUT', '/sessions/passkey', { credential })).status, 200);
       assert.equal((await desk.call('PUT', '/sessions/passkey', { credential })).status, 401);
@@ -228,7 +228,7 @@ describe('passkeys in Chromium', () => {
     'a copy whose counter stands behind is refused',
     inBrowser(async () => {
       const desk = await sitDown('cross-platform');
-      await enrol(desk);
+      await enroll(desk);
       assert.equal(await desk.signIn(), 200);
       const { authenticatorId } = desk;
       const { credentials } = await desk.cdp.send('WebAuthn.getCredentials', { authenticatorId });

@@ -228,7 +228,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await give(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
     assert.equal((await give(first, theirs)).status, 200);
     service.service.clock.advance(dayMs);
-    assert.ok((await service.service.rooms.auth.purge()) > 0, 'answered challenges are purged');
+    assert.ok((await service.service.core.auth.purge()) > 0, 'answered challenges are purged');
   });
 
   test('of many answers to one challenge one is let in', async () => {
@@ -381,7 +381,7 @@ onEachEngine('passkeys', (engine) => {
   test('are recorded when they are refused', async () => {
     const ada = await withPasskey();
     const refusals = async (): Promise<(number | undefined)[]> =>
-      (await service.service.rooms.audit.list({ event: 'authn_login_fail', limit: 2000 }))
+      (await service.service.core.audit.list({ event: 'authn_login_fail', limit: 2000 }))
         .filter(({ reason }) => reason === 'refused_passkey')
         .map(({ userId }) => userId ?? undefined);
     const earlier = await refusals();
@@ -468,7 +468,7 @@ onEachEngine('passkeys', (engine) => {
     assert.match(texts.join('\n'), /passkey was removed/);
   });
 
-  test("A48 enrolment: a challenge of one person's makes no passkey of another", async () => {
+  test("A48 enrollment: a challenge of one person's makes no passkey of another", async () => {
     const ada = await withPasskey();
     const eve = await person();
     const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
@@ -505,7 +505,7 @@ onEachEngine('passkeys', (engine) => {
   });
 
   test('A63 another door: a passkey of a disabled or removed user opens nothing', async () => {
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     for (const shut of [(id: number) => auth.setDisabled(id, true), (id: number) => auth.removeUser(id)]) {
       const ada = await withPasskey();
       assert.equal(await shut(ada.id), true);

@@ -376,7 +376,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A63 another door: a half-way login dies with the account, with the password, and in ten minutes', async () => {
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     const kills = {
       password: (ada: Person) => auth.setPassword(ada.email, newPassword),
       disabled: (ada: Person) => auth.setDisabled(ada.id, true),
@@ -399,13 +399,13 @@ onEachEngine('a second factor', (engine) => {
     const ada = await person();
     await addApp(ada);
     await ada.browser.post('/profile/recovery_codes', {});
-    assert.equal(await service.service.rooms.auth.factorChanges.reset(ada.id, { actor: 'operator' }), true);
+    assert.equal(await service.service.core.auth.enrollment.reset(ada.id, { actor: 'operator' }), true);
     assert.equal((await ada.browser.get('/profile')).status, 403, 'sessions end');
     const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
     await service.deliver();
     assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
-    assert.equal(await service.service.rooms.auth.factorChanges.reset(0, { actor: 'operator' }), false);
+    assert.equal(await service.service.core.auth.enrollment.reset(0, { actor: 'operator' }), false);
   });
 
   test('a seed is encrypted, counts for nothing unproved, and waits a quarter of an hour', async () => {
@@ -414,7 +414,7 @@ onEachEngine('a second factor', (engine) => {
       id: string;
       secret: string;
     };
-    const rows = await service.service.rooms.database.query((sql) =>
+    const rows = await service.service.core.database.query((sql) =>
       sql.selectFrom('totp_authenticators').selectAll().where('id', '=', id),
     );
     assert.ok(!JSON.stringify(rows).includes(secret));
@@ -512,7 +512,7 @@ onEachEngine('a device that is remembered', (engine) => {
     await ada.laptop.post('/profile/recovery_codes', {});
     assert.equal(isAsked(await logIn(ada.laptop, ada)), true, 'another factor');
     const eve = await owner();
-    await service.service.rooms.auth.setPassword(eve.email, newPassword);
+    await service.service.core.auth.setPassword(eve.email, newPassword);
     assert.equal(isAsked(await logIn(eve.laptop, { email: eve.email, password: newPassword })), true);
   });
 });

@@ -9,7 +9,7 @@ import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
 /** Walks in `npm test`; many more by hand: MODEL_WALKS=1000. */
 const walks = Number(process.env['MODEL_WALKS'] ?? 40);
 /** They are gone once more where chance has left something out, so many times at most. */
-const mostRounds = 5;
+const maxRounds = 5;
 
 /** What has to happen at least once for the walks to say anything. */
 const outcomes = [
@@ -45,14 +45,14 @@ onEachEngine('accounts, sessions and resets in any order', (engine) => {
     const met = new Map<string, number>();
     const missing = (): string[] => outcomes.filter((outcome) => !met.has(outcome));
     let walk = 0;
-    for (let round = 0; round < mostRounds && missing().length > 0; round += 1)
+    for (let round = 0; round < maxRounds && missing().length > 0; round += 1)
       await fc.assert(
         fc.asyncProperty(fc.commands([anySteps], { maxCommands: 60, size: 'max' }), async (steps) => {
           walk += 1;
-          const { clock, rooms } = service;
+          const { clock, core } = service;
           const model = emptyModel(clock.now(), met);
           await fc.asyncModelRun(
-            () => ({ model, real: { origin, clock, rooms, suffix: `${walk}.${engine}` } }),
+            () => ({ model, real: { origin, clock, core, suffix: `${walk}.${engine}` } }),
             steps,
           );
         }),

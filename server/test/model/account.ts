@@ -5,7 +5,7 @@ import fc, { type AsyncCommand } from 'fast-check';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { TestClock } from '../support/clock.ts';
 import type { Fields } from '../support/request.ts';
-import type { Rooms } from '../../src/app/core.ts';
+import type { Core } from '../../src/app/core.ts';
 
 /** Sessions that a user may hold: few, so that the oldest has to go. */
 export const sessionsPerUser = 3;
@@ -17,7 +17,7 @@ const resetMs = hourMs;
 /** Tries without another for so long no longer count. */
 const forgottenMs = 30 * dayMs;
 /** Consecutive tries that cost no wait, and the waits of those after them. */
-const freeTries = 4;
+const freeAttempts = 4;
 const waits = [1, 2, 4, 8, 15, 30, 60].map((seconds) => seconds * secondMs);
 
 interface ModelSession {
@@ -60,7 +60,7 @@ export interface Model {
 export interface Real {
   readonly origin: string;
   readonly clock: TestClock;
-  readonly rooms: Rooms;
+  readonly core: Core;
   /** Makes the addresses of one walk its own. */
   readonly suffix: string;
 }
@@ -128,12 +128,12 @@ function tick(model: Model, real: Real, ms = 1): void {
 }
 
 /** Counts a try; false when it must wait. */
-function beginTry({ tries, now }: Model, name: Name): boolean {
+function beginAttempt({ tries, now }: Model, name: Name): boolean {
   const tried = tries.get(name) ?? { count: 0, lastAt: now, nextAt: 0 };
   if (tried.nextAt > now) return false;
   tried.count += 1;
   tried.lastAt = now;
-  const wait = tried.count > freeTries ? waits[tried.count - freeTries - 1] : 0;
+  const wait = tried.count > freeAttempts ? waits[tried.count - freeAttempts - 1] : 0;
   assert.ok(wait !== undefined, 'the model knows no longer waits');
   tried.nextAt = wait === 0 ? 0 : now + wait;
   tries.set(name, tried);
@@ -154,15 +154,15 @@ function isIdle({ accounts, now }: Model, token: string | undefined): boolean {
 }
 
 /** Writes which sessions were seen, as the service does every few seconds. */
-async function flushSeen(model: Model, { rooms }: Real): Promise<void> {
-  await rooms.auth.flushSeen();
+async function flushSeen(model: Model, { core }: Real): Promise<void> {
+  await core.auth.flushSeen();
   for (const session of [...model.accounts.values()].flatMap(({ sessions }) => sessions)) {
     if (session.isNoted) session.seenAt = model.now;
     session.isNoted = false;
   }
 }
 
-function endAccess(account: ModelAccount): void {
+function revokeAccess(account: ModelAccount): void {
   account.sessions.length = 0;
   account.reset = undefined;
 }
@@ -187,7 +187,7 @@ const logIn = ({ name, spelling }: Address, password: string): Step =>
     tick(model, real);
     const email = spelling(name, real.suffix);
     const { status, body, sessionId } = await ask(real, 'POST', '/sessions', { fields: { email, password } });
-    if (!beginTry(model, name)) {
+    if (!beginAttempt(model, name)) {
       assert.deepEqual([status, sessionId], [429, undefined]);
       return 'must wait';
     }
@@ -283,14 +283,14 @@ const reset = ({ name, spelling }: Address, password: string, at: number): Step 
     }
     assert.deepEqual([status, body], [200, { email: email.trim(), message: 'Password updated' }]);
     account.password = password;
-    endAccess(account);
+    revokeAccess(account);
     model.tries.delete(name);
     return 'done';
   });
 
-const idOf = async ({ rooms, suffix }: Real, name: Name): Promise<number> => {
+const idOf = async ({ core, suffix }: Real, name: Name): Promise<number> => {
   const email = `${name}.${suffix}@example.org`;
-  const rows = await rooms.database.query((sql) =>
+  const rows = await core.database.query((sql) =>
     sql.selectFrom('users').select('id').where('email_key', '=', email),
   );
   return rows[0]?.id ?? 0;
@@ -299,17 +299,17 @@ const idOf = async ({ rooms, suffix }: Real, name: Name): Promise<number> => {
 const setDisabled = (name: Name, disabled: boolean): Step =>
   step(`${disabled ? 'disable' : 'enable'}: ${name}`, async (model, real) => {
     const account = model.accounts.get(name);
-    const isKnown = await real.rooms.auth.setDisabled(await idOf(real, name), disabled);
+    const isKnown = await real.core.auth.setDisabled(await idOf(real, name), disabled);
     assert.equal(isKnown, account !== undefined);
     if (account === undefined) return 'unknown';
     account.isDisabled = disabled;
-    if (disabled) endAccess(account);
+    if (disabled) revokeAccess(account);
     return 'done';
   });
 
 const remove = (name: Name): Step =>
   step(`remove: ${name}`, async (model, real) => {
-    const isKnown = await real.rooms.auth.removeUser(await idOf(real, name));
+    const isKnown = await real.core.auth.removeUser(await idOf(real, name));
     assert.equal(isKnown, model.accounts.delete(name));
     if (isKnown) model.tries.delete(name);
     return isKnown ? 'done' : 'unknown';
@@ -340,7 +340,7 @@ const leaveIdle = step('leave the newest session idle', async (model, real) => {
 
 const purge = step('purge', async (model, real) => {
   await flushSeen(model, real);
-  await real.rooms.auth.purge();
+  await real.core.auth.purge();
   for (const [name, { lastAt }] of model.tries)
     if (lastAt < model.now - forgottenMs) model.tries.delete(name);
   return 'done';

@@ -114,7 +114,7 @@ const ownStories: readonly Story[] = [
       await at.pressOn(at.page.getByRole('button', { name: 'English' }));
       assert.equal(at.at, '/account/data');
       assert.match(await at.text(), /Download my data/);
-      const users = await scene.site.service.rooms.database.query((sql) =>
+      const users = await scene.site.service.core.database.query((sql) =>
         sql.selectFrom('users').select('language').where('email', '=', email),
       );
       assert.deepEqual(
@@ -181,7 +181,7 @@ const ownStories: readonly Story[] = [
     await at.page.waitForURL('**/account');
     await at.sees('page.account.title');
     assert.equal(sent.filter((url) => url.endsWith('/sign-up')).length, 1);
-    const users = await site.service.rooms.database.query((sql) => sql.selectFrom('users').select('email'));
+    const users = await site.service.core.database.query((sql) => sql.selectFrom('users').select('email'));
     assert.equal(users.length, 2);
   }),
 

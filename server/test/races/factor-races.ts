@@ -5,7 +5,7 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import type { Database } from '../../src/db/database.ts';
 import { formatFactors } from '../../src/identity/factor/factor.ts';
-import { addPendingLogin } from '../../src/identity/sign-in/pending-store.ts';
+import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { listPasskeys, type PasskeyRow } from '../../src/features/passkey/store.ts';
 import { findUserById } from '../../src/user/store.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
@@ -141,7 +141,7 @@ type PutBack = (tx: Database, userId: number) => Promise<unknown>;
 function putBack(
   { database }: Arena,
   { id, cookie }: Contestant,
-  logins: number,
+  passwordLogin: number,
   more: PutBack = async () => {},
 ): Promise<string[]> {
   const handle = cookie.slice(cookie.indexOf('=') + 1).slice(0, 36);
@@ -152,9 +152,9 @@ function putBack(
     await more(tx, id);
     const user = (await findUserById(tx, id)) ?? assert.fail();
     const cookies: string[] = [];
-    for (let i = 0; i < logins; i += 1) {
+    for (let i = 0; i < passwordLogin; i += 1) {
       const { token, ...parts } = createToken('pending_login');
-      const isAdded = await addPendingLogin(tx, {
+      const isAdded = await addPendingAuthentication(tx, {
         ...parts,
         userId: id,
         demand: 'second_factor',
@@ -186,8 +186,8 @@ async function giveTogether(
     }),
   );
   for (const { status, text } of outcomes) if (status !== 200) assertRefused(status, text);
-  const risen = outcomes.at(-1);
-  if (risen?.status === 200) contestant.cookie = sessionCookie(risen);
+  const elevated = outcomes.at(-1);
+  if (elevated?.status === 200) contestant.cookie = sessionCookie(elevated);
   return outcomes;
 }
 
@@ -199,7 +199,7 @@ const winnersOf = (outcomes: readonly Outcome[]): number =>
   outcomes.filter(({ status }) => status === 200).length;
 
 /** Of many who give one recovery code, half-way and in a step-up, one succeeds. */
-export const spendCodeTogether = racing(withRecoveryCodes, async (arena, contestant) => {
+export const consumeCodeTogether = racing(withRecoveryCodes, async (arena, contestant) => {
   const proofs = Array.from({ length: racers }, () => contestant.code);
   const more: PutBack = (tx, id) =>
     tx.query((sql) => sql.updateTable('recovery_codes').set({ spent_at: null }).where('user_id', '=', id));

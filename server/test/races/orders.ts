@@ -189,7 +189,7 @@ export function declareOrders(stride: number): void {
         const app = { factor: 'totp', work: addApp };
         return {
           first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).factorChanges.add({ session }, app, { actor: 'user' }),
+          second: (db) => on(db).enrollment.add({ session }, app, { actor: 'user' }),
           check: async ({ second }) => {
             assert.ok('value' in second, 'it is added');
             assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
@@ -424,7 +424,7 @@ async function closeAccount(
   return { token: await mailedToken(id), deleteAt };
 }
 
-/** What is left of an account: its row, and how many hang on it. */
+/** What is left of an account: its row, and how many mount on it. */
 async function remainsOf(
   database: Database,
   id: number,

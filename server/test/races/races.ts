@@ -19,7 +19,7 @@ import {
   answerTogether,
   guessCodeTogether,
   removeLastTogether,
-  spendCodeTogether,
+  consumeCodeTogether,
   takeStepTogether,
 } from './factor-races.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
@@ -103,7 +103,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     each('registering, resetting and logging out may be repeated after a lost answer', repeatLost);
     seldom(
       'F3: of many who spend one recovery code, half-way and in a step-up, one does',
-      spendCodeTogether(),
+      consumeCodeTogether(),
     );
     seldom(
       'F4: of many who give one code of an app one is let in, and one with the next',

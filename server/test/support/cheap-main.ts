@@ -2,4 +2,4 @@
 import { run } from '../../src/cli/cli.ts';
 import { cheapHashing } from './hashing.ts';
 
-await run(process.argv, { environment: process.env, world: { hashing: cheapHashing } });
+await run(process.argv, { environment: process.env, overrides: { hashing: cheapHashing } });

@@ -10,7 +10,7 @@ export interface PostgresProxy {
   /** Breaks every connection at once, as a server does that is killed. */
   readonly cut: () => void;
   /** Passes nothing on any more, in either direction, while connections stay. */
-  readonly hang: () => void;
+  readonly mount: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
     url: own.href,
     executed: () => executed,
     cut,
-    hang: () => {
+    mount: () => {
       hangs = true;
     },
     close: async () => {

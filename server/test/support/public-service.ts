@@ -1,7 +1,7 @@
 // The service as the open internet meets it: public mode, in the process, with a box for its mails.
 import assert from 'node:assert/strict';
 import type { Environment } from '../../src/config/read-options.ts';
-import type { World } from '../../src/app/core.ts';
+import type { TestOverrides } from '../../src/app/core.ts';
 import type { OutgoingMail } from '../../src/mail/smtp.ts';
 import type { EngineName } from './engines.ts';
 import { mailBox, tokenIn } from './mail-box.ts';
@@ -41,13 +41,13 @@ export class PublicService {
   static async start(
     engine: EngineName,
     environment: Environment = {},
-    world: Omit<World, 'clock' | 'mailTransport'> = {},
+    overrides: Omit<TestOverrides, 'clock' | 'mailTransport'> = {},
   ): Promise<PublicService> {
     const { transport, mails } = mailBox();
     const service = await testService(
       engine,
       { ...publicMode, ...environment },
-      { ...world, mailTransport: transport },
+      { ...overrides, mailTransport: transport },
     );
     return new PublicService(service, mails);
   }
@@ -81,7 +81,7 @@ export class PublicService {
 
   /** Sends what waits in the outbox. */
   async deliver(): Promise<void> {
-    await this.service.rooms.outbox.deliver();
+    await this.service.core.outbox.deliver();
   }
 
   /** The newest token that was mailed to the address. */
@@ -125,7 +125,7 @@ export class PublicService {
   }
 
   async idOf(email: string): Promise<number> {
-    const { database } = this.service.rooms;
+    const { database } = this.service.core;
     const rows = await database.query((sql) =>
       sql.selectFrom('users').select('id').where('email', '=', email),
     );

@@ -9,7 +9,7 @@ import { readOptions, type Environment } from '../../src/config/read-options.ts'
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
-import { buildRooms, type Rooms, type World } from '../../src/app/core.ts';
+import { buildCore, type Core, type TestOverrides } from '../../src/app/core.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { cheapHashing } from './hashing.ts';
@@ -24,7 +24,7 @@ const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toStrin
 
 export interface TestService {
   readonly app: FastifyInstance;
-  readonly rooms: Rooms;
+  readonly core: Core;
   readonly clock: TestClock;
   readonly url: string;
   /** Every route with its door. */
@@ -39,7 +39,7 @@ export interface TestService {
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
-  world: Omit<World, 'clock'> = {},
+  overrides: Omit<TestOverrides, 'clock'> = {},
 ): Promise<TestService> {
   const fresh = await freshDatabase(engine);
   const clock = testClock();
@@ -52,23 +52,23 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const rooms = await buildRooms(configuration, await openDatabase(fresh.url), log, {
+  const core = await buildCore(configuration, await openDatabase(fresh.url), log, {
     hashing: cheapHashing,
-    ...world,
+    ...overrides,
     clock: clock.now,
   });
   const routes: RouteEntry[] = [];
-  const app = await createApp(rooms, log, { onRoutes: (entries) => void routes.push(...entries) });
+  const app = await createApp(core, log, { onRoutes: (entries) => void routes.push(...entries) });
   await app.ready();
   return {
     app,
-    rooms,
+    core,
     clock,
     url: fresh.url,
     routes,
     close: async () => {
       await app.close();
-      await rooms.close();
+      await core.close();
       await fresh.drop();
     },
   };

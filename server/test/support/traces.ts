@@ -15,7 +15,7 @@ export async function tracesIn(
   people: Readonly<Record<string, number>>,
   deed: () => Promise<unknown>,
 ): Promise<Traces> {
-  const { database, audit } = service.rooms;
+  const { database, audit } = service.core;
   const names = new Map(Object.entries(people).map(([name, id]) => [id, name]));
   const nameOf = (id: number | null): string => (id === null ? 'nobody' : (names.get(id) ?? `user ${id}`));
   const eventsNow = () => audit.list({ limit: 10_000 });

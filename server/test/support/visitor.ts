@@ -53,7 +53,7 @@ export class Site {
 
   /** Text of the newest mail to the address. */
   async #mailTo(email: string): Promise<string> {
-    const mails = await this.service.rooms.outbox.listKept(100);
+    const mails = await this.service.core.outbox.listKept(100);
     return mails.find(({ recipient }) => recipient === email)?.text ?? assert.fail(`no mail to ${email}`);
   }
 

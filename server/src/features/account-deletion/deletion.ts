@@ -11,12 +11,12 @@ import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { notify } from '../../identity/notice.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
-import type { StepUps } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { findPendingToken } from '../../identity/token/store.ts';
 
 /** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
 const deletionDays = 14;
-/** Accounts looked for at once. Each goes in a transaction of its own: much may hang on one. */
+/** Accounts looked for at once. Each goes in a transaction of its own: much may mount on one. */
 const purgeBatch = 100;
 const purger: AuditSource = { actor: 'service' };
 
@@ -30,11 +30,11 @@ export interface ClosedAccount {
 export interface DeletionNeeds {
   readonly accounts: Accounts;
   readonly attempts: Attempts;
-  readonly stepUps: StepUps;
+  readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
 
-export class Deletions {
+export class AccountDeletion {
   readonly #context: AuthContext;
   readonly #needs: DeletionNeeds;
 
@@ -50,8 +50,8 @@ export class Deletions {
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
     const { db, clock, audit } = this.#context;
-    const { accounts, stepUps } = this.#needs;
-    await stepUps.requireRecent(session);
+    const { accounts, stepUp } = this.#needs;
+    await stepUp.requireRecent(session);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
@@ -62,7 +62,7 @@ export class Deletions {
         throw new Problem('change_pending');
       const deleteAt = now + deletionDays * dayMs;
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
-      await accounts.endAccess(tx, userId);
+      await accounts.revokeAccess(tx, userId);
       const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
       const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
       await notify(this.#context, tx, user, {

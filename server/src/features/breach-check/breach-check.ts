@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
-import type { PasswordCritic } from '../../identity/password/rule.ts';
+import type { PasswordCheck } from '../../identity/password/rule.ts';
 
 export interface BreachCheckOptions {
   /** What the five digits are put behind, with a slash. */
@@ -19,14 +19,14 @@ const prefixDigits = 5;
 /** Somebody waits for the answer; a failed check costs nobody more. */
 const timeoutMs = 2 * secondMs;
 /** Answers have some 2,000 lines of 40 characters; this is ten times as much. */
-const mostCharacters = 1_000_000;
+const maxCharacters = 1_000_000;
 /** An outage is told once in this time, not once per registration. */
 const tellMs = 10 * minuteMs;
 
 /** 35 hex digits and how often it was seen; 0 is padding. */
 const line = /^(?<suffix>[0-9A-F]{35}):(?<count>\d+)$/i;
 
-export class BreachCheck implements PasswordCritic {
+export class BreachCheck implements PasswordCheck {
   readonly finds = 'breached';
   readonly #base: string;
   readonly #clock: Clock;
@@ -65,8 +65,8 @@ export class BreachCheck implements PasswordCritic {
     let text = '';
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += chunk;
-      if (text.length > mostCharacters)
-        throw new Error(`Its answer is longer than ${mostCharacters} characters`);
+      if (text.length > maxCharacters)
+        throw new Error(`Its answer is longer than ${maxCharacters} characters`);
     }
     return text;
   }

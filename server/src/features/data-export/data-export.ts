@@ -9,14 +9,14 @@ import { RateLimit } from '../../kit/rate-limit.ts';
 import { listMailsOf, type MailRecord } from '../../mail/store.ts';
 import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { TryCount } from '../../identity/attempt/store.ts';
+import type { AttemptCount } from '../../identity/attempt/store.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { listDevices, type DeviceSummary } from '../../identity/sign-in/device-store.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { SessionSummary } from '../../identity/session/store.ts';
 import type { Session, Sessions } from '../../identity/session/session.ts';
-import type { StepUps } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { listPendingTokens, type TokenSummary } from '../../identity/token/store.ts';
 
 /** Everything about an account, without a secret. */
@@ -29,7 +29,7 @@ export interface DataExport {
   /** By the names of the factors, as their rooms tell it. */
   readonly secondFactors: Readonly<Record<string, object>>;
   readonly tokens: readonly TokenSummary[];
-  readonly tries: readonly TryCount[];
+  readonly tries: readonly AttemptCount[];
   /** Some at a time, kind by kind. */
   readonly mails: AsyncIterable<readonly MailRecord[]>;
   /** Some at a time, the oldest first. */
@@ -40,17 +40,17 @@ export interface DataExportNeeds {
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
-  readonly stepUps: StepUps;
+  readonly stepUp: StepUp;
 }
 
 /** Rows read at once: a few milliseconds. */
 const pageSize = 200;
 /** Sessions in an export: more than a user may hold. */
-const mostSessions = 1000;
+const maxSessions = 1000;
 /** Exports of one account: each reads all there is. */
 const perMinute = 5;
 /** Accounts that are remembered for that. */
-const mostAccounts = 10_000;
+const maxAccounts = 10_000;
 
 export class DataExports {
   readonly #context: AuthContext;
@@ -60,7 +60,7 @@ export class DataExports {
   constructor(context: AuthContext, needs: DataExportNeeds) {
     this.#context = context;
     this.#needs = needs;
-    this.#limit = new RateLimit({ perMinute, clock: context.clock, mostKeys: mostAccounts });
+    this.#limit = new RateLimit({ perMinute, clock: context.clock, maxKeys: maxAccounts });
   }
 
   /**
@@ -69,9 +69,9 @@ export class DataExports {
    */
   async create(session: Session, source: ClientSource): Promise<DataExport> {
     const { db, clock, audit } = this.#context;
-    const { attempts, secondFactors, sessions, stepUps } = this.#needs;
+    const { attempts, secondFactors, sessions, stepUp } = this.#needs;
     const { userId } = session;
-    await stepUps.requireRecent(session);
+    await stepUp.requireRecent(session);
     const { isAllowed, seconds } = this.#limit.take(String(userId), 1);
     if (!isAllowed) throw new Problem('too_many_requests', { retryAfterSeconds: seconds });
     const deed = { event: 'sensitive_read', outcome: 'success', reason: 'data_export' } as const;
@@ -84,7 +84,7 @@ export class DataExports {
       exportedAt,
       user,
       devices,
-      sessions: await sessions.list(userId, mostSessions),
+      sessions: await sessions.list(userId, maxSessions),
       secondFactors: await secondFactors.exportOf(db, userId),
       tokens: await listPendingTokens(db, userId, exportedAt),
       tries: await attempts.list(

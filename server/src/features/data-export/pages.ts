@@ -8,13 +8,21 @@ import type { Problem } from '../../kit/problem.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import { costing } from '../../http/limits.ts';
 import { notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 import { accountBody } from '../../identity/account/pages.ts';
 import { ownSections } from '../../page/account-section.ts';
 import { mailCost } from '../../http/fields.ts';
 import { sessionOf, sourceOf } from '../../identity/sign-in/guard.ts';
 import { refusalOf } from '../../page/page-form.ts';
-import { formField, formToken, goOn, orAgain, PageQuery, requireForm, type PageRoom } from '../../page/page-guard.ts';
+import {
+  formField,
+  formToken,
+  seeOther,
+  rerenderOnProblem,
+  PageQuery,
+  requireForm,
+  type PageRoom,
+} from '../../page/page-guard.ts';
 
 export interface ActivityPageRoom extends PageRoom {
   /** What happened to an account, newest first. */
@@ -27,7 +35,7 @@ const CloseForm = Type.Object({
 });
 
 /** Events that the page shows. */
-const mostListed = 50;
+const maxListed = 50;
 
 /** Behind the member door for pages: what happened. */
 export const activityPages: FastifyPluginAsyncTypebox<ActivityPageRoom> = async (scope, room) => {
@@ -36,14 +44,14 @@ export const activityPages: FastifyPluginAsyncTypebox<ActivityPageRoom> = async 
     ownSections.activity.path,
     { schema: { summary: 'Page: what happened to your account', querystring: PageQuery } },
     async (request, reply) => {
-      const say = pages.speak(request);
-      const events = await activityOf(sessionOf(request).userId, mostListed);
-      const items = events.map((event) => eventItem(say, event));
-      const body = html`<p>${say('page.activity.what')}</p>
+      const t = pages.speak(request);
+      const events = await activityOf(sessionOf(request).userId, maxListed);
+      const items = events.map((event) => eventItem(t, event));
+      const body = html`<p>${t('page.activity.what')}</p>
         <ol class="rows">
           !${items}
         </ol>`;
-      return pages.send(request, reply, { title: say('page.activity.title'), body: accountBody(say, body) });
+      return pages.send(request, reply, { title: t('page.activity.title'), body: accountBody(t, body) });
     },
   );
 };
@@ -57,22 +65,22 @@ export const dataPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const session = sessionOf(request);
-    await auth.stepUps.requireRecent(session);
-    const body = html`!${refusalOf(say, problem, [])}
-      <p>${say('page.data.what')}</p>
-      <p><a class="button" href="/profile/export" download>${say('page.data.export')}</a></p>
-      <h2>${say('page.data.close')}</h2>
-      <p>${say('page.data.close_what')}</p>
+    await auth.stepUp.requireRecent(session);
+    const body = html`!${refusalOf(t, problem, [])}
+      <p>${t('page.data.what')}</p>
+      <p><a class="button" href="/profile/export" download>${t('page.data.export')}</a></p>
+      <h2>${t('page.data.close')}</h2>
+      <p>${t('page.data.close_what')}</p>
       <form method="post" action="${path}/close">
         !${formToken(room, session.id)}
         <label class="choice">
-          <input type="checkbox" name="sure" value="yes" required /> ${say('page.data.sure')}
+          <input type="checkbox" name="sure" value="yes" required /> ${t('page.data.sure')}
         </label>
-        <button class="danger">${say('page.data.close_act')}</button>
+        <button class="danger">${t('page.data.close_act')}</button>
       </form>`;
-    return pages.send(request, reply, { title: say('page.data.title'), body: accountBody(say, body) });
+    return pages.send(request, reply, { title: t('page.data.title'), body: accountBody(t, body) });
   };
   scope.get(
     path,
@@ -85,15 +93,15 @@ export const dataPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room
     async (request, reply) => {
       const session = sessionOf(request);
       requireForm(room, session.id, request.body.form_token);
-      if (request.body.sure !== 'yes') return goOn(reply, path);
-      return orAgain(
+      if (request.body.sure !== 'yes') return seeOther(reply, path);
+      return rerenderOnProblem(
         reply,
         async () => {
           const { deleteAt } = await auth.deletions.request(session, sourceOf(request, room));
           void reply.header('set-cookie', cookie.clear());
-          const say = pages.speak(request);
-          const body = notice('done', say('page.data.closed', { deleteAt }));
-          return pages.send(request, reply, { title: say('page.data.closed_title'), body });
+          const t = pages.speak(request);
+          const body = notice('done', t('page.data.closed', { deleteAt }));
+          return pages.send(request, reply, { title: t('page.data.closed_title'), body });
         },
         (problem) => show(request, reply, problem),
       );
@@ -101,15 +109,15 @@ export const dataPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room
   );
 };
 
-function eventItem(say: Say, { event, outcome, at, address, device }: AuditEvent): string {
+function eventItem(t: Translate, { event, outcome, at, address, device }: AuditEvent): string {
   const where = [nameDevice(device ?? undefined), address].filter(
     (text) => text !== undefined && text !== null,
   );
   return html`<li>
     <div>
-      <strong>${say(`page.event.${event}`)}</strong>
-      !${outcome === 'failure' ? html`<em class="failed">${say('page.activity.failed')}</em>` : ''}
-      <small>${say('page.activity.when', { at })}</small> <small>${where.join(' · ')}</small>
+      <strong>${t(`page.event.${event}`)}</strong>
+      !${outcome === 'failure' ? html`<em class="failed">${t('page.activity.failed')}</em>` : ''}
+      <small>${t('page.activity.when', { at })}</small> <small>${where.join(' · ')}</small>
     </div>
   </li>`;
 }

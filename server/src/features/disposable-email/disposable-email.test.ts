@@ -17,7 +17,7 @@ import {
   type Reply,
 } from '../../../test/support/request.ts';
 import { testService, type TestService } from '../../../test/support/service.ts';
-import { useTrunk } from '../../../test/support/trunk.ts';
+import { useAuth } from '../../../test/support/auth.ts';
 import { anyAddress, noDisposableAddress, type AddressRule } from './disposable-email.ts';
 
 const isRefused = (error: unknown): boolean =>
@@ -73,7 +73,7 @@ describe('no disposable address', () => {
 });
 
 describe('class Auth with a rule for addresses', () => {
-  const trunk = useTrunk('sqlite');
+  const makeAuth = useAuth('sqlite');
   const refuseAll: AddressRule = async ({ key }) => {
     throw new Error(`asked about ${key}`);
   };
@@ -82,12 +82,12 @@ describe('class Auth with a rule for addresses', () => {
     const hasher = new Hasher(cheapHashing);
     await hasher.close(); // it cannot hash any more
     const passwordRule = (): Promise<void> => assert.fail('asked');
-    const { auth } = trunk({ hasher, passwordRule, addressRule: refuseAll });
+    const { auth } = makeAuth({ hasher, passwordRule, addressRule: refuseAll });
     await assert.rejects(auth.registerUser('Bob@example.org', 'b4l0u'), /asked about bob@example\.org/);
   });
 
   test('has none if nothing is said', async () => {
-    await trunk().auth.registerUser('bob@mailinator.com', 'b4l0u');
+    await makeAuth().auth.registerUser('bob@mailinator.com', 'b4l0u');
   });
 });
 
@@ -109,12 +109,12 @@ describe('DISPOSABLE_EMAILS', () => {
 
   /** An account from before the option was set. */
   async function addOld(email: string): Promise<void> {
-    await new DB(service.rooms.database).addUser(email, await hashPassword(password));
+    await new DB(service.core.database).addUser(email, await hashPassword(password));
   }
 
   /** Everything that a request may leave behind. */
   async function traces(): Promise<unknown> {
-    const { audit, database, outbox } = service.rooms;
+    const { audit, database, outbox } = service.core;
     const users = await database.query((sql) => sql.selectFrom('users').selectAll());
     return [users, await outbox.listKept(100), await audit.list({ limit: 1000 })];
   }

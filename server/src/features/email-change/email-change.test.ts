@@ -80,7 +80,7 @@ onEachEngine('the record of', (engine) => {
   test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
     const member = await service.member();
     const browser = await signedIn(member);
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     await addApp(browser, service.service.clock);
     const token = await service.tokenFor(member.email);
     const undo = async (): Promise<number> => (await service.put('/profile/factors/undo', { token })).status;
@@ -88,11 +88,11 @@ onEachEngine('the record of', (engine) => {
     assert.equal(await undo(), 403);
     await auth.setDisabled(member.id, false);
     const other = freshEmail();
-    await service.service.rooms.database.query((sql) =>
+    await service.service.core.database.query((sql) =>
       sql.updateTable('users').set({ email: other }).where('id', '=', member.id),
     );
     assert.equal(await undo(), 403);
-    await service.service.rooms.database.query((sql) =>
+    await service.service.core.database.query((sql) =>
       sql.updateTable('users').set({ email: member.email }).where('id', '=', member.id),
     );
     assert.equal(await undo(), 200);

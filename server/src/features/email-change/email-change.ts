@@ -11,9 +11,9 @@ import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { isFlooded, notify } from '../../identity/notice.ts';
 import type { LiveProof, OneTimeTokens } from '../../identity/token/one-time-token.ts';
-import type { Resets } from '../../identity/password/reset.ts';
+import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
-import type { StepUps } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { findPendingToken } from '../../identity/token/store.ts';
 
 const changeMinutes = 60;
@@ -22,12 +22,12 @@ const undoHours = 72;
 
 export interface EmailChangeNeeds {
   readonly accounts: Accounts;
-  readonly stepUps: StepUps;
-  readonly resets: Resets;
+  readonly stepUp: StepUp;
+  readonly passwordReset: PasswordReset;
   readonly tokens: OneTimeTokens;
 }
 
-export class EmailChanges {
+export class EmailChange {
   readonly #context: AuthContext;
   readonly #needs: EmailChangeNeeds;
 
@@ -43,22 +43,22 @@ export class EmailChanges {
     source: ClientSource,
   ): Promise<void> {
     const { db, audit, addressRule } = this.#context;
-    const { stepUps, tokens } = this.#needs;
+    const { stepUp, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
       throw fieldProblem('email', 'is the address of the account already', 'same_email');
     await addressRule(address);
-    await stepUps.requirePassword(session, password, source);
+    await stepUp.requirePassword(session, password, source);
     await db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
       await this.#requireSettled(tx, user);
       const owner = await findUserByEmail(tx, address);
       const isFlood = await isFlooded(this.#context, tx, user, 'email_change');
-      const asker = owner === undefined && !isFlood ? user : undefined;
+      const initiator = owner === undefined && !isFlood ? user : undefined;
       const proof = { kind: 'email_change', minutes: changeMinutes, target: address.text } as const;
-      const facts = await tokens.issue(tx, asker, proof, source);
-      await notify(this.#context, tx, asker, {
+      const facts = await tokens.issue(tx, initiator, proof, source);
+      await notify(this.#context, tx, initiator, {
         kind: 'email_change',
         facts,
         recipient: address.text,
@@ -99,7 +99,7 @@ export class EmailChanges {
   /** See Auth.undoEmailChange. */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit, clock } = this.#context;
-    const { accounts, resets, tokens } = this.#needs;
+    const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find('email_undo', presented, {}, source);
     const address = requireEmailAddress(live.target);
     return db.transaction(async (tx) => {
@@ -115,13 +115,13 @@ export class EmailChanges {
       await updateUser(tx, id, { email: address }, clock());
       // Whoever changed it knew the password, and a factor of theirs would let them in again. What the owner had before
       // stays: whoever reads the old mailbox alone does not pass it.
-      await accounts.expel(tx, id, live.madeAt);
+      await accounts.revokeAccessSince(tx, id, live.madeAt);
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       const deed = { event: 'user_updated', outcome: 'success', reason: 'email_change_undone' } as const;
       await audit.record(tx, { ...deed, userId: id }, source);
       await notify(this.#context, tx, user, { kind: 'email_change_undone', facts: {}, source });
-      await resets.post(tx, user, source);
+      await passwordReset.post(tx, user, source);
       return user;
     });
   }
@@ -134,7 +134,7 @@ export class EmailChanges {
     const { clock, audit } = this.#context;
     const { accounts, tokens } = this.#needs;
     await tokens.consume(tx, live);
-    await accounts.voidProofs(tx, user.id);
+    await accounts.revokeTokens(tx, user.id);
     await updateUser(tx, user.id, { email: address }, clock());
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');

@@ -5,25 +5,22 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../../identity/context.ts';
-import type { Admissions, Login } from '../../identity/sign-in/sign-in.ts';
+import type { SignIn, Login } from '../../identity/sign-in/sign-in.ts';
 import { isFlooded, notify } from '../../identity/notice.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 
 /** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const signInMinutes = 10;
 
-export class EmailSignIns {
+export class EmailSignIn {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
-  readonly #admissions: Admissions;
+  readonly #signIn: SignIn;
 
-  constructor(
-    context: AuthContext,
-    { tokens, admissions }: { tokens: OneTimeTokens; admissions: Admissions },
-  ) {
+  constructor(context: AuthContext, { tokens, signIn }: { tokens: OneTimeTokens; signIn: SignIn }) {
     this.#context = context;
     this.#tokens = tokens;
-    this.#admissions = admissions;
+    this.#signIn = signIn;
   }
 
   /** See Auth.requestSignIn. */
@@ -61,12 +58,12 @@ export class EmailSignIns {
   /** See Auth.signInByEmail. */
   async redeem(email: string, presented: string, source: ClientSource): Promise<Login | undefined> {
     const live = await this.#tokens.find('sign_in', presented, { email }, source);
-    const arrival = await this.#admissions.arrivalOf(live.user, source);
+    const signInContext = await this.#signIn.signInContextOf(live.user, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       await this.#tokens.consume(tx, live);
       if (user !== undefined && !this.#isOpen(user)) return undefined;
-      return user && this.#admissions.admit(tx, user, 'email', arrival);
+      return user && this.#signIn.admit(tx, user, 'email', signInContext);
     });
   }
 }

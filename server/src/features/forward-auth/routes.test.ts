@@ -166,7 +166,7 @@ onEachEngine('the question of a proxy', (engine) => {
     const gone = await service.member();
     await service.send({ method: 'DELETE', path: '/sessions', headers: cookieOf(gone) });
     const disabled = await service.member();
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     await auth.setDisabled(disabled.id, true);
     for (const one of [gone, disabled]) assertProblem(await ask(cookieOf(one)), 401, 'sign_in_required');
   });

@@ -6,7 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
-import { goOn, paths, type PageRoom } from '../../page/page-guard.ts';
+import { seeOther, paths, type PageRoom } from '../../page/page-guard.ts';
 
 const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
 
@@ -41,7 +41,7 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (sco
       // nginx knows 401 and 403 alone; the others pass a redirect on.
       if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
       const target = room.returnTargets.parse(forwardedAddress(request));
-      return goOn(reply, addressOf(`${room.publicOrigin}${paths.signIn}`, { return_to: target }));
+      return seeOther(reply, addressOf(`${room.publicOrigin}${paths.signIn}`, { return_to: target }));
     },
   );
 };

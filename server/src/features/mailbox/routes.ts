@@ -14,7 +14,7 @@ export interface Mailbox {
   readonly pages: Pages;
 }
 
-const mostMails = 100;
+const maxMails = 100;
 /** Where the page of a mail finds the logo that the mail would bring along. */
 const logoPath = '/dev/mailbox/logo';
 /** The mail's own markup: it may look as it likes, show the logo, run nothing, and its links open elsewhere. */
@@ -43,23 +43,23 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, {
       },
     },
     async (request, reply) => {
-      const mails = await mailbox.listKept(mostMails);
+      const mails = await mailbox.listKept(maxMails);
       if (!wantsPage(request)) return { mails: mails.map(toReply) };
-      const say = pages.speak(request);
+      const t = pages.speak(request);
       const items = mails.map(
         ({ id, recipient, subject, text, createdAt: at }) =>
           html`<article>
             <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
-            <p>${say('page.mailbox.to', { recipient, at })}</p>
+            <p>${t('page.mailbox.to', { recipient, at })}</p>
             <details>
-              <summary>${say('page.mailbox.text')}</summary>
+              <summary>${t('page.mailbox.text')}</summary>
               <pre>!${linked(text)}</pre>
             </details>
           </article>`,
       );
-      const body = html`<p>${say('page.mailbox.what')}</p>
-        !${items.length === 0 ? html`<p>${say('page.mailbox.empty')}</p>` : items.join('')}`;
-      return pages.send(request, reply, { title: say('page.mailbox.title'), body, isWide: true });
+      const body = html`<p>${t('page.mailbox.what')}</p>
+        !${items.length === 0 ? html`<p>${t('page.mailbox.empty')}</p>` : items.join('')}`;
+      return pages.send(request, reply, { title: t('page.mailbox.title'), body, isWide: true });
     },
   );
 

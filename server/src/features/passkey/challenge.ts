@@ -5,16 +5,16 @@ import { randomBytes } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import { removeExpiredChallenges, spendChallenge } from './store.ts';
+import { removeExpiredChallenges, consumeChallenge } from './store.ts';
 
 /** What an answer may be used for. */
-type ChallengePurpose = 'sign_in' | 'registration' | 'enrolment' | 'second_factor' | 'step_up';
+type ChallengePurpose = 'sign_in' | 'registration' | 'enrollment' | 'second_factor' | 'step_up';
 
 /** What a challenge is made for. */
 export interface ChallengeUse {
   readonly purpose: ChallengePurpose;
   /** The login, session or address that may answer; empty for anybody. */
-  readonly holder: string;
+  readonly subject: string;
 }
 
 /** A challenge that was answered in time, by whom it was made for. */
@@ -58,8 +58,8 @@ export class Challenges {
   }
 
   /** Spends a challenge, once and atomically; false when it was answered before. Inside a transaction. */
-  spend(tx: Database, { id, expiresAt }: LiveChallenge): Promise<boolean> {
-    return spendChallenge(tx, id, expiresAt);
+  consume(tx: Database, { id, expiresAt }: LiveChallenge): Promise<boolean> {
+    return consumeChallenge(tx, id, expiresAt);
   }
 
   /** Removes up to `limit` answered challenges that have expired, and says how many. */
@@ -68,16 +68,16 @@ export class Challenges {
   }
 }
 
-function signedText({ purpose, holder }: ChallengeUse, said: string): string {
-  return JSON.stringify([purpose, holder, said]);
+function signedText({ purpose, subject }: ChallengeUse, said: string): string {
+  return JSON.stringify([purpose, subject, said]);
 }
 
 /** Making a passkey in a session, or in a login that must. */
-export function enrolmentOf(holder: string): ChallengeUse {
-  return { purpose: 'enrolment', holder };
+export function enrollmentOf(subject: string): ChallengeUse {
+  return { purpose: 'enrollment', subject };
 }
 
 /** Making the passkey of a new account. */
 export function registrationOf(emailKey: string): ChallengeUse {
-  return { purpose: 'registration', holder: emailKey };
+  return { purpose: 'registration', subject: emailKey };
 }

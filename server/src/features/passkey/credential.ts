@@ -10,7 +10,7 @@ const load = createRequire(import.meta.url);
 
 /** base64url of the longest credential id (WebAuthn Level 3 §4: 1023 bytes). */
 const credentialIdForm = /^[\w-]{1,1364}$/;
-const mostTransports = 10;
+const maxTransports = 10;
 const transportForm = /^[a-z-]{1,20}$/;
 
 /** The credential in a text that says it made one; `undefined` for any other text. */
@@ -28,7 +28,7 @@ export function transportsOf({ response: { transports } }: Registration): string
   if (!Array.isArray(transports)) return [];
   return transports
     .filter((one) => typeof one === 'string' && transportForm.test(one))
-    .slice(0, mostTransports);
+    .slice(0, maxTransports);
 }
 
 /**

@@ -51,8 +51,8 @@ export async function signInWithPasskey(
   credential: string,
   source: ClientSource,
 ): Promise<{ user: User; login: Login }> {
-  const { user, spend } = await passkeys.verifySignIn(credential);
-  const login = await auth.admissions.enter(user, { factor: 'passkey', spend }, source);
+  const { user, consume } = await passkeys.verifySignIn(credential);
+  const login = await auth.signIn.enter(user, { factor: 'passkey', consume }, source);
   if (user === undefined || login === undefined) throw new Problem('factor_invalid');
   return { user, login };
 }

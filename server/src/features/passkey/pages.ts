@@ -8,20 +8,20 @@ import { nameDevice } from '../../kit/device.ts';
 import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { accountBody } from '../../identity/account/pages.ts';
-import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
-import { factorHolderOf, rememberAsker, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
+import { enrollmentSubjectOf, rememberBrowser, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
 import { refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   afterLogin,
   formField,
   formToken,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   pageSourceOf,
   paths,
@@ -33,7 +33,7 @@ import {
 import { codeForm } from '../../identity/token/pages.ts';
 import { registering } from '../../identity/account/sign-up-pages.ts';
 import { passkeySection } from './prompt.ts';
-import { enrolmentOf } from './challenge.ts';
+import { enrollmentOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
@@ -104,23 +104,23 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
     reply: FastifyReply,
     { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
   ): FastifyReply => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const address = addressOf(back, { return_to: returnTo(room, request) });
-    const body = html`!${refusalOf(say, problem, [])}
-      <p class="links"><a href="${address}">${say('page.problem.again')}</a></p>`;
-    return pages.send(request, reply, { title: say(titleKey), body });
+    const body = html`!${refusalOf(t, problem, [])}
+      <p class="links"><a href="${address}">${t('page.problem.again')}</a></p>`;
+    return pages.send(request, reply, { title: t(titleKey), body });
   };
 
   scope.post(
     `${paths.signIn}/passkey`,
     { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
     async (request, reply) =>
-      orAgain(
+      rerenderOnProblem(
         reply,
         async () => {
           const { login } = await signInWithPasskey(room, request.body.credential, sourceOf(request, room));
           sendLogin(reply, room, login);
-          return goOn(reply, afterLogin(login, returnTo(room, request)));
+          return seeOther(reply, afterLogin(login, returnTo(room, request)));
         },
         (problem) => refuse(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
       ),
@@ -133,7 +133,7 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
       schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
     },
     async (request, reply) =>
-      orAgain(
+      rerenderOnProblem(
         reply,
         async () => {
           const address = requireEmailAddress(request.body.email);
@@ -142,8 +142,8 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
           const account = { address, credential: request.body.credential };
           await registering(room, () => registerWithPasskey(room, account, source));
           if (!rules.confirmsEmail)
-            return goOn(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
-          rememberAsker(reply, room, source);
+            return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
+          rememberBrowser(reply, room, source);
           return codeForm(room, request, reply, { kind: 'verification', email });
         },
         (problem) => refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
@@ -161,12 +161,12 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
-    const holder = factorHolderOf(request);
-    await auth.factorChanges.requireHolder(holder);
-    const rows = await passkeys.list(holderUserIdOf(holder));
-    const token = formToken(room, holderIdOf(holder));
-    const next = holder.pending === undefined ? undefined : returnTo(room, request);
+    const t = pages.speak(request);
+    const subject = enrollmentSubjectOf(request);
+    await auth.enrollment.requireSubject(subject);
+    const rows = await passkeys.list(subjectUserIdOf(subject));
+    const token = formToken(room, subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : returnTo(room, request);
     const add = (use: 'sign_in' | 'second_factor'): string =>
       html`<form
         method="post"
@@ -177,22 +177,22 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
         hidden
       >
         !${token} !${hidden('credential', '')} !${hidden('return_to', next)}
-        <p class="notice fault" role="alert" data-failed hidden>${say('page.factor.script_failed')}</p>
-        <button !${use === 'sign_in' ? '' : 'class="second"'}>${say(`page.passkeys.add_${use}`)}</button>
+        <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+        <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
       </form>`;
     const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${doneNotice(say, done)} !${refusalOf(say, problem, [])}
-      <p>${say('page.passkeys.what')}</p>
+    const body = html`!${doneNotice(t, done)} !${refusalOf(t, problem, [])}
+      <p>${t('page.passkeys.what')}</p>
       !${
         rows.length === 0
           ? ''
           : html`<ul class="rows" !${signalData(passkeys, rows)}>
-              !${rows.map((row) => passkeyItem(say, row, token))}
+              !${rows.map((row) => passkeyItem(t, row, token))}
             </ul>`
       }
-      <noscript><p class="notice fault">${say('page.factor.needs_script')}</p></noscript>
+      <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
       !${add('sign_in')} !${add('second_factor')}`;
-    return pages.send(request, reply, { title: say('page.passkeys.title'), body: accountBody(say, body) });
+    return pages.send(request, reply, { title: t('page.passkeys.title'), body: accountBody(t, body) });
   };
 
   scope.get(
@@ -205,17 +205,17 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     path,
     { config: costing(hashCost), schema: { summary: 'Page: adds a passkey', body: OwnForm } },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
-      requireForm(room, holderIdOf(holder), request.body.form_token);
-      return orAgain(
+      const subject = enrollmentSubjectOf(request);
+      requireForm(room, subjectIdOf(subject), request.body.form_token);
+      return rerenderOnProblem(
         reply,
         async () => {
           const source = sourceOf(request, room);
           const { credential = '' } = request.body;
-          const verified = await passkeys.verifyCreation(credential, enrolmentOf(holderIdOf(holder)));
+          const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(subject)));
           const naming = { device: nameDevice(source.device) };
-          const { login } = await auth.factorChanges.add(holder, passkeys.addition(verified, naming), source);
-          return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
+          const { login } = await auth.enrollment.add(subject, passkeys.addition(verified, naming), source);
+          return afterFactor(room, { request, reply, subject, login }, addressOf(path, { done: 'added' }));
         },
         (problem) => show(request, reply, problem),
       );
@@ -226,12 +226,12 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     `${path}/rename`,
     { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
+      const subject = enrollmentSubjectOf(request);
       const { id = '', name, form_token: token } = request.body;
-      requireForm(room, holderIdOf(holder), token);
+      requireForm(room, subjectIdOf(subject), token);
       const label = toFactorLabel(name);
-      if (label !== undefined) await passkeys.rename(holderUserIdOf(holder), id, label);
-      return goOn(reply, path);
+      if (label !== undefined) await passkeys.rename(subjectUserIdOf(subject), id, label);
+      return seeOther(reply, path);
     },
   );
 
@@ -239,14 +239,14 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     `${path}/remove`,
     { schema: { summary: 'Page: removes a passkey', body: OwnForm } },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
+      const subject = enrollmentSubjectOf(request);
       const { id = '', form_token: token } = request.body;
-      requireForm(room, holderIdOf(holder), token);
-      return orAgain(
+      requireForm(room, subjectIdOf(subject), token);
+      return rerenderOnProblem(
         reply,
         async () => {
-          await auth.factorChanges.change(holder, passkeys.removal(id), sourceOf(request, room));
-          return goOn(reply, addressOf(path, { done: 'removed' }));
+          await auth.enrollment.change(subject, passkeys.removal(id), sourceOf(request, room));
+          return seeOther(reply, addressOf(path, { done: 'removed' }));
         },
         (problem) => show(request, reply, problem),
       );
@@ -254,9 +254,9 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
   );
 };
 
-function doneNotice(say: Say, done: string | undefined): string {
-  if (done === 'added') return notice('done', say('page.passkeys.added'));
-  return notice('done', done === 'removed' ? say('page.passkeys.removed') : undefined);
+function doneNotice(t: Translate, done: string | undefined): string {
+  if (done === 'added') return notice('done', t('page.passkeys.added'));
+  return notice('done', done === 'removed' ? t('page.passkeys.removed') : undefined);
 }
 
 /** For the script, which tells the browser which passkeys there still are. */
@@ -266,27 +266,27 @@ function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
   return html`data-signal="${JSON.stringify(passkeys.signalOf(first.user_handle, rows))}"`;
 }
 
-function passkeyItem(say: Say, row: PasskeyRow, token: string): string {
+function passkeyItem(t: Translate, row: PasskeyRow, token: string): string {
   const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
   const facts = [
-    say('page.passkeys.created', { created }),
-    ...(used === null ? [] : [say('page.passkeys.used', { used })]),
-    say(`page.passkeys.${kind === 'security_key' ? 'security_key' : storage}`),
+    t('page.passkeys.created', { created }),
+    ...(used === null ? [] : [t('page.passkeys.used', { used })]),
+    t(`page.passkeys.${kind === 'security_key' ? 'security_key' : storage}`),
   ];
   return html`<li>
     <div>
       <strong>${name}</strong>
       !${facts.map((fact) => html`<small>${fact}</small>`)}
       <details>
-        <summary>${say('page.passkeys.change')}</summary>
+        <summary>${t('page.passkeys.change')}</summary>
         <form method="post" action="${passkeySection.path}/rename">
           !${token} !${hidden('id', id)}
-          !${field({ id: `name-${id}`, name: 'name', label: say('page.passkeys.name'), value: name, autocomplete: 'off' })}
-          <button class="small">${say('page.passkeys.rename')}</button>
+          !${field({ id: `name-${id}`, name: 'name', label: t('page.passkeys.name'), value: name, autocomplete: 'off' })}
+          <button class="small">${t('page.passkeys.rename')}</button>
         </form>
         <form method="post" action="${passkeySection.path}/remove">
           !${token} !${hidden('id', id)}
-          <button class="small danger">${say('page.passkeys.remove')}</button>
+          <button class="small danger">${t('page.passkeys.remove')}</button>
         </form>
       </details>
     </div>
@@ -308,11 +308,11 @@ function passkeyForm(
   request: FastifyRequest,
   { action, next, key, script, more = '' }: PasskeyForm,
 ): string {
-  const say = room.pages.speak(request);
+  const t = room.pages.speak(request);
   return html`<form method="post" action="${action}" !${script} hidden>
-    <p class="or"><span>${say('page.sign_in.or')}</span></p>
+    <p class="or"><span>${t('page.sign_in.or')}</span></p>
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
-    <p class="notice fault" role="alert" data-failed hidden>${say('page.factor.script_failed')}</p>
-    <button class="second">${say(key)}</button>
+    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+    <button class="second">${t(key)}</button>
   </form>`;
 }

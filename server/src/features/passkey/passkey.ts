@@ -17,18 +17,18 @@ import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
 import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { Occasion, SecondFactor, Spend } from '../../identity/factor/factor.ts';
+import type { Occasion, SecondFactor, Consume } from '../../identity/factor/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import { challengeMs, Challenges, type ChallengeUse, type LiveChallenge } from './challenge.ts';
 import { attestsMore, parseAssertion, parseRegistration, transportsOf, webauthn } from './credential.ts';
 import {
   addPasskey,
   findPasskey,
-  isProved,
+  isVerifiedCredential,
   listPasskeys,
   removePasskey,
   removePasskeysOf,
-  removeUnproved,
+  removeUnverified,
   renamePasskey,
   usePasskey,
   type PasskeyRow,
@@ -61,7 +61,7 @@ export interface PasskeysOptions {
 const attachAttempts = 5;
 
 /** For whom a passkey is made: a user, or somebody who registers. */
-export interface Enrolment {
+export interface Enrollment {
   readonly email: string;
   /** The user, where there is one. */
   readonly userId?: number;
@@ -93,7 +93,7 @@ export interface PasskeySignal {
 const algorithms = [-8, -7, -257];
 /** WebAuthn Level 3 §14.6.1: random, and no more than 64 bytes. */
 const handleBytes = 32;
-const mostPerUser = 20;
+const maxPerUser = 20;
 /** Characters of a refusal's reason that are logged. */
 const reasonCharacters = 300;
 
@@ -131,7 +131,7 @@ export class Passkeys implements SecondFactor {
 
   /** What a browser needs to make a passkey. Those that the user has are left out: a device makes no second one. */
   async createOptions(
-    { email, userId, use }: Enrolment,
+    { email, userId, use }: Enrollment,
     kind: PasskeyKind,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const rows = userId === undefined ? [] : await this.list(userId);
@@ -199,10 +199,10 @@ export class Passkeys implements SecondFactor {
    *   registered, or one too many.
    */
   async add(tx: Database, userId: number, made: VerifiedCredential, naming: Naming): Promise<string> {
-    if (!(await this.#challenges.spend(tx, made.challenge))) throw new Problem('factor_invalid');
+    if (!(await this.#challenges.consume(tx, made.challenge))) throw new Problem('factor_invalid');
     const others = await listPasskeys(tx, userId);
-    if (others.length >= mostPerUser)
-      throw fieldProblem('credential', `is one more than ${mostPerUser}`, 'too_many');
+    if (others.length >= maxPerUser)
+      throw fieldProblem('credential', `is one more than ${maxPerUser}`, 'too_many');
     for (let attempt = 0; attempt < attachAttempts; attempt += 1) {
       const id = await this.attach(tx, userId, made, naming);
       if (id !== undefined) return id;
@@ -221,7 +221,7 @@ export class Passkeys implements SecondFactor {
    */
   claim({ challenge, row }: VerifiedCredential): Promise<void> {
     return this.#db.transaction(async (tx) => {
-      if (!(await this.#challenges.spend(tx, challenge))) throw new Problem('factor_invalid');
+      if (!(await this.#challenges.consume(tx, challenge))) throw new Problem('factor_invalid');
       if (await this.#isRegistered(tx, row)) throw registeredAlready();
     });
   }
@@ -236,7 +236,7 @@ export class Passkeys implements SecondFactor {
     { row }: VerifiedCredential,
     { name, device }: Naming,
   ): Promise<string | undefined> {
-    await this.#giveWay(tx, row);
+    await this.#releaseUnverifiedCredential(tx, row);
     const id = generateUuid();
     const isAdded = await addPasskey(tx, {
       ...row,
@@ -300,7 +300,7 @@ export class Passkeys implements SecondFactor {
 
   /** What a browser needs to sign in. It names nobody: the person chooses among the passkeys of the device. */
   signInOptions(): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.#requestOptions({ purpose: 'sign_in', holder: '' }, [], 'required');
+    return this.#requestOptions({ purpose: 'sign_in', subject: '' }, [], 'required');
   }
 
   /** What a browser needs to ask for a passkey of the user. */
@@ -309,7 +309,7 @@ export class Passkeys implements SecondFactor {
   }
 
   /** Whose passkey answers, and what spends the answer, as far as there is such a one and it is right. Changes nothing. */
-  async verifySignIn(text: string): Promise<{ user?: User | undefined; spend?: Spend | undefined }> {
+  async verifySignIn(text: string): Promise<{ user?: User | undefined; consume?: Consume | undefined }> {
     const response = parseAssertion(text);
     const row = response && (await findPasskey(this.#db, response.id));
     if (response === undefined || row === undefined) return {};
@@ -317,15 +317,15 @@ export class Passkeys implements SecondFactor {
     // The person named nobody: the authenticator must (WebAuthn Level 3 §7.2, step 6).
     const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
     // One that waits for its confirmation is not told from one that nobody has, not by its time either.
-    const isUnproved = this.#confirmsEmail && user?.emailVerifiedAt === null;
-    if (!isNamed || isUnproved) return { user };
+    const isUnverified = this.#confirmsEmail && user?.emailVerifiedAt === null;
+    if (!isNamed || isUnverified) return { user };
     return {
       user,
-      spend: await this.#verifyAnswer(row, response, { purpose: 'sign_in', holder: '' }, true),
+      consume: await this.#verifyAnswer(row, response, { purpose: 'sign_in', subject: '' }, true),
     };
   }
 
-  async check(user: User, proof: string, occasion: Occasion): Promise<Spend | undefined> {
+  async check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined> {
     const response = parseAssertion(proof);
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
@@ -353,12 +353,15 @@ export class Passkeys implements SecondFactor {
 
   /** Whether a credential is somebody's for whom it does not give way. */
   async #isRegistered(tx: Database, { credential_id: id }: { credential_id: string }): Promise<boolean> {
-    return this.#confirmsEmail ? isProved(tx, id) : (await findPasskey(tx, id)) !== undefined;
+    return this.#confirmsEmail ? isVerifiedCredential(tx, id) : (await findPasskey(tx, id)) !== undefined;
   }
 
   /** A credential that waits in an account that nobody has confirmed is free to whoever shows it. */
-  async #giveWay(tx: Database, { credential_id: id }: { credential_id: string }): Promise<void> {
-    if (this.#confirmsEmail) await removeUnproved(tx, id);
+  async #releaseUnverifiedCredential(
+    tx: Database,
+    { credential_id: id }: { credential_id: string },
+  ): Promise<void> {
+    if (this.#confirmsEmail) await removeUnverified(tx, id);
   }
 
   /** What spends an answer of the passkey, if it is right. */
@@ -367,7 +370,7 @@ export class Passkeys implements SecondFactor {
     response: AuthenticationResponseJSON,
     use: ChallengeUse,
     isAlone: boolean,
-  ): Promise<Spend | undefined> {
+  ): Promise<Consume | undefined> {
     let challenge: LiveChallenge | undefined;
     const answer = await this.#judge(async () => {
       const { verified, authenticationInfo } = await webauthn().verifyAuthenticationResponse({
@@ -390,7 +393,7 @@ export class Passkeys implements SecondFactor {
         'The counter of a passkey went back: there may be a copy of it. It is refused',
       );
     return async (tx) =>
-      (await this.#challenges.spend(tx, spent)) &&
+      (await this.#challenges.consume(tx, spent)) &&
       usePasskey(tx, { id: row.id, counter, storage: storageOf(answer), now: this.#clock() });
   }
 
@@ -410,8 +413,8 @@ function registeredAlready(): Problem {
   return fieldProblem('credential', 'is registered already', 'registered_already');
 }
 
-function useOf({ purpose, holderId }: Occasion): ChallengeUse {
-  return { purpose, holder: holderId };
+function useOf({ purpose, subjectId }: Occasion): ChallengeUse {
+  return { purpose, subject: subjectId };
 }
 
 function descriptorOf({ credential_id: id, transports }: PasskeyRow): { id: string; transports: string[] } {

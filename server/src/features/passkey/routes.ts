@@ -7,7 +7,7 @@ import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
-import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import {
   email,
   EmailMessage,
@@ -20,17 +20,17 @@ import {
   proof,
 } from '../../http/fields.ts';
 import {
-  askingSourceOf,
-  factorHolderOf,
+  initiatingSourceOf,
+  enrollmentSubjectOf,
   loginBody,
-  pendingLoginOf,
-  rememberAsker,
+  pendingAuthenticationOf,
+  rememberBrowser,
   sendLogin,
   sessionOf,
   sourceOf,
   type AuthRoom,
 } from '../../identity/sign-in/guard.ts';
-import { enrolmentOf, registrationOf } from './challenge.ts';
+import { enrollmentOf, registrationOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
@@ -130,15 +130,15 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
     async (request, reply) => {
       const { email: typed, credential: made, name } = request.body;
       const address = requireEmailAddress(typed);
-      const asker = rules.confirmsEmail ? askingSourceOf(request, room) : undefined;
-      const source = asker ?? sourceOf(request, room);
+      const initiator = rules.confirmsEmail ? initiatingSourceOf(request, room) : undefined;
+      const source = initiator ?? sourceOf(request, room);
       try {
         await registerWithPasskey(room, { address, credential: made, name }, source);
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
-      if (asker !== undefined) rememberAsker(reply, room, asker);
+      if (initiator !== undefined) rememberBrowser(reply, room, initiator);
       return { email: address.text, message: 'user created' };
     },
   );
@@ -155,9 +155,9 @@ export const passkeyHalfWayRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = asyn
       },
     },
     async (request) => {
-      const { id, userId } = pendingLoginOf(request);
+      const { id, userId } = pendingAuthenticationOf(request);
       return {
-        public_key: await passkeys.requestOptions(userId, { purpose: 'second_factor', holderId: id }),
+        public_key: await passkeys.requestOptions(userId, { purpose: 'second_factor', subjectId: id }),
       };
     },
   );
@@ -175,7 +175,7 @@ export const passkeyMemberRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async
     },
     async (request) => {
       const { id, userId } = sessionOf(request);
-      return { public_key: await passkeys.requestOptions(userId, { purpose: 'step_up', holderId: id }) };
+      return { public_key: await passkeys.requestOptions(userId, { purpose: 'step_up', subjectId: id }) };
     },
   );
 };
@@ -187,7 +187,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
     '/profile/passkeys',
     { schema: { summary: 'Lists your passkeys', response: { 200: PasskeyList } } },
     async (request) => {
-      const rows = await passkeys.list(holderUserIdOf(factorHolderOf(request)));
+      const rows = await passkeys.list(subjectUserIdOf(enrollmentSubjectOf(request)));
       const userHandle = rows[0]?.user_handle;
       return {
         passkeys: rows.map(describe),
@@ -212,11 +212,11 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       },
     },
     async (request) => {
-      const holder = factorHolderOf(request);
-      const { id: userId, email: address } = await auth.factorChanges.requireHolder(holder);
+      const subject = enrollmentSubjectOf(request);
+      const { id: userId, email: address } = await auth.enrollment.requireSubject(subject);
       const kind = request.body.use === 'second_factor' ? 'security_key' : 'passkey';
-      const enrolment = { email: address, userId, use: enrolmentOf(holderIdOf(holder)) };
-      return { public_key: await passkeys.createOptions(enrolment, kind) };
+      const enrollment = { email: address, userId, use: enrollmentOf(subjectIdOf(subject)) };
+      return { public_key: await passkeys.createOptions(enrollment, kind) };
     },
   );
 
@@ -231,20 +231,20 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       },
     },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
+      const subject = enrollmentSubjectOf(request);
       const source = sourceOf(request, room);
       const verified = await passkeys.verifyCreation(
         request.body.credential,
-        enrolmentOf(holderIdOf(holder)),
+        enrollmentOf(subjectIdOf(subject)),
       );
       const naming = { name: request.body.name, device: nameDevice(source.device) };
-      const { result: id, login } = await auth.factorChanges.add(
-        holder,
+      const { result: id, login } = await auth.enrollment.add(
+        subject,
         passkeys.addition(verified, naming),
         source,
       );
       sendLogin(reply, room, login);
-      if (holder.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
+      if (subject.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
       return { id, message: 'passkey added' };
     },
   );
@@ -260,7 +260,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       },
     },
     async (request) => {
-      const userId = holderUserIdOf(factorHolderOf(request));
+      const userId = subjectUserIdOf(enrollmentSubjectOf(request));
       if (!(await passkeys.rename(userId, request.params.id, request.body.name)))
         throw new Problem('not_found');
       return { message: 'passkey renamed' };
@@ -277,9 +277,9 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (scop
       },
     },
     async (request) => {
-      const holder = factorHolderOf(request);
-      const removed = await auth.factorChanges.change(
-        holder,
+      const subject = enrollmentSubjectOf(request);
+      const removed = await auth.enrollment.change(
+        subject,
         passkeys.removal(request.params.id),
         sourceOf(request, room),
       );

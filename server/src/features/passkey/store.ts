@@ -53,7 +53,7 @@ export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<bool
   return (await db.first(insertPasskey, row)) !== undefined;
 }
 
-const deleteUnproved = statement((sql, p: { credentialId: string }) =>
+const deleteUnverified = statement((sql, p: { credentialId: string }) =>
   sql
     .deleteFrom('passkeys')
     .where('credential_id', '=', p.credentialId)
@@ -63,11 +63,11 @@ const deleteUnproved = statement((sql, p: { credentialId: string }) =>
 );
 
 /** Removes a credential from an account whose address nobody has confirmed. */
-export async function removeUnproved(db: Database, credentialId: string): Promise<void> {
-  await db.run(deleteUnproved, { credentialId });
+export async function removeUnverified(db: Database, credentialId: string): Promise<void> {
+  await db.run(deleteUnverified, { credentialId });
 }
 
-const selectProved = statement((sql, p: { credentialId: string }) =>
+const selectVerified = statement((sql, p: { credentialId: string }) =>
   sql
     .selectFrom('passkeys')
     .innerJoin('users', 'users.id', 'passkeys.user_id')
@@ -77,8 +77,8 @@ const selectProved = statement((sql, p: { credentialId: string }) =>
 );
 
 /** True for a credential of an account whose address is confirmed. */
-export async function isProved(db: Database, credentialId: string): Promise<boolean> {
-  return (await db.first(selectProved, { credentialId })) !== undefined;
+export async function isVerifiedCredential(db: Database, credentialId: string): Promise<boolean> {
+  return (await db.first(selectVerified, { credentialId })) !== undefined;
 }
 
 const selectByUser = statement((sql, p: { userId: number }) =>
@@ -150,7 +150,7 @@ export async function removePasskeysOf(db: Database, userId: number, since = 0):
   await db.run(deleteAll, { userId, since });
 }
 
-const insertSpent = statement((sql, p: { id: string; expiresAt: number }) =>
+const insertConsumed = statement((sql, p: { id: string; expiresAt: number }) =>
   sql
     .insertInto('spent_challenges')
     .values({ id: p.id, expires_at: p.expiresAt })
@@ -159,8 +159,8 @@ const insertSpent = statement((sql, p: { id: string; expiresAt: number }) =>
 );
 
 /** Spends a challenge, once; false when it was spent before. */
-export async function spendChallenge(db: Database, id: string, expiresAt: number): Promise<boolean> {
-  return (await db.first(insertSpent, { id, expiresAt })) !== undefined;
+export async function consumeChallenge(db: Database, id: string, expiresAt: number): Promise<boolean> {
+  return (await db.first(insertConsumed, { id, expiresAt })) !== undefined;
 }
 
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>

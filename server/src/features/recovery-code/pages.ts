@@ -25,27 +25,27 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
     reply: FastifyReply,
     codes?: readonly string[],
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const session = sessionOf(request);
-    await auth.stepUps.requireRecent(session);
+    await auth.stepUp.requireRecent(session);
     const isAsked = (await auth.factorsOf(session.userId)).length > 0;
     const left = await recoveryCodes.count(session.userId);
     const form = html`<form method="post" action="${path}">
       !${formToken(room, session.id)}
-      <button !${codes === undefined ? '' : 'class="second"'}>${say('page.recovery_codes.act')}</button>
+      <button !${codes === undefined ? '' : 'class="second"'}>${t('page.recovery_codes.act')}</button>
     </form>`;
     const shown =
       codes === undefined
-        ? html`<p>${say('page.recovery_codes.left', { left })}</p>`
-        : html`<p class="notice done" role="status">${say('page.recovery_codes.once')}</p>
-            <ul class="codes" data-copy="${say('page.recovery_codes.copy')}">
+        ? html`<p>${t('page.recovery_codes.left', { left })}</p>`
+        : html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
+            <ul class="codes" data-copy="${t('page.recovery_codes.copy')}">
               !${codes.map((code) => html`<li><code>${code}</code></li>`)}
             </ul>`;
-    const body = html`<p>${say('page.recovery_codes.what')}</p>
-      !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${say('page.recovery_codes.none')}</p>`}`;
+    const body = html`<p>${t('page.recovery_codes.what')}</p>
+      !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${t('page.recovery_codes.none')}</p>`}`;
     return pages.send(request, reply, {
-      title: say('page.recovery_codes.title'),
-      body: accountBody(say, body),
+      title: t('page.recovery_codes.title'),
+      body: accountBody(t, body),
     });
   };
 
@@ -61,7 +61,7 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
     async (request, reply) => {
       const session = sessionOf(request);
       requireForm(room, session.id, request.body.form_token);
-      const codes = await auth.factorChanges.change(
+      const codes = await auth.enrollment.change(
         { session },
         recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),

@@ -9,5 +9,5 @@ export const recoveryCodeSection = {
 
 export const recoveryCodePrompt: FactorPrompt = {
   factor: 'recovery_code',
-  inputs: (say, fault) => codeInputs('recovery_code', say('page.recovery_codes.code'), fault),
+  inputs: (t, fault) => codeInputs('recovery_code', t('page.recovery_codes.code'), fault),
 };

@@ -7,10 +7,10 @@ import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Spend, UseNotice } from '../../identity/factor/factor.ts';
+import type { SecondFactor, Consume, UseNotice } from '../../identity/factor/factor.ts';
 import type { FactorChange } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
-import { addCode, countCodes, listUnspent, removeCodesOf, spendCode } from './store.ts';
+import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
 
 export interface RecoveryCodesOptions {
   readonly db: Database;
@@ -77,14 +77,14 @@ export class RecoveryCodes implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string): Promise<Spend | undefined> {
+  async check(user: User, proof: string): Promise<Consume | undefined> {
     const { db, clock, signer } = this.#options;
     const code = parseCode(proof);
     if (code === undefined) return undefined;
-    const rows = await listUnspent(db, user.id);
+    const rows = await listUnused(db, user.id);
     const row = rows.find(({ code_mac: mac }) => signer.check(textOf(user.id, code), mac));
     if (row === undefined) return undefined;
-    return (tx) => spendCode(tx, row.id, clock());
+    return (tx) => consumeCode(tx, row.id, clock());
   }
 
   async tellUse(tx: Database, userId: number): Promise<UseNotice> {

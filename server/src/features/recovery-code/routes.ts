@@ -31,7 +31,7 @@ export const recoveryCodeRoutes: FastifyPluginAsyncTypebox<RecoveryCodeRoom> = a
     },
     async (request) => {
       const session = sessionOf(request);
-      const codes = await auth.factorChanges.change(
+      const codes = await auth.enrollment.change(
         { session },
         recoveryCodes.replacement(auth.secondFactors),
         sourceOf(request, room),

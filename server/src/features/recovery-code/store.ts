@@ -14,7 +14,7 @@ export async function addCode(db: Database, code: NewCode): Promise<void> {
   await db.run(insertCode, code);
 }
 
-const selectUnspent = statement((sql, p: { userId: number }) =>
+const selectUnused = statement((sql, p: { userId: number }) =>
   sql
     .selectFrom('recovery_codes')
     .select(['id', 'code_mac'])
@@ -22,16 +22,16 @@ const selectUnspent = statement((sql, p: { userId: number }) =>
     .where('spent_at', 'is', null),
 );
 
-export function listUnspent(db: Database, userId: number): Promise<{ id: string; code_mac: string }[]> {
-  return db.run(selectUnspent, { userId });
+export function listUnused(db: Database, userId: number): Promise<{ id: string; code_mac: string }[]> {
+  return db.run(selectUnused, { userId });
 }
 
 /** How many are left. */
 export async function countCodes(db: Database, userId: number): Promise<number> {
-  return (await listUnspent(db, userId)).length;
+  return (await listUnused(db, userId)).length;
 }
 
-const spend = statement((sql, p: { id: string; now: number }) =>
+const consume = statement((sql, p: { id: string; now: number }) =>
   sql
     .updateTable('recovery_codes')
     .set({ spent_at: p.now })
@@ -41,8 +41,8 @@ const spend = statement((sql, p: { id: string; now: number }) =>
 );
 
 /** Spends a code, once and atomically. */
-export async function spendCode(db: Database, id: string, now: number): Promise<boolean> {
-  return (await db.first(spend, { id, now })) !== undefined;
+export async function consumeCode(db: Database, id: string, now: number): Promise<boolean> {
+  return (await db.first(consume, { id, now })) !== undefined;
 }
 
 const deleteAll = statement((sql, p: { userId: number; since: number }) =>

@@ -7,18 +7,18 @@ import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 import { accountBody } from '../../identity/account/pages.ts';
-import { holderIdOf, holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
-import { factorHolderOf, sourceOf } from '../../identity/sign-in/guard.ts';
+import { enrollmentSubjectOf, sourceOf } from '../../identity/sign-in/guard.ts';
 import { refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   formField,
   formToken,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   requireForm,
   returnTo,
@@ -51,34 +51,34 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
-    const holder = factorHolderOf(request);
-    await auth.factorChanges.requireHolder(holder);
-    const rows = await totp.list(holderUserIdOf(holder));
-    const token = formToken(room, holderIdOf(holder));
-    const next = holder.pending === undefined ? undefined : returnTo(room, request);
+    const t = pages.speak(request);
+    const subject = enrollmentSubjectOf(request);
+    await auth.enrollment.requireSubject(subject);
+    const rows = await totp.list(subjectUserIdOf(subject));
+    const token = formToken(room, subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : returnTo(room, request);
     const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${done === 'added' ? notice('done', say('page.totp.added')) : ''}
-      !${done === 'removed' ? notice('done', say('page.totp.removed')) : ''} !${refusalOf(say, problem, [])}
-      <p>${say('page.totp.what')}</p>
+    const body = html`!${done === 'added' ? notice('done', t('page.totp.added')) : ''}
+      !${done === 'removed' ? notice('done', t('page.totp.removed')) : ''} !${refusalOf(t, problem, [])}
+      <p>${t('page.totp.what')}</p>
       !${
         rows.length === 0
           ? ''
           : html`<ul class="rows">
-              !${rows.map((row) => authenticatorItem(say, row, token))}
+              !${rows.map((row) => authenticatorItem(t, row, token))}
             </ul>`
       }
       <form method="post" action="${path}">
         !${token} !${hidden('return_to', next)}
         !${field({
           name: 'name',
-          label: say('page.totp.name'),
-          value: say('page.totp.usual_name'),
+          label: t('page.totp.name'),
+          value: t('page.totp.usual_name'),
           autocomplete: 'off',
         })}
-        <button>${say('page.totp.add')}</button>
+        <button>${t('page.totp.add')}</button>
       </form>`;
-    return pages.send(request, reply, { title: say('page.totp.title'), body: accountBody(say, body) });
+    return pages.send(request, reply, { title: t('page.totp.title'), body: accountBody(t, body) });
   };
 
   const showSeed = async (
@@ -87,33 +87,33 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     made: NewAuthenticator,
     isWrong = false,
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
-    const holder = factorHolderOf(request);
+    const t = pages.speak(request);
+    const subject = enrollmentSubjectOf(request);
     const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
     const body = html`<ol class="steps">
         <li>
-          ${say('page.totp.scan')}
-          <div class="qr" role="img" aria-label="${say('page.totp.qr')}">!${encodeQR(made.uri, 'svg')}</div>
+          ${t('page.totp.scan')}
+          <div class="qr" role="img" aria-label="${t('page.totp.qr')}">!${encodeQR(made.uri, 'svg')}</div>
           <details>
-            <summary>${say('page.totp.type')}</summary>
+            <summary>${t('page.totp.type')}</summary>
             <p><code>${grouped(made.secret)}</code></p>
-            <p><a href="${made.uri}">${say('page.totp.open')}</a></p>
+            <p><a href="${made.uri}">${t('page.totp.open')}</a></p>
           </details>
         </li>
-        <li>${say('page.totp.enter')}</li>
+        <li>${t('page.totp.enter')}</li>
       </ol>
       <form method="post" action="${path}/confirm">
-        !${formToken(room, holderIdOf(holder))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
-        !${hidden('return_to', holder.pending === undefined ? undefined : returnTo(room, request))}
+        !${formToken(room, subjectIdOf(subject))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
+        !${hidden('return_to', subject.pending === undefined ? undefined : returnTo(room, request))}
         !${field({
           name: 'code',
-          label: say('page.totp.code'),
+          label: t('page.totp.code'),
           autocomplete: 'one-time-code',
-          fault: isWrong ? say('page.totp.wrong') : undefined,
+          fault: isWrong ? t('page.totp.wrong') : undefined,
         })}
-        <button>${say('page.totp.confirm')}</button>
+        <button>${t('page.totp.confirm')}</button>
       </form>`;
-    return pages.send(request, reply, { title: say('page.totp.title'), body: accountBody(say, body) });
+    return pages.send(request, reply, { title: t('page.totp.title'), body: accountBody(t, body) });
   };
 
   scope.get(
@@ -126,9 +126,9 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     path,
     { schema: { summary: 'Page: shows the seed of another authenticator app', body: OwnForm } },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
-      requireForm(room, holderIdOf(holder), request.body.form_token);
-      const user = await auth.factorChanges.requireHolder(holder);
+      const subject = enrollmentSubjectOf(request);
+      requireForm(room, subjectIdOf(subject), request.body.form_token);
+      const user = await auth.enrollment.requireSubject(subject);
       const name = toFactorLabel(request.body.name) ?? pages.speak(request)('page.totp.usual_name');
       return showSeed(request, reply, await totp.begin(user, name));
     },
@@ -141,21 +141,21 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
       schema: { summary: 'Page: confirms an authenticator app by a code of it', body: OwnForm },
     },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
+      const subject = enrollmentSubjectOf(request);
       const { id = '', code = '', secret = '', form_token: token } = request.body;
-      requireForm(room, holderIdOf(holder), token);
-      return orAgain(
+      requireForm(room, subjectIdOf(subject), token);
+      return rerenderOnProblem(
         reply,
         async () => {
-          const { login } = await auth.factorChanges.add(
-            holder,
+          const { login } = await auth.enrollment.add(
+            subject,
             totp.addition({ id, code }),
             sourceOf(request, room),
           );
-          return afterFactor(room, { request, reply, holder, login }, addressOf(path, { done: 'added' }));
+          return afterFactor(room, { request, reply, subject, login }, addressOf(path, { done: 'added' }));
         },
         async (problem) => {
-          const user = await auth.factorChanges.requireHolder(holder);
+          const user = await auth.enrollment.requireSubject(subject);
           const uri = totp.uriOf(user, secret);
           if (problem.code !== 'factor_invalid' || uri === undefined) return show(request, reply, problem);
           return showSeed(request, reply, { id, secret, uri }, true);
@@ -168,14 +168,14 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     `${path}/remove`,
     { schema: { summary: 'Page: removes an authenticator app', body: OwnForm } },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
+      const subject = enrollmentSubjectOf(request);
       const { id = '', form_token: token } = request.body;
-      requireForm(room, holderIdOf(holder), token);
-      return orAgain(
+      requireForm(room, subjectIdOf(subject), token);
+      return rerenderOnProblem(
         reply,
         async () => {
-          await auth.factorChanges.change(holder, totp.removal(id), sourceOf(request, room));
-          return goOn(reply, addressOf(path, { done: 'removed' }));
+          await auth.enrollment.change(subject, totp.removal(id), sourceOf(request, room));
+          return seeOther(reply, addressOf(path, { done: 'removed' }));
         },
         (problem) => show(request, reply, problem),
       );
@@ -184,20 +184,20 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
 };
 
 function authenticatorItem(
-  say: Say,
+  t: Translate,
   { id, name, created_at: created, last_used_at: used }: AuthenticatorRow,
   token: string,
 ): string {
   return html`<li>
     <div>
       <strong>${name}</strong>
-      <small>${say('page.passkeys.created', { created })}</small>
-      !${used === null ? '' : html`<small>${say('page.passkeys.used', { used })}</small>`}
+      <small>${t('page.passkeys.created', { created })}</small>
+      !${used === null ? '' : html`<small>${t('page.passkeys.used', { used })}</small>`}
     </div>
     <form method="post" action="${totpSection.path}/remove">
       !${token} !${hidden('id', id)}
-      <button class="small danger" aria-label="${say('page.totp.remove_one', { name })}">
-        ${say('page.totp.remove')}
+      <button class="small danger" aria-label="${t('page.totp.remove_one', { name })}">
+        ${t('page.totp.remove')}
       </button>
     </form>
   </li>`;

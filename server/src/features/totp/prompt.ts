@@ -9,5 +9,5 @@ export const totpSection = {
 
 export const totpPrompt: FactorPrompt = {
   factor: 'totp',
-  inputs: (say, fault) => codeInputs('totp', say('page.totp.code'), fault),
+  inputs: (t, fault) => codeInputs('totp', t('page.totp.code'), fault),
 };

@@ -4,8 +4,8 @@ import type QrLibrary from 'qr';
 import Type from 'typebox';
 import { costing } from '../../http/limits.ts';
 import { handle, factorLabel, hashCost, Message } from '../../http/fields.ts';
-import { factorHolderOf, sendLogin, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
-import { holderUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { enrollmentSubjectOf, sendLogin, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
+import { subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import type { Totp } from './totp.ts';
 
 export interface TotpRoom extends AuthRoom {
@@ -37,7 +37,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     '/profile/totp',
     { schema: { summary: 'Lists your authenticator apps', response: { 200: AuthenticatorList } } },
     async (request) => {
-      const rows = await totp.list(holderUserIdOf(factorHolderOf(request)));
+      const rows = await totp.list(subjectUserIdOf(enrollmentSubjectOf(request)));
       return {
         authenticators: rows.map(({ id, name, created_at, last_used_at }) => ({
           id,
@@ -59,7 +59,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
       },
     },
     async (request) => {
-      const user = await auth.factorChanges.requireHolder(factorHolderOf(request));
+      const user = await auth.enrollment.requireSubject(enrollmentSubjectOf(request));
       const made = await totp.begin(user, request.body.name ?? 'Authenticator');
       const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
       return { ...made, qr_svg: encodeQR(made.uri, 'svg') };
@@ -80,14 +80,14 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
       },
     },
     async (request, reply) => {
-      const holder = factorHolderOf(request);
-      const { login } = await auth.factorChanges.add(
-        holder,
+      const subject = enrollmentSubjectOf(request);
+      const { login } = await auth.enrollment.add(
+        subject,
         totp.addition(request.body),
         sourceOf(request, room),
       );
       sendLogin(reply, room, login);
-      if (holder.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
+      if (subject.pending !== undefined) void reply.header('set-cookie', room.pendingCookie.clear());
       return { message: 'authenticator added' };
     },
   );
@@ -103,7 +103,7 @@ export const totpRoutes: FastifyPluginAsyncTypebox<TotpRoom> = async (scope, roo
     },
     async (request) => {
       const { id } = request.params;
-      await auth.factorChanges.change(factorHolderOf(request), totp.removal(id), sourceOf(request, room));
+      await auth.enrollment.change(enrollmentSubjectOf(request), totp.removal(id), sourceOf(request, room));
       return { message: 'authenticator removed' };
     },
   );

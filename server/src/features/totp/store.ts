@@ -99,7 +99,7 @@ export async function confirmAuthenticator(db: Database, step: Step): Promise<bo
   return (await db.first(confirm, step)) !== undefined;
 }
 
-const spend = statement((sql, p: Step) =>
+const consume = statement((sql, p: Step) =>
   sql
     .updateTable('totp_authenticators')
     .set({ last_step: p.step, last_used_at: p.now })
@@ -109,8 +109,8 @@ const spend = statement((sql, p: Step) =>
 );
 
 /** Takes a step, once and in ascending order; false when it or a later one was taken. */
-export async function spendStep(db: Database, step: Step): Promise<boolean> {
-  return (await db.first(spend, step)) !== undefined;
+export async function consumeStep(db: Database, step: Step): Promise<boolean> {
+  return (await db.first(consume, step)) !== undefined;
 }
 
 const deleteOne = statement((sql, p: { userId: number; id: string }) =>

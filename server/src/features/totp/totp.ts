@@ -9,7 +9,7 @@ import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { SecondFactor, Spend } from '../../identity/factor/factor.ts';
+import type { SecondFactor, Consume } from '../../identity/factor/factor.ts';
 import {
   addAuthenticator,
   confirmAuthenticator,
@@ -19,7 +19,7 @@ import {
   removeAuthenticator,
   removeAuthenticatorsOf,
   removePendingOf,
-  spendStep,
+  consumeStep,
   type AuthenticatorRow,
 } from './store.ts';
 
@@ -56,7 +56,7 @@ const window = 1;
 /** How long a shown seed waits for its first code. */
 const pendingMs = 15 * minuteMs;
 /** Authenticators of one user: a phone or two, and a spare. */
-const mostPerUser = 10;
+const maxPerUser = 10;
 
 const load = createRequire(import.meta.url);
 
@@ -112,7 +112,7 @@ export class Totp implements SecondFactor {
     const now = this.#options.clock();
     const row = await findPending(tx, user.id, id, now - pendingMs);
     const step = row && this.#stepOf(row, code);
-    if ((await listAuthenticators(tx, user.id)).length >= mostPerUser || step === undefined)
+    if ((await listAuthenticators(tx, user.id)).length >= maxPerUser || step === undefined)
       throw new Problem('factor_invalid');
     if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
   }
@@ -133,13 +133,13 @@ export class Totp implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string): Promise<Spend | undefined> {
+  async check(user: User, proof: string): Promise<Consume | undefined> {
     const { db, clock } = this.#options;
     for (const row of await listAuthenticators(db, user.id)) {
       const step = this.#stepOf(row, proof);
       // Each step once, and none before it (RFC 6238 §5.2): the statement decides.
       if (step !== undefined && step > (row.last_step ?? -1))
-        return (tx) => spendStep(tx, { id: row.id, step, now: clock() });
+        return (tx) => consumeStep(tx, { id: row.id, step, now: clock() });
     }
     return undefined;
   }

@@ -23,7 +23,7 @@ onEachEngine('the record of', (engine) => {
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
   test('an account that is closed, opened and removed, and nothing of one that is not there', async () => {
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     const { id: ada, sessionId } = await service.member();
     const record = async (deed: () => Promise<boolean>): Promise<string[]> =>
       (await traces({ ada }, async () => assert.equal(await deed(), true))).record;
@@ -49,7 +49,7 @@ onEachEngine('the record of', (engine) => {
       record: ['authn_password_change success changed ada'],
       mails,
     });
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     const set = () => auth.setPassword(ada.email, `${newPassword} again`);
     assert.deepEqual(await traces(people, set), {
       record: ['authn_password_change success set ada'],
@@ -141,7 +141,7 @@ onEachEngine('the record of', (engine) => {
         test(`${name}, ${end}`, async (context: TestContext) => {
           const member = await service.member();
           const act = await row.deed(member, await signedIn(member));
-          const { database } = service.service.rooms;
+          const { database } = service.service.core;
           const transaction = database.transaction.bind(database);
           context.mock.method(
             database,

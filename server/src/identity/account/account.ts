@@ -10,16 +10,16 @@ import {
   updateDisabled,
   updatePasswordHash,
 } from '../../user/store.ts';
-import { nobody, ValueError, type User } from '../../user/user.ts';
+import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
-import { removePendingLoginsOf } from '../sign-in/pending-store.ts';
+import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import { removePendingTokensOf } from '../token/store.ts';
-import type { Verifications } from './verification.ts';
+import type { EmailVerification } from './verification.ts';
 
 /** Why a password is replaced, by whose deed, and which session lives on. */
 export interface Replacement {
@@ -44,20 +44,20 @@ interface Opening {
 export interface AccountNeeds {
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
-  readonly verifications: Verifications;
+  readonly emailVerification: EmailVerification;
 }
 
 export class Accounts {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
-  readonly #verifications: Verifications;
+  readonly #emailVerification: EmailVerification;
 
-  constructor(context: AuthContext, { attempts, secondFactors, verifications }: AccountNeeds) {
+  constructor(context: AuthContext, { attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;
     this.#attempts = attempts;
     this.#secondFactors = secondFactors;
-    this.#verifications = verifications;
+    this.#emailVerification = emailVerification;
   }
 
   /** See Auth.registerUser. */
@@ -104,7 +104,7 @@ export class Accounts {
     const { db, clock, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
-      if (disabled) await this.endAccess(tx, userId);
+      if (disabled) await this.revokeAccess(tx, userId);
       const reason = disabled ? 'disabled' : 'enabled';
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
       return true;
@@ -135,7 +135,7 @@ export class Accounts {
     const { clock, audit } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.endAccess(tx, userId, keptSession);
+    await this.revokeAccess(tx, userId, keptSession);
     await this.#attempts.forget(tx, userId, 'password');
     await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
     await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
@@ -146,9 +146,9 @@ export class Accounts {
    * Puts whoever came in by what changed at an instant out again: the password is void, what is open ends, and factors
    * that were set up since are gone. What was set up before stays. Inside a transaction that has locked the user.
    */
-  async expel(tx: Database, userId: number, since: number): Promise<void> {
+  async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
-    await this.endAccess(tx, userId);
+    await this.revokeAccess(tx, userId);
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 
@@ -186,12 +186,12 @@ export class Accounts {
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
-    const replaced = isOpen && newest !== undefined ? owner.id : nobody;
+    const replaced = isOpen && newest !== undefined ? owner.id : noUserId;
     await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
-    await this.endAccess(tx, replaced);
+    await this.revokeAccess(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
-    await this.#verifications.ask(tx, isOpen ? owner : undefined, source);
+    await this.#emailVerification.ask(tx, isOpen ? owner : undefined, source);
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 
@@ -209,22 +209,25 @@ export class Accounts {
    * Whoever proves an address that the account's maker has not takes it over, without the factor by which it was made:
    * that is a stranger's. Inside a transaction.
    */
-  async dropUnproved(tx: Database, { id, emailVerifiedAt, hashedPassword }: User): Promise<void> {
+  async removeFactorsOfUnverifiedAccount(
+    tx: Database,
+    { id, emailVerifiedAt, hashedPassword }: User,
+  ): Promise<void> {
     if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
   }
 
   /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */
-  async endAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
+  async revokeAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
     if (keptSession === undefined) await removeSessionsOf(tx, userId);
     else await removeOtherSessionsOf(tx, userId, keptSession);
-    await this.voidProofs(tx, userId);
-    await removePendingLoginsOf(tx, userId);
+    await this.revokeTokens(tx, userId);
+    await removePendingAuthenticationsOf(tx, userId);
     await removeDevicesOf(tx, userId);
   }
 
   /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address and of a first factor. Inside a transaction. */
-  async voidProofs(tx: Database, userId: number): Promise<void> {
+  async revokeTokens(tx: Database, userId: number): Promise<void> {
     await removePendingTokensOf(tx, userId);
   }
 }

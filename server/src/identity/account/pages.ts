@@ -6,16 +6,16 @@ import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 import { ownSections } from '../../page/account-section.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
-import { admission, askingSourceOf, rememberAsker, sessionOf, sourceOf } from '../sign-in/guard.ts';
+import { admission, initiatingSourceOf, rememberBrowser, sessionOf, sourceOf } from '../sign-in/guard.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
 import {
   formField,
   formToken,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   paths,
   requireForm,
@@ -35,9 +35,9 @@ const PasswordForm = Type.Object({
 });
 
 /** What stands above and below the parts of an account page. */
-export function accountBody(say: Say, parts: string): string {
+export function accountBody(t: Translate, parts: string): string {
   return html`!${parts}
-    <p class="links"><a href="${paths.account}">${say('page.account.back')}</a></p>`;
+    <p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
 }
 
 /** Where password managers lead a person who is to change a password (W3C, A well-known URL for changing passwords). */
@@ -45,7 +45,7 @@ export const changePasswordPages: FastifyPluginAsyncTypebox<PageRoom> = async (s
   scope.get(
     '/.well-known/change-password',
     { schema: { summary: 'Page: where a password is changed' } },
-    async (_request, reply) => goOn(reply, ownSections.password.path),
+    async (_request, reply) => seeOther(reply, ownSections.password.path),
   );
 };
 
@@ -56,27 +56,27 @@ export const accountPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
     paths.account,
     { schema: { summary: 'Page: your account', querystring: PageQuery } },
     async (request, reply) => {
-      const say = pages.speak(request);
+      const t = pages.speak(request);
       const session = sessionOf(request);
       const items = sections.map(
         ({ path, name }) =>
           html`<li>
             <a href="${path}"
-              ><strong>${say(`page.${name}.title`)}</strong> <span>${say(`page.${name}.about`)}</span></a
+              ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
             >
           </li>`,
       );
-      const body = html`<p>${say('page.account.what', { email: session.email })}</p>
-        <nav aria-label="${say('page.account.title')}">
+      const body = html`<p>${t('page.account.what', { email: session.email })}</p>
+        <nav aria-label="${t('page.account.title')}">
           <ul class="sections">
             !${items}
           </ul>
         </nav>
         <form method="post" action="/sign-out">
           !${formToken(room, session.id)}
-          <button class="second">${say('page.sign_out.act')}</button>
+          <button class="second">${t('page.sign_out.act')}</button>
         </form>`;
-      return pages.send(request, reply, { title: say('page.account.title'), body });
+      return pages.send(request, reply, { title: t('page.account.title'), body });
     },
   );
   await scope.register(addressPages, room);
@@ -91,39 +91,39 @@ const addressPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) =>
     reply: FastifyReply,
     typed?: { email: string; problem: Problem },
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const session = sessionOf(request);
     const { hashedPassword } = await auth.userOf(session);
     // Before the form is filled in: the last proof may be too old.
-    if (hashedPassword === null) await auth.stepUps.requireRecent(session);
-    else await auth.stepUps.requireRecentSecond(session);
+    if (hashedPassword === null) await auth.stepUp.requireRecent(session);
+    else await auth.stepUp.requireRecentSecond(session);
     const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${notice('done', done === 'changed' ? say('page.email_change.done') : undefined)}
-      <p>${say('page.address.what', { email: session.email })}</p>
-      !${refusalOf(say, typed?.problem, ['email', 'password'])}
+    const body = html`!${notice('done', done === 'changed' ? t('page.email_change.done') : undefined)}
+      <p>${t('page.address.what', { email: session.email })}</p>
+      !${refusalOf(t, typed?.problem, ['email', 'password'])}
       <form method="post" action="${path}">
         !${formToken(room, session.id)}
         !${field({
           name: 'email',
-          label: say('page.field.new_email'),
+          label: t('page.field.new_email'),
           type: 'email',
           value: typed?.email ?? '',
           autocomplete: 'email',
-          fault: faultOf(say, typed?.problem, 'email'),
+          fault: faultOf(t, typed?.problem, 'email'),
         })}
         !${
           hashedPassword === null
             ? ''
             : field({
                 name: 'password',
-                label: say('page.field.current_password'),
+                label: t('page.field.current_password'),
                 type: 'password',
                 autocomplete: 'current-password',
               })
         }
-        <button>${say('page.address.act')}</button>
+        <button>${t('page.address.act')}</button>
       </form>`;
-    return pages.send(request, reply, { title: say('page.address.title'), body: accountBody(say, body) });
+    return pages.send(request, reply, { title: t('page.address.title'), body: accountBody(t, body) });
   };
   scope.get(
     path,
@@ -141,12 +141,12 @@ const addressPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) =>
       const { email, password, form_token: token } = request.body;
       const session = sessionOf(request);
       requireForm(room, session.id, token);
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
-          const source = askingSourceOf(request, room);
+          const source = initiatingSourceOf(request, room);
           await auth.requestEmailChange(session, { email, password }, source);
-          rememberAsker(reply, room, source);
+          rememberBrowser(reply, room, source);
           return codeForm(room, request, reply, { kind: 'email_change', email });
         },
         (problem) => show(request, reply, { email, problem }),
@@ -163,35 +163,35 @@ const passwordPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) =
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const session = sessionOf(request);
     const { hashedPassword, email } = await auth.userOf(session);
     const { done } = request.query as { done?: string }; // PageQuery
-    const title = say('page.password.title');
+    const title = t('page.password.title');
     if (hashedPassword === null) {
-      const none = html`<p>${say('page.password.none')}</p>
+      const none = html`<p>${t('page.password.none')}</p>
         <p>
-          <a class="button" href="${addressOf(paths.forgot, { email })}">${say('page.password.by_mail')}</a>
+          <a class="button" href="${addressOf(paths.forgot, { email })}">${t('page.password.by_mail')}</a>
         </p>`;
-      return pages.send(request, reply, { title, body: accountBody(say, none) });
+      return pages.send(request, reply, { title, body: accountBody(t, none) });
     }
-    await auth.stepUps.requireRecentSecond(session);
-    const body = html`!${notice('done', done === 'changed' ? say('page.password.done') : undefined)}
-      <p>${say('page.password.what')}</p>
-      !${refusalOf(say, problem, ['new_password'])}
+    await auth.stepUp.requireRecentSecond(session);
+    const body = html`!${notice('done', done === 'changed' ? t('page.password.done') : undefined)}
+      <p>${t('page.password.what')}</p>
+      !${refusalOf(t, problem, ['new_password'])}
       <form method="post" action="${path}">
         !${formToken(room, session.id)}
         <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
         !${field({
           name: 'password',
-          label: say('page.field.current_password'),
+          label: t('page.field.current_password'),
           type: 'password',
           autocomplete: 'current-password',
         })}
-        !${newPasswordField(room, say, { name: 'new_password', problem })}
-        <button>${say('page.password.act')}</button>
+        !${newPasswordField(room, t, { name: 'new_password', problem })}
+        <button>${t('page.password.act')}</button>
       </form>`;
-    return pages.send(request, reply, { title, body: accountBody(say, body) });
+    return pages.send(request, reply, { title, body: accountBody(t, body) });
   };
   scope.get(
     path,
@@ -209,11 +209,11 @@ const passwordPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) =
       const { password, new_password: next, form_token: token } = request.body;
       const session = sessionOf(request);
       requireForm(room, session.id, token);
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
           await auth.changePassword(session, { current: password, next }, sourceOf(request, room));
-          return goOn(reply, addressOf(path, { done: 'changed' }));
+          return seeOther(reply, addressOf(path, { done: 'changed' }));
         },
         (problem) => show(request, reply, problem),
       );

@@ -232,7 +232,7 @@ onEachEngine('the contract over HTTP', (engine) => {
   });
   after(() => service.close());
 
-  const contents = (): ReturnType<typeof contentsOf> => contentsOf(service.rooms.database);
+  const contents = (): ReturnType<typeof contentsOf> => contentsOf(service.core.database);
 
   for (const kind of bodyKinds) {
     describe(`with fields as ${kind}`, () => {

@@ -20,9 +20,9 @@ import {
 } from '../../http/fields.ts';
 import {
   admission,
-  askingSourceOf,
+  initiatingSourceOf,
   loginBody,
-  rememberAsker,
+  rememberBrowser,
   sendLogin,
   sessionOf,
   sourceOf,
@@ -68,15 +68,15 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom & Greeter> = async (
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const asker = rules.confirmsEmail ? askingSourceOf(request, room) : undefined;
+      const initiator = rules.confirmsEmail ? initiatingSourceOf(request, room) : undefined;
       try {
-        await auth.registerUser(text, request.body.password, asker ?? sourceOf(request, room));
+        await auth.registerUser(text, request.body.password, initiator ?? sourceOf(request, room));
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         // The contract's own body, without the members of a problem.
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
-      if (asker !== undefined) rememberAsker(reply, room, asker);
+      if (initiator !== undefined) rememberBrowser(reply, room, initiator);
       return { email: text, message: 'user created' };
     },
   );
@@ -110,9 +110,9 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom & Greeter> = async (
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
       if (rules.resetTokenBy === 'mail') {
-        const source = askingSourceOf(request, room);
+        const source = initiatingSourceOf(request, room);
         await auth.requestReset(text, source);
-        rememberAsker(reply, room, source);
+        rememberBrowser(reply, room, source);
         return { email: text, message: 'reset token sent' };
       }
       return {

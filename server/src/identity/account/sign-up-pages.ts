@@ -10,13 +10,13 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
 import type { ClientSource } from '../context.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
-import { admission, rememberAsker, sendLogin } from '../sign-in/guard.ts';
+import { admission, rememberBrowser, sendLogin } from '../sign-in/guard.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
 import {
   afterLogin,
   formField,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   paths,
   pageSourceOf,
@@ -45,27 +45,27 @@ export const signUpPages: FastifyPluginAsyncTypebox<
     email = '',
     problem?: Problem,
   ): FastifyReply => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const next = returnTo(room, request);
-    const body = html`!${refusalOf(say, problem, ['email', 'password'])}
+    const body = html`!${refusalOf(t, problem, ['email', 'password'])}
       <form method="post" action="${paths.signUp}">
         !${hidden('return_to', next)}
         !${field({
           name: 'email',
-          label: say('page.field.email'),
+          label: t('page.field.email'),
           type: 'email',
           value: email,
           autocomplete: 'username',
-          fault: faultOf(say, problem, 'email'),
+          fault: faultOf(t, problem, 'email'),
         })}
-        !${newPasswordField(room, say, { name: 'password', problem })}
-        <button>${say('page.sign_up.act')}</button>
+        !${newPasswordField(room, t, { name: 'password', problem })}
+        <button>${t('page.sign_up.act')}</button>
       </form>
       !${room.ways.map((way) => way.form(room, request, next))}
       <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${say('page.sign_up.sign_in')}</a>
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
       </p>`;
-    return pages.send(request, reply, { title: say('page.sign_up.title'), body });
+    return pages.send(request, reply, { title: t('page.sign_up.title'), body });
   };
 
   scope.get(
@@ -83,20 +83,20 @@ export const signUpPages: FastifyPluginAsyncTypebox<
     },
     async (request, reply) => {
       const { email, password } = request.body;
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
           const { text } = requireEmailAddress(email);
           const source = pageSourceOf(room, request);
           await registering(room, () => auth.registerUser(text, password, source));
           if (rules.confirmsEmail) {
-            rememberAsker(reply, room, source);
+            rememberBrowser(reply, room, source);
             return codeForm(room, request, reply, { kind: 'verification', email: text });
           }
           const login = await auth.logIn(text, password, source);
-          if (login === undefined) return goOn(reply, addressOf(paths.signIn, { email: text }));
+          if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: text }));
           sendLogin(reply, room, login);
-          return goOn(reply, afterLogin(login, source.returnTo));
+          return seeOther(reply, afterLogin(login, source.returnTo));
         },
         (problem) => show(request, reply, email, problem),
       );
@@ -169,26 +169,26 @@ function askPage(
     email = '',
     problem?: Problem,
   ): FastifyReply => {
-    const say = room.pages.speak(request);
+    const t = room.pages.speak(request);
     const next = returnTo(room, request);
-    const body = html`<p>${say(`page.${name}.what`)}</p>
-      !${refusalOf(say, problem, ['email'])}
+    const body = html`<p>${t(`page.${name}.what`)}</p>
+      !${refusalOf(t, problem, ['email'])}
       <form method="post" action="${path}">
         !${hidden('return_to', next)}
         !${field({
           name: 'email',
-          label: say('page.field.email'),
+          label: t('page.field.email'),
           type: 'email',
           value: email,
           autocomplete: 'username',
-          fault: faultOf(say, problem, 'email'),
+          fault: faultOf(t, problem, 'email'),
         })}
-        <button>${say(`page.${name}.act`)}</button>
+        <button>${t(`page.${name}.act`)}</button>
       </form>
       <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${say('page.sign_up.sign_in')}</a>
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
       </p>`;
-    return room.pages.send(request, reply, { title: say(`page.${name}.title`), body });
+    return room.pages.send(request, reply, { title: t(`page.${name}.title`), body });
   };
   scope.get(
     path,
@@ -199,13 +199,13 @@ function askPage(
     path,
     { config: costing(mailCost), schema: { summary: 'Page: sends a mail', body: EmailForm } },
     async (request, reply) =>
-      orAgain(
+      rerenderOnProblem(
         reply,
         async () => {
           const { text } = requireEmailAddress(request.body.email);
           const source = pageSourceOf(room, request);
           await ask(text, source);
-          rememberAsker(reply, room, source);
+          rememberBrowser(reply, room, source);
           return codeForm(room, request, reply, { kind, email: text });
         },
         (problem) => show(request, reply, request.body.email, problem),

@@ -61,7 +61,7 @@ onEachEngine('the record of addresses', (engine) => {
 
   test('a registration of an address whose account is disabled: its owner is told, nothing else', async () => {
     const { email, id: ada } = await service.newcomer();
-    const { auth, database } = service.service.rooms;
+    const { auth, database } = service.service.core;
     await auth.setDisabled(ada, true);
     const rows = () => database.query((sql) => sql.selectFrom('users').selectAll().where('id', '=', ada));
     const earlier = await rows();
@@ -95,7 +95,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual(stranger, { record: [deed('failure', 'nobody')], mails: [] });
     const other = await service.newcomer();
     later();
-    await service.service.rooms.auth.setDisabled(other.id, true);
+    await service.service.core.auth.setDisabled(other.id, true);
     const disabled = await traces({ ada: other.id }, () =>
       service.post('/email_verification', { email: other.email }),
     );
@@ -130,11 +130,11 @@ onEachEngine('the record of addresses', (engine) => {
   });
 
   test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
-    const { auth } = service.service.rooms;
-    const asker = { ...somebody, requestToken: createToken('request').token };
+    const { auth } = service.service.core;
+    const initiator = { ...somebody, requestToken: createToken('request').token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
-      const { id } = await auth.registerWith(email, async () => {}, asker);
+      const { id } = await auth.registerWith(email, async () => {}, initiator);
       return { email, id };
     };
     const ada = await made();
@@ -148,7 +148,7 @@ onEachEngine('the record of addresses', (engine) => {
       });
     const eve = await made();
     later();
-    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, asker)), {
+    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, initiator)), {
       record: ['authn_token_created success email_verification ada'],
       mails: ['email_verification to ada for 1440'],
     });
@@ -157,14 +157,14 @@ onEachEngine('the record of addresses', (engine) => {
       await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
         isProblem(error, 'same_browser_required'),
       );
-    assert.equal((await auth.verifyEmail(eve.email, token, asker)).id, eve.id);
+    assert.equal((await auth.verifyEmail(eve.email, token, initiator)).id, eve.id);
 
     const joe = await made();
     await service.deliver();
     const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
-    assert.equal((await auth.verifyEmail(joe.email, code, asker)).id, joe.id);
-    const nobody = freshEmail();
-    assert.deepEqual(await traces({}, () => auth.requestVerification(nobody, asker)), {
+    assert.equal((await auth.verifyEmail(joe.email, code, initiator)).id, joe.id);
+    const noUserId = freshEmail();
+    assert.deepEqual(await traces({}, () => auth.requestVerification(noUserId, initiator)), {
       record: ['authn_token_created failure email_verification nobody'],
       mails: [],
     });
@@ -183,7 +183,7 @@ onEachEngine('the record of addresses', (engine) => {
 
   test('a confirmation ends what was open before it', async () => {
     const { id, email, sessionId } = await service.member();
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     await database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     );
@@ -203,7 +203,7 @@ onEachEngine('the record of addresses', (engine) => {
   test('a confirmation of whoever is disabled between look and deed does nothing', async (context: TestContext) => {
     const { email, id } = await service.newcomer();
     const proof = await service.tokenFor(email);
-    const { database } = service.service.rooms;
+    const { database } = service.service.core;
     const transaction = database.transaction.bind(database);
     context.mock.method(
       database,
@@ -226,7 +226,7 @@ onEachEngine('where no address is confirmed', (engine) => {
       const register = (): Promise<Reply> =>
         send(service.app, { method: 'POST', path: '/users', fields: { email, password: newPassword } });
       const kinds = async (): Promise<string[]> => {
-        const { database } = service.rooms;
+        const { database } = service.core;
         return (await database.query((sql) => sql.selectFrom('mails').select('kind'))).map(
           ({ kind }) => kind,
         );

@@ -9,13 +9,13 @@ import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingLoginsOf } from '../sign-in/pending-store.ts';
+import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import { removeSessionsOf } from '../session/store.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
 const verificationHours = 24;
 
-export class Verifications {
+export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
 
@@ -67,7 +67,7 @@ export class Verifications {
   async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
     const { db, clock, audit } = this.#context;
     const live = await this.#tokens.find('verification', presented, { email }, source);
-    if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isAsker)
+    if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
     return db.transaction(async (tx) => {
       const before = await lockUser(tx, live.user.id);
@@ -77,7 +77,7 @@ export class Verifications {
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
         await removeSessionsOf(tx, user.id);
-        await removePendingLoginsOf(tx, user.id);
+        await removePendingAuthenticationsOf(tx, user.id);
         await removeDevicesOf(tx, user.id);
       }
       await audit.record(
@@ -94,6 +94,9 @@ export class Verifications {
    * named this address, and stays in the account whatever its owner sets as password.
    */
   async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
-    return user.hashedPassword !== null || (await this.#tokens.isAsker(tx, user.id, 'verification', source));
+    return (
+      user.hashedPassword !== null ||
+      (await this.#tokens.isInitiatingBrowser(tx, user.id, 'verification', source))
+    );
   }
 }

@@ -4,12 +4,12 @@ import { dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem, isProblem } from '../../kit/problem.ts';
 import { testClock, type TestClock } from '../../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../../test/support/engines.ts';
-import { mostTries, removeOldTries } from './store.ts';
+import { maxAttempts, removeOldAttempts } from './store.ts';
 import { Attempts, type Subject } from './attempts.ts';
 import type { Database } from '../../db/database.ts';
 
 const owner: Subject = { userId: 1, emailKey: 'bob@example.org', deviceId: undefined };
-const nobody: Subject = { userId: undefined, emailKey: 'nobody@example.org', deviceId: undefined };
+const noUserId: Subject = { userId: undefined, emailKey: 'nobody@example.org', deviceId: undefined };
 
 interface Bench {
   readonly db: Database;
@@ -38,12 +38,12 @@ async function tryOnce(attempts: Attempts, subject: Subject): Promise<number | n
 onEachEngine('attempts', (engine) => {
   for (const [name, subject] of [
     ['an account', owner],
-    ['an address that nobody has', nobody],
+    ['an address that nobody has', noUserId],
   ] as const) {
     test(`${name}: from the fifth failure on each try waits longer, and at a hundred the factor is off`, () =>
       withAttempts(engine, async ({ attempts, clock }) => {
         const waits: (number | null)[] = [];
-        for (let tries = 0; tries < mostTries;) {
+        for (let tries = 0; tries < maxAttempts;) {
           const wait = await tryOnce(attempts, subject);
           if (wait === undefined) tries += 1;
           else {
@@ -88,9 +88,9 @@ onEachEngine('attempts', (engine) => {
 
   test('one address that nobody has leaves another alone', () =>
     withAttempts(engine, async ({ attempts }) => {
-      for (let i = 0; i < 5; i += 1) await attempts.begin(nobody, 'password');
-      assert.notEqual(await tryOnce(attempts, nobody), undefined);
-      assert.equal(await tryOnce(attempts, { ...nobody, emailKey: 'noone@example.org' }), undefined);
+      for (let i = 0; i < 5; i += 1) await attempts.begin(noUserId, 'password');
+      assert.notEqual(await tryOnce(attempts, noUserId), undefined);
+      assert.equal(await tryOnce(attempts, { ...noUserId, emailKey: 'noone@example.org' }), undefined);
     }));
 
   test('the spelling of an address makes no second counter', () =>
@@ -111,8 +111,8 @@ onEachEngine('attempts', (engine) => {
     withAttempts(engine, async ({ db, attempts, clock }) => {
       await attempts.begin(owner, 'password');
       clock.advance(31 * dayMs);
-      await attempts.begin(nobody, 'password');
-      assert.equal(await removeOldTries(db, clock.now() - 30 * dayMs, 10), 1);
-      assert.equal(await removeOldTries(db, clock.now() - 30 * dayMs, 10), 0);
+      await attempts.begin(noUserId, 'password');
+      assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 1);
+      assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 0);
     }));
 });

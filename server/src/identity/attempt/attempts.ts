@@ -6,16 +6,16 @@ import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import {
-  addTry,
-  findTries,
-  listTriesOf,
-  mostTries,
-  moveTries,
-  removeTries,
-  removeTriesOf,
-  removeTry,
+  addAttempt,
+  findAttempts,
+  listAttemptsOf,
+  maxAttempts,
+  moveAttempts,
+  removeAttempts,
+  removeAttemptsOf,
+  removeAttempt,
   type AttemptKey,
-  type TryCount,
+  type AttemptCount,
 } from './store.ts';
 
 /** Name of a factor: `password`, `email_code`, or a second factor's. Tries of each are counted apart: one that is off leaves the others unharmed. */
@@ -55,10 +55,10 @@ export class Attempts {
   async begin(subject: Subject, factor: Factor): Promise<Attempt> {
     const key = { subject: subjectText(subject), factor };
     const now = this.#clock();
-    const count = await addTry(this.#db, key, now);
+    const count = await addAttempt(this.#db, key, now);
     if (count !== undefined) return { key, count };
-    const tries = await findTries(this.#db, key);
-    const waitMs = tries === undefined || tries.failures >= mostTries ? undefined : tries.next_at - now;
+    const tries = await findAttempts(this.#db, key);
+    const waitMs = tries === undefined || tries.failures >= maxAttempts ? undefined : tries.next_at - now;
     throw new Problem(
       'too_many_attempts',
       waitMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / secondMs)) },
@@ -67,12 +67,12 @@ export class Attempts {
 
   /** The try was right: forgets the ones before it. Inside the transaction of what it opens. */
   async succeed(tx: Database, { key }: Attempt): Promise<void> {
-    await removeTries(tx, key);
+    await removeAttempts(tx, key);
   }
 
   /** The try was not verified after all: the service was too busy, and nobody has guessed anything. */
   async withdraw({ key }: Attempt): Promise<void> {
-    await removeTry(this.#db, key, this.#clock());
+    await removeAttempt(this.#db, key, this.#clock());
   }
 
   /**
@@ -80,22 +80,22 @@ export class Attempts {
    * time that ends with a registration would tell that the address was free.
    */
   async inherit(tx: Database, userId: number, emailKey: string): Promise<void> {
-    await moveTries(tx, subjectOfEmail(emailKey), subjectOfUser(userId));
+    await moveAttempts(tx, subjectOfEmail(emailKey), subjectOfUser(userId));
   }
 
   /** The factor was replaced: its tries no longer count against the account. */
   async forget(tx: Database, userId: number, factor: Factor): Promise<void> {
-    await removeTries(tx, { subject: subjectOfUser(userId), factor });
+    await removeAttempts(tx, { subject: subjectOfUser(userId), factor });
   }
 
   /** The account is removed: nothing is counted against it any more. Inside a transaction. */
   async forgetAll(tx: Database, userId: number): Promise<void> {
-    await removeTriesOf(tx, subjectOfUser(userId));
+    await removeAttemptsOf(tx, subjectOfUser(userId));
   }
 
   /** What is counted against an account and its known devices. */
-  list(userId: number, deviceIds: readonly string[]): Promise<TryCount[]> {
-    return listTriesOf(this.#db, [subjectOfUser(userId), ...deviceIds.map(subjectOfDevice)]);
+  list(userId: number, deviceIds: readonly string[]): Promise<AttemptCount[]> {
+    return listAttemptsOf(this.#db, [subjectOfUser(userId), ...deviceIds.map(subjectOfDevice)]);
   }
 }
 

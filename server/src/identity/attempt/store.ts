@@ -9,19 +9,19 @@ export interface AttemptKey {
 }
 
 /** Consecutive tries from which on each must wait, and how long the next one does, in milliseconds. */
-export const freeTries = 5;
+export const freeAttempts = 5;
 const waitsMs: readonly number[] = [1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900].map(
   (seconds) => seconds * 1000,
 );
 const longestWaitMs = 900_000;
 /** Consecutive tries after which the factor is off (NIST SP 800-63B-4 §3.2.2). */
-export const mostTries = 100;
+export const maxAttempts = 100;
 
 /**
  * One statement decides: it counts the try if it is allowed and returns nothing if not, so that of many at once only
  * the allowed number is ever verified.
  */
-const countTry = statement((sql, p: AttemptKey & { now: number }) =>
+const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
   sql
     .insertInto('attempts')
     .values({ subject: p.subject, factor: p.factor, failures: 1, last_at: p.now, next_at: 0 })
@@ -33,10 +33,10 @@ const countTry = statement((sql, p: AttemptKey & { now: number }) =>
           // The free ones set no instant: clocks of instances differ, and of two tries at once the later may come first.
           let next = eb
             .case()
-            .when('attempts.failures', '<', freeTries - 1)
+            .when('attempts.failures', '<', freeAttempts - 1)
             .then(ref('attempts.next_at'));
           for (const [i, ms] of waitsMs.entries())
-            next = next.when('attempts.failures', '=', freeTries - 1 + i).then(after(ms));
+            next = next.when('attempts.failures', '=', freeAttempts - 1 + i).then(after(ms));
           return {
             failures: eb('attempts.failures', '+', 1),
             last_at: ref('excluded.last_at'),
@@ -44,17 +44,17 @@ const countTry = statement((sql, p: AttemptKey & { now: number }) =>
           };
         })
         .where('attempts.next_at', '<=', p.now)
-        .where('attempts.failures', '<', mostTries),
+        .where('attempts.failures', '<', maxAttempts),
     )
     .returning('failures'),
 );
 
 /** Counts a try; `undefined` when it must not be made now. */
-export async function addTry(db: Database, key: AttemptKey, now: number): Promise<number | undefined> {
-  return (await db.note(countTry, { ...key, now }))?.failures;
+export async function addAttempt(db: Database, key: AttemptKey, now: number): Promise<number | undefined> {
+  return (await db.note(countAttempt, { ...key, now }))?.failures;
 }
 
-const selectTries = statement((sql, p: AttemptKey) =>
+const selectAttempts = statement((sql, p: AttemptKey) =>
   sql
     .selectFrom('attempts')
     .select(['failures', 'next_at'])
@@ -62,14 +62,14 @@ const selectTries = statement((sql, p: AttemptKey) =>
     .where('factor', '=', p.factor),
 );
 
-export function findTries(
+export function findAttempts(
   db: Database,
   key: AttemptKey,
 ): Promise<{ failures: number; next_at: number } | undefined> {
-  return db.first(selectTries, key);
+  return db.first(selectAttempts, key);
 }
 
-const uncountTry = statement((sql, p: AttemptKey & { now: number }) =>
+const uncountAttempt = statement((sql, p: AttemptKey & { now: number }) =>
   sql
     .updateTable('attempts')
     .set((row) => ({ failures: row('failures', '-', 1), next_at: p.now }))
@@ -79,36 +79,36 @@ const uncountTry = statement((sql, p: AttemptKey & { now: number }) =>
 );
 
 /** Takes back a try that was counted and not verified. */
-export async function removeTry(db: Database, key: AttemptKey, now: number): Promise<void> {
-  await db.run(uncountTry, { ...key, now });
+export async function removeAttempt(db: Database, key: AttemptKey, now: number): Promise<void> {
+  await db.run(uncountAttempt, { ...key, now });
 }
 
-const deleteTries = statement((sql, p: AttemptKey) =>
+const deleteAttempts = statement((sql, p: AttemptKey) =>
   sql.deleteFrom('attempts').where('subject', '=', p.subject).where('factor', '=', p.factor),
 );
 
 /** Forgets the tries of a factor: after a success, or when the factor is replaced. */
-export async function removeTries(db: Database, key: AttemptKey): Promise<void> {
-  await db.run(deleteTries, key);
+export async function removeAttempts(db: Database, key: AttemptKey): Promise<void> {
+  await db.run(deleteAttempts, key);
 }
 
-const deleteTriesOf = statement((sql, p: { subject: string }) =>
+const deleteAttemptsOf = statement((sql, p: { subject: string }) =>
   sql.deleteFrom('attempts').where('subject', '=', p.subject),
 );
 
 /** Forgets the tries of every factor on a subject. */
-export async function removeTriesOf(db: Database, subject: string): Promise<void> {
-  await db.run(deleteTriesOf, { subject });
+export async function removeAttemptsOf(db: Database, subject: string): Promise<void> {
+  await db.run(deleteAttemptsOf, { subject });
 }
 
 /** What is counted against a subject. */
-export interface TryCount extends AttemptKey {
+export interface AttemptCount extends AttemptKey {
   readonly failures: number;
   readonly last_at: number;
 }
 
 /** What is counted against each of the subjects. */
-export function listTriesOf(db: Database, subjects: readonly string[]): Promise<TryCount[]> {
+export function listAttemptsOf(db: Database, subjects: readonly string[]): Promise<AttemptCount[]> {
   return db.query((sql) =>
     sql
       .selectFrom('attempts')
@@ -124,7 +124,7 @@ const changeSubject = statement((sql, p: { from: string; to: string }) =>
 );
 
 /** Counts the tries on one subject against another, which has none yet. */
-export async function moveTries(db: Database, from: string, to: string): Promise<void> {
+export async function moveAttempts(db: Database, from: string, to: string): Promise<void> {
   await db.run(changeSubject, { from, to });
 }
 
@@ -146,6 +146,6 @@ const deleteOld = statement((sql, p: { before: number; limit: number }) =>
 );
 
 /** Removes up to `limit` counters without a try since the given instant, and says how many. */
-export async function removeOldTries(db: Database, before: number, limit: number): Promise<number> {
+export async function removeOldAttempts(db: Database, before: number, limit: number): Promise<number> {
   return (await db.run(deleteOld, { before, limit })).length;
 }

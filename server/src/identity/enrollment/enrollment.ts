@@ -7,30 +7,30 @@ import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
-import type { Admissions, Login, PendingLogin } from '../sign-in/sign-in.ts';
+import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { forgetMemories } from '../sign-in/device-store.ts';
 import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingLoginsOf } from '../sign-in/pending-store.ts';
-import type { Resets } from '../password/reset.ts';
+import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
+import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
-import type { StepUps } from '../sign-in/step-up.ts';
+import type { StepUp } from '../sign-in/step-up.ts';
 
 /** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type FactorHolder =
+export type EnrollmentSubject =
   | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingLogin };
+  | { readonly session?: undefined; readonly pending: PendingAuthentication };
 
 /** Of the session or the login whose factors are changed. */
-export function holderIdOf({ session, pending }: FactorHolder): string {
+export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
   return (session ?? pending).id;
 }
 
 /** Whose factors are changed. */
-export function holderUserIdOf({ session, pending }: FactorHolder): number {
+export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
   return (session ?? pending).userId;
 }
 
@@ -54,23 +54,23 @@ export interface FactorAdded<T> {
 /** How long the first factor of an account can be undone. */
 const undoHours = 72;
 
-export interface FactorChangeNeeds {
+export interface EnrollmentNeeds {
   readonly accounts: Accounts;
-  readonly admissions: Admissions;
+  readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
-  readonly resets: Resets;
-  readonly stepUps: StepUps;
+  readonly passwordReset: PasswordReset;
+  readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
   /** People may sign in by mail: an account without password and passkey has a way in. */
   readonly signsInByEmail: boolean;
 }
 
-export class FactorChanges {
+export class Enrollment {
   readonly #context: AuthContext;
-  readonly #needs: FactorChangeNeeds;
+  readonly #needs: EnrollmentNeeds;
 
-  constructor(context: AuthContext, needs: FactorChangeNeeds) {
+  constructor(context: AuthContext, needs: EnrollmentNeeds) {
     this.#context = context;
     this.#needs = needs;
   }
@@ -79,11 +79,11 @@ export class FactorChanges {
    * The user whose factors the holder may change now.
    * @throws {Problem} step_up_required; session_required for nobody, and for a login that owes a factor that is set.
    */
-  async requireHolder(holder: FactorHolder): Promise<User> {
-    const { session, pending } = holder;
-    if (session !== undefined) await this.#needs.stepUps.requireRecent(session);
-    else if (pending.kind !== 'enrolment') throw new Problem('session_required');
-    const user = await findUserById(this.#context.db, holderUserIdOf(holder));
+  async requireSubject(subject: EnrollmentSubject): Promise<User> {
+    const { session, pending } = subject;
+    if (session !== undefined) await this.#needs.stepUp.requireRecent(session);
+    else if (pending.kind !== 'enrollment') throw new Problem('session_required');
+    const user = await findUserById(this.#context.db, subjectUserIdOf(subject));
     if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
     return user;
   }
@@ -94,27 +94,30 @@ export class FactorChanges {
    * @throws {Problem} step_up_required, session_required; whatever the work throws.
    */
   async add<T>(
-    holder: FactorHolder,
+    subject: EnrollmentSubject,
     { factor, work }: FactorAddition<T>,
     source: ClientSource,
   ): Promise<FactorAdded<T>> {
-    const known = await this.requireHolder(holder);
-    const arrival = await this.#needs.admissions.arrivalOf(known, source);
+    const known = await this.requireSubject(subject);
+    const signInContext = await this.#needs.signIn.signInContextOf(known, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, known.id);
       // Made before the factor is, which is removed as one that was set up since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
       await forgetMemories(tx, user.id);
-      await this.#needs.secondFactors.forgetTries(tx, user.id, factor);
+      await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
-      if (holder.session !== undefined)
-        return { result, login: await this.#carryOn(tx, holder.session, factor) };
+      if (subject.session !== undefined)
+        return { result, login: await this.#carryOn(tx, subject.session, factor) };
       // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
       // would otherwise set one of his own up, and be in.
       await removeSessionsOf(tx, user.id);
-      const login = await this.#needs.admissions.finish(tx, user, holder.pending, { use: factor, arrival });
-      await removePendingLoginsOf(tx, user.id);
+      const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
+        use: factor,
+        signInContext,
+      });
+      await removePendingAuthenticationsOf(tx, user.id);
       return { result, login };
     });
   }
@@ -124,17 +127,17 @@ export class FactorChanges {
    * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
    */
   async change<T>(
-    holder: FactorHolder,
+    subject: EnrollmentSubject,
     { factor, deed, work }: FactorChange<T>,
     source: ClientSource,
   ): Promise<T> {
-    const { id } = await this.requireHolder(holder);
+    const { id } = await this.requireSubject(subject);
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
       await forgetMemories(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
-      else await this.#needs.secondFactors.forgetTries(tx, id, factor);
+      else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#tell(tx, user, { factor, deed }, source);
       return result;
     });
@@ -148,17 +151,17 @@ export class FactorChanges {
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit } = this.#context;
-    const { accounts, resets, tokens } = this.#needs;
+    const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find('factor_undo', presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
-      await accounts.expel(tx, user.id, live.madeAt);
+      await accounts.revokeAccessSince(tx, user.id, live.madeAt);
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
       await audit.record(tx, { ...deed, userId: user.id }, source);
       await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
-      await resets.post(tx, user, source);
+      await passwordReset.post(tx, user, source);
       return user;
     });
   }
@@ -172,7 +175,7 @@ export class FactorChanges {
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
       await removeSessionsOf(tx, userId);
-      await removePendingLoginsOf(tx, userId);
+      await removePendingAuthenticationsOf(tx, userId);
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
       await audit.record(tx, { ...deed, userId }, source);
       await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
@@ -190,7 +193,7 @@ export class FactorChanges {
   /** The way back for the mailbox of an account that has no factor yet; `undefined` for another. */
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
-    if (!(await secondFactors.isBare(tx, user.id))) return undefined;
+    if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
     const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
     return (await tokens.issue(tx, user, proof)).link;
   }
@@ -219,11 +222,11 @@ export class FactorChanges {
 
   /** The session with the new factor, under a new token; the others end. */
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
-    const risen = await this.#needs.sessions.rise(tx, session.id, factor);
-    if (risen === undefined) throw new Problem('session_required');
-    await removeOtherSessionsOf(tx, session.userId, risen.id);
-    await removePendingLoginsOf(tx, session.userId);
-    return { token: risen.token, deviceToken: undefined };
+    const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
+    if (elevated === undefined) throw new Problem('session_required');
+    await removeOtherSessionsOf(tx, session.userId, elevated.id);
+    await removePendingAuthenticationsOf(tx, session.userId);
+    return { token: elevated.token, deviceToken: undefined };
   }
 
   /** Of two who remove the last two at once the second is refused: the user's row is locked. */

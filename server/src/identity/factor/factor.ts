@@ -18,11 +18,11 @@ export type FirstFactor = 'password' | 'email' | 'passkey';
 export interface Occasion {
   readonly purpose: 'second_factor' | 'step_up';
   /** Handle of the pending login or of the session. */
-  readonly holderId: string;
+  readonly subjectId: string;
 }
 
 /** Spends what was verified, once and atomically; false when it was spent meanwhile. Inside a transaction. */
-export type Spend = (tx: Database) => Promise<boolean>;
+export type Consume = (tx: Database) => Promise<boolean>;
 
 /** A mail about the use of a factor. */
 export interface UseNotice {
@@ -41,7 +41,7 @@ export interface SecondFactor {
   /** True if the user can sign in with it alone; absent where nobody can. */
   isWayIn?(db: Database, userId: number): Promise<boolean>;
   /** What spends the proof, if it is right. Changes nothing by itself; the try is counted already. */
-  check(user: User, proof: string, occasion: Occasion): Promise<Spend | undefined>;
+  check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined>;
   /** What the owner is told of each use, where that is told at all. Inside its transaction. */
   tellUse?(tx: Database, userId: number): Promise<UseNotice>;
   /** What is known of what the user has set up, as the user may have it: no seed, key or digest. */

@@ -1,12 +1,12 @@
 // How a page asks for a factor. Each kind says what is typed or pressed; around it stands the same form everywhere.
 import { html } from 'ghtml';
 import { field, hidden, notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 
 export interface FactorPrompt {
   readonly factor: string;
   /** The inputs; one of them is called `proof`. */
-  readonly inputs: (say: Say, fault: string | undefined) => string;
+  readonly inputs: (t: Translate, fault: string | undefined) => string;
   /** Attributes of the form, for the script; absent where none is needed. */
   readonly script?: (occasion: 'second_factor' | 'step_up') => string;
 }
@@ -24,7 +24,7 @@ export interface PromptForm {
 
 /** Asks for one of the factors: the first is open, the others a press away. */
 export function promptsFor(
-  say: Say,
+  t: Translate,
   prompts: readonly FactorPrompt[],
   names: readonly string[],
   form: PromptForm,
@@ -32,34 +32,34 @@ export function promptsFor(
   const offered = prompts.filter(({ factor }) => names.includes(factor));
   const { refused } = form;
   const first = offered.find(({ factor }) => factor === refused?.factor) ?? offered[0];
-  if (first === undefined) return html`<p>${say('page.factor.none')}</p>`;
+  if (first === undefined) return html`<p>${t('page.factor.none')}</p>`;
   const others = offered.filter((prompt) => prompt !== first);
-  return html`!${promptForm(say, first, form)}
+  return html`!${promptForm(t, first, form)}
   !${others.map(
     (prompt) =>
       html`<details>
-        <summary>${say(`page.factor.${prompt.factor}`)}</summary>
-        !${promptForm(say, prompt, form)}
+        <summary>${t(`page.factor.${prompt.factor}`)}</summary>
+        !${promptForm(t, prompt, form)}
       </details>`,
   )}`;
 }
 
-function promptForm(say: Say, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {
+function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {
   const fault = form.refused?.factor === factor ? form.refused.text : undefined;
   return html`<form method="post" action="${form.action}" !${script?.(form.occasion) ?? ''}>
-    !${form.hidden} !${hidden('factor', factor)} !${inputs(say, fault)} !${form.below ?? ''}
-    <button>${say(`page.factor.${factor}_act`)}</button>
+    !${form.hidden} !${hidden('factor', factor)} !${inputs(t, fault)} !${form.below ?? ''}
+    <button>${t(`page.factor.${factor}_act`)}</button>
   </form>`;
 }
 
 /** The password, once more. */
 export const passwordPrompt: FactorPrompt = {
   factor: 'password',
-  inputs: (say, fault) =>
+  inputs: (t, fault) =>
     field({
       name: 'proof',
       id: proofId('password'),
-      label: say('page.field.password'),
+      label: t('page.field.password'),
       type: 'password',
       autocomplete: 'current-password',
       fault,
@@ -77,8 +77,8 @@ function proofId(factor: string): string {
 }
 
 /** A factor that only a script can ask for. */
-export function scriptInputs(say: Say, fault: string | undefined): string {
+export function scriptInputs(t: Translate, fault: string | undefined): string {
   return html`!${notice('fault', fault)} !${hidden('proof', '')}
-    <noscript><p class="notice fault">${say('page.factor.needs_script')}</p></noscript>
-    <p class="notice fault" role="alert" data-failed hidden>${say('page.factor.script_failed')}</p>`;
+    <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
+    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>`;
 }

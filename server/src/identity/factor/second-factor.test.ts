@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
-import { useTrunk, type Trunk, type TrunkOptions } from '../../../test/support/trunk.ts';
+import { useAuth, type AuthUnderTest, type AuthTestOptions } from '../../../test/support/auth.ts';
 import type { Database } from '../../db/database.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Login, PendingLogin } from '../sign-in/sign-in.ts';
+import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type FirstFactor,
   type Occasion,
   type SecondFactor,
-  type Spend,
+  type Consume,
 } from './factor.ts';
 import type { Session } from '../session/session.ts';
 
@@ -38,7 +38,7 @@ class Riddle implements SecondFactor {
   readonly occasions: Occasion[] = [];
   readonly removals: number[] = [];
   /** Somebody else spends the proof in the moment between. */
-  isSpent = false;
+  isConsumed = false;
 
   constructor(name: string, { isBackup = false, isFirst = false } = {}) {
     this.name = name;
@@ -58,9 +58,9 @@ class Riddle implements SecondFactor {
     return { isSet: this.setBy.has(userId) };
   }
 
-  async check(_user: User, proof: string, occasion: Occasion): Promise<Spend | undefined> {
+  async check(_user: User, proof: string, occasion: Occasion): Promise<Consume | undefined> {
     this.occasions.push(occasion);
-    return proof === this.name ? async () => !this.isSpent : undefined;
+    return proof === this.name ? async () => !this.isConsumed : undefined;
   }
 
   async removeAll(_tx: Database, userId: number): Promise<void> {
@@ -87,7 +87,7 @@ const refused =
   (error: unknown): error is Problem =>
     isProblem(error, code);
 
-interface Bench extends Trunk {
+interface Bench extends AuthUnderTest {
   readonly bob: User;
   readonly riddle: Riddle;
   /** A factor that is a way in by itself. */
@@ -96,14 +96,14 @@ interface Bench extends Trunk {
 }
 
 onEachEngine('second factors', (engine) => {
-  const trunk = useTrunk(engine);
+  const makeAuth = useAuth(engine);
 
   /** A trunk with three kinds of factor and Bob, who has set none. */
-  async function withBob(options: TrunkOptions = {}): Promise<Bench> {
+  async function withBob(options: AuthTestOptions = {}): Promise<Bench> {
     const riddle = new Riddle('riddle');
     const key = new Riddle('key', { isFirst: true });
     const backup = new Riddle('backup', { isBackup: true });
-    const made = trunk({ secondFactors: [riddle, key, backup], ...options });
+    const made = makeAuth({ secondFactors: [riddle, key, backup], ...options });
     return { ...made, riddle, key, backup, bob: await made.auth.registerUser(email, password) };
   }
 
@@ -115,8 +115,8 @@ onEachEngine('second factors', (engine) => {
   ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
-    const arrival = await auth.admissions.arrivalOf(user, from);
-    const login = await database.transaction((tx) => auth.admissions.admit(tx, user, factor, arrival));
+    const signInContext = await auth.signIn.signInContextOf(user, from);
+    const login = await database.transaction((tx) => auth.signIn.admit(tx, user, factor, signInContext));
     assert.ok(login);
     return login;
   }
@@ -127,9 +127,9 @@ onEachEngine('second factors', (engine) => {
     return found;
   }
 
-  async function pendingOf(auth: Auth, { pending, token }: Login): Promise<PendingLogin> {
+  async function pendingOf(auth: Auth, { pending, token }: Login): Promise<PendingAuthentication> {
     assert.equal(token, undefined);
-    const found = await auth.admissions.findPending(pending?.token);
+    const found = await auth.signIn.findPending(pending?.token);
     assert.ok(found);
     return found;
   }
@@ -139,7 +139,7 @@ onEachEngine('second factors', (engine) => {
     bench.riddle.setBy.add(bench.bob.id);
     const { auth } = bench;
     const pending = await pendingOf(auth, await enter(bench));
-    const { login } = await auth.admissions.complete(pending, { factor: 'riddle', proof: 'riddle' }, source);
+    const { login } = await auth.signIn.complete(pending, { factor: 'riddle', proof: 'riddle' }, source);
     return session(auth, login);
   }
 
@@ -154,7 +154,7 @@ onEachEngine('second factors', (engine) => {
     return events.map(({ outcome, reason, actor }) => `${outcome} ${reason} ${actor}`).toSorted();
   }
 
-  async function triesOf({ database }: Bench, factor: string): Promise<number[]> {
+  async function attemptsOf({ database }: Bench, factor: string): Promise<number[]> {
     const rows = await database.query((sql) =>
       sql.selectFrom('attempts').select('failures').where('factor', '=', factor),
     );
@@ -187,13 +187,13 @@ onEachEngine('second factors', (engine) => {
         name: 'of everybody where they are required, who must set one up first',
         policy: 'required',
         set: [],
-        demand: { kind: 'enrolment', factors: ['riddle', 'key'] },
+        demand: { kind: 'enrollment', factors: ['riddle', 'key'] },
       },
       {
         name: 'also of whoever has a backup alone',
         policy: 'required',
         set: ['backup'],
-        demand: { kind: 'enrolment', factors: ['riddle', 'key'] },
+        demand: { kind: 'enrollment', factors: ['riddle', 'key'] },
       },
       {
         name: 'and of whoever has set one where they are required',
@@ -221,8 +221,8 @@ onEachEngine('second factors', (engine) => {
     const bench = await withBob({ confirmEmail: true });
     const { auth, database, bob } = bench;
     let spent = 0;
-    const given = { factor: 'email', spend: async () => (spent += 1) > 0 } as const;
-    const come = (): Promise<Login | undefined> => auth.admissions.enter(bob, given, source);
+    const given = { factor: 'email', consume: async () => (spent += 1) > 0 } as const;
+    const come = (): Promise<Login | undefined> => auth.signIn.enter(bob, given, source);
     assert.equal(await come(), undefined);
     assert.equal(spent, 0);
     await updateVerified(database, bob.id, 1);
@@ -241,7 +241,7 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.add(bob.id);
       const pending = await pendingOf(auth, await enter(bench, 'password', from));
       const given = { factor: 'riddle', proof: 'riddle', remembersDevice: true };
-      return (await auth.admissions.complete(pending, given, from)).login;
+      return (await auth.signIn.complete(pending, given, from)).login;
     }
 
     for (const knownDeviceDays of [0, 30])
@@ -272,7 +272,7 @@ onEachEngine('second factors', (engine) => {
       const { deviceToken } = await remember(bench);
       bench.riddle.setBy.clear();
       const { pending } = await enter(bench, 'password', { ...source, deviceToken });
-      assert.equal(pending?.demand.kind, 'enrolment');
+      assert.equal(pending?.demand.kind, 'enrollment');
     });
 
     test('and no more once the operator does not allow it', async () => {
@@ -280,7 +280,7 @@ onEachEngine('second factors', (engine) => {
       const { deviceToken } = await remember(bench);
       const from = { ...source, deviceToken };
       const { riddle, key, backup } = bench;
-      const { auth } = trunk({ secondFactors: [riddle, key, backup] });
+      const { auth } = makeAuth({ secondFactors: [riddle, key, backup] });
       assert.ok((await enter(bench, 'password', from)).token);
       assert.equal((await enter({ ...bench, auth }, 'password', from)).token, undefined);
     });
@@ -294,8 +294,11 @@ onEachEngine('second factors', (engine) => {
 
   describe('that are given', () => {
     const right = { factor: 'riddle', proof: 'riddle' };
-    const give = (auth: Auth, pending: PendingLogin, given = right): Promise<{ user: User; login: Login }> =>
-      auth.admissions.complete(pending, given, source);
+    const give = (
+      auth: Auth,
+      pending: PendingAuthentication,
+      given = right,
+    ): Promise<{ user: User; login: Login }> => auth.signIn.complete(pending, given, source);
 
     test('open a session of both, once', async () => {
       const bench = await withBob();
@@ -311,9 +314,9 @@ onEachEngine('second factors', (engine) => {
       const { user, login } = await give(auth, pending);
       assert.deepEqual([user.id, login.pending], [bob.id, undefined]);
       assert.deepEqual(await factorsIn(bench), [['email', 'riddle']]);
-      assert.deepEqual(riddle.occasions, [{ purpose: 'second_factor', holderId: pending.id }]);
+      assert.deepEqual(riddle.occasions, [{ purpose: 'second_factor', subjectId: pending.id }]);
       assert.deepEqual(await recorded(bench, 'authn_login_success'), ['success email+riddle user']);
-      assert.equal(await auth.admissions.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
       await assert.rejects(give(auth, pending), refused('pending_login_required'));
       assert.equal((await factorsIn(bench)).length, 1);
     });
@@ -330,9 +333,9 @@ onEachEngine('second factors', (engine) => {
         await recorded(bench, 'authn_login_fail'),
         Array.from({ length: 5 }, () => 'failure wrong_riddle user'),
       );
-      assert.deepEqual([await triesOf(bench, 'riddle'), await triesOf(bench, 'key')], [[5], []]);
+      assert.deepEqual([await attemptsOf(bench, 'riddle'), await attemptsOf(bench, 'key')], [[5], []]);
       await give(auth, pending, { factor: 'key', proof: 'key' });
-      assert.deepEqual(await triesOf(bench, 'riddle'), [5], 'a success of another factor forgets none');
+      assert.deepEqual(await attemptsOf(bench, 'riddle'), [5], 'a success of another factor forgets none');
     });
 
     test('right forget the wrong ones before', async () => {
@@ -342,7 +345,7 @@ onEachEngine('second factors', (engine) => {
       const pending = await pendingOf(auth, await enter(bench));
       await assert.rejects(give(auth, pending, { ...right, proof: 'wrong' }), refused('factor_invalid'));
       await give(auth, pending);
-      assert.deepEqual(await triesOf(bench, 'riddle'), []);
+      assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
     });
 
     test('that are unknown or not set up are refused without a try', async () => {
@@ -361,10 +364,10 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
       const pending = await pendingOf(auth, await enter(bench));
-      riddle.isSpent = true;
+      riddle.isConsumed = true;
       await assert.rejects(give(auth, pending), refused('factor_invalid'));
-      assert.deepEqual([await factorsIn(bench), await triesOf(bench, 'riddle')], [[], [1]]);
-      riddle.isSpent = false;
+      assert.deepEqual([await factorsIn(bench), await attemptsOf(bench, 'riddle')], [[], [1]]);
+      riddle.isConsumed = false;
       assert.ok((await give(auth, pending)).login.token);
     });
 
@@ -378,7 +381,7 @@ onEachEngine('second factors', (engine) => {
       for (let i = 0; i < 5; i += 1)
         await assert.rejects(give(auth, pending, { ...right, proof: 'wrong' }), refused('factor_invalid'));
       await assert.rejects(give(auth, pending), refused('too_many_attempts'));
-      const known = await auth.admissions.complete(pending, right, { ...source, deviceToken });
+      const known = await auth.signIn.complete(pending, right, { ...source, deviceToken });
       assert.deepEqual([typeof known.login.token, known.login.deviceToken], ['string', undefined]);
     });
 
@@ -416,20 +419,20 @@ onEachEngine('second factors', (engine) => {
       clock.advance(10 * minuteMs - 1);
       const later = await enter(bench);
       assert.equal(await auth.purge(), 0);
-      assert.ok(await auth.admissions.findPending(pending?.token));
+      assert.ok(await auth.signIn.findPending(pending?.token));
       clock.advance(1);
-      assert.equal(await auth.admissions.findPending(pending?.token), undefined);
+      assert.equal(await auth.signIn.findPending(pending?.token), undefined);
       assert.equal(await auth.purge(), 1);
-      assert.ok(await auth.admissions.findPending(later.pending?.token));
+      assert.ok(await auth.signIn.findPending(later.pending?.token));
     });
 
     test('are awaited of nobody whose first factor no longer counts', async () => {
       const bench = await withBob();
       const { auth, database, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
-      const arrival = await auth.admissions.arrivalOf(bob, source);
+      const signInContext = await auth.signIn.signInContextOf(bob, source);
       const admit = (): Promise<Login | undefined> =>
-        database.transaction((tx) => auth.admissions.admit(tx, bob, 'password', arrival));
+        database.transaction((tx) => auth.signIn.admit(tx, bob, 'password', signInContext));
       assert.ok(await admit());
       await auth.setDisabled(bob.id, true);
       assert.equal(await admit(), undefined, 'disabled');
@@ -452,8 +455,8 @@ onEachEngine('second factors', (engine) => {
         createToken('pending_login').token,
         text.replace('.pnd_', '.ses_'),
       ];
-      for (const stranger of strangers) assert.equal(await auth.admissions.findPending(stranger), undefined);
-      assert.equal((await auth.admissions.findPending(text))?.id, text.slice(0, 36));
+      for (const stranger of strangers) assert.equal(await auth.signIn.findPending(stranger), undefined);
+      assert.equal((await auth.signIn.findPending(text))?.id, text.slice(0, 36));
     });
   });
 
@@ -472,10 +475,10 @@ onEachEngine('second factors', (engine) => {
       for (const factor of ['password', 'email'] as const) {
         const current = await session(auth, await enter(bench, factor));
         clock.advance(10 * minuteMs - 1);
-        await auth.stepUps.requireRecent(current);
+        await auth.stepUp.requireRecent(current);
         clock.advance(1);
-        await assert.rejects(auth.stepUps.requireRecent(current), stepUpFor('password'));
-        await auth.stepUps.requireRecentSecond(current);
+        await assert.rejects(auth.stepUp.requireRecent(current), stepUpFor('password'));
+        await auth.stepUp.requireRecentSecond(current);
       }
     });
 
@@ -486,17 +489,17 @@ onEachEngine('second factors', (engine) => {
       const both = await bothIn(bench);
       backup.setBy.add(bob.id);
       for (const require of [
-        (one: Session) => auth.stepUps.requireRecent(one),
-        (one: Session) => auth.stepUps.requireRecentSecond(one),
-        async (one: Session) => void (await auth.stepUps.requirePassword(one, password, source)),
+        (one: Session) => auth.stepUp.requireRecent(one),
+        (one: Session) => auth.stepUp.requireRecentSecond(one),
+        async (one: Session) => void (await auth.stepUp.requirePassword(one, password, source)),
       ]) {
         await require(both);
         await assert.rejects(require(byPassword), stepUpFor('riddle', 'backup'));
       }
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.stepUps.requireRecentSecond(both), stepUpFor('riddle', 'backup'));
+      await assert.rejects(auth.stepUp.requireRecentSecond(both), stepUpFor('riddle', 'backup'));
       riddle.setBy.clear();
-      await auth.stepUps.requireRecentSecond(both);
+      await auth.stepUp.requireRecentSecond(both);
     });
 
     test('an account without a password is asked for a mail, and none with one passes without it', async () => {
@@ -504,18 +507,18 @@ onEachEngine('second factors', (engine) => {
       const { auth, database, clock, bob } = bench;
       const current = await session(auth, await enter(bench));
       await assert.rejects(
-        auth.stepUps.requirePassword(current, undefined, source),
+        auth.stepUp.requirePassword(current, undefined, source),
         (error) =>
           isProblem(error, 'invalid_request') &&
           error.fields[0]?.field === 'password' &&
           error.fields[0].message === 'is missing',
       );
-      await assert.rejects(auth.stepUps.requirePassword(current, 'wrong', source), refused('password_wrong'));
-      assert.equal((await auth.stepUps.requirePassword(current, password, source)).id, bob.id);
+      await assert.rejects(auth.stepUp.requirePassword(current, 'wrong', source), refused('password_wrong'));
+      assert.equal((await auth.stepUp.requirePassword(current, password, source)).id, bob.id);
       await database.execute('update users set hashed_password = null');
-      assert.equal((await auth.stepUps.requirePassword(current, undefined, source)).id, bob.id);
+      assert.equal((await auth.stepUp.requirePassword(current, undefined, source)).id, bob.id);
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.stepUps.requirePassword(current, undefined, source), stepUpFor('email'));
+      await assert.rejects(auth.stepUp.requirePassword(current, undefined, source), stepUpFor('email'));
     });
 
     test('give the session another token and the factor, of each the latest use', async () => {
@@ -527,10 +530,10 @@ onEachEngine('second factors', (engine) => {
         clock.advance(minuteMs);
         const before = await session(auth, { token });
         const proof = factor === 'password' ? password : factor;
-        const next = await auth.stepUps.give(before, { factor, proof }, source);
+        const next = await auth.stepUp.give(before, { factor, proof }, source);
         assert.equal(await auth.getSession(token), undefined, 'the old token is dead');
         if (factor === 'riddle')
-          assert.deepEqual(riddle.occasions, [{ purpose: 'step_up', holderId: before.id }]);
+          assert.deepEqual(riddle.occasions, [{ purpose: 'step_up', subjectId: before.id }]);
         token = next;
       }
       const [only, ...others] = await auth.listSessions(bob.id, 10);
@@ -544,14 +547,14 @@ onEachEngine('second factors', (engine) => {
         'success step_up_password user',
         'success step_up_riddle user',
       ]);
-      assert.deepEqual(await triesOf(bench, 'riddle'), []);
+      assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
     });
 
     test('and nobody passes whose account is gone', async () => {
       const bench = await withBob();
       const current = await session(bench.auth, await enter(bench));
       await bench.auth.removeUser(bench.bob.id);
-      await assert.rejects(bench.auth.stepUps.requireRecent(current), stepUpFor('email'));
+      await assert.rejects(bench.auth.stepUp.requireRecent(current), stepUpFor('email'));
     });
 
     test('wrong, unknown, spent, or for a session that is over change nothing', async () => {
@@ -560,14 +563,14 @@ onEachEngine('second factors', (engine) => {
       const token = await auth.createSession(email);
       const current = await session(auth, { token });
       const give = (factor: string, proof: string): Promise<string> =>
-        auth.stepUps.give(current, { factor, proof }, source);
+        auth.stepUp.give(current, { factor, proof }, source);
       await assert.rejects(give('riddle', 'riddle'), refused('factor_invalid'), 'not set up');
       riddle.setBy.add(bob.id);
       await assert.rejects(give('riddle', 'wrong'), refused('factor_invalid'));
       await assert.rejects(give('password', 'wrong'), refused('password_wrong'));
-      riddle.isSpent = true;
+      riddle.isConsumed = true;
       await assert.rejects(give('riddle', 'riddle'), refused('factor_invalid'));
-      riddle.isSpent = false;
+      riddle.isConsumed = false;
       assert.ok(await auth.getSession(token));
       assert.deepEqual(await factorsIn(bench), [[]]);
       await auth.endSession(current.id);
@@ -580,7 +583,7 @@ onEachEngine('second factors', (engine) => {
       await auth.removeUser(bob.id);
       await assert.rejects(give('riddle', 'riddle'), refused('session_required'));
       await assert.rejects(
-        auth.stepUps.requirePassword(current, password, source),
+        auth.stepUp.requirePassword(current, password, source),
         refused('session_required'),
       );
     });
@@ -594,11 +597,11 @@ onEachEngine('second factors', (engine) => {
       const given = { factor: 'riddle', proof: 'riddle' };
       for (let i = 0; i < 5; i += 1)
         await assert.rejects(
-          auth.stepUps.give(current, { ...given, proof: 'wrong' }, source),
+          auth.stepUp.give(current, { ...given, proof: 'wrong' }, source),
           refused('factor_invalid'),
         );
-      await assert.rejects(auth.stepUps.give(current, given, source), refused('too_many_attempts'));
-      assert.ok(await auth.stepUps.give(current, given, { ...source, deviceToken }));
+      await assert.rejects(auth.stepUp.give(current, given, source), refused('too_many_attempts'));
+      assert.ok(await auth.stepUp.give(current, given, { ...source, deviceToken }));
     });
   });
 
@@ -662,8 +665,8 @@ onEachEngine('second factors', (engine) => {
       await auth.registerUser('eve@example.org', password);
       const eves = await auth.createSession('eve@example.org');
       const [first, other] = [await enter(bench), await enter(bench)];
-      const holder = { session: await session(auth, first) };
-      const { result, login } = await auth.factorChanges.add(holder, add(riddle), source);
+      const subject = { session: await session(auth, first) };
+      const { result, login } = await auth.enrollment.add(subject, add(riddle), source);
       assert.equal(result, 'added');
       assert.deepEqual([login?.deviceToken, login?.pending], [undefined, undefined]);
       for (const { token } of [first, other]) assert.equal(await auth.getSession(token), undefined);
@@ -680,10 +683,10 @@ onEachEngine('second factors', (engine) => {
     test('which ends the logins that await one', async () => {
       const bench = await withBob();
       const { auth, riddle, key } = bench;
-      const holder = { session: await bothIn(bench) };
+      const subject = { session: await bothIn(bench) };
       const half = await enter(bench);
-      await auth.factorChanges.add(holder, { ...add(key), factor: 'key' }, source);
-      assert.equal(await auth.admissions.findPending(half.pending?.token), undefined);
+      await auth.enrollment.add(subject, { ...add(key), factor: 'key' }, source);
+      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
       assert.deepEqual([riddle.setBy.size, key.setBy.size], [1, 1]);
     });
 
@@ -691,11 +694,11 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const { auth, riddle } = bench;
       const pending = await pendingOf(auth, await enter(bench));
-      const { login } = await auth.factorChanges.add({ pending }, add(riddle), source);
+      const { login } = await auth.enrollment.add({ pending }, add(riddle), source);
       assert.ok(await auth.getSession(login?.token));
       assert.deepEqual(await factorsIn(bench), [['password', 'riddle']]);
       await assert.rejects(
-        auth.factorChanges.add({ pending }, add(riddle), source),
+        auth.enrollment.add({ pending }, add(riddle), source),
         refused('pending_login_required'),
       );
     });
@@ -703,15 +706,15 @@ onEachEngine('second factors', (engine) => {
     test('by nobody else', async () => {
       const bench = await withBob();
       const { auth, riddle, clock, bob } = bench;
-      const holder = { session: await bothIn(bench) };
+      const subject = { session: await bothIn(bench) };
       const change = add(riddle);
       const pending = await pendingOf(auth, await enter(bench));
-      await assert.rejects(auth.factorChanges.requireHolder({ pending }), refused('session_required'));
-      await assert.rejects(auth.factorChanges.add({ pending }, change, source), refused('session_required'));
-      assert.equal((await auth.factorChanges.requireHolder(holder)).id, bob.id);
+      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
+      await assert.rejects(auth.enrollment.add({ pending }, change, source), refused('session_required'));
+      assert.equal((await auth.enrollment.requireSubject(subject)).id, bob.id);
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.factorChanges.add(holder, change, source), refused('step_up_required'));
-      await assert.rejects(auth.factorChanges.requireHolder(holder), refused('step_up_required'));
+      await assert.rejects(auth.enrollment.add(subject, change, source), refused('step_up_required'));
+      await assert.rejects(auth.enrollment.requireSubject(subject), refused('step_up_required'));
       assert.deepEqual(await recorded(bench, 'user_updated'), []);
     });
 
@@ -720,13 +723,13 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, bob } = bench;
       const pending = await pendingOf(auth, await enter(bench));
       await auth.setDisabled(bob.id, true);
-      await assert.rejects(auth.factorChanges.requireHolder({ pending }), refused('session_required'));
+      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
       await auth.setDisabled(bob.id, false);
-      assert.ok(await auth.factorChanges.requireHolder({ pending }));
+      assert.ok(await auth.enrollment.requireSubject({ pending }));
       await auth.removeUser(bob.id);
-      await assert.rejects(auth.factorChanges.requireHolder({ pending }), refused('session_required'));
+      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
       await assert.rejects(
-        auth.factorChanges.add({ pending }, add(riddle), source),
+        auth.enrollment.add({ pending }, add(riddle), source),
         refused('session_required'),
       );
     });
@@ -736,17 +739,14 @@ onEachEngine('second factors', (engine) => {
       removed: (auth, userId) => auth.removeUser(userId),
     };
     for (const [end, work] of Object.entries(meanwhile)) {
-      test(`for nobody who is ${end} in the moment after the holder was looked at`, async () => {
+      test(`for nobody who is ${end} in the moment after the subject was looked at`, async () => {
         const seen: { between?: Between } = {};
         const bench = await withBob({ through: (database) => (seen.between = new Between(database)) });
         const { auth, riddle, bob } = bench;
-        const holder = { session: await session(auth, await enter(bench)) };
+        const subject = { session: await session(auth, await enter(bench)) };
         assert.ok(seen.between);
-        seen.between.before = () => work(trunk().auth, bob.id);
-        await assert.rejects(
-          auth.factorChanges.add(holder, add(riddle), source),
-          refused('session_required'),
-        );
+        seen.between.before = () => work(makeAuth().auth, bob.id);
+        await assert.rejects(auth.enrollment.add(subject, add(riddle), source), refused('session_required'));
         assert.equal(riddle.setBy.size, 0);
       });
     }
@@ -754,17 +754,17 @@ onEachEngine('second factors', (engine) => {
     test('and added to an account that would have no other way in', async () => {
       const bench = await withBob();
       const { auth, database, riddle } = bench;
-      const holder = { session: await session(auth, await enter(bench, 'email')) };
+      const subject = { session: await session(auth, await enter(bench, 'email')) };
       await database.execute('update users set hashed_password = null');
-      assert.ok((await auth.factorChanges.add(holder, add(riddle), source)).login?.token);
+      assert.ok((await auth.enrollment.add(subject, add(riddle), source)).login?.token);
     });
 
     test('and taken away without an end to the session', async () => {
       const bench = await withBob();
       const { auth, riddle, key, backup, bob } = bench;
-      const holder = { session: await bothIn(bench) };
+      const subject = { session: await bothIn(bench) };
       backup.setBy.add(bob.id);
-      await auth.factorChanges.change(holder, remove(bench), source);
+      await auth.enrollment.change(subject, remove(bench), source);
       assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
       assert.equal((await factorsIn(bench)).length, 1);
@@ -774,17 +774,17 @@ onEachEngine('second factors', (engine) => {
     test('with a backup that stays while another is left', async () => {
       const bench = await withBob();
       const { auth, key, backup, bob } = bench;
-      const holder = { session: await bothIn(bench) };
+      const subject = { session: await bothIn(bench) };
       for (const factor of [key, backup]) factor.setBy.add(bob.id);
-      await auth.factorChanges.change(holder, remove(bench), source);
+      await auth.enrollment.change(subject, remove(bench), source);
       assert.deepEqual([key.setBy.size, backup.setBy.size], [1, 1]);
     });
 
     test('and renewed without an end to any session', async () => {
       const bench = await withBob();
       const { auth, riddle } = bench;
-      const holder = { session: await bothIn(bench) };
-      await auth.factorChanges.change(holder, { ...add(riddle), deed: 'replaced' }, source);
+      const subject = { session: await bothIn(bench) };
+      await auth.enrollment.change(subject, { ...add(riddle), deed: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_replaced user']);
     });
@@ -794,10 +794,10 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle } = bench;
       const current = await bothIn(bench);
       const give = (proof: string): Promise<unknown> =>
-        auth.stepUps.give(current, { factor: 'riddle', proof }, source);
+        auth.stepUp.give(current, { factor: 'riddle', proof }, source);
       for (let i = 0; i < 5; i += 1) await assert.rejects(give('wrong'), refused('factor_invalid'));
       await assert.rejects(give('riddle'), refused('too_many_attempts'));
-      await auth.factorChanges.change({ session: current }, { ...add(riddle), deed: 'replaced' }, source);
+      await auth.enrollment.change({ session: current }, { ...add(riddle), deed: 'replaced' }, source);
       await assert.doesNotReject(give('riddle'));
     });
 
@@ -851,9 +851,9 @@ onEachEngine('second factors', (engine) => {
       ];
       for (const { name, options = {}, prepare, passes } of rows) {
         const bench = await withBob(options);
-        const holder = { session: await bothIn(bench) };
+        const subject = { session: await bothIn(bench) };
         await prepare?.(bench);
-        const changed = bench.auth.factorChanges.change(holder, remove(bench), source);
+        const changed = bench.auth.enrollment.change(subject, remove(bench), source);
         if (passes) await assert.doesNotReject(changed, name);
         else await assert.rejects(changed, refused('last_factor'), name);
         assert.equal((await recorded(bench, 'user_updated')).length, passes ? 1 : 0, name);
@@ -868,7 +868,7 @@ onEachEngine('second factors', (engine) => {
       const work = async (tx: Database): Promise<void> =>
         void (await tx.query((sql) => sql.deleteFrom('sessions').where('id', '=', current.id)));
       await assert.rejects(
-        auth.factorChanges.add({ session: current }, { ...add(riddle), work }, source),
+        auth.enrollment.add({ session: current }, { ...add(riddle), work }, source),
         refused('session_required'),
       );
       assert.ok((await factorsIn(bench)).length === 1, 'nothing of it happened');
@@ -878,24 +878,24 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle, backup, bob } = bench;
       const operator = { actor: 'operator' } as const;
-      const reset = (): Promise<boolean> => auth.factorChanges.reset(bob.id, operator);
+      const reset = (): Promise<boolean> => auth.enrollment.reset(bob.id, operator);
       await auth.createSession(email);
       backup.setBy.add(bob.id);
       assert.equal(await reset(), false, 'a backup of nothing');
       riddle.setBy.add(bob.id + 1);
-      assert.equal(await auth.factorChanges.reset(bob.id + 1, operator), false, 'nobody');
+      assert.equal(await auth.enrollment.reset(bob.id + 1, operator), false, 'nobody');
       riddle.setBy.clear();
       assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
       riddle.setBy.add(bob.id);
       const half = await enter(bench);
       const pending = await pendingOf(auth, half);
       const wrong = { factor: 'riddle', proof: 'wrong' };
-      await assert.rejects(auth.admissions.complete(pending, wrong, source), refused('factor_invalid'));
+      await assert.rejects(auth.signIn.complete(pending, wrong, source), refused('factor_invalid'));
       assert.equal(await reset(), true);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0]);
       assert.deepEqual(await factorsIn(bench), []);
-      assert.equal(await auth.admissions.findPending(half.pending?.token), undefined);
-      assert.deepEqual(await triesOf(bench, 'riddle'), []);
+      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
+      assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factors_reset operator']);
       assert.equal(await reset(), false, 'a second time');
     });

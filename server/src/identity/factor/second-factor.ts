@@ -6,12 +6,12 @@ import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { notify } from '../notice.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Spend } from './factor.ts';
+import type { Occasion, SecondFactor, SecondFactorPolicy, Consume } from './factor.ts';
 
 /** What a person owes after the first factor. */
-export interface Demand {
+export interface Requirement {
   /** One of the factors that are set up, or to set one up. */
-  readonly kind: 'second_factor' | 'enrolment';
+  readonly kind: 'second_factor' | 'enrollment';
   /** Names of the factors that will do. */
   readonly factors: readonly string[];
 }
@@ -21,7 +21,7 @@ export interface VerifiedFactor {
   readonly user: User;
   readonly attempt: Attempt;
   readonly factor: SecondFactor;
-  readonly spend: Spend;
+  readonly consume: Consume;
 }
 
 export interface SecondFactorsOptions {
@@ -57,18 +57,18 @@ export class SecondFactors {
   }
 
   /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
-  async isBare(db: Database, userId: number): Promise<boolean> {
+  async hasNoFactor(db: Database, userId: number): Promise<boolean> {
     for (const factor of this.#all) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
   }
 
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
-  async demandOf(db: Database, userId: number): Promise<Demand | undefined> {
+  async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
     const factors = await this.setOf(db, userId);
     if (factors.length > 0) return { kind: 'second_factor', factors };
     if (this.policy !== 'required') return undefined;
-    const enrolable = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
-    return { kind: 'enrolment', factors: enrolable };
+    const enrollable = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
+    return { kind: 'enrollment', factors: enrollable };
   }
 
   /** True if the user can sign in with one of them alone. */
@@ -91,12 +91,12 @@ export class SecondFactors {
     const factor = isSet ? this.#factors.find((each) => each.name === name) : undefined;
     if (factor === undefined) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
-    const spend = await factor.check(user, proof, occasion);
-    if (spend === undefined) {
+    const consume = await factor.check(user, proof, occasion);
+    if (consume === undefined) {
       await this.recordFailure(user, name, source);
       throw new Problem('factor_invalid');
     }
-    return { user, attempt, factor, spend };
+    return { user, attempt, factor, consume };
   }
 
   /**
@@ -105,10 +105,10 @@ export class SecondFactors {
    */
   async consume(
     tx: Database,
-    { user, attempt, factor, spend }: VerifiedFactor,
+    { user, attempt, factor, consume }: VerifiedFactor,
     source: ClientSource,
   ): Promise<void> {
-    if (!(await spend(tx))) throw new Problem('factor_invalid');
+    if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
     const told = await factor.tellUse?.(tx, user.id);
     if (told !== undefined) await notify(this.#context, tx, user, { ...told, source });
@@ -136,7 +136,7 @@ export class SecondFactors {
   }
 
   /** The factor was set up anew: tries of before no longer count against it. Inside a transaction. */
-  async forgetTries(tx: Database, userId: number, factor: string): Promise<void> {
+  async forgetAttempts(tx: Database, userId: number, factor: string): Promise<void> {
     await this.#attempts.forget(tx, userId, factor);
   }
 

@@ -6,12 +6,12 @@
 // `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` fall, and four unrelated words stand.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { PasswordCritic } from './rule.ts';
+import type { PasswordCheck } from './rule.ts';
 
 /** Shorter words of an address or a name occur in other words by chance. */
-const leastWord = 4;
+const minWord = 4;
 /** Characters of the shortest run that is taken for padding: three in a row occur in words (first, pots). */
-const leastRun = 4;
+const minRun = 4;
 
 /** The rows of keyboards, and the ways that fingers walk over them. */
 const walks = [
@@ -37,14 +37,14 @@ export interface BlocklistOptions {
   readonly names: readonly string[];
 }
 
-export class Blocklist implements PasswordCritic {
+export class Blocklist implements PasswordCheck {
   readonly finds = 'guessable';
-  readonly #leastRest: number;
+  readonly #minRest: number;
   readonly #names: readonly string[];
   #common: Promise<string> | undefined;
 
   constructor({ minLength, names }: BlocklistOptions) {
-    this.#leastRest = Math.ceil(minLength / 2);
+    this.#minRest = Math.ceil(minLength / 2);
     this.#names = names;
   }
 
@@ -55,7 +55,7 @@ export class Blocklist implements PasswordCritic {
     if (isCommon(folded)) return 'is one of the passwords that everybody tries first';
     const bare = smallestPeriod(withoutRuns(withoutWords(folded, [...this.#names, email].flatMap(wordsOf))));
     if (isCommon(bare)) return 'is little more than a password that everybody tries first';
-    if (Array.from(bare).length < this.#leastRest) {
+    if (Array.from(bare).length < this.#minRest) {
       return 'is little more than your address, the name of this service, repetitions or keys in a row';
     }
     return undefined;
@@ -67,7 +67,7 @@ export class Blocklist implements PasswordCritic {
    * package's file instead of imported. Read once, at the first need.
    */
   #commonPasswords(): Promise<string> {
-    this.#common ??= readCommonPasswords(this.#leastRest).catch((error: unknown) => {
+    this.#common ??= readCommonPasswords(this.#minRest).catch((error: unknown) => {
       this.#common = undefined; // the next caller tries again
       throw error;
     });
@@ -75,11 +75,11 @@ export class Blocklist implements PasswordCritic {
   }
 }
 
-async function readCommonPasswords(leastLength: number): Promise<string> {
+async function readCommonPasswords(minLength: number): Promise<string> {
   const source = import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json');
   const text = await readFile(fileURLToPath(source), 'utf8');
   const passwords = JSON.parse(text) as string[]; // the package's own file, whose version is pinned
-  return `\n${passwords.filter(({ length }) => length >= leastLength).join('\n')}\n`;
+  return `\n${passwords.filter(({ length }) => length >= minLength).join('\n')}\n`;
 }
 
 /** One spelling for what looks alike on a keyboard: full-width and ligatures (NFKC), capitals. */
@@ -93,7 +93,7 @@ function wordsOf(text: string): string[] {
 }
 
 function withoutWords(text: string, words: readonly string[]): string {
-  const known = words.map(fold).filter((word) => Array.from(word).length >= leastWord);
+  const known = words.map(fold).filter((word) => Array.from(word).length >= minWord);
   return known.reduce((rest, word) => rest.replaceAll(word, ''), text);
 }
 
@@ -103,7 +103,7 @@ function withoutRuns(text: string): string {
   let rest = '';
   for (let i = 0; i < characters.length;) {
     const length = runLength(characters, i);
-    if (length < leastRun) {
+    if (length < minRun) {
       rest += characters[i];
       i += 1;
     } else {

@@ -5,17 +5,17 @@ import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Session } from '../session/session.ts';
-import type { StepUps } from '../sign-in/step-up.ts';
+import type { StepUp } from '../sign-in/step-up.ts';
 
-export class PasswordChanges {
+export class PasswordChange {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
-  readonly #stepUps: StepUps;
+  readonly #stepUp: StepUp;
 
-  constructor(context: AuthContext, accounts: Accounts, stepUps: StepUps) {
+  constructor(context: AuthContext, accounts: Accounts, stepUp: StepUp) {
     this.#context = context;
     this.#accounts = accounts;
-    this.#stepUps = stepUps;
+    this.#stepUp = stepUp;
   }
 
   /** See Auth.changePassword. */
@@ -26,7 +26,7 @@ export class PasswordChanges {
   ): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
     await passwordRule(next, { email: session.email, field: 'new_password' });
-    const verified = await this.#stepUps.requirePassword(session, current, source);
+    const verified = await this.#stepUp.requirePassword(session, current, source);
     const hashedPassword = await hasher.hash(next);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);

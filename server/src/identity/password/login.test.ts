@@ -9,7 +9,7 @@ import { isProblem, Problem } from '../../kit/problem.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { memberOf } from '../../../test/support/request.ts';
-import { useTrunk, type Trunk } from '../../../test/support/trunk.ts';
+import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -23,9 +23,9 @@ class FailingHasher extends Hasher {
     super(cheapHashing);
   }
 
-  override requireRoom(): void {
+  override requireCapacity(): void {
     this.#fail('room');
-    super.requireRoom();
+    super.requireCapacity();
   }
 
   override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
@@ -48,24 +48,24 @@ const isBusy = (error: unknown): boolean => isProblem(error, 'too_busy');
 const isTooMany = (error: unknown): boolean => isProblem(error, 'too_many_attempts');
 
 /** Tries that count at this moment, of everybody. */
-async function triesIn({ database }: Trunk): Promise<number[]> {
+async function attemptsIn({ database }: AuthUnderTest): Promise<number[]> {
   const rows = await database.query((sql) => sql.selectFrom('attempts').select('failures'));
   return rows.map(({ failures }) => failures);
 }
 
 onEachEngine('a login', (engine) => {
-  const trunk = useTrunk(engine);
+  const makeAuth = useAuth(engine);
   const hasher = new FailingHasher();
   before(() => hasher.warm());
   after(() => hasher.close());
 
   /** A trunk with Bob in it, and a hasher that fails as it is told. */
   async function withBob(
-    options: Parameters<typeof trunk>[0] = {},
-  ): Promise<Trunk & { readonly id: number }> {
+    options: Parameters<typeof makeAuth>[0] = {},
+  ): Promise<AuthUnderTest & { readonly id: number }> {
     hasher.fault = undefined;
-    const { id } = await trunk({ hasher }).auth.registerUser(email, password);
-    return { ...trunk({ hasher, ...options }), id };
+    const { id } = await makeAuth({ hasher }).auth.registerUser(email, password);
+    return { ...makeAuth({ hasher, ...options }), id };
   }
 
   describe('for which there is no time', () => {
@@ -73,14 +73,14 @@ onEachEngine('a login', (engine) => {
       const bench = await withBob();
       hasher.fault = { at: 'room', error: busy };
       for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
-      assert.deepEqual(await triesIn(bench), []);
+      assert.deepEqual(await attemptsIn(bench), []);
     });
 
     test('is nobody’s wrong guess, also where that shows after its try was counted', async () => {
       const bench = await withBob();
       hasher.fault = { at: 'verify', error: busy };
       for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
-      assert.deepEqual(await triesIn(bench), [0]);
+      assert.deepEqual(await attemptsIn(bench), [0]);
       hasher.fault = undefined;
       assert.ok((await bench.auth.logIn(email, password))?.token);
     });
@@ -118,7 +118,7 @@ onEachEngine('a login', (engine) => {
     const fail = 'authn_login_fail';
 
     /** Events beyond the registration's, in the order of their names: those of one moment have none. */
-    async function recorded({ audit }: Trunk): Promise<AuditEvent[]> {
+    async function recorded({ audit }: AuthUnderTest): Promise<AuditEvent[]> {
       const events = await audit.list({ limit: 1000 });
       return events.filter(({ event }) => event !== 'user_created');
     }
@@ -152,7 +152,7 @@ onEachEngine('a login', (engine) => {
       const { auth, database, clock, id } = bench;
       assert.equal(await auth.logIn(email, password), undefined);
       assert.deepEqual(facts(await recorded(bench)), [`${fail} failure email_unconfirmed ${id} program`]);
-      assert.deepEqual(await triesIn(bench), [1], 'counts as a wrong password does');
+      assert.deepEqual(await attemptsIn(bench), [1], 'counts as a wrong password does');
       await database.query((sql) => sql.updateTable('users').set({ email_verified_at: clock.now() }));
       assert.ok((await auth.logIn(email, password))?.token);
     });
@@ -172,14 +172,14 @@ onEachEngine('a login', (engine) => {
         const events = await recorded(bench);
         const userId = address === email ? bench.id : null;
         for (const event of events) assert.deepEqual([event.outcome, event.userId], ['failure', userId]);
-        const triesAt = (name: string): number[] =>
+        const attemptsAt = (name: string): number[] =>
           events
             .filter(({ event }) => event === name)
             .map(({ at }) => 1 + (at - begin) / (15 * minuteMs))
             .toSorted((a, b) => a - b);
-        assert.deepEqual(triesAt('authn_login_fail_max'), [5]);
-        assert.deepEqual(triesAt('authn_login_lock'), [100]);
-        assert.deepEqual([triesAt(fail).length, events.length], [100, 102]);
+        assert.deepEqual(attemptsAt('authn_login_fail_max'), [5]);
+        assert.deepEqual(attemptsAt('authn_login_lock'), [100]);
+        assert.deepEqual([attemptsAt(fail).length, events.length], [100, 102]);
       });
     }
 
@@ -229,12 +229,12 @@ onEachEngine('a login', (engine) => {
     const doors = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
-      requirePassword: () => auth.stepUps.requirePassword(session, password, { actor: 'user' }),
+      requirePassword: () => auth.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
     for (const [name, open] of Object.entries(doors)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
       assert.ok(await open(), name);
-      assert.deepEqual(await triesIn(bench), [], name);
+      assert.deepEqual(await attemptsIn(bench), [], name);
     }
   });
 
@@ -242,7 +242,7 @@ onEachEngine('a login', (engine) => {
     const days = 90;
     const on = (deviceToken: string | undefined) =>
       ({ actor: 'anonymous', ...(deviceToken !== undefined && { deviceToken }) }) as const;
-    async function signIn({ auth }: Trunk, deviceToken?: string): Promise<string | undefined> {
+    async function signIn({ auth }: AuthUnderTest, deviceToken?: string): Promise<string | undefined> {
       const login = await auth.logIn(email, password, on(deviceToken));
       assert.ok(login?.token);
       return login.deviceToken;

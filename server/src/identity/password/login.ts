@@ -5,8 +5,8 @@ import { isProblem, Problem } from '../../kit/problem.ts';
 import { toEmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Admissions, Login } from '../sign-in/sign-in.ts';
-import { freeTries, mostTries } from '../attempt/store.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
+import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import type { Session } from '../session/session.ts';
@@ -17,15 +17,15 @@ interface Verified {
   readonly attempt: Attempt;
 }
 
-export class Logins {
+export class PasswordLogin {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #admissions: Admissions;
+  readonly #signIn: SignIn;
 
-  constructor(context: AuthContext, attempts: Attempts, admissions: Admissions) {
+  constructor(context: AuthContext, attempts: Attempts, signIn: SignIn) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#admissions = admissions;
+    this.#signIn = signIn;
   }
 
   /** See Auth.validLogin. */
@@ -59,11 +59,11 @@ export class Logins {
       await this.#recordFailure(user, 'email_unconfirmed', attempt, source);
       return undefined;
     }
-    const arrival = await this.#admissions.arrivalOf(user, source);
+    const signInContext = await this.#signIn.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       // A second factor that is being added is set before it is asked whether one is.
       await lockUser(tx, user.id);
-      const login = await this.#admissions.admit(tx, user, 'password', arrival);
+      const login = await this.#signIn.admit(tx, user, 'password', signInContext);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });
@@ -75,8 +75,8 @@ export class Logins {
     if (address === undefined) return undefined;
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
-    const device = await this.#admissions.knownDevice(user, source.deviceToken);
-    hasher.requireRoom(); // before the try is counted: a refusal for want of time is nobody's wrong guess
+    const device = await this.#signIn.knownDevice(user, source.deviceToken);
+    hasher.requireCapacity(); // before the try is counted: a refusal for want of time is nobody's wrong guess
     const attempt = await this.#attempts.begin(
       { userId: user?.id, emailKey: address.key, deviceId: device?.id },
       'password',
@@ -123,9 +123,9 @@ export class Logins {
     const subject = idOf(user);
     await db.transaction(async (tx) => {
       await audit.record(tx, { event: 'authn_login_fail', outcome: 'failure', reason, ...subject }, source);
-      if (count === freeTries)
+      if (count === freeAttempts)
         await audit.record(tx, { event: 'authn_login_fail_max', outcome: 'failure', ...subject }, source);
-      if (count === mostTries)
+      if (count === maxAttempts)
         await audit.record(tx, { event: 'authn_login_lock', outcome: 'failure', ...subject }, source);
     });
   }

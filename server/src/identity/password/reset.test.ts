@@ -4,7 +4,7 @@ import { contentsOf } from '../../../test/support/contents.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
-import { useTrunk, type Trunk } from '../../../test/support/trunk.ts';
+import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
 import { Hasher } from '../../hash/hasher.ts';
 import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
@@ -16,10 +16,12 @@ const email = 'bob@example.org';
 const isInvalid = (error: unknown): boolean => isProblem(error, 'token_invalid');
 
 onEachEngine('a reset token', (engine) => {
-  const trunk = useTrunk(engine);
+  const makeAuth = useAuth(engine);
 
-  async function withBob(options?: Parameters<typeof trunk>[0]): Promise<Trunk & { readonly bob: User }> {
-    const made = trunk(options);
+  async function withBob(
+    options?: Parameters<typeof makeAuth>[0],
+  ): Promise<AuthUnderTest & { readonly bob: User }> {
+    const made = makeAuth(options);
     return { ...made, bob: await made.auth.registerUser(email, 'the first') };
   }
 
@@ -61,7 +63,7 @@ onEachEngine('a reset token', (engine) => {
       const token = await auth.getResetPasswordToken(email);
       const closed = new Hasher(cheapHashing);
       await closed.close();
-      await assert.rejects(trunk({ hasher: closed }).auth.updatePassword(token, 'the second'), (error) =>
+      await assert.rejects(makeAuth({ hasher: closed }).auth.updatePassword(token, 'the second'), (error) =>
         isProblem(error, 'unavailable'),
       );
       await auth.updatePassword(token, 'the second');
@@ -140,7 +142,7 @@ onEachEngine('a reset token', (engine) => {
         }
       }
       const hasher = new SlowHasher(cheapHashing);
-      const { auth } = trunk({ hasher, clock: clock.now });
+      const { auth } = makeAuth({ hasher, clock: clock.now });
       const token = await auth.getResetPasswordToken(email);
       const before = await db.findUserBy({ email });
       await assert.rejects(auth.updatePassword(token, 'the second'), isInvalid);
@@ -213,7 +215,7 @@ onEachEngine('a reset token', (engine) => {
       }
     }
     const hasher = new CountingHasher(cheapHashing);
-    const counted = trunk({ hasher }).auth;
+    const counted = makeAuth({ hasher }).auth;
     for (let i = 0; i < 5; i += 1)
       await assert.rejects(counted.updatePassword(createToken('reset').token, 'x'), isInvalid);
     await assert.rejects(counted.updatePassword('x', 'x'), isInvalid);
@@ -236,9 +238,11 @@ onEachEngine('a reset token', (engine) => {
 
   test('that has expired is purged in batches of five hundred, spent or not, and the others stay', async () => {
     const recorder: { current?: Recorder } = {};
-    const { auth, clock, database } = trunk({ through: (given) => (recorder.current = new Recorder(given)) });
+    const { auth, clock, database } = makeAuth({
+      through: (given) => (recorder.current = new Recorder(given)),
+    });
     await database.transaction(async (tx) => {
-      const inside = trunk({ through: () => tx }).db;
+      const inside = makeAuth({ through: () => tx }).db;
       for (let i = 0; i < 501; i += 1) {
         const { id } = await inside.addUser(`user${i}@example.org`, 'hash');
         await inside.updateUser(id, { resetToken: `token ${i}` });

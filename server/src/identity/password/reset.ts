@@ -11,7 +11,7 @@ import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { isFlooded, notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 
-export class Resets {
+export class PasswordReset {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
   readonly #tokens: OneTimeTokens;
@@ -91,7 +91,7 @@ export class Resets {
       const { id } = live.user;
       const before = await lockUser(tx, id);
       await this.#tokens.consume(tx, live);
-      if (before !== undefined) await this.#accounts.dropUnproved(tx, before);
+      if (before !== undefined) await this.#accounts.removeFactorsOfUnverifiedAccount(tx, before);
       const user = await this.#accounts.replacePassword(tx, id, hashedPassword, { reason: 'reset', source });
       if (user === undefined) throw new Problem('token_invalid');
       return live.target === user.email ? ((await updateVerified(tx, id, clock())) ?? user) : user;

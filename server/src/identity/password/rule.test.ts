@@ -83,8 +83,8 @@ describe('the password rule of public mode', () => {
         return 'was found in a data breach';
       },
     };
-    const critics = [new Blocklist({ minLength: 15, names: [] }), breachCheck];
-    const critical = passwordRule({ minLength: 15, critics });
+    const checks = [new Blocklist({ minLength: 15, names: [] }), breachCheck];
+    const critical = passwordRule({ minLength: 15, checks });
     assert.match((await refusal(critical, 'passwordpassword')) ?? '', /everybody tries first/);
     assert.deepEqual(asked, []);
     assert.equal(
@@ -96,7 +96,7 @@ describe('the password rule of public mode', () => {
 
   test('asks no critic about a password that is too short, too long or no text', async () => {
     const never = { finds: 'breached' as const, reasonAgainst: () => assert.fail('asked') };
-    const asking = passwordRule({ minLength: 15, critics: [never] });
+    const asking = passwordRule({ minLength: 15, checks: [never] });
     for (const bad of ['', 'kitten', 'a'.repeat(257), `${'a'.repeat(20)}\0`])
       assert.ok(await refusal(asking, bad));
   });

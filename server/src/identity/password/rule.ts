@@ -21,7 +21,7 @@ export type PasswordRule = (password: string, context: PasswordContext) => Promi
 export const longestPassword = { codePoints: 256 };
 
 /** Knows passwords that may not be set: Blocklist, BreachCheck. */
-export interface PasswordCritic {
+export interface PasswordCheck {
   readonly finds: 'guessable' | 'breached';
   /** Why the password may not be set, as a person understands it; `undefined` when nothing is against it. */
   reasonAgainst(password: string, email: string): Promise<string | undefined>;
@@ -31,14 +31,14 @@ export interface PasswordRuleOptions {
   /** Code points of the shortest password. */
   readonly minLength: number;
   /** Asked one after the other about what has the right length; the first reason is told. */
-  readonly critics?: readonly PasswordCritic[];
+  readonly checks?: readonly PasswordCheck[];
 }
 
 /**
  * The rule of these options. Length and characters are counted in normal form C, as the hash takes them; no composition
  * is asked for (NIST SP 800-63B-4 §3.1.1.2).
  */
-export function passwordRule({ minLength, critics = [] }: PasswordRuleOptions): PasswordRule {
+export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): PasswordRule {
   return async (typed, { email, field }) => {
     if (typed === '') throw fieldProblem(field, 'is empty', 'empty');
     // NUL ends a string in some hashes, half a surrogate pair becomes another character in UTF-8, and U+FFFD is what
@@ -57,9 +57,9 @@ export function passwordRule({ minLength, critics = [] }: PasswordRuleOptions): 
         'too_short',
       );
     }
-    for (const critic of critics) {
-      const reason = await critic.reasonAgainst(password, email);
-      if (reason !== undefined) throw fieldProblem(field, reason, critic.finds);
+    for (const check of checks) {
+      const reason = await check.reasonAgainst(password, email);
+      if (reason !== undefined) throw fieldProblem(field, reason, check.finds);
     }
   };
 }

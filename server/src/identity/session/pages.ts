@@ -4,12 +4,20 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
 import { addressOf, notice } from '../../http/markup.ts';
-import type { Say } from '../../http/pages.ts';
+import type { Translate } from '../../http/pages.ts';
 import { accountBody } from '../account/pages.ts';
 import { ownSections } from '../../page/account-section.ts';
 import { parseFactors } from '../factor/factor.ts';
 import { sessionOf, sourceOf } from '../sign-in/guard.ts';
-import { formField, formToken, goOn, PageQuery, paths, requireForm, type PageRoom } from '../../page/page-guard.ts';
+import {
+  formField,
+  formToken,
+  seeOther,
+  PageQuery,
+  paths,
+  requireForm,
+  type PageRoom,
+} from '../../page/page-guard.ts';
 import type { SessionSummary } from './store.ts';
 
 const EndForm = Type.Object({
@@ -18,7 +26,7 @@ const EndForm = Type.Object({
 });
 
 /** Sessions that the page shows. */
-const mostListed = 50;
+const maxListed = 50;
 
 /** Behind the member door for pages. */
 export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
@@ -28,26 +36,26 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
     path,
     { schema: { summary: 'Page: your sessions and devices', querystring: PageQuery } },
     async (request, reply) => {
-      const say = pages.speak(request);
+      const t = pages.speak(request);
       const current = sessionOf(request);
-      const sessions = await auth.listSessions(current.userId, mostListed);
+      const sessions = await auth.listSessions(current.userId, maxListed);
       const { done } = request.query;
-      const items = sessions.map((session) => sessionItem(room, say, session, current.id));
+      const items = sessions.map((session) => sessionItem(room, t, session, current.id));
       const others =
         sessions.length < 2
           ? ''
           : html`<form method="post" action="${path}/others">
               !${formToken(room, current.id)}
-              <button class="second">${say('page.sessions.end_others')}</button>
+              <button class="second">${t('page.sessions.end_others')}</button>
             </form>`;
-      const devices = rememberedDeviceDays > 0 ? await deviceList(room, say, current) : '';
-      const body = html`!${notice('done', done === 'ended' ? say('page.sessions.ended') : undefined)}
-        <p>${say('page.sessions.what')}</p>
+      const devices = rememberedDeviceDays > 0 ? await deviceList(room, t, current) : '';
+      const body = html`!${notice('done', done === 'ended' ? t('page.sessions.ended') : undefined)}
+        <p>${t('page.sessions.what')}</p>
         <ul class="rows">
           !${items}
         </ul>
         !${others} !${devices}`;
-      return pages.send(request, reply, { title: say('page.sessions.title'), body: accountBody(say, body) });
+      return pages.send(request, reply, { title: t('page.sessions.title'), body: accountBody(t, body) });
     },
   );
   scope.post(
@@ -58,7 +66,7 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
       requireForm(room, current.id, request.body.form_token);
       const { id = '' } = request.body;
       await auth.endOwnSession(current, id, sourceOf(request, room));
-      return goOn(reply, id === current.id ? paths.signIn : addressOf(path, { done: 'ended' }));
+      return seeOther(reply, id === current.id ? paths.signIn : addressOf(path, { done: 'ended' }));
     },
   );
   scope.post(
@@ -68,7 +76,7 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
       const current = sessionOf(request);
       requireForm(room, current.id, request.body.form_token);
       await auth.endOtherSessions(current, sourceOf(request, room));
-      return goOn(reply, addressOf(path, { done: 'ended' }));
+      return seeOther(reply, addressOf(path, { done: 'ended' }));
     },
   );
   if (rememberedDeviceDays === 0) return;
@@ -79,24 +87,24 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
       const current = sessionOf(request);
       requireForm(room, current.id, request.body.form_token);
       await auth.forgetDevice(current, request.body.id ?? '', sourceOf(request, room));
-      return goOn(reply, path);
+      return seeOther(reply, path);
     },
   );
 };
 
 function sessionItem(
   room: PageRoom,
-  say: Say,
+  t: Translate,
   { id, device, last_seen_at: seen, created_at: created, factors }: SessionSummary,
   currentId: string,
 ): string {
-  const uses = parseFactors(factors).map(({ factor }) => say(`page.factor.${factor}`));
-  const name = nameDevice(device ?? undefined) ?? say('page.sessions.unknown');
+  const uses = parseFactors(factors).map(({ factor }) => t(`page.factor.${factor}`));
+  const name = nameDevice(device ?? undefined) ?? t('page.sessions.unknown');
   const isCurrent = id === currentId;
   return html`<li>
     <div>
-      <strong>${name}</strong> !${isCurrent ? html`<em>${say('page.sessions.current')}</em>` : ''}
-      <small>${say('page.sessions.since', { created, seen })}</small>
+      <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
+      <small>${t('page.sessions.since', { created, seen })}</small>
       !${uses.length > 0 ? html`<small>${uses.join(' + ')}</small>` : ''}
     </div>
     !${
@@ -105,8 +113,8 @@ function sessionItem(
         : html`<form method="post" action="${ownSections.sessions.path}">
             !${formToken(room, currentId)}
             <input type="hidden" name="id" value="${id}" />
-            <button class="small" aria-label="${say('page.sessions.end_one', { name })}">
-              ${say('page.sessions.end')}
+            <button class="small" aria-label="${t('page.sessions.end_one', { name })}">
+              ${t('page.sessions.end')}
             </button>
           </form>`
     }
@@ -115,28 +123,28 @@ function sessionItem(
 
 async function deviceList(
   room: PageRoom,
-  say: Say,
+  t: Translate,
   current: { id: string; userId: number },
 ): Promise<string> {
   const devices = await room.auth.listRememberedDevices(current.userId);
   if (devices.length === 0) return '';
   const items = devices.map(({ id, user_agent: agent, remembered_until: until }) => {
-    const name = nameDevice(agent ?? undefined) ?? say('page.sessions.unknown');
+    const name = nameDevice(agent ?? undefined) ?? t('page.sessions.unknown');
     return html`<li>
       <div>
         <strong>${name}</strong>
-        <small>${say('page.sessions.remembered_until', { until: until ?? 0 })}</small>
+        <small>${t('page.sessions.remembered_until', { until: until ?? 0 })}</small>
       </div>
       <form method="post" action="${ownSections.sessions.path}/devices">
         !${formToken(room, current.id)}
         <input type="hidden" name="id" value="${id}" />
-        <button class="small" aria-label="${say('page.sessions.forget_one', { name })}">
-          ${say('page.sessions.forget')}
+        <button class="small" aria-label="${t('page.sessions.forget_one', { name })}">
+          ${t('page.sessions.forget')}
         </button>
       </form>
     </li>`;
   });
-  return html`<h2>${say('page.sessions.remembered')}</h2>
+  return html`<h2>${t('page.sessions.remembered')}</h2>
     <ul class="rows">
       !${items}
     </ul>`;

@@ -79,8 +79,8 @@ onEachEngine('the routes of sessions', (engine) => {
       assertProblem(await give(factor, proof), 400, 'invalid_request', [field]);
     const reply = await give('password', password);
     assert.deepEqual([reply.status, reply.body], [200, { email, message: 'stepped up' }]);
-    const risen = cookieOf(reply, sessionCookie) ?? '';
-    assert.deepEqual([await service.profile(risen), await service.profile(sessionId)], [200, 403]);
+    const elevated = cookieOf(reply, sessionCookie) ?? '';
+    assert.deepEqual([await service.profile(elevated), await service.profile(sessionId)], [200, 403]);
     assert.equal(reply.cookies.length, 1);
     assert.equal(memberOf(reply.body, 'factors'), undefined);
   });

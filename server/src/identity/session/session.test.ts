@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
-import { useTrunk, type Trunk } from '../../../test/support/trunk.ts';
+import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
 import { Hasher, type Verification } from '../../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
@@ -19,12 +19,12 @@ const password = 'b4l0u';
 /** A hasher that waits, after each verification, until it is told to go on. */
 class PausedHasher extends Hasher {
   readonly verified = Promise.withResolvers<void>();
-  readonly goOn = Promise.withResolvers<void>();
+  readonly seeOther = Promise.withResolvers<void>();
 
   override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
     const verification = await super.verify(...asked);
     this.verified.resolve();
-    await this.goOn.promise;
+    await this.seeOther.promise;
     return verification;
   }
 }
@@ -48,18 +48,20 @@ async function isLive(auth: Auth, token: string): Promise<boolean> {
 }
 
 /** Instants at which the user's sessions were seen, as stored. */
-async function seenAt({ database, bob, clock }: Trunk & { readonly bob: User }): Promise<number[]> {
+async function seenAt({ database, bob, clock }: AuthUnderTest & { readonly bob: User }): Promise<number[]> {
   return (await listSessions(database, { userId: bob.id, now: clock.now(), seenSince: 0, limit: 2000 })).map(
     (row) => row.last_seen_at,
   );
 }
 
 onEachEngine('a session', (engine) => {
-  const trunk = useTrunk(engine);
+  const makeAuth = useAuth(engine);
 
   /** A trunk with Bob in it. */
-  async function withBob(options?: Parameters<typeof trunk>[0]): Promise<Trunk & { readonly bob: User }> {
-    const made = trunk(options);
+  async function withBob(
+    options?: Parameters<typeof makeAuth>[0],
+  ): Promise<AuthUnderTest & { readonly bob: User }> {
+    const made = makeAuth(options);
     return { ...made, bob: await made.db.addUser(email, 'hash') };
   }
 
@@ -330,7 +332,7 @@ onEachEngine('a session', (engine) => {
   });
 
   describe('that is ended by its owner', () => {
-    const reasonsIn = async ({ audit }: Trunk): Promise<unknown[]> =>
+    const reasonsIn = async ({ audit }: AuthUnderTest): Promise<unknown[]> =>
       (await audit.list({ event: 'session_expired', limit: 10 })).map(
         ({ reason, outcome, userId, actor }) => [reason, outcome, userId, actor],
       );
@@ -369,7 +371,7 @@ onEachEngine('a session', (engine) => {
   });
 
   test('keeps five hundred characters of the name of its device', async () => {
-    const { auth, bob } = { ...trunk(), bob: await trunk().auth.registerUser(email, password) };
+    const { auth, bob } = { ...makeAuth(), bob: await makeAuth().auth.registerUser(email, password) };
     for (const device of [undefined, 'x'.repeat(600)])
       assert.ok((await auth.logIn(email, password, { actor: 'anonymous', device }))?.token);
     const lengths = (await auth.listSessions(bob.id, 10)).map(({ device }) => device?.length);
@@ -378,14 +380,14 @@ onEachEngine('a session', (engine) => {
 
   describe('and a password that changes', () => {
     test('between the verification and the session: none is made', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       const reset = await auth.getResetPasswordToken(email);
       const hasher = new PausedHasher(cheapHashing);
-      const login = trunk({ hasher }).auth.logIn(email, password);
+      const login = makeAuth({ hasher }).auth.logIn(email, password);
       await hasher.verified.promise;
       await auth.updatePassword(reset, 'another');
-      hasher.goOn.resolve();
+      hasher.seeOther.resolve();
       assert.equal(await login, undefined);
       await hasher.close();
     });
@@ -408,7 +410,7 @@ onEachEngine('a session', (engine) => {
     });
 
     test('after the session was made ends it', async () => {
-      const { auth } = trunk();
+      const { auth } = makeAuth();
       await auth.registerUser(email, password);
       const login = await auth.logIn(email, password);
       assert.ok(login?.token !== undefined && (await isLive(auth, login.token)));

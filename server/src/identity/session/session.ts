@@ -104,12 +104,16 @@ export class Sessions {
    * Notes another factor of a session, which gets a new token: what was known of it before opens nothing any more (OWASP
    * ASVS 5.0 §7.2.4). `undefined` when the session is over. Inside a transaction.
    */
-  async rise(tx: Database, id: string, factor: string): Promise<{ id: string; token: string } | undefined> {
+  async elevate(
+    tx: Database,
+    id: string,
+    factor: string,
+  ): Promise<{ id: string; token: string } | undefined> {
     const factors = await this.factorsOf(tx, id);
     const { id: newId, secretHash, token } = createToken('session');
     const uses = withFactor(factors, { factor, at: this.#clock() });
-    const isRisen = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
-    return isRisen ? { id: newId, token } : undefined;
+    const isElevated = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
+    return isElevated ? { id: newId, token } : undefined;
   }
 
   /** Live sessions of one user, or of all, newest first. */

@@ -8,13 +8,13 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { promptsFor, type PromptForm } from '../factor/prompt.ts';
-import { pendingLoginOf, sendLogin, sessionOf, sourceOf } from './guard.ts';
+import { pendingAuthenticationOf, sendLogin, sessionOf, sourceOf } from './guard.ts';
 import {
   afterLogin,
   formField,
   formToken,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   paths,
   requireForm,
@@ -40,13 +40,13 @@ export const factorPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
     reply: FastifyReply,
     refused?: PromptForm['refused'],
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
-    const pending = pendingLoginOf(request);
+    const t = pages.speak(request);
+    const pending = pendingAuthenticationOf(request);
     const next = returnTo(room, request);
-    if (pending.kind === 'enrolment') return goOn(reply, addressOf(paths.setUp, { return_to: next }));
+    if (pending.kind === 'enrollment') return seeOther(reply, addressOf(paths.setUp, { return_to: next }));
     const names = await auth.factorsOf(pending.userId);
-    const body = html`<p>${say('page.factor.what')}</p>
-      !${promptsFor(say, room.prompts, names, {
+    const body = html`<p>${t('page.factor.what')}</p>
+      !${promptsFor(t, room.prompts, names, {
         action: paths.factor,
         occasion: 'second_factor',
         hidden: html`!${formToken(room, pending.id)} !${hidden('return_to', next)}`,
@@ -54,14 +54,14 @@ export const factorPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
         ...(days > 0 && {
           below: html`<label class="choice">
             <input type="checkbox" name="remember_device" value="true" />
-            ${say('page.factor.remember', { days })}
+            ${t('page.factor.remember', { days })}
           </label>`,
         }),
       })}
       <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${say('page.factor.other')}</a>
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
       </p>`;
-    return pages.send(request, reply, { title: say('page.factor.title'), body });
+    return pages.send(request, reply, { title: t('page.factor.title'), body });
   };
 
   scope.get(
@@ -78,16 +78,16 @@ export const factorPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
     },
     async (request, reply) => {
       const { factor, proof, remember_device: wish, form_token: token } = request.body;
-      const pending = pendingLoginOf(request);
+      const pending = pendingAuthenticationOf(request);
       requireForm(room, pending.id, token);
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
           const given = { factor, proof, remembersDevice: wish === 'true' };
-          const { login } = await auth.admissions.complete(pending, given, sourceOf(request, room));
+          const { login } = await auth.signIn.complete(pending, given, sourceOf(request, room));
           sendLogin(reply, room, login);
           void reply.header('set-cookie', room.pendingCookie.clear());
-          return goOn(reply, afterLogin(login, returnTo(room, request)));
+          return seeOther(reply, afterLogin(login, returnTo(room, request)));
         },
         (problem) =>
           show(request, reply, { factor, text: pages.speak(request)(`page.problem.${problem.code}`) }),
@@ -103,7 +103,7 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
   /** Names of the factors of which one is needed; `undefined` when one was given a short while ago. */
   const owed = async (session: Session): Promise<readonly string[] | undefined> => {
     try {
-      await auth.stepUps.requireRecent(session);
+      await auth.stepUp.requireRecent(session);
       return undefined;
     } catch (error) {
       if (!isProblem(error, 'step_up_required')) throw error;
@@ -116,20 +116,20 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
     reply: FastifyReply,
     refused?: PromptForm['refused'],
   ): Promise<FastifyReply> => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const session = sessionOf(request);
     const next = returnTo(room, request) ?? paths.account;
     const names = await owed(session);
-    if (names === undefined) return goOn(reply, next);
+    if (names === undefined) return seeOther(reply, next);
     // Whoever has neither password nor factor signs in anew by mail.
     const body = names.includes('email')
-      ? html`<p>${say('page.step_up.by_mail')}</p>
+      ? html`<p>${t('page.step_up.by_mail')}</p>
           <form method="post" action="/sign-out">
             !${formToken(room, session.id)}
-            <button>${say('page.sign_out.act')}</button>
+            <button>${t('page.sign_out.act')}</button>
           </form>`
-      : html`<p>${say('page.step_up.what')}</p>
-          !${promptsFor(say, room.prompts, names, {
+      : html`<p>${t('page.step_up.what')}</p>
+          !${promptsFor(t, room.prompts, names, {
             action: paths.stepUp,
             occasion: 'step_up',
             hidden: html`!${formToken(room, session.id)} !${hidden('return_to', next)}
@@ -147,7 +147,7 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
             }`,
             refused,
           })}`;
-    return pages.send(request, reply, { title: say('page.step_up.title'), body });
+    return pages.send(request, reply, { title: t('page.step_up.title'), body });
   };
 
   scope.get(
@@ -166,12 +166,12 @@ export const stepUpPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, ro
       const { factor, proof, form_token: token } = request.body;
       const session = sessionOf(request);
       requireForm(room, session.id, token);
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
-          const risen = await auth.stepUps.give(session, { factor, proof }, sourceOf(request, room));
-          sendLogin(reply, room, { token: risen, deviceToken: undefined });
-          return goOn(reply, returnTo(room, request) ?? paths.account);
+          const elevated = await auth.stepUp.give(session, { factor, proof }, sourceOf(request, room));
+          sendLogin(reply, room, { token: elevated, deviceToken: undefined });
+          return seeOther(reply, returnTo(room, request) ?? paths.account);
         },
         (problem) =>
           show(request, reply, { factor, text: pages.speak(request)(`page.problem.${problem.code}`) }),

@@ -10,7 +10,7 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { cookieOf, PublicService, sessionCookie } from '../../../test/support/public-service.ts';
 import { assertProblem, memberOf, type Reply } from '../../../test/support/request.ts';
 import { createToken } from '../../kit/secret.ts';
-import { factorHolderOf, pendingLoginOf, sessionOf } from './guard.ts';
+import { enrollmentSubjectOf, pendingAuthenticationOf, sessionOf } from './guard.ts';
 
 const pendingCookie = '__Host-pending_login';
 const requestCookie = '__Host-request';
@@ -41,7 +41,7 @@ onEachEngine('at the doors', (engine) => {
     for (const [where, [method, path, look]] of Object.entries(rows)) {
       test(where, async (context: TestContext) => {
         const cookie = `${sessionCookie}=${(await service.member()).sessionId}; ${pendingCookie}=${createToken('pending_login').token}`;
-        context.mock.method(service.service.rooms.database, look, fault);
+        context.mock.method(service.service.core.database, look, fault);
         const fields = { factor: 'totp', proof: '000000' };
         const reply = await service.send({
           method,
@@ -55,8 +55,8 @@ onEachEngine('at the doors', (engine) => {
 
     test('in the question whether there is time to hash', async (context: TestContext) => {
       const { email, password } = await service.member();
-      context.mock.method(service.service.rooms.hasher, 'requireRoom', fault);
-      const refuse = context.mock.method(service.service.rooms.pace, 'refuse');
+      context.mock.method(service.service.core.hasher, 'requireCapacity', fault);
+      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
       assertProblem(await service.logIn(email, password), 500, 'internal_error');
       assert.equal(refuse.mock.callCount(), 0);
     });
@@ -83,17 +83,17 @@ onEachEngine('at the doors', (engine) => {
   });
 
   test('a route that is hung behind none of them finds nobody there', () => {
-    const request = { session: null, pendingLogin: null } as FastifyRequest; // all of it that is looked at
+    const request = { session: null, pendingAuthentication: null } as FastifyRequest; // all of it that is looked at
     assert.throws(() => sessionOf(request), /not behind the member door/);
-    assert.throws(() => pendingLoginOf(request), /not behind the half-way door/);
-    assert.throws(() => factorHolderOf(request), /not behind the half-way door/);
+    assert.throws(() => pendingAuthenticationOf(request), /not behind the half-way door/);
+    assert.throws(() => enrollmentSubjectOf(request), /not behind the half-way door/);
   });
 
   test('whoever has a session is told from whoever has none, in the record', async () => {
     const browser = new Browser(service, { 'user-agent': firefox });
     const { id: userId, email, password } = await service.member();
     const sourceOf = async (event: string): Promise<unknown[]> => {
-      const [newest] = await service.service.rooms.audit.list({ event, userId, limit: 1 });
+      const [newest] = await service.service.core.audit.list({ event, userId, limit: 1 });
       return [newest?.actor, newest?.device, typeof newest?.address, typeof newest?.requestId];
     };
     await browser.post('/sessions', { email, password });
@@ -162,7 +162,7 @@ onEachEngine('a login for which there is no time', (engine) => {
       { hashing: { ...cheapHashing, longestWaitMs: -1 } },
     );
     try {
-      const refuse = context.mock.method(service.service.rooms.pace, 'refuse');
+      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
       const reply = await service.send({
         method: 'POST',
         path: '/sessions',

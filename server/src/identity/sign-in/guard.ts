@@ -6,12 +6,12 @@ import { languageOf } from '../../kit/language.ts';
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
-import type { RefusalPace } from '../../http/refusal-pace.ts';
+import type { RejectionThrottle } from '../../http/rejection-throttle.ts';
 import type { TokenCookie } from '../../http/token-cookie.ts';
 import type { Auth } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import { pendingMs, type Login, type PendingLogin } from './sign-in.ts';
-import type { FactorHolder } from '../enrollment/enrollment.ts';
+import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
+import type { EnrollmentSubject } from '../enrollment/enrollment.ts';
 import type { Session } from '../session/session.ts';
 
 declare module 'fastify' {
@@ -19,7 +19,7 @@ declare module 'fastify' {
     /** Set behind the member door. */
     session: Session | null;
     /** Set behind the half-way door, and behind that of who may set a factor up. */
-    pendingLogin: PendingLogin | null;
+    pendingAuthentication: PendingAuthentication | null;
   }
 }
 
@@ -41,34 +41,34 @@ async function requireSession(request: FastifyRequest, auth: Auth, cookie: Token
 /** Refuses a request without a pending login. @throws {Problem} pending_login_required. */
 export function pendingGuard({ auth, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
   return async (request) => {
-    const pending = await auth.admissions.findPending(pendingCookie.read(request.headers.cookie));
+    const pending = await auth.signIn.findPending(pendingCookie.read(request.headers.cookie));
     if (pending === undefined) throw new Problem('pending_login_required');
-    request.pendingLogin = pending;
+    request.pendingAuthentication = pending;
   };
 }
 
 /** Lets in who has a session, and who must set a factor up to get one. @throws {Problem} session_required. */
-export function enrolmentGuard({ auth, cookie, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
+export function enrollmentGuard({ auth, cookie, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
   return async (request) => {
     const { cookie: header } = request.headers;
     request.session = (await auth.getSession(cookie.read(header))) ?? null;
     if (request.session !== null) return;
-    const pending = await auth.admissions.findPending(pendingCookie.read(header));
-    if (pending?.kind !== 'enrolment') throw new Problem('session_required');
-    request.pendingLogin = pending;
+    const pending = await auth.signIn.findPending(pendingCookie.read(header));
+    if (pending?.kind !== 'enrollment') throw new Problem('session_required');
+    request.pendingAuthentication = pending;
   };
 }
 
 /** The pending login of a request behind the half-way door. */
-export function pendingLoginOf(request: FastifyRequest): PendingLogin {
-  if (request.pendingLogin === null) throw new Error('This route is not behind the half-way door');
-  return request.pendingLogin;
+export function pendingAuthenticationOf(request: FastifyRequest): PendingAuthentication {
+  if (request.pendingAuthentication === null) throw new Error('This route is not behind the half-way door');
+  return request.pendingAuthentication;
 }
 
 /** Who changes factors, behind the door of who may. */
-export function factorHolderOf(request: FastifyRequest): FactorHolder {
+export function enrollmentSubjectOf(request: FastifyRequest): EnrollmentSubject {
   const { session } = request;
-  return session === null ? { pending: pendingLoginOf(request) } : { session };
+  return session === null ? { pending: pendingAuthenticationOf(request) } : { session };
 }
 
 /** The session of a request behind the member door. */
@@ -106,7 +106,7 @@ export function sourceOf(request: FastifyRequest, readers: SourceReaders): Clien
 }
 
 /** The source of a request for a mail: its browser is known again by a token, made here when it has none. */
-export function askingSourceOf(
+export function initiatingSourceOf(
   request: FastifyRequest,
   readers: SourceReaders,
 ): ClientSource & { requestToken: string } {
@@ -127,18 +127,18 @@ interface AuthRules {
 export interface AuthRoom extends SourceReaders {
   readonly auth: Auth;
   /** At which a flood is refused. */
-  readonly pace: RefusalPace;
+  readonly throttle: RejectionThrottle;
   readonly rules: AuthRules;
 }
 
 /** Refuses a request that needs a hash while there is no time for one: in a flood that must cost next to nothing. */
-export function admission({ auth, pace }: AuthRoom): { onRequest: onRequestHookHandler } {
+export function admission({ auth, throttle }: AuthRoom): { onRequest: onRequestHookHandler } {
   return {
     onRequest: (_request, _reply, done) => {
       try {
-        auth.requireRoom();
+        auth.requireCapacity();
       } catch (error) {
-        return isProblem(error, 'too_busy') ? pace.refuse(done, error) : done(error as Error); // what it throws
+        return isProblem(error, 'too_busy') ? throttle.refuse(done, error) : done(error as Error); // what it throws
       }
       return done();
     },
@@ -149,7 +149,7 @@ export function admission({ auth, pace }: AuthRoom): { onRequest: onRequestHookH
 const requestCookieMs = dayMs;
 
 /** Tells the browser that has asked for a mail how to be known again. */
-export function rememberAsker(
+export function rememberBrowser(
   reply: FastifyReply,
   { requestCookie }: AuthRoom,
   { requestToken }: { readonly requestToken: string },
@@ -174,7 +174,7 @@ export function sendLogin(
 export function loginBody(email: string, { pending }: Login): LoginReply {
   if (pending === undefined) return { email, message: 'logged in' };
   const { kind, factors } = pending.demand;
-  const message = kind === 'enrolment' ? 'second factor must be set up' : 'second factor required';
+  const message = kind === 'enrollment' ? 'second factor must be set up' : 'second factor required';
   return { email, message, factors: [...factors] };
 }
 

@@ -8,14 +8,14 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
-import { admission, rememberAsker, sendLogin, sessionOf, sourceOf } from './guard.ts';
+import { admission, rememberBrowser, sendLogin, sessionOf, sourceOf } from './guard.ts';
 import { faultOf, refusalOf } from '../../page/page-form.ts';
 import {
   afterLogin,
   formField,
   formToken,
-  goOn,
-  orAgain,
+  seeOther,
+  rerenderOnProblem,
   PageQuery,
   paths,
   requireForm,
@@ -48,51 +48,51 @@ export const signInPages: FastifyPluginAsyncTypebox<
     email = '',
     problem?: Problem,
   ): FastifyReply => {
-    const say = pages.speak(request);
+    const t = pages.speak(request);
     const next = returnTo(room, request);
     const { done } = request.query as { done?: string };
-    const body = html`!${done === 'password' ? notice('done', say('page.reset.done')) : ''}
-      !${done === 'confirmed' ? notice('done', say('page.confirm.done')) : ''}
-      !${done === 'signed_out' ? notice('done', say('page.sign_out.done')) : ''}
-      !${refusalOf(say, problem, ['email'])}
+    const body = html`!${done === 'password' ? notice('done', t('page.reset.done')) : ''}
+      !${done === 'confirmed' ? notice('done', t('page.confirm.done')) : ''}
+      !${done === 'signed_out' ? notice('done', t('page.sign_out.done')) : ''}
+      !${refusalOf(t, problem, ['email'])}
       <form method="post" action="${paths.signIn}">
         !${hidden('return_to', next)}
         !${field({
           name: 'email',
-          label: say('page.field.email'),
+          label: t('page.field.email'),
           type: 'email',
           value: email,
           autocomplete: 'username webauthn',
-          fault: faultOf(say, problem, 'email'),
+          fault: faultOf(t, problem, 'email'),
         })}
         !${field({
           name: 'password',
-          label: say('page.field.password'),
+          label: t('page.field.password'),
           type: 'password',
           autocomplete: 'current-password',
         })}
-        <button>${say('page.sign_in.act')}</button>
+        <button>${t('page.sign_in.act')}</button>
         !${
           room.signsInByEmail
             ? html`<button class="second" formaction="${paths.signIn}/email" formnovalidate>
-                ${say('page.sign_in.by_mail')}
+                ${t('page.sign_in.by_mail')}
               </button>`
             : ''
         }
       </form>
       !${room.ways.map((way) => way.form(room, request, next))}
       <p class="links">
-        <a href="${addressOf(paths.forgot, { return_to: next })}">${say('page.sign_in.forgot')}</a>
-        <a href="${addressOf(paths.signUp, { return_to: next })}">${say('page.sign_in.sign_up')}</a>
+        <a href="${addressOf(paths.forgot, { return_to: next })}">${t('page.sign_in.forgot')}</a>
+        <a href="${addressOf(paths.signUp, { return_to: next })}">${t('page.sign_in.sign_up')}</a>
         !${
           room.rules.confirmsEmail
             ? html`<a href="${addressOf('/confirm/again', { return_to: next })}"
-                >${say('page.sign_in.confirm')}</a
+                >${t('page.sign_in.confirm')}</a
               >`
             : ''
         }
       </p>`;
-    return pages.send(request, reply, { title: say('page.sign_in.title'), body });
+    return pages.send(request, reply, { title: t('page.sign_in.title'), body });
   };
 
   scope.get(
@@ -100,7 +100,7 @@ export const signInPages: FastifyPluginAsyncTypebox<
     { schema: { summary: 'Page: sign in', querystring: PageQuery } },
     async (request, reply) => {
       const session = await auth.getSession(room.cookie.read(request.headers.cookie));
-      if (session !== undefined) return goOn(reply, returnTo(room, request) ?? paths.account);
+      if (session !== undefined) return seeOther(reply, returnTo(room, request) ?? paths.account);
       return show(request, reply, request.query.email);
     },
   );
@@ -114,14 +114,14 @@ export const signInPages: FastifyPluginAsyncTypebox<
     },
     async (request, reply) => {
       const { email, password = '' } = request.body;
-      return orAgain(
+      return rerenderOnProblem(
         reply,
         async () => {
           const { text } = requireEmailAddress(email);
           const login = await auth.logIn(text, password, sourceOf(request, room));
           if (login === undefined) throw new Problem('invalid_credentials');
           sendLogin(reply, room, login);
-          return goOn(reply, afterLogin(login, returnTo(room, request)));
+          return seeOther(reply, afterLogin(login, returnTo(room, request)));
         },
         (problem) => show(request, reply, email, problem),
       );
@@ -136,13 +136,13 @@ export const signInPages: FastifyPluginAsyncTypebox<
       schema: { summary: 'Page: sends a link and a code that sign in', body: SignInForm },
     },
     async (request, reply) =>
-      orAgain(
+      rerenderOnProblem(
         reply,
         async () => {
           const { text } = requireEmailAddress(request.body.email);
           const source = pageSourceOf(room, request);
           await auth.requestSignIn(text, source);
-          rememberAsker(reply, room, source);
+          rememberBrowser(reply, room, source);
           return codeForm(room, request, reply, { kind: 'sign_in', email: text });
         },
         (problem) => show(request, reply, request.body.email, problem),
@@ -157,13 +157,13 @@ export const signOutPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
     '/sign-out',
     { schema: { summary: 'Page: sign out', querystring: PageQuery } },
     async (request, reply) => {
-      const say = pages.speak(request);
-      const body = html`<p>${say('page.sign_out.what', { email: sessionOf(request).email })}</p>
+      const t = pages.speak(request);
+      const body = html`<p>${t('page.sign_out.what', { email: sessionOf(request).email })}</p>
         <form method="post" action="/sign-out">
           !${formToken(room, sessionOf(request).id)} !${hidden('return_to', returnTo(room, request))}
-          <button>${say('page.sign_out.act')}</button>
+          <button>${t('page.sign_out.act')}</button>
         </form>`;
-      return pages.send(request, reply, { title: say('page.sign_out.title'), body });
+      return pages.send(request, reply, { title: t('page.sign_out.title'), body });
     },
   );
 
@@ -175,7 +175,7 @@ export const signOutPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
       requireForm(room, session.id, request.body.form_token);
       await auth.endSession(session.id, sourceOf(request, room));
       void reply.header('set-cookie', room.cookie.clear());
-      return goOn(reply, returnTo(room, request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
+      return seeOther(reply, returnTo(room, request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
     },
   );
 };

@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { statement } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
 
-type NewPendingLogin = Pick<NewToken, 'id' | 'secretHash'> & {
+type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;
   demand: string;
   factors: string;
@@ -13,7 +13,7 @@ type NewPendingLogin = Pick<NewToken, 'id' | 'secretHash'> & {
 };
 
 /** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
-const insertPending = statement((sql, p: NewPendingLogin) =>
+const insertPending = statement((sql, p: NewPendingAuthentication) =>
   sql
     .insertInto('pending_logins')
     .columns([
@@ -47,7 +47,10 @@ const insertPending = statement((sql, p: NewPendingLogin) =>
     .returning('id'),
 );
 
-export async function addPendingLogin(db: Database, login: NewPendingLogin): Promise<boolean> {
+export async function addPendingAuthentication(
+  db: Database,
+  login: NewPendingAuthentication,
+): Promise<boolean> {
   return (await db.first(insertPending, login)) !== undefined;
 }
 
@@ -77,8 +80,8 @@ const selectPending = statement((sql, p: TokenParts & { now: number }) =>
     .where('users.disabled_at', 'is', null),
 );
 
-/** A live pending login; only `consumePendingLogin` decides. */
-export function findPendingLogin(
+/** A live pending login; only `consumePendingAuthentication` decides. */
+export function findPendingAuthentication(
   db: Database,
   parts: TokenParts,
   now: number,
@@ -91,7 +94,7 @@ const takePending = statement((sql, p: { id: string; now: number }) =>
 );
 
 /** Ends a pending login, once and atomically; false when it was over already. */
-export async function consumePendingLogin(db: Database, id: string, now: number): Promise<boolean> {
+export async function consumePendingAuthentication(db: Database, id: string, now: number): Promise<boolean> {
   return (await db.first(takePending, { id, now })) !== undefined;
 }
 
@@ -99,7 +102,7 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('pending_logins').where('user_id', '=', p.userId),
 );
 
-export async function removePendingLoginsOf(db: Database, userId: number): Promise<void> {
+export async function removePendingAuthenticationsOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteByUser, { userId });
 }
 
@@ -113,6 +116,10 @@ const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
 );
 
 /** Removes up to `limit` expired ones and says how many. */
-export async function removeExpiredPendingLogins(db: Database, now: number, limit: number): Promise<number> {
+export async function removeExpiredPendingAuthentications(
+  db: Database,
+  now: number,
+  limit: number,
+): Promise<number> {
   return (await db.run(deleteExpired, { now, limit })).length;
 }

@@ -7,12 +7,19 @@ import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { methodsOf, parseFactors } from '../factor/factor.ts';
 import { EmailMessage, handle, hashCost, Message, proof } from '../../http/fields.ts';
-import { loginBody, pendingLoginOf, sendLogin, sessionOf, sourceOf, type AuthRoom } from './guard.ts';
+import {
+  loginBody,
+  pendingAuthenticationOf,
+  sendLogin,
+  sessionOf,
+  sourceOf,
+  type AuthRoom,
+} from './guard.ts';
 import type { RememberedDevice } from './device-store.ts';
 import type { SessionSummary } from '../session/store.ts';
 
 /** Sessions that one reply lists: more than a user may hold. */
-const mostListed = 1000;
+const maxListed = 1000;
 
 const factorName = Type.String({
   minLength: 1,
@@ -70,8 +77,8 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
     },
     async (request, reply) => {
       const { factor, proof: given, remember_device: wish = false } = request.body;
-      const { user, login } = await room.auth.admissions.complete(
-        pendingLoginOf(request),
+      const { user, login } = await room.auth.signIn.complete(
+        pendingAuthenticationOf(request),
         { factor, proof: given, remembersDevice: wish !== false },
         sourceOf(request, room),
       );
@@ -97,7 +104,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, 
     },
     async (request, reply) => {
       const session = sessionOf(request);
-      const token = await auth.stepUps.give(session, request.body, sourceOf(request, room));
+      const token = await auth.stepUp.give(session, request.body, sourceOf(request, room));
       sendLogin(reply, room, { token, deviceToken: undefined });
       return { email: session.email, message: 'stepped up' };
     },
@@ -108,7 +115,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, 
     { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
     async (request) => {
       const current = sessionOf(request);
-      const sessions = await auth.listSessions(current.userId, mostListed);
+      const sessions = await auth.listSessions(current.userId, maxListed);
       return { sessions: sessions.map((session) => describeSession(session, current.id)) };
     },
   );

@@ -5,7 +5,7 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
-import { nobody, type User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
 import {
@@ -14,11 +14,15 @@ import {
   withFactor,
   type FactorUse,
   type FirstFactor,
-  type Spend,
+  type Consume,
 } from '../factor/factor.ts';
 import { notify } from '../notice.ts';
-import { addPendingLogin, consumePendingLogin, findPendingLogin } from './pending-store.ts';
-import type { Demand, SecondFactors } from '../factor/second-factor.ts';
+import {
+  addPendingAuthentication,
+  consumePendingAuthentication,
+  findPendingAuthentication,
+} from './pending-store.ts';
+import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
 
@@ -29,21 +33,21 @@ export interface Login {
   /** Token of the device, when it was not known before. */
   readonly deviceToken: string | undefined;
   /** What is owed, and the token of whoever owes it. */
-  readonly pending?: { readonly token: string; readonly demand: Demand };
+  readonly pending?: { readonly token: string; readonly demand: Requirement };
 }
 
 /** Somebody who gave a first factor and owes the second. */
-export interface PendingLogin {
+export interface PendingAuthentication {
   readonly id: string;
   readonly userId: number;
-  readonly kind: Demand['kind'];
+  readonly kind: Requirement['kind'];
   readonly factors: readonly FactorUse[];
   /** Of the user when the first factor was verified. */
   readonly passwordChangedAt: number;
 }
 
 /** What comes with a proof. */
-export interface Arrival {
+export interface SignInContext {
   /** The session that the browser holds already. */
   readonly replaced: Session | undefined;
   /** The device, if the user was signed in on it before. */
@@ -58,7 +62,7 @@ const userAgentCharacters = 500;
 /** Devices known of one user; the oldest is forgotten. */
 const devicesPerUser = 20;
 
-export interface AdmissionNeeds {
+export interface SignInNeeds {
   readonly sessions: Sessions;
   readonly secondFactors: SecondFactors;
   readonly knownDeviceMs: number;
@@ -66,11 +70,11 @@ export interface AdmissionNeeds {
   readonly rememberedMs: number;
 }
 
-export class Admissions {
+export class SignIn {
   readonly #context: AuthContext;
-  readonly #needs: AdmissionNeeds;
+  readonly #needs: SignInNeeds;
 
-  constructor(context: AuthContext, needs: AdmissionNeeds) {
+  constructor(context: AuthContext, needs: SignInNeeds) {
     this.#context = context;
     this.#needs = needs;
   }
@@ -81,7 +85,7 @@ export class Admissions {
   }
 
   /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
-  async arrivalOf(user: User | undefined, source: ClientSource): Promise<Arrival> {
+  async signInContextOf(user: User | undefined, source: ClientSource): Promise<SignInContext> {
     const replaced = await this.#needs.sessions.find(source.sessionToken);
     return { replaced, device: await this.knownDevice(user, source.deviceToken), source };
   }
@@ -90,13 +94,19 @@ export class Admissions {
    * Gives a user whose first factor was verified a session, in the place of the one that the browser holds, or a pending
    * login; `undefined` when the proof no longer counts. Inside a transaction.
    */
-  async admit(tx: Database, user: User, factor: FirstFactor, arrival: Arrival): Promise<Login | undefined> {
+  async admit(
+    tx: Database,
+    user: User,
+    factor: FirstFactor,
+    signInContext: SignInContext,
+  ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
     // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
-    const demand = factor === 'passkey' ? undefined : await this.#needs.secondFactors.demandOf(tx, user.id);
-    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(arrival.device);
+    const demand =
+      factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
+    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(signInContext.device);
     return demand === undefined || isSpared
-      ? this.#open(tx, user, uses, arrival)
+      ? this.#open(tx, user, uses, signInContext)
       : this.#await(tx, user, uses, demand);
   }
 
@@ -107,11 +117,11 @@ export class Admissions {
    */
   async enter(
     user: User | undefined,
-    { factor, spend }: { factor: FirstFactor; spend: Spend | undefined },
+    { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, audit } = this.#context;
-    const login = user && spend && (await this.#enter(user, factor, spend, source));
+    const login = user && consume && (await this.#enter(user, factor, consume, source));
     if (login === undefined) {
       const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
       await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
@@ -120,15 +130,15 @@ export class Admissions {
   }
 
   /** The live pending login of a token. */
-  async findPending(token: string | undefined): Promise<PendingLogin | undefined> {
+  async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
     const parts = parseToken('pending_login', token);
     if (parts === undefined) return undefined;
-    const row = await findPendingLogin(this.#context.db, parts, this.#context.clock());
+    const row = await findPendingAuthentication(this.#context.db, parts, this.#context.clock());
     return (
       row && {
         id: row.id,
         userId: row.user_id,
-        kind: row.demand as Demand['kind'], // written by #await
+        kind: row.demand as Requirement['kind'], // written by #await
         factors: parseFactors(row.factors),
         passwordChangedAt: row.password_changed_at,
       }
@@ -141,7 +151,7 @@ export class Admissions {
    * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
    */
   async complete(
-    pending: PendingLogin,
+    pending: PendingAuthentication,
     given: { factor: string; proof: string; remembersDevice?: boolean },
     source: ClientSource,
   ): Promise<{ user: User; login: Login }> {
@@ -149,16 +159,16 @@ export class Admissions {
     const { secondFactors } = this.#needs;
     const user = await findUserById(db, pending.userId);
     if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
-    const arrival = await this.arrivalOf(user, source);
-    const occasion = { purpose: 'second_factor', holderId: pending.id } as const;
-    const deviceId = arrival.device?.id;
+    const signInContext = await this.signInContextOf(user, source);
+    const occasion = { purpose: 'second_factor', subjectId: pending.id } as const;
+    const deviceId = signInContext.device?.id;
     const verified = await secondFactors.verify(user, given, occasion, { deviceId, source });
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
       await secondFactors.consume(tx, verified, source);
-      const login = await this.finish(tx, user, pending, { use: given.factor, arrival });
+      const login = await this.finish(tx, user, pending, { use: given.factor, signInContext });
       if (!given.remembersDevice || this.#needs.rememberedMs === 0) return { user, login };
-      const deviceToken = await this.#remember(tx, user.id, arrival, login.deviceToken);
+      const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
     });
   }
@@ -170,14 +180,15 @@ export class Admissions {
   async finish(
     tx: Database,
     user: User,
-    pending: PendingLogin,
-    { use, arrival }: { use: string; arrival: Arrival },
+    pending: PendingAuthentication,
+    { use, signInContext }: { use: string; signInContext: SignInContext },
   ): Promise<Login> {
     const now = this.#context.clock();
-    if (!(await consumePendingLogin(tx, pending.id, now))) throw new Problem('pending_login_required');
+    if (!(await consumePendingAuthentication(tx, pending.id, now)))
+      throw new Problem('pending_login_required');
     const uses = withFactor(pending.factors, { factor: use, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
-    const login = await this.#open(tx, asVerified, uses, arrival);
+    const login = await this.#open(tx, asVerified, uses, signInContext);
     if (login === undefined) throw new Problem('pending_login_required');
     return login;
   }
@@ -190,22 +201,22 @@ export class Admissions {
     const parts = parseToken('device', deviceToken);
     if (parts === undefined) return undefined;
     const { db, clock } = this.#context;
-    return findKnownDevice(db, parts, user?.id ?? nobody, clock());
+    return findKnownDevice(db, parts, user?.id ?? noUserId, clock());
   }
 
   async #enter(
     user: User,
     factor: FirstFactor,
-    spend: Spend,
+    consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, confirmEmail } = this.#context;
-    const arrival = await this.arrivalOf(user, source);
+    const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
       // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
       if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
-      return (await spend(tx)) ? this.admit(tx, locked, factor, arrival) : undefined;
+      return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
     });
   }
 
@@ -213,7 +224,7 @@ export class Admissions {
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
-    { replaced, device, source }: Arrival,
+    { replaced, device, source }: SignInContext,
   ): Promise<Login | undefined> {
     const { audit } = this.#context;
     const { sessions, knownDeviceMs } = this.#needs;
@@ -237,11 +248,11 @@ export class Admissions {
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
-    demand: Demand,
+    demand: Requirement,
   ): Promise<Login | undefined> {
     const { id, secretHash, token } = createToken('pending_login');
     const now = this.#context.clock();
-    const isAdded = await addPendingLogin(tx, {
+    const isAdded = await addPendingAuthentication(tx, {
       id,
       secretHash,
       userId: user.id,
@@ -258,7 +269,7 @@ export class Admissions {
   async #remember(
     tx: Database,
     userId: number,
-    { device, source }: Arrival,
+    { device, source }: SignInContext,
     added: string | undefined,
   ): Promise<string | undefined> {
     const known = device?.id ?? parseToken('device', added)?.id;

@@ -4,9 +4,9 @@ import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Admissions } from './sign-in.ts';
+import type { SignIn } from './sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import type { Logins } from '../password/login.ts';
+import type { PasswordLogin } from '../password/login.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
 
@@ -14,13 +14,13 @@ import type { Session, Sessions } from '../session/session.ts';
 const recentMs = 10 * minuteMs;
 
 export interface StepUpNeeds {
-  readonly admissions: Admissions;
-  readonly logins: Logins;
+  readonly signIn: SignIn;
+  readonly passwordLogin: PasswordLogin;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
 }
 
-export class StepUps {
+export class StepUp {
   readonly #context: AuthContext;
   readonly #needs: StepUpNeeds;
 
@@ -65,7 +65,7 @@ export class StepUps {
     }
     await this.requireRecentSecond(session);
     if (password === undefined) throw fieldProblem('password', 'is missing');
-    return this.#needs.logins.requirePassword(session, password, source);
+    return this.#needs.passwordLogin.requirePassword(session, password, source);
   }
 
   /**
@@ -83,15 +83,15 @@ export class StepUps {
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
       if (verified !== undefined) await secondFactors.consume(tx, verified, source);
-      const risen = await sessions.rise(tx, session.id, given.factor);
-      if (risen === undefined) throw new Problem('session_required');
+      const elevated = await sessions.elevate(tx, session.id, given.factor);
+      if (elevated === undefined) throw new Problem('session_required');
       const reason = `step_up_${given.factor}`;
       await audit.record(
         tx,
         { event: 'authn_login_success', outcome: 'success', reason, userId: user.id },
         source,
       );
-      return risen.token;
+      return elevated.token;
     });
   }
 
@@ -100,13 +100,13 @@ export class StepUps {
     given: { factor: string; proof: string },
     source: ClientSource,
   ): Promise<{ user: User; verified?: VerifiedFactor }> {
-    const { admissions, logins, secondFactors } = this.#needs;
+    const { signIn, passwordLogin, secondFactors } = this.#needs;
     if (given.factor === 'password')
-      return { user: await logins.requirePassword(session, given.proof, source) };
+      return { user: await passwordLogin.requirePassword(session, given.proof, source) };
     const user = await findUserById(this.#context.db, session.userId);
     if (user === undefined) throw new Problem('session_required');
-    const device = await admissions.knownDevice(user, source.deviceToken);
-    const occasion = { purpose: 'step_up', holderId: session.id } as const;
+    const device = await signIn.knownDevice(user, source.deviceToken);
+    const occasion = { purpose: 'step_up', subjectId: session.id } as const;
     return {
       user,
       verified: await secondFactors.verify(user, given, occasion, { deviceId: device?.id, source }),

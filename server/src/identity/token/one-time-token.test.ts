@@ -179,7 +179,7 @@ onEachEngine('the record of', (engine) => {
       const give = (code: string): Promise<Reply> =>
         asking.put('/reset_password', { email, reset_token: code, new_password: newPassword });
       const tries = async (): Promise<number[]> => {
-        const rows = await service.service.rooms.database.query((sql) =>
+        const rows = await service.service.core.database.query((sql) =>
           sql
             .selectFrom('attempts')
             .select('failures')
@@ -243,7 +243,7 @@ onEachEngine('the record of', (engine) => {
   });
 
   test('a mailed reset gives back the user whose address it proves, confirmed or not', async () => {
-    const { auth } = service.service.rooms;
+    const { auth } = service.service.core;
     for (const { email, id } of [await service.member(), await service.newcomer()]) {
       const user = await auth.updatePassword(await service.resetToken(email), newPassword, email);
       assert.equal(user.id, id);

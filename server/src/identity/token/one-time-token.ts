@@ -9,11 +9,11 @@ import type { AuditDeed, AuditSource } from '../../audit/event.ts';
 import type { Proof } from '../../mail/text.ts';
 import { isSameAddress, toEmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
-import { nobody, type User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource, type CodeSigner } from '../context.ts';
 import {
-  beginCodeTry,
+  beginCodeAttempt,
   consumeToken,
   findPendingToken,
   findToken,
@@ -74,7 +74,7 @@ export interface LiveProof extends TokenParts {
   readonly madeAt: number;
   readonly target: string | null;
   /** It comes from the browser that asked for the mail. */
-  readonly isAsker: boolean;
+  readonly isInitiatingBrowser: boolean;
 }
 
 /** What the redeemer says beside the proof: it must fit. */
@@ -113,7 +113,7 @@ export class OneTimeTokens {
     await replaceToken(tx, {
       id,
       secretHash,
-      userId: user?.id ?? nobody,
+      userId: user?.id ?? noUserId,
       kind,
       now,
       expiresAt: now + minutes * minuteMs,
@@ -160,12 +160,17 @@ export class OneTimeTokens {
   }
 
   /** True if the request is of the browser that asked for the user's live proof of the kind. */
-  async isAsker(db: Database, userId: number, kind: ProofKind, source: ClientSource): Promise<boolean> {
+  async isInitiatingBrowser(
+    db: Database,
+    userId: number,
+    kind: ProofKind,
+    source: ClientSource,
+  ): Promise<boolean> {
     const token = await findPendingToken(db, userId, kind, this.#context.clock());
-    return token !== undefined && this.#isAsker(kind, token.request_mac, source);
+    return token !== undefined && this.#isInitiatingBrowser(kind, token.request_mac, source);
   }
 
-  #isAsker(kind: ProofKind, mac: string | null, { requestToken }: ClientSource): boolean {
+  #isInitiatingBrowser(kind: ProofKind, mac: string | null, { requestToken }: ClientSource): boolean {
     if (mac === null || requestToken === undefined) return false;
     return this.#context.codes.check(requestText(kind, requestToken), mac);
   }
@@ -193,7 +198,7 @@ export class OneTimeTokens {
         user,
         madeAt: token.created_at,
         target: token.target,
-        isAsker: this.#isAsker(kind, token.request_mac, source),
+        isInitiatingBrowser: this.#isInitiatingBrowser(kind, token.request_mac, source),
       };
     await db.transaction(async (tx) => {
       // Gone for good, whatever becomes of the clock. A spent one stays, so that its reuse is noticed.
@@ -215,14 +220,14 @@ export class OneTimeTokens {
       userId === undefined ? address && (await findUserByEmail(db, address)) : await findUserById(db, userId);
     const subject = { userId: user?.id, emailKey: address?.key ?? '', deviceId: undefined };
     const attempt = await this.#attempts.begin(subject, 'email_code');
-    const tried = await beginCodeTry(db, user?.id ?? nobody, kind, clock());
+    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind, clock());
     if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
       await db.transaction((tx) => this.#recordRefusal(tx, kind, { isReuse: false, ...idOf(user) }, source));
       throw new Problem('token_invalid');
     }
     await this.#attempts.succeed(db, attempt);
     const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
-    return { id, secretHash, kind, user, madeAt, target, isAsker: true };
+    return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
   }
 
   #recordRefusal(

@@ -12,7 +12,14 @@ import { hashCost } from '../../http/fields.ts';
 import { admission, sendLogin, sourceOf, type AuthRoom } from '../sign-in/guard.ts';
 import { proofPages, type ProofKind } from './one-time-token.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
-import { afterLogin, goOn, orAgain, paths, returnTo, type PageRoom } from '../../page/page-guard.ts';
+import {
+  afterLogin,
+  seeOther,
+  rerenderOnProblem,
+  paths,
+  returnTo,
+  type PageRoom,
+} from '../../page/page-guard.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;
@@ -122,7 +129,7 @@ const proofPageList: readonly ProofPage[] = [
     name: 'factor_undo',
     route: '/profile/factors/undo',
     async redeem(room, { token }, request) {
-      await room.auth.factorChanges.undo(token, sourceOf(request, room));
+      await room.auth.enrollment.undo(token, sourceOf(request, room));
       return undefined;
     },
   },
@@ -159,14 +166,14 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
       },
       async (request, reply) => {
         const { email = '', token, by } = request.body;
-        return orAgain(
+        return rerenderOnProblem(
           reply,
           async () => {
             const onward = await page.redeem(room, { ...request.body, email }, request, reply);
-            if (onward !== undefined) return goOn(reply, onward(returnTo(room, request)));
-            const say = room.pages.speak(request);
-            const body = notice('done', say(`page.${page.name}.done`));
-            return room.pages.send(request, reply, { title: say(`page.${page.name}.title`), body });
+            if (onward !== undefined) return seeOther(reply, onward(returnTo(room, request)));
+            const t = room.pages.speak(request);
+            const body = notice('done', t(`page.${page.name}.done`));
+            return room.pages.send(request, reply, { title: t(`page.${page.name}.title`), body });
           },
           (problem) =>
             by === 'code' && askPaths[page.kind] !== undefined
@@ -185,22 +192,22 @@ function sendForm(
   reply: FastifyReply,
   { page, email, token, problem }: { page: ProofPage; email: string; token: string; problem?: Problem },
 ): FastifyReply {
-  const say = room.pages.speak(request);
+  const t = room.pages.speak(request);
   const { kind, name, hasPassword = false } = page;
   const next = returnTo(room, request);
   const isOver =
     problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
   const fields = hasPassword
-    ? html`!${accountField(email)} !${newPasswordField(room, say, { name: 'new_password', problem })}`
+    ? html`!${accountField(email)} !${newPasswordField(room, t, { name: 'new_password', problem })}`
     : hidden('email', email);
-  const form = html`<p>${say(`page.${name}.what`, { email })}</p>
+  const form = html`<p>${t(`page.${name}.what`, { email })}</p>
     <form method="post" action="${proofPages[kind]}">
       !${fields} !${hidden('token', token)} !${hidden('return_to', next)}
-      <button>${say(`page.${name}.act`)}</button>
+      <button>${t(`page.${name}.act`)}</button>
     </form>`;
-  const body = html`!${refusalOf(say, problem, ['new_password'])}
-  !${isOver ? askAgain(say, kind, email, next) : form}`;
-  const title = say(`page.${name}.title`);
+  const body = html`!${refusalOf(t, problem, ['new_password'])}
+  !${isOver ? askAgain(t, kind, email, next) : form}`;
+  const title = t(`page.${name}.title`);
   return room.pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
@@ -213,7 +220,7 @@ const askPaths: Partial<Record<ProofKind, string>> = {
 };
 
 function askAgain(
-  say: ReturnType<PageRoom['pages']['speak']>,
+  t: ReturnType<PageRoom['pages']['speak']>,
   kind: ProofKind,
   email: string,
   next: string | undefined,
@@ -221,7 +228,7 @@ function askAgain(
   const path = askPaths[kind];
   if (path === undefined) return '';
   const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
-  return html`<p class="links"><a href="${address}">${say('page.code.ask_again')}</a></p>`;
+  return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
 }
 
 /** Tells that a mail is on its way, and takes the code of it. */
@@ -231,27 +238,27 @@ export function codeForm(
   reply: FastifyReply,
   { kind, email, problem }: { kind: ProofKind; email: string; problem?: Problem },
 ): FastifyReply {
-  const say = room.pages.speak(request);
+  const t = room.pages.speak(request);
   const next = returnTo(room, request);
   const hasPassword = proofPageList.some((page) => page.kind === kind && page.hasPassword === true);
-  const body = html`<p>${say(`page.code.${kind}`, { email })}</p>
-    !${room.keepsMails ? html`<p class="notice"><a href="/dev/mailbox">${say('page.code.mailbox')}</a></p>` : ''}
-    !${refusalOf(say, problem, ['new_password'])}
+  const body = html`<p>${t(`page.code.${kind}`, { email })}</p>
+    !${room.keepsMails ? html`<p class="notice"><a href="/dev/mailbox">${t('page.code.mailbox')}</a></p>` : ''}
+    !${refusalOf(t, problem, ['new_password'])}
     <form method="post" action="${proofPages[kind]}">
       !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
       !${hidden('by', 'code')}
       !${field({
         name: 'token',
-        label: say('page.field.code'),
+        label: t('page.field.code'),
         autocomplete: 'one-time-code',
-        hint: say('page.code.hint'),
-        fault: faultOf(say, problem, 'token'),
+        hint: t('page.code.hint'),
+        fault: faultOf(t, problem, 'token'),
       })}
-      !${hasPassword ? newPasswordField(room, say, { name: 'new_password', problem }) : ''}
-      <button>${say(`page.code.${kind}_act`)}</button>
+      !${hasPassword ? newPasswordField(room, t, { name: 'new_password', problem }) : ''}
+      <button>${t(`page.code.${kind}_act`)}</button>
     </form>
-    !${askAgain(say, kind, email, next)}`;
-  return room.pages.send(request, reply, { title: say('page.code.title'), body });
+    !${askAgain(t, kind, email, next)}`;
+  return room.pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
 /** The account whose password is set, as password managers look for it; nothing that a person has to see or fill in. */

@@ -7,9 +7,9 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, LoginReply, mailCost, password, token } from '../../http/fields.ts';
 import {
   admission,
-  askingSourceOf,
+  initiatingSourceOf,
   loginBody,
-  rememberAsker,
+  rememberBrowser,
   sendLogin,
   sessionOf,
   sourceOf,
@@ -30,9 +30,9 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const source = askingSourceOf(request, room);
+      const source = initiatingSourceOf(request, room);
       await room.auth.requestVerification(text, source);
-      rememberAsker(reply, room, source);
+      rememberBrowser(reply, room, source);
       return { email: text, message: 'confirmation token sent' };
     },
   );
@@ -68,9 +68,9 @@ export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const source = askingSourceOf(request, room);
+      const source = initiatingSourceOf(request, room);
       await room.auth.requestSignIn(text, source);
-      rememberAsker(reply, room, source);
+      rememberBrowser(reply, room, source);
       return { email: text, message: 'sign-in link sent' };
     },
   );
@@ -110,9 +110,9 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
       const wish = { email: text, password: request.body.password };
-      const source = askingSourceOf(request, room);
+      const source = initiatingSourceOf(request, room);
       await room.auth.requestEmailChange(sessionOf(request), wish, source);
-      rememberAsker(reply, room, source);
+      rememberBrowser(reply, room, source);
       return { email: text, message: 'confirmation token sent' };
     },
   );
@@ -167,7 +167,7 @@ export const factorUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scop
       },
     },
     async (request) => {
-      const user = await room.auth.factorChanges.undo(request.body.token, sourceOf(request, room));
+      const user = await room.auth.enrollment.undo(request.body.token, sourceOf(request, room));
       return { email: user.email, message: 'factors removed' };
     },
   );

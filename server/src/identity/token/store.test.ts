@@ -3,13 +3,7 @@ import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
 import { DB } from '../../library/db.ts';
-import {
-  consumeToken,
-  findToken,
-  listPendingTokens,
-  removePendingTokensOf,
-  replaceToken,
-} from './store.ts';
+import { consumeToken, findToken, listPendingTokens, removePendingTokensOf, replaceToken } from './store.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const life = 1000;

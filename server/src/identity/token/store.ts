@@ -103,10 +103,10 @@ export function findToken(db: Database, parts: TokenParts, kind: string): Promis
 }
 
 /** Codes that may be tried in all, whichever of them is the newest. */
-const mostCodeTries = 10;
+const maxCodeAttempts = 10;
 
 /** The token whose code is tried. */
-export interface TriedCode {
+export interface AttemptedCode {
   readonly id: string;
   readonly secret_hash: Uint8Array;
   readonly created_at: number;
@@ -114,7 +114,7 @@ export interface TriedCode {
   readonly code_mac: string | null;
 }
 
-const tryCode = statement((sql, p: { userId: number; kind: string; now: number }) =>
+const countCodeAttempt = statement((sql, p: { userId: number; kind: string; now: number }) =>
   sql
     .updateTable('one_time_tokens')
     .set((row) => ({ code_tries: row('code_tries', '+', 1) }))
@@ -122,21 +122,21 @@ const tryCode = statement((sql, p: { userId: number; kind: string; now: number }
     .where('kind', '=', p.kind)
     .where('spent_at', 'is', null)
     .where('code_expires_at', '>', p.now)
-    .where('code_tries', '<', mostCodeTries)
+    .where('code_tries', '<', maxCodeAttempts)
     .returning(['id', 'secret_hash', 'created_at', 'target', 'code_mac']),
 );
 
 /** Counts a try of a user's code and hands out what it is compared with; `undefined` when none may be tried. */
-export function beginCodeTry(
+export function beginCodeAttempt(
   db: Database,
   userId: number,
   kind: string,
   now: number,
-): Promise<TriedCode | undefined> {
-  return db.first(tryCode, { userId, kind, now });
+): Promise<AttemptedCode | undefined> {
+  return db.first(countCodeAttempt, { userId, kind, now });
 }
 
-const spend = statement((sql, p: TokenParts & { kind: string; now: number }) =>
+const consume = statement((sql, p: TokenParts & { kind: string; now: number }) =>
   sql
     .updateTable('one_time_tokens')
     .set({ spent_at: p.now })
@@ -155,7 +155,7 @@ export async function consumeToken(
   kind: string,
   now: number,
 ): Promise<number | undefined> {
-  return (await db.first(spend, { ...parts, kind, now }))?.user_id;
+  return (await db.first(consume, { ...parts, kind, now }))?.user_id;
 }
 
 const deleteById = statement((sql, p: { id: string }) =>
@@ -167,7 +167,7 @@ export async function removeToken(db: Database, id: string): Promise<void> {
   await db.run(deleteById, { id });
 }
 
-const deleteUnspent = statement((sql, p: { userId: number }) =>
+const deleteUnused = statement((sql, p: { userId: number }) =>
   sql
     .deleteFrom('one_time_tokens')
     .where('user_id', '=', p.userId)
@@ -181,7 +181,7 @@ const deleteUnspent = statement((sql, p: { userId: number }) =>
  * and so would its owner.
  */
 export async function removePendingTokensOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteUnspent, { userId });
+  await db.run(deleteUnused, { userId });
 }
 
 const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Problem } from '../kit/problem.ts';
 import { testClock } from '../../test/support/clock.ts';
-import { RefusalPace } from './refusal-pace.ts';
+import { RejectionThrottle } from './rejection-throttle.ts';
 
 test('the refusals of a second come at once, those of a flood a moment later, all of them within 100 ms or so', async () => {
   const clock = testClock();
-  const pace = new RefusalPace(clock.now);
+  const throttle = new RejectionThrottle(clock.now);
   const problem = new Problem('too_many_requests');
   let prompt = 0;
   const begunAt = performance.now();
   const late = Array.from({ length: 1000 }, () => {
     let isNow = true;
     const answered = new Promise<Problem>((resolve) => {
-      pace.refuse((error) => {
+      throttle.refuse((error) => {
         if (isNow) prompt += 1;
         resolve(error);
       }, problem);
@@ -28,6 +28,6 @@ test('the refusals of a second come at once, those of a flood a moment later, al
 
   clock.advance(1000);
   let isNow = false;
-  pace.refuse(() => (isNow = true), problem);
+  throttle.refuse(() => (isNow = true), problem);
   assert.ok(isNow, 'another second, and nobody floods');
 });

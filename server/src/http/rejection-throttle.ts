@@ -9,7 +9,7 @@ const promptPerSecond = 200;
 /** How long one waits beyond them. A refusal shall still come within 100 ms. */
 const pauseMs = 75;
 
-export class RefusalPace {
+export class RejectionThrottle {
   readonly #clock: Clock;
   #second = 0;
   #count = 0;

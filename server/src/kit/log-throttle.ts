@@ -1,13 +1,13 @@
 import { minuteMs, systemClock, type Clock } from './clock.ts';
 
 /** Kinds that are kept apart; beyond them all begin anew. A kind is a cause, of which there are few. */
-const mostKinds = 100;
+const maxKinds = 100;
 
 /**
  * Keeps one fault from being told a thousand times: a full disk must not be followed by a full log. Each kind is told
  * at once, then at most once a minute.
  */
-export class Seldom {
+export class LogThrottle {
   readonly #clock: Clock;
   readonly #kinds = new Map<string, { count: number; nextAt: number }>();
 
@@ -18,7 +18,7 @@ export class Seldom {
   /** Counts one of the kind: how many there were since it was last told, or 0 where it is too soon to tell. */
   take(kind: string): number {
     const now = this.#clock();
-    if (this.#kinds.size > mostKinds) this.#kinds.clear();
+    if (this.#kinds.size > maxKinds) this.#kinds.clear();
     const entry = this.#kinds.get(kind) ?? { count: 0, nextAt: now };
     this.#kinds.set(kind, entry);
     entry.count += 1;

@@ -7,13 +7,13 @@ import type { Options } from '../config/options.ts';
 import { ClientAddress } from './client-address.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseCrossSite } from './cross-site.ts';
-import { RefusalPace } from './refusal-pace.ts';
+import { RejectionThrottle } from './rejection-throttle.ts';
 import { RequestLimits } from './limits.ts';
 import { Origins } from './origins.ts';
 import { boundPipelines } from './pipeline.ts';
 import { secureReplies, securityHeaders, type Headers } from './security-headers.ts';
 
-type GateOptionNames =
+type RequestHookOptionNames =
   | 'publicUrl'
   | 'allowedOrigins'
   | 'trustedProxies'
@@ -21,30 +21,30 @@ type GateOptionNames =
   | 'globalLimitPerMinute'
   | 'hstsSubdomains';
 
-export interface GatesOptions extends Pick<Options, GateOptionNames> {
+export interface RequestHookOptions extends Pick<Options, RequestHookOptionNames> {
   readonly isPublic: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export class Gates {
+export class RequestHooks {
   readonly headers: Headers;
   readonly clientAddress: ClientAddress;
   readonly #origins: Origins;
   /** At which a flood is refused, by whatever gate. */
-  readonly pace = new RefusalPace();
+  readonly throttle = new RejectionThrottle();
   readonly #limits: RequestLimits;
   /** True from the first sign of a stop on: requests that come now are sent elsewhere. */
   isClosed = false;
 
-  constructor(options: GatesOptions) {
+  constructor(options: RequestHookOptions) {
     this.headers = securityHeaders(options);
     this.clientAddress = new ClientAddress(options.trustedProxies);
     this.#origins = new Origins(options);
     this.#limits = new RequestLimits({
       ...options,
       clientAddress: this.clientAddress,
-      pace: this.pace,
+      throttle: this.throttle,
     });
   }
 

@@ -10,7 +10,7 @@ import { testClock, type TestClock } from './clock.ts';
 import { cheapHashing } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';
 
-export interface Trunk {
+export interface AuthUnderTest {
   readonly auth: Auth;
   readonly db: DB;
   readonly database: Database;
@@ -27,13 +27,13 @@ const mac = {
 };
 
 /** How one test wants its trunk. */
-export interface TrunkOptions extends Partial<Omit<AuthOptions, 'db'>> {
+export interface AuthTestOptions extends Partial<Omit<AuthOptions, 'db'>> {
   /** What stands between the trunk and the database. */
   readonly through?: (database: Database) => Database;
 }
 
-/** Makes the trunk of each test of a suite: `const trunk = useTrunk(engine)`, and within a test `trunk()`. */
-export function useTrunk(engine: EngineName): (options?: TrunkOptions) => Trunk {
+/** Makes the trunk of each test of a suite: `const trunk = useAuth(engine)`, and within a test `trunk()`. */
+export function useAuth(engine: EngineName): (options?: AuthTestOptions) => AuthUnderTest {
   const opened = useDatabase(engine);
   const hasher = new Hasher(cheapHashing);
   after(() => hasher.close());
