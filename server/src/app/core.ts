@@ -23,7 +23,7 @@ import { anyAddress, noDisposableAddress } from '../features/disposable-email/di
 import { Blocklist } from '../identity/password/blocklist.ts';
 import { passwordRule, type PasswordRule } from '../identity/password/rule.ts';
 import { ownSections, type AccountSection } from '../page/account-section.ts';
-import type { ActivityPageRoom } from '../features/data-export/pages.ts';
+import type { ActivityPageRoom } from '../features/activity/pages.ts';
 import { passwordPrompt } from '../identity/factor/prompt.ts';
 import type { PageRoom } from '../page/page-guard.ts';
 import { passkeyPrompt, passkeySection } from '../features/passkey/prompt.ts';
