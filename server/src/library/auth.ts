@@ -11,8 +11,9 @@ import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
 import type { DB } from './db.ts';
-import { toEmailAddress } from '../user/email-address.ts';
+import { toEmailAddress, type AddressRule } from '../user/email-address.ts';
 import { findUserByEmail, findUserById, updateLanguage } from '../user/store.ts';
+import type { PasswordRule } from '../user/password-rule.ts';
 import type { User } from '../user/user.ts';
 import { Accounts, type Attach } from '../identity/account/account.ts';
 import { removeOldAttempts } from '../identity/attempt/store.ts';
@@ -26,7 +27,7 @@ import {
   removeExpiredDevices,
   type RememberedDevice,
 } from '../identity/sign-in/device-store.ts';
-import { anyAddress, type AddressRule } from '../features/disposable-email/disposable-email.ts';
+import { anyAddress } from '../features/disposable-email/disposable-email.ts';
 import { EmailChange } from '../features/email-change/email-change.ts';
 import { EmailSignIn } from '../features/email-sign-in/email-sign-in.ts';
 import { SignIn, type Login } from '../identity/sign-in/sign-in.ts';
@@ -35,7 +36,7 @@ import { Enrollment } from '../identity/enrollment/enrollment.ts';
 import { PasswordLogin } from '../identity/password/login.ts';
 import { OneTimeTokens, unkeyedCodes } from '../identity/token/one-time-token.ts';
 import { PasswordChange } from '../identity/password/change.ts';
-import { anyPassword, type PasswordRule } from '../identity/password/rule.ts';
+import { anyPassword } from '../identity/password/rule.ts';
 import { PasswordReset } from '../identity/password/reset.ts';
 import {
   removeOtherSessionsOf,
