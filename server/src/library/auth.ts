@@ -1,55 +1,31 @@
-// Identity's trunk, as one face: the contract's verbs and what the service needs beyond them. Where each is decided:
-// account.ts (register, passwords, removal), login.ts, admission.ts (sessions and second factors), step-up.ts,
-// factor-change.ts, session.ts, reset.ts, verification.ts, password-change.ts,
-// email-change.ts, email-sign-in.ts, one-time-token.ts, attempts.ts. Holds neither SQL nor HTTP. Every deed is recorded
-// in its own transaction.
-import type { Clock } from '../kit/clock.ts';
-import { dayMs, systemClock } from '../kit/clock.ts';
+// Class Auth: the contract's verbs and what a program needs beyond them, for use without HTTP. Parses strings, names the
+// program as the source, and delegates to the rules of identity/. Routes, pages and commands take the rules themselves.
+import { systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
-import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
-import type { DB } from './db.ts';
-import { toEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, findUserById, updateLanguage } from '../user/store.ts';
+import { toEmailAddress, type AddressRule } from '../user/email-address.ts';
+import type { PasswordRule } from '../user/password-rule.ts';
+import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import { Accounts, type Attach } from '../identity/account/account.ts';
-import { removeOldAttempts } from '../identity/attempt/store.ts';
-import { Attempts } from '../identity/attempt/attempts.ts';
-import { DataExports } from '../features/data-export/data-export.ts';
+import type { Attach } from '../identity/account/account.ts';
+import type { ClientSource, CodeSigner } from '../identity/context.ts';
+import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
+import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
+import type { Session } from '../identity/session/session.ts';
+import type { SessionSummary } from '../identity/session/store.ts';
+import type { RememberedDevice } from '../identity/sign-in/device-store.ts';
+import type { Login, SignIn } from '../identity/sign-in/sign-in.ts';
+import type { StepUp } from '../identity/sign-in/step-up.ts';
+import type { Enrollment } from '../identity/enrollment/enrollment.ts';
+import type { SecondFactors } from '../identity/factor/second-factor.ts';
+import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import { AccountDeletion } from '../features/account-deletion/deletion.ts';
-import type { AuthContext, ClientSource, CodeSigner } from '../identity/context.ts';
-import {
-  listRemembered,
-  removeDevice,
-  removeExpiredDevices,
-  type RememberedDevice,
-} from '../identity/sign-in/device-store.ts';
-import { anyAddress, type AddressRule } from '../features/disposable-email/disposable-email.ts';
+import { DataExports } from '../features/data-export/data-export.ts';
 import { EmailChange } from '../features/email-change/email-change.ts';
 import { EmailSignIn } from '../features/email-sign-in/email-sign-in.ts';
-import { SignIn, type Login } from '../identity/sign-in/sign-in.ts';
-import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
-import { Enrollment } from '../identity/enrollment/enrollment.ts';
-import { PasswordLogin } from '../identity/password/login.ts';
-import { OneTimeTokens, unkeyedCodes } from '../identity/token/one-time-token.ts';
-import { PasswordChange } from '../identity/password/change.ts';
-import { anyPassword, type PasswordRule } from '../identity/password/rule.ts';
-import { PasswordReset } from '../identity/password/reset.ts';
-import {
-  removeOtherSessionsOf,
-  removeOwnSession,
-  removeSession,
-  removeSessionsOf,
-  type SessionSummary,
-} from '../identity/session/store.ts';
-import { SecondFactors } from '../identity/factor/second-factor.ts';
-import { Sessions, type Session } from '../identity/session/session.ts';
-import { StepUp } from '../identity/sign-in/step-up.ts';
-import { removeExpiredPendingAuthentications } from '../identity/sign-in/pending-store.ts';
-import { removeExpiredTokens } from '../identity/token/store.ts';
-import { EmailVerification } from '../identity/account/verification.ts';
+import type { DB } from './db.ts';
 
 export interface AuthOptions {
   readonly db: DB;
@@ -88,106 +64,84 @@ export interface AuthOptions {
   readonly signsInByEmail?: boolean;
 }
 
-/** Rows removed at once, so that a purge never holds the writer for long. */
-const purgeBatch = 500;
-/** Days without a try after which a counter is removed. A guess a month is no attack. */
-const attemptDays = 30;
-
 export class Auth {
-  /** From a proof to a session, by way of the second factor. */
-  readonly signIn: SignIn;
-  /** Proving once more that it is you. */
-  readonly stepUp: StepUp;
-  /** Setting second factors up and taking them away. */
-  readonly enrollment: Enrollment;
-  readonly secondFactors: SecondFactors;
-  /** What is known of a person, for the person. */
+  /** The rules. */
+  readonly identity: Identity;
+  // The features' rules, until each feature's module.ts builds its own.
   readonly dataExports: DataExports;
-  /** Closing one's own account, and what becomes of it. */
   readonly deletions: AccountDeletion;
-  readonly #context: AuthContext;
-  readonly #accounts: Accounts;
-  readonly #passwordLogin: PasswordLogin;
-  readonly #passwordReset: PasswordReset;
-  readonly #sessions: Sessions;
-  readonly #emailVerification: EmailVerification;
-  readonly #passwordChange: PasswordChange;
-  readonly #emailChange: EmailChange;
-  readonly #emailSignIn: EmailSignIn;
+  readonly emailChange: EmailChange;
+  readonly emailSignIn: EmailSignIn;
 
   constructor(options: AuthOptions) {
     const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
-    const { passwordRule = anyPassword, addressRule = anyAddress } = options;
-    const { post, confirmEmail = false, codes = unkeyedCodes } = options;
-    const rules = { passwordRule, addressRule, confirmEmail };
-    const context = { db: db.database, hasher, clock, log, audit, post, codes, ...rules };
-    this.#context = context;
-    const attempts = new Attempts(db.database, clock);
-    const tokens = new OneTimeTokens(context, attempts);
-    const sessions = new Sessions(context, {
-      sessionMs: (options.sessionDays ?? 30) * dayMs,
-      idleMs: (options.sessionIdleDays ?? 7) * dayMs,
-      perUser: options.sessionsPerUser ?? 50,
+    const plugged = createPlugged({
+      secondFactors: [...(options.secondFactors ?? [])],
+      addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
     });
-    const emailVerification = new EmailVerification(context, tokens);
-    const secondFactors = new SecondFactors(context, attempts, {
-      factors: options.secondFactors ?? [],
-      policy: options.secondFactorPolicy ?? 'optional',
-    });
-    const accounts = new Accounts(context, { attempts, secondFactors, emailVerification });
-    const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
-    const rememberedMs = (options.rememberedDeviceDays ?? 0) * dayMs;
-    const signIn = new SignIn(context, { sessions, secondFactors, knownDeviceMs, rememberedMs });
-    const passwordLogin = new PasswordLogin(context, attempts, signIn);
-    const stepUp = new StepUp(context, { signIn, passwordLogin, secondFactors, sessions });
-    const { signsInByEmail = false } = options;
-    const passwordReset = new PasswordReset(context, accounts, {
-      tokens,
-      minutes: options.resetTokenMinutes ?? 60,
-    });
-    this.enrollment = new Enrollment(context, {
-      accounts,
-      signIn,
-      secondFactors,
-      sessions,
-      passwordReset,
-      stepUp,
-      tokens,
-      signsInByEmail,
-    });
-    this.#sessions = sessions;
-    this.#emailVerification = emailVerification;
-    this.#accounts = accounts;
-    this.signIn = signIn;
-    this.stepUp = stepUp;
-    this.secondFactors = secondFactors;
-    this.#passwordLogin = passwordLogin;
-    this.#passwordReset = passwordReset;
-    this.#passwordChange = new PasswordChange(context, accounts, stepUp);
-    this.#emailChange = new EmailChange(context, {
-      accounts,
-      stepUp,
-      passwordReset,
-      tokens,
-    });
-    this.#emailSignIn = new EmailSignIn(context, { tokens, signIn });
-    this.dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUp });
-    this.deletions = new AccountDeletion(context, { accounts, attempts, stepUp, tokens });
+    const identity = createIdentity(
+      {
+        db: db.database,
+        hasher,
+        clock,
+        log,
+        audit,
+        post: options.post,
+        codes: options.codes ?? unkeyedCodes,
+        options: {
+          confirmEmail: options.confirmEmail ?? false,
+          passwordMinLength: 1,
+          passwordRule: options.passwordRule,
+          sessionDays: options.sessionDays ?? 30,
+          sessionIdleDays: options.sessionIdleDays ?? 7,
+          sessionsPerUser: options.sessionsPerUser ?? 50,
+          resetTokenMinutes: options.resetTokenMinutes ?? 60,
+          knownDeviceDays: options.knownDeviceDays ?? 0,
+          rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
+          secondFactorPolicy: options.secondFactorPolicy ?? 'optional',
+          signsInByEmail: options.signsInByEmail ?? false,
+        },
+      },
+      plugged,
+    );
+    const { context } = identity;
+    this.identity = identity;
+    this.dataExports = new DataExports(context, identity);
+    this.deletions = new AccountDeletion(context, identity);
+    this.emailChange = new EmailChange(context, identity);
+    this.emailSignIn = new EmailSignIn(context, identity);
+    plugged.purges.push(this.deletions);
+  }
+
+  get signIn(): SignIn {
+    return this.identity.signIn;
+  }
+
+  get stepUp(): StepUp {
+    return this.identity.stepUp;
+  }
+
+  get enrollment(): Enrollment {
+    return this.identity.enrollment;
+  }
+
+  get secondFactors(): SecondFactors {
+    return this.identity.secondFactors;
   }
 
   /** Absolute life of a session in milliseconds: also the life of its cookie. */
   get sessionMs(): number {
-    return this.#sessions.life.sessionMs;
+    return this.identity.sessions.life.sessionMs;
   }
 
   /** @throws {Problem} too_busy when a password could not be hashed in time now: asked before a body is read. */
   requireCapacity(): void {
-    this.#context.hasher.requireCapacity();
+    this.identity.context.hasher.requireCapacity();
   }
 
   /** How long a device is known, in milliseconds: also the life of its cookie. */
   get knownDeviceMs(): number {
-    return this.signIn.knownDeviceMs;
+    return this.identity.devices.knownMs;
   }
 
   /**
@@ -196,7 +150,7 @@ export class Auth {
    * @throws {Problem} invalid_request for an address that is none, or an address or a password that the rules refuse.
    */
   registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.#accounts.register(email, password, source);
+    return this.identity.accounts.register(email, password, source);
   }
 
   /**
@@ -206,7 +160,7 @@ export class Auth {
    * @throws {Problem} invalid_request for an address that is none, or that the rules refuse; whatever `attach` throws.
    */
   registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
-    return this.#accounts.registerWith(email, attach, source);
+    return this.identity.accounts.registerWith(email, attach, source);
   }
 
   /**
@@ -214,7 +168,7 @@ export class Auth {
    * @throws {Problem} too_many_attempts.
    */
   validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
-    return this.#passwordLogin.isValid(email, password, source);
+    return this.identity.passwordLogin.isValid(email, password, source);
   }
 
   /**
@@ -223,126 +177,79 @@ export class Auth {
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   logIn(email: string, password: string, source: ClientSource = programSource): Promise<Login | undefined> {
-    return this.#passwordLogin.logIn(email, password, source);
+    return this.identity.passwordLogin.logIn(email, password, source);
   }
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
   async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
     const address = toEmailAddress(email);
-    const user = address && (await findUserByEmail(db, address));
-    if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
-    return db.transaction(async (tx) => {
-      const token = await this.#sessions.add(tx, user);
-      if (token !== undefined)
-        await audit.record(tx, { event: 'session_created', outcome: 'success', userId: user.id }, source);
-      return token;
-    });
+    return address && this.identity.sessions.create(address, source);
   }
 
   /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
   getSession(token: string | null | undefined): Promise<Session | undefined> {
-    return this.#sessions.find(token);
+    return this.identity.sessions.find(token);
   }
 
   /** The user of a live session; `undefined` in any other case. */
   async getUserFromSessionId(sessionId: string | null | undefined): Promise<User | undefined> {
-    const session = await this.#sessions.find(sessionId);
-    return session && findUserById(this.#context.db, session.userId);
+    const session = await this.identity.sessions.find(sessionId);
+    return session && findUserById(this.identity.context.db, session.userId);
   }
 
   /** Ends every session of the user; an unknown id does nothing. */
-  async destroySession(userId: number, source: ClientSource = programSource): Promise<void> {
-    if (!Number.isSafeInteger(userId)) return; // nobody's id, and to PostgreSQL no number of its kind
-    const { db, audit } = this.#context;
-    return db.transaction(async (tx) => {
-      if ((await removeSessionsOf(tx, userId)) === 0) return;
-      await audit.record(
-        tx,
-        { event: 'session_expired', outcome: 'success', reason: 'all_ended', userId },
-        source,
-      );
-    });
+  destroySession(userId: number, source: ClientSource = programSource): Promise<void> {
+    return this.identity.sessions.endAll(userId, source);
   }
 
   /** Names of the second factors of which the user is asked for one. */
   factorsOf(userId: number): Promise<string[]> {
-    return this.secondFactors.setOf(this.#context.db, userId);
+    return this.secondFactors.setOf(this.identity.context.db, userId);
   }
 
   /** The user of a session, as they are now. @throws {Problem} session_required when they are gone. */
-  async userOf({ userId }: Session): Promise<User> {
-    const user = await findUserById(this.#context.db, userId);
-    if (user === undefined) throw new Problem('session_required');
-    return user;
+  userOf(session: Session): Promise<User> {
+    return this.identity.sessions.userOf(session);
   }
 
   /** Notes what the person reads: mails are written in it. */
-  async setLanguage(userId: number, language: string): Promise<void> {
-    await updateLanguage(this.#context.db, userId, language);
+  setLanguage(userId: number, language: string): Promise<void> {
+    return this.identity.accounts.setLanguage(userId, language);
   }
 
   /** Asks whether a password may be set. @throws {Problem} invalid_request with the reason. */
   requireGoodPassword(password: string, email: string): Promise<void> {
-    return this.#context.passwordRule(password, { email, field: 'password' });
+    return this.identity.accounts.requireGoodPassword(password, email);
   }
 
   /** Devices of a user on which no second factor is asked for, newest first. */
   listRememberedDevices(userId: number): Promise<RememberedDevice[]> {
-    return listRemembered(this.#context.db, userId, this.#context.clock());
+    return this.identity.devices.listRemembered(userId);
   }
 
   /** Forgets a device of a session's user; false when there is none of this handle. */
-  forgetDevice({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
-    return db.transaction(async (tx) => {
-      if (!(await removeDevice(tx, userId, id))) return false;
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'device_forgotten' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      return true;
-    });
+  forgetDevice(session: Session, id: string, source: ClientSource): Promise<boolean> {
+    return this.identity.devices.forget(session, id, source);
   }
 
   /** Live sessions of one user, or of all, newest first. */
   listSessions(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
-    return this.#sessions.list(userId, limit);
+    return this.identity.sessions.list(userId, limit);
   }
 
   /** Ends another session of whoever is signed in; false when they have none of this handle. */
-  endOwnSession({ userId }: Session, id: string, source: ClientSource = programSource): Promise<boolean> {
-    const { db, audit } = this.#context;
-    return db.transaction(async (tx) => {
-      if (!(await removeOwnSession(tx, userId, id))) return false;
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'ended' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      return true;
-    });
+  endOwnSession(session: Session, id: string, source: ClientSource = programSource): Promise<boolean> {
+    return this.identity.sessions.endOwn(session, id, source);
   }
 
   /** Ends all sessions of whoever is signed in but this one, and says how many. */
-  endOtherSessions({ userId, id }: Session, source: ClientSource = programSource): Promise<number> {
-    const { db, audit } = this.#context;
-    return db.transaction(async (tx) => {
-      const ended = await removeOtherSessionsOf(tx, userId, id);
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'others_ended' } as const;
-      if (ended > 0) await audit.record(tx, { ...deed, userId }, source);
-      return ended;
-    });
+  endOtherSessions(session: Session, source: ClientSource = programSource): Promise<number> {
+    return this.identity.sessions.endOthers(session, source);
   }
 
   /** Ends one session by its public handle; false when there was none. */
   endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
-    const { db, audit } = this.#context;
-    return db.transaction(async (tx) => {
-      const userId = await removeSession(tx, id);
-      if (userId === undefined) return false;
-      await audit.record(
-        tx,
-        { event: 'session_expired', outcome: 'success', reason: 'ended', userId },
-        source,
-      );
-      return true;
-    });
+    return this.identity.sessions.end(id, source);
   }
 
   /**
@@ -350,7 +257,7 @@ export class Auth {
    * @throws {Problem} unknown_email; also for a disabled user.
    */
   getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
-    return this.#passwordReset.createToken(email, source);
+    return this.identity.passwordReset.createToken(email, source);
   }
 
   /**
@@ -358,7 +265,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestReset(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#passwordReset.requestByMail(email, source);
+    return this.identity.passwordReset.requestByMail(email, source);
   }
 
   /**
@@ -373,7 +280,7 @@ export class Auth {
     email?: string,
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.#passwordReset.redeem(resetToken, password, email, source);
+    return this.identity.passwordReset.redeem(resetToken, password, email, source);
   }
 
   /**
@@ -382,7 +289,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#emailVerification.askAgain(email, source);
+    return this.identity.emailVerification.askAgain(email, source);
   }
 
   /**
@@ -390,7 +297,7 @@ export class Auth {
    * @throws {Problem} token_invalid for an unknown, expired, spent or foreign one.
    */
   verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
-    return this.#emailVerification.redeem(email, token, source);
+    return this.identity.emailVerification.redeem(email, token, source);
   }
 
   /**
@@ -398,7 +305,7 @@ export class Auth {
    * @throws {Problem} invalid_request for what is no address.
    */
   requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.#emailSignIn.request(email, source);
+    return this.emailSignIn.request(email, source);
   }
 
   /**
@@ -410,7 +317,7 @@ export class Auth {
     proof: string,
     source: ClientSource = programSource,
   ): Promise<Login | undefined> {
-    return this.#emailSignIn.redeem(email, proof, source);
+    return this.emailSignIn.redeem(email, proof, source);
   }
 
   /**
@@ -422,7 +329,7 @@ export class Auth {
     passwords: { current: string | undefined; next: string },
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.#passwordChange.change(session, passwords, source);
+    return this.identity.passwordChange.change(session, passwords, source);
   }
 
   /**
@@ -434,7 +341,7 @@ export class Auth {
     wish: { email: string; password: string | undefined },
     source: ClientSource = programSource,
   ): Promise<void> {
-    return this.#emailChange.request(session, wish, source);
+    return this.emailChange.request(session, wish, source);
   }
 
   /**
@@ -442,7 +349,7 @@ export class Auth {
    * @throws {Problem} token_invalid; also when somebody has confirmed the address meanwhile.
    */
   changeEmail(session: Session, proof: string, source: ClientSource = programSource): Promise<User> {
-    return this.#emailChange.redeem(session, proof, source);
+    return this.emailChange.redeem(session, proof, source);
   }
 
   /**
@@ -450,7 +357,7 @@ export class Auth {
    * @throws {Problem} token_invalid; email_taken when somebody else has confirmed the old address meanwhile.
    */
   undoEmailChange(proof: string, source: ClientSource = programSource): Promise<User> {
-    return this.#emailChange.undo(proof, source);
+    return this.emailChange.undo(proof, source);
   }
 
   /**
@@ -458,7 +365,7 @@ export class Auth {
    * @throws {Problem} unknown_email; also for a disabled user.
    */
   setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.#accounts.setPassword(email, password, source);
+    return this.identity.accounts.setPassword(email, password, source);
   }
 
   /**
@@ -466,44 +373,30 @@ export class Auth {
    * closed; false when there is no such user.
    */
   setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
-    return this.#accounts.setDisabled(userId, disabled, source);
+    return this.identity.accounts.setDisabled(userId, disabled, source);
   }
 
   /** Removes a user with all that hangs on it; false when there is none. */
   removeUser(userId: number, source: ClientSource = programSource): Promise<boolean> {
-    return this.#accounts.remove(userId, source);
+    return this.identity.accounts.remove(userId, source);
   }
 
   /** Writes what requests told of sessions since the last time. */
   flushSeen(): Promise<void> {
-    return this.#sessions.flush();
+    return this.identity.sessions.flush();
   }
 
   /**
    * Removes expired sessions, tokens, devices and counters, and accounts whose time has come, in small batches; says how
    * many rows went, those that mount on an account not counted.
    */
-  async purge(): Promise<number> {
-    const { db, clock } = this.#context;
-    const now = clock();
-    const removals = [
-      () => this.#sessions.purge(purgeBatch),
-      () => removeExpiredTokens(db, now, purgeBatch),
-      () => removeExpiredPendingAuthentications(db, now, purgeBatch),
-      () => removeExpiredDevices(db, now, purgeBatch),
-      () => this.secondFactors.purge(purgeBatch),
-      () => removeOldAttempts(db, now - attemptDays * dayMs, purgeBatch),
-    ];
-    let total = await this.deletions.purge();
-    for (const remove of removals) {
-      for (let removed = purgeBatch; removed === purgeBatch; total += removed) removed = await remove();
-    }
-    return total;
+  purge(): Promise<number> {
+    return this.identity.purge();
   }
 
   /** Writes what is pending and ends the hashing threads; the database stays its owner's to close. */
   async close(): Promise<void> {
-    await this.#sessions.flush();
-    await this.#context.hasher.close();
+    await this.identity.sessions.flush();
+    await this.identity.context.hasher.close();
   }
 }

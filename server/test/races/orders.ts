@@ -331,7 +331,7 @@ export function declareOrders(stride: number): void {
             const remains = await remainsOf(database, user.id);
             if ('value' in first) {
               assert.deepEqual({ ...remains.user }, { disabled_at: null, delete_at: null });
-              await on(database).deletions.purge();
+              await on(database).deletions.purge(1000);
               assert.notEqual((await remainsOf(database, user.id)).user, undefined);
             } else assert.deepEqual(remains, { user: undefined, rows: 0 });
             assert.ok('value' in second, 'the purge goes on');

@@ -8,17 +8,15 @@ import {
   lockUserByEmail,
   removeUser,
   updateDisabled,
+  updateLanguage,
   updatePasswordHash,
 } from '../../user/store.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
-import { removePendingTokensOf } from '../token/store.ts';
+import type { AccountAccess } from './access.ts';
 import type { EmailVerification } from './verification.ts';
 
 /** Why a password is replaced, by whose deed, and which session lives on. */
@@ -42,6 +40,7 @@ interface Opening {
 }
 
 export interface AccountNeeds {
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
   readonly emailVerification: EmailVerification;
@@ -49,12 +48,14 @@ export interface AccountNeeds {
 
 export class Accounts {
   readonly #context: AuthContext;
+  readonly #access: AccountAccess;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
   readonly #emailVerification: EmailVerification;
 
-  constructor(context: AuthContext, { attempts, secondFactors, emailVerification }: AccountNeeds) {
+  constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;
+    this.#access = access;
     this.#attempts = attempts;
     this.#secondFactors = secondFactors;
     this.#emailVerification = emailVerification;
@@ -104,7 +105,7 @@ export class Accounts {
     const { db, clock, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
-      if (disabled) await this.revokeAccess(tx, userId);
+      if (disabled) await this.#access.revoke(tx, userId);
       const reason = disabled ? 'disabled' : 'enabled';
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
       return true;
@@ -122,6 +123,16 @@ export class Accounts {
     });
   }
 
+  /** Stores the language that the user reads; mails are written in it. */
+  async setLanguage(userId: number, language: string): Promise<void> {
+    await updateLanguage(this.#context.db, userId, language);
+  }
+
+  /** Checks that a password may be set. @throws {Problem} invalid_request with the reason, naming `password`. */
+  requireGoodPassword(password: string, email: string): Promise<void> {
+    return this.#context.passwordRule(password, { email, field: 'password' });
+  }
+
   /**
    * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
    * when there is no such user, or it is disabled. Runs inside a transaction.
@@ -135,7 +146,7 @@ export class Accounts {
     const { clock, audit } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.revokeAccess(tx, userId, keptSession);
+    await this.#access.revoke(tx, userId, { except: keptSession });
     await this.#attempts.forget(tx, userId, 'password');
     await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
     await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
@@ -148,7 +159,7 @@ export class Accounts {
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
-    await this.revokeAccess(tx, userId);
+    await this.#access.revoke(tx, userId);
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 
@@ -188,7 +199,7 @@ export class Accounts {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
     const replaced = isOpen && newest !== undefined ? owner.id : noUserId;
     await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
-    await this.revokeAccess(tx, replaced);
+    await this.#access.revoke(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
     await this.#emailVerification.ask(tx, isOpen ? owner : undefined, source);
@@ -215,19 +226,5 @@ export class Accounts {
   ): Promise<void> {
     if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
-  }
-
-  /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */
-  async revokeAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
-    if (keptSession === undefined) await removeSessionsOf(tx, userId);
-    else await removeOtherSessionsOf(tx, userId, keptSession);
-    await this.revokeTokens(tx, userId);
-    await removePendingAuthenticationsOf(tx, userId);
-    await removeDevicesOf(tx, userId);
-  }
-
-  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address and of a first factor. Inside a transaction. */
-  async revokeTokens(tx: Database, userId: number): Promise<void> {
-    await removePendingTokensOf(tx, userId);
   }
 }

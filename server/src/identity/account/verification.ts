@@ -6,11 +6,9 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
-import { removeSessionsOf } from '../session/store.ts';
+import type { AccountAccess } from './access.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
 const verificationHours = 24;
@@ -18,10 +16,12 @@ const verificationHours = 24;
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
+  readonly #access: AccountAccess;
 
-  constructor(context: AuthContext, tokens: OneTimeTokens) {
+  constructor(context: AuthContext, tokens: OneTimeTokens, access: AccountAccess) {
     this.#context = context;
     this.#tokens = tokens;
+    this.#access = access;
   }
 
   /**
@@ -76,9 +76,7 @@ export class EmailVerification {
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
-        await removeSessionsOf(tx, user.id);
-        await removePendingAuthenticationsOf(tx, user.id);
-        await removeDevicesOf(tx, user.id);
+        await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
       await audit.record(
         tx,

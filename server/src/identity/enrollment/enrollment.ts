@@ -6,16 +6,15 @@ import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
 import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { forgetMemories } from '../sign-in/device-store.ts';
+import type { Devices } from '../sign-in/devices.ts';
 import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 
@@ -55,6 +54,8 @@ export interface FactorAdded<T> {
 const undoHours = 72;
 
 export interface EnrollmentNeeds {
+  readonly access: AccountAccess;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
@@ -105,19 +106,18 @@ export class Enrollment {
       // Made before the factor is, which is removed as one that was set up since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
-      await forgetMemories(tx, user.id);
+      await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
-      // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
-      // would otherwise set one of his own up, and be in.
-      await removeSessionsOf(tx, user.id);
+      // The other sessions and pending authentications began without the factor: an attacker who knows the password and
+      // has one pending could otherwise add an authenticator too, and be signed in.
+      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
       const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
         use: factor,
         signInContext,
       });
-      await removePendingAuthenticationsOf(tx, user.id);
       return { result, login };
     });
   }
@@ -135,7 +135,7 @@ export class Enrollment {
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
-      await forgetMemories(tx, id);
+      await this.#needs.devices.forgetRemembered(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#tell(tx, user, { factor, deed }, source);
@@ -174,8 +174,7 @@ export class Enrollment {
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
-      await removeSessionsOf(tx, userId);
-      await removePendingAuthenticationsOf(tx, userId);
+      await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
       await audit.record(tx, { ...deed, userId }, source);
       await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
@@ -224,8 +223,7 @@ export class Enrollment {
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
     const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
     if (elevated === undefined) throw new Problem('session_required');
-    await removeOtherSessionsOf(tx, session.userId, elevated.id);
-    await removePendingAuthenticationsOf(tx, session.userId);
+    await this.#needs.access.revoke(tx, session.userId, { kinds: ['sign_in'], except: elevated.id });
     return { token: elevated.token, deviceToken: undefined };
   }
 

@@ -1,5 +1,5 @@
-// The second factors of a service: which are asked of whom, and the one way to verify one. Each kind is a room of its
-// own (features/), plugged in by app/rooms.ts.
+// The second factors of a service: which sign-in requires of a user, and the one way to verify one. Each kind is a
+// feature.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
@@ -30,20 +30,24 @@ export interface SecondFactorsOptions {
 }
 
 export class SecondFactors {
+  readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  /** Those that are asked for, backups last. */
-  readonly #factors: readonly SecondFactor[];
   readonly #all: readonly SecondFactor[];
 
+  /** `factors` is read at each call: modules add to it before the first request. */
   constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#factors =
-      policy === 'off' ? [] : factors.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
     this.#all = factors;
     this.policy = policy;
+  }
+
+  /** Those that sign-in asks for, backups last. */
+  get #factors(): readonly SecondFactor[] {
+    if (this.policy === 'off') return [];
+    return this.#all.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
   /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
@@ -146,10 +150,10 @@ export class SecondFactors {
     for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
   }
 
-  /** Removes up to `limit` rows of each factor that have expired, and says how many. */
+  /** Removes up to `limit` expired rows of all factors and returns how many. */
   async purge(limit: number): Promise<number> {
     let total = 0;
-    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit)) ?? 0;
+    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit - total)) ?? 0;
     return total;
   }
 

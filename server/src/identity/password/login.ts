@@ -5,7 +5,9 @@ import { isProblem, Problem } from '../../kit/problem.ts';
 import { toEmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { Devices } from '../sign-in/devices.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
+import type { PasswordVerifier } from '../sign-in/step-up.ts';
 import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
@@ -17,14 +19,22 @@ interface Verified {
   readonly attempt: Attempt;
 }
 
-export class PasswordLogin {
+export interface PasswordLoginNeeds {
+  readonly attempts: Attempts;
+  readonly devices: Devices;
+  readonly signIn: SignIn;
+}
+
+export class PasswordLogin implements PasswordVerifier {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
+  readonly #devices: Devices;
   readonly #signIn: SignIn;
 
-  constructor(context: AuthContext, attempts: Attempts, signIn: SignIn) {
+  constructor(context: AuthContext, { attempts, devices, signIn }: PasswordLoginNeeds) {
     this.#context = context;
     this.#attempts = attempts;
+    this.#devices = devices;
     this.#signIn = signIn;
   }
 
@@ -75,7 +85,7 @@ export class PasswordLogin {
     if (address === undefined) return undefined;
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
-    const device = await this.#signIn.knownDevice(user, source.deviceToken);
+    const device = await this.#devices.find(user, source.deviceToken);
     hasher.requireCapacity(); // before the try is counted: a refusal for want of time is nobody's wrong guess
     const attempt = await this.#attempts.begin(
       { userId: user?.id, emailKey: address.key, deviceId: device?.id },
