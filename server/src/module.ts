@@ -13,7 +13,7 @@ import type { PersonalData, Purgeable, Revocable } from './identity/contribution
 import type { SecondFactor } from './identity/factor/factor.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
-import type { Identity } from './identity/identity.ts';
+import type { Identity, WayIn } from './identity/identity.ts';
 import type { SignInWay } from './identity/sign-in/way.ts';
 
 /**
@@ -48,6 +48,8 @@ export interface Core extends Pick<
 /** What modules contribute to pages, complete when the first request comes. */
 export interface PagePlugs {
   readonly sections: readonly AccountSection[];
+  /** Pages on which an authenticator is set up. */
+  readonly enrollments: readonly AccountSection[];
   readonly parts: readonly SectionPart[];
   readonly prompts: readonly FactorPrompt[];
   readonly signInWays: readonly SignInWay[];
@@ -85,6 +87,8 @@ export interface Contribution {
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
   readonly addressChecks?: readonly AddressRule[];
+  /** Ways into an account that has neither a password nor an authenticator. */
+  readonly waysIn?: readonly WayIn[];
 }
 
 interface Definition<Given extends Core> {

@@ -1,5 +1,11 @@
 // Access levels. Every route of the service declares one; a route without one stops the start.
-import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, onRequestHookHandler, RouteOptions } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+  RouteOptions,
+} from 'fastify';
 import { costOf, hashes } from '../http/limits.ts';
 import type { AccessLevel } from '../module.ts';
 

@@ -83,7 +83,20 @@ export async function buildService(
   const mail = buildOutbox(configuration, { database, keyring, log, overrides });
   const plugged = createPlugged();
   const identity = createIdentity(
-    { db: database, hasher, clock, log, audit, post: mail, codes: macOf(keyring, 'code'), options },
+    {
+      db: database,
+      hasher,
+      clock,
+      log,
+      audit,
+      post: mail,
+      codes: macOf(keyring, 'code'),
+      options: {
+        ...options,
+        confirmEmail: options.emailConfirmation,
+        secondFactorPolicy: options.secondFactor,
+      },
+    },
     plugged,
   );
   const assets = new PageAssets({
@@ -91,7 +104,14 @@ export async function buildService(
     logo: options.productLogo,
     theme: options.themeCss,
   });
-  const plugs = { sections: [], parts: [], prompts: [], signInWays: [], signUpWays: [] };
+  const plugs: FilledPlugs = {
+    sections: [],
+    enrollments: [],
+    parts: [],
+    prompts: [],
+    signInWays: [],
+    signUpWays: [],
+  };
   const core: IdentityCore = {
     ...identity,
     audit,
@@ -110,7 +130,11 @@ export async function buildService(
     }),
     plugs,
   };
-  const modules = list.map((each) => ({ name: each.name, isOn: each.isOn(options), ...each.build(core, options) }));
+  const modules = list.map((each) => ({
+    name: each.name,
+    isOn: each.isOn(options),
+    ...each.build(core, options),
+  }));
   for (const built of modules) plugIn(built, plugged, plugs);
   const jobs = new Jobs(log);
   return {
@@ -138,11 +162,14 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
-  if (built.secondFactor !== undefined) plugged.secondFactors.push(built.secondFactor);
+  const factors = built.isOn ? plugged.secondFactors : plugged.dormantFactors;
+  if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
+  plugged.waysIn.push(...(built.waysIn ?? []));
   plugs.sections.push(...(built.account ?? []));
+  if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));
   plugs.prompts.push(...(built.prompts ?? []));
   plugs.signInWays.push(...(built.signInWays ?? []));
@@ -242,7 +269,8 @@ export function startJobs({ jobs, core, modules }: Service): void {
       ? []
       : [{ name: 'send mails', everyMs: deliverMs, run: async () => void (await mail.deliver()) }]),
   ];
-  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))]) jobs.start(job);
+  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))])
+    jobs.start(job);
 }
 
 /** Removes what has expired. */

@@ -5,6 +5,7 @@ import { languageOf } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
+import type { PageKit } from '../page/page.ts';
 import type { ClientSource } from './context.ts';
 
 /** How long a browser is recognized as the one that asked for a mail: as long as the longest-lived of those mails. */
@@ -72,7 +73,11 @@ declare module 'fastify' {
 }
 
 /** Gives every request its `source`, read when it is first asked for. */
-export function installSource(app: FastifyInstance, clientAddress: ClientAddress, cookies: BrowserCookies): void {
+export function installSource(
+  app: FastifyInstance,
+  clientAddress: ClientAddress,
+  cookies: BrowserCookies,
+): void {
   const sources = new WeakMap<FastifyRequest, ClientSource>();
   app.decorateRequest('source', {
     getter(this: FastifyRequest) {
@@ -86,7 +91,11 @@ export function installSource(app: FastifyInstance, clientAddress: ClientAddress
   });
 }
 
-function readSource(request: FastifyRequest, clientAddress: ClientAddress, cookies: BrowserCookies): ClientSource {
+function readSource(
+  request: FastifyRequest,
+  clientAddress: ClientAddress,
+  cookies: BrowserCookies,
+): ClientSource {
   const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
   return {
     actor: request.session === null ? 'anonymous' : 'user',
@@ -101,6 +110,16 @@ function readSource(request: FastifyRequest, clientAddress: ClientAddress, cooki
 }
 
 /** The source of a request for a mail. A browser without a request token gets a new one: send it with `setRequest`. */
-export function initiatingSourceOf({ source }: FastifyRequest): ClientSource & { readonly requestToken: string } {
+export function initiatingSourceOf({
+  source,
+}: FastifyRequest): ClientSource & { readonly requestToken: string } {
   return { ...source, requestToken: source.requestToken ?? createToken('request').token };
+}
+
+/** As `initiatingSourceOf`, for a form: the link of the mail carries on where the person wants to go in the end. */
+export function pageSourceOf(
+  pages: PageKit,
+  request: FastifyRequest,
+): ClientSource & { readonly requestToken: string } {
+  return { ...initiatingSourceOf(request), returnTo: pages.returnTo(request) };
 }

@@ -59,9 +59,10 @@ export interface IdentityOptions {
   /** How long a remembered device needs no second factor; 0: never remembered. */
   readonly rememberedDeviceDays: number;
   readonly secondFactorPolicy: SecondFactorPolicy;
-  /** Users may sign in by a mailed link: an account without a password and a passkey can still be used. */
-  readonly signsInByEmail: boolean;
 }
+
+/** True if the user can sign in this way. */
+export type WayIn = (db: Database, userId: number) => Promise<boolean>;
 
 /**
  * What modules contribute. They push into the arrays before the first request; the rules read them at each call.
@@ -69,6 +70,8 @@ export interface IdentityOptions {
  */
 export interface Plugged {
   readonly secondFactors: SecondFactor[];
+  /** Those that the options switch off: what users have set up is still counted, exported and removed. */
+  readonly dormantFactors: SecondFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
@@ -76,6 +79,8 @@ export interface Plugged {
   readonly passwordChecks: PasswordCheck[];
   /** All must accept an address. */
   readonly addressChecks: AddressRule[];
+  /** Ways into an account besides its password and its authenticators. */
+  readonly waysIn: WayIn[];
 }
 
 /** Creates the arrays, with what the caller has to plug in already. */
@@ -85,8 +90,10 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     exports: [],
     purges: [],
     secondFactors: [],
+    dormantFactors: [],
     passwordChecks: [],
     addressChecks: [],
+    waysIn: [],
   };
   return { ...none, ...initial };
 }
@@ -124,8 +131,12 @@ export function createIdentity({ options, ...parts }: IdentityParts, plugged: Pl
     idleMs: options.sessionIdleDays * dayMs,
     perUser: options.sessionsPerUser,
   });
-  const { secondFactorPolicy: policy, resetTokenMinutes: minutes, signsInByEmail } = options;
-  const secondFactors = new SecondFactors(context, attempts, { factors: plugged.secondFactors, policy });
+  const { secondFactorPolicy: policy, resetTokenMinutes: minutes } = options;
+  const secondFactors = new SecondFactors(context, attempts, {
+    factors: plugged.secondFactors,
+    dormant: plugged.dormantFactors,
+    policy,
+  });
   const access = new AccountAccess(plugged.revokes);
   const emailVerification = new EmailVerification(context, tokens, access);
   const accounts = new Accounts(context, { access, attempts, secondFactors, emailVerification });
@@ -139,7 +150,7 @@ export function createIdentity({ options, ...parts }: IdentityParts, plugged: Pl
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
   const passwordChange = new PasswordChange(context, accounts, stepUp);
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
-  const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, signsInByEmail });
+  const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
   const pendingTokens = tokensOf(context);
   plugged.revokes.push(sessions, pendingTokens, signIn, devices);
   plugged.purges.push(sessions, pendingTokens, signIn, devices, secondFactors, attempts);

@@ -10,8 +10,18 @@ export interface AccountSection {
 
 /** A part that a module adds to a page of the account which another module owns. */
 export interface SectionPart {
-  /** Name of that page's section. */
-  readonly section: 'sessions' | 'data';
-  /** Markup of the part; empty if there is nothing to show. Called with a live session. */
+  /** Name of that page: of a section, or `factor` for the page of the second factor. */
+  readonly section: 'sessions' | 'data' | 'factor';
+  /** Markup of the part; empty if there is nothing to show. Called at the access level of that page. */
   readonly render: (request: FastifyRequest) => Promise<string> | string;
+}
+
+/** Markup of the parts of a section, in their order. */
+export async function renderParts(
+  parts: readonly SectionPart[],
+  section: SectionPart['section'],
+  request: FastifyRequest,
+): Promise<string> {
+  const own = parts.filter((part) => part.section === section);
+  return (await Promise.all(own.map(async ({ render }) => render(request)))).join('');
 }

@@ -84,8 +84,7 @@ export class PageKit {
   sendAccount(request: FastifyRequest, reply: FastifyReply, { title, body }: Page): FastifyReply {
     const t = this.translate(request);
     const back = html`<p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
-    return this.send(request, reply, { title, body: html`!${body}
-    !${back}` });
+    return this.send(request, reply, { title, body: html`!${body} !${back}` });
   }
 
   /** `Set-Cookie` of the language that the person chose. */

@@ -7,5 +7,9 @@ export const paths = {
   forgot: '/forgot',
   stepUp: '/step-up',
   account: '/account',
+  password: '/account/password',
+  sessions: '/account/sessions',
+  data: '/account/data',
+  confirmAgain: '/confirm/again',
   mailbox: '/dev/mailbox',
 } as const;

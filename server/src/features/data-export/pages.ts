@@ -1,30 +1,38 @@
 // Offers the signed-in user a copy of everything that is stored about them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
-import { ownSections } from '../../page/account-section.ts';
-import { accountBody } from '../../page/page-form.ts';
-import { PageQuery, type PageRoom, type SectionPart } from '../../page/page-guard.ts';
-import { sessionOf } from '../../identity/sign-in/guard.ts';
+import { PageQuery, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
 
-export interface DataPageRoom extends PageRoom {
-  /** Parts below the export, which other features add. */
-  readonly parts: readonly SectionPart[];
-}
+export const dataSection = { path: paths.data, name: 'data' } as const satisfies AccountSection;
 
 /** Behind the member door for pages. */
-export const dataPages: FastifyPluginAsyncTypebox<DataPageRoom> = async (scope, room) => {
-  const { auth, pages, parts } = room;
-  scope.get(
-    ownSections.data.path,
-    { schema: { summary: 'Page: your data', querystring: PageQuery } },
-    async (request, reply) => {
-      const t = pages.speak(request);
-      const session = sessionOf(request);
-      await auth.stepUp.requireRecent(session);
-      const body = html`<p>${t('page.data.what')}</p>
-        <p><a class="button" href="/profile/export" download>${t('page.data.export')}</a></p>
-        !${await Promise.all(parts.map(async (part) => part(room, t, session)))}`;
-      return pages.send(request, reply, { title: t('page.data.title'), body: accountBody(t, body) });
-    },
-  );
-};
+export function dataPages({
+  pages,
+  stepUp,
+  parts,
+}: {
+  readonly pages: PageKit;
+  readonly stepUp: StepUp;
+  /** Parts below the export, which other modules add. */
+  readonly parts: readonly SectionPart[];
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      dataSection.path,
+      { schema: { summary: 'Page: your data', querystring: PageQuery } },
+      async (request, reply) => {
+        const t = pages.translate(request);
+        const session = sessionOf(request);
+        await stepUp.requireRecent(session);
+        const body = html`<p>${t('page.data.what')}</p>
+          <p><a class="button" href="/profile/export" download>${t('page.data.export')}</a></p>
+          !${await renderParts(parts, 'data', request)}`;
+        return pages.sendAccount(request, reply, { title: t('page.data.title'), body });
+      },
+    );
+  };
+}

@@ -9,8 +9,9 @@ import { guardedRead } from '../../http/cross-site.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
-import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
 import { describeSession, SessionEntry } from '../../identity/session/routes.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { DataExports } from './data-export.ts';
 
 const Instant = Type.String({ format: 'date-time' });
 const OptionalText = Type.Optional(Type.String());
@@ -79,23 +80,28 @@ const ExportDocument = Type.Object({
 });
 
 /** Behind the member door. */
-export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth } = room;
-  scope.get(
-    '/profile/export',
-    {
-      config: guardedRead,
-      schema: {
-        summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
-        response: { 200: ExportDocument },
+export function dataRoutes({
+  dataExports,
+}: {
+  readonly dataExports: DataExports;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/profile/export',
+      {
+        config: guardedRead,
+        schema: {
+          summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
+          response: { 200: ExportDocument },
+        },
       },
-    },
-    async (request, reply) => {
-      const session = sessionOf(request);
-      return sendExport(reply, await auth.dataExports.create(session, sourceOf(request, room)), session.id);
-    },
-  );
-};
+      async (request, reply) => {
+        const session = sessionOf(request);
+        return sendExport(reply, await dataExports.create(session, request.source), session.id);
+      },
+    );
+  };
+}
 
 /** As a file to keep, read from the database no faster than it is taken. */
 function sendExport(reply: FastifyReply, data: DataExport, currentSession: string): FastifyReply {

@@ -4,21 +4,22 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
 import { field, notice } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-import { ownSections } from '../../page/account-section.ts';
-import { accountBody, faultOf, refusalOf } from '../../page/page-form.ts';
-import {
-  formField,
-  formToken,
-  rerenderOnProblem,
-  PageQuery,
-  requireForm,
-  type PageRoom,
-} from '../../page/page-guard.ts';
-import { admission, initiatingSourceOf, rememberBrowser, sessionOf } from '../../identity/sign-in/guard.ts';
-import { codeForm } from '../../identity/token/pages.ts';
+
+import { proofPages } from '../../identity/token/one-time-token.ts';
+import { rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { faultOf, refusalOf } from '../../page/form.ts';
+import type { AccountSection } from '../../page/account-section.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import { hashing } from '../../http/limits.ts';
+import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
+import type { Sessions } from '../../identity/session/session.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { EmailChange } from './email-change.ts';
+import { addressOf } from '../../http/markup.ts';
 
 const AddressForm = Type.Object({
   email: formField,
@@ -26,75 +27,119 @@ const AddressForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Behind the member door for pages. */
-export const emailChangePages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  const { auth, pages } = room;
-  const { path } = ownSections.address;
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    typed?: { email: string; problem: Problem },
-  ): Promise<FastifyReply> => {
-    const t = pages.speak(request);
-    const session = sessionOf(request);
-    const { hashedPassword } = await auth.userOf(session);
-    // Before the form is filled in: the last proof may be too old.
-    if (hashedPassword === null) await auth.stepUp.requireRecent(session);
-    else await auth.stepUp.requireRecentSecond(session);
-    const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${notice('done', done === 'changed' ? t('page.email_change.done') : undefined)}
-      <p>${t('page.address.what', { email: session.email })}</p>
-      !${refusalOf(t, typed?.problem, ['email', 'password'])}
-      <form method="post" action="${path}">
-        !${formToken(room, session.id)}
-        !${field({
-          name: 'email',
-          label: t('page.field.new_email'),
-          type: 'email',
-          value: typed?.email ?? '',
-          autocomplete: 'email',
-          fault: faultOf(t, typed?.problem, 'email'),
-        })}
-        !${
-          hashedPassword === null
-            ? ''
-            : field({
-                name: 'password',
-                label: t('page.field.current_password'),
-                type: 'password',
-                autocomplete: 'current-password',
-              })
-        }
-        <button>${t('page.address.act')}</button>
-      </form>`;
-    return pages.send(request, reply, { title: t('page.address.title'), body: accountBody(t, body) });
-  };
-  scope.get(
-    path,
-    { schema: { summary: 'Page: your address', querystring: PageQuery } },
-    async (request, reply) => show(request, reply),
-  );
-  scope.post(
-    path,
-    {
-      ...admission(room),
-      config: costing(mailCost),
-      schema: { summary: 'Page: asks for another address', body: AddressForm },
-    },
-    async (request, reply) => {
-      const { email, password, form_token: token } = request.body;
+export const addressSection = { path: '/account/address', name: 'address' } as const satisfies AccountSection;
+
+/** Changes the address. */
+export function emailChangePages({
+  pages,
+  cookies,
+  sessions,
+  stepUp,
+  emailChange,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly sessions: Sessions;
+  readonly stepUp: StepUp;
+  readonly emailChange: EmailChange;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    const { path } = addressSection;
+    const show = async (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      typed?: { email: string; problem: Problem },
+    ): Promise<FastifyReply> => {
+      const t = pages.translate(request);
       const session = sessionOf(request);
-      requireForm(room, session.id, token);
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          const source = initiatingSourceOf(request, room);
-          await auth.requestEmailChange(session, { email, password }, source);
-          rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'email_change', email });
-        },
-        (problem) => show(request, reply, { email, problem }),
-      );
+      const { hashedPassword } = await sessions.userOf(session);
+      // Before the form is filled in: the last proof may be too old.
+      if (hashedPassword === null) await stepUp.requireRecent(session);
+      else await stepUp.requireRecentSecond(session);
+      const { done } = request.query as { done?: string }; // PageQuery
+      const body = html`!${notice('done', done === 'changed' ? t('page.email_change.done') : undefined)}
+        <p>${t('page.address.what', { email: session.email })}</p>
+        !${refusalOf(t, typed?.problem, ['email', 'password'])}
+        <form method="post" action="${path}">
+          !${pages.formToken(session.id)}
+          !${field({
+            name: 'email',
+            label: t('page.field.new_email'),
+            type: 'email',
+            value: typed?.email ?? '',
+            autocomplete: 'email',
+            fault: faultOf(t, typed?.problem, 'email'),
+          })}
+          !${
+            hashedPassword === null
+              ? ''
+              : field({
+                  name: 'password',
+                  label: t('page.field.current_password'),
+                  type: 'password',
+                  autocomplete: 'current-password',
+                })
+          }
+          <button>${t('page.address.act')}</button>
+        </form>`;
+      return pages.sendAccount(request, reply, { title: t('page.address.title'), body: body });
+    };
+    scope.get(
+      path,
+      { schema: { summary: 'Page: your address', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
+    scope.post(
+      path,
+      {
+        config: hashing(mailCost),
+        schema: { summary: 'Page: asks for another address', body: AddressForm },
+      },
+      async (request, reply) => {
+        const { email, password, form_token: token } = request.body;
+        const session = sessionOf(request);
+        pages.requireForm(session.id, token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            const source = initiatingSourceOf(request);
+            await emailChange.request(session, { email, password }, source);
+            cookies.setRequest(reply, source);
+            return codeForm(pages, request, reply, { kind: 'email_change', email });
+          },
+          (problem) => show(request, reply, { email, problem }),
+        );
+      },
+    );
+  };
+}
+
+/** Redeems the token of the new address, in a session of the account. */
+export function changePage(emailChange: EmailChange): TokenPage {
+  return {
+    kind: 'email_change',
+    name: 'email_change',
+    route: '/profile/email',
+    async redeem({ token }, request) {
+      const { session } = request;
+      // A person without a session signs in, and comes back to the link.
+      if (session === null)
+        return () => addressOf(paths.signIn, { return_to: addressOf(proofPages.email_change, { token }) });
+      await emailChange.redeem(session, token, request.source);
+      return () => addressOf(addressSection.path, { done: 'changed' });
     },
-  );
-};
+  };
+}
+
+/** Gives the account back to its old address. */
+export function undoPage(emailChange: EmailChange): TokenPage {
+  return {
+    kind: 'email_undo',
+    name: 'email_undo',
+    route: '/profile/email/undo',
+    async redeem({ token }, request) {
+      await emailChange.undo(token, request.source);
+      return undefined;
+    },
+  };
+}

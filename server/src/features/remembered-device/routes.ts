@@ -6,7 +6,8 @@ import { nameDevice } from '../../kit/device.ts';
 import { Problem } from '../../kit/problem.ts';
 import { handle, Message } from '../../http/fields.ts';
 import type { RememberedDevice } from '../../identity/sign-in/device-store.ts';
-import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { Devices } from '../../identity/sign-in/devices.ts';
 
 const Instant = Type.String({ format: 'date-time' });
 const DeviceList = Type.Object({
@@ -21,39 +22,43 @@ const DeviceList = Type.Object({
 });
 
 /** Behind the member door, where devices are remembered. */
-export const rememberedDeviceRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth } = room;
-  scope.get(
-    '/profile/devices',
-    {
-      schema: {
-        summary: 'Lists the devices on which no second factor is asked for',
-        response: { 200: DeviceList },
+export function rememberedDeviceRoutes({
+  devices,
+}: {
+  readonly devices: Devices;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/profile/devices',
+      {
+        schema: {
+          summary: 'Lists the devices on which no second factor is asked for',
+          response: { 200: DeviceList },
+        },
       },
-    },
-    async (request) => {
-      const rows = await auth.listRememberedDevices(sessionOf(request).userId);
-      return { devices: rows.map(describeDevice) };
-    },
-  );
+      async (request) => {
+        const rows = await devices.listRemembered(sessionOf(request).userId);
+        return { devices: rows.map(describeDevice) };
+      },
+    );
 
-  scope.delete(
-    '/profile/devices/:id',
-    {
-      schema: {
-        summary: 'Has a second factor asked for on a device again',
-        params: Type.Object({ id: handle }),
-        response: { 200: Message },
+    scope.delete(
+      '/profile/devices/:id',
+      {
+        schema: {
+          summary: 'Has a second factor asked for on a device again',
+          params: Type.Object({ id: handle }),
+          response: { 200: Message },
+        },
       },
-    },
-    async (request) => {
-      const { id } = request.params;
-      if (!(await auth.forgetDevice(sessionOf(request), id, sourceOf(request, room))))
-        throw new Problem('not_found');
-      return { message: 'device forgotten' };
-    },
-  );
-};
+      async (request) => {
+        const { id } = request.params;
+        if (!(await devices.forget(sessionOf(request), id, request.source))) throw new Problem('not_found');
+        return { message: 'device forgotten' };
+      },
+    );
+  };
+}
 
 function describeDevice(row: RememberedDevice): Static<typeof DeviceList>['devices'][number] {
   const name = nameDevice(row.user_agent ?? undefined);

@@ -15,23 +15,9 @@ import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-
-/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type EnrollmentSubject =
-  | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingAuthentication };
-
-/** Of the session or the login whose factors are changed. */
-export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
-  return (session ?? pending).userId;
-}
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
@@ -63,8 +49,8 @@ export interface EnrollmentNeeds {
   readonly passwordReset: PasswordReset;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** People may sign in by mail: an account without password and passkey has a way in. */
-  readonly signsInByEmail: boolean;
+  /** Ways into an account besides its password and its authenticators. */
+  readonly waysIn: readonly ((db: Database, userId: number) => Promise<boolean>)[];
 }
 
 export class Enrollment {
@@ -229,12 +215,19 @@ export class Enrollment {
 
   /** Of two who remove the last two at once the second is refused: the user's row is locked. */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
-    const { secondFactors, signsInByEmail } = this.#needs;
+    const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);
     if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
     const isWayInLeft =
-      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasWayIn(tx, user.id));
+      user.hashedPassword !== null ||
+      (await secondFactors.hasWayIn(tx, user.id)) ||
+      (await this.#hasOtherWayIn(tx, user.id));
     if (!isWayInLeft) throw new Problem('last_factor');
     await secondFactors.removeIdleBackups(tx, user.id);
+  }
+
+  async #hasOtherWayIn(tx: Database, userId: number): Promise<boolean> {
+    for (const isOpen of this.#needs.waysIn) if (await isOpen(tx, userId)) return true;
+    return false;
   }
 }

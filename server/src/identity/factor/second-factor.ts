@@ -26,6 +26,8 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
+  /** Factors that the options switch off: never asked for, but still counted, exported and removed. */
+  readonly dormant: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
@@ -34,20 +36,26 @@ export class SecondFactors {
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #all: readonly SecondFactor[];
+  readonly #enabled: readonly SecondFactor[];
+  readonly #dormant: readonly SecondFactor[];
 
-  /** `factors` is read at each call: modules add to it before the first request. */
-  constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
+  /** `factors` and `dormant` are read at each call: modules add to them before the first request. */
+  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#all = factors;
+    this.#enabled = factors;
+    this.#dormant = dormant;
     this.policy = policy;
+  }
+
+  get #all(): readonly SecondFactor[] {
+    return [...this.#enabled, ...this.#dormant];
   }
 
   /** Those that sign-in asks for, backups last. */
   get #factors(): readonly SecondFactor[] {
     if (this.policy === 'off') return [];
-    return this.#all.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+    return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
   /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
@@ -58,6 +66,11 @@ export class SecondFactors {
       if (!isNeedless && (await factor.isSet(db, userId))) names.push(factor.name);
     }
     return names;
+  }
+
+  /** As `setOf`, outside of a transaction. */
+  namesOf(userId: number): Promise<string[]> {
+    return this.setOf(this.#context.db, userId);
   }
 
   /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
@@ -77,7 +90,7 @@ export class SecondFactors {
 
   /** True if the user can sign in with one of them alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#enabled) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 

@@ -6,8 +6,10 @@ import { nameDevice } from '../../kit/device.ts';
 import { Problem } from '../../kit/problem.ts';
 import { handle, Message } from '../../http/fields.ts';
 import { methodsOf, parseFactors } from '../factor/factor.ts';
-import { sessionOf, sourceOf, type AuthRoom } from '../sign-in/guard.ts';
 import type { SessionSummary } from './store.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { sessionOf } from './guard.ts';
+import type { Sessions } from './session.ts';
 
 /** Sessions that one reply lists: more than a user may hold. */
 const maxListed = 1000;
@@ -27,61 +29,64 @@ export const SessionEntry = Type.Object({
 const SessionList = Type.Object({ sessions: Type.Array(SessionEntry) });
 
 /** Behind the member door. */
-export const sessionRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth, cookie } = room;
-  scope.get(
-    '/sessions',
-    { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
-    async (request) => {
-      const current = sessionOf(request);
-      const sessions = await auth.listSessions(current.userId, maxListed);
-      return { sessions: sessions.map((session) => describeSession(session, current.id)) };
-    },
-  );
-
-  scope.delete(
-    '/sessions/:id',
-    {
-      schema: {
-        summary: 'Ends one of your sessions',
-        params: Type.Object({ id: handle }),
-        response: { 200: Message },
+export function sessionRoutes({
+  cookies,
+  sessions,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly sessions: Sessions;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/sessions',
+      { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
+      async (request) => {
+        const current = sessionOf(request);
+        const listed = await sessions.list(current.userId, maxListed);
+        return { sessions: listed.map((session) => describeSession(session, current.id)) };
       },
-    },
-    async (request) => {
-      const isEnded = await auth.endOwnSession(
-        sessionOf(request),
-        request.params.id,
-        sourceOf(request, room),
-      );
-      if (!isEnded) throw new Problem('not_found');
-      return { message: 'session ended' };
-    },
-  );
+    );
 
-  scope.delete(
-    '/sessions',
-    {
-      schema: {
-        summary: 'Logs out; with others=true ends your other sessions instead',
-        querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
-        response: { 200: Message, 302: Message },
+    scope.delete(
+      '/sessions/:id',
+      {
+        schema: {
+          summary: 'Ends one of your sessions',
+          params: Type.Object({ id: handle }),
+          response: { 200: Message },
+        },
       },
-    },
-    async (request, reply) => {
-      if (request.query.others === 'true') {
-        await auth.endOtherSessions(sessionOf(request), sourceOf(request, room));
-        return { message: 'other sessions ended' };
-      }
-      await auth.endSession(sessionOf(request).id, sourceOf(request, room));
-      void reply.header('set-cookie', cookie.clear());
-      const body = { message: 'logged out' };
-      // A redirect suits a browser; a program that names JSON itself is told in words.
-      if (request.headers.accept?.includes('application/json')) return body;
-      return reply.status(302).header('location', '/').send(body);
-    },
-  );
-};
+      async (request) => {
+        const isEnded = await sessions.endOwn(sessionOf(request), request.params.id, request.source);
+        if (!isEnded) throw new Problem('not_found');
+        return { message: 'session ended' };
+      },
+    );
+
+    scope.delete(
+      '/sessions',
+      {
+        schema: {
+          summary: 'Logs out; with others=true ends your other sessions instead',
+          querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
+          response: { 200: Message, 302: Message },
+        },
+      },
+      async (request, reply) => {
+        if (request.query.others === 'true') {
+          await sessions.endOthers(sessionOf(request), request.source);
+          return { message: 'other sessions ended' };
+        }
+        await sessions.end(sessionOf(request).id, request.source);
+        cookies.clearSession(reply);
+        const body = { message: 'logged out' };
+        // A redirect suits a browser; a program that names JSON itself is told in words.
+        if (request.headers.accept?.includes('application/json')) return body;
+        return reply.status(302).header('location', '/').send(body);
+      },
+    );
+  };
+}
 
 /** A session in the words of the wire. */
 export function describeSession(

@@ -80,7 +80,7 @@ export interface LoginReply {
 /** The JSON body of a login. */
 export function loginBody(email: string, { pending }: Login): LoginReply {
   if (pending === undefined) return { email, message: 'logged in' };
-  const { kind, factors } = pending.requirement;
+  const { kind, factors } = pending.demand;
   const message = kind === 'enrollment' ? 'second factor must be set up' : 'second factor required';
   return { email, message, factors: [...factors] };
 }
@@ -88,7 +88,7 @@ export function loginBody(email: string, { pending }: Login): LoginReply {
 /** The page that follows a login: `next`, or the page of the second factor. */
 export function afterLogin(login: Login, next: string | undefined): string {
   if (login.pending === undefined) return next ?? paths.account;
-  const path = login.pending.requirement.kind === 'enrollment' ? paths.setUp : paths.factor;
+  const path = login.pending.demand.kind === 'enrollment' ? paths.setUp : paths.factor;
   return addressOf(path, { return_to: next });
 }
 
@@ -96,7 +96,12 @@ export function afterLogin(login: Login, next: string | undefined): string {
 export function afterEnrollment(
   reply: FastifyReply,
   cookies: BrowserCookies,
-  { subject, login, path, next }: {
+  {
+    subject,
+    login,
+    path,
+    next,
+  }: {
     readonly subject: EnrollmentSubject;
     readonly login: Login;
     readonly path: string;

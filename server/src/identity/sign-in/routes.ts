@@ -1,16 +1,13 @@
 // The second factor of a login, and step-up.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { costing } from '../../http/limits.ts';
 import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
-import {
-  loginBody,
-  pendingAuthenticationOf,
-  sendLogin,
-  sessionOf,
-  sourceOf,
-  type AuthRoom,
-} from './guard.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { sessionOf } from '../session/guard.ts';
+import { pendingAuthenticationOf, sendLogin, loginBody } from './guard.ts';
+import { costing } from '../../http/limits.ts';
+import type { SignIn } from './sign-in.ts';
+import type { StepUp } from './step-up.ts';
 
 const factorName = Type.String({
   minLength: 1,
@@ -30,49 +27,64 @@ const CompletingFactor = Type.Object({
 });
 
 /** Behind the half-way door: the second factor of a login. */
-export const secondFactorRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  scope.post(
-    '/sessions/factor',
-    {
-      config: costing(hashCost),
-      schema: {
-        summary: 'Completes a login with the second factor',
-        body: CompletingFactor,
-        response: { 200: EmailMessage },
+export function secondFactorRoutes({
+  cookies,
+  signIn,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly signIn: SignIn;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/sessions/factor',
+      {
+        config: costing(hashCost),
+        schema: {
+          summary: 'Completes a login with the second factor',
+          body: CompletingFactor,
+          response: { 200: EmailMessage },
+        },
       },
-    },
-    async (request, reply) => {
-      const { factor, proof: given, remember_device: wish = false } = request.body;
-      const { user, login } = await room.auth.signIn.complete(
-        pendingAuthenticationOf(request),
-        { factor, proof: given, remembersDevice: wish !== false },
-        sourceOf(request, room),
-      );
-      sendLogin(reply, room, login);
-      void reply.header('set-cookie', room.pendingCookie.clear());
-      return loginBody(user.email, login);
-    },
-  );
-};
+      async (request, reply) => {
+        const { factor, proof: given, remember_device: wish = false } = request.body;
+        const { user, login } = await signIn.complete(
+          pendingAuthenticationOf(request),
+          { factor, proof: given, remembersDevice: wish !== false },
+          request.source,
+        );
+        sendLogin(reply, cookies, login);
+        cookies.clearPending(reply);
+        return loginBody(user.email, login);
+      },
+    );
+  };
+}
 
 /** Behind the member door. */
-export const stepUpRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth } = room;
-  scope.post(
-    '/sessions/step_up',
-    {
-      config: costing(hashCost),
-      schema: {
-        summary: 'Proves once more that it is you: opens for ten minutes what asks for a recent factor',
-        body: GivenFactor,
-        response: { 200: EmailMessage },
+export function stepUpRoutes({
+  cookies,
+  stepUp,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly stepUp: StepUp;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/sessions/step_up',
+      {
+        config: costing(hashCost),
+        schema: {
+          summary: 'Proves once more that it is you: opens for ten minutes what asks for a recent factor',
+          body: GivenFactor,
+          response: { 200: EmailMessage },
+        },
       },
-    },
-    async (request, reply) => {
-      const session = sessionOf(request);
-      const token = await auth.stepUp.give(session, request.body, sourceOf(request, room));
-      sendLogin(reply, room, { token, deviceToken: undefined });
-      return { email: session.email, message: 'stepped up' };
-    },
-  );
-};
+      async (request, reply) => {
+        const session = sessionOf(request);
+        const token = await stepUp.give(session, request.body, request.source);
+        sendLogin(reply, cookies, { token, deviceToken: undefined });
+        return { email: session.email, message: 'stepped up' };
+      },
+    );
+  };
+}

@@ -7,3 +7,16 @@ export interface SignInWay {
   /** Markup. `next` is the address to return to. */
   readonly render: (request: FastifyRequest, next: string | undefined) => string;
 }
+
+/** Markup of the ways at one place, in their order. */
+export function renderWays(
+  ways: readonly SignInWay[],
+  place: SignInWay['place'],
+  request: FastifyRequest,
+  next: string | undefined,
+): string {
+  return ways
+    .filter((way) => way.place === place)
+    .map(({ render }) => render(request, next))
+    .join('');
+}

@@ -5,21 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
-import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import { wantsPage } from '../../http/pages.ts';
+import { field, hidden, notice } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { admission, sendLogin, sourceOf, type AuthRoom } from '../sign-in/guard.ts';
 import { proofPages, type ProofKind } from './one-time-token.ts';
-import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
-import {
-  afterLogin,
-  seeOther,
-  rerenderOnProblem,
-  paths,
-  returnTo,
-  type PageRoom,
-} from '../../page/page-guard.ts';
+import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { newPasswordField, faultOf, refusalOf } from '../../page/form.ts';
+import { costing, hashing } from '../../http/limits.ts';
+import { wantsPage, type Translate } from '../../http/pages.ts';
+import { addressOf } from '../../http/markup.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;
@@ -39,108 +33,36 @@ const LinkForm = Type.Object({
 });
 const Hint = Type.Object({ message: Type.String(), method: Type.String(), path: Type.String() });
 
-interface Fields {
+/** What a form of a token holds. */
+export interface TokenFields {
   readonly email: string;
   readonly token: string;
   readonly new_password?: string;
 }
 
-interface ProofPage {
+/** The page of one kind of token, as its owner describes it. */
+export interface TokenPage {
   readonly kind: ProofKind;
   /** Its messages are `page.<name>.…` */
   readonly name: string;
-  /** The route by which a program redeems. */
+  /** The route by which a program redeems the token. */
   readonly route: string;
+  /** The page takes a new password together with the token. */
   readonly hasPassword?: boolean;
-  /** Redeems, and says where the person goes then; nowhere where the page itself tells that it is done. */
+  /** Redeems. Returns where the person goes next; `undefined` if this page says that it is done. */
   readonly redeem: (
-    room: AuthRoom,
-    fields: Fields,
+    fields: TokenFields,
     request: FastifyRequest,
     reply: FastifyReply,
   ) => Promise<((next: string | undefined) => string) | undefined>;
 }
 
-const proofPageList: readonly ProofPage[] = [
-  {
-    kind: 'verification',
-    name: 'confirm',
-    route: '/email_verification',
-    async redeem(room, { email, token }, request) {
-      await room.auth.verifyEmail(email, token, sourceOf(request, room));
-      return (next) => addressOf(paths.signIn, { done: 'confirmed', email, return_to: next });
-    },
-  },
-  {
-    kind: 'reset',
-    name: 'reset',
-    route: '/reset_password',
-    hasPassword: true,
-    async redeem(room, { email, token, new_password: password = '' }, request) {
-      await room.auth.updatePassword(token, password, email, sourceOf(request, room));
-      return (next) => addressOf(paths.signIn, { done: 'password', email, return_to: next });
-    },
-  },
-  {
-    kind: 'sign_in',
-    name: 'sign_in_mail',
-    route: '/sessions/email',
-    async redeem(room, { email, token }, request, reply) {
-      const login = await room.auth.signInByEmail(email, token, sourceOf(request, room));
-      if (login === undefined) throw new Problem('token_invalid');
-      sendLogin(reply, room, login);
-      return (next) => afterLogin(login, next);
-    },
-  },
-  {
-    kind: 'email_change',
-    name: 'email_change',
-    route: '/profile/email',
-    async redeem(room, { token }, request) {
-      const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-      // In a session of the account alone. Whoever has none signs in, and comes back to the link.
-      if (session === undefined)
-        return () => addressOf(paths.signIn, { return_to: addressOf(proofPages.email_change, { token }) });
-      request.session = session;
-      await room.auth.changeEmail(session, token, sourceOf(request, room));
-      return () => addressOf('/account/address', { done: 'changed' });
-    },
-  },
-  {
-    kind: 'email_undo',
-    name: 'email_undo',
-    route: '/profile/email/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.undoEmailChange(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-  {
-    kind: 'deletion_undo',
-    name: 'deletion_undo',
-    route: '/profile/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.deletions.undo(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-  {
-    kind: 'factor_undo',
-    name: 'factor_undo',
-    route: '/profile/factors/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.enrollment.undo(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-];
-
-/** The pages of the given kinds of proof. */
-export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: readonly ProofKind[] }> = async (
-  scope,
-  room,
-) => {
-  for (const page of proofPageList.filter(({ kind }) => room.kinds.includes(kind))) {
+/** The page (GET) that a mailed link opens, and its form (POST), which redeems the token. */
+export function tokenPages(
+  { pages }: { readonly pages: PageKit },
+  page: TokenPage,
+): FastifyPluginAsyncTypebox {
+  return async (scope) => {
     const path = proofPages[page.kind];
     scope.get(
       path,
@@ -154,14 +76,13 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
       async (request, reply) => {
         const { email = '', token = '' } = request.query;
         const hint = { message: 'redeem the token with this request', method: 'PUT', path: page.route };
-        return wantsPage(request) ? sendForm(room, request, reply, { page, email, token }) : hint;
+        return wantsPage(request) ? sendForm(pages, request, reply, { page, email, token }) : hint;
       },
     );
     scope.post(
       path,
       {
-        ...(page.hasPassword === true && admission(room)),
-        config: costing(hashCost),
+        config: page.hasPassword === true ? hashing(hashCost) : costing(hashCost),
         schema: { summary: 'Redeems what the page holds', body: LinkForm },
       },
       async (request, reply) => {
@@ -169,36 +90,36 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
         return rerenderOnProblem(
           reply,
           async () => {
-            const onward = await page.redeem(room, { ...request.body, email }, request, reply);
-            if (onward !== undefined) return seeOther(reply, onward(returnTo(room, request)));
-            const t = room.pages.speak(request);
+            const onward = await page.redeem({ ...request.body, email }, request, reply);
+            if (onward !== undefined) return seeOther(reply, onward(pages.returnTo(request)));
+            const t = pages.translate(request);
             const body = notice('done', t(`page.${page.name}.done`));
-            return room.pages.send(request, reply, { title: t(`page.${page.name}.title`), body });
+            return pages.send(request, reply, { title: t(`page.${page.name}.title`), body });
           },
           (problem) =>
             by === 'code' && askPaths[page.kind] !== undefined
-              ? codeForm(room, request, reply, { kind: page.kind, email, problem })
-              : sendForm(room, request, reply, { page, email, token, problem }),
+              ? codeForm(pages, request, reply, { kind: page.kind, email, problem })
+              : sendForm(pages, request, reply, { page, email, token, problem }),
         );
       },
     );
-  }
-};
+  };
+}
 
 /** The form that a link opens. After a refusal that no other password mends it has no button: asking anew helps. */
 function sendForm(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
-  { page, email, token, problem }: { page: ProofPage; email: string; token: string; problem?: Problem },
+  { page, email, token, problem }: { page: TokenPage; email: string; token: string; problem?: Problem },
 ): FastifyReply {
-  const t = room.pages.speak(request);
+  const t = pages.translate(request);
   const { kind, name, hasPassword = false } = page;
-  const next = returnTo(room, request);
+  const next = pages.returnTo(request);
   const isOver =
     problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
   const fields = hasPassword
-    ? html`!${accountField(email)} !${newPasswordField(room, t, { name: 'new_password', problem })}`
+    ? html`!${accountField(email)} !${newPasswordField(pages, t, { name: 'new_password', problem })}`
     : hidden('email', email);
   const form = html`<p>${t(`page.${name}.what`, { email })}</p>
     <form method="post" action="${proofPages[kind]}">
@@ -208,7 +129,7 @@ function sendForm(
   const body = html`!${refusalOf(t, problem, ['new_password'])}
   !${isOver ? askAgain(t, kind, email, next) : form}`;
   const title = t(`page.${name}.title`);
-  return room.pages.send(request, reply, { title, body, hasSecretAddress: true });
+  return pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
 /** Where another mail is asked for; the others come by themselves, and hold no code. */
@@ -219,12 +140,7 @@ const askPaths: Partial<Record<ProofKind, string>> = {
   email_change: '/account/address',
 };
 
-function askAgain(
-  t: ReturnType<PageRoom['pages']['speak']>,
-  kind: ProofKind,
-  email: string,
-  next: string | undefined,
-): string {
+function askAgain(t: Translate, kind: ProofKind, email: string, next: string | undefined): string {
   const path = askPaths[kind];
   if (path === undefined) return '';
   const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
@@ -233,16 +149,16 @@ function askAgain(
 
 /** Tells that a mail is on its way, and takes the code of it. */
 export function codeForm(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
   { kind, email, problem }: { kind: ProofKind; email: string; problem?: Problem },
 ): FastifyReply {
-  const t = room.pages.speak(request);
-  const next = returnTo(room, request);
-  const hasPassword = proofPageList.some((page) => page.kind === kind && page.hasPassword === true);
+  const t = pages.translate(request);
+  const next = pages.returnTo(request);
+  const hasPassword = kind === 'reset';
   const body = html`<p>${t(`page.code.${kind}`, { email })}</p>
-    !${room.keepsMails ? html`<p class="notice"><a href="/dev/mailbox">${t('page.code.mailbox')}</a></p>` : ''}
+    !${pages.keepsMails ? html`<p class="notice"><a href="${paths.mailbox}">${t('page.code.mailbox')}</a></p>` : ''}
     !${refusalOf(t, problem, ['new_password'])}
     <form method="post" action="${proofPages[kind]}">
       !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
@@ -254,11 +170,11 @@ export function codeForm(
         hint: t('page.code.hint'),
         fault: faultOf(t, problem, 'token'),
       })}
-      !${hasPassword ? newPasswordField(room, t, { name: 'new_password', problem }) : ''}
+      !${hasPassword ? newPasswordField(pages, t, { name: 'new_password', problem }) : ''}
       <button>${t(`page.code.${kind}_act`)}</button>
     </form>
     !${askAgain(t, kind, email, next)}`;
-  return room.pages.send(request, reply, { title: t('page.code.title'), body });
+  return pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
 /** The account whose password is set, as password managers look for it; nothing that a person has to see or fill in. */

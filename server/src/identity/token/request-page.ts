@@ -4,23 +4,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
-import { addressOf, field, hidden } from '../../http/markup.ts';
+import { field, hidden } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { faultOf, refusalOf } from '../../page/page-form.ts';
-import {
-  formField,
-  rerenderOnProblem,
-  PageQuery,
-  paths,
-  pageSourceOf,
-  returnTo,
-  type PageRoom,
-} from '../../page/page-guard.ts';
 import type { ClientSource } from '../context.ts';
-import { rememberBrowser } from '../sign-in/guard.ts';
+import { rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { faultOf, refusalOf } from '../../page/form.ts';
+import { pageSourceOf, type BrowserCookies } from '../guard.ts';
+import { costing } from '../../http/limits.ts';
 import { codeForm } from './pages.ts';
+import { addressOf } from '../../http/markup.ts';
 
 const EmailForm = Type.Object({ email: formField, return_to: Type.Optional(formField) });
 
@@ -33,20 +27,24 @@ export interface RequestPage {
   readonly request: (email: string, source: ClientSource) => Promise<unknown>;
 }
 
-/** Mounts the page (GET) and its form (POST), which answers with the form for the code. */
-export function mountRequestPage(
-  scope: Parameters<FastifyPluginAsyncTypebox>[0],
-  room: PageRoom,
+export interface RequestPageParts {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+}
+
+/** The page (GET) and its form (POST), which answers with the form for the code. */
+export function requestPage(
+  { pages, cookies }: RequestPageParts,
   { path, name, kind, request: mail }: RequestPage,
-): void {
+): FastifyPluginAsyncTypebox {
   const show = (
     request: FastifyRequest,
     reply: FastifyReply,
     email = '',
     problem?: Problem,
   ): FastifyReply => {
-    const t = room.pages.speak(request);
-    const next = returnTo(room, request);
+    const t = pages.translate(request);
+    const next = pages.returnTo(request);
     const body = html`<p>${t(`page.${name}.what`)}</p>
       !${refusalOf(t, problem, ['email'])}
       <form method="post" action="${path}">
@@ -64,27 +62,29 @@ export function mountRequestPage(
       <p class="links">
         <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
       </p>`;
-    return room.pages.send(request, reply, { title: t(`page.${name}.title`), body });
+    return pages.send(request, reply, { title: t(`page.${name}.title`), body });
   };
-  scope.get(
-    path,
-    { schema: { summary: 'Page: ask for a mail', querystring: PageQuery } },
-    async (request, reply) => show(request, reply, request.query.email),
-  );
-  scope.post(
-    path,
-    { config: costing(mailCost), schema: { summary: 'Page: sends a mail', body: EmailForm } },
-    async (request, reply) =>
-      rerenderOnProblem(
-        reply,
-        async () => {
-          const { text } = requireEmailAddress(request.body.email);
-          const source = pageSourceOf(room, request);
-          await mail(text, source);
-          rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind, email: text });
-        },
-        (problem) => show(request, reply, request.body.email, problem),
-      ),
-  );
+  return async (scope) => {
+    scope.get(
+      path,
+      { schema: { summary: 'Page: ask for a mail', querystring: PageQuery } },
+      async (request, reply) => show(request, reply, request.query.email),
+    );
+    scope.post(
+      path,
+      { config: costing(mailCost), schema: { summary: 'Page: sends a mail', body: EmailForm } },
+      async (request, reply) =>
+        rerenderOnProblem(
+          reply,
+          async () => {
+            const { text } = requireEmailAddress(request.body.email);
+            const source = pageSourceOf(pages, request);
+            await mail(text, source);
+            cookies.setRequest(reply, source);
+            return codeForm(pages, request, reply, { kind, email: text });
+          },
+          (problem) => show(request, reply, request.body.email, problem),
+        ),
+    );
+  };
 }

@@ -1,0 +1,23 @@
+// Closing one's own account, and the removal two weeks later.
+import { module } from '../../module.ts';
+import { tokenPages } from '../../identity/token/pages.ts';
+import { AccountDeletion } from './deletion.ts';
+import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
+import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
+
+export const accountDeletion = module({
+  name: 'account-deletion',
+  build: ({ accounts, context, cookies, pages, stepUp, tokens }) => {
+    const deletion = new AccountDeletion(context, { accounts, stepUp, tokens });
+    return {
+      routes: [
+        { access: 'session', json: deletionRoutes({ cookies, deletion }) },
+        { access: 'open', json: deletionUndoRoutes({ deletion }) },
+        { access: 'session', pages: closeAccountPages({ pages, cookies, deletion }) },
+        { access: 'open', pages: tokenPages({ pages }, undoPage(deletion)) },
+      ],
+      parts: [closeAccountPart(pages)],
+      purges: [deletion],
+    };
+  },
+});
