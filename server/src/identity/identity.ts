@@ -40,7 +40,7 @@ export interface IdentityParts {
   readonly options: IdentityOptions;
 }
 
-export interface IdentityOptions {
+interface IdentityOptions {
   /** No session before the address is confirmed; needs `post`. */
   readonly confirmEmail: boolean;
   /** Code points of the shortest password. */

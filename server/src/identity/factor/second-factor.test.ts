@@ -37,6 +37,8 @@ class Riddle implements SecondFactor {
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
   readonly removals: number[] = [];
+  /** How often it was asked whether it is set up. */
+  asked = 0;
   /** Somebody else spends the proof in the moment between. */
   isConsumed = false;
 
@@ -47,6 +49,7 @@ class Riddle implements SecondFactor {
   }
 
   async isSet(_db: Database, userId: number): Promise<boolean> {
+    this.asked += 1;
     return this.setBy.has(userId);
   }
 
@@ -259,6 +262,20 @@ onEachEngine('second factors', (engine) => {
         assert.equal((await enter(bench, 'password', from)).token, undefined);
       });
 
+    test('but that was forgotten while the password was verified', async () => {
+      const bench = await withBob({ rememberedDeviceDays: 2 });
+      const { auth, database, bob } = bench;
+      const { deviceToken } = await remember(bench);
+      const user = await findUserById(database, bob.id);
+      assert.ok(user);
+      const signInContext = await auth.signIn.signInContextOf(user, { ...source, deviceToken });
+      await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
+      const login = await database.transaction((tx) =>
+        auth.signIn.admit(tx, user, 'password', signInContext),
+      );
+      assert.equal(login?.pending?.demand.kind, 'second_factor');
+    });
+
     test('which may be one that was known before', async () => {
       const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
       const { deviceToken } = await enter(bench);
@@ -357,6 +374,21 @@ onEachEngine('second factors', (engine) => {
         await assert.rejects(give(auth, pending, { factor, proof: factor }), refused('factor_invalid'));
       assert.deepEqual(riddle.occasions, []);
       assert.deepEqual(await recorded(bench, 'authn_login_fail'), []);
+    });
+
+    test('ask their own factor alone whether it is set up, and a backup one that it replaces', async () => {
+      const bench = await withBob();
+      const { auth, riddle, key, backup, bob } = bench;
+      const factors = [riddle, key, backup];
+      for (const factor of factors) factor.setBy.add(bob.id);
+      const pending = await pendingOf(auth, await enter(bench));
+      const askedFor = async (factor: string): Promise<number[]> => {
+        for (const each of factors) each.asked = 0;
+        await assert.rejects(give(auth, pending, { factor, proof: 'wrong' }), refused('factor_invalid'));
+        return factors.map(({ asked }) => asked);
+      };
+      assert.deepEqual(await askedFor('key'), [0, 1, 0]);
+      assert.deepEqual(await askedFor('backup'), [1, 0, 1]);
     });
 
     test('and spent in the moment between open nothing, and count', async () => {

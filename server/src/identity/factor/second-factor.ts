@@ -60,10 +60,21 @@ export class SecondFactors {
     return names;
   }
 
-  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
-  async hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+  /** True if the user has set the factor up; a backup counts only where it replaces another one. */
+  async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
+    const { db } = this.#context;
+    if (!(await factor.isSet(db, userId))) return false;
+    return !factor.isBackup || !(await this.#hasNone(this.#factors, db, userId));
+  }
+
+  async #hasNone(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
+    for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
+  }
+
+  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
+  hasNoFactor(db: Database, userId: number): Promise<boolean> {
+    return this.#hasNone(this.#all, db, userId);
   }
 
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
@@ -91,9 +102,8 @@ export class SecondFactors {
     occasion: Occasion,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
-    const isSet = (await this.setOf(this.#context.db, user.id)).includes(name);
-    const factor = isSet ? this.#factors.find((each) => each.name === name) : undefined;
-    if (factor === undefined) throw new Problem('factor_invalid');
+    const factor = this.#factors.find((each) => each.name === name);
+    if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
     const consume = await factor.check(user, proof, occasion);
     if (consume === undefined) {
