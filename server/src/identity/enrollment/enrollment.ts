@@ -8,30 +8,16 @@ import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
-import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/enrollment-subject.ts';
 import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-
-/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type EnrollmentSubject =
-  | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingAuthentication };
-
-/** Of the session or the login whose factors are changed. */
-export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
-  return (session ?? pending).userId;
-}
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
