@@ -24,7 +24,7 @@ import { Blocklist } from '../identity/password/blocklist.ts';
 import { passwordRule } from '../identity/password/rule.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
 import { ownSections, type AccountSection } from '../page/account-section.ts';
-import type { ActivityPageRoom } from '../features/data-export/pages.ts';
+import type { ActivityPageRoom } from '../features/activity/pages.ts';
 import { passwordPrompt } from '../identity/factor/prompt.ts';
 import type { PageRoom } from '../page/page-guard.ts';
 import { passkeyPrompt, passkeySection } from '../features/passkey/prompt.ts';

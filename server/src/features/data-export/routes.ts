@@ -1,4 +1,4 @@
-// What a person may ask of a service that knows something of them: a copy of it, and to be forgotten.
+// Exports everything that is stored about the signed-in user as one JSON file.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
@@ -6,13 +6,11 @@ import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { nameDevice } from '../../kit/device.ts';
 import { guardedRead } from '../../http/cross-site.ts';
-import { costing } from '../../http/limits.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
-import { EmailMessage, mailCost, token } from '../../http/fields.ts';
 import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
-import { describeSession, SessionEntry } from '../../identity/sign-in/routes.ts';
+import { describeSession, SessionEntry } from '../../identity/session/routes.ts';
 
 const Instant = Type.String({ format: 'date-time' });
 const OptionalText = Type.Optional(Type.String());
@@ -80,11 +78,9 @@ const ExportDocument = Type.Object({
   ),
 });
 
-const Closed = Type.Object({ email: Type.String(), message: Type.String(), delete_at: Instant });
-
 /** Behind the member door. */
 export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth, cookie } = room;
+  const { auth } = room;
   scope.get(
     '/profile/export',
     {
@@ -97,40 +93,6 @@ export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, roo
     async (request, reply) => {
       const session = sessionOf(request);
       return sendExport(reply, await auth.dataExports.create(session, sourceOf(request, room)), session.id);
-    },
-  );
-
-  scope.delete(
-    '/profile',
-    {
-      config: costing(mailCost),
-      schema: {
-        summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
-        response: { 200: Closed },
-      },
-    },
-    async (request, reply) => {
-      const closed = await auth.deletions.request(sessionOf(request), sourceOf(request, room));
-      void reply.header('set-cookie', cookie.clear());
-      return { email: closed.email, message: 'account closed', delete_at: instant(closed.deleteAt) };
-    },
-  );
-};
-
-/** Taking back that an account is removed: open, since its owner has no session any more. */
-export const deletionUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  scope.put(
-    '/profile/undo',
-    {
-      schema: {
-        summary: 'Opens an account again that its owner has closed',
-        body: Type.Object({ token }),
-        response: { 200: EmailMessage },
-      },
-    },
-    async (request) => {
-      const user = await room.auth.deletions.undo(request.body.token, sourceOf(request, room));
-      return { email: user.email, message: 'account open again' };
     },
   );
 };
