@@ -13,8 +13,7 @@ import type { Attach } from '../identity/account/account.ts';
 import type { ClientSource, CodeSigner } from '../identity/context.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
 import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
-import type { Session } from '../identity/session/session.ts';
-import type { SessionSummary } from '../identity/session/store.ts';
+import type { ListedSession, Session } from '../identity/session/session.ts';
 import type { RememberedDevice } from '../identity/sign-in/device-store.ts';
 import type { Login, SignIn } from '../identity/sign-in/sign-in.ts';
 import type { StepUp } from '../identity/sign-in/step-up.ts';
@@ -89,7 +88,7 @@ export class Auth {
         post: options.post,
         codes: options.codes ?? unkeyedCodes,
         options: {
-          confirmEmail: options.confirmEmail ?? false,
+          emailConfirmation: options.confirmEmail ?? false,
           passwordMinLength: 1,
           passwordRule: options.passwordRule,
           sessionDays: options.sessionDays ?? 30,
@@ -98,8 +97,8 @@ export class Auth {
           resetTokenMinutes: options.resetTokenMinutes ?? 60,
           knownDeviceDays: options.knownDeviceDays ?? 0,
           rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
-          secondFactorPolicy: options.secondFactorPolicy ?? 'optional',
-          signsInByEmail: options.signsInByEmail ?? false,
+          secondFactor: options.secondFactorPolicy ?? 'optional',
+          emailSignIn: options.signsInByEmail ?? false,
         },
       },
       plugged,
@@ -233,7 +232,7 @@ export class Auth {
   }
 
   /** Live sessions of one user, or of all, newest first. */
-  listSessions(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+  listSessions(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     return this.identity.sessions.list(userId, limit);
   }
 

@@ -8,7 +8,7 @@ import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import type { AccountSection } from './account-section.ts';
-import type { EnrollmentSubject } from '../identity/sign-in/enrollment-subject.ts';
+import type { EnrollmentSubject } from '../identity/sign-in/subject.ts';
 import { initiatingSourceOf, sendLogin, type AuthRoom } from '../identity/sign-in/guard.ts';
 import type { ClientSource, CodeSigner } from '../identity/context.ts';
 import type { FactorPrompt } from '../identity/factor/prompt.ts';

@@ -10,7 +10,7 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/enrollment-subject.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
 import { enrollmentSubjectOf, rememberBrowser, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
 import { accountBody, refusalOf } from '../../page/page-form.ts';

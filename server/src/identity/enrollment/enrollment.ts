@@ -11,7 +11,7 @@ import type { Accounts } from '../account/account.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
-import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/enrollment-subject.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { PasswordReset } from '../password/reset.ts';

@@ -15,7 +15,6 @@ import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
-  methodsOf,
   parseFactors,
   withFactor,
   type FirstFactor,
@@ -33,6 +32,7 @@ const source = { actor: 'user' } as const;
 class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
+  readonly amr: readonly string[];
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
@@ -42,8 +42,16 @@ class Riddle implements SecondFactor {
   /** Somebody else spends the proof in the moment between. */
   isConsumed = false;
 
-  constructor(name: string, { isBackup = false, isFirst = false } = {}) {
+  constructor(
+    name: string,
+    {
+      isBackup = false,
+      isFirst = false,
+      amr = [name],
+    }: { isBackup?: boolean; isFirst?: boolean; amr?: string[] } = {},
+  ) {
     this.name = name;
+    this.amr = amr;
     this.isBackup = isBackup;
     this.#isFirst = isFirst;
   }
@@ -932,32 +940,53 @@ onEachEngine('second factors', (engine) => {
       assert.equal(await reset(), false, 'a second time');
     });
   });
+
+  describe('name the authentication methods of a session (RFC 8176 §2)', () => {
+    const at = 1;
+    const rows: Record<string, readonly string[]> = {
+      '': [],
+      password: ['pwd'],
+      email: ['email'],
+      'password totp': ['pwd', 'otp', 'mfa'],
+      'password recovery_code': ['pwd', 'otp', 'mfa'],
+      'totp recovery_code': ['otp', 'mfa'],
+      passkey: ['pop', 'mfa'],
+      'email passkey': ['email', 'pop', 'mfa'],
+      'totp of_another_release': ['otp', 'of_another_release', 'mfa'],
+    };
+    for (const [names, methods] of Object.entries(rows)) {
+      test(`${names || 'no factor'}: ${methods.join(', ') || 'none'}`, () => {
+        const totp = new Riddle('totp', { amr: ['otp'] });
+        const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
+        const { secondFactors, plugged } = auth.identity;
+        plugged.dormantFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
+        const uses = names.split(' ').filter(Boolean);
+        assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
+      });
+    }
+  });
+
+  test('that are switched off are neither asked for nor a way in, but exported and removed', async () => {
+    const bench = await withBob({ secondFactors: [] });
+    const { auth, database, bob } = bench;
+    const off = new Riddle('off', { isFirst: true });
+    off.setBy.add(bob.id);
+    const { secondFactors, plugged } = auth.identity;
+    plugged.dormantFactors.push(off);
+    assert.ok((await enter(bench)).token);
+    assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
+    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
+    assert.deepEqual(await secondFactors.exportOf(database, bob.id), { off: { isSet: true } });
+    await database.transaction((tx) => secondFactors.removeAll(tx, bob.id));
+    assert.deepEqual(off.removals, [bob.id]);
+  });
 });
 
-describe('the methods of a session (RFC 8176 §2)', () => {
+test('a session keeps the latest use of each factor', () => {
   const at = 1;
-  const rows: Record<string, readonly string[]> = {
-    '': [],
-    password: ['pwd'],
-    email: ['email'],
-    'password totp': ['pwd', 'otp', 'mfa'],
-    'password recovery_code': ['pwd', 'otp', 'mfa'],
-    'totp recovery_code': ['otp', 'mfa'],
-    passkey: ['pop', 'mfa'],
-    'email passkey': ['email', 'pop', 'mfa'],
-  };
-  for (const [names, methods] of Object.entries(rows)) {
-    test(`of ${names || 'nothing'} are ${methods.join(', ') || 'none'}`, () => {
-      const uses = names.split(' ').filter(Boolean);
-      assert.deepEqual(methodsOf(uses.map((factor) => ({ factor, at }))), methods);
-    });
-  }
-
-  test('of each factor the latest use is kept', () => {
-    const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
-    assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
-      { factor: 'totp', at: 1 },
-      { factor: 'password', at: 2 },
-    ]);
-  });
+  const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
+  assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
+    { factor: 'totp', at: 1 },
+    { factor: 'password', at: 2 },
+  ]);
 });

@@ -6,7 +6,7 @@ import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { notify } from '../notice.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Consume } from './factor.ts';
+import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
 
 /** What a person owes after the first factor. */
 export interface Requirement {
@@ -26,28 +26,57 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
+  /** Switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  readonly dormant: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
+
+/** Values of RFC 8176 for the factors that are no second factor. An email link has none registered. */
+const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
+  password: ['pwd'],
+  email: ['email'],
+};
 
 export class SecondFactors {
   readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #all: readonly SecondFactor[];
+  readonly #on: readonly SecondFactor[];
+  readonly #dormant: readonly SecondFactor[];
 
-  /** `factors` is read at each call: modules add to it before the first request. */
-  constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
+  /** The lists are read at each call: modules add to them before the first request. */
+  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#all = factors;
+    this.#on = factors;
+    this.#dormant = dormant;
     this.policy = policy;
   }
 
   /** Those that sign-in asks for, backups last. */
   get #factors(): readonly SecondFactor[] {
     if (this.policy === 'off') return [];
-    return this.#all.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+    return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+  }
+
+  get #all(): readonly SecondFactor[] {
+    return [...this.#on, ...this.#dormant];
+  }
+
+  /**
+   * Authentication method references of a session (RFC 8176 §2): each once, and `mfa` last if several factors were given
+   * or one of them is several by itself.
+   */
+  methodsOf(uses: readonly FactorUse[]): string[] {
+    const names = new Set(uses.map(({ factor }) => factor));
+    const methods = new Set([...names].flatMap((name) => this.#methodsOfFactor(name)));
+    const isMultiFactor = methods.delete('mfa') || names.size > 1;
+    return isMultiFactor ? [...methods, 'mfa'] : [...methods];
+  }
+
+  #methodsOfFactor(name: string): readonly string[] {
+    return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
   }
 
   /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
@@ -74,7 +103,7 @@ export class SecondFactors {
 
   /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    return this.#hasNone(this.#all, db, userId);
+    return this.#hasNone(this.#on, db, userId);
   }
 
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
@@ -88,7 +117,7 @@ export class SecondFactors {
 
   /** True if the user can sign in with one of them alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 

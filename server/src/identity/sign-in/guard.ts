@@ -11,7 +11,7 @@ import type { TokenCookie } from '../../http/token-cookie.ts';
 import type { Auth } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
-import type { EnrollmentSubject } from './enrollment-subject.ts';
+import type { EnrollmentSubject } from './subject.ts';
 import type { Session } from '../session/session.ts';
 
 declare module 'fastify' {
