@@ -74,7 +74,7 @@ function routeList(local: readonly RouteEntry[], open: readonly RouteEntry[]): s
     return inPublic.has(each) ? each : `${each}  (in local mode)`;
   });
   return [
-    "Every route with its access level, and what a request costs of the rate limit by address. Any other method on these",
+    'Every route with its access level, and what a request costs of the rate limit by address. Any other method on these',
     'paths is answered with 405, and OPTIONS lists the allowed ones. Written by `npm run generate`.',
     '',
     ...lines,

@@ -93,8 +93,6 @@ export async function buildService(
       codes: macOf(keyring, 'code'),
       options: {
         ...options,
-        confirmEmail: options.emailConfirmation,
-        secondFactorPolicy: options.secondFactor,
       },
     },
     plugged,

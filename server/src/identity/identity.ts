@@ -20,6 +20,7 @@ import { PasswordChange } from './password/change.ts';
 import { PasswordLogin } from './password/login.ts';
 import { PasswordReset } from './password/reset.ts';
 import { passwordRule } from './password/rule.ts';
+import { personalDataOf } from './personal-data.ts';
 import { Sessions } from './session/session.ts';
 import { Devices } from './sign-in/devices.ts';
 import { SignIn } from './sign-in/sign-in.ts';
@@ -40,9 +41,10 @@ export interface IdentityParts {
   readonly options: IdentityOptions;
 }
 
-export interface IdentityOptions {
+/** Options of the rules, under the names of config/options.ts. */
+interface IdentityOptions {
   /** No session before the address is confirmed; needs `post`. */
-  readonly confirmEmail: boolean;
+  readonly emailConfirmation: boolean;
   /** Code points of the shortest password. */
   readonly passwordMinLength: number;
   /** Replaces the rule of `passwordMinLength` and the password checks. */
@@ -58,7 +60,8 @@ export interface IdentityOptions {
   readonly knownDeviceDays: number;
   /** How long a remembered device needs no second factor; 0: never remembered. */
   readonly rememberedDeviceDays: number;
-  readonly secondFactorPolicy: SecondFactorPolicy;
+  /** Whether sign-in requires a second factor. */
+  readonly secondFactor: SecondFactorPolicy;
 }
 
 /** True if the user can sign in this way. */
@@ -69,8 +72,9 @@ export type WayIn = (db: Database, userId: number) => Promise<boolean>;
  * `createIdentity` pushes what the rules contribute themselves.
  */
 export interface Plugged {
+  /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
-  /** Those that the options switch off: what users have set up is still counted, exported and removed. */
+  /** Second factors that are switched off: sign-in does not ask for them; what users have stored is exported and removed. */
   readonly dormantFactors: SecondFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
@@ -123,19 +127,16 @@ export interface Identity {
 
 /** Builds the rules and adds their own contributions to `plugged`. */
 export function createIdentity({ options, ...parts }: IdentityParts, plugged: Plugged): Identity {
-  const context = { ...parts, ...accountRules(options, plugged), confirmEmail: options.confirmEmail };
+  const context = { ...parts, ...accountRules(options, plugged), confirmEmail: options.emailConfirmation };
   const attempts = new Attempts(parts.db, parts.clock);
   const tokens = new OneTimeTokens(context, attempts);
-  const sessions = new Sessions(context, {
+  const { secondFactor: policy, resetTokenMinutes: minutes } = options;
+  const { secondFactors: factors, dormantFactors: dormant } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, dormant, policy });
+  const sessions = new Sessions(context, secondFactors, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,
     perUser: options.sessionsPerUser,
-  });
-  const { secondFactorPolicy: policy, resetTokenMinutes: minutes } = options;
-  const secondFactors = new SecondFactors(context, attempts, {
-    factors: plugged.secondFactors,
-    dormant: plugged.dormantFactors,
-    policy,
   });
   const access = new AccountAccess(plugged.revokes);
   const emailVerification = new EmailVerification(context, tokens, access);
@@ -152,6 +153,7 @@ export function createIdentity({ options, ...parts }: IdentityParts, plugged: Pl
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
   const pendingTokens = tokensOf(context);
+  plugged.exports.push(...personalDataOf({ clock: parts.clock, attempts, secondFactors, sessions }));
   plugged.revokes.push(sessions, pendingTokens, signIn, devices);
   plugged.purges.push(sessions, pendingTokens, signIn, devices, secondFactors, attempts);
   return {

@@ -13,8 +13,7 @@ import type { Attach } from '../identity/account/account.ts';
 import type { ClientSource, CodeSigner } from '../identity/context.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
 import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
-import type { Session } from '../identity/session/session.ts';
-import type { SessionSummary } from '../identity/session/store.ts';
+import type { ListedSession, Session } from '../identity/session/session.ts';
 import type { RememberedDevice } from '../identity/sign-in/device-store.ts';
 import type { Login, SignIn } from '../identity/sign-in/sign-in.ts';
 import type { StepUp } from '../identity/sign-in/step-up.ts';
@@ -73,44 +72,16 @@ export class Auth {
   readonly emailChange: EmailChange;
   readonly emailSignIn: EmailSignIn;
 
-  constructor(options: AuthOptions) {
-    const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
-    const plugged = createPlugged({
-      secondFactors: [...(options.secondFactors ?? [])],
-      addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
-    });
-    const identity = createIdentity(
-      {
-        db: db.database,
-        hasher,
-        clock,
-        log,
-        audit,
-        post: options.post,
-        codes: options.codes ?? unkeyedCodes,
-        options: {
-          confirmEmail: options.confirmEmail ?? false,
-          passwordMinLength: 1,
-          passwordRule: options.passwordRule,
-          sessionDays: options.sessionDays ?? 30,
-          sessionIdleDays: options.sessionIdleDays ?? 7,
-          sessionsPerUser: options.sessionsPerUser ?? 50,
-          resetTokenMinutes: options.resetTokenMinutes ?? 60,
-          knownDeviceDays: options.knownDeviceDays ?? 0,
-          rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
-          secondFactorPolicy: options.secondFactorPolicy ?? 'optional',
-          signsInByEmail: options.signsInByEmail ?? false,
-        },
-      },
-      plugged,
-    );
+  /** Builds the rules on a database, or takes those of a running service: `new Auth({ identity: service.core })`. */
+  constructor(options: AuthOptions | { readonly identity: Identity }) {
+    const identity = 'identity' in options ? options.identity : buildIdentity(options);
     const { context } = identity;
     this.identity = identity;
     this.dataExports = new DataExports(context, identity);
     this.deletions = new AccountDeletion(context, identity);
     this.emailChange = new EmailChange(context, identity);
     this.emailSignIn = new EmailSignIn(context, identity);
-    plugged.purges.push(this.deletions);
+    if (!('identity' in options)) identity.plugged.purges.push(this.deletions);
   }
 
   get signIn(): SignIn {
@@ -233,7 +204,7 @@ export class Auth {
   }
 
   /** Live sessions of one user, or of all, newest first. */
-  listSessions(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+  listSessions(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     return this.identity.sessions.list(userId, limit);
   }
 
@@ -399,4 +370,37 @@ export class Auth {
     await this.identity.sessions.flush();
     await this.identity.context.hasher.close();
   }
+}
+
+function buildIdentity(options: AuthOptions): Identity {
+  const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
+  const plugged = createPlugged({
+    secondFactors: [...(options.secondFactors ?? [])],
+    addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
+    waysIn: options.signsInByEmail === true ? [async () => true] : [],
+  });
+  return createIdentity(
+    {
+      db: db.database,
+      hasher,
+      clock,
+      log,
+      audit,
+      post: options.post,
+      codes: options.codes ?? unkeyedCodes,
+      options: {
+        emailConfirmation: options.confirmEmail ?? false,
+        passwordMinLength: 1,
+        passwordRule: options.passwordRule,
+        sessionDays: options.sessionDays ?? 30,
+        sessionIdleDays: options.sessionIdleDays ?? 7,
+        sessionsPerUser: options.sessionsPerUser ?? 50,
+        resetTokenMinutes: options.resetTokenMinutes ?? 60,
+        knownDeviceDays: options.knownDeviceDays ?? 0,
+        rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
+        secondFactor: options.secondFactorPolicy ?? 'optional',
+      },
+    },
+    plugged,
+  );
 }

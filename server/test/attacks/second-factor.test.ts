@@ -5,6 +5,8 @@ import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
+import { listPasskeys } from '../../src/features/passkey/store.ts';
+import { listAuthenticators } from '../../src/features/totp/store.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -42,7 +44,9 @@ interface Holder extends Person {
 
 /** The routes that a request must bring something for. */
 function guarded({ service }: PublicService): RouteEntry[] {
-  const routes = service.routes.filter(({ door, isRefusal }) => door !== 'open' && !isRefusal);
+  const routes = service.routes.filter(
+    ({ access, isRefusal }) => !['open', 'optional'].includes(access) && !isRefusal,
+  );
   assert.ok(routes.length > 20, 'the routes were read at all');
   return routes;
 }
@@ -127,18 +131,18 @@ onEachEngine('a second factor', (engine) => {
       const { database } = at.service.core;
       const earlier = await everyRowOf(database);
       const seen = new Set<string>();
-      for (const { method, url, door } of guarded(at)) {
-        seen.add(door);
+      for (const { method, url, access } of guarded(at)) {
+        seen.add(access);
         for (const path of url.includes(':id') ? ids.map((id) => url.replace(':id', id)) : [url]) {
           const request = { method: method as ContractRequest['method'], path }; // of a route of ours
           for (const name of [pendingCookie, sessionCookie]) {
-            if (name === pendingCookie && opens.some((one) => one === door)) continue;
+            if (name === pendingCookie && opens.some((one) => one === access)) continue;
             const reply = await at.send({ ...request, headers: { cookie: `${name}=${token}` } });
             assert.deepEqual([reply.status, reply.cookies], [403, []], `${method} ${path} as ${name}`);
           }
         }
       }
-      assert.ok(['member', 'half-way', 'enrollment'].every((door) => seen.has(door)));
+      assert.ok(['session', 'pending', 'enrollment'].every((access) => seen.has(access)));
       assert.deepEqual(await everyRowOf(database), earlier, 'nothing changed');
     }
     assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is nothing to give');
@@ -253,8 +257,8 @@ onEachEngine('a second factor', (engine) => {
     const credential = device.create(options);
     assert.equal((await strangers.put('/profile/passkeys', { credential })).status, 403);
     assert.equal(strangers.sessionId, undefined);
-    assert.deepEqual(await required.service.core.passkeys.list(bob.id), []);
-    assert.equal((await required.service.core.totp.list(bob.id)).length, 1);
+    assert.deepEqual(await listPasskeys(required.service.core.database, bob.id), []);
+    assert.equal((await listAuthenticators(required.service.core.database, bob.id)).length, 1);
   });
 
   test('A48 enrollment: of many who are half-way and set the first factor up at once one is in', async () => {
@@ -273,7 +277,7 @@ onEachEngine('a second factor', (engine) => {
         replies.map(({ status }) => status).toSorted((one, other) => one - other),
         [200, 403, 403],
       );
-      assert.equal((await required.service.core.passkeys.list(bob.id)).length, 1);
+      assert.equal((await listPasskeys(required.service.core.database, bob.id)).length, 1);
       const profiles = await Promise.all(credentials.map(([browser]) => browser.get('/profile')));
       assert.equal(profiles.filter(({ status }) => status === 200).length, 1);
     }
@@ -322,7 +326,7 @@ onEachEngine('a second factor', (engine) => {
       assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
       const again = new Browser(service);
       assert.equal((await signInWithPasskey(again, device)).status, 401);
-      assert.deepEqual(await core.passkeys.list(id), []);
+      assert.deepEqual(await listPasskeys(core.database, id), []);
       assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
       const owner = new Browser(service);
       const login = await owner.post('/sessions', { email, password: newPassword });
@@ -618,7 +622,9 @@ onEachEngine('a second factor', (engine) => {
       assert.ok(!reply.text.includes(ada.email));
     }
 
-    const { passkeys, totp } = service.service.core;
+    const { database } = service.service.core;
+    const passkeys = { list: (userId: number) => listPasskeys(database, userId) };
+    const totp = { list: (userId: number) => listAuthenticators(database, userId) };
     const had = [await passkeys.list(ada.id), await totp.list(ada.id)];
     const asAda = (path: string): string => `${path}?${query}`;
     const send = (method: 'POST' | 'PUT', path: string, more: Record<string, string> = {}): Promise<Reply> =>

@@ -5,7 +5,7 @@ import fc, { type AsyncCommand } from 'fast-check';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { TestClock } from '../support/clock.ts';
 import type { Fields } from '../support/request.ts';
-import type { Core } from '../../src/app/core.ts';
+import type { TestCore } from '../support/service.ts';
 
 /** Sessions that a user may hold: few, so that the oldest has to go. */
 export const sessionsPerUser = 3;
@@ -60,7 +60,7 @@ export interface Model {
 export interface Real {
   readonly origin: string;
   readonly clock: TestClock;
-  readonly core: Core;
+  readonly core: TestCore;
   /** Makes the addresses of one walk its own. */
   readonly suffix: string;
 }

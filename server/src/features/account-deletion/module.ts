@@ -1,14 +1,14 @@
 // Closing one's own account, and the removal two weeks later.
-import { module } from '../../module.ts';
+import { identityModule } from '../../module.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { AccountDeletion } from './deletion.ts';
 import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
 import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
-export const accountDeletion = module({
+export const accountDeletion = identityModule({
   name: 'account-deletion',
-  build: ({ accounts, context, cookies, pages, stepUp, tokens }) => {
-    const deletion = new AccountDeletion(context, { accounts, stepUp, tokens });
+  build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
+    const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
     return {
       routes: [
         { access: 'session', json: deletionRoutes({ cookies, deletion }) },

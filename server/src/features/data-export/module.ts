@@ -6,8 +6,8 @@ import { dataRoutes } from './routes.ts';
 
 export const dataExport = identityModule({
   name: 'data-export',
-  build: ({ attempts, context, pages, plugs: { parts }, secondFactors, sessions, stepUp }) => {
-    const dataExports = new DataExports(context, { attempts, secondFactors, sessions, stepUp });
+  build: ({ context, pages, plugged, plugs: { parts }, stepUp }) => {
+    const dataExports = new DataExports(context, { plugged, stepUp });
     return {
       routes: [
         { access: 'session', json: dataRoutes({ dataExports }) },

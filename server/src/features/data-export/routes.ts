@@ -4,12 +4,11 @@ import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
-import { nameDevice } from '../../kit/device.ts';
 import { guardedRead } from '../../http/cross-site.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
-import { describeSession, SessionEntry } from '../../identity/session/routes.ts';
+import { SessionEntry } from '../../identity/session/routes.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { DataExports } from './data-export.ts';
 
@@ -97,23 +96,23 @@ export function dataRoutes({
       },
       async (request, reply) => {
         const session = sessionOf(request);
-        return sendExport(reply, await dataExports.create(session, request.source), session.id);
+        return sendExport(reply, await dataExports.create(session, request.source));
       },
     );
   };
 }
 
 /** As a file to keep, read from the database no faster than it is taken. */
-function sendExport(reply: FastifyReply, data: DataExport, currentSession: string): FastifyReply {
+function sendExport(reply: FastifyReply, data: DataExport): FastifyReply {
   const day = instant(data.exportedAt).slice(0, 10);
   return reply
     .type('application/json; charset=utf-8')
     .header('content-disposition', `attachment; filename="account-${day}.json"`)
-    .send(Readable.from(textOf(data, currentSession)));
+    .send(Readable.from(textOf(data)));
 }
 
-async function* textOf(data: DataExport, currentSession: string): AsyncGenerator<string> {
-  yield JSON.stringify(describeFacts(data, currentSession)).slice(0, -1);
+async function* textOf(data: DataExport): AsyncGenerator<string> {
+  yield JSON.stringify(describeFacts(data)).slice(0, -1);
   yield* listOf('mails', data.mails, describeMail);
   yield* listOf('events', data.events, describeEvent);
   yield '}';
@@ -135,10 +134,7 @@ async function* listOf<Row>(
   yield ']';
 }
 
-function describeFacts(
-  { exportedAt, user, sessions, devices, secondFactors, tokens, tries }: DataExport,
-  currentSession: string,
-): object {
+function describeFacts({ exportedAt, user, members }: DataExport): object {
   return {
     exported_at: instant(exportedAt),
     account: {
@@ -149,27 +145,7 @@ function describeFacts(
       password_changed_at: user.hashedPassword === null ? undefined : instant(user.passwordChangedAt),
       language: user.language ?? undefined,
     },
-    sessions: sessions.map((session) => describeSession(session, currentSession)),
-    devices: devices.map((row) => ({
-      id: row.id,
-      device: nameDevice(row.user_agent ?? undefined),
-      created_at: instant(row.created_at),
-      expires_at: instant(row.expires_at),
-      remembered_until: optional(row.remembered_until),
-    })),
-    second_factors: secondFactors,
-    tokens: tokens.map(({ kind, target, created_at, expires_at }) => ({
-      kind,
-      email: target ?? undefined,
-      created_at: instant(created_at),
-      expires_at: instant(expires_at),
-    })),
-    attempts: tries.map(({ subject, factor, failures, last_at }) => ({
-      factor,
-      device_id: /^device:(.+)/.exec(subject)?.[1],
-      failures,
-      last_at: instant(last_at),
-    })),
+    ...members,
   };
 }
 

@@ -7,8 +7,8 @@ import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
 export const emailChange = module({
   name: 'email-change',
-  build: ({ accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
-    const rule = new EmailChange(context, { accounts, passwordReset, stepUp, tokens });
+  build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
+    const rule = new EmailChange(context, { access, accounts, passwordReset, stepUp, tokens });
     return {
       routes: [
         { access: 'open', json: emailUndoRoutes({ emailChange: rule }) },

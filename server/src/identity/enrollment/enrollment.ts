@@ -8,7 +8,7 @@ import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
-import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
 import { notify } from '../notice.ts';

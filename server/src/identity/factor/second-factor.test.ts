@@ -15,7 +15,6 @@ import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
-  methodsOf,
   parseFactors,
   withFactor,
   type FirstFactor,
@@ -33,20 +32,32 @@ const source = { actor: 'user' } as const;
 class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
+  readonly amr: readonly string[];
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
   readonly removals: number[] = [];
+  /** How often it was asked whether it is set up. */
+  asked = 0;
   /** Somebody else spends the proof in the moment between. */
   isConsumed = false;
 
-  constructor(name: string, { isBackup = false, isFirst = false } = {}) {
+  constructor(
+    name: string,
+    {
+      isBackup = false,
+      isFirst = false,
+      amr = [name],
+    }: { isBackup?: boolean; isFirst?: boolean; amr?: string[] } = {},
+  ) {
     this.name = name;
+    this.amr = amr;
     this.isBackup = isBackup;
     this.#isFirst = isFirst;
   }
 
   async isSet(_db: Database, userId: number): Promise<boolean> {
+    this.asked += 1;
     return this.setBy.has(userId);
   }
 
@@ -259,6 +270,20 @@ onEachEngine('second factors', (engine) => {
         assert.equal((await enter(bench, 'password', from)).token, undefined);
       });
 
+    test('but that was forgotten while the password was verified', async () => {
+      const bench = await withBob({ rememberedDeviceDays: 2 });
+      const { auth, database, bob } = bench;
+      const { deviceToken } = await remember(bench);
+      const user = await findUserById(database, bob.id);
+      assert.ok(user);
+      const signInContext = await auth.signIn.signInContextOf(user, { ...source, deviceToken });
+      await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
+      const login = await database.transaction((tx) =>
+        auth.signIn.admit(tx, user, 'password', signInContext),
+      );
+      assert.equal(login?.pending?.demand.kind, 'second_factor');
+    });
+
     test('which may be one that was known before', async () => {
       const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
       const { deviceToken } = await enter(bench);
@@ -357,6 +382,21 @@ onEachEngine('second factors', (engine) => {
         await assert.rejects(give(auth, pending, { factor, proof: factor }), refused('factor_invalid'));
       assert.deepEqual(riddle.occasions, []);
       assert.deepEqual(await recorded(bench, 'authn_login_fail'), []);
+    });
+
+    test('ask their own factor alone whether it is set up, and a backup one that it replaces', async () => {
+      const bench = await withBob();
+      const { auth, riddle, key, backup, bob } = bench;
+      const factors = [riddle, key, backup];
+      for (const factor of factors) factor.setBy.add(bob.id);
+      const pending = await pendingOf(auth, await enter(bench));
+      const askedFor = async (factor: string): Promise<number[]> => {
+        for (const each of factors) each.asked = 0;
+        await assert.rejects(give(auth, pending, { factor, proof: 'wrong' }), refused('factor_invalid'));
+        return factors.map(({ asked }) => asked);
+      };
+      assert.deepEqual(await askedFor('key'), [0, 1, 0]);
+      assert.deepEqual(await askedFor('backup'), [1, 0, 1]);
     });
 
     test('and spent in the moment between open nothing, and count', async () => {
@@ -900,32 +940,53 @@ onEachEngine('second factors', (engine) => {
       assert.equal(await reset(), false, 'a second time');
     });
   });
+
+  describe('name the authentication methods of a session (RFC 8176 §2)', () => {
+    const at = 1;
+    const rows: Record<string, readonly string[]> = {
+      '': [],
+      password: ['pwd'],
+      email: ['email'],
+      'password totp': ['pwd', 'otp', 'mfa'],
+      'password recovery_code': ['pwd', 'otp', 'mfa'],
+      'totp recovery_code': ['otp', 'mfa'],
+      passkey: ['pop', 'mfa'],
+      'email passkey': ['email', 'pop', 'mfa'],
+      'totp of_another_release': ['otp', 'of_another_release', 'mfa'],
+    };
+    for (const [names, methods] of Object.entries(rows)) {
+      test(`${names || 'no factor'}: ${methods.join(', ') || 'none'}`, () => {
+        const totp = new Riddle('totp', { amr: ['otp'] });
+        const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
+        const { secondFactors, plugged } = auth.identity;
+        plugged.dormantFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
+        const uses = names.split(' ').filter(Boolean);
+        assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
+      });
+    }
+  });
+
+  test('that are switched off are neither asked for nor a way in, but exported and removed', async () => {
+    const bench = await withBob({ secondFactors: [] });
+    const { auth, database, bob } = bench;
+    const off = new Riddle('off', { isFirst: true });
+    off.setBy.add(bob.id);
+    const { secondFactors, plugged } = auth.identity;
+    plugged.dormantFactors.push(off);
+    assert.ok((await enter(bench)).token);
+    assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
+    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
+    assert.deepEqual(await secondFactors.exportOf(database, bob.id), { off: { isSet: true } });
+    await database.transaction((tx) => secondFactors.removeAll(tx, bob.id));
+    assert.deepEqual(off.removals, [bob.id]);
+  });
 });
 
-describe('the methods of a session (RFC 8176 §2)', () => {
+test('a session keeps the latest use of each factor', () => {
   const at = 1;
-  const rows: Record<string, readonly string[]> = {
-    '': [],
-    password: ['pwd'],
-    email: ['email'],
-    'password totp': ['pwd', 'otp', 'mfa'],
-    'password recovery_code': ['pwd', 'otp', 'mfa'],
-    'totp recovery_code': ['otp', 'mfa'],
-    passkey: ['pop', 'mfa'],
-    'email passkey': ['email', 'pop', 'mfa'],
-  };
-  for (const [names, methods] of Object.entries(rows)) {
-    test(`of ${names || 'nothing'} are ${methods.join(', ') || 'none'}`, () => {
-      const uses = names.split(' ').filter(Boolean);
-      assert.deepEqual(methodsOf(uses.map((factor) => ({ factor, at }))), methods);
-    });
-  }
-
-  test('of each factor the latest use is kept', () => {
-    const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
-    assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
-      { factor: 'totp', at: 1 },
-      { factor: 'password', at: 2 },
-    ]);
-  });
+  const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
+  assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
+    { factor: 'totp', at: 1 },
+    { factor: 'password', at: 2 },
+  ]);
 });

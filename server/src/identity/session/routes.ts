@@ -1,14 +1,11 @@
 // Lists and ends the sessions of the signed-in user, and signs out.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import Type, { type Static } from 'typebox';
-import { formatInstant as instant } from '../../kit/clock.ts';
-import { nameDevice } from '../../kit/device.ts';
+import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { handle, Message } from '../../http/fields.ts';
-import { methodsOf, parseFactors } from '../factor/factor.ts';
-import type { SessionSummary } from './store.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
+import { describeSession } from './session-entry.ts';
 import type { Sessions } from './session.ts';
 
 /** Sessions that one reply lists: more than a user may hold. */
@@ -85,24 +82,5 @@ export function sessionRoutes({
         return reply.status(302).header('location', '/').send(body);
       },
     );
-  };
-}
-
-/** A session in the words of the wire. */
-export function describeSession(
-  { id, device, created_at, last_seen_at, expires_at, factors }: SessionSummary,
-  currentId: string,
-): Static<typeof SessionEntry> {
-  const uses = parseFactors(factors);
-  const name = nameDevice(device ?? undefined);
-  return {
-    id,
-    ...(name !== undefined && { device: name }),
-    created_at: instant(created_at),
-    last_seen_at: instant(last_seen_at),
-    expires_at: instant(expires_at),
-    amr: methodsOf(uses),
-    factors: uses.map(({ factor, at }) => ({ factor, auth_time: instant(at) })),
-    current: id === currentId,
   };
 }

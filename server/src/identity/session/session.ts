@@ -8,6 +8,7 @@ import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -34,6 +35,14 @@ export interface Session {
   readonly expiresAt: number;
 }
 
+/** A session of a list, without its secret. */
+export interface ListedSession extends SessionSummary {
+  /** The factors that were given for it. */
+  readonly uses: readonly FactorUse[];
+  /** Its authentication method references (RFC 8176). */
+  readonly amr: readonly string[];
+}
+
 export interface SessionLife {
   /** Absolute life in milliseconds. */
   readonly sessionMs: number;
@@ -53,12 +62,14 @@ export class Sessions {
   readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #secondFactors: SecondFactors;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, life: SessionLife) {
+  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
     this.#context = context;
     this.#db = context.db;
     this.life = life;
+    this.#secondFactors = secondFactors;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
@@ -196,9 +207,13 @@ export class Sessions {
   }
 
   /** Live sessions of one user, or of all, newest first. */
-  list(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+  async list(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     const now = this.#clock();
-    return listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+    const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+    return rows.map((row) => {
+      const uses = parseFactors(row.factors);
+      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+    });
   }
 
   /** Writes what was noted of sessions since the last time. */

@@ -10,7 +10,8 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { cookieOf, PublicService, sessionCookie } from '../../../test/support/public-service.ts';
 import { assertProblem, memberOf, type Reply } from '../../../test/support/request.ts';
 import { createToken } from '../../kit/secret.ts';
-import { enrollmentSubjectOf, pendingAuthenticationOf, sessionOf } from './guard.ts';
+import { sessionOf } from '../session/guard.ts';
+import { enrollmentSubjectOf, pendingAuthenticationOf } from './guard.ts';
 
 const pendingCookie = '__Host-pending_login';
 const requestCookie = '__Host-request';
@@ -56,7 +57,7 @@ onEachEngine('at the doors', (engine) => {
     test('in the question whether there is time to hash', async (context: TestContext) => {
       const { email, password } = await service.member();
       context.mock.method(service.service.core.hasher, 'requireCapacity', fault);
-      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
+      const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       assertProblem(await service.logIn(email, password), 500, 'internal_error');
       assert.equal(refuse.mock.callCount(), 0);
     });
@@ -162,7 +163,7 @@ onEachEngine('a login for which there is no time', (engine) => {
       { hashing: { ...cheapHashing, longestWaitMs: -1 } },
     );
     try {
-      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
+      const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       const reply = await service.send({
         method: 'POST',
         path: '/sessions',

@@ -101,8 +101,7 @@ export class SignIn {
     // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
     const demand =
       factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
-    const isSpared =
-      demand?.kind === 'second_factor' && this.#needs.devices.isRemembered(signInContext.device);
+    const isSpared = demand?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return demand === undefined || isSpared
       ? this.#open(tx, user, uses, signInContext)
       : this.#await(tx, user, uses, demand);
@@ -266,6 +265,17 @@ export class SignIn {
       expiresAt: now + pendingMs,
     });
     return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
+  }
+
+  /**
+   * True if the device needs no second factor. Read again in the transaction: since the context was built, the password
+   * was verified, and meanwhile an added authenticator may have made the service forget the device.
+   */
+  async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
+    const { devices } = this.#needs;
+    return (
+      devices.isRemembered(device) && devices.isRemembered(await devices.find(user, source.deviceToken, tx))
+    );
   }
 
   /** Remembers the device of the sign-in, or a new one, and returns the token of a new one. */
