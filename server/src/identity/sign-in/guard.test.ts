@@ -83,11 +83,11 @@ onEachEngine('at the doors', (engine) => {
       }
   });
 
-  test('a route that is hung behind none of them finds nobody there', () => {
+  test('a route at another access level finds neither a session nor a pending authentication', () => {
     const request = { session: null, pendingAuthentication: null } as FastifyRequest; // all of it that is looked at
-    assert.throws(() => sessionOf(request), /not behind the member door/);
-    assert.throws(() => pendingAuthenticationOf(request), /not behind the half-way door/);
-    assert.throws(() => enrollmentSubjectOf(request), /not behind the half-way door/);
+    assert.throws(() => sessionOf(request), /not at the access level session/);
+    assert.throws(() => pendingAuthenticationOf(request), /not at the access level pending/);
+    assert.throws(() => enrollmentSubjectOf(request), /not at the access level pending/);
   });
 
   test('whoever has a session is told from whoever has none, in the record', async () => {
