@@ -17,7 +17,7 @@ import { openKeyring } from '../keys/open-keyring.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { DB } from '../library/db.ts';
-import { Auth } from '../library/auth.ts';
+import { AuthRelays } from '../library/auth-relays.ts';
 import { BreachCheck } from '../features/breach-check/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../features/disposable-email/disposable-email.ts';
 import { Blocklist } from '../identity/password/blocklist.ts';
@@ -122,7 +122,7 @@ export async function buildCore(
   });
   const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
   const passkeys = buildPasskeys(configuration, { db: database, clock, log, keyring });
-  const auth = new Auth({
+  const auth = new AuthRelays({
     secondFactors: [...(options.passkeys ? [passkeys] : []), totp, recoveryCodes],
     secondFactorPolicy: options.secondFactor,
     signsInByEmail: options.emailSignIn,
