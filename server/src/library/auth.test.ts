@@ -9,7 +9,7 @@ import { useAuth } from '../../test/support/auth.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
 import { programSource } from '../audit/event.ts';
 import { dayMs } from '../kit/clock.ts';
-import { isProblem, Problem } from '../kit/problem.ts';
+import { isProblem } from '../kit/problem.ts';
 import { ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
