@@ -2,10 +2,16 @@
 // program as the source, and delegates to the rules of identity/. Routes, pages and commands take the rules themselves.
 import { systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
+import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
-import { toEmailAddress, type AddressRule } from '../user/email-address.ts';
+import {
+  requireEmailAddress,
+  toEmailAddress,
+  type AddressRule,
+  type EmailAddress,
+} from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
@@ -21,10 +27,10 @@ import type { StepUp } from '../identity/sign-in/step-up.ts';
 import type { Enrollment } from '../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../identity/factor/second-factor.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
-import { AccountDeletion } from '../features/account-deletion/deletion.ts';
+import { AccountDeletion, deletionUndoKind } from '../features/account-deletion/deletion.ts';
 import { DataExports } from '../features/data-export/data-export.ts';
-import { EmailChange } from '../features/email-change/email-change.ts';
-import { EmailSignIn } from '../features/email-sign-in/email-sign-in.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from '../features/email-change/email-change.ts';
+import { EmailSignIn, emailSignInKind } from '../features/email-sign-in/email-sign-in.ts';
 import type { DB } from './db.ts';
 
 export interface AuthOptions {
@@ -111,6 +117,7 @@ export class Auth {
     this.emailChange = new EmailChange(context, identity);
     this.emailSignIn = new EmailSignIn(context, identity);
     plugged.purges.push(this.deletions);
+    plugged.tokenKinds.push(emailSignInKind, emailChangeKind, emailUndoKind, deletionUndoKind);
   }
 
   get signIn(): SignIn {
@@ -149,8 +156,8 @@ export class Auth {
    * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index.
    * @throws {Problem} invalid_request for an address that is none, or an address or a password that the rules refuse.
    */
-  registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.register(email, password, source);
+  async registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.register(requireEmailAddress(email), password, source);
   }
 
   /**
@@ -159,16 +166,17 @@ export class Auth {
    * @throws {ValueError} `User <e-mail> already exists`.
    * @throws {Problem} invalid_request for an address that is none, or that the rules refuse; whatever `attach` throws.
    */
-  registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.registerWith(email, attach, source);
+  async registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.registerWith(requireEmailAddress(email), attach, source);
   }
 
   /**
    * True only if the user exists and the password is theirs; false in the same time otherwise. Counts as a try.
    * @throws {Problem} too_many_attempts.
    */
-  validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
-    return this.identity.passwordLogin.isValid(email, password, source);
+  async validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
+    const address = toEmailAddress(email);
+    return address !== undefined && this.identity.passwordLogin.isValid(address, password, source);
   }
 
   /**
@@ -176,8 +184,13 @@ export class Auth {
    * user, an address that must be confirmed first, or a password changed between the two.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
-  logIn(email: string, password: string, source: ClientSource = programSource): Promise<Login | undefined> {
-    return this.identity.passwordLogin.logIn(email, password, source);
+  async logIn(
+    email: string,
+    password: string,
+    source: ClientSource = programSource,
+  ): Promise<Login | undefined> {
+    const address = toEmailAddress(email);
+    return address && this.identity.passwordLogin.logIn(address, password, source);
   }
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
@@ -256,16 +269,18 @@ export class Auth {
    * A new reset token of this user, in the place of the older one.
    * @throws {Problem} unknown_email; also for a disabled user.
    */
-  getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
-    return this.identity.passwordReset.createToken(email, source);
+  async getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
+    const address = toEmailAddress(email);
+    if (address === undefined) throw new Problem('unknown_email');
+    return this.identity.passwordReset.createToken(address, source);
   }
 
   /**
    * Sends a new reset token to the account's stored address. Known and unknown addresses look and cost alike.
    * @throws {Problem} invalid_request for what is no address.
    */
-  requestReset(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.identity.passwordReset.requestByMail(email, source);
+  async requestReset(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.identity.passwordReset.request(requireEmailAddress(email), source);
   }
 
   /**
@@ -274,13 +289,14 @@ export class Auth {
    * @throws {Problem} token_invalid for an unknown, null, expired, spent or foreign token; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule refuses; the token stays unspent.
    */
-  updatePassword(
+  async updatePassword(
     resetToken: string | null | undefined,
     password: string,
     email?: string,
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.identity.passwordReset.redeem(resetToken, password, email, source);
+    const address = email === undefined ? undefined : claimedAddress(email);
+    return this.identity.passwordReset.redeem(resetToken, password, address, source);
   }
 
   /**
@@ -288,36 +304,36 @@ export class Auth {
    * alike.
    * @throws {Problem} invalid_request for what is no address.
    */
-  requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.identity.emailVerification.askAgain(email, source);
+  async requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.identity.emailVerification.request(requireEmailAddress(email), source);
   }
 
   /**
    * Spends a confirmation token or its code: its account's address is confirmed.
    * @throws {Problem} token_invalid for an unknown, expired, spent or foreign one.
    */
-  verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.emailVerification.redeem(email, token, source);
+  async verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.emailVerification.redeem(claimedAddress(email), token, source);
   }
 
   /**
    * Sends a link and a code that sign a person in. Any other address looks and costs alike.
    * @throws {Problem} invalid_request for what is no address.
    */
-  requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.emailSignIn.request(email, source);
+  async requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.emailSignIn.request(requireEmailAddress(email), source);
   }
 
   /**
    * Spends what was mailed and creates a session for it; `undefined` for a user who may have none any more.
    * @throws {Problem} token_invalid for an unknown, expired, spent or foreign token or code.
    */
-  signInByEmail(
+  async signInByEmail(
     email: string,
     proof: string,
     source: ClientSource = programSource,
   ): Promise<Login | undefined> {
-    return this.emailSignIn.redeem(email, proof, source);
+    return this.emailSignIn.redeem(claimedAddress(email), proof, source);
   }
 
   /**
@@ -336,12 +352,13 @@ export class Auth {
    * Sends a proof to another address for the account. Nothing moves before it is redeemed in a session of the account.
    * @throws {Problem} password_wrong, too_many_attempts, change_pending; invalid_request for what is no other address, or one that the rule refuses.
    */
-  requestEmailChange(
+  async requestEmailChange(
     session: Session,
     wish: { email: string; password: string | undefined },
     source: ClientSource = programSource,
   ): Promise<void> {
-    return this.emailChange.request(session, wish, source);
+    const { email, password } = wish;
+    return this.emailChange.request(session, { address: requireEmailAddress(email), password }, source);
   }
 
   /**
@@ -364,8 +381,8 @@ export class Auth {
    * Sets a password for the operator: ends all sessions and voids the pending tokens.
    * @throws {Problem} unknown_email; also for a disabled user.
    */
-  setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.setPassword(email, password, source);
+  async setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.setPassword(requireEmailAddress(email), password, source);
   }
 
   /**
@@ -399,4 +416,11 @@ export class Auth {
     await this.identity.sessions.flush();
     await this.identity.context.hasher.close();
   }
+}
+
+/** The address that a token must belong to. @throws {Problem} token_invalid: no token belongs to a malformed one. */
+function claimedAddress(email: string): EmailAddress {
+  const address = toEmailAddress(email);
+  if (address === undefined) throw new Problem('token_invalid');
+  return address;
 }

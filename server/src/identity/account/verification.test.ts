@@ -12,6 +12,7 @@ import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
+import { requestKind } from '../cookie-kinds.ts';
 import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
@@ -131,7 +132,7 @@ onEachEngine('the record of addresses', (engine) => {
 
   test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
     const { auth } = service.service.core;
-    const initiator = { ...somebody, requestToken: createToken('request').token };
+    const initiator = { ...somebody, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
       const { id } = await auth.registerWith(email, async () => {}, initiator);
@@ -139,7 +140,7 @@ onEachEngine('the record of addresses', (engine) => {
     };
     const ada = await made();
     const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
-    const stranger = { ...somebody, requestToken: createToken('request').token };
+    const stranger = { ...somebody, requestToken: createToken(requestKind).token };
     later();
     for (const source of [somebody, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {

@@ -2,7 +2,7 @@
 // password that was verified. An unknown user, a disabled one, an unconfirmed address and a wrong password look and cost
 // alike.
 import { isProblem, Problem } from '../../kit/problem.ts';
-import { toEmailAddress } from '../../user/email-address.ts';
+import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Devices } from '../sign-in/devices.ts';
@@ -38,9 +38,12 @@ export class PasswordLogin implements PasswordVerifier {
     this.#signIn = signIn;
   }
 
-  /** See Auth.validLogin. */
-  async isValid(email: string, password: string, source: ClientSource): Promise<boolean> {
-    const verified = await this.#verify(email, password, source);
+  /**
+   * True if the user exists and the password is theirs; false in the same time otherwise. Counts as an attempt.
+   * @throws {Problem} too_many_attempts.
+   */
+  async isValid(address: EmailAddress, password: string, source: ClientSource): Promise<boolean> {
+    const verified = await this.#verify(address, password, source);
     if (verified === undefined) return false;
     await this.#attempts.succeed(this.#context.db, verified.attempt);
     return true;
@@ -51,15 +54,20 @@ export class PasswordLogin implements PasswordVerifier {
    * @throws {Problem} password_wrong, too_many_attempts.
    */
   async requirePassword({ email }: Session, password: string, source: ClientSource): Promise<User> {
-    const verified = await this.#verify(email, password, source);
+    const address = toEmailAddress(email);
+    const verified = address && (await this.#verify(address, password, source));
     if (verified === undefined) throw new Problem('password_wrong');
     await this.#attempts.succeed(this.#context.db, verified.attempt);
     return verified.user;
   }
 
-  /** See Auth.logIn. */
-  async logIn(email: string, password: string, source: ClientSource): Promise<Login | undefined> {
-    const verified = await this.#verify(email, password, source);
+  /**
+   * Verifies the password and signs the user in; `undefined` for an unknown user, a wrong password, a disabled user, an
+   * address that must be confirmed first, or a password that was changed during the attempt.
+   * @throws {Problem} too_many_attempts, before anything is verified.
+   */
+  async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
+    const verified = await this.#verify(address, password, source);
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
     const { db, confirmEmail } = this.#context;
@@ -80,9 +88,11 @@ export class PasswordLogin implements PasswordVerifier {
   }
 
   /** The user whose password this is, with the try that was counted before it was verified. */
-  async #verify(email: string, password: string, source: ClientSource): Promise<Verified | undefined> {
-    const address = toEmailAddress(email);
-    if (address === undefined) return undefined;
+  async #verify(
+    address: EmailAddress,
+    password: string,
+    source: ClientSource,
+  ): Promise<Verified | undefined> {
     const { db, hasher, log } = this.#context;
     const user = await findUserByEmail(db, address);
     const device = await this.#devices.find(user, source.deviceToken);
