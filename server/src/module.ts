@@ -14,6 +14,7 @@ import type { SecondFactor } from './identity/factor/factor.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
+import type { TokenKind } from './identity/token/kinds.ts';
 import type { SignInWay } from './identity/sign-in/way.ts';
 
 /**
@@ -46,7 +47,7 @@ export interface Core extends Pick<
 }
 
 /** What modules contribute to pages, complete when the first request comes. */
-export interface PagePlugs {
+interface PagePlugs {
   readonly sections: readonly AccountSection[];
   /** Pages on which an authenticator is set up. */
   readonly enrollments: readonly AccountSection[];
@@ -84,6 +85,8 @@ export interface Contribution {
   /** What a person gets in the copy of their data. */
   readonly exports?: readonly PersonalData[];
   readonly purges?: readonly Purgeable[];
+  /** Kinds of mailed tokens that it issues. */
+  readonly tokenKinds?: readonly TokenKind[];
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
   readonly addressChecks?: readonly AddressRule[];

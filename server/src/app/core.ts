@@ -31,7 +31,7 @@ const sealMs = secondMs;
 const deliverMs = secondMs;
 
 /** A built module. */
-export interface BuiltModule extends Contribution {
+interface BuiltModule extends Contribution {
   readonly name: string;
   readonly isOn: boolean;
 }
@@ -160,6 +160,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
+  plugged.tokenKinds.push(...(built.tokenKinds ?? []));
   const factors = built.isOn ? plugged.secondFactors : plugged.dormantFactors;
   if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;

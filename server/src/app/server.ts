@@ -63,9 +63,6 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
 /** Who passes at each access level, and what a request that hashes a password meets after that. */
 function accessOf({ core, hooks }: Service): AccessOptions {
   const { hasher } = core.context;
-  const nobody = async (): Promise<void> => {
-    throw new Problem('not_found');
-  };
   return {
     guards: {
       open: [],
@@ -73,8 +70,8 @@ function accessOf({ core, hooks }: Service): AccessOptions {
       session: [sessionGuard(core)],
       pending: [pendingGuard(core)],
       enrollment: [enrollmentGuard(core)],
-      admin: [nobody],
-      client: [nobody],
+      admin: [refuseAll],
+      client: [refuseAll],
     },
     requireCapacity: (_request, _reply, done) => {
       try {
@@ -86,6 +83,11 @@ function accessOf({ core, hooks }: Service): AccessOptions {
       return done();
     },
   };
+}
+
+/** No role and no client exists yet: fails closed. */
+async function refuseAll(): Promise<void> {
+  throw new Problem('not_found');
 }
 
 /** A server of our own with the service on it. */

@@ -29,7 +29,7 @@ export function userCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts }) => {
-        const user = await accounts.register(email, await readPassword(), operator);
+        const user = await accounts.register(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
     );
@@ -101,7 +101,7 @@ export function userCommand(context: CommandContext): Command {
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // before anybody types a password in vain
-        const user = await accounts.setPassword(email, await readPassword(), operator);
+        const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} is set; all sessions have ended`);
       }),
     );

@@ -5,6 +5,7 @@ import { languageOf } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
+import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
 import type { ClientSource } from './context.ts';
 
@@ -30,10 +31,10 @@ export class BrowserCookies {
   readonly #deviceMs: number;
 
   constructor({ secure, sessionMs, deviceMs }: BrowserCookieOptions) {
-    this.session = new TokenCookie({ name: 'session_id', kind: 'session', secure });
-    this.device = new TokenCookie({ name: 'device', kind: 'device', secure });
-    this.pending = new TokenCookie({ name: 'pending_login', kind: 'pending_login', secure });
-    this.request = new TokenCookie({ name: 'request', kind: 'request', secure });
+    this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, secure });
+    this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
+    this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });
+    this.request = new TokenCookie({ name: 'request', kind: requestKind, secure });
     this.#sessionMs = sessionMs;
     this.#deviceMs = deviceMs;
   }
@@ -113,7 +114,7 @@ function readSource(
 export function initiatingSourceOf({
   source,
 }: FastifyRequest): ClientSource & { readonly requestToken: string } {
-  return { ...source, requestToken: source.requestToken ?? createToken('request').token };
+  return { ...source, requestToken: source.requestToken ?? createToken(requestKind).token };
 }
 
 /** As `initiatingSourceOf`, for a form: the link of the mail carries on where the person wants to go in the end. */

@@ -23,7 +23,7 @@ export const PageQuery = Type.Object({
 });
 
 /** Keyed digests of forms. */
-export interface FormSigner {
+interface FormSigner {
   readonly sign: (text: string) => string;
   readonly check: (text: string, mac: string) => boolean;
 }

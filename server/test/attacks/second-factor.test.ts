@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { listPasskeys } from '../../src/features/passkey/store.ts';
@@ -383,7 +384,7 @@ onEachEngine('a second factor', (engine) => {
       const undone = await service.put('/profile/factors/undo', { token: undo });
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
       assert.equal((await mallory.get('/profile')).status, 403, name);
-      assert.deepEqual(await core.auth.factorsOf(id), [], name);
+      assert.deepEqual(await core.secondFactors.namesOf(id), [], name);
       assert.equal(
         (await service.reset(email, await service.tokenFor(email), anotherPassword)).status,
         200,
@@ -421,7 +422,7 @@ onEachEngine('a second factor', (engine) => {
       403,
       'after three days',
     );
-    assert.deepEqual((await core.auth.factorsOf(ada.id)).toSorted(), ['passkey', 'totp']);
+    assert.deepEqual((await core.secondFactors.namesOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
   test('A58 trojan identifier: an app that was begun before a change of address is undone with it', async () => {
@@ -436,7 +437,7 @@ onEachEngine('a second factor', (engine) => {
     const code = codesOf(begun.secret, clock)();
     assert.equal((await browser.put('/profile/totp', { id: begun.id, code })).status, 200);
     assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
-    assert.deepEqual(await core.auth.factorsOf(id), []);
+    assert.deepEqual(await core.secondFactors.namesOf(id), []);
   });
 
   /** Requests without the cookie of a device, so that all of them count on the account. */
@@ -645,6 +646,6 @@ onEachEngine('a second factor', (engine) => {
     const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
     assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });
     assert.deepEqual((await half.get(asAda('/profile'), headers)).body, { email: eve.email });
-    assert.equal(await service.profile(createToken('session').token), 403);
+    assert.equal(await service.profile(createToken(sessionKind).token), 403);
   });
 });

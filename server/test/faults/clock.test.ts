@@ -52,7 +52,7 @@ onEachEngine('a clock that is set', (engine) => {
 
   test('back: whatever had expired when the purge came does not live again', async () => {
     const { email, resetToken, sessionId } = await createPerson(service.app);
-    const idleMs = service.core.auth.sessionMs;
+    const idleMs = service.core.sessions.life.sessionMs;
     setClock(idleMs + minuteMs);
     await service.core.auth.purge();
     setClock(-idleMs);

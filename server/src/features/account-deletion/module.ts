@@ -1,7 +1,7 @@
 // Closing one's own account, and the removal two weeks later.
 import { identityModule } from '../../module.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
-import { AccountDeletion } from './deletion.ts';
+import { AccountDeletion, deletionUndoKind } from './deletion.ts';
 import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
 import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
@@ -17,6 +17,7 @@ export const accountDeletion = identityModule({
         { access: 'open', pages: tokenPages({ pages }, undoPage(deletion)) },
       ],
       parts: [closeAccountPart(pages)],
+      tokenKinds: [deletionUndoKind],
       purges: [deletion],
     };
   },

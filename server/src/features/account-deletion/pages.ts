@@ -12,7 +12,7 @@ import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { TokenPage } from '../../identity/token/pages.ts';
-import type { AccountDeletion } from './deletion.ts';
+import { deletionUndoKind, type AccountDeletion } from './deletion.ts';
 
 const CloseForm = Type.Object({
   sure: Type.Optional(formField),
@@ -80,9 +80,7 @@ export function closeAccountPages({
 /** Opens a closed account again. */
 export function undoPage(deletion: AccountDeletion): TokenPage {
   return {
-    kind: 'deletion_undo',
-    name: 'deletion_undo',
-    route: '/profile/undo',
+    kind: deletionUndoKind,
     async redeem({ token }, request) {
       await deletion.undo(token, request.source);
       return undefined;

@@ -70,7 +70,7 @@ export class DataExports {
     if (user === undefined) throw new Problem('session_required');
     const exportedAt = clock();
     const members: Record<string, unknown> = {};
-    for (const { name, exportOf } of plugged.exports) members[name] = await exportOf(db, userId, session.id);
+    for (const data of plugged.exports) members[data.name] = await data.exportOf(db, userId, session.id);
     return {
       exportedAt,
       user,

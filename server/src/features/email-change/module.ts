@@ -1,7 +1,7 @@
 // Another address for an account, and the way back for the owner of the old one.
 import { module } from '../../module.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
-import { EmailChange } from './email-change.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from './email-change.ts';
 import { addressSection, changePage, emailChangePages, undoPage } from './pages.ts';
 import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
@@ -21,6 +21,7 @@ export const emailChange = module({
         { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
       ],
       account: [addressSection],
+      tokenKinds: [emailChangeKind, emailUndoKind],
     };
   },
 });

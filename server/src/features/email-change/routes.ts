@@ -28,12 +28,12 @@ export function emailChangeRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
-        const wish = { email: text, password: request.body.password };
+        const { email: typed, password: given } = request.body;
+        const address = requireEmailAddress(typed);
         const source = initiatingSourceOf(request);
-        await emailChange.request(sessionOf(request), wish, source);
+        await emailChange.request(sessionOf(request), { address, password: given }, source);
         cookies.setRequest(reply, source);
-        return { email: text, message: 'confirmation token sent' };
+        return { email: address.text, message: 'confirmation token sent' };
       },
     );
 

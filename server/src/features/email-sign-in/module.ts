@@ -2,7 +2,7 @@
 import { module } from '../../module.ts';
 import { SignInForm } from '../../identity/sign-in/form.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
-import { EmailSignIn } from './email-sign-in.ts';
+import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
 import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
 import { emailSignInRoutes } from './routes.ts';
 
@@ -17,8 +17,12 @@ export const emailSignIn = module({
       routes: [
         { access: 'open', json: emailSignInRoutes({ cookies, emailSignIn: rule }) },
         { access: 'open', pages: emailSignInPages({ pages, cookies, emailSignIn: rule, signInForm }) },
-        { access: 'open', pages: tokenPages({ pages }, signInLinkPage({ cookies, emailSignIn: rule })) },
+        {
+          access: 'open',
+          pages: tokenPages({ pages }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
+        },
       ],
+      tokenKinds: [emailSignInKind],
       signInWays: [way],
       waysIn: [async () => true],
     };

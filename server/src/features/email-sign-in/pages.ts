@@ -12,7 +12,8 @@ import { sendLogin, afterLogin } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { SignInWay } from '../../identity/sign-in/way.ts';
 import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
-import type { EmailSignIn } from './email-sign-in.ts';
+import { addressOfAccount } from '../../identity/token/pages.ts';
+import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';
 
 export function emailSignInPages({
   pages,
@@ -36,11 +37,11 @@ export function emailSignInPages({
         rerenderOnProblem(
           reply,
           async () => {
-            const { text } = requireEmailAddress(request.body.email);
+            const address = requireEmailAddress(request.body.email);
             const source = pageSourceOf(pages, request);
-            await emailSignIn.request(text, source);
+            await emailSignIn.request(address, source);
             cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind: 'sign_in', email: text });
+            return codeForm(pages, request, reply, { kind: emailSignInKind, email: address.text });
           },
           (problem) => signInForm.send(request, reply, { email: request.body.email, problem }),
         ),
@@ -61,21 +62,22 @@ export function emailSignInWay(pages: PageKit): SignInWay {
 
 /** Signs in with the link of the mail. */
 export function signInLinkPage({
+  pages,
   cookies,
   emailSignIn,
 }: {
+  readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly emailSignIn: EmailSignIn;
 }): TokenPage {
   return {
-    kind: 'sign_in',
-    name: 'sign_in_mail',
-    route: '/sessions/email',
-    async redeem({ email, token }, request, reply) {
-      const login = await emailSignIn.redeem(email, token, request.source);
+    kind: emailSignInKind,
+    async redeem(fields, request, reply) {
+      const address = addressOfAccount(fields);
+      const login = await emailSignIn.redeem(address, fields.token, request.source);
       if (login === undefined) throw new Problem('token_invalid');
       sendLogin(reply, cookies, login);
-      return (next) => afterLogin(login, next);
+      return afterLogin(login, pages.returnTo(request));
     },
   };
 }

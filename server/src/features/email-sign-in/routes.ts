@@ -29,11 +29,11 @@ export function emailSignInRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
+        const address = requireEmailAddress(request.body.email);
         const source = initiatingSourceOf(request);
-        await emailSignIn.request(text, source);
+        await emailSignIn.request(address, source);
         cookies.setRequest(reply, source);
-        return { email: text, message: 'sign-in link sent' };
+        return { email: address.text, message: 'sign-in link sent' };
       },
     );
 
@@ -47,11 +47,11 @@ export function emailSignInRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
-        const login = await emailSignIn.redeem(text, request.body.token, request.source);
+        const address = requireEmailAddress(request.body.email);
+        const login = await emailSignIn.redeem(address, request.body.token, request.source);
         if (login === undefined) throw new Problem('token_invalid');
         sendLogin(reply, cookies, login);
-        return loginBody(text, login);
+        return loginBody(address.text, login);
       },
     );
   };

@@ -4,7 +4,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import type { Pages } from '../../http/pages.ts';
 import { handle } from '../../http/fields.ts';
 import { logoSource } from '../../mail/logo.ts';
 import type { KeptMail } from '../../mail/outbox.ts';

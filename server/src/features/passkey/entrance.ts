@@ -40,7 +40,7 @@ export class PasskeyEntrance {
     await passkeys.claim(verified);
     const naming = { name, device: nameDevice(source.device) };
     return accounts.registerWith(
-      address.text,
+      address,
       (tx, userId) => passkeys.attach(tx, userId, verified, naming),
       source,
     );

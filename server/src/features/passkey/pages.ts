@@ -9,6 +9,7 @@ import type { Problem } from '../../kit/problem.ts';
 import { field, hidden, notice } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
+import { verificationKind } from '../../identity/account/verification.ts';
 import { passkeySection } from './prompt.ts';
 import { enrollmentOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
@@ -75,8 +76,9 @@ const Endpoints = Type.Object({ enroll: Type.String(), manage: Type.String() });
 
 /** Where password managers lead a person who may have a passkey (W3C, Passkey endpoints). */
 export function passkeyEndpointRoutes({ pages }: { readonly pages: PageKit }): FastifyPluginAsyncTypebox {
+  const manage = `${pages.publicOrigin}${passkeySection.path}`;
+
   return async (scope) => {
-    const manage = `${pages.publicOrigin}${passkeySection.path}`;
     scope.get(
       '/.well-known/passkey-endpoints',
       {
@@ -102,19 +104,19 @@ export function passkeyOpenPages({
   readonly policy: RegistrationPolicy;
   readonly entrance: PasskeyEntrance;
 }): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    const refuse = (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
-    ): FastifyReply => {
-      const t = pages.translate(request);
-      const address = addressOf(back, { return_to: pages.returnTo(request) });
-      const body = html`!${refusalOf(t, problem, [])}
-        <p class="links"><a href="${address}">${t('page.problem.again')}</a></p>`;
-      return pages.send(request, reply, { title: t(titleKey), body });
-    };
+  const refuse = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
+  ): FastifyReply => {
+    const t = pages.translate(request);
+    const address = addressOf(back, { return_to: pages.returnTo(request) });
+    const body = html`!${refusalOf(t, problem, [])}
+      <p class="links"><a href="${address}">${t('page.problem.again')}</a></p>`;
+    return pages.send(request, reply, { title: t(titleKey), body });
+  };
 
+  return async (scope) => {
     scope.post(
       `${paths.signIn}/passkey`,
       { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
@@ -149,7 +151,7 @@ export function passkeyOpenPages({
             if (!policy.emailConfirmation)
               return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
             cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind: 'verification', email });
+            return codeForm(pages, request, reply, { kind: verificationKind, email });
           },
           (problem) =>
             refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
@@ -170,48 +172,48 @@ export function passkeyPages({
   readonly enrollment: Enrollment;
   readonly passkeys: Passkeys;
 }): FastifyPluginAsyncTypebox {
+  const { path } = passkeySection;
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem?: Problem,
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const subject = enrollmentSubjectOf(request);
+    await enrollment.requireSubject(subject);
+    const rows = await passkeys.list(subjectUserIdOf(subject));
+    const token = pages.formToken(subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
+    const add = (use: 'sign_in' | 'second_factor'): string =>
+      html`<form
+        method="post"
+        action="${path}"
+        data-webauthn="create"
+        data-options="/profile/passkeys"
+        data-use="${use}"
+        hidden
+      >
+        !${token} !${hidden('credential', '')} !${hidden('return_to', next)}
+        <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+        <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
+      </form>`;
+    const { done } = request.query as { done?: string }; // PageQuery
+    const body = html`!${doneNotice(t, done)} !${refusalOf(t, problem, [])}
+      <p>${t('page.passkeys.what')}</p>
+      !${
+        rows.length === 0
+          ? ''
+          : html`<ul class="rows" !${signalData(passkeys, rows)}>
+              !${rows.map((row) => passkeyItem(t, row, token))}
+            </ul>`
+      }
+      <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
+      !${add('sign_in')} !${add('second_factor')}`;
+    return pages.sendAccount(request, reply, { title: t('page.passkeys.title'), body: body });
+  };
+
   return async (scope) => {
-    const { path } = passkeySection;
-
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      problem?: Problem,
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const subject = enrollmentSubjectOf(request);
-      await enrollment.requireSubject(subject);
-      const rows = await passkeys.list(subjectUserIdOf(subject));
-      const token = pages.formToken(subjectIdOf(subject));
-      const next = subject.pending === undefined ? undefined : pages.returnTo(request);
-      const add = (use: 'sign_in' | 'second_factor'): string =>
-        html`<form
-          method="post"
-          action="${path}"
-          data-webauthn="create"
-          data-options="/profile/passkeys"
-          data-use="${use}"
-          hidden
-        >
-          !${token} !${hidden('credential', '')} !${hidden('return_to', next)}
-          <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
-          <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
-        </form>`;
-      const { done } = request.query as { done?: string }; // PageQuery
-      const body = html`!${doneNotice(t, done)} !${refusalOf(t, problem, [])}
-        <p>${t('page.passkeys.what')}</p>
-        !${
-          rows.length === 0
-            ? ''
-            : html`<ul class="rows" !${signalData(passkeys, rows)}>
-                !${rows.map((row) => passkeyItem(t, row, token))}
-              </ul>`
-        }
-        <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
-        !${add('sign_in')} !${add('second_factor')}`;
-      return pages.sendAccount(request, reply, { title: t('page.passkeys.title'), body: body });
-    };
-
     scope.get(
       path,
       { schema: { summary: 'Page: your passkeys', querystring: PageQuery } },

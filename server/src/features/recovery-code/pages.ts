@@ -27,35 +27,35 @@ export function recoveryCodePages({
   readonly enrollment: Enrollment;
   readonly recoveryCodes: RecoveryCodes;
 }): FastifyPluginAsyncTypebox {
+  const { path } = recoveryCodeSection;
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    codes?: readonly string[],
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const session = sessionOf(request);
+    await stepUp.requireRecent(session);
+    const isAsked = (await secondFactors.namesOf(session.userId)).length > 0;
+    const left = await recoveryCodes.count(session.userId);
+    const form = html`<form method="post" action="${path}">
+      !${pages.formToken(session.id)}
+      <button !${codes === undefined ? '' : 'class="second"'}>${t('page.recovery_codes.act')}</button>
+    </form>`;
+    const shown =
+      codes === undefined
+        ? html`<p>${t('page.recovery_codes.left', { left })}</p>`
+        : html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
+            <ul class="codes" data-copy="${t('page.recovery_codes.copy')}">
+              !${codes.map((code) => html`<li><code>${code}</code></li>`)}
+            </ul>`;
+    const body = html`<p>${t('page.recovery_codes.what')}</p>
+      !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${t('page.recovery_codes.none')}</p>`}`;
+    return pages.sendAccount(request, reply, { title: t('page.recovery_codes.title'), body });
+  };
+
   return async (scope) => {
-    const { path } = recoveryCodeSection;
-
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      codes?: readonly string[],
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const session = sessionOf(request);
-      await stepUp.requireRecent(session);
-      const isAsked = (await secondFactors.namesOf(session.userId)).length > 0;
-      const left = await recoveryCodes.count(session.userId);
-      const form = html`<form method="post" action="${path}">
-        !${pages.formToken(session.id)}
-        <button !${codes === undefined ? '' : 'class="second"'}>${t('page.recovery_codes.act')}</button>
-      </form>`;
-      const shown =
-        codes === undefined
-          ? html`<p>${t('page.recovery_codes.left', { left })}</p>`
-          : html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
-              <ul class="codes" data-copy="${t('page.recovery_codes.copy')}">
-                !${codes.map((code) => html`<li><code>${code}</code></li>`)}
-              </ul>`;
-      const body = html`<p>${t('page.recovery_codes.what')}</p>
-        !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${t('page.recovery_codes.none')}</p>`}`;
-      return pages.sendAccount(request, reply, { title: t('page.recovery_codes.title'), body });
-    };
-
     scope.get(
       path,
       { schema: { summary: 'Page: your recovery codes', querystring: PageQuery } },

@@ -57,8 +57,9 @@ export function rememberedDevicePages({
   pages,
   devices,
 }: RememberedDevicePageParts): FastifyPluginAsyncTypebox {
+  const path = paths.sessions;
+
   return async (scope) => {
-    const path = paths.sessions;
     scope.post(
       `${path}/devices`,
       { schema: { summary: 'Page: forgets a device', body: ForgetForm } },

@@ -41,80 +41,79 @@ export function totpPages({
   readonly enrollment: Enrollment;
   readonly totp: Totp;
 }): FastifyPluginAsyncTypebox {
+  const { path } = totpSection;
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem?: Problem,
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const subject = enrollmentSubjectOf(request);
+    await enrollment.requireSubject(subject);
+    const rows = await totp.list(subjectUserIdOf(subject));
+    const token = pages.formToken(subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
+    const { done } = request.query as { done?: string }; // PageQuery
+    const body = html`!${done === 'added' ? notice('done', t('page.totp.added')) : ''}
+      !${done === 'removed' ? notice('done', t('page.totp.removed')) : ''} !${refusalOf(t, problem, [])}
+      <p>${t('page.totp.what')}</p>
+      !${
+        rows.length === 0
+          ? ''
+          : html`<ul class="rows">
+              !${rows.map((row) => authenticatorItem(t, row, token))}
+            </ul>`
+      }
+      <form method="post" action="${path}">
+        !${token} !${hidden('return_to', next)}
+        !${field({
+          name: 'name',
+          label: t('page.totp.name'),
+          value: t('page.totp.usual_name'),
+          autocomplete: 'off',
+        })}
+        <button>${t('page.totp.add')}</button>
+      </form>`;
+    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
+  };
+
+  const showSeed = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    made: NewAuthenticator,
+    isWrong = false,
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const subject = enrollmentSubjectOf(request);
+    const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
+    const body = html`<ol class="steps">
+        <li>
+          ${t('page.totp.scan')}
+          <div class="qr" role="img" aria-label="${t('page.totp.qr')}">!${encodeQR(made.uri, 'svg')}</div>
+          <details>
+            <summary>${t('page.totp.type')}</summary>
+            <p><code>${grouped(made.secret)}</code></p>
+            <p><a href="${made.uri}">${t('page.totp.open')}</a></p>
+          </details>
+        </li>
+        <li>${t('page.totp.enter')}</li>
+      </ol>
+      <form method="post" action="${path}/confirm">
+        !${pages.formToken(subjectIdOf(subject))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
+        !${hidden('return_to', subject.pending === undefined ? undefined : pages.returnTo(request))}
+        !${field({
+          name: 'code',
+          label: t('page.totp.code'),
+          autocomplete: 'one-time-code',
+          fault: isWrong ? t('page.totp.wrong') : undefined,
+        })}
+        <button>${t('page.totp.confirm')}</button>
+      </form>`;
+    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
+  };
+
   return async (scope) => {
-    const { path } = totpSection;
-
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      problem?: Problem,
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const subject = enrollmentSubjectOf(request);
-      await enrollment.requireSubject(subject);
-      const rows = await totp.list(subjectUserIdOf(subject));
-      const token = pages.formToken(subjectIdOf(subject));
-      const next = subject.pending === undefined ? undefined : pages.returnTo(request);
-      const { done } = request.query as { done?: string }; // PageQuery
-      const body = html`!${done === 'added' ? notice('done', t('page.totp.added')) : ''}
-        !${done === 'removed' ? notice('done', t('page.totp.removed')) : ''} !${refusalOf(t, problem, [])}
-        <p>${t('page.totp.what')}</p>
-        !${
-          rows.length === 0
-            ? ''
-            : html`<ul class="rows">
-                !${rows.map((row) => authenticatorItem(t, row, token))}
-              </ul>`
-        }
-        <form method="post" action="${path}">
-          !${token} !${hidden('return_to', next)}
-          !${field({
-            name: 'name',
-            label: t('page.totp.name'),
-            value: t('page.totp.usual_name'),
-            autocomplete: 'off',
-          })}
-          <button>${t('page.totp.add')}</button>
-        </form>`;
-      return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
-    };
-
-    const showSeed = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      made: NewAuthenticator,
-      isWrong = false,
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const subject = enrollmentSubjectOf(request);
-      const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
-      const body = html`<ol class="steps">
-          <li>
-            ${t('page.totp.scan')}
-            <div class="qr" role="img" aria-label="${t('page.totp.qr')}">!${encodeQR(made.uri, 'svg')}</div>
-            <details>
-              <summary>${t('page.totp.type')}</summary>
-              <p><code>${grouped(made.secret)}</code></p>
-              <p><a href="${made.uri}">${t('page.totp.open')}</a></p>
-            </details>
-          </li>
-          <li>${t('page.totp.enter')}</li>
-        </ol>
-        <form method="post" action="${path}/confirm">
-          !${pages.formToken(subjectIdOf(subject))} !${hidden('id', made.id)}
-          !${hidden('secret', made.secret)}
-          !${hidden('return_to', subject.pending === undefined ? undefined : pages.returnTo(request))}
-          !${field({
-            name: 'code',
-            label: t('page.totp.code'),
-            autocomplete: 'one-time-code',
-            fault: isWrong ? t('page.totp.wrong') : undefined,
-          })}
-          <button>${t('page.totp.confirm')}</button>
-        </form>`;
-      return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
-    };
-
     scope.get(
       path,
       { schema: { summary: 'Page: your authenticator apps', querystring: PageQuery } },

@@ -12,7 +12,7 @@ export const account = identityModule({
     const confirmation: readonly RouteSet[] = [
       { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },
       { access: 'open', pages: confirmAgainPages({ pages, cookies, emailVerification }) },
-      { access: 'open', pages: tokenPages({ pages }, verificationPage(emailVerification)) },
+      { access: 'open', pages: tokenPages({ pages }, verificationPage(pages, emailVerification)) },
     ];
     return {
       routes: [

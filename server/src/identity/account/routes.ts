@@ -34,17 +34,17 @@ export function registrationRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
+        const address = requireEmailAddress(request.body.email);
         const initiator = policy.emailConfirmation ? initiatingSourceOf(request) : undefined;
         try {
-          await accounts.register(text, request.body.password, initiator ?? request.source);
+          await accounts.register(address, request.body.password, initiator ?? request.source);
         } catch (error) {
           if (!(error instanceof ValueError)) throw error;
           // The contract's own body, without the members of a problem.
           if (policy.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
         }
         if (initiator !== undefined) cookies.setRequest(reply, initiator);
-        return { email: text, message: 'user created' };
+        return { email: address.text, message: 'user created' };
       },
     );
   };

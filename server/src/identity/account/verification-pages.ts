@@ -1,20 +1,24 @@
 // Pages that confirm an address, and request another mail for it.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { paths } from '../../page/paths.ts';
-import type { TokenPage } from '../token/pages.ts';
-import type { EmailVerification } from './verification.ts';
+import type { PageKit } from '../../page/page.ts';
+import { addressOfAccount, type TokenPage } from '../token/pages.ts';
+import { verificationKind, type EmailVerification } from './verification.ts';
 import { requestPage, type RequestPageParts } from '../token/request-page.ts';
 import { addressOf } from '../../http/markup.ts';
 
 /** Confirms the address, and leads to the sign-in page. */
-export function verificationPage(emailVerification: EmailVerification): TokenPage {
+export function verificationPage(pages: PageKit, emailVerification: EmailVerification): TokenPage {
   return {
-    kind: 'verification',
-    name: 'confirm',
-    route: '/email_verification',
-    async redeem({ email, token }, request) {
-      await emailVerification.redeem(email, token, request.source);
-      return (next) => addressOf(paths.signIn, { done: 'confirmed', email, return_to: next });
+    kind: verificationKind,
+    async redeem(fields, request) {
+      const address = addressOfAccount(fields);
+      await emailVerification.redeem(address, fields.token, request.source);
+      return addressOf(paths.signIn, {
+        done: 'confirmed',
+        email: address.text,
+        return_to: pages.returnTo(request),
+      });
     },
   };
 }
@@ -26,7 +30,7 @@ export function confirmAgainPages({
   return requestPage(parts, {
     path: paths.confirmAgain,
     name: 'confirm_again',
-    kind: 'verification',
-    request: (email, source) => emailVerification.askAgain(email, source),
+    kind: verificationKind,
+    request: (email, source) => emailVerification.request(email, source),
   });
 }

@@ -27,11 +27,11 @@ export function verificationRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
+        const address = requireEmailAddress(request.body.email);
         const source = initiatingSourceOf(request);
-        await emailVerification.askAgain(text, source);
+        await emailVerification.request(address, source);
         cookies.setRequest(reply, source);
-        return { email: text, message: 'confirmation token sent' };
+        return { email: address.text, message: 'confirmation token sent' };
       },
     );
 
@@ -45,9 +45,9 @@ export function verificationRoutes({
         },
       },
       async (request) => {
-        const { text } = requireEmailAddress(request.body.email);
-        await emailVerification.redeem(text, request.body.token, request.source);
-        return { email: text, message: 'email confirmed' };
+        const address = requireEmailAddress(request.body.email);
+        await emailVerification.redeem(address, request.body.token, request.source);
+        return { email: address.text, message: 'email confirmed' };
       },
     );
   };

@@ -6,15 +6,13 @@ import { paths } from '../../page/paths.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import { pendingAuthenticationOf } from '../sign-in/guard.ts';
 import type { TokenPage } from '../token/pages.ts';
-import type { Enrollment } from './enrollment.ts';
+import { factorUndoKind, type Enrollment } from './enrollment.ts';
 import { addressOf } from '../../http/markup.ts';
 
 /** Undoes the first authenticator of an account. */
 export function undoPage(enrollment: Enrollment): TokenPage {
   return {
-    kind: 'factor_undo',
-    name: 'factor_undo',
-    route: '/profile/factors/undo',
+    kind: factorUndoKind,
     async redeem({ token }, request) {
       await enrollment.undo(token, request.source);
       return undefined;

@@ -230,7 +230,7 @@ onEachEngine('a login', (engine) => {
     const doors = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
-      requirePassword: () => auth.stepUp.requirePassword(session, password, { actor: 'user' }),
+      requirePassword: () => auth.identity.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
     for (const [name, open] of Object.entries(doors)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
@@ -251,7 +251,7 @@ onEachEngine('a login', (engine) => {
 
     test('makes it known for as long as the operator says, and to the millisecond', async () => {
       const bench = await withBob({ knownDeviceDays: days });
-      assert.equal(bench.auth.knownDeviceMs, days * dayMs);
+      assert.equal(bench.auth.identity.devices.knownMs, days * dayMs);
       const device = await signIn(bench);
       assert.ok(device);
       bench.clock.advance(days * dayMs - 1);

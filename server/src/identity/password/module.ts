@@ -25,7 +25,7 @@ export const password = identityModule({
         { access: 'optional', pages: signInPages({ pages, cookies, signInForm, passwordLogin }) },
         { access: 'open', pages: signUpPages(signUp) },
         { access: 'open', pages: forgotPages({ pages, cookies, passwordReset }) },
-        { access: 'open', pages: tokenPages({ pages }, resetPage(passwordReset)) },
+        { access: 'open', pages: tokenPages({ pages }, resetPage(pages, passwordReset)) },
         { access: 'open', pages: changePasswordPages() },
         { access: 'session', pages: passwordPages({ pages, sessions, stepUp, passwordChange }) },
       ],

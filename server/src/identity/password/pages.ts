@@ -15,7 +15,8 @@ import { hashing } from '../../http/limits.ts';
 import type { TokenPage } from '../token/pages.ts';
 import type { Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import type { PasswordReset } from './reset.ts';
+import { addressOfAccount } from '../token/pages.ts';
+import { resetKind, type PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';
 import { requestPage, type RequestPageParts } from '../token/request-page.ts';
 import { addressOf } from '../../http/markup.ts';
@@ -45,8 +46,8 @@ export function forgotPages({
   return requestPage(parts, {
     path: paths.forgot,
     name: 'forgot',
-    kind: 'reset',
-    request: (email, source) => passwordReset.requestByMail(email, source),
+    kind: resetKind,
+    request: (email, source) => passwordReset.request(email, source),
   });
 }
 
@@ -64,43 +65,44 @@ export function passwordPages({
   readonly stepUp: StepUp;
   readonly passwordChange: PasswordChange;
 }): FastifyPluginAsyncTypebox {
+  const { path } = passwordSection;
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem?: Problem,
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const session = sessionOf(request);
+    const { hashedPassword, email } = await sessions.userOf(session);
+    const { done } = request.query as { done?: string }; // PageQuery
+    const title = t('page.password.title');
+    if (hashedPassword === null) {
+      const none = html`<p>${t('page.password.none')}</p>
+        <p>
+          <a class="button" href="${addressOf(paths.forgot, { email })}">${t('page.password.by_mail')}</a>
+        </p>`;
+      return pages.sendAccount(request, reply, { title, body: none });
+    }
+    await stepUp.requireRecentSecond(session);
+    const body = html`!${notice('done', done === 'changed' ? t('page.password.done') : undefined)}
+      <p>${t('page.password.what')}</p>
+      !${refusalOf(t, problem, ['new_password'])}
+      <form method="post" action="${path}">
+        !${pages.formToken(session.id)}
+        <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
+        !${field({
+          name: 'password',
+          label: t('page.field.current_password'),
+          type: 'password',
+          autocomplete: 'current-password',
+        })}
+        !${newPasswordField(pages, t, { name: 'new_password', problem })}
+        <button>${t('page.password.act')}</button>
+      </form>`;
+    return pages.sendAccount(request, reply, { title, body });
+  };
+
   return async (scope) => {
-    const { path } = passwordSection;
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      problem?: Problem,
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const session = sessionOf(request);
-      const { hashedPassword, email } = await sessions.userOf(session);
-      const { done } = request.query as { done?: string }; // PageQuery
-      const title = t('page.password.title');
-      if (hashedPassword === null) {
-        const none = html`<p>${t('page.password.none')}</p>
-          <p>
-            <a class="button" href="${addressOf(paths.forgot, { email })}">${t('page.password.by_mail')}</a>
-          </p>`;
-        return pages.sendAccount(request, reply, { title, body: none });
-      }
-      await stepUp.requireRecentSecond(session);
-      const body = html`!${notice('done', done === 'changed' ? t('page.password.done') : undefined)}
-        <p>${t('page.password.what')}</p>
-        !${refusalOf(t, problem, ['new_password'])}
-        <form method="post" action="${path}">
-          !${pages.formToken(session.id)}
-          <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
-          !${field({
-            name: 'password',
-            label: t('page.field.current_password'),
-            type: 'password',
-            autocomplete: 'current-password',
-          })}
-          !${newPasswordField(pages, t, { name: 'new_password', problem })}
-          <button>${t('page.password.act')}</button>
-        </form>`;
-      return pages.sendAccount(request, reply, { title, body });
-    };
     scope.get(
       path,
       { schema: { summary: 'Page: your password', querystring: PageQuery } },
@@ -130,15 +132,18 @@ export function passwordPages({
 }
 
 /** Sets a new password with the token of a mail, and leads to the sign-in page. */
-export function resetPage(passwordReset: PasswordReset): TokenPage {
+export function resetPage(pages: PageKit, passwordReset: PasswordReset): TokenPage {
   return {
-    kind: 'reset',
-    name: 'reset',
-    route: '/reset_password',
-    hasPassword: true,
-    async redeem({ email, token, new_password: password = '' }, request) {
-      await passwordReset.redeem(token, password, email, request.source);
-      return (next) => addressOf(paths.signIn, { done: 'password', email, return_to: next });
+    kind: resetKind,
+    async redeem(fields, request) {
+      const address = addressOfAccount(fields);
+      const { token, new_password: password = '' } = fields;
+      await passwordReset.redeem(token, password, address, request.source);
+      return addressOf(paths.signIn, {
+        done: 'password',
+        email: address.text,
+        return_to: pages.returnTo(request),
+      });
     },
   };
 }

@@ -44,11 +44,11 @@ export function passwordLoginRoutes({
         schema: { summary: 'Logs in', body: Credentials, response: { 200: LoginReply } },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
-        const login = await passwordLogin.logIn(text, request.body.password, request.source);
+        const address = requireEmailAddress(request.body.email);
+        const login = await passwordLogin.logIn(address, request.body.password, request.source);
         if (login === undefined) throw new Problem('invalid_credentials');
         sendLogin(reply, cookies, login);
-        return loginBody(text, login);
+        return loginBody(address.text, login);
       },
     );
   };
@@ -77,16 +77,16 @@ export function passwordResetRoutes({
         },
       },
       async (request, reply) => {
-        const { text } = requireEmailAddress(request.body.email);
+        const address = requireEmailAddress(request.body.email);
         if (resetTokenBy === 'mail') {
           const source = initiatingSourceOf(request);
-          await passwordReset.requestByMail(text, source);
+          await passwordReset.request(address, source);
           cookies.setRequest(reply, source);
-          return { email: text, message: 'reset token sent' };
+          return { email: address.text, message: 'reset token sent' };
         }
         return {
-          email: text,
-          reset_token: await passwordReset.createToken(text, request.source),
+          email: address.text,
+          reset_token: await passwordReset.createToken(address, request.source),
         };
       },
     );
@@ -102,9 +102,14 @@ export function passwordResetRoutes({
         },
       },
       async (request) => {
-        const { text } = requireEmailAddress(request.body.email);
-        await passwordReset.redeem(request.body.reset_token, request.body.new_password, text, request.source);
-        return { email: text, message: 'Password updated' };
+        const address = requireEmailAddress(request.body.email);
+        await passwordReset.redeem(
+          request.body.reset_token,
+          request.body.new_password,
+          address,
+          request.source,
+        );
+        return { email: address.text, message: 'Password updated' };
       },
     );
   };

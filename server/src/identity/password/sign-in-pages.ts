@@ -41,8 +41,8 @@ export function signInPages({
         return rerenderOnProblem(
           reply,
           async () => {
-            const { text } = requireEmailAddress(email);
-            const login = await passwordLogin.logIn(text, password, request.source);
+            const address = requireEmailAddress(email);
+            const login = await passwordLogin.logIn(address, password, request.source);
             if (login === undefined) throw new Problem('invalid_credentials');
             sendLogin(reply, cookies, login);
             return seeOther(reply, afterLogin(login, pages.returnTo(request)));

@@ -3,10 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { isProblem, Problem } from '../../kit/problem.ts';
+import { verificationKind } from '../account/verification.ts';
+import { isProblem, type Problem } from '../../kit/problem.ts';
 import { field, hidden } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { ValueError } from '../../user/user.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -43,36 +43,36 @@ export function signUpPages({
   readonly policy: RegistrationPolicy;
   readonly ways: readonly SignInWay[];
 }): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    const show = (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      email = '',
-      problem?: Problem,
-    ): FastifyReply => {
-      const t = pages.translate(request);
-      const next = pages.returnTo(request);
-      const body = html`!${refusalOf(t, problem, ['email', 'password'])}
-        <form method="post" action="${paths.signUp}">
-          !${hidden('return_to', next)}
-          !${field({
-            name: 'email',
-            label: t('page.field.email'),
-            type: 'email',
-            value: email,
-            autocomplete: 'username',
-            fault: faultOf(t, problem, 'email'),
-          })}
-          !${newPasswordField(pages, t, { name: 'password', problem })}
-          <button>${t('page.sign_up.act')}</button>
-        </form>
-        !${renderWays(ways, 'below', request, next)}
-        <p class="links">
-          <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
-        </p>`;
-      return pages.send(request, reply, { title: t('page.sign_up.title'), body });
-    };
+  const show = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    email = '',
+    problem?: Problem,
+  ): FastifyReply => {
+    const t = pages.translate(request);
+    const next = pages.returnTo(request);
+    const body = html`!${refusalOf(t, problem, ['email', 'password'])}
+      <form method="post" action="${paths.signUp}">
+        !${hidden('return_to', next)}
+        !${field({
+          name: 'email',
+          label: t('page.field.email'),
+          type: 'email',
+          value: email,
+          autocomplete: 'username',
+          fault: faultOf(t, problem, 'email'),
+        })}
+        !${newPasswordField(pages, t, { name: 'password', problem })}
+        <button>${t('page.sign_up.act')}</button>
+      </form>
+      !${renderWays(ways, 'below', request, next)}
+      <p class="links">
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
+      </p>`;
+    return pages.send(request, reply, { title: t('page.sign_up.title'), body });
+  };
 
+  return async (scope) => {
     scope.get(
       paths.signUp,
       { schema: { summary: 'Page: make an account', querystring: PageQuery } },
@@ -90,15 +90,15 @@ export function signUpPages({
         return rerenderOnProblem(
           reply,
           async () => {
-            const { text } = requireEmailAddress(email);
+            const address = requireEmailAddress(email);
             const source = pageSourceOf(pages, request);
-            await registerQuietly(policy, () => accounts.register(text, password, source));
+            await registerQuietly(policy, () => accounts.register(address, password, source));
             if (policy.emailConfirmation) {
               cookies.setRequest(reply, source);
-              return codeForm(pages, request, reply, { kind: 'verification', email: text });
+              return codeForm(pages, request, reply, { kind: verificationKind, email: address.text });
             }
-            const login = await passwordLogin.logIn(text, password, source);
-            if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: text }));
+            const login = await passwordLogin.logIn(address, password, source);
+            if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: address.text }));
             sendLogin(reply, cookies, login);
             return seeOther(reply, afterLogin(login, source.returnTo));
           },

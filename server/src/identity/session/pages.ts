@@ -41,8 +41,9 @@ export function sessionPages({
   /** Parts below the sessions, which other modules add. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
+  const { path } = sessionSection;
+
   return async (scope) => {
-    const { path } = sessionSection;
     scope.get(
       path,
       { schema: { summary: 'Page: your sessions and devices', querystring: PageQuery } },

@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
 import { field, hidden, notice } from '../../http/markup.ts';
-import { formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { faultOf, refusalOf } from '../../page/form.ts';
 import { renderWays, type SignInWay } from './way.ts';

@@ -47,31 +47,31 @@ export function factorPages({
   /** Controls below the prompt, which modules add. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      refused?: PromptForm['refused'],
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const pending = pendingAuthenticationOf(request);
-      const next = pages.returnTo(request);
-      if (pending.kind === 'enrollment') return seeOther(reply, addressOf(paths.setUp, { return_to: next }));
-      const names = await secondFactors.namesOf(pending.userId);
-      const body = html`<p>${t('page.factor.what')}</p>
-        !${promptsFor(t, prompts, names, {
-          action: paths.factor,
-          occasion: 'second_factor',
-          hidden: html`!${pages.formToken(pending.id)} !${hidden('return_to', next)}`,
-          refused,
-          below: await renderParts(parts, 'factor', request),
-        })}
-        <p class="links">
-          <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
-        </p>`;
-      return pages.send(request, reply, { title: t('page.factor.title'), body });
-    };
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refused?: PromptForm['refused'],
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const pending = pendingAuthenticationOf(request);
+    const next = pages.returnTo(request);
+    if (pending.kind === 'enrollment') return seeOther(reply, addressOf(paths.setUp, { return_to: next }));
+    const names = await secondFactors.namesOf(pending.userId);
+    const body = html`<p>${t('page.factor.what')}</p>
+      !${promptsFor(t, prompts, names, {
+        action: paths.factor,
+        occasion: 'second_factor',
+        hidden: html`!${pages.formToken(pending.id)} !${hidden('return_to', next)}`,
+        refused,
+        below: await renderParts(parts, 'factor', request),
+      })}
+      <p class="links">
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
+      </p>`;
+    return pages.send(request, reply, { title: t('page.factor.title'), body });
+  };
 
+  return async (scope) => {
     scope.get(
       paths.factor,
       { schema: { summary: 'Page: give the second factor', querystring: PageQuery } },
@@ -118,57 +118,57 @@ export function stepUpPages({
   /** How each authenticator is asked for. */
   readonly prompts: readonly FactorPrompt[];
 }): FastifyPluginAsyncTypebox {
+  /** Names of the factors of which one is needed; `undefined` when one was given a short while ago. */
+  const owed = async (session: Session): Promise<readonly string[] | undefined> => {
+    try {
+      await stepUp.requireRecent(session);
+      return undefined;
+    } catch (error) {
+      if (!isProblem(error, 'step_up_required')) throw error;
+      return error.demand?.factors ?? [];
+    }
+  };
+
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refused?: PromptForm['refused'],
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const session = sessionOf(request);
+    const next = pages.returnTo(request) ?? paths.account;
+    const names = await owed(session);
+    if (names === undefined) return seeOther(reply, next);
+    // Whoever has neither password nor factor signs in anew by mail.
+    const body = names.includes('email')
+      ? html`<p>${t('page.step_up.by_mail')}</p>
+          <form method="post" action="/sign-out">
+            !${pages.formToken(session.id)}
+            <button>${t('page.sign_out.act')}</button>
+          </form>`
+      : html`<p>${t('page.step_up.what')}</p>
+          !${promptsFor(t, prompts, names, {
+            action: paths.stepUp,
+            occasion: 'step_up',
+            hidden: html`!${pages.formToken(session.id)} !${hidden('return_to', next)}
+            !${
+              names.includes('password')
+                ? html`<input
+                    type="text"
+                    name="username"
+                    value="${session.email}"
+                    autocomplete="username"
+                    hidden
+                    readonly
+                  />`
+                : ''
+            }`,
+            refused,
+          })}`;
+    return pages.send(request, reply, { title: t('page.step_up.title'), body });
+  };
+
   return async (scope) => {
-    /** Names of the factors of which one is needed; `undefined` when one was given a short while ago. */
-    const owed = async (session: Session): Promise<readonly string[] | undefined> => {
-      try {
-        await stepUp.requireRecent(session);
-        return undefined;
-      } catch (error) {
-        if (!isProblem(error, 'step_up_required')) throw error;
-        return error.demand?.factors ?? [];
-      }
-    };
-
-    const show = async (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      refused?: PromptForm['refused'],
-    ): Promise<FastifyReply> => {
-      const t = pages.translate(request);
-      const session = sessionOf(request);
-      const next = pages.returnTo(request) ?? paths.account;
-      const names = await owed(session);
-      if (names === undefined) return seeOther(reply, next);
-      // Whoever has neither password nor factor signs in anew by mail.
-      const body = names.includes('email')
-        ? html`<p>${t('page.step_up.by_mail')}</p>
-            <form method="post" action="/sign-out">
-              !${pages.formToken(session.id)}
-              <button>${t('page.sign_out.act')}</button>
-            </form>`
-        : html`<p>${t('page.step_up.what')}</p>
-            !${promptsFor(t, prompts, names, {
-              action: paths.stepUp,
-              occasion: 'step_up',
-              hidden: html`!${pages.formToken(session.id)} !${hidden('return_to', next)}
-              !${
-                names.includes('password')
-                  ? html`<input
-                      type="text"
-                      name="username"
-                      value="${session.email}"
-                      autocomplete="username"
-                      hidden
-                      readonly
-                    />`
-                  : ''
-              }`,
-              refused,
-            })}`;
-      return pages.send(request, reply, { title: t('page.step_up.title'), body });
-    };
-
     scope.get(
       paths.stepUp,
       { schema: { summary: 'Page: prove once more that it is you', querystring: PageQuery } },

@@ -1,19 +1,19 @@
-// The pages that the links of mails open, and those where their codes are typed. Looking at one changes nothing, however
-// often and by whom: a scanner of mails may open it. Only the person's own press of the button redeems.
+// The pages that the links of mails open, and the forms for their codes. Opening a page changes nothing, because scanners of
+// mails open links as well: only the form, which a person sends, redeems the token.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { field, hidden, notice } from '../../http/markup.ts';
+import { costing, hashing } from '../../http/limits.ts';
+import { addressOf, field, hidden, notice } from '../../http/markup.ts';
+import { wantsPage, type Translate } from '../../http/pages.ts';
 import { hashCost } from '../../http/fields.ts';
-import { proofPages, type ProofKind } from './one-time-token.ts';
+import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import type { TokenKind } from './kinds.ts';
+import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { newPasswordField, faultOf, refusalOf } from '../../page/form.ts';
-import { costing, hashing } from '../../http/limits.ts';
-import { wantsPage, type Translate } from '../../http/pages.ts';
-import { addressOf } from '../../http/markup.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;
@@ -33,37 +33,47 @@ const LinkForm = Type.Object({
 });
 const Hint = Type.Object({ message: Type.String(), method: Type.String(), path: Type.String() });
 
-/** What a form of a token holds. */
+/** What the form of a token's page sends. */
 export interface TokenFields {
+  /** As in the link, or as typed: empty for kinds that do not name the account. */
   readonly email: string;
+  /** The token, or its code. */
   readonly token: string;
   readonly new_password?: string;
 }
 
-/** The page of one kind of token, as its owner describes it. */
+/** The page of a kind of token, as the module that declares the kind contributes it. */
 export interface TokenPage {
-  readonly kind: ProofKind;
-  /** Its messages are `page.<name>.…` */
-  readonly name: string;
-  /** The route by which a program redeems the token. */
-  readonly route: string;
-  /** The page takes a new password together with the token. */
-  readonly hasPassword?: boolean;
-  /** Redeems. Returns where the person goes next; `undefined` if this page says that it is done. */
+  readonly kind: TokenKind;
+  /**
+   * Redeems the token. Returns the path on which the person continues; `undefined` if this page itself says that it is
+   * done.
+   */
   readonly redeem: (
     fields: TokenFields,
     request: FastifyRequest,
     reply: FastifyReply,
-  ) => Promise<((next: string | undefined) => string) | undefined>;
+  ) => Promise<string | undefined>;
 }
 
-/** The page (GET) that a mailed link opens, and its form (POST), which redeems the token. */
+/**
+ * The address of the account with which a token is redeemed.
+ * @throws {Problem} token_invalid if it is malformed: the link was damaged.
+ */
+export function addressOfAccount({ email }: TokenFields): EmailAddress {
+  const address = toEmailAddress(email);
+  if (address === undefined) throw new Problem('token_invalid');
+  return address;
+}
+
+/** The page of a kind: its form (GET), and what the form does (POST). */
 export function tokenPages(
   { pages }: { readonly pages: PageKit },
-  page: TokenPage,
+  { kind, redeem }: TokenPage,
 ): FastifyPluginAsyncTypebox {
+  const { path, name } = kind.page;
+
   return async (scope) => {
-    const path = proofPages[page.kind];
     scope.get(
       path,
       {
@@ -75,14 +85,14 @@ export function tokenPages(
       },
       async (request, reply) => {
         const { email = '', token = '' } = request.query;
-        const hint = { message: 'redeem the token with this request', method: 'PUT', path: page.route };
-        return wantsPage(request) ? sendForm(pages, request, reply, { page, email, token }) : hint;
+        const hint = { message: 'redeem the token with this request', method: 'PUT', path: kind.route };
+        return wantsPage(request) ? sendForm(pages, request, reply, { kind, email, token }) : hint;
       },
     );
     scope.post(
       path,
       {
-        config: page.hasPassword === true ? hashing(hashCost) : costing(hashCost),
+        config: kind.page.hasPassword === true ? hashing(hashCost) : costing(hashCost),
         schema: { summary: 'Redeems what the page holds', body: LinkForm },
       },
       async (request, reply) => {
@@ -90,31 +100,32 @@ export function tokenPages(
         return rerenderOnProblem(
           reply,
           async () => {
-            const onward = await page.redeem({ ...request.body, email }, request, reply);
-            if (onward !== undefined) return seeOther(reply, onward(pages.returnTo(request)));
+            const next = await redeem({ ...request.body, email }, request, reply);
+            if (next !== undefined) return seeOther(reply, next);
             const t = pages.translate(request);
-            const body = notice('done', t(`page.${page.name}.done`));
-            return pages.send(request, reply, { title: t(`page.${page.name}.title`), body });
+            const body = notice('done', t(`page.${name}.done`));
+            return pages.send(request, reply, { title: t(`page.${name}.title`), body });
           },
           (problem) =>
-            by === 'code' && askPaths[page.kind] !== undefined
-              ? codeForm(pages, request, reply, { kind: page.kind, email, problem })
-              : sendForm(pages, request, reply, { page, email, token, problem }),
+            // Only a mail that was requested has a code.
+            by === 'code' && kind.page.requestPath !== undefined
+              ? codeForm(pages, request, reply, { kind, email, problem })
+              : sendForm(pages, request, reply, { kind, email, token, problem }),
         );
       },
     );
   };
 }
 
-/** The form that a link opens. After a refusal that no other password mends it has no button: asking anew helps. */
+/** Sends the form that a link opens. After a problem that another password does not solve, it offers another mail instead. */
 function sendForm(
   pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
-  { page, email, token, problem }: { page: TokenPage; email: string; token: string; problem?: Problem },
+  { kind, email, token, problem }: { kind: TokenKind; email: string; token: string; problem?: Problem },
 ): FastifyReply {
   const t = pages.translate(request);
-  const { kind, name, hasPassword = false } = page;
+  const { path, name, hasPassword = false } = kind.page;
   const next = pages.returnTo(request);
   const isOver =
     problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
@@ -122,45 +133,42 @@ function sendForm(
     ? html`!${accountField(email)} !${newPasswordField(pages, t, { name: 'new_password', problem })}`
     : hidden('email', email);
   const form = html`<p>${t(`page.${name}.what`, { email })}</p>
-    <form method="post" action="${proofPages[kind]}">
+    <form method="post" action="${path}">
       !${fields} !${hidden('token', token)} !${hidden('return_to', next)}
       <button>${t(`page.${name}.act`)}</button>
     </form>`;
   const body = html`!${refusalOf(t, problem, ['new_password'])}
-  !${isOver ? askAgain(t, kind, email, next) : form}`;
+  !${isOver ? requestAgain(t, kind, email, next) : form}`;
   const title = t(`page.${name}.title`);
   return pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
-/** Where another mail is asked for; the others come by themselves, and hold no code. */
-const askPaths: Partial<Record<ProofKind, string>> = {
-  verification: '/confirm/again',
-  reset: paths.forgot,
-  sign_in: paths.signIn,
-  email_change: '/account/address',
-};
-
-function askAgain(t: Translate, kind: ProofKind, email: string, next: string | undefined): string {
-  const path = askPaths[kind];
+/** The link to the page on which another mail can be requested; empty if no user requests this kind. */
+function requestAgain(
+  t: Translate,
+  { page: { requestPath: path } }: TokenKind,
+  email: string,
+  next: string | undefined,
+): string {
   if (path === undefined) return '';
   const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
   return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
 }
 
-/** Tells that a mail is on its way, and takes the code of it. */
+/** Sends the form for the code of a mail that was requested. */
 export function codeForm(
   pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
-  { kind, email, problem }: { kind: ProofKind; email: string; problem?: Problem },
+  { kind, email, problem }: { kind: TokenKind; email: string; problem?: Problem },
 ): FastifyReply {
   const t = pages.translate(request);
   const next = pages.returnTo(request);
-  const hasPassword = kind === 'reset';
-  const body = html`<p>${t(`page.code.${kind}`, { email })}</p>
+  const { path, hasPassword = false } = kind.page;
+  const body = html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
     !${pages.keepsMails ? html`<p class="notice"><a href="${paths.mailbox}">${t('page.code.mailbox')}</a></p>` : ''}
     !${refusalOf(t, problem, ['new_password'])}
-    <form method="post" action="${proofPages[kind]}">
+    <form method="post" action="${path}">
       !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
       !${hidden('by', 'code')}
       !${field({
@@ -171,13 +179,13 @@ export function codeForm(
         fault: faultOf(t, problem, 'token'),
       })}
       !${hasPassword ? newPasswordField(pages, t, { name: 'new_password', problem }) : ''}
-      <button>${t(`page.code.${kind}_act`)}</button>
+      <button>${t(`page.code.${kind.kind}_act`)}</button>
     </form>
-    !${askAgain(t, kind, email, next)}`;
+    !${requestAgain(t, kind, email, next)}`;
   return pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
-/** The account whose password is set, as password managers look for it; nothing that a person has to see or fill in. */
+/** Names the account whose password is set, for password managers. Hidden: the person fills nothing in. */
 function accountField(email: string): string {
   return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }

@@ -6,13 +6,14 @@ import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
 import { field, hidden } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import type { ClientSource } from '../context.ts';
 import { rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { faultOf, refusalOf } from '../../page/form.ts';
 import { pageSourceOf, type BrowserCookies } from '../guard.ts';
 import { costing } from '../../http/limits.ts';
+import type { TokenKind } from './kinds.ts';
 import { codeForm } from './pages.ts';
 import { addressOf } from '../../http/markup.ts';
 
@@ -22,9 +23,10 @@ export interface RequestPage {
   readonly path: string;
   /** Its messages are `page.<name>.…` */
   readonly name: string;
-  readonly kind: 'reset' | 'verification';
+  /** Kind of token that is mailed. */
+  readonly kind: TokenKind;
   /** Mails the token, if the address has an account. */
-  readonly request: (email: string, source: ClientSource) => Promise<unknown>;
+  readonly request: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
 }
 
 export interface RequestPageParts {
@@ -77,11 +79,11 @@ export function requestPage(
         rerenderOnProblem(
           reply,
           async () => {
-            const { text } = requireEmailAddress(request.body.email);
+            const address = requireEmailAddress(request.body.email);
             const source = pageSourceOf(pages, request);
-            await mail(text, source);
+            await mail(address, source);
             cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind, email: text });
+            return codeForm(pages, request, reply, { kind, email: address.text });
           },
           (problem) => show(request, reply, request.body.email, problem),
         ),
