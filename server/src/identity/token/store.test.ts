@@ -22,13 +22,13 @@ onEachEngine('the table of one-time tokens', (engine) => {
     return { token, userId };
   }
 
-  test('a token is spent once, and tells whose it was', async () => {
+  test('a token is consumed once, and the consumer learns its user', async () => {
     const { token, userId } = await addToken();
     assert.equal(await consumeToken(opened().database, token, 'reset', now), userId);
     assert.equal(await consumeToken(opened().database, token, 'reset', now), undefined);
   });
 
-  test('of a hundred who spend it at once one does', async () => {
+  test('of a hundred concurrent attempts to consume a token one succeeds', async () => {
     const { token } = await addToken();
     const owners = await Promise.all(
       Array.from({ length: 100 }, () => consumeToken(opened().database, token, 'reset', now)),
@@ -36,7 +36,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(owners.filter((owner) => owner !== undefined).length, 1);
   });
 
-  test('nobody spends it by another secret, as another kind, or after its end; then it still can be spent', async () => {
+  test('is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const { secretHash } = createToken(resetKind);
@@ -55,18 +55,18 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(await consumeToken(database, token, 'reset', now + life - 1), userId);
   });
 
-  test('a token that is spent in a transaction that fails is unspent', async () => {
+  test('a token that is consumed in a transaction that fails remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const failed = database.transaction(async (tx) => {
       await consumeToken(tx, token, 'reset', now);
-      throw new Error('a whim');
+      throw new Error('a failure');
     });
-    await assert.rejects(failed, /a whim/);
+    await assert.rejects(failed, /a failure/);
     assert.equal(await consumeToken(database, token, 'reset', now), userId);
   });
 
-  test('a user has one token of a kind, and tokens of two kinds side by side', async () => {
+  test('a user has at most one token of a kind, and may have tokens of several kinds', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const [newer, other] = [createToken(resetKind), createToken(resetKind)];
@@ -87,11 +87,11 @@ onEachEngine('the table of one-time tokens', (engine) => {
     }
   });
 
-  test('pending tokens can be voided together; a spent one stays, so that its reuse is noticed', async () => {
+  test('revokes the pending tokens together, and keeps a consumed one to notice its reuse', async () => {
     const { database } = opened();
-    const { token: spent, userId } = await addToken();
+    const { token: consumed, userId } = await addToken();
     const pending = createToken(resetKind);
-    await consumeToken(database, spent, 'reset', now);
+    await consumeToken(database, consumed, 'reset', now);
     await replaceToken(database, {
       id: pending.id,
       secretHash: pending.secretHash,
@@ -101,14 +101,33 @@ onEachEngine('the table of one-time tokens', (engine) => {
       expiresAt: now + life,
     });
     await removePendingTokensOf(database, userId, []);
-    assert.equal((await findToken(database, spent, 'reset'))?.spent_at, now);
+    assert.equal((await findToken(database, consumed, 'reset'))?.spent_at, now);
     assert.equal(await findToken(database, pending, 'verification'), undefined);
   });
 
-  test('a user sees those that can be spent still, by kind and without their secrets', async () => {
+  test('keeps the pending tokens of the kinds that survive', async () => {
     const { database } = opened();
-    const { token: spent, userId } = await addToken();
-    await consumeToken(database, spent, 'reset', now);
+    const add = async (kind: string, userId: number): Promise<NewToken> => {
+      const token = createToken(resetKind);
+      const { id, secretHash } = token;
+      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
+      return token;
+    };
+    const { token: revoked, userId } = await addToken();
+    const kept = [await add('email_undo', userId), await add('factor_undo', userId)] as const;
+    await removePendingTokensOf(database, userId, ['email_undo', 'factor_undo']);
+    assert.equal(await findToken(database, revoked, 'reset'), undefined);
+    assert.equal((await findToken(database, kept[0], 'email_undo'))?.user_id, userId);
+    assert.equal((await findToken(database, kept[1], 'factor_undo'))?.user_id, userId);
+    await removePendingTokensOf(database, userId, ['factor_undo']);
+    assert.equal(await findToken(database, kept[0], 'email_undo'), undefined);
+    assert.equal((await findToken(database, kept[1], 'factor_undo'))?.user_id, userId);
+  });
+
+  test('lists the tokens that can still be consumed, by kind and without their secrets', async () => {
+    const { database } = opened();
+    const { token: consumed, userId } = await addToken();
+    await consumeToken(database, consumed, 'reset', now);
     const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
       const { id, secretHash } = createToken(resetKind);
       const more = target !== undefined && { target };
