@@ -1,4 +1,4 @@
-// Secrets that were sent out: each opens one door, for one person, once, for a while.
+// Secrets that were sent out: each is accepted by one route, for one user, once, for a limited time.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ interface Holder extends Member {
   readonly secrets: Readonly<Record<string, string>> & { readonly session: string; readonly device: string };
 }
 
-/** The secret dressed up as one of another kind. */
+/** The secret with the prefix of another kind. */
 const disguises = (secret: string, own: string, prefix: string): string[] => [
   secret,
   secret.replace(/\.[a-z]{3}_/, `.${prefix}_`),
@@ -60,7 +60,7 @@ onEachEngine('tokens', (engine) => {
     const registered = await service.member();
     const { id, password, sessionId, deviceToken } = registered;
     const { database } = service.service.core;
-    // The address was changed, which can still be undone, and another change waits for its proof.
+    // The address was changed, which can still be undone, and another change waits for its confirmation.
     const email = freshEmail();
     await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
     assert.equal(await moveTo(sessionId, await service.tokenFor(email)), 200);
@@ -80,7 +80,7 @@ onEachEngine('tokens', (engine) => {
     await database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     );
-    service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails of a kind
+    service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
     await service.post('/email_verification', { email });
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
@@ -135,7 +135,7 @@ onEachEngine('tokens', (engine) => {
     return (await service.send({ method: 'PUT', path: '/profile/email', fields: { token }, headers })).status;
   };
 
-  /** From here on the clock stands still, and only a known device lets its owner try. */
+  /** From here on the clock stands still, and only a known device may attempt a login. */
   async function lock({ email }: Holder): Promise<void> {
     for (let i = 0; i < 5; i += 1) await service.logIn(email, wrong);
   }
@@ -143,7 +143,7 @@ onEachEngine('tokens', (engine) => {
   const withCookie = (method: ContractRequest['method'], path: string, cookie: string): Promise<Reply> =>
     service.send({ method, path, headers: { cookie } });
 
-  /** Every way to present a secret; true where it was taken for what the way is for. */
+  /** Every way to present a secret; true if it was accepted for its purpose. */
   const ways: Record<
     string,
     readonly [kind: string, way: (holder: Holder, secret: string) => Promise<boolean>]
@@ -158,7 +158,7 @@ onEachEngine('tokens', (engine) => {
       'device',
       async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
     ],
-    // Nothing is set up, so nothing is right; that it is asked for says that the login was found.
+    // No factor is enrolled, so no value is right; asking for one shows that the pending login was found.
     'POST /sessions/factor': [
       'pending_authentication',
       async (_, secret) => {
@@ -183,12 +183,12 @@ onEachEngine('tokens', (engine) => {
         (await withCookie('GET', '/profile/totp', `${sessionCookie}=${secret}; ${pendingCookie}=${secret}`))
           .status === 200,
     ],
-    // 409 says that another change can still be undone: the token was taken for what it is.
+    // 409 says that another change can still be undone: the token was accepted.
     'PUT /profile/email': [
       'email_change',
       async ({ secrets }, secret) => (await moveTo(secrets.session, secret)) === 409,
     ],
-    // The account is to be removed for as long as it is asked, so that the session goes on.
+    // The account stays marked for removal during the request, so that the session remains valid.
     'PUT /profile/undo': ['deletion_undo', ({ id }, secret) => isReopened(id, secret)],
     'PUT /email_verification': [
       'verification',
@@ -238,7 +238,7 @@ onEachEngine('tokens', (engine) => {
     );
   }
 
-  test('A37 namespaces: no two kinds have a prefix or a name in common', () => {
+  test('A37 namespaces: every kind has a prefix and a name of its own', () => {
     const rows = secretKindsOf(service.service.core);
     assert.ok(rows.length >= 11);
     for (const { prefix } of rows) assert.match(prefix, /^[a-z]{3}$/);
@@ -246,7 +246,7 @@ onEachEngine('tokens', (engine) => {
     assert.equal(new Set(rows.map(({ kind }) => kind)).size, rows.length);
   });
 
-  test('A37 namespaces: of every secret at every door, only those of its own kind are taken', async () => {
+  test('A37 namespaces: each route accepts only secrets of its own kind', async () => {
     const holder = await createHolder();
     const other = await createHolder();
     for (const one of [holder, other]) await lock(one);
@@ -257,7 +257,7 @@ onEachEngine('tokens', (engine) => {
     assert.deepEqual(
       [...new Set(Object.values(ways).map(([kind]) => kind))].toSorted(),
       kinds.filter((kind) => kind !== 'request').toSorted(),
-      'and has a door, but for what is worth nothing without a code',
+      'every kind has a route, except those that are useless without a code',
     );
     const earlier = await everyRowOf(service.service.core.database);
     let presented = 0;
@@ -269,7 +269,7 @@ onEachEngine('tokens', (engine) => {
           presented += 1;
         }
       }
-      // What stands in lists and mails, and is no secret.
+      // Values in lists and mails that are not secret.
       const { id, email, password } = holder;
       const own = secretOf(holder, kind);
       for (const text of [String(id), email, password, own.slice(0, 36), own.slice(37), '', 'null']) {
@@ -305,7 +305,7 @@ onEachEngine('tokens', (engine) => {
     assert.equal(await ways['DELETE /sessions']?.[1](other, other.secrets.session), true);
   });
 
-  test('A37 namespaces: a cookie of another name carries nothing', async () => {
+  test('A37 namespaces: ignores a cookie of another name', async () => {
     const holder = await createHolder();
     await lock(holder);
     const { secrets, email, password } = holder;
@@ -332,7 +332,7 @@ onEachEngine('tokens', (engine) => {
     }
   });
 
-  test('A52 reset token: once, for its owner, until a newer one, another password or an hour', async () => {
+  test('A52 reset token: works once, for its owner, until a newer token, a changed password or an hour later', async () => {
     const refused = async (email: string, token: string, why: string): Promise<void> => {
       const reply = await service.reset(email, token, newPassword);
       assert.deepEqual(
@@ -355,7 +355,7 @@ onEachEngine('tokens', (engine) => {
     service.service.clock.advance(2 * minuteMs);
     const third = await service.resetToken(email);
     await service.service.core.auth.setPassword(email, 'ten toads behind a blue door');
-    await refused(email, third, 'after the password was changed otherwise');
+    await refused(email, third, 'after the password was changed in another way');
 
     service.service.clock.advance(2 * minuteMs);
     const fourth = await service.resetToken(email);
@@ -369,7 +369,7 @@ onEachEngine('tokens', (engine) => {
     await refused(`new.${email}`, fifth, 'after a change of the address');
   });
 
-  test('A52 reset token: of many who spend it at once, one does, and theirs is the password', async () => {
+  test('A52 reset token: of many parallel uses one succeeds, and its password is set', async () => {
     const { email } = await service.member();
     const token = await service.resetToken(email);
     const words = Array.from({ length: 16 }, (_, i) => `${newPassword} number ${i}`);
@@ -383,15 +383,15 @@ onEachEngine('tokens', (engine) => {
     assert.equal((await service.logIn(email, winners[0] ?? '')).status, 200);
   });
 
-  test('A52 reset token: a login with the old password does not void it', async () => {
-    // Or whoever has the password could keep the owner from taking it away.
+  test('A52 reset token: a login with the old password does not revoke it', async () => {
+    // Otherwise an attacker who has the password could keep the owner from changing it.
     const { email, password } = await service.member();
     const token = await service.resetToken(email);
     assert.equal((await service.logIn(email, password)).status, 200);
     assert.equal((await service.reset(email, token, newPassword)).status, 200);
   });
 
-  test('A54 pre-fetched links: what only reads spends no token and changes nothing', async () => {
+  test('A54 pre-fetched links: reading requests consume no token and change nothing', async () => {
     const { email } = await service.newcomer();
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
@@ -415,7 +415,7 @@ onEachEngine('tokens', (engine) => {
         }
       }
     }
-    // The links themselves, as a scanner of mails opens them: from elsewhere, as another browser, again and again.
+    // The links themselves, as a mail scanner opens them: from other addresses and browsers, many times.
     for (const link of linksIn(service.mails.filter(({ to }) => to === email).map(({ text }) => text))) {
       for (let i = 0; i < 10; i += 1) {
         for (const method of ['GET', 'HEAD'] as const) {
@@ -429,7 +429,7 @@ onEachEngine('tokens', (engine) => {
     assert.equal((await service.reset(email, reset, newPassword)).status, 200);
   });
 
-  test('A68 confirmation token: for its address, its purpose and its account, once and for a day', async () => {
+  test('A68 confirmation token: works for its address, purpose and account, once, within a day', async () => {
     const confirm = async (email: string, token: string): Promise<number> =>
       (await service.put('/email_verification', { email, token })).status;
     const bob = await service.newcomer();
@@ -453,8 +453,8 @@ onEachEngine('tokens', (engine) => {
 });
 
 describe('comparing secrets', () => {
-  test('A69 constant time: where two digests begin to differ does not show', () => {
-    // Long ones, so that leaving at the first difference would be a thousand times as fast.
+  test('A69 constant time: the time of a comparison does not depend on where two digests begin to differ', () => {
+    // Long digests, so that stopping at the first difference would be a thousand times as fast.
     const bytes = 1_000_000;
     const one = new Uint8Array(bytes);
     const early = new Uint8Array(bytes).fill(1, 0, 1);
@@ -476,7 +476,7 @@ describe('comparing secrets', () => {
     assert.equal(equalDigests(one, new Uint8Array(bytes - 1)), false);
   });
 
-  test('A69 constant time: the right handle of a session with a wrong secret is refused', async () => {
+  test('A69 constant time: rejects the right handle of a session with a wrong secret', async () => {
     const service = await PublicService.start('sqlite');
     try {
       const { sessionId } = await service.member();
@@ -490,15 +490,15 @@ describe('comparing secrets', () => {
     }
   });
 
-  /** A comparison of something called a secret with something else than a word of the code. */
+  /** A comparison of a value named like a secret with something other than a word of the code. */
   const comparison =
     /(?:secret|digest|mac|signature|hash|hashed|token|password)\w*(?:\([^()]*\)|\))*\s*[!=]==?(?!=|\s*(?:undefined|null|true|false|'|\d))|\.equals\(|Buffer\.compare\(|timingSafeEqual\(/i;
-  /** Where the one comparison is made that all others use. */
+  /** The file with the one comparison that all others use. */
   const comparer = 'kit/secret.ts';
   const comparing = (text: string): string[] =>
     text.split('\n').filter((line) => !/^\s*(?:\/\/|\/?\*|import )/.test(line) && comparison.test(line));
 
-  test('A69 constant time: no line of the source compares secrets in another way', () => {
+  test('A69 constant time: every comparison of secrets in the source uses the one function', () => {
     const source = join(import.meta.dirname, '../../src');
     const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', comparer] });
     assert.ok(files.length > 50);
@@ -508,7 +508,7 @@ describe('comparing secrets', () => {
     assert.deepEqual(found, []);
   });
 
-  test('it would see one', () => {
+  test('it reports another one', () => {
     for (const line of [
       'if (row.secret_hash === parts.secretHash)',
       'a.equals(b)',
