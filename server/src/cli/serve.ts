@@ -4,6 +4,7 @@ import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildCore, startJobs } from '../app/core.ts';
+import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './cli.ts';
 import { Refusal } from './output.ts';
@@ -41,11 +42,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         throw error;
       }
       startJobs(core);
-      await core.audit.record(
-        core.database,
-        { event: 'sys_startup', outcome: 'success' },
-        { actor: 'service' },
-      );
+      const { events } = core.auth;
+      await events.emit(core.database, serviceEvents.service_started, { source: { actor: 'service' } });
 
       const address = app.server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -66,8 +64,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
-        await core.audit
-          .record(core.database, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+        await events
+          .emit(core.database, serviceEvents.service_stopped, { source: { actor: 'service' } })
           .catch(() => {}); // a database that is gone must not hold up the stop
         await core.close();
         log.info({}, 'Stopped');

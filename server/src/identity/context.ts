@@ -2,10 +2,9 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
 import type { Hasher } from '../hash/hasher.ts';
-import type { AuditSource, Recorder } from '../audit/event.ts';
-import type { Outbox } from '../mail/outbox.ts';
-import type { User } from '../user/user.ts';
+import type { AuditSource } from '../audit/event.ts';
 import type { AddressRule } from '../features/disposable-email/disposable-email.ts';
+import type { Events } from './event.ts';
 import type { PasswordRule } from './password/rule.ts';
 
 /** Where a request comes from, and what it brings along beside its body. */
@@ -34,17 +33,13 @@ export interface AuthContext {
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly log: Log;
-  readonly audit: Recorder;
+  /** Records what happens and mails it to the owner of the account. */
+  readonly events: Events;
   readonly passwordRule: PasswordRule;
   readonly addressRule: AddressRule;
-  /** Absent where no mail is sent. */
-  readonly post: Outbox | undefined;
+  /** Address of the service, from which links in mails begin; empty where no mail is sent. */
+  readonly publicUrl: string;
   /** No session before the address is confirmed. */
   readonly confirmEmail: boolean;
   readonly codes: CodeSigner;
-}
-
-/** The account of a deed, as far as there is one. */
-export function idOf(user: User | undefined): { userId?: number } {
-  return user === undefined ? {} : { userId: user.id };
 }

@@ -9,6 +9,9 @@ import { silentLog, type Log } from '../kit/log.ts';
 import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
+import { Events } from '../identity/event.ts';
+import { sessionEvents } from '../identity/session/event.ts';
+import { signInEvents } from '../identity/sign-in/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
 import type { DB } from './db.ts';
 import { toEmailAddress } from '../user/email-address.ts';
@@ -56,7 +59,7 @@ export interface AuthOptions {
   readonly hasher?: Hasher;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Records deeds; without it none are. */
+  /** Records events; without it none are. */
   readonly audit?: Recorder;
   /** Sends mails to the owners of accounts; without it none are sent. */
   readonly post?: Outbox;
@@ -105,6 +108,8 @@ export class Auth {
   readonly dataExports: DataExports;
   /** Closing one's own account, and what becomes of it. */
   readonly deletions: AccountDeletion;
+  /** Records what happens and mails it to the owner of the account. */
+  readonly events: Events;
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
   readonly #passwordLogin: PasswordLogin;
@@ -120,8 +125,11 @@ export class Auth {
     const { passwordRule = anyPassword, addressRule = anyAddress } = options;
     const { post, confirmEmail = false, codes = unkeyedCodes } = options;
     const rules = { passwordRule, addressRule, confirmEmail };
-    const context = { db: db.database, hasher, clock, log, audit, post, codes, ...rules };
+    const events = new Events({ audit, outbox: post, clock });
+    const publicUrl = post?.publicUrl ?? '';
+    const context = { db: db.database, hasher, clock, log, events, publicUrl, codes, ...rules };
     this.#context = context;
+    this.events = events;
     const attempts = new Attempts(db.database, clock);
     const tokens = new OneTimeTokens(context, attempts);
     const sessions = new Sessions(context, {
@@ -228,14 +236,13 @@ export class Auth {
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
   async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
+    const { db, events, confirmEmail } = this.#context;
     const address = toEmailAddress(email);
     const user = address && (await findUserByEmail(db, address));
     if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.#sessions.add(tx, user);
-      if (token !== undefined)
-        await audit.record(tx, { event: 'session_created', outcome: 'success', userId: user.id }, source);
+      if (token !== undefined) await events.emit(tx, sessionEvents.session_created, { user, source });
       return token;
     });
   }
@@ -254,14 +261,15 @@ export class Auth {
   /** Ends every session of the user; an unknown id does nothing. */
   async destroySession(userId: number, source: ClientSource = programSource): Promise<void> {
     if (!Number.isSafeInteger(userId)) return; // nobody's id, and to PostgreSQL no number of its kind
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
-      if ((await removeSessionsOf(tx, userId)) === 0) return;
-      await audit.record(
-        tx,
-        { event: 'session_expired', outcome: 'success', reason: 'all_ended', userId },
-        source,
-      );
+      const count = await removeSessionsOf(tx, userId);
+      if (count > 0)
+        await events.emit(tx, sessionEvents.all_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
     });
   }
 
@@ -294,11 +302,14 @@ export class Auth {
 
   /** Forgets a device of a session's user; false when there is none of this handle. */
   forgetDevice({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeDevice(tx, userId, id))) return false;
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'device_forgotten' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
+      await events.emit(tx, signInEvents.device_forgotten, {
+        user: { id: userId },
+        target: { kind: 'device', id },
+        source,
+      });
       return true;
     });
   }
@@ -310,37 +321,44 @@ export class Auth {
 
   /** Ends another session of whoever is signed in; false when they have none of this handle. */
   endOwnSession({ userId }: Session, id: string, source: ClientSource = programSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeOwnSession(tx, userId, id))) return false;
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'ended' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
+      await events.emit(tx, sessionEvents.session_ended, {
+        user: { id: userId },
+        target: { kind: 'session', id },
+        source,
+      });
       return true;
     });
   }
 
   /** Ends all sessions of whoever is signed in but this one, and says how many. */
   endOtherSessions({ userId, id }: Session, source: ClientSource = programSource): Promise<number> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
-      const ended = await removeOtherSessionsOf(tx, userId, id);
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'others_ended' } as const;
-      if (ended > 0) await audit.record(tx, { ...deed, userId }, source);
-      return ended;
+      const count = await removeOtherSessionsOf(tx, userId, id);
+      if (count > 0)
+        await events.emit(tx, sessionEvents.other_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
+      return count;
     });
   }
 
   /** Ends one session by its public handle; false when there was none. */
   endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
       if (userId === undefined) return false;
-      await audit.record(
-        tx,
-        { event: 'session_expired', outcome: 'success', reason: 'ended', userId },
+      await events.emit(tx, sessionEvents.session_ended, {
+        user: { id: userId },
+        target: { kind: 'session', id },
         source,
-      );
+      });
       return true;
     });
   }

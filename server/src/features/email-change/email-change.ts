@@ -1,7 +1,7 @@
 // Another address for an account. Nothing moves until the person who is signed in has proved the new one: a mistyped
 // address gives nothing away, since its owner has no session. The old address may undo it for three days, which throws
 // out whoever changed it.
-import { hourMs, minuteMs } from '../../kit/clock.ts';
+import { minuteMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { UniqueViolation, type Database } from '../../db/database.ts';
 import { isSameAddress, requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
@@ -9,16 +9,13 @@ import { findUserByEmail, lockUser, removeUser, updateUser, updateVerified } fro
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
-import { isFlooded, notify } from '../../identity/notice.ts';
 import type { LiveProof, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import { alreadyRegisteredMail } from '../../identity/account/event.ts';
 import { findPendingToken } from '../../identity/token/store.ts';
-
-const changeMinutes = 60;
-/** How long the old address may undo a change: over a weekend. */
-const undoHours = 72;
+import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 
 export interface EmailChangeNeeds {
   readonly accounts: Accounts;
@@ -42,7 +39,7 @@ export class EmailChange {
     { email, password }: { email: string; password: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const { db, audit, addressRule } = this.#context;
+    const { db, events, addressRule } = this.#context;
     const { stepUp, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
@@ -54,27 +51,18 @@ export class EmailChange {
       if (user === undefined) throw new Problem('session_required');
       await this.#requireSettled(tx, user);
       const owner = await findUserByEmail(tx, address);
-      const isFlood = await isFlooded(this.#context, tx, user, 'email_change');
-      const initiator = owner === undefined && !isFlood ? user : undefined;
       const proof = { kind: 'email_change', minutes: changeMinutes, target: address.text } as const;
-      const facts = await tokens.issue(tx, initiator, proof, source);
-      await notify(this.#context, tx, initiator, {
-        kind: 'email_change',
-        facts,
+      await events.send(tx, emailChangeMail, {
+        user: owner === undefined ? user : undefined,
         recipient: address.text,
         lifeMs: changeMinutes * minuteMs,
-        voidsEarlier: true,
+        isLimited: true,
+        facts: (recipient) => tokens.issue(tx, recipient, proof, source),
         source,
       });
-      // Whether it is taken is told to its owner alone.
-      const isTold = await isFlooded(this.#context, tx, owner, 'already_registered');
-      await notify(this.#context, tx, isTold ? undefined : owner, {
-        kind: 'already_registered',
-        facts: {},
-        source,
-      });
-      const deed = { event: 'authn_token_created', outcome: 'success', reason: 'email_change' } as const;
-      await audit.record(tx, { ...deed, userId: user.id }, source);
+      // Only the owner of a taken address learns that it is taken.
+      await events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
+      await events.emit(tx, emailChangeEvents.email_change_requested, { user, source });
     });
   }
 
@@ -98,7 +86,7 @@ export class EmailChange {
 
   /** See Auth.undoEmailChange. */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, audit, clock } = this.#context;
+    const { db, events, clock } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find('email_undo', presented, {}, source);
     const address = requireEmailAddress(live.target);
@@ -118,9 +106,7 @@ export class EmailChange {
       await accounts.revokeAccessSince(tx, id, live.madeAt);
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'email_change_undone' } as const;
-      await audit.record(tx, { ...deed, userId: id }, source);
-      await notify(this.#context, tx, user, { kind: 'email_change_undone', facts: {}, source });
+      await events.emit(tx, emailChangeEvents.email_change_undone, { user, source });
       await passwordReset.post(tx, user, source);
       return user;
     });
@@ -131,7 +117,7 @@ export class EmailChange {
     user: User,
     { live, address, source }: { live: LiveProof; address: EmailAddress; source: ClientSource },
   ): Promise<User> {
-    const { clock, audit } = this.#context;
+    const { clock, events } = this.#context;
     const { accounts, tokens } = this.#needs;
     await tokens.consume(tx, live);
     await accounts.revokeTokens(tx, user.id);
@@ -140,14 +126,12 @@ export class EmailChange {
     if (moved === undefined) throw new Problem('session_required');
     const proof = { kind: 'email_undo', minutes: undoHours * 60, target: user.email } as const;
     const { link: undoLink } = await tokens.issue(tx, user, proof);
-    await notify(this.#context, tx, user, {
-      kind: 'email_changed',
-      facts: { newEmail: moved.email, undoLink, undoHours },
-      lifeMs: undoHours * hourMs,
+    // To the old address: `user` is the account as it was.
+    await events.emit(tx, emailChangeEvents.email_changed, {
+      user,
+      mail: { facts: { newEmail: moved.email, undoLink } },
       source,
     });
-    const deed = { event: 'user_updated', outcome: 'success', reason: 'email_changed' } as const;
-    await audit.record(tx, { ...deed, userId: user.id }, source);
     return moved;
   }
 

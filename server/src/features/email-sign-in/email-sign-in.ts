@@ -4,13 +4,10 @@ import { minuteMs } from '../../kit/clock.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../../identity/context.ts';
+import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { SignIn, Login } from '../../identity/sign-in/sign-in.ts';
-import { isFlooded, notify } from '../../identity/notice.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
-
-/** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
-const signInMinutes = 10;
+import { emailSignInEvents, signInMail, signInMinutes } from './event.ts';
 
 export class EmailSignIn {
   readonly #context: AuthContext;
@@ -25,28 +22,20 @@ export class EmailSignIn {
 
   /** See Auth.requestSignIn. */
   async request(email: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      const isFlood = await isFlooded(this.#context, tx, user, 'sign_in');
-      const recipient = user !== undefined && this.#isOpen(user) && !isFlood ? user : undefined;
-      const facts = await this.#tokens.issue(
-        tx,
-        recipient,
-        { kind: 'sign_in', minutes: signInMinutes },
-        source,
-      );
-      await notify(this.#context, tx, recipient, {
-        kind: 'sign_in',
-        facts,
+      const recipient = await events.send(tx, signInMail, {
+        user: user !== undefined && this.#isOpen(user) ? user : undefined,
         lifeMs: signInMinutes * minuteMs,
-        voidsEarlier: true,
+        isLimited: true,
+        facts: (to) => this.#tokens.issue(tx, to, { kind: 'sign_in', minutes: signInMinutes }, source),
         source,
       });
-      const outcome = recipient === undefined ? 'failure' : 'success';
-      const deed = { event: 'authn_token_created', outcome, reason: 'sign_in', ...idOf(user) } as const;
-      await audit.record(tx, deed, source);
+      const { sign_in_requested, sign_in_request_refused } = emailSignInEvents;
+      const event = recipient === undefined ? sign_in_request_refused : sign_in_requested;
+      await events.emit(tx, event, { user, source });
     });
   }
 

@@ -10,20 +10,22 @@ import {
   updateDisabled,
   updatePasswordHash,
 } from '../../user/store.ts';
+import type { NoFacts } from '../../mail/mail-kind.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import type { PlainEvent } from '../event.ts';
 import { removeDevicesOf } from '../sign-in/device-store.ts';
-import { isFlooded, notify } from '../notice.ts';
 import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import { removePendingTokensOf } from '../token/store.ts';
+import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import type { EmailVerification } from './verification.ts';
 
-/** Why a password is replaced, by whose deed, and which session lives on. */
+/** Which event a new password is, where it comes from, and which session lives on. */
 export interface Replacement {
-  readonly reason: 'set' | 'reset' | 'changed';
+  readonly event: PlainEvent<NoFacts>;
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
@@ -93,7 +95,11 @@ export class Accounts {
     return db.transaction(async (tx) => {
       const found = await findUserByEmail(tx, address);
       const user =
-        found && (await this.replacePassword(tx, found.id, hashedPassword, { reason: 'set', source }));
+        found &&
+        (await this.replacePassword(tx, found.id, hashedPassword, {
+          event: accountEvents.password_set,
+          source,
+        }));
       if (user === undefined) throw new Problem('unknown_email');
       return user;
     });
@@ -101,23 +107,23 @@ export class Accounts {
 
   /** See Auth.setDisabled. */
   setDisabled(userId: number, disabled: boolean, source: ClientSource): Promise<boolean> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
       if (disabled) await this.revokeAccess(tx, userId);
-      const reason = disabled ? 'disabled' : 'enabled';
-      await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
+      const { account_disabled, account_enabled } = accountEvents;
+      await events.emit(tx, disabled ? account_disabled : account_enabled, { user: { id: userId }, source });
       return true;
     });
   }
 
   /** See Auth.removeUser. */
   remove(userId: number, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeUser(tx, userId))) return false;
       await this.#attempts.forgetAll(tx, userId);
-      await audit.record(tx, { event: 'user_deleted', outcome: 'success', userId }, source);
+      await events.emit(tx, accountEvents.account_removed, { user: { id: userId }, source });
       return true;
     });
   }
@@ -130,15 +136,14 @@ export class Accounts {
     tx: Database,
     userId: number,
     hashedPassword: string,
-    { reason, source, keptSession }: Replacement,
+    { event, source, keptSession }: Replacement,
   ): Promise<User | undefined> {
-    const { clock, audit } = this.#context;
+    const { clock, events } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
     await this.revokeAccess(tx, userId, keptSession);
     await this.#attempts.forget(tx, userId, 'password');
-    await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
-    await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
+    await events.emit(tx, event, { user, source });
     return user;
   }
 
@@ -158,14 +163,14 @@ export class Accounts {
     opening: Opening,
     source: ClientSource,
   ): Promise<User | undefined> {
-    const { clock, audit, confirmEmail } = this.#context;
+    const { clock, events, confirmEmail } = this.#context;
     const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
-    const deed =
-      added === undefined
-        ? ({ event: 'user_created', outcome: 'failure', reason: 'email_taken', ...idOf(owner) } as const)
-        : ({ event: 'user_created', outcome: 'success', userId: added.id } as const);
-    await audit.record(tx, deed, source);
+    const { account_created, email_taken } = accountEvents;
+    await events.emit(tx, added === undefined ? email_taken : account_created, {
+      user: added ?? owner,
+      source,
+    });
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
     if (added !== undefined) await opening.attach?.(tx, added.id);
@@ -197,12 +202,7 @@ export class Accounts {
 
   /** Tells the owner of a taken address that somebody tried to register it; without one does as much and writes nothing. */
   async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
-    const isFlood = await isFlooded(this.#context, tx, owner, 'already_registered');
-    await notify(this.#context, tx, isFlood ? undefined : owner, {
-      kind: 'already_registered',
-      facts: {},
-      source,
-    });
+    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
   }
 
   /**

@@ -1,19 +1,15 @@
 // Whether mail to an account's address reaches its owner.
-import { hourMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
 import { removeDevicesOf } from '../sign-in/device-store.ts';
-import { isFlooded, notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import { removeSessionsOf } from '../session/store.ts';
-
-/** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
-const verificationHours = 24;
+import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
 
 export class EmailVerification {
   readonly #context: AuthContext;
@@ -25,25 +21,33 @@ export class EmailVerification {
   }
 
   /**
-   * Posts a token to the user's address, in the place of the older one; without a user does as much and writes nothing.
-   * Runs inside a transaction.
+   * Mails a token to the user's address and replaces the previous one; without a user it runs the same statements and
+   * stores nothing. Inside a transaction.
    */
-  async ask(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+  async ask(
+    tx: Database,
+    user: User | undefined,
+    source: ClientSource,
+    { isLimited = false }: { isLimited?: boolean } = {},
+  ): Promise<void> {
     const minutes = verificationHours * 60;
-    const proof = { kind: 'verification', minutes, target: user?.email ?? '' } as const;
-    const facts = await this.#tokens.issue(tx, user, proof, source);
-    await notify(this.#context, tx, user, {
-      kind: 'email_verification',
-      facts,
-      lifeMs: verificationHours * hourMs,
-      voidsEarlier: true, // of many who register one address at once its owner hears but once
+    await this.#context.events.send(tx, emailVerificationMail, {
+      user,
       source,
+      isLimited,
+      facts: (recipient) =>
+        this.#tokens.issue(
+          tx,
+          recipient,
+          { kind: 'verification', minutes, target: recipient?.email ?? '' },
+          source,
+        ),
     });
   }
 
   /** See Auth.requestVerification. */
   async askAgain(email: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
@@ -52,20 +56,16 @@ export class EmailVerification {
         user.emailVerifiedAt === null &&
         user.disabledAt === null &&
         (await this.#isHeld(tx, user, source));
-      const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
-      await this.ask(tx, isAsked && !isFlood ? user : undefined, source);
-      const outcome = isAsked ? 'success' : 'failure';
-      await audit.record(
-        tx,
-        { event: 'authn_token_created', outcome, reason: 'email_verification', ...idOf(user) },
-        source,
-      );
+      await this.ask(tx, isAsked ? user : undefined, source, { isLimited: true });
+      const { email_verification_requested: requested, email_verification_request_refused: refused } =
+        accountEvents;
+      await events.emit(tx, isAsked ? requested : refused, { user, source });
     });
   }
 
   /** See Auth.verifyEmail. */
   async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     const live = await this.#tokens.find('verification', presented, { email }, source);
     if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
@@ -80,11 +80,7 @@ export class EmailVerification {
         await removePendingAuthenticationsOf(tx, user.id);
         await removeDevicesOf(tx, user.id);
       }
-      await audit.record(
-        tx,
-        { event: 'user_updated', outcome: 'success', reason: 'email_verified', userId: user.id },
-        source,
-      );
+      await events.emit(tx, accountEvents.email_verified, { user, source });
       return user;
     });
   }

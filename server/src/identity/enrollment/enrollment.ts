@@ -1,7 +1,6 @@
 // Setting second factors up and taking them away: by whoever is signed in and has just proved it, or by whoever must set
 // one up before anything else opens. One transaction with the record and the notice; the last way in stays. The first of
 // an account can be undone from its mailbox: a stranger who knew the password would keep the owner out with it.
-import { hourMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -10,7 +9,6 @@ import type { Accounts } from '../account/account.ts';
 import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { forgetMemories } from '../sign-in/device-store.ts';
-import { notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { PasswordReset } from '../password/reset.ts';
@@ -18,6 +16,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import { enrollmentEvents, undoHours } from './event.ts';
 
 /** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
 export type EnrollmentSubject =
@@ -51,8 +50,12 @@ export interface FactorAdded<T> {
   readonly login: Login;
 }
 
-/** How long the first factor of an account can be undone. */
-const undoHours = 72;
+const changeEvents = {
+  added: enrollmentEvents.factor_added,
+  removed: enrollmentEvents.factor_removed,
+  replaced: enrollmentEvents.factor_replaced,
+};
+type FactorDeed = keyof typeof changeEvents;
 
 export interface EnrollmentNeeds {
   readonly accounts: Accounts;
@@ -150,7 +153,7 @@ export class Enrollment {
    *   back was mailed to: that is undone first.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find('factor_undo', presented, {}, source);
     return db.transaction(async (tx) => {
@@ -158,9 +161,7 @@ export class Enrollment {
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
-      await audit.record(tx, { ...deed, userId: user.id }, source);
-      await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
+      await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
       await passwordReset.post(tx, user, source);
       return user;
     });
@@ -168,7 +169,7 @@ export class Enrollment {
 
   /** Takes all second factors of a user away, for the operator; false where there is none. Ends the sessions. */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
@@ -176,9 +177,7 @@ export class Enrollment {
       await this.#needs.secondFactors.removeAll(tx, userId);
       await removeSessionsOf(tx, userId);
       await removePendingAuthenticationsOf(tx, userId);
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
+      await events.emit(tx, enrollmentEvents.factors_reset, { user, source });
       return true;
     });
   }
@@ -202,22 +201,20 @@ export class Enrollment {
   async #tell(
     tx: Database,
     user: User,
-    { factor, deed, undoLink }: { factor: string; deed: string; undoLink?: string | undefined },
+    { factor, deed, undoLink }: { factor: string; deed: FactorDeed; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const reason = `${factor}_${deed}`;
-    const event = { event: 'user_updated', outcome: 'success', reason, userId: user.id } as const;
-    await this.#context.audit.record(tx, event, source);
-    const mail =
-      undoLink === undefined
-        ? ({ kind: 'factor_changed', facts: { factor, deed } } as const)
-        : ({
-            kind: 'first_factor',
-            facts: { factor, undoLink, undoHours },
-            lifeMs: undoHours * hourMs,
-            voidsEarlier: true,
-          } as const);
-    await notify(this.#context, tx, user, { ...mail, source });
+    const { events } = this.#context;
+    const facts = { factor };
+    if (undoLink === undefined)
+      await events.emit(tx, changeEvents[deed], { user, facts, mail: { facts: { factor, deed } }, source });
+    else
+      await events.emit(tx, enrollmentEvents.first_factor_added, {
+        user,
+        facts,
+        mail: { facts: { factor, undoLink } },
+        source,
+      });
   }
 
   /** The session with the new factor, under a new token; the others end. */

@@ -1,7 +1,8 @@
 // Factors: how a person proved to be the user. What a session is worth follows from which were given, and when.
 import type { Database } from '../../db/database.ts';
-import type { MailFacts } from '../../mail/text.ts';
 import type { User } from '../../user/user.ts';
+import type { ClientSource } from '../context.ts';
+import type { Events } from '../event.ts';
 
 /** A factor that was given for a session. */
 export interface FactorUse {
@@ -24,10 +25,11 @@ export interface Occasion {
 /** Spends what was verified, once and atomically; false when it was spent meanwhile. Inside a transaction. */
 export type Consume = (tx: Database) => Promise<boolean>;
 
-/** A mail about the use of a factor. */
-export interface UseNotice {
-  readonly kind: 'recovery_code_used';
-  readonly facts: MailFacts['recovery_code_used'];
+/** Who used a factor, from where, and what sends the mail about it. */
+export interface FactorUsed {
+  readonly user: User;
+  readonly source: ClientSource;
+  readonly events: Events;
 }
 
 /** One kind of second factor, as its room plugs it in. */
@@ -42,8 +44,8 @@ export interface SecondFactor {
   isWayIn?(db: Database, userId: number): Promise<boolean>;
   /** What spends the proof, if it is right. Changes nothing by itself; the try is counted already. */
   check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined>;
-  /** What the owner is told of each use, where that is told at all. Inside its transaction. */
-  tellUse?(tx: Database, userId: number): Promise<UseNotice>;
+  /** Mails each use to the owner; absent where no use is mailed. Inside its transaction. */
+  tellUse?(tx: Database, used: FactorUsed): Promise<void>;
   /** What is known of what the user has set up, as the user may have it: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
   /** Removes what the user has set up since the instant: all of it, if none is given. Inside a transaction. */

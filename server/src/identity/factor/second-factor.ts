@@ -5,7 +5,7 @@ import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { notify } from '../notice.ts';
+import { factorEvents } from './event.ts';
 import type { Occasion, SecondFactor, SecondFactorPolicy, Consume } from './factor.ts';
 
 /** What a person owes after the first factor. */
@@ -110,8 +110,7 @@ export class SecondFactors {
   ): Promise<void> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
-    const told = await factor.tellUse?.(tx, user.id);
-    if (told !== undefined) await notify(this.#context, tx, user, { ...told, source });
+    await factor.tellUse?.(tx, { user, source, events: this.#context.events });
   }
 
   /** Removes every factor of the user, backups included, and forgets their tries. Inside a transaction. */
@@ -153,14 +152,10 @@ export class SecondFactors {
     return total;
   }
 
-  async recordFailure({ id }: User, factor: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+  async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
+    const { db, events } = this.#context;
     await db.transaction((tx) =>
-      audit.record(
-        tx,
-        { event: 'authn_login_fail', outcome: 'failure', reason: `wrong_${factor}`, userId: id },
-        source,
-      ),
+      events.emit(tx, factorEvents.wrong_second_factor, { user, facts: { factor }, source }),
     );
   }
 }

@@ -4,6 +4,7 @@ import { lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 
@@ -34,7 +35,7 @@ export class PasswordChange {
       if (user === undefined || user.passwordChangedAt > verified.passwordChangedAt)
         throw new Problem('password_wrong');
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {
-        reason: 'changed',
+        event: passwordEvents.password_changed,
         source,
         keptSession: session.id,
       });

@@ -8,8 +8,16 @@ import type { User } from '../../user/user.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
+
+/** Why a login by password fails. */
+type FailureEvent = (typeof passwordEvents)[
+  | 'unknown_user'
+  | 'user_disabled'
+  | 'wrong_password'
+  | 'email_unconfirmed'];
 
 /** A password that was right. */
 interface Verified {
@@ -56,7 +64,7 @@ export class PasswordLogin {
     if (confirmEmail && user.emailVerifiedAt === null) {
       // As a wrong password: whoever has just registered somebody's address has its password, and would learn here
       // whether the address was free.
-      await this.#recordFailure(user, 'email_unconfirmed', attempt, source);
+      await this.#recordFailure(user, passwordEvents.email_unconfirmed, attempt, source);
       return undefined;
     }
     const signInContext = await this.#signIn.signInContextOf(user, source);
@@ -94,8 +102,13 @@ export class PasswordLogin {
         'A stored password hash cannot be verified: only a new password lets this user in',
       );
     if (user === undefined || !matches || user.disabledAt !== null) {
-      const reason = user === undefined ? 'unknown_user' : matches ? 'user_disabled' : 'wrong_password';
-      await this.#recordFailure(user, reason, attempt, source);
+      const known = matches ? passwordEvents.user_disabled : passwordEvents.wrong_password;
+      await this.#recordFailure(
+        user,
+        user === undefined ? passwordEvents.unknown_user : known,
+        attempt,
+        source,
+      );
       return undefined;
     }
     if (outdated) await this.#upgradeHash(user, password);
@@ -115,18 +128,17 @@ export class PasswordLogin {
 
   async #recordFailure(
     user: User | undefined,
-    reason: string,
+    reason: FailureEvent,
     { count }: Attempt,
     source: ClientSource,
   ): Promise<void> {
-    const { db, audit } = this.#context;
-    const subject = idOf(user);
+    const { db, events } = this.#context;
     await db.transaction(async (tx) => {
-      await audit.record(tx, { event: 'authn_login_fail', outcome: 'failure', reason, ...subject }, source);
+      await events.emit(tx, reason, { user, source });
       if (count === freeAttempts)
-        await audit.record(tx, { event: 'authn_login_fail_max', outcome: 'failure', ...subject }, source);
+        await events.emit(tx, passwordEvents.password_attempts_slowed, { user, source });
       if (count === maxAttempts)
-        await audit.record(tx, { event: 'authn_login_lock', outcome: 'failure', ...subject }, source);
+        await events.emit(tx, passwordEvents.password_attempts_locked, { user, source });
     });
   }
 }

@@ -2,6 +2,7 @@
 // somebody came with an expired one.
 import { minuteMs } from '../../kit/clock.ts';
 import type { AuthContext } from '../context.ts';
+import { sessionEvents } from './event.ts';
 import { noteSeen, removeSession } from './store.ts';
 
 /** How far behind the truth `last_seen_at` may be: small against the idle life, large against the cost of a write. */
@@ -46,15 +47,15 @@ export class SeenSessions {
 
   /** Removes the row, so that each expired session is recorded once however often it comes. */
   #endExpired(id: string): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
       if (userId === undefined) return;
-      await audit.record(
-        tx,
-        { event: 'session_use_after_expire', outcome: 'failure', userId },
-        { actor: 'anonymous' },
-      );
+      await events.emit(tx, sessionEvents.expired_session_used, {
+        user: { id: userId },
+        target: { kind: 'session', id },
+        source: { actor: 'anonymous' },
+      });
     });
   }
 }

@@ -12,6 +12,7 @@ import type { Auth } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
 import type { EnrollmentSubject } from '../enrollment/enrollment.ts';
+import { actorOf } from '../principal.ts';
 import type { Session } from '../session/session.ts';
 
 declare module 'fastify' {
@@ -94,7 +95,7 @@ export interface SourceReaders {
 export function sourceOf(request: FastifyRequest, readers: SourceReaders): ClientSource {
   const { cookie: cookies, 'user-agent': device, 'accept-language': languages } = request.headers;
   return {
-    actor: request.session === null ? 'anonymous' : 'user',
+    ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
     address: readers.clientAddress.of(request).address,
     requestId: request.id,
     device,

@@ -6,7 +6,7 @@ import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
 import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
 import {
   formatFactors,
@@ -16,7 +16,6 @@ import {
   type FirstFactor,
   type Consume,
 } from '../factor/factor.ts';
-import { notify } from '../notice.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
@@ -24,7 +23,9 @@ import {
 } from './pending-store.ts';
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
+import { sessionEvents } from '../session/event.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import { newDeviceMail, signInEvents } from './event.ts';
 
 /** What a login gives its holder: a session, or what awaits the second factor. */
 export interface Login {
@@ -120,12 +121,12 @@ export class SignIn {
     { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const login = user && consume && (await this.#enter(user, factor, consume, source));
-    if (login === undefined) {
-      const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
-      await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
-    }
+    if (login === undefined)
+      await db.transaction((tx) =>
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+      );
     return login;
   }
 
@@ -226,21 +227,22 @@ export class SignIn {
     uses: readonly FactorUse[],
     { replaced, device, source }: SignInContext,
   ): Promise<Login | undefined> {
-    const { audit } = this.#context;
+    const { events } = this.#context;
     const { sessions, knownDeviceMs } = this.#needs;
     const userId = user.id;
     const token = await sessions.add(tx, user, { uses, device: source.device });
     if (token === undefined) return undefined;
-    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
-      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
-    }
-    const reason = uses.map(({ factor }) => factor).join('+');
-    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
-    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined)
+      await events.emit(tx, sessionEvents.session_replaced, {
+        user: { id: replaced.userId },
+        target: { kind: 'session', id: replaced.id },
+        source,
+      });
+    const factors = uses.map(({ factor }) => factor);
+    await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
+    await events.emit(tx, sessionEvents.session_created, { user, source });
     if (device !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
-    if (await hasDevices(tx, userId))
-      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
+    if (await hasDevices(tx, userId)) await events.send(tx, newDeviceMail, { user, source });
     return { token, deviceToken: (await this.#addDevice(tx, userId)).token };
   }
 

@@ -6,6 +6,7 @@ import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { SignIn } from './sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { signInEvents } from './event.ts';
 import type { PasswordLogin } from '../password/login.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
@@ -77,7 +78,7 @@ export class StepUp {
     given: { factor: string; proof: string },
     source: ClientSource,
   ): Promise<string> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const { sessions, secondFactors } = this.#needs;
     const { user, verified } = await this.#verify(session, given, source);
     return db.transaction(async (tx) => {
@@ -85,12 +86,7 @@ export class StepUp {
       if (verified !== undefined) await secondFactors.consume(tx, verified, source);
       const elevated = await sessions.elevate(tx, session.id, given.factor);
       if (elevated === undefined) throw new Problem('session_required');
-      const reason = `step_up_${given.factor}`;
-      await audit.record(
-        tx,
-        { event: 'authn_login_success', outcome: 'success', reason, userId: user.id },
-        source,
-      );
+      await events.emit(tx, signInEvents.stepped_up, { user, facts: { factor: given.factor }, source });
       return elevated.token;
     });
   }

@@ -5,13 +5,13 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
 import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
-import type { AuditDeed, AuditSource } from '../../audit/event.ts';
-import type { Proof } from '../../mail/text.ts';
+import type { Proof } from '../../mail/mail-kind.ts';
 import { isSameAddress, toEmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource, type CodeSigner } from '../context.ts';
+import type { AuthContext, ClientSource, CodeSigner } from '../context.ts';
+import { tokenEvents } from './event.ts';
 import {
   beginCodeAttempt,
   consumeToken,
@@ -45,16 +45,11 @@ export const proofPages = {
 /** Proofs that are redeemed with the account's address, to which they are mailed. */
 const namesAccount: ReadonlySet<ProofKind> = new Set(['verification', 'reset', 'sign_in']);
 
-/** What is recorded of a proof that is refused. */
-const refusals = {
-  reset: 'authn_password_change_fail',
-  verification: 'user_updated',
-  sign_in: 'authn_login_fail',
-  email_change: 'user_updated',
-  email_undo: 'user_updated',
-  deletion_undo: 'user_updated',
-  factor_undo: 'user_updated',
-} as const satisfies Record<ProofKind, AuditDeed['event']>;
+/** The event of a refused token or code, where it is no common one. */
+const refusals: Partial<Record<ProofKind, (typeof tokenEvents)[keyof typeof tokenEvents]>> = {
+  reset: tokenEvents.reset_token_refused,
+  sign_in: tokenEvents.sign_in_token_refused,
+};
 
 /** Life of a code: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;
@@ -105,7 +100,7 @@ export class OneTimeTokens {
     { kind, minutes, target }: NewProof,
     { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
   ): Promise<Proof & { token: string }> {
-    const { clock, codes, post } = this.#context;
+    const { clock, codes, publicUrl } = this.#context;
     const { id, secretHash, token } = createToken(kind);
     const code = createShortCode();
     const now = clock();
@@ -130,7 +125,7 @@ export class OneTimeTokens {
       token,
       ...(returnTo !== undefined && { return_to: returnTo }),
     });
-    const link = `${post?.publicUrl ?? ''}${proofPages[kind]}?${query.toString()}`;
+    const link = `${publicUrl}${proofPages[kind]}?${query.toString()}`;
     return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
   }
 
@@ -212,7 +207,7 @@ export class OneTimeTokens {
     kind: ProofKind,
     text: string,
     { email, userId }: Claim,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<LiveProof> {
     const { db, clock, codes } = this.#context;
     const address = toEmailAddress(email);
@@ -222,7 +217,9 @@ export class OneTimeTokens {
     const attempt = await this.#attempts.begin(subject, 'email_code');
     const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind, clock());
     if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
-      await db.transaction((tx) => this.#recordRefusal(tx, kind, { isReuse: false, ...idOf(user) }, source));
+      await db.transaction((tx) =>
+        this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source),
+      );
       throw new Problem('token_invalid');
     }
     await this.#attempts.succeed(db, attempt);
@@ -233,13 +230,15 @@ export class OneTimeTokens {
   #recordRefusal(
     tx: Database,
     kind: ProofKind,
-    { isReuse, userId }: { isReuse: boolean; userId?: number },
-    source: AuditSource,
+    { isReuse, userId }: { isReuse: boolean; userId: number | undefined },
+    source: ClientSource,
   ): Promise<void> {
-    const deed: AuditDeed = isReuse
-      ? { event: 'authn_token_reuse', outcome: 'failure', reason: kind }
-      : { event: refusals[kind], outcome: 'failure', reason: 'token_invalid' };
-    return this.#context.audit.record(tx, { ...deed, ...(userId !== undefined && { userId }) }, source);
+    const refused = refusals[kind] ?? tokenEvents.token_refused;
+    return this.#context.events.emit(tx, isReuse ? tokenEvents.token_reused : refused, {
+      user: userId === undefined ? undefined : { id: userId },
+      facts: { kind },
+      source,
+    });
   }
 }
 
