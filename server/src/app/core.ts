@@ -17,13 +17,14 @@ import { openKeyring } from '../keys/open-keyring.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { DB } from '../library/db.ts';
-import { Auth } from '../library/auth.ts';
+import { AuthRelays } from '../library/auth-relays.ts';
 import { BreachCheck } from '../features/breach-check/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../features/disposable-email/disposable-email.ts';
 import { Blocklist } from '../identity/password/blocklist.ts';
-import { passwordRule, type PasswordRule } from '../identity/password/rule.ts';
+import { passwordRule } from '../identity/password/rule.ts';
+import type { PasswordRule } from '../user/password-rule.ts';
 import { ownSections, type AccountSection } from '../page/account-section.ts';
-import type { ActivityPageRoom } from '../features/data-export/pages.ts';
+import type { ActivityPageRoom } from '../features/activity/pages.ts';
 import { passwordPrompt } from '../identity/factor/prompt.ts';
 import type { PageRoom } from '../page/page-guard.ts';
 import { passkeyPrompt, passkeySection } from '../features/passkey/prompt.ts';
@@ -121,7 +122,7 @@ export async function buildCore(
   });
   const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
   const passkeys = buildPasskeys(configuration, { db: database, clock, log, keyring });
-  const auth = new Auth({
+  const auth = new AuthRelays({
     secondFactors: [...(options.passkeys ? [passkeys] : []), totp, recoveryCodes],
     secondFactorPolicy: options.secondFactor,
     signsInByEmail: options.emailSignIn,

@@ -7,6 +7,7 @@ import Type from 'typebox';
 import { languages } from '../kit/language.ts';
 import type { Problem } from '../kit/problem.ts';
 import { addressOf, notice } from '../http/markup.ts';
+import { Message } from '../http/fields.ts';
 import { wantsPage } from '../http/pages.ts';
 import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import type { AccountSection } from '../page/account-section.ts';
@@ -22,9 +23,7 @@ import {
 } from '../page/page-guard.ts';
 
 /** What the service is, and where to go. */
-export function welcome(
-  room: PageRoom,
-): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
+function welcome(room: PageRoom): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
   return async (request, reply) => {
     const t = room.pages.speak(request);
     const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
@@ -48,6 +47,18 @@ export function welcome(
     return room.pages.send(request, reply, { title: room.pages.productName, body });
   };
 }
+
+/** `GET /`: a page for a browser, JSON for a program. */
+export const greetingRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
+  const showWelcome = welcome(room);
+  scope.route({
+    method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
+    url: '/',
+    schema: { summary: 'Greets', response: { 200: Message } },
+    handler: async (request, reply) =>
+      request.method === 'GET' && wantsPage(request) ? showWelcome(request, reply) : { message: 'Bienvenue' },
+  });
+};
 
 const LanguageForm = Type.Object({ language: formField, return_to: Type.Optional(formField) });
 

@@ -13,24 +13,31 @@ import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from '../features/mailbox/routes.ts';
 import { enrollmentGuard, pendingGuard, sessionGuard } from '../identity/sign-in/guard.ts';
 import type { ProofKind } from '../identity/token/one-time-token.ts';
-import { accountPages, changePasswordPages } from '../identity/account/pages.ts';
-import { activityPages, dataPages } from '../features/data-export/pages.ts';
-import { factorPages, stepUpPages } from '../identity/sign-in/factor-pages.ts';
+import { activityPages } from '../features/activity/pages.ts';
+import { closeAccountPages, closeAccountPart } from '../features/account-deletion/pages.ts';
+import { deletionRoutes, deletionUndoRoutes } from '../features/account-deletion/routes.ts';
+import { dataPages } from '../features/data-export/pages.ts';
+import { dataRoutes } from '../features/data-export/routes.ts';
+import { emailChangePages } from '../features/email-change/pages.ts';
+import { emailChangeRoutes, emailUndoRoutes } from '../features/email-change/routes.ts';
+import { emailSignInPages } from '../features/email-sign-in/pages.ts';
+import { emailSignInRoutes } from '../features/email-sign-in/routes.ts';
 import { forwardAuthRoutes } from '../features/forward-auth/routes.ts';
+import { rememberedDevicePages, rememberedDevicePart } from '../features/remembered-device/pages.ts';
+import { rememberedDeviceRoutes } from '../features/remembered-device/routes.ts';
+import { accountPages } from '../identity/account/pages.ts';
+import { profileRoutes, registrationRoutes } from '../identity/account/routes.ts';
+import { confirmAgainPages, signUpPages } from '../identity/account/sign-up-pages.ts';
+import { verificationRoutes } from '../identity/account/verification-routes.ts';
+import { factorUndoRoutes } from '../identity/enrollment/routes.ts';
+import { changePasswordPages, forgotPages, passwordPages } from '../identity/password/pages.ts';
+import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from '../identity/password/routes.ts';
+import { sessionPages, signOutPages } from '../identity/session/pages.ts';
+import { sessionRoutes } from '../identity/session/routes.ts';
+import { factorPages, stepUpPages } from '../identity/sign-in/factor-pages.ts';
+import { signInPages } from '../identity/sign-in/pages.ts';
+import { secondFactorRoutes, stepUpRoutes } from '../identity/sign-in/routes.ts';
 import { proofPageRoutes } from '../identity/token/pages.ts';
-import {
-  emailChangeRoutes,
-  emailSignInRoutes,
-  emailUndoRoutes,
-  factorUndoRoutes,
-  verificationRoutes,
-} from '../identity/token/routes.ts';
-import { dataRoutes, deletionUndoRoutes } from '../features/data-export/routes.ts';
-import { memberRoutes, openRoutes } from '../identity/account/routes.ts';
-import { signInPages, signOutPages } from '../identity/sign-in/pages.ts';
-import { confirmAgainPages, forgotPages, signUpPages } from '../identity/account/sign-up-pages.ts';
-import { sessionPages } from '../identity/session/pages.ts';
-import { rememberedDeviceRoutes, secondFactorRoutes, sessionRoutes } from '../identity/sign-in/routes.ts';
 import {
   passkeyHalfWayRoutes,
   passkeyMemberRoutes,
@@ -52,7 +59,7 @@ import { totpRoutes } from '../features/totp/routes.ts';
 import { mount, mountPages, collectRoutes, type RouteEntry } from './access.ts';
 import { healthRoutes } from './health.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
-import { languagePages, pageSender, sendProblemPage, setUpPages, welcome } from './home.ts';
+import { greetingRoutes, languagePages, pageSender, sendProblemPage, setUpPages } from './home.ts';
 import { problemRoutes } from './problem-pages.ts';
 import type { Core } from './core.ts';
 
@@ -68,7 +75,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
   app.setErrorHandler(errorHandler(pageSender(core, pagePaths)));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
-  app.decorateRequest('pendingLogin', null);
+  app.decorateRequest('pendingAuthentication', null);
   const refuseOtherMethods = watchMethods(app);
   const routes = collectRoutes(app);
   logRequests(app, core.hooks.clientAddress);
@@ -78,7 +85,9 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
 
   const doors = doorsOf(core);
   const { member, enrollment, halfWay } = doors;
-  await mount(app, 'open', [], openRoutes, { ...core, welcome: welcome(core) });
+  await mount(app, 'open', [], greetingRoutes, core);
+  for (const part of [registrationRoutes, passwordLoginRoutes, passwordResetRoutes])
+    await mount(app, 'open', [], part, core);
   if (core.rules.confirmsEmail) await mount(app, 'open', [], verificationRoutes, core);
   if (core.signsInByEmail) await mount(app, 'open', [], emailSignInRoutes, core);
   await mount(app, 'open', [], emailUndoRoutes, core);
@@ -86,6 +95,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
   await mount(app, 'open', [], deletionUndoRoutes, core);
   await mount(app, 'open', [], factorUndoRoutes, core);
   await mount(app, 'member', member, dataRoutes, core);
+  await mount(app, 'member', member, deletionRoutes, core);
   await mountPages(app, 'open', [], proofPageRoutes, { ...core, kinds: proofKindsOf(core) });
   if (core.keepsMails)
     await mount(app, 'open', [], mailboxRoutes, { mailbox: core.outbox, pages: core.pages });
@@ -93,8 +103,9 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
   await mount(app, 'open', [], healthRoutes, core);
   await mount(app, 'open', [], openapiRoutes, {});
   await mount(app, 'open', [], problemRoutes, {});
-  await mount(app, 'member', member, memberRoutes, core);
-  await mount(app, 'member', member, sessionRoutes, core);
+  await mount(app, 'member', member, profileRoutes, {});
+  for (const part of [passwordRoutes, stepUpRoutes, sessionRoutes])
+    await mount(app, 'member', member, part, core);
   if (core.hasSecondFactors) {
     await mount(app, 'half-way', halfWay, secondFactorRoutes, core);
     await mount(app, 'enrollment', enrollment, totpRoutes, core);
@@ -137,13 +148,28 @@ async function mountAllPages(
   { member, enrollment, halfWay }: Doors,
 ): Promise<void> {
   const { hasPasskeys, hasSecondFactors } = core;
-  await mountPages(app, 'open', [], signInPages, { ...core, ways: hasPasskeys ? [passkeySignIn] : [] });
+  const signIn = { ...core, ways: hasPasskeys ? [passkeySignIn] : [] };
+  await mountPages(app, 'open', [], signInPages, signIn);
+  if (core.signsInByEmail) await mountPages(app, 'open', [], emailSignInPages, signIn);
   await mountPages(app, 'open', [], signUpPages, { ...core, ways: hasPasskeys ? [passkeySignUp] : [] });
   await mountPages(app, 'open', [], forgotPages, core);
   if (core.rules.confirmsEmail) await mountPages(app, 'open', [], confirmAgainPages, core);
   await mountPages(app, 'open', [], languagePages, core);
-  for (const part of [signOutPages, stepUpPages, accountPages, sessionPages, activityPages, dataPages])
+  for (const part of [
+    signOutPages,
+    stepUpPages,
+    accountPages,
+    emailChangePages,
+    passwordPages,
+    activityPages,
+  ])
     await mountPages(app, 'member', member, part, core);
+  const remembersDevices = core.rememberedDeviceDays > 0;
+  const sessions = { ...core, parts: remembersDevices ? [rememberedDevicePart] : [] };
+  await mountPages(app, 'member', member, sessionPages, sessions);
+  if (remembersDevices) await mountPages(app, 'member', member, rememberedDevicePages, core);
+  await mountPages(app, 'member', member, dataPages, { ...core, parts: [closeAccountPart] });
+  await mountPages(app, 'member', member, closeAccountPages, core);
   await mountPages(app, 'open', [], changePasswordPages, core);
   if (hasPasskeys) {
     await mount(app, 'open', [], passkeyEndpointRoutes, core);

@@ -42,7 +42,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         throw error;
       }
       startJobs(core);
-      const { events } = core.auth;
+      const { events } = core.auth.identity;
       await events.emit(core.database, serviceEvents.service_started, { source: { actor: 'service' } });
 
       const address = app.server.address();

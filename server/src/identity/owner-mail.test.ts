@@ -1,6 +1,7 @@
 // Which mails are written, for how long they are worth sending, and what they tell of whoever asked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { featuresOf } from '../../test/support/auth.ts';
 import { type Browser, signIn } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { codeIn } from '../../test/support/mail-box.ts';
@@ -97,7 +98,7 @@ onEachEngine('the mails of', (engine) => {
     const { auth, database } = service.service.core;
     const mailed = async (source: ClientSource): Promise<string> => {
       later();
-      await auth.requestSignIn(email, source);
+      await featuresOf(auth).emailSignIn.request(email, source);
       await service.deliver();
       return service.mails.findLast(({ to }) => to === email)?.text ?? '';
     };

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
+import { featuresOf } from '../../test/support/auth.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
@@ -16,6 +17,7 @@ import { addMail } from '../mail/store.ts';
 import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
 import { addAttempt } from './attempt/store.ts';
+import type { DataExports } from '../features/data-export/data-export.ts';
 import { Auth } from '../library/auth.ts';
 import { addDevice } from './sign-in/device-store.ts';
 import { addPendingAuthentication } from './sign-in/pending-store.ts';
@@ -76,6 +78,7 @@ onEachEngine('among thousands of rows', (engine) => {
   let recorder: Recorder;
   let db: DB;
   let auth: Auth;
+  let dataExports: DataExports;
   let now = start + people * minuteMs;
   const hasher = new Hasher(cheapHashing);
 
@@ -86,6 +89,7 @@ onEachEngine('among thousands of rows', (engine) => {
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);
     auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
+    ({ dataExports } = featuresOf(auth));
     await auth.setPassword(email, 'b4l0u');
   });
   after(async () => {
@@ -190,7 +194,7 @@ onEachEngine('among thousands of rows', (engine) => {
     await auth.setPassword(known, 'b4l0u');
     const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
     assert.ok(session !== undefined);
-    const { mails, events } = await auth.dataExports.create(session, { actor: 'user' });
+    const { mails, events } = await dataExports.create(session, { actor: 'user' });
     for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
   }
 

@@ -1,4 +1,5 @@
 // What the forms of pages share: a new password, and what is wrong with a form or one of its fields.
+import { html } from 'ghtml';
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
@@ -35,4 +36,10 @@ export function refusalOf(t: Translate, problem: Problem | undefined, names: rea
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';
   return notice('fault', t(`page.problem.${problem.code}`));
+}
+
+/** The body of a page below `/account`: its parts, and the link back to the list. */
+export function accountBody(t: Translate, parts: string): string {
+  return html`!${parts}
+    <p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
 }

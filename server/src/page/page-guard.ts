@@ -3,15 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
-import type { Pages } from '../http/pages.ts';
+import type { Pages, Translate } from '../http/pages.ts';
 import { problemStatus } from '../http/problem-handler.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import type { AccountSection } from './account-section.ts';
-import type { EnrollmentSubject } from '../identity/enrollment/enrollment.ts';
+import type { EnrollmentSubject } from '../identity/sign-in/subject.ts';
 import { initiatingSourceOf, sendLogin, type AuthRoom } from '../identity/sign-in/guard.ts';
 import type { ClientSource, CodeSigner } from '../identity/context.ts';
 import type { FactorPrompt } from '../identity/factor/prompt.ts';
+import type { Session } from '../identity/session/session.ts';
 
 export interface PageRoom extends AuthRoom {
   readonly pages: Pages;
@@ -36,6 +37,9 @@ export interface SignInWay {
   /** Markup; forms of their own. */
   readonly form: (room: PageRoom, request: FastifyRequest, next: string | undefined) => string;
 }
+
+/** Markup that a module adds to a page of another: a heading and forms of its own. */
+export type SectionPart = (room: PageRoom, t: Translate, session: Session) => Promise<string> | string;
 
 export const paths = {
   signIn: '/sign-in',

@@ -5,7 +5,7 @@ import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
 import { closeUser, listDueUsers, lockUser, removeDueUser, reopenUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Accounts } from '../../identity/account/account.ts';
+import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
@@ -14,8 +14,6 @@ import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { findPendingToken } from '../../identity/token/store.ts';
 import { deletionDays, deletionEvents } from './event.ts';
 
-/** Accounts looked for at once. Each goes in a transaction of its own: much may mount on one. */
-const purgeBatch = 100;
 const purger: AuditSource = { actor: 'service' };
 
 /** An account that was closed by its owner. */
@@ -26,13 +24,14 @@ export interface ClosedAccount {
 }
 
 export interface DeletionNeeds {
-  readonly accounts: Accounts;
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
 
 export class AccountDeletion {
+  readonly name = 'closed accounts';
   readonly #context: AuthContext;
   readonly #needs: DeletionNeeds;
 
@@ -48,7 +47,7 @@ export class AccountDeletion {
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
     const { db, clock, events } = this.#context;
-    const { accounts, stepUp } = this.#needs;
+    const { access, stepUp } = this.#needs;
     await stepUp.requireRecent(session);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
@@ -60,7 +59,7 @@ export class AccountDeletion {
         throw new Problem('change_pending');
       const deleteAt = now + deletionDays * dayMs;
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
-      await accounts.revokeAccess(tx, userId);
+      await access.revoke(tx, userId);
       const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
       const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
       await events.emit(tx, deletionEvents.deletion_requested, {
@@ -90,16 +89,15 @@ export class AccountDeletion {
     });
   }
 
-  /** Removes the accounts whose time has come, and says how many. */
-  async purge(): Promise<number> {
+  /**
+   * Removes up to `limit` accounts whose time has come and returns how many. Each in a transaction of its own: an account
+   * may have many rows.
+   */
+  async purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;
     const now = clock();
     let total = 0;
-    for (let found = purgeBatch; found === purgeBatch;) {
-      const ids = await listDueUsers(db, now, purgeBatch);
-      for (const id of ids) if (await this.#remove(id, now)) total += 1;
-      found = ids.length;
-    }
+    for (const id of await listDueUsers(db, now, limit)) if (await this.#remove(id, now)) total += 1;
     return total;
   }
 

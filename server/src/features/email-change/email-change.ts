@@ -7,6 +7,7 @@ import { UniqueViolation, type Database } from '../../db/database.ts';
 import { isSameAddress, requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, removeUser, updateUser, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { LiveProof, OneTimeTokens } from '../../identity/token/one-time-token.ts';
@@ -18,6 +19,7 @@ import { findPendingToken } from '../../identity/token/store.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 
 export interface EmailChangeNeeds {
+  readonly access: AccountAccess;
   readonly accounts: Accounts;
   readonly stepUp: StepUp;
   readonly passwordReset: PasswordReset;
@@ -118,9 +120,9 @@ export class EmailChange {
     { live, address, source }: { live: LiveProof; address: EmailAddress; source: ClientSource },
   ): Promise<User> {
     const { clock, events } = this.#context;
-    const { accounts, tokens } = this.#needs;
+    const { access, tokens } = this.#needs;
     await tokens.consume(tx, live);
-    await accounts.revokeTokens(tx, user.id);
+    await access.revoke(tx, user.id, { kinds: ['token'] });
     await updateUser(tx, user.id, { email: address }, clock());
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');

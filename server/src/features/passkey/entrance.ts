@@ -2,7 +2,7 @@
 import { nameDevice } from '../../kit/device.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Login } from '../../identity/sign-in/sign-in.ts';
-import type { Auth } from '../../library/auth.ts';
+import type { AuthRelays } from '../../library/auth-relays.ts';
 import type { ClientSource } from '../../identity/context.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
@@ -11,7 +11,7 @@ import type { Passkeys } from './passkey.ts';
 
 /** What this needs of the service. */
 interface Entrance {
-  readonly auth: Auth;
+  readonly auth: AuthRelays;
   readonly passkeys: Passkeys;
 }
 

@@ -10,11 +10,10 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { accountBody } from '../../identity/account/pages.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
 import { enrollmentSubjectOf, rememberBrowser, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
-import { refusalOf } from '../../page/page-form.ts';
+import { accountBody, refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   afterLogin,

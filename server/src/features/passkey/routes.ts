@@ -7,7 +7,7 @@ import { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import {
   email,
   EmailMessage,

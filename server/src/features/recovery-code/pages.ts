@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { accountBody } from '../../identity/account/pages.ts';
+import { accountBody } from '../../page/page-form.ts';
 import { sessionOf, sourceOf } from '../../identity/sign-in/guard.ts';
 import { formField, formToken, PageQuery, requireForm, type PageRoom } from '../../page/page-guard.ts';
 import { recoveryCodeSection } from './prompt.ts';

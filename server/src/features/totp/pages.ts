@@ -8,11 +8,10 @@ import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
-import { accountBody } from '../../identity/account/pages.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
 import { enrollmentSubjectOf, sourceOf } from '../../identity/sign-in/guard.ts';
-import { refusalOf } from '../../page/page-form.ts';
+import { accountBody, refusalOf } from '../../page/page-form.ts';
 import {
   afterFactor,
   formField,

@@ -5,7 +5,7 @@ import Type from 'typebox';
 import { costing } from '../../http/limits.ts';
 import { handle, factorLabel, hashCost, Message } from '../../http/fields.ts';
 import { enrollmentSubjectOf, sendLogin, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
-import { subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import type { Totp } from './totp.ts';
 
 export interface TotpRoom extends AuthRoom {

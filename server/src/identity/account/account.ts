@@ -8,24 +8,22 @@ import {
   lockUserByEmail,
   removeUser,
   updateDisabled,
+  updateLanguage,
   updatePasswordHash,
 } from '../../user/store.ts';
 import type { NoFacts } from '../../mail/mail-kind.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import type { PlainEvent } from '../event.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
+import type { EventKind } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
-import { removePendingTokensOf } from '../token/store.ts';
+import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import type { EmailVerification } from './verification.ts';
 
 /** Which event a new password is, where it comes from, and which session lives on. */
 export interface Replacement {
-  readonly event: PlainEvent<NoFacts>;
+  readonly event: EventKind<NoFacts, NoFacts>;
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
@@ -44,6 +42,7 @@ interface Opening {
 }
 
 export interface AccountNeeds {
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
   readonly emailVerification: EmailVerification;
@@ -51,12 +50,14 @@ export interface AccountNeeds {
 
 export class Accounts {
   readonly #context: AuthContext;
+  readonly #access: AccountAccess;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
   readonly #emailVerification: EmailVerification;
 
-  constructor(context: AuthContext, { attempts, secondFactors, emailVerification }: AccountNeeds) {
+  constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;
+    this.#access = access;
     this.#attempts = attempts;
     this.#secondFactors = secondFactors;
     this.#emailVerification = emailVerification;
@@ -110,7 +111,7 @@ export class Accounts {
     const { db, clock, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
-      if (disabled) await this.revokeAccess(tx, userId);
+      if (disabled) await this.#access.revoke(tx, userId);
       const { account_disabled, account_enabled } = accountEvents;
       await events.emit(tx, disabled ? account_disabled : account_enabled, { user: { id: userId }, source });
       return true;
@@ -128,6 +129,16 @@ export class Accounts {
     });
   }
 
+  /** Stores the language that the user reads; mails are written in it. */
+  async setLanguage(userId: number, language: string): Promise<void> {
+    await updateLanguage(this.#context.db, userId, language);
+  }
+
+  /** Checks that a password may be set. @throws {Problem} invalid_request with the reason, naming `password`. */
+  requireGoodPassword(password: string, email: string): Promise<void> {
+    return this.#context.passwordRule(password, { email, field: 'password' });
+  }
+
   /**
    * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
    * when there is no such user, or it is disabled. Runs inside a transaction.
@@ -141,7 +152,7 @@ export class Accounts {
     const { clock, events } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.revokeAccess(tx, userId, keptSession);
+    await this.#access.revoke(tx, userId, { except: keptSession });
     await this.#attempts.forget(tx, userId, 'password');
     await events.emit(tx, event, { user, source });
     return user;
@@ -153,7 +164,7 @@ export class Accounts {
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
-    await this.revokeAccess(tx, userId);
+    await this.#access.revoke(tx, userId);
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 
@@ -193,7 +204,7 @@ export class Accounts {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
     const replaced = isOpen && newest !== undefined ? owner.id : noUserId;
     await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
-    await this.revokeAccess(tx, replaced);
+    await this.#access.revoke(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
     await this.#emailVerification.ask(tx, isOpen ? owner : undefined, source);
@@ -215,19 +226,5 @@ export class Accounts {
   ): Promise<void> {
     if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
-  }
-
-  /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */
-  async revokeAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
-    if (keptSession === undefined) await removeSessionsOf(tx, userId);
-    else await removeOtherSessionsOf(tx, userId, keptSession);
-    await this.revokeTokens(tx, userId);
-    await removePendingAuthenticationsOf(tx, userId);
-    await removeDevicesOf(tx, userId);
-  }
-
-  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address and of a first factor. Inside a transaction. */
-  async revokeTokens(tx: Database, userId: number): Promise<void> {
-    await removePendingTokensOf(tx, userId);
   }
 }

@@ -1,4 +1,4 @@
-// Making an account, and the two mails that may be asked for without one: confirmation, and a new password.
+// Registers an account, and requests another confirmation mail.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -8,7 +8,6 @@ import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
-import type { ClientSource } from '../context.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { admission, rememberBrowser, sendLogin } from '../sign-in/guard.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
@@ -25,13 +24,13 @@ import {
   type SignInWay,
 } from '../../page/page-guard.ts';
 import { codeForm } from '../token/pages.ts';
+import { mountRequestPage } from '../token/request-page.ts';
 
 const SignUpForm = Type.Object({
   email: formField,
   password: formField,
   return_to: Type.Optional(formField),
 });
-const EmailForm = Type.Object({ email: formField, return_to: Type.Optional(formField) });
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
 export const signUpPages: FastifyPluginAsyncTypebox<
@@ -129,89 +128,15 @@ export const signUpPages: FastifyPluginAsyncTypebox<
   );
 };
 
-/** Asking for a new password. */
-export const forgotPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  askPage(scope, room, {
-    path: paths.forgot,
-    name: 'forgot',
-    kind: 'reset',
-    ask: (email, source) => room.auth.requestReset(email, source),
-  });
-};
-
 /** Asking for another mail that confirms an address. */
 export const confirmAgainPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  askPage(scope, room, {
+  mountRequestPage(scope, room, {
     path: '/confirm/again',
     name: 'confirm_again',
     kind: 'verification',
-    ask: (email, source) => room.auth.requestVerification(email, source),
+    request: (email, source) => room.auth.requestVerification(email, source),
   });
 };
-
-interface AskPage {
-  readonly path: string;
-  /** Its messages are `page.<name>.…` */
-  readonly name: string;
-  readonly kind: 'reset' | 'verification';
-  readonly ask: (email: string, source: ClientSource) => Promise<unknown>;
-}
-
-/** A page with one field, for an address to which a mail goes. */
-function askPage(
-  scope: Parameters<FastifyPluginAsyncTypebox>[0],
-  room: PageRoom,
-  { path, name, kind, ask }: AskPage,
-): void {
-  const show = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    email = '',
-    problem?: Problem,
-  ): FastifyReply => {
-    const t = room.pages.speak(request);
-    const next = returnTo(room, request);
-    const body = html`<p>${t(`page.${name}.what`)}</p>
-      !${refusalOf(t, problem, ['email'])}
-      <form method="post" action="${path}">
-        !${hidden('return_to', next)}
-        !${field({
-          name: 'email',
-          label: t('page.field.email'),
-          type: 'email',
-          value: email,
-          autocomplete: 'username',
-          fault: faultOf(t, problem, 'email'),
-        })}
-        <button>${t(`page.${name}.act`)}</button>
-      </form>
-      <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
-      </p>`;
-    return room.pages.send(request, reply, { title: t(`page.${name}.title`), body });
-  };
-  scope.get(
-    path,
-    { schema: { summary: 'Page: ask for a mail', querystring: PageQuery } },
-    async (request, reply) => show(request, reply, request.query.email),
-  );
-  scope.post(
-    path,
-    { config: costing(mailCost), schema: { summary: 'Page: sends a mail', body: EmailForm } },
-    async (request, reply) =>
-      rerenderOnProblem(
-        reply,
-        async () => {
-          const { text } = requireEmailAddress(request.body.email);
-          const source = pageSourceOf(room, request);
-          await ask(text, source);
-          rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind, email: text });
-        },
-        (problem) => show(request, reply, request.body.email, problem),
-      ),
-  );
-}
 
 /**
  * Registers; a taken address looks like a free one, where the rules hide accounts.

@@ -134,11 +134,11 @@ onEachEngine('the record of addresses', (engine) => {
     const initiator = { ...somebody, requestToken: createToken('request').token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
-      const { id } = await auth.registerWith(email, async () => {}, initiator);
+      const { id } = await auth.identity.accounts.registerWith(email, async () => {}, initiator);
       return { email, id };
     };
     const ada = await made();
-    const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
+    const ask = (source: ClientSource) => () => auth.identity.emailVerification.askAgain(ada.email, source);
     const stranger = { ...somebody, requestToken: createToken('request').token };
     later();
     for (const source of [somebody, stranger])
@@ -148,23 +148,26 @@ onEachEngine('the record of addresses', (engine) => {
       });
     const eve = await made();
     later();
-    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, initiator)), {
-      record: ['authn_token_created success email_verification_requested ada'],
-      mails: ['email_verification to ada for 1440'],
-    });
+    assert.deepEqual(
+      await traces({ ada: eve.id }, () => auth.identity.emailVerification.askAgain(eve.email, initiator)),
+      {
+        record: ['authn_token_created success email_verification_requested ada'],
+        mails: ['email_verification to ada for 1440'],
+      },
+    );
     const token = await service.tokenFor(eve.email);
     for (const source of [somebody, stranger])
-      await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
+      await assert.rejects(auth.identity.emailVerification.redeem(eve.email, token, source), (error) =>
         isProblem(error, 'same_browser_required'),
       );
-    assert.equal((await auth.verifyEmail(eve.email, token, initiator)).id, eve.id);
+    assert.equal((await auth.identity.emailVerification.redeem(eve.email, token, initiator)).id, eve.id);
 
     const joe = await made();
     await service.deliver();
     const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
-    assert.equal((await auth.verifyEmail(joe.email, code, initiator)).id, joe.id);
+    assert.equal((await auth.identity.emailVerification.redeem(joe.email, code, initiator)).id, joe.id);
     const noUserId = freshEmail();
-    assert.deepEqual(await traces({}, () => auth.requestVerification(noUserId, initiator)), {
+    assert.deepEqual(await traces({}, () => auth.identity.emailVerification.askAgain(noUserId, initiator)), {
       record: ['authn_token_created failure email_verification_request_refused nobody'],
       mails: [],
     });

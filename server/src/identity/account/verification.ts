@@ -5,19 +5,19 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
-import { removeSessionsOf } from '../session/store.ts';
+import type { AccountAccess } from './access.ts';
 import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
 
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
+  readonly #access: AccountAccess;
 
-  constructor(context: AuthContext, tokens: OneTimeTokens) {
+  constructor(context: AuthContext, tokens: OneTimeTokens, access: AccountAccess) {
     this.#context = context;
     this.#tokens = tokens;
+    this.#access = access;
   }
 
   /**
@@ -76,9 +76,7 @@ export class EmailVerification {
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
-        await removeSessionsOf(tx, user.id);
-        await removePendingAuthenticationsOf(tx, user.id);
-        await removeDevicesOf(tx, user.id);
+        await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
       await events.emit(tx, accountEvents.email_verified, { user, source });
       return user;

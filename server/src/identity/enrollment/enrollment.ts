@@ -5,33 +5,18 @@ import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
-import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { forgetMemories } from '../sign-in/device-store.ts';
+import type { Devices } from '../sign-in/devices.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
-
-/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type EnrollmentSubject =
-  | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingAuthentication };
-
-/** Of the session or the login whose factors are changed. */
-export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
-  return (session ?? pending).userId;
-}
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
@@ -58,6 +43,8 @@ const changeEvents = {
 type FactorDeed = keyof typeof changeEvents;
 
 export interface EnrollmentNeeds {
+  readonly access: AccountAccess;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
@@ -108,19 +95,18 @@ export class Enrollment {
       // Made before the factor is, which is removed as one that was set up since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
-      await forgetMemories(tx, user.id);
+      await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
-      // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
-      // would otherwise set one of his own up, and be in.
-      await removeSessionsOf(tx, user.id);
+      // The other sessions and pending authentications began without the factor: an attacker who knows the password and
+      // has one pending could otherwise add an authenticator too, and be signed in.
+      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
       const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
         use: factor,
         signInContext,
       });
-      await removePendingAuthenticationsOf(tx, user.id);
       return { result, login };
     });
   }
@@ -138,7 +124,7 @@ export class Enrollment {
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
-      await forgetMemories(tx, id);
+      await this.#needs.devices.forgetRemembered(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#tell(tx, user, { factor, deed }, source);
@@ -175,8 +161,7 @@ export class Enrollment {
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
-      await removeSessionsOf(tx, userId);
-      await removePendingAuthenticationsOf(tx, userId);
+      await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
       await events.emit(tx, enrollmentEvents.factors_reset, { user, source });
       return true;
     });
@@ -221,8 +206,7 @@ export class Enrollment {
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
     const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
     if (elevated === undefined) throw new Problem('session_required');
-    await removeOtherSessionsOf(tx, session.userId, elevated.id);
-    await removePendingAuthenticationsOf(tx, session.userId);
+    await this.#needs.access.revoke(tx, session.userId, { kinds: ['sign_in'], except: elevated.id });
     return { token: elevated.token, deviceToken: undefined };
   }
 

@@ -1,11 +1,11 @@
-// One's own sessions and remembered devices: the list, and the end of each.
+// Lists and ends the sessions of the signed-in user, and signs out.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { addressOf, notice } from '../../http/markup.ts';
+import { addressOf, hidden, notice } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
-import { accountBody } from '../account/pages.ts';
+import { accountBody } from '../../page/page-form.ts';
 import { ownSections } from '../../page/account-section.ts';
 import { parseFactors } from '../factor/factor.ts';
 import { sessionOf, sourceOf } from '../sign-in/guard.ts';
@@ -16,7 +16,9 @@ import {
   PageQuery,
   paths,
   requireForm,
+  returnTo,
   type PageRoom,
+  type SectionPart,
 } from '../../page/page-guard.ts';
 import type { SessionSummary } from './store.ts';
 
@@ -25,12 +27,22 @@ const EndForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
+const SignOutForm = Type.Object({
+  form_token: Type.Optional(formField),
+  return_to: Type.Optional(formField),
+});
+
 /** Sessions that the page shows. */
 const maxListed = 50;
 
+export interface SessionPageRoom extends PageRoom {
+  /** Parts below the sessions, which features add. */
+  readonly parts: readonly SectionPart[];
+}
+
 /** Behind the member door for pages. */
-export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  const { auth, pages, rememberedDeviceDays } = room;
+export const sessionPages: FastifyPluginAsyncTypebox<SessionPageRoom> = async (scope, room) => {
+  const { auth, pages } = room;
   const { path } = ownSections.sessions;
   scope.get(
     path,
@@ -48,13 +60,13 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
               !${formToken(room, current.id)}
               <button class="second">${t('page.sessions.end_others')}</button>
             </form>`;
-      const devices = rememberedDeviceDays > 0 ? await deviceList(room, t, current) : '';
+      const parts = await Promise.all(room.parts.map(async (part) => part(room, t, current)));
       const body = html`!${notice('done', done === 'ended' ? t('page.sessions.ended') : undefined)}
         <p>${t('page.sessions.what')}</p>
         <ul class="rows">
           !${items}
         </ul>
-        !${others} !${devices}`;
+        !${others} !${parts}`;
       return pages.send(request, reply, { title: t('page.sessions.title'), body: accountBody(t, body) });
     },
   );
@@ -79,15 +91,34 @@ export const sessionPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, r
       return seeOther(reply, addressOf(path, { done: 'ended' }));
     },
   );
-  if (rememberedDeviceDays === 0) return;
-  scope.post(
-    `${path}/devices`,
-    { schema: { summary: 'Page: forgets a device', body: EndForm } },
+};
+
+/** Behind the member door: signing out. */
+export const signOutPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
+  const { auth, pages } = room;
+  scope.get(
+    '/sign-out',
+    { schema: { summary: 'Page: sign out', querystring: PageQuery } },
     async (request, reply) => {
-      const current = sessionOf(request);
-      requireForm(room, current.id, request.body.form_token);
-      await auth.forgetDevice(current, request.body.id ?? '', sourceOf(request, room));
-      return seeOther(reply, path);
+      const t = pages.speak(request);
+      const body = html`<p>${t('page.sign_out.what', { email: sessionOf(request).email })}</p>
+        <form method="post" action="/sign-out">
+          !${formToken(room, sessionOf(request).id)} !${hidden('return_to', returnTo(room, request))}
+          <button>${t('page.sign_out.act')}</button>
+        </form>`;
+      return pages.send(request, reply, { title: t('page.sign_out.title'), body });
+    },
+  );
+
+  scope.post(
+    '/sign-out',
+    { schema: { summary: 'Page: signs out', body: SignOutForm } },
+    async (request, reply) => {
+      const session = sessionOf(request);
+      requireForm(room, session.id, request.body.form_token);
+      await auth.endSession(session.id, sourceOf(request, room));
+      void reply.header('set-cookie', room.cookie.clear());
+      return seeOther(reply, returnTo(room, request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
     },
   );
 };
@@ -119,33 +150,4 @@ function sessionItem(
           </form>`
     }
   </li>`;
-}
-
-async function deviceList(
-  room: PageRoom,
-  t: Translate,
-  current: { id: string; userId: number },
-): Promise<string> {
-  const devices = await room.auth.listRememberedDevices(current.userId);
-  if (devices.length === 0) return '';
-  const items = devices.map(({ id, user_agent: agent, remembered_until: until }) => {
-    const name = nameDevice(agent ?? undefined) ?? t('page.sessions.unknown');
-    return html`<li>
-      <div>
-        <strong>${name}</strong>
-        <small>${t('page.sessions.remembered_until', { until: until ?? 0 })}</small>
-      </div>
-      <form method="post" action="${ownSections.sessions.path}/devices">
-        !${formToken(room, current.id)}
-        <input type="hidden" name="id" value="${id}" />
-        <button class="small" aria-label="${t('page.sessions.forget_one', { name })}">
-          ${t('page.sessions.forget')}
-        </button>
-      </form>
-    </li>`;
-  });
-  return html`<h2>${t('page.sessions.remembered')}</h2>
-    <ul class="rows">
-      !${items}
-    </ul>`;
 }

@@ -104,7 +104,7 @@ onEachEngine('a session', (engine) => {
 
     test('has the lengths that the operator gave', async () => {
       const { auth, clock } = await withBob({ sessionDays: 2, sessionIdleDays: 1 });
-      assert.equal(auth.sessionMs, 2 * dayMs);
+      assert.equal(auth.identity.sessions.life.sessionMs, 2 * dayMs);
       const token = await newSession(auth);
       clock.advance(dayMs);
       assert.equal(await isLive(auth, token), false);
@@ -359,17 +359,17 @@ onEachEngine('a session', (engine) => {
         [reason, 'success', bob.id, 'user', ended === undefined ? null : `session ${ended}`],
       ];
 
-      assert.equal(await auth.endOtherSessions(current, source), 0);
-      assert.equal(await auth.endOwnSession(current, crypto.randomUUID(), source), false);
+      assert.equal(await auth.identity.sessions.endOthers(current, source), 0);
+      assert.equal(await auth.identity.sessions.endOwn(current, crypto.randomUUID(), source), false);
       assert.equal(await auth.endSession(crypto.randomUUID(), source), false);
       await auth.destroySession(bob.id + 1, source);
       assert.deepEqual(await recorded(), []);
 
       const other = (await newSession(auth)).slice(0, 36);
-      assert.equal(await auth.endOwnSession(current, other, source), true);
+      assert.equal(await auth.identity.sessions.endOwn(current, other, source), true);
       assert.deepEqual(await recorded(), entry('session_ended', other));
       for (let i = 0; i < 2; i += 1) await newSession(auth);
-      assert.equal(await auth.endOtherSessions(current, source), 2);
+      assert.equal(await auth.identity.sessions.endOthers(current, source), 2);
       assert.deepEqual(await recorded(), entry('other_sessions_ended count=2'));
       assert.equal(await auth.endSession(current.id, source), true);
       assert.deepEqual(await recorded(), entry('session_ended', current.id));

@@ -8,10 +8,10 @@ import { createToken } from '../../kit/secret.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
 import type { RejectionThrottle } from '../../http/rejection-throttle.ts';
 import type { TokenCookie } from '../../http/token-cookie.ts';
-import type { Auth } from '../../library/auth.ts';
+import type { AuthRelays } from '../../library/auth-relays.ts';
 import type { ClientSource } from '../context.ts';
 import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
-import type { EnrollmentSubject } from '../enrollment/enrollment.ts';
+import type { EnrollmentSubject } from './subject.ts';
 import { actorOf } from '../principal.ts';
 import type { Session } from '../session/session.ts';
 
@@ -25,14 +25,18 @@ declare module 'fastify' {
 }
 
 /** Refuses a request without a live session. @throws {Problem} session_required. */
-export function sessionGuard(auth: Auth, cookie: TokenCookie): onRequestAsyncHookHandler {
+export function sessionGuard(auth: AuthRelays, cookie: TokenCookie): onRequestAsyncHookHandler {
   return async (request) => {
     await requireSession(request, auth, cookie);
   };
 }
 
 /** The live session of a request, which is its own from here on. @throws {Problem} session_required. */
-async function requireSession(request: FastifyRequest, auth: Auth, cookie: TokenCookie): Promise<Session> {
+async function requireSession(
+  request: FastifyRequest,
+  auth: AuthRelays,
+  cookie: TokenCookie,
+): Promise<Session> {
   const session = await auth.getSession(cookie.read(request.headers.cookie));
   if (session === undefined) throw new Problem('session_required');
   request.session = session;
@@ -126,7 +130,7 @@ interface AuthRules {
 }
 
 export interface AuthRoom extends SourceReaders {
-  readonly auth: Auth;
+  readonly auth: AuthRelays;
   /** At which a flood is refused. */
   readonly throttle: RejectionThrottle;
   readonly rules: AuthRules;
