@@ -20,6 +20,7 @@ import { DB } from '../library/db.ts';
 import { AuthRelays } from '../library/auth-relays.ts';
 import { BreachCheck } from '../features/breach-check/breach-check.ts';
 import { anyAddress, noDisposableAddress } from '../features/disposable-email/disposable-email.ts';
+import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from '../identity/cookie-kinds.ts';
 import { Blocklist } from '../identity/password/blocklist.ts';
 import { passwordRule } from '../identity/password/rule.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
@@ -161,10 +162,14 @@ export async function buildCore(
     remembersDevices: options.rememberedDeviceDays > 0,
     signsInByEmail: options.emailSignIn,
     keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
-    cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
-    deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
-    pendingCookie: new TokenCookie({ name: 'pending_login', kind: 'pending_login', secure: isPublic }),
-    requestCookie: new TokenCookie({ name: 'request', kind: 'request', secure: isPublic }),
+    cookie: new TokenCookie({ name: 'session_id', kind: sessionKind, secure: isPublic }),
+    deviceCookie: new TokenCookie({ name: 'device', kind: deviceKind, secure: isPublic }),
+    pendingCookie: new TokenCookie({
+      name: 'pending_login',
+      kind: pendingAuthenticationKind,
+      secure: isPublic,
+    }),
+    requestCookie: new TokenCookie({ name: 'request', kind: requestKind, secure: isPublic }),
     rules: {
       revealAccounts: options.revealAccounts,
       resetTokenBy: options.resetTokenBy,

@@ -12,32 +12,33 @@ import { wantsPage } from '../http/pages.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { mailboxRoutes } from '../features/mailbox/routes.ts';
 import { enrollmentGuard, pendingGuard, sessionGuard } from '../identity/sign-in/guard.ts';
-import type { ProofKind } from '../identity/token/one-time-token.ts';
 import { activityPages } from '../features/activity/pages.ts';
-import { closeAccountPages, closeAccountPart } from '../features/account-deletion/pages.ts';
+import { closeAccountPages, closeAccountPart, deletionUndoPage } from '../features/account-deletion/pages.ts';
 import { deletionRoutes, deletionUndoRoutes } from '../features/account-deletion/routes.ts';
 import { dataPages } from '../features/data-export/pages.ts';
 import { dataRoutes } from '../features/data-export/routes.ts';
-import { emailChangePages } from '../features/email-change/pages.ts';
+import { emailChangePage, emailChangePages, emailUndoPage } from '../features/email-change/pages.ts';
 import { emailChangeRoutes, emailUndoRoutes } from '../features/email-change/routes.ts';
-import { emailSignInPages } from '../features/email-sign-in/pages.ts';
+import { emailSignInPage, emailSignInPages } from '../features/email-sign-in/pages.ts';
 import { emailSignInRoutes } from '../features/email-sign-in/routes.ts';
 import { forwardAuthRoutes } from '../features/forward-auth/routes.ts';
 import { rememberedDevicePages, rememberedDevicePart } from '../features/remembered-device/pages.ts';
 import { rememberedDeviceRoutes } from '../features/remembered-device/routes.ts';
 import { accountPages } from '../identity/account/pages.ts';
 import { profileRoutes, registrationRoutes } from '../identity/account/routes.ts';
-import { confirmAgainPages, signUpPages } from '../identity/account/sign-up-pages.ts';
+import { signUpPages } from '../identity/account/sign-up-pages.ts';
+import { confirmAgainPages, verificationPage } from '../identity/account/verification-pages.ts';
 import { verificationRoutes } from '../identity/account/verification-routes.ts';
+import { factorUndoPage } from '../identity/enrollment/pages.ts';
 import { factorUndoRoutes } from '../identity/enrollment/routes.ts';
-import { changePasswordPages, forgotPages, passwordPages } from '../identity/password/pages.ts';
+import { changePasswordPages, forgotPages, passwordPages, resetPage } from '../identity/password/pages.ts';
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from '../identity/password/routes.ts';
 import { sessionPages, signOutPages } from '../identity/session/pages.ts';
 import { sessionRoutes } from '../identity/session/routes.ts';
 import { factorPages, stepUpPages } from '../identity/sign-in/factor-pages.ts';
 import { signInPages } from '../identity/sign-in/pages.ts';
 import { secondFactorRoutes, stepUpRoutes } from '../identity/sign-in/routes.ts';
-import { proofPageRoutes } from '../identity/token/pages.ts';
+import { tokenPageRoutes, type TokenPage } from '../identity/token/pages.ts';
 import {
   passkeyHalfWayRoutes,
   passkeyMemberRoutes,
@@ -96,7 +97,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
   await mount(app, 'open', [], factorUndoRoutes, core);
   await mount(app, 'member', member, dataRoutes, core);
   await mount(app, 'member', member, deletionRoutes, core);
-  await mountPages(app, 'open', [], proofPageRoutes, { ...core, kinds: proofKindsOf(core) });
+  await mountPages(app, 'open', [], tokenPageRoutes, { ...core, tokenPages: tokenPagesOf(core) });
   if (core.keepsMails)
     await mount(app, 'open', [], mailboxRoutes, { mailbox: core.outbox, pages: core.pages });
   await mountPages(app, 'open', [], assetRoutes, core);
@@ -183,16 +184,16 @@ async function mountAllPages(
   await mountPages(app, 'member', member, recoveryCodePages, core);
 }
 
-/** The proofs that this service mails. */
-function proofKindsOf({ rules, signsInByEmail }: Core): ProofKind[] {
+/** The pages of the mailed tokens. */
+function tokenPagesOf(core: Core): TokenPage[] {
   return [
-    ...(rules.confirmsEmail ? (['verification'] as const) : []),
-    ...(signsInByEmail ? (['sign_in'] as const) : []),
-    'reset',
-    'email_change',
-    'email_undo',
-    'deletion_undo',
-    'factor_undo',
+    ...(core.rules.confirmsEmail ? [verificationPage(core)] : []),
+    ...(core.signsInByEmail ? [emailSignInPage(core)] : []),
+    resetPage(core),
+    emailChangePage(core),
+    emailUndoPage(core),
+    deletionUndoPage(core),
+    factorUndoPage(core),
   ];
 }
 

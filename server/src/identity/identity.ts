@@ -9,17 +9,17 @@ import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordCheck, PasswordRule } from '../user/password-rule.ts';
 import { AccountAccess } from './account/access.ts';
 import { Accounts } from './account/account.ts';
-import { EmailVerification } from './account/verification.ts';
+import { EmailVerification, verificationKind } from './account/verification.ts';
 import { Attempts } from './attempt/attempts.ts';
 import type { AuthContext, CodeSigner } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
-import { Enrollment } from './enrollment/enrollment.ts';
+import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
 import { PasswordLogin } from './password/login.ts';
-import { PasswordReset } from './password/reset.ts';
+import { PasswordReset, resetKind } from './password/reset.ts';
 import { passwordRule } from './password/rule.ts';
 import { personalDataOf } from './personal-data.ts';
 import { Sessions } from './session/session.ts';
@@ -27,7 +27,7 @@ import { Devices } from './sign-in/devices.ts';
 import { SignIn } from './sign-in/sign-in.ts';
 import { StepUp } from './sign-in/step-up.ts';
 import { OneTimeTokens } from './token/one-time-token.ts';
-import { removeExpiredTokens, removePendingTokensOf } from './token/store.ts';
+import type { TokenKind } from './token/kinds.ts';
 
 export interface IdentityParts {
   readonly db: Database;
@@ -79,6 +79,8 @@ export interface Plugged {
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
+  /** Kinds of mailed tokens. */
+  readonly tokenKinds: TokenKind[];
   /** Run in this order. */
   readonly passwordChecks: PasswordCheck[];
   /** All must accept an address. */
@@ -95,6 +97,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     purges: [],
     secondFactors: [],
     dormantFactors: [],
+    tokenKinds: [],
     passwordChecks: [],
     addressChecks: [],
     subscribes: [],
@@ -142,7 +145,7 @@ export function createIdentity(
     confirmEmail: options.emailConfirmation,
   };
   const attempts = new Attempts(parts.db, clock);
-  const tokens = new OneTimeTokens(context, attempts);
+  const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes, emailSignIn: signsInByEmail } = options;
   const { secondFactors: factors, dormantFactors: dormant } = plugged;
   const secondFactors = new SecondFactors(context, attempts, { factors, dormant, policy });
@@ -165,10 +168,10 @@ export function createIdentity(
   const passwordChange = new PasswordChange(context, accounts, stepUp);
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, signsInByEmail });
-  const pendingTokens = tokensOf(context);
+  plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
   plugged.exports.push(...personalDataOf({ clock, attempts, secondFactors, sessions }));
-  plugged.revokes.push(sessions, pendingTokens, signIn, devices);
-  plugged.purges.push(sessions, pendingTokens, signIn, devices, secondFactors, attempts);
+  plugged.revokes.push(sessions, tokens, signIn, devices);
+  plugged.purges.push(sessions, tokens, signIn, devices, secondFactors, attempts);
   return {
     ...signedIn,
     context,
@@ -195,15 +198,5 @@ function accountRules(
     addressRule: async (address) => {
       for (const check of addressChecks) await check(address);
     },
-  };
-}
-
-/** Mailed tokens that were not consumed, as a `Revocable` and a `Purgeable`. */
-function tokensOf({ db, clock }: AuthContext): Revocable & Purgeable {
-  return {
-    name: 'one-time tokens',
-    kind: 'token',
-    revokeAll: removePendingTokensOf,
-    purge: (limit) => removeExpiredTokens(db, clock(), limit),
   };
 }

@@ -13,6 +13,8 @@ import { Hasher } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { createToken } from '../kit/secret.ts';
+import { resetKind } from './password/reset.ts';
+import { deviceKind, pendingAuthenticationKind, sessionKind } from './cookie-kinds.ts';
 import { addMail } from '../mail/store.ts';
 import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
@@ -44,13 +46,13 @@ async function fill(database: Database): Promise<void> {
       now += minuteMs;
       const { id: userId } = await db.addUser(`user${i}@example.org`, 'hash');
       await db.updateUser(userId, {
-        sessionId: createToken('session').token,
-        resetToken: createToken('reset').token,
+        sessionId: createToken(sessionKind).token,
+        resetToken: createToken(resetKind).token,
       });
       await addAttempt(tx, { subject: `user:${userId}`, factor: 'password' }, now);
-      const { id, secretHash } = createToken('device');
+      const { id, secretHash } = createToken(deviceKind);
       await addPendingAuthentication(tx, {
-        ...createToken('pending_login'),
+        ...createToken(pendingAuthenticationKind),
         userId,
         demand: 'required',
         factors: '[]',
@@ -100,7 +102,7 @@ onEachEngine('among thousands of rows', (engine) => {
 
   /** What must go through no whole table, and the indices by which it goes, where they are worth naming. */
   const works: [title: string, work: () => Promise<unknown>, ...indices: RegExp[]][] = [
-    ['a session check', () => auth.getSession(createToken('session').token), sessionKey, userKey],
+    ['a session check', () => auth.getSession(createToken(sessionKind).token), sessionKey, userKey],
     [
       'the user of a session',
       async () => auth.getUserFromSessionId(await auth.createSession(email)),
@@ -116,12 +118,12 @@ onEachEngine('among thousands of rows', (engine) => {
       emailIndex,
     ],
     ['a new session', () => auth.createSession(email), emailIndex, sessionsByUser],
-    ['the end of one session', async () => auth.endSession(createToken('session').id), sessionKey],
+    ['the end of one session', async () => auth.endSession(createToken(sessionKind).id), sessionKey],
     ['the end of a user’s sessions', () => auth.destroySession(7), sessionsByUser],
     ['a request for a reset token', () => auth.getResetPasswordToken(email), emailIndex],
     [
       'a look at a reset token',
-      () => auth.updatePassword(createToken('reset').token, 'x').catch(() => {}),
+      () => auth.updatePassword(createToken(resetKind).token, 'x').catch(() => {}),
       tokenKey,
     ],
     [

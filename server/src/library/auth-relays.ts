@@ -1,6 +1,7 @@
 // What routes, pages and commands still call on one object. Each of them takes the rule itself, module by module; the file
 // goes with the last.
 import { programSource } from '../audit/event.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
 import type { User } from '../user/user.ts';
 import type { Attach } from '../identity/account/account.ts';
 import type { ClientSource } from '../identity/context.ts';
@@ -10,11 +11,11 @@ import type { Session } from '../identity/session/session.ts';
 import type { RememberedDevice } from '../identity/sign-in/device-store.ts';
 import type { Login, SignIn } from '../identity/sign-in/sign-in.ts';
 import type { StepUp } from '../identity/sign-in/step-up.ts';
-import { AccountDeletion } from '../features/account-deletion/deletion.ts';
+import { AccountDeletion, deletionUndoKind } from '../features/account-deletion/deletion.ts';
 import { DataExports } from '../features/data-export/data-export.ts';
-import { EmailChange } from '../features/email-change/email-change.ts';
-import { EmailSignIn } from '../features/email-sign-in/email-sign-in.ts';
-import { Auth, type AuthOptions } from './auth.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from '../features/email-change/email-change.ts';
+import { EmailSignIn, emailSignInKind } from '../features/email-sign-in/email-sign-in.ts';
+import { Auth, claimedAddress, type AuthOptions } from './auth.ts';
 
 export class AuthRelays extends Auth {
   readonly dataExports: DataExports;
@@ -30,6 +31,7 @@ export class AuthRelays extends Auth {
     this.emailChange = new EmailChange(context, this.identity);
     this.emailSignIn = new EmailSignIn(context, this.identity);
     plugged.purges.push(this.deletions);
+    plugged.tokenKinds.push(emailSignInKind, emailChangeKind, emailUndoKind, deletionUndoKind);
   }
 
   get signIn(): SignIn {
@@ -60,8 +62,8 @@ export class AuthRelays extends Auth {
     return this.identity.devices.knownMs;
   }
 
-  registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.registerWith(email, attach, source);
+  async registerWith(email: string, attach: Attach, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.registerWith(requireEmailAddress(email), attach, source);
   }
 
   factorsOf(userId: number): Promise<string[]> {
@@ -96,24 +98,24 @@ export class AuthRelays extends Auth {
     return this.identity.sessions.endOthers(session, source);
   }
 
-  requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.identity.emailVerification.askAgain(email, source);
+  async requestVerification(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.identity.emailVerification.request(requireEmailAddress(email), source);
   }
 
-  verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.emailVerification.redeem(email, token, source);
+  async verifyEmail(email: string, token: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.emailVerification.redeem(claimedAddress(email), token, source);
   }
 
-  requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.emailSignIn.request(email, source);
+  async requestSignIn(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.emailSignIn.request(requireEmailAddress(email), source);
   }
 
-  signInByEmail(
+  async signInByEmail(
     email: string,
     proof: string,
     source: ClientSource = programSource,
   ): Promise<Login | undefined> {
-    return this.emailSignIn.redeem(email, proof, source);
+    return this.emailSignIn.redeem(claimedAddress(email), proof, source);
   }
 
   changePassword(
@@ -124,12 +126,13 @@ export class AuthRelays extends Auth {
     return this.identity.passwordChange.change(session, passwords, source);
   }
 
-  requestEmailChange(
+  async requestEmailChange(
     session: Session,
     wish: { email: string; password: string | undefined },
     source: ClientSource = programSource,
   ): Promise<void> {
-    return this.emailChange.request(session, wish, source);
+    const { email, password } = wish;
+    return this.emailChange.request(session, { address: requireEmailAddress(email), password }, source);
   }
 
   changeEmail(session: Session, proof: string, source: ClientSource = programSource): Promise<User> {

@@ -10,6 +10,7 @@ import { Hasher, type Verification } from '../hash/hasher.ts';
 import { programSource } from '../audit/event.ts';
 import { dayMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
@@ -68,12 +69,19 @@ onEachEngine('class Auth of the contract', (engine) => {
       const { auth } = makeAuth();
       const attached: number[] = [];
       const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
-      const user = await auth.identity.accounts.registerWith(email, attach, programSource);
+      const user = await auth.identity.accounts.registerWith(
+        requireEmailAddress(email),
+        attach,
+        programSource,
+      );
       assert.deepEqual([user.email, attached], [email, [user.id]]);
-      await assert.rejects(auth.identity.accounts.registerWith('BOB@example.org', attach, programSource), {
-        name: 'ValueError',
-        message: 'User BOB@example.org already exists',
-      });
+      await assert.rejects(
+        auth.identity.accounts.registerWith(requireEmailAddress('BOB@example.org'), attach, programSource),
+        {
+          name: 'ValueError',
+          message: 'User BOB@example.org already exists',
+        },
+      );
       assert.deepEqual(attached, [user.id]);
     });
 

@@ -3,10 +3,16 @@
 // passes, names the program as the source, and delegates to the rules of identity/. The service itself takes the rules.
 import { systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
+import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
-import { toEmailAddress, type AddressRule } from '../user/email-address.ts';
+import {
+  requireEmailAddress,
+  toEmailAddress,
+  type AddressRule,
+  type EmailAddress,
+} from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
@@ -70,16 +76,17 @@ export class Auth {
    * @throws {ValueError} `User <email> already exists`, decided by the database's unique index.
    * @throws {Problem} invalid_request if the address is malformed, or a rule rejects it or the password.
    */
-  registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.register(email, password, source);
+  async registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.register(requireEmailAddress(email), password, source);
   }
 
   /**
    * True only if the user exists and the password is right; takes the same time otherwise. Counts as an attempt.
    * @throws {Problem} too_many_attempts.
    */
-  validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
-    return this.identity.passwordLogin.isValid(email, password, source);
+  async validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
+    const address = toEmailAddress(email);
+    return address !== undefined && this.identity.passwordLogin.isValid(address, password, source);
   }
 
   /**
@@ -87,8 +94,13 @@ export class Auth {
    * `undefined` if the user may not sign in, or the password is wrong.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
-  logIn(email: string, password: string, source: ClientSource = programSource): Promise<Login | undefined> {
-    return this.identity.passwordLogin.logIn(email, password, source);
+  async logIn(
+    email: string,
+    password: string,
+    source: ClientSource = programSource,
+  ): Promise<Login | undefined> {
+    const address = toEmailAddress(email);
+    return address && this.identity.passwordLogin.logIn(address, password, source);
   }
 
   /**
@@ -130,16 +142,18 @@ export class Auth {
    * Creates a reset token for this user, which replaces the previous one.
    * @throws {Problem} unknown_email, also for a disabled user.
    */
-  getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
-    return this.identity.passwordReset.createToken(email, source);
+  async getResetPasswordToken(email: string, source: ClientSource = programSource): Promise<string> {
+    const address = toEmailAddress(email);
+    if (address === undefined) throw new Problem('unknown_email');
+    return this.identity.passwordReset.createToken(address, source);
   }
 
   /**
    * Mails a reset token to the account's stored address. Constant work: an unknown address costs the same.
    * @throws {Problem} invalid_request if the address is malformed.
    */
-  requestReset(email: string, source: ClientSource = programSource): Promise<void> {
-    return this.identity.passwordReset.requestByMail(email, source);
+  async requestReset(email: string, source: ClientSource = programSource): Promise<void> {
+    return this.identity.passwordReset.request(requireEmailAddress(email), source);
   }
 
   /**
@@ -148,13 +162,14 @@ export class Auth {
    * @throws {Problem} token_invalid for an unknown, null, expired or consumed token, or another user's; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule rejects; the token stays valid.
    */
-  updatePassword(
+  async updatePassword(
     resetToken: string | null | undefined,
     password: string,
     email?: string,
     source: ClientSource = programSource,
   ): Promise<User> {
-    return this.identity.passwordReset.redeem(resetToken, password, email, source);
+    const address = email === undefined ? undefined : claimedAddress(email);
+    return this.identity.passwordReset.redeem(resetToken, password, address, source);
   }
 
   /**
@@ -162,8 +177,8 @@ export class Auth {
    * @throws {Problem} unknown_email, also for a disabled user.
    * @throws {Problem} invalid_request for a password that the rule rejects.
    */
-  setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.setPassword(email, password, source);
+  async setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
+    return this.identity.accounts.setPassword(requireEmailAddress(email), password, source);
   }
 
   /**
@@ -234,4 +249,11 @@ function buildIdentity({
     },
     plugged,
   );
+}
+
+/** The address that a token must belong to. @throws {Problem} token_invalid: no token belongs to a malformed one. */
+export function claimedAddress(email: string): EmailAddress {
+  const address = toEmailAddress(email);
+  if (address === undefined) throw new Problem('token_invalid');
+  return address;
 }

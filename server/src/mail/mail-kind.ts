@@ -1,6 +1,6 @@
 // Kinds of mail. Each is declared by the module that sends it, as one row: which messages it has, and how its facts
 // become their values, its link and its code.
-import { dayMs } from '../kit/clock.ts';
+import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { MessageValues } from '../kit/language.ts';
 
 /** What the messages of a mail say, with its link and its code. */
@@ -58,10 +58,14 @@ export function defineNotice(name: string): MailKind<NoFacts> {
   return defineMail<NoFacts>({ name, example: {}, compose: () => ({ values: {} }) });
 }
 
-/** Declares a mail with a token and, for the browser that asked for it, a code. */
+/**
+ * Declares a mail with a token and, for the browser that asked for it, a code. `path` is the page of its link, as an
+ * example; `minutes` the life of the token, which is also how long the mail is worth sending.
+ */
 export function defineProofMail(name: string, path: string, minutes: number): MailKind<Proof> {
   return defineMail<Proof>({
     name,
+    lifeMs: minutes * minuteMs,
     replacesEarlier: true,
     example: { link: exampleLink(path), code: 'K7QM-2NXP', minutes, codeMinutes: 10 },
     compose: ({ link, code, minutes: linkMinutes, codeMinutes }) => ({

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
@@ -639,6 +640,6 @@ onEachEngine('a second factor', (engine) => {
     const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
     assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });
     assert.deepEqual((await half.get(asAda('/profile'), headers)).body, { email: eve.email });
-    assert.equal(await service.profile(createToken('session').token), 403);
+    assert.equal(await service.profile(createToken(sessionKind).token), 403);
   });
 });

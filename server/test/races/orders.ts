@@ -14,6 +14,7 @@ import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/
 import { Totp } from '../../src/features/totp/totp.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { programSource } from '../../src/audit/event.ts';
 import { featuresOf } from '../support/auth.ts';
@@ -280,7 +281,8 @@ export function declareOrders(stride: number): void {
         const { id, hashedPassword } = await on(database).registerUser(email, "the owner's password");
         const token = await mailedToken(id);
         return {
-          first: (db) => on(db).identity.emailVerification.redeem(email, token, programSource),
+          first: (db) =>
+            on(db).identity.emailVerification.redeem(requireEmailAddress(email), token, programSource),
           second: (db) => on(db).registerUser(email, "the stranger's password"),
           check: async ({ first }) => {
             if ('value' in first) assert.equal(await passwordHash(database, id), hashedPassword);
@@ -317,7 +319,7 @@ export function declareOrders(stride: number): void {
             const user = await new DB(database).findUserBy({ email });
             assert.deepEqual(await mailKinds(database, user.id), ['email_verification']);
             await on(database).identity.emailVerification.redeem(
-              email,
+              requireEmailAddress(email),
               await mailedToken(user.id),
               programSource,
             );
@@ -391,11 +393,16 @@ export function declareOrders(stride: number): void {
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
-          first: (db) => on(db).identity.emailVerification.askAgain(email, programSource),
-          second: (db) => on(db).identity.emailVerification.askAgain(email, programSource),
+          first: (db) => on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
+          second: (db) =>
+            on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
           check: async () => {
             assert.deepEqual(await mailKinds(database, id), ['email_verification']);
-            await on(database).identity.emailVerification.redeem(email, await mailedToken(id), programSource);
+            await on(database).identity.emailVerification.redeem(
+              requireEmailAddress(email),
+              await mailedToken(id),
+              programSource,
+            );
           },
         };
       },
@@ -413,7 +420,11 @@ async function wishFor(
   const auth = on(database, { confirmEmail: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
-  await featuresOf(auth).emailChange.request(session, { email: wished, password: old }, programSource);
+  await featuresOf(auth).emailChange.request(
+    session,
+    { address: requireEmailAddress(wished), password: old },
+    programSource,
+  );
   return { email, session, token: await mailedToken(id) };
 }
 

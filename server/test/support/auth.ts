@@ -3,10 +3,10 @@ import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Database } from '../../src/db/database.ts';
-import { AccountDeletion } from '../../src/features/account-deletion/deletion.ts';
+import { AccountDeletion, deletionUndoKind } from '../../src/features/account-deletion/deletion.ts';
 import { DataExports } from '../../src/features/data-export/data-export.ts';
-import { EmailChange } from '../../src/features/email-change/email-change.ts';
-import { EmailSignIn } from '../../src/features/email-sign-in/email-sign-in.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from '../../src/features/email-change/email-change.ts';
+import { EmailSignIn, emailSignInKind } from '../../src/features/email-sign-in/email-sign-in.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { digest, equalDigests } from '../../src/kit/secret.ts';
 import { DB } from '../../src/library/db.ts';
@@ -29,6 +29,7 @@ export function featuresOf(auth: Auth): FeatureRules {
   const { context, plugged } = identity;
   const deletions = new AccountDeletion(context, identity);
   plugged.purges.push(deletions);
+  plugged.tokenKinds.push(emailSignInKind, emailChangeKind, emailUndoKind, deletionUndoKind);
   return {
     auth,
     deletions,

@@ -8,13 +8,22 @@ import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
+import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import { findPendingToken } from '../../identity/token/store.ts';
 import { deletionDays, deletionEvents } from './event.ts';
 
 const purger: AuditSource = { actor: 'service' };
+
+/** Opens a closed account again. */
+export const deletionUndoKind = tokenKind({
+  kind: 'deletion_undo',
+  prefix: 'del',
+  minutes: deletionDays * 24 * 60,
+  page: { path: '/account/delete/undo', name: 'deletion_undo' },
+  route: '/profile/undo',
+});
 
 /** An account that was closed by its owner. */
 export interface ClosedAccount {
@@ -54,14 +63,12 @@ export class AccountDeletion {
       if (user === undefined) throw new Problem('session_required');
       const { id: userId, email } = user;
       const now = clock();
-      // The way back would go to the new address alone: whoever stole the account by changing it could destroy it.
-      if ((await findPendingToken(tx, userId, 'email_undo', now)) !== undefined)
-        throw new Problem('change_pending');
+      // The token would go to the new address alone: a thief who changed the address could destroy the account.
+      await this.#needs.tokens.requireSettledAddress(tx, userId);
       const deleteAt = now + deletionDays * dayMs;
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
       await access.revoke(tx, userId);
-      const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
-      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
+      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, { kind: deletionUndoKind });
       await events.emit(tx, deletionEvents.deletion_requested, {
         user,
         mail: { facts: { deleteAt, undoLink } },
@@ -77,7 +84,7 @@ export class AccountDeletion {
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, clock, events } = this.#context;
-    const live = await this.#needs.tokens.find('deletion_undo', presented, {}, source);
+    const live = await this.#needs.tokens.find(deletionUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const userId = live.user.id;
       await lockUser(tx, userId);

@@ -1,4 +1,4 @@
-// Closes the account of the signed-in user, from the page of their data.
+// Closes the account of the signed-in user, from the page of their data, and opens it again by a mailed link.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -17,6 +17,8 @@ import {
   type SectionPart,
 } from '../../page/page-guard.ts';
 import { sessionOf, sourceOf } from '../../identity/sign-in/guard.ts';
+import type { TokenPage } from '../../identity/token/pages.ts';
+import { deletionUndoKind } from './deletion.ts';
 
 const CloseForm = Type.Object({
   sure: Type.Optional(formField),
@@ -64,3 +66,14 @@ export const closeAccountPages: FastifyPluginAsyncTypebox<PageRoom> = async (sco
     },
   );
 };
+
+/** Opens the account again. */
+export function deletionUndoPage(room: PageRoom): TokenPage {
+  return {
+    kind: deletionUndoKind,
+    async redeem({ token }, request) {
+      await room.auth.deletions.undo(token, sourceOf(request, room));
+      return undefined;
+    },
+  };
+}

@@ -5,7 +5,8 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
-import { field, notice } from '../../http/markup.ts';
+import { addressOf, field, notice } from '../../http/markup.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
 import { mailCost } from '../../http/fields.ts';
 import { ownSections } from '../../page/account-section.ts';
 import { accountBody, faultOf, refusalOf } from '../../page/page-form.ts';
@@ -14,11 +15,20 @@ import {
   formToken,
   rerenderOnProblem,
   PageQuery,
+  paths,
   requireForm,
   type PageRoom,
 } from '../../page/page-guard.ts';
-import { admission, initiatingSourceOf, rememberBrowser, sessionOf } from '../../identity/sign-in/guard.ts';
-import { codeForm } from '../../identity/token/pages.ts';
+import {
+  admission,
+  initiatingSourceOf,
+  rememberBrowser,
+  sessionOf,
+  sourceOf,
+} from '../../identity/sign-in/guard.ts';
+import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
+import type { Session } from '../../identity/session/session.ts';
+import { emailChangeKind, emailUndoKind } from './email-change.ts';
 
 const AddressForm = Type.Object({
   email: formField,
@@ -89,12 +99,48 @@ export const emailChangePages: FastifyPluginAsyncTypebox<PageRoom> = async (scop
         reply,
         async () => {
           const source = initiatingSourceOf(request, room);
-          await auth.requestEmailChange(session, { email, password }, source);
+          const address = requireEmailAddress(email);
+          await auth.emailChange.request(session, { address, password }, source);
           rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'email_change', email });
+          return codeForm(room, request, reply, { kind: emailChangeKind, email: address.text });
         },
         (problem) => show(request, reply, { email, problem }),
       );
     },
   );
 };
+
+/** Changes the address, in a session of the account. Without a session it leads to the sign-in page and back to the link. */
+export function emailChangePage(room: PageRoom): TokenPage {
+  return {
+    kind: emailChangeKind,
+    async redeem({ token }, request) {
+      const session = await readSession(room, request);
+      if (session === undefined)
+        return addressOf(paths.signIn, { return_to: addressOf(emailChangeKind.page.path, { token }) });
+      await room.auth.emailChange.redeem(session, token, sourceOf(request, room));
+      return addressOf(ownSections.address.path, { done: 'changed' });
+    },
+  };
+}
+
+/** Restores the old address. */
+export function emailUndoPage(room: PageRoom): TokenPage {
+  return {
+    kind: emailUndoKind,
+    async redeem({ token }, request) {
+      await room.auth.emailChange.undo(token, sourceOf(request, room));
+      return undefined;
+    },
+  };
+}
+
+/**
+ * The live session of the request, if there is one; sourceOf then names the user as the actor. To be replaced by the
+ * access level `optional`, whose guard sets `request.session`.
+ */
+async function readSession(room: PageRoom, request: FastifyRequest): Promise<Session | undefined> {
+  const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
+  request.session = session ?? null;
+  return session;
+}

@@ -27,12 +27,12 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
-      const wish = { email: text, password: request.body.password };
+      const { email: typed, password: given } = request.body;
+      const address = requireEmailAddress(typed);
       const source = initiatingSourceOf(request, room);
-      await room.auth.requestEmailChange(sessionOf(request), wish, source);
+      await room.auth.emailChange.request(sessionOf(request), { address, password: given }, source);
       rememberBrowser(reply, room, source);
-      return { email: text, message: 'confirmation token sent' };
+      return { email: address.text, message: 'confirmation token sent' };
     },
   );
 
@@ -46,7 +46,7 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       },
     },
     async (request) => {
-      const user = await room.auth.changeEmail(
+      const user = await room.auth.emailChange.redeem(
         sessionOf(request),
         request.body.token,
         sourceOf(request, room),
@@ -68,7 +68,7 @@ export const emailUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope
       },
     },
     async (request) => {
-      const user = await room.auth.undoEmailChange(request.body.token, sourceOf(request, room));
+      const user = await room.auth.emailChange.undo(request.body.token, sourceOf(request, room));
       return { email: user.email, message: 'email restored' };
     },
   );

@@ -17,4 +17,10 @@ export const emailSignInEvents = defineEvents('email-sign-in', {
     outcome: 'failure',
     says: 'A sign-in link was requested, and none was mailed: no account, one that nobody may sign in to, or too soon.',
   },
+  sign_in_token_refused: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A mailed sign-in link or code was refused: expired, of another account, or wrong.',
+    facts: { kind: 'text' },
+  },
 });

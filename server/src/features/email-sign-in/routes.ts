@@ -27,11 +27,11 @@ export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
+      const address = requireEmailAddress(request.body.email);
       const source = initiatingSourceOf(request, room);
-      await room.auth.requestSignIn(text, source);
+      await room.auth.emailSignIn.request(address, source);
       rememberBrowser(reply, room, source);
-      return { email: text, message: 'sign-in link sent' };
+      return { email: address.text, message: 'sign-in link sent' };
     },
   );
 
@@ -45,11 +45,11 @@ export const emailSignInRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sco
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
-      const login = await room.auth.signInByEmail(text, request.body.token, sourceOf(request, room));
+      const address = requireEmailAddress(request.body.email);
+      const login = await room.auth.emailSignIn.redeem(address, request.body.token, sourceOf(request, room));
       if (login === undefined) throw new Problem('token_invalid');
       sendLogin(reply, room, login);
-      return loginBody(text, login);
+      return loginBody(address.text, login);
     },
   );
 };

@@ -35,8 +35,8 @@ export async function registerWithPasskey(
   const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
   await passkeys.claim(verified);
   const naming = { name, device: nameDevice(source.device) };
-  return auth.registerWith(
-    address.text,
+  return auth.identity.accounts.registerWith(
+    address,
     (tx, userId) => passkeys.attach(tx, userId, verified, naming),
     source,
   );

@@ -31,6 +31,7 @@ import {
 } from '../../page/page-guard.ts';
 import { codeForm } from '../../identity/token/pages.ts';
 import { registering } from '../../identity/account/sign-up-pages.ts';
+import { verificationKind } from '../../identity/account/verification.ts';
 import { passkeySection } from './prompt.ts';
 import { enrollmentOf } from './challenge.ts';
 import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
@@ -143,7 +144,7 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
           if (!rules.confirmsEmail)
             return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
           rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'verification', email });
+          return codeForm(room, request, reply, { kind: verificationKind, email });
         },
         (problem) => refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
       ),

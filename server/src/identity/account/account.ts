@@ -1,7 +1,7 @@
 // Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import {
   addUser,
   findUserByEmail,
@@ -15,7 +15,7 @@ import type { NoFacts } from '../../mail/mail-kind.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import type { EventKind } from '../event.ts';
+import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
@@ -23,7 +23,7 @@ import type { EmailVerification } from './verification.ts';
 
 /** Which event a new password is, where it comes from, and which session lives on. */
 export interface Replacement {
-  readonly event: EventKind<NoFacts, NoFacts>;
+  readonly event: PlainEvent<NoFacts>;
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
@@ -63,10 +63,13 @@ export class Accounts {
     this.#emailVerification = emailVerification;
   }
 
-  /** See Auth.registerUser. */
-  async register(email: string, password: string, source: ClientSource): Promise<User> {
+  /**
+   * Adds a user with this address and password.
+   * @throws {ValueError} `User <e-mail> already exists`, decided by the unique index of the database.
+   * @throws {Problem} invalid_request for an address or a password that the rules refuse.
+   */
+  async register(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, addressRule, passwordRule } = this.#context;
-    const address = requireEmailAddress(email);
     await addressRule(address);
     await passwordRule(password, { email: address.text, field: 'password' });
     // Before the address is tried, so that a taken one takes the same time as a free one.
@@ -76,10 +79,14 @@ export class Accounts {
     return user;
   }
 
-  /** See Auth.registerWith. */
-  async registerWith(email: string, attach: Attach, source: ClientSource): Promise<User> {
+  /**
+   * Adds a user without a password: `attach` gives the account its way in, inside the same transaction. It also runs for an
+   * account whose address is not confirmed yet, whose older factors are removed then, and for no user if it is taken.
+   * @throws {ValueError} `User <e-mail> already exists`.
+   * @throws {Problem} invalid_request for an address that the rules refuse; whatever `attach` throws.
+   */
+  async registerWith(address: EmailAddress, attach: Attach, source: ClientSource): Promise<User> {
     const { db, addressRule } = this.#context;
-    const address = requireEmailAddress(email);
     await addressRule(address);
     const opening = { hashedPassword: null, attach };
     const user = await db.transaction((tx) => this.#add(tx, address, opening, source));
@@ -87,10 +94,12 @@ export class Accounts {
     return user;
   }
 
-  /** See Auth.setPassword. */
-  async setPassword(email: string, password: string, source: ClientSource): Promise<User> {
+  /**
+   * Sets a password for the operator: ends all sessions and revokes the pending tokens.
+   * @throws {Problem} unknown_email, also for a disabled user; invalid_request for a password that the rule refuses.
+   */
+  async setPassword(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
-    const address = requireEmailAddress(email);
     await passwordRule(password, { email: address.text, field: 'password' });
     const hashedPassword = await hasher.hash(password);
     return db.transaction(async (tx) => {
@@ -207,7 +216,7 @@ export class Accounts {
     await this.#access.revoke(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
-    await this.#emailVerification.ask(tx, isOpen ? owner : undefined, source);
+    await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 

@@ -1,14 +1,14 @@
-import { hourMs } from '../../kit/clock.ts';
 import { defineNotice, defineProofMail } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
 export const verificationHours = 24;
 
-export const emailVerificationMail = {
-  ...defineProofMail('email_verification', '/confirm?email=ada%40example.org', verificationHours * 60),
-  lifeMs: verificationHours * hourMs,
-};
+export const emailVerificationMail = defineProofMail(
+  'email_verification',
+  '/confirm?email=ada%40example.org',
+  verificationHours * 60,
+);
 
 /** To the owner of an address with which someone tried to register. */
 export const alreadyRegisteredMail = defineNotice('already_registered');

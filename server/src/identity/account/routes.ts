@@ -31,17 +31,21 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
+      const address = requireEmailAddress(request.body.email);
       const initiator = rules.confirmsEmail ? initiatingSourceOf(request, room) : undefined;
       try {
-        await auth.registerUser(text, request.body.password, initiator ?? sourceOf(request, room));
+        await auth.identity.accounts.register(
+          address,
+          request.body.password,
+          initiator ?? sourceOf(request, room),
+        );
       } catch (error) {
         if (!(error instanceof ValueError)) throw error;
         // The contract's own body, without the members of a problem.
         if (rules.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
       }
       if (initiator !== undefined) rememberBrowser(reply, room, initiator);
-      return { email: text, message: 'user created' };
+      return { email: address.text, message: 'user created' };
     },
   );
 };

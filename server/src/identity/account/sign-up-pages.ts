@@ -1,4 +1,4 @@
-// Registers an account, and requests another confirmation mail.
+// Registers an account.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -24,7 +24,7 @@ import {
   type SignInWay,
 } from '../../page/page-guard.ts';
 import { codeForm } from '../token/pages.ts';
-import { mountRequestPage } from '../token/request-page.ts';
+import { verificationKind } from './verification.ts';
 
 const SignUpForm = Type.Object({
   email: formField,
@@ -36,7 +36,8 @@ const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 export const signUpPages: FastifyPluginAsyncTypebox<
   PageRoom & { readonly ways: readonly SignInWay[] }
 > = async (scope, room) => {
-  const { auth, pages, rules } = room;
+  const { pages, rules } = room;
+  const { accounts, passwordLogin } = room.auth.identity;
 
   const show = (
     request: FastifyRequest,
@@ -85,15 +86,15 @@ export const signUpPages: FastifyPluginAsyncTypebox<
       return rerenderOnProblem(
         reply,
         async () => {
-          const { text } = requireEmailAddress(email);
+          const address = requireEmailAddress(email);
           const source = pageSourceOf(room, request);
-          await registering(room, () => auth.registerUser(text, password, source));
+          await registering(room, () => accounts.register(address, password, source));
           if (rules.confirmsEmail) {
             rememberBrowser(reply, room, source);
-            return codeForm(room, request, reply, { kind: 'verification', email: text });
+            return codeForm(room, request, reply, { kind: verificationKind, email: address.text });
           }
-          const login = await auth.logIn(text, password, source);
-          if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: text }));
+          const login = await passwordLogin.logIn(address, password, source);
+          if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: address.text }));
           sendLogin(reply, room, login);
           return seeOther(reply, afterLogin(login, source.returnTo));
         },
@@ -116,7 +117,7 @@ export const signUpPages: FastifyPluginAsyncTypebox<
     async (request) => {
       const { email, password } = request.body;
       try {
-        await auth.requireGoodPassword(password, email);
+        await accounts.requireGoodPassword(password, email);
         return {};
       } catch (error) {
         const problem = isProblem(error, 'invalid_request') ? error : undefined;
@@ -126,16 +127,6 @@ export const signUpPages: FastifyPluginAsyncTypebox<
       }
     },
   );
-};
-
-/** Asking for another mail that confirms an address. */
-export const confirmAgainPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  mountRequestPage(scope, room, {
-    path: '/confirm/again',
-    name: 'confirm_again',
-    kind: 'verification',
-    request: (email, source) => room.auth.requestVerification(email, source),
-  });
 };
 
 /**

@@ -19,11 +19,11 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
+      const address = requireEmailAddress(request.body.email);
       const source = initiatingSourceOf(request, room);
-      await room.auth.requestVerification(text, source);
+      await room.auth.identity.emailVerification.request(address, source);
       rememberBrowser(reply, room, source);
-      return { email: text, message: 'confirmation token sent' };
+      return { email: address.text, message: 'confirmation token sent' };
     },
   );
 
@@ -37,9 +37,9 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (sc
       },
     },
     async (request) => {
-      const { text } = requireEmailAddress(request.body.email);
-      await room.auth.verifyEmail(text, request.body.token, sourceOf(request, room));
-      return { email: text, message: 'email confirmed' };
+      const address = requireEmailAddress(request.body.email);
+      await room.auth.identity.emailVerification.redeem(address, request.body.token, sourceOf(request, room));
+      return { email: address.text, message: 'email confirmed' };
     },
   );
 };

@@ -1,13 +1,24 @@
 // Whether mail to an account's address reaches its owner.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
+
+/** Confirms the address of an account. */
+export const verificationKind = tokenKind({
+  kind: 'verification',
+  prefix: 'vrf',
+  minutes: verificationHours * 60,
+  page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again' },
+  route: '/email_verification',
+  namesAccount: true,
+});
 
 export class EmailVerification {
   readonly #context: AuthContext;
@@ -21,34 +32,30 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address and replaces the previous one; without a user it runs the same statements and
-   * stores nothing. Inside a transaction.
+   * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
+   * nothing. Inside a transaction.
    */
-  async ask(
+  async send(
     tx: Database,
     user: User | undefined,
     source: ClientSource,
     { isLimited = false }: { isLimited?: boolean } = {},
   ): Promise<void> {
-    const minutes = verificationHours * 60;
     await this.#context.events.send(tx, emailVerificationMail, {
       user,
       source,
       isLimited,
       facts: (recipient) =>
-        this.#tokens.issue(
-          tx,
-          recipient,
-          { kind: 'verification', minutes, target: recipient?.email ?? '' },
-          source,
-        ),
+        this.#tokens.issue(tx, recipient, { kind: verificationKind, target: recipient?.email ?? '' }, source),
     });
   }
 
-  /** See Auth.requestVerification. */
-  async askAgain(email: string, source: ClientSource): Promise<void> {
+  /**
+   * Sends a new confirmation token to an account whose address is not confirmed. Any other address looks and costs the
+   * same.
+   */
+  async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
-    const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isAsked =
@@ -56,17 +63,20 @@ export class EmailVerification {
         user.emailVerifiedAt === null &&
         user.disabledAt === null &&
         (await this.#isHeld(tx, user, source));
-      await this.ask(tx, isAsked ? user : undefined, source, { isLimited: true });
+      await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
       const { email_verification_requested: requested, email_verification_request_refused: refused } =
         accountEvents;
       await events.emit(tx, isAsked ? requested : refused, { user, source });
     });
   }
 
-  /** See Auth.verifyEmail. */
-  async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
+  /**
+   * Confirms the address of the account and consumes the token.
+   * @throws {Problem} token_invalid; same_browser_required for an account without a password in another browser.
+   */
+  async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<User> {
     const { db, clock, events } = this.#context;
-    const live = await this.#tokens.find('verification', presented, { email }, source);
+    const live = await this.#tokens.find(verificationKind, presented, { email }, source);
     if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
     return db.transaction(async (tx) => {
@@ -90,7 +100,7 @@ export class EmailVerification {
   async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
     return (
       user.hashedPassword !== null ||
-      (await this.#tokens.isInitiatingBrowser(tx, user.id, 'verification', source))
+      (await this.#tokens.isInitiatingBrowser(tx, user.id, verificationKind, source))
     );
   }
 }

@@ -11,6 +11,7 @@ import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
@@ -41,6 +42,16 @@ const changeEvents = {
   replaced: enrollmentEvents.factor_replaced,
 };
 type FactorDeed = keyof typeof changeEvents;
+
+/** Removes the first authenticator of an account again. */
+export const factorUndoKind = tokenKind({
+  kind: 'factor_undo',
+  prefix: 'fac',
+  minutes: undoHours * 60,
+  page: { path: '/account/factors/undo', name: 'factor_undo' },
+  route: '/profile/factors/undo',
+  survivesPasswordChange: true,
+});
 
 export interface EnrollmentNeeds {
   readonly access: AccountAccess;
@@ -141,14 +152,14 @@ export class Enrollment {
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, events } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
-    const live = await tokens.find('factor_undo', presented, {}, source);
+    const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
       await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
-      await passwordReset.post(tx, user, source);
+      await passwordReset.send(tx, user, source);
       return user;
     });
   }
@@ -178,8 +189,7 @@ export class Enrollment {
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
-    const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
-    return (await tokens.issue(tx, user, proof)).link;
+    return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
   }
 
   /** Records what was done, and tells its owner. */

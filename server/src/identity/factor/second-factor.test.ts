@@ -10,6 +10,7 @@ import type { Database } from '../../db/database.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
+import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
@@ -503,7 +504,7 @@ onEachEngine('second factors', (engine) => {
         '',
         text.slice(0, 36),
         text.slice(0, 37) + (other.pending?.token ?? '').slice(37),
-        createToken('pending_login').token,
+        createToken(pendingAuthenticationKind).token,
         text.replace('.pnd_', '.ses_'),
       ];
       for (const stranger of strangers)

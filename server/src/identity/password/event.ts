@@ -46,6 +46,12 @@ export const passwordEvents = defineEvents('password', {
     outcome: 'failure',
     says: 'A token for a new password was requested, and none was issued: no account, a disabled one, or too soon.',
   },
+  reset_token_refused: {
+    vocabulary: 'authn_password_change_fail',
+    outcome: 'failure',
+    says: 'A token or code for a new password was refused: expired, of another account, or wrong.',
+    facts: { kind: 'text' },
+  },
   password_reset: {
     vocabulary: 'authn_password_change',
     outcome: 'success',

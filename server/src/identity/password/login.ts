@@ -13,7 +13,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
 
-/** An address that is well-formed, and the account that has it. */
+/** An address, and the account that has it. */
 interface Claimed {
   readonly address: EmailAddress;
   readonly user: User | undefined;
@@ -56,13 +56,14 @@ export class PasswordLogin implements PasswordVerifier {
    * same.
    * @throws {Problem} too_many_attempts.
    */
-  async isValid(email: string, password: string, source: ClientSource): Promise<boolean> {
-    return (await this.#verifyNow(email, password, source)) !== undefined;
+  async isValid(address: EmailAddress, password: string, source: ClientSource): Promise<boolean> {
+    return (await this.#verifyNow(address, password, source)) !== undefined;
   }
 
   /** See PasswordVerifier. */
   async requirePassword({ email }: Session, password: string, source: ClientSource): Promise<User> {
-    const user = await this.#verifyNow(email, password, source);
+    const address = toEmailAddress(email);
+    const user = address && (await this.#verifyNow(address, password, source));
     if (user === undefined) throw new Problem('password_wrong');
     return user;
   }
@@ -73,10 +74,9 @@ export class PasswordLogin implements PasswordVerifier {
    * that was replaced during the verification.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
-  async logIn(email: string, password: string, source: ClientSource): Promise<Login | undefined> {
+  async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
     const { db, confirmEmail } = this.#context;
-    const claimed = await this.#find(email);
-    if (claimed === undefined) return undefined;
+    const claimed = await this.#find(address);
     const signInContext = await this.#signIn.signInContextOf(claimed.user, source);
     const verified = await this.#verify(claimed, { password, deviceId: signInContext.device?.id }, source);
     if (verified === undefined) return undefined;
@@ -96,16 +96,13 @@ export class PasswordLogin implements PasswordVerifier {
     });
   }
 
-  /** The user of an address, if any; `undefined` if the address is malformed. */
-  async #find(email: string): Promise<Claimed | undefined> {
-    const address = toEmailAddress(email);
-    return address && { address, user: await findUserByEmail(this.#context.db, address) };
+  async #find(address: EmailAddress): Promise<Claimed> {
+    return { address, user: await findUserByEmail(this.#context.db, address) };
   }
 
   /** The user whose password this is; the attempt has succeeded with that. */
-  async #verifyNow(email: string, password: string, source: ClientSource): Promise<User | undefined> {
-    const claimed = await this.#find(email);
-    if (claimed === undefined) return undefined;
+  async #verifyNow(address: EmailAddress, password: string, source: ClientSource): Promise<User | undefined> {
+    const claimed = await this.#find(address);
     const device = await this.#devices.find(claimed.user, source.deviceToken);
     const verified = await this.#verify(claimed, { password, deviceId: device?.id }, source);
     if (verified === undefined) return undefined;

@@ -17,10 +17,13 @@ import {
   PageQuery,
   paths,
   requireForm,
+  returnTo,
   type PageRoom,
 } from '../../page/page-guard.ts';
 import { admission, sessionOf, sourceOf } from '../sign-in/guard.ts';
+import { addressOfAccount, type TokenPage } from '../token/pages.ts';
 import { mountRequestPage } from '../token/request-page.ts';
+import { resetKind } from './reset.ts';
 
 const PasswordForm = Type.Object({
   password: formField,
@@ -37,13 +40,13 @@ export const changePasswordPages: FastifyPluginAsyncTypebox<PageRoom> = async (s
   );
 };
 
-/** Asking for a new password. */
+/** Requests the mail that resets a forgotten password. */
 export const forgotPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
   mountRequestPage(scope, room, {
     path: paths.forgot,
     name: 'forgot',
-    kind: 'reset',
-    request: (email, source) => room.auth.requestReset(email, source),
+    kind: resetKind,
+    request: (email, source) => room.auth.identity.passwordReset.request(email, source),
   });
 };
 
@@ -113,3 +116,21 @@ export const passwordPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, 
     },
   );
 };
+
+/** Sets the new password, then leads to the sign-in page. */
+export function resetPage(room: PageRoom): TokenPage {
+  return {
+    kind: resetKind,
+    ...admission(room),
+    async redeem(fields, request) {
+      const address = addressOfAccount(fields);
+      const { token, new_password: password = '' } = fields;
+      await room.auth.identity.passwordReset.redeem(token, password, address, sourceOf(request, room));
+      return addressOf(paths.signIn, {
+        done: 'password',
+        email: address.text,
+        return_to: returnTo(room, request),
+      });
+    },
+  };
+}

@@ -43,11 +43,15 @@ export const passwordLoginRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (s
       schema: { summary: 'Logs in', body: Credentials, response: { 200: LoginReply } },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
-      const login = await auth.logIn(text, request.body.password, sourceOf(request, room));
+      const address = requireEmailAddress(request.body.email);
+      const login = await auth.identity.passwordLogin.logIn(
+        address,
+        request.body.password,
+        sourceOf(request, room),
+      );
       if (login === undefined) throw new Problem('invalid_credentials');
       sendLogin(reply, room, login);
-      return loginBody(text, login);
+      return loginBody(address.text, login);
     },
   );
 };
@@ -66,16 +70,16 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (s
       },
     },
     async (request, reply) => {
-      const { text } = requireEmailAddress(request.body.email);
+      const address = requireEmailAddress(request.body.email);
       if (rules.resetTokenBy === 'mail') {
         const source = initiatingSourceOf(request, room);
-        await auth.requestReset(text, source);
+        await auth.identity.passwordReset.request(address, source);
         rememberBrowser(reply, room, source);
-        return { email: text, message: 'reset token sent' };
+        return { email: address.text, message: 'reset token sent' };
       }
       return {
-        email: text,
-        reset_token: await auth.getResetPasswordToken(text, sourceOf(request, room)),
+        email: address.text,
+        reset_token: await auth.identity.passwordReset.createToken(address, sourceOf(request, room)),
       };
     },
   );
@@ -92,14 +96,14 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (s
       },
     },
     async (request) => {
-      const { text } = requireEmailAddress(request.body.email);
-      await auth.updatePassword(
+      const address = requireEmailAddress(request.body.email);
+      await auth.identity.passwordReset.redeem(
         request.body.reset_token,
         request.body.new_password,
-        text,
+        address,
         sourceOf(request, room),
       );
-      return { email: text, message: 'Password updated' };
+      return { email: address.text, message: 'Password updated' };
     },
   );
 };

@@ -9,6 +9,7 @@ import { Hasher, type Verification } from '../../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { createToken } from '../../kit/secret.ts';
+import { sessionKind } from '../cookie-kinds.ts';
 import { updatePasswordHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Auth } from '../../library/auth.ts';
@@ -149,7 +150,7 @@ onEachEngine('a session', (engine) => {
       const { auth } = await withBob();
       const [one, other] = [await newSession(auth), await newSession(auth)];
       assert.equal(await isLive(auth, one.slice(0, 37) + other.slice(37)), false);
-      assert.equal(await isLive(auth, one.slice(0, 37) + createToken('session').token.slice(37)), false);
+      assert.equal(await isLive(auth, one.slice(0, 37) + createToken(sessionKind).token.slice(37)), false);
       assert.equal(await isLive(auth, one), true);
     });
 

@@ -7,6 +7,7 @@ import type { EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { sessionEvents } from './event.ts';
@@ -84,7 +85,7 @@ export class Sessions {
     user: User,
     { uses = [], device }: { uses?: readonly FactorUse[]; device?: string | undefined } = {},
   ): Promise<string | undefined> {
-    const { id, secretHash, token } = createToken('session');
+    const { id, secretHash, token } = createToken(sessionKind);
     const { id: userId, passwordChangedAt } = user;
     const now = this.#clock();
     const expiresAt = now + this.life.sessionMs;
@@ -105,7 +106,7 @@ export class Sessions {
 
   /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
-    const parts = parseToken('session', token);
+    const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
     const row = await findSession(this.#db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
@@ -133,7 +134,7 @@ export class Sessions {
     factor: string,
   ): Promise<{ id: string; token: string } | undefined> {
     const factors = await this.factorsOf(tx, id);
-    const { id: newId, secretHash, token } = createToken('session');
+    const { id: newId, secretHash, token } = createToken(sessionKind);
     const uses = withFactor(factors, { factor, at: this.#clock() });
     const isElevated = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
     return isElevated ? { id: newId, token } : undefined;

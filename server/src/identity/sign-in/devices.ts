@@ -4,6 +4,7 @@ import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { deviceKind } from '../cookie-kinds.ts';
 import type { Session } from '../session/session.ts';
 import { signInEvents } from './event.ts';
 import {
@@ -64,7 +65,7 @@ export class Devices {
     deviceToken: string | undefined,
     db: Database = this.#context.db,
   ): Promise<KnownDevice | undefined> {
-    const parts = parseToken('device', deviceToken);
+    const parts = parseToken(deviceKind, deviceToken);
     return parts && findKnownDevice(db, parts, user?.id ?? noUserId, this.#context.clock());
   }
 
@@ -80,7 +81,7 @@ export class Devices {
 
   /** Adds a device and returns its handle and token. Inside a transaction. */
   async add(tx: Database, userId: number): Promise<{ id: string; token: string }> {
-    const { id, secretHash, token } = createToken('device');
+    const { id, secretHash, token } = createToken(deviceKind);
     const now = this.#context.clock();
     await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + this.knownMs }, devicesPerUser);
     return { id, token };

@@ -10,6 +10,7 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { cookieOf, PublicService, sessionCookie } from '../../../test/support/public-service.ts';
 import { assertProblem, memberOf, type Reply } from '../../../test/support/request.ts';
 import { createToken } from '../../kit/secret.ts';
+import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { enrollmentSubjectOf, pendingAuthenticationOf, sessionOf } from './guard.ts';
 
 const pendingCookie = '__Host-pending_login';
@@ -40,7 +41,7 @@ onEachEngine('at the doors', (engine) => {
     } as const;
     for (const [where, [method, path, look]] of Object.entries(rows)) {
       test(where, async (context: TestContext) => {
-        const cookie = `${sessionCookie}=${(await service.member()).sessionId}; ${pendingCookie}=${createToken('pending_login').token}`;
+        const cookie = `${sessionCookie}=${(await service.member()).sessionId}; ${pendingCookie}=${createToken(pendingAuthenticationKind).token}`;
         context.mock.method(service.service.core.database, look, fault);
         const fields = { factor: 'totp', proof: '000000' };
         const reply = await service.send({

@@ -10,6 +10,7 @@ import type { RejectionThrottle } from '../../http/rejection-throttle.ts';
 import type { TokenCookie } from '../../http/token-cookie.ts';
 import type { AuthRelays } from '../../library/auth-relays.ts';
 import type { ClientSource } from '../context.ts';
+import { requestKind } from '../cookie-kinds.ts';
 import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
 import type { EnrollmentSubject } from './subject.ts';
 import { actorOf } from '../principal.ts';
@@ -116,7 +117,7 @@ export function initiatingSourceOf(
   readers: SourceReaders,
 ): ClientSource & { requestToken: string } {
   const source = sourceOf(request, readers);
-  return { ...source, requestToken: source.requestToken ?? createToken('request').token };
+  return { ...source, requestToken: source.requestToken ?? createToken(requestKind).token };
 }
 
 /** House rules that differ between local and public mode. */

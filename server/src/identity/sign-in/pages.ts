@@ -60,8 +60,8 @@ export const signInPages: FastifyPluginAsyncTypebox<SignInPageRoom> = async (sco
       return rerenderOnProblem(
         reply,
         async () => {
-          const { text } = requireEmailAddress(email);
-          const login = await auth.logIn(text, password, sourceOf(request, room));
+          const address = requireEmailAddress(email);
+          const login = await auth.identity.passwordLogin.logIn(address, password, sourceOf(request, room));
           if (login === undefined) throw new Problem('invalid_credentials');
           sendLogin(reply, room, login);
           return seeOther(reply, afterLogin(login, returnTo(room, request)));

@@ -7,6 +7,7 @@ import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
 import {
@@ -129,7 +130,7 @@ export class SignIn {
 
   /** The live pending login of a token. */
   async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
-    const parts = parseToken('pending_login', token);
+    const parts = parseToken(pendingAuthenticationKind, token);
     if (parts === undefined) return undefined;
     const row = await findPendingAuthentication(this.#context.db, parts, this.#context.clock());
     return (
@@ -254,7 +255,7 @@ export class SignIn {
     uses: readonly FactorUse[],
     demand: Requirement,
   ): Promise<Login | undefined> {
-    const { id, secretHash, token } = createToken('pending_login');
+    const { id, secretHash, token } = createToken(pendingAuthenticationKind);
     const now = this.#context.clock();
     const isAdded = await addPendingAuthentication(tx, {
       id,
@@ -287,7 +288,7 @@ export class SignIn {
     { device, source }: SignInContext,
     added: string | undefined,
   ): Promise<string | undefined> {
-    const known = device?.id ?? parseToken('device', added)?.id;
+    const known = device?.id ?? parseToken(deviceKind, added)?.id;
     const { devices } = this.#needs;
     const { id, token } = known === undefined ? await devices.add(tx, userId) : { id: known, token: added };
     await devices.remember(tx, id, source.device);

@@ -1,6 +1,6 @@
 import { defineEvents } from '../event.ts';
 
-/** One-time tokens and codes that were refused. */
+/** One-time tokens and codes that were refused, where their kind has no event of its own. */
 export const tokenEvents = defineEvents('token', {
   token_reused: {
     vocabulary: 'authn_token_reuse',
@@ -12,18 +12,6 @@ export const tokenEvents = defineEvents('token', {
     vocabulary: 'user_updated',
     outcome: 'failure',
     says: 'A token or code that changes an account was refused: expired, of another account, or wrong.',
-    facts: { kind: 'text' },
-  },
-  reset_token_refused: {
-    vocabulary: 'authn_password_change_fail',
-    outcome: 'failure',
-    says: 'A token or code for a new password was refused: expired, of another account, or wrong.',
-    facts: { kind: 'text' },
-  },
-  sign_in_token_refused: {
-    vocabulary: 'authn_login_fail',
-    outcome: 'failure',
-    says: 'A mailed sign-in link or code was refused: expired, of another account, or wrong.',
     facts: { kind: 'text' },
   },
 });

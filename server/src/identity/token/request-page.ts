@@ -7,7 +7,7 @@ import type { Problem } from '../../kit/problem.ts';
 import { costing } from '../../http/limits.ts';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { faultOf, refusalOf } from '../../page/page-form.ts';
 import {
   formField,
@@ -20,6 +20,7 @@ import {
 } from '../../page/page-guard.ts';
 import type { ClientSource } from '../context.ts';
 import { rememberBrowser } from '../sign-in/guard.ts';
+import type { TokenKind } from './kinds.ts';
 import { codeForm } from './pages.ts';
 
 const EmailForm = Type.Object({ email: formField, return_to: Type.Optional(formField) });
@@ -28,9 +29,10 @@ export interface RequestPage {
   readonly path: string;
   /** Its messages are `page.<name>.…` */
   readonly name: string;
-  readonly kind: 'reset' | 'verification';
+  /** Kind of token that is mailed. */
+  readonly kind: TokenKind;
   /** Mails the token, if the address has an account. */
-  readonly request: (email: string, source: ClientSource) => Promise<unknown>;
+  readonly request: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
 }
 
 /** Mounts the page (GET) and its form (POST), which answers with the form for the code. */
@@ -78,11 +80,11 @@ export function mountRequestPage(
       rerenderOnProblem(
         reply,
         async () => {
-          const { text } = requireEmailAddress(request.body.email);
+          const address = requireEmailAddress(request.body.email);
           const source = pageSourceOf(room, request);
-          await mail(text, source);
+          await mail(address, source);
           rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind, email: text });
+          return codeForm(room, request, reply, { kind, email: address.text });
         },
         (problem) => show(request, reply, request.body.email, problem),
       ),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
+import { resetKind } from '../password/reset.ts';
 import { DB } from '../../library/db.ts';
 import { consumeToken, findToken, listPendingTokens, removePendingTokensOf, replaceToken } from './store.ts';
 
@@ -15,7 +16,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
   async function addToken(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
     const { database } = opened();
     const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, 'hash');
-    const token = createToken('reset');
+    const token = createToken(resetKind);
     const { id, secretHash } = token;
     await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
     return { token, userId };
@@ -38,12 +39,12 @@ onEachEngine('the table of one-time tokens', (engine) => {
   test('nobody spends it by another secret, as another kind, or after its end; then it still can be spent', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
-    const { secretHash } = createToken('reset');
+    const { secretHash } = createToken(resetKind);
     assert.equal(await consumeToken(database, { id: token.id, secretHash }, 'reset', now), undefined);
     assert.equal(
       await consumeToken(
         database,
-        { id: createToken('reset').id, secretHash: token.secretHash },
+        { id: createToken(resetKind).id, secretHash: token.secretHash },
         'reset',
         now,
       ),
@@ -68,7 +69,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
   test('a user has one token of a kind, and tokens of two kinds side by side', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
-    const [newer, other] = [createToken('reset'), createToken('reset')];
+    const [newer, other] = [createToken(resetKind), createToken(resetKind)];
     const rest = { userId, now, expiresAt: now + life };
     await replaceToken(database, { id: newer.id, secretHash: newer.secretHash, kind: 'reset', ...rest });
     await replaceToken(database, {
@@ -89,7 +90,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
   test('pending tokens can be voided together; a spent one stays, so that its reuse is noticed', async () => {
     const { database } = opened();
     const { token: spent, userId } = await addToken();
-    const pending = createToken('reset');
+    const pending = createToken(resetKind);
     await consumeToken(database, spent, 'reset', now);
     await replaceToken(database, {
       id: pending.id,
@@ -99,7 +100,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
       now,
       expiresAt: now + life,
     });
-    await removePendingTokensOf(database, userId);
+    await removePendingTokensOf(database, userId, []);
     assert.equal((await findToken(database, spent, 'reset'))?.spent_at, now);
     assert.equal(await findToken(database, pending, 'verification'), undefined);
   });
@@ -109,7 +110,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
     const { token: spent, userId } = await addToken();
     await consumeToken(database, spent, 'reset', now);
     const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
-      const { id, secretHash } = createToken('reset');
+      const { id, secretHash } = createToken(resetKind);
       const more = target !== undefined && { target };
       await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
     };

@@ -167,21 +167,29 @@ export async function removeToken(db: Database, id: string): Promise<void> {
   await db.run(deleteById, { id });
 }
 
-const deleteUnused = statement((sql, p: { userId: number }) =>
-  sql
-    .deleteFrom('one_time_tokens')
-    .where('user_id', '=', p.userId)
-    .where('spent_at', 'is', null)
-    .where('kind', 'not in', ['email_undo', 'factor_undo']),
-);
+/** A statement by the kinds that it keeps: their number is part of its text. */
+const deletePending = new Map<string, ReturnType<typeof deletePendingExcept>>();
 
-/**
- * Voids the pending tokens of a user. A spent one stays, so that its reuse is noticed, and so does the undoing of a
- * change of address or of a first factor: whoever took an account over by that would else void it by another password,
- * and so would its owner.
- */
-export async function removePendingTokensOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteUnused, { userId });
+function deletePendingExcept(kept: readonly string[]) {
+  return statement((sql, p: { userId: number }) => {
+    const pending = sql
+      .deleteFrom('one_time_tokens')
+      .where('user_id', '=', p.userId)
+      .where('spent_at', 'is', null);
+    return kept.length === 0 ? pending : pending.where('kind', 'not in', kept);
+  });
+}
+
+/** Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse. */
+export async function removePendingTokensOf(
+  db: Database,
+  userId: number,
+  kept: readonly string[],
+): Promise<void> {
+  const key = kept.join(' ');
+  const removal = deletePending.get(key) ?? deletePendingExcept(kept);
+  deletePending.set(key, removal);
+  await db.run(removal, { userId });
 }
 
 const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>
