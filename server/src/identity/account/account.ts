@@ -1,4 +1,4 @@
-// Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
+// Creates, disables and removes accounts, and replaces passwords. A new password ends access by way of AccountAccess.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
@@ -21,7 +21,7 @@ import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import type { EmailVerification } from './verification.ts';
 
-/** Which event a new password is, where it comes from, and which session lives on. */
+/** Which event a new password is, where it comes from, and which session stays. */
 export interface Replacement {
   readonly event: PlainEvent<NoFacts>;
   readonly source: ClientSource;
@@ -30,12 +30,12 @@ export interface Replacement {
 }
 
 /**
- * Gives a new account its first way in, where that is no password; for nobody, in the place of a taken one, it does as
- * much and writes nothing. Inside the transaction that makes the account.
+ * Adds the first authenticator of an account without a password. Constant work: for a taken address it runs with
+ * `noUserId`, and stores nothing. Inside the transaction that creates the account.
  */
 export type Attach = (tx: Database, userId: number) => Promise<unknown>;
 
-/** What a new account is opened by: a password, or what is attached to it. */
+/** The first authenticator of a new account: a password, or what `attach` adds. */
 interface Opening {
   readonly hashedPassword: string | null;
   readonly attach?: Attach;
@@ -72,7 +72,7 @@ export class Accounts {
     const { db, hasher, addressRule, passwordRule } = this.#context;
     await addressRule(address);
     await passwordRule(password, { email: address.text, field: 'password' });
-    // Before the address is tried, so that a taken one takes the same time as a free one.
+    // Constant work: hashed before the address is looked up, so that a taken one takes the same time.
     const hashedPassword = await hasher.hash(password);
     const user = await db.transaction((tx) => this.#add(tx, address, { hashedPassword }, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
@@ -115,7 +115,10 @@ export class Accounts {
     });
   }
 
-  /** See Auth.setDisabled. */
+  /**
+   * Disables a user and ends all access, or enables the user again, also one who has closed the account; false if there
+   * is no such user.
+   */
   setDisabled(userId: number, disabled: boolean, source: ClientSource): Promise<boolean> {
     const { db, clock, events } = this.#context;
     return db.transaction(async (tx) => {
@@ -127,7 +130,7 @@ export class Accounts {
     });
   }
 
-  /** See Auth.removeUser. */
+  /** Removes a user with everything that belongs to the account; false if there is no such user. */
   remove(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
@@ -149,8 +152,8 @@ export class Accounts {
   }
 
   /**
-   * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
-   * when there is no such user, or it is disabled. Runs inside a transaction.
+   * Stores a new password, ends what the previous one opened, resets its attempts and notifies the user. `undefined` for
+   * an unknown or disabled user. Inside a transaction.
    */
   async replacePassword(
     tx: Database,
@@ -168,8 +171,8 @@ export class Accounts {
   }
 
   /**
-   * Puts whoever came in by what changed at an instant out again: the password is void, what is open ends, and factors
-   * that were set up since are gone. What was set up before stays. Inside a transaction that has locked the user.
+   * Undoes a takeover that began at an instant: removes the password, ends all access, and removes second factors that
+   * were added since. Earlier ones stay. Inside a transaction that has locked the user.
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
@@ -200,9 +203,9 @@ export class Accounts {
   }
 
   /**
-   * Asks for a confirmation of the address, or tells its owner that it is taken. Nobody has proved yet to own an
-   * unconfirmed one: the newest registration counts, and whoever registered a stranger's address beforehand has neither
-   * its password, nor a factor, nor a live token once the owner comes (pre-hijacking). Does as much for every address.
+   * Mails a confirmation token, or a note that the address is taken. Until an address is confirmed the newest registration
+   * counts: an attacker who registered it first keeps no password, factor, session or token (account pre-hijacking).
+   * Constant work for every address.
    */
   async #askOrTell(
     tx: Database,
@@ -220,14 +223,14 @@ export class Accounts {
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 
-  /** Tells the owner of a taken address that somebody tried to register it; without one does as much and writes nothing. */
+  /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
   async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
     await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
   }
 
   /**
-   * Whoever proves an address that the account's maker has not takes it over, without the factor by which it was made:
-   * that is a stranger's. Inside a transaction.
+   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox takes it
+   * over: they belong to the one who registered the address. Inside a transaction.
    */
   async removeFactorsOfUnverifiedAccount(
     tx: Database,

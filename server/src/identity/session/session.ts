@@ -1,4 +1,4 @@
-// Sessions: made for a user whose proof was verified, found by the token at every request, ended one or all.
+// Creates sessions for users whose factors were verified, finds them by token at each request, and ends them.
 import type { Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
@@ -27,7 +27,7 @@ import {
   type SessionSummary,
 } from './store.ts';
 
-/** A session as its request sees it. */
+/** The session of a request. */
 export interface Session {
   /** Public handle, a UUID. */
   readonly id: string;
@@ -50,11 +50,11 @@ export interface SessionLife {
   readonly sessionMs: number;
   /** Life without a request in milliseconds. */
   readonly idleMs: number;
-  /** Sessions that a user may hold; the oldest goes. */
+  /** Sessions of one user; a new one replaces the oldest. */
   readonly perUser: number;
 }
 
-/** Characters of a user agent that are kept. */
+/** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
 export class Sessions {
@@ -77,8 +77,8 @@ export class Sessions {
   }
 
   /**
-   * Adds a session for the password that the user had when it was verified: the token for its holder, or `undefined`
-   * when the password has changed since, or the user is gone or disabled. Runs inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user is gone
+   * or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
@@ -104,7 +104,7 @@ export class Sessions {
     return token;
   }
 
-  /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
+  /** The live session of a token; `undefined` for null, and for an empty, malformed, unknown, ended or expired one. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
@@ -125,8 +125,8 @@ export class Sessions {
   }
 
   /**
-   * Notes another factor of a session, which gets a new token: what was known of it before opens nothing any more (OWASP
-   * ASVS 5.0 §7.2.4). `undefined` when the session is over. Inside a transaction.
+   * Adds a factor to a session, which gets a new handle and token; the previous token stops working (OWASP ASVS 5.0
+   * §7.2.4). `undefined` if the session has ended. Inside a transaction.
    */
   async elevate(
     tx: Database,
@@ -228,7 +228,7 @@ export class Sessions {
     });
   }
 
-  /** Writes what was noted of sessions since the last time. */
+  /** Writes when sessions were last used, since the previous call. */
   flush(): Promise<void> {
     return this.#seen.flush();
   }
