@@ -1,4 +1,4 @@
-// Class Auth on a database that is empty before each test, with a clock that is moved and hashes that cost little.
+// Class Auth on a database that is emptied before each test, with a clock that the test moves and cheap hashes.
 import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
@@ -15,24 +15,24 @@ export interface AuthUnderTest {
   readonly db: DB;
   readonly database: Database;
   readonly clock: TestClock;
-  /** What was recorded since the test began. */
+  /** Events recorded since the test began. */
   readonly audit: Audit;
 }
 
-/** Digests for the record without a key: nobody changes it here. */
+/** Digests of the record without a key: these tests do not tamper with it. */
 const mac = {
   sign: (text: string): string => Buffer.from(digest(text)).toString('base64url'),
   check: (text: string, given: string): boolean =>
     equalDigests(digest(text), Buffer.from(given, 'base64url')),
 };
 
-/** How one test wants its trunk. */
+/** Options of one test. */
 export interface AuthTestOptions extends Partial<Omit<AuthOptions, 'db'>> {
-  /** What stands between the trunk and the database. */
+  /** Wraps the database that Auth uses. */
   readonly through?: (database: Database) => Database;
 }
 
-/** Makes the trunk of each test of a suite: `const trunk = useAuth(engine)`, and within a test `trunk()`. */
+/** Builds Auth for each test of a suite: `const trunk = useAuth(engine)`, and within a test `trunk()`. */
 export function useAuth(engine: EngineName): (options?: AuthTestOptions) => AuthUnderTest {
   const opened = useDatabase(engine);
   const hasher = new Hasher(cheapHashing);

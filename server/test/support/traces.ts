@@ -1,15 +1,15 @@
-// What a deed leaves behind: rows of the record and mails, as sentences that a test can compare.
+// What an action leaves behind: rows of the record and mails, as sentences that a test can compare.
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { PublicService } from './public-service.ts';
 
 export interface Traces {
-  /** `event outcome reason`, and whose it was by name, in alphabetical order. */
+  /** `event outcome reason`, and the name of its user, in alphabetical order. */
   readonly record: string[];
   /** `kind to whom for so many minutes`, in alphabetical order. */
   readonly mails: string[];
 }
 
-/** What a deed leaves behind in the service. People are called by the names that are given. */
+/** Returns what an action leaves behind in the service. Users are called by the given names. */
 export async function tracesIn(
   { service }: PublicService,
   people: Readonly<Record<string, number>>,
