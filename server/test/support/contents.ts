@@ -4,7 +4,7 @@ import type { Database } from '../../src/db/database.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { Schema } from '../../src/db/schema.ts';
 
-/** What the accounts are at this moment, row by row: equal contents mean that nothing changed. */
+/** Current rows of the accounts: equal contents mean that nothing changed. */
 export async function contentsOf(database: Database): Promise<Record<string, readonly object[]>> {
   const [users, sessions, tokens] = await Promise.all([
     database.query((sql) => sql.selectFrom('users').selectAll().orderBy('id')),
@@ -14,7 +14,7 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
   return { users, sessions, tokens };
 }
 
-/** Every table but those that hold no deed of a person: a new one does not compile until it stands here. */
+/** Every table except those that hold no user's actions: a new table does not compile until it is listed here. */
 const tableNames: Record<Exclude<keyof Schema, 'audit_chain' | 'key_checks' | 'bienvenue_schema'>, true> = {
   users: true,
   sessions: true,
@@ -29,9 +29,9 @@ const tableNames: Record<Exclude<keyof Schema, 'audit_chain' | 'key_checks' | 'b
   passkeys: true,
   spent_challenges: true,
 };
-const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // its own keys
+const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // generates its own keys
 
-/** All that requests can change, row by row: accounts, factors, counters, record and mails. */
+/** All rows that requests can change: accounts, factors, counters, record and mails. */
 export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
   const contents: Record<string, readonly string[]> = {};
   for (const table of tables) {
@@ -41,7 +41,7 @@ export async function everyRowOf(database: Database): Promise<Record<string, rea
   return contents;
 }
 
-/** Every byte of a database that the engine keeps for us, as text: for asserting that something does not stand in it. */
+/** Every byte of a database that the engine stores for us, as text: to assert that it does not contain a value. */
 export async function everythingIn(url: string): Promise<string> {
   const path = sqlitePath(url);
   if (path !== undefined) {
