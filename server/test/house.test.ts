@@ -20,7 +20,7 @@ const floors: readonly (readonly string[])[] = [
 
 /** Words, and the files that may speak them. */
 const words: readonly (readonly [name: string, spoken: RegExp, allowed: RegExp])[] = [
-  ['kysely', /from 'kysely|import\('kysely/, /store\.ts$|^db\//],
+  ['kysely', /from 'kysely|import\('kysely/, /(store|schema)\.ts$|^db\//],
   ['fastify', /from '@?fastify|import\('@?fastify/, /(^|\/|-)(routes|pages|guard)\.ts$|^app\/|^http\//],
   ['process.env', /\bprocess\.env\b|\bprocess\[|\benv\b.* from 'node:process'/, /^main\.ts$|^cli\//],
 ];

@@ -1,9 +1,18 @@
 // The audit_events table and the ends of its chain. Rows are only ever added, sealed once, and removed from the old end.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { AuditChainTable, AuditEventTable } from '../db/schema.ts';
-import { statement } from '../db/statement.ts';
+import type { Sql } from '../db/engine.ts';
+import { statementsFor } from '../db/statement.ts';
 import type { AuditEvent } from './event.ts';
+import {
+  auditChainColumns,
+  auditEventColumns,
+  type AuditChainTable,
+  type AuditEventTable,
+  type AuditTables,
+} from './schema.ts';
+
+const { statement } = statementsFor<AuditTables>();
 
 export type AuditRow = Selectable<AuditEventTable>;
 export type AuditChain = Selectable<AuditChainTable>;
@@ -54,7 +63,7 @@ const lockChainRow = statement((sql) =>
     .updateTable('audit_chain')
     .set((row) => ({ last_number: row.ref('last_number') }))
     .where('id', '=', 1)
-    .returningAll(),
+    .returning(auditChainColumns),
 );
 
 /** The ends of the chain, locked until the transaction ends. */
@@ -64,7 +73,9 @@ export async function lockChain(tx: Database): Promise<AuditChain> {
   return chain;
 }
 
-const selectChain = statement((sql) => sql.selectFrom('audit_chain').selectAll().where('id', '=', 1));
+const selectChain = statement((sql) =>
+  sql.selectFrom('audit_chain').select(auditChainColumns).where('id', '=', 1),
+);
 
 /** The ends of the chain; `undefined` if somebody removed the row. */
 export function findChain(db: Database): Promise<AuditChain | undefined> {
@@ -72,7 +83,12 @@ export function findChain(db: Database): Promise<AuditChain | undefined> {
 }
 
 const selectUnsealed = statement((sql, p: { limit: number }) =>
-  sql.selectFrom('audit_events').selectAll().where('seal_number', 'is', null).orderBy('id').limit(p.limit),
+  sql
+    .selectFrom('audit_events')
+    .select(auditEventColumns)
+    .where('seal_number', 'is', null)
+    .orderBy('id')
+    .limit(p.limit),
 );
 
 /** The oldest unsealed rows. */
@@ -104,7 +120,7 @@ export async function writeSeals(tx: Database, seals: readonly Seal[]): Promise<
 const selectSealed = statement((sql, p: { after: number; limit: number }) =>
   sql
     .selectFrom('audit_events')
-    .selectAll()
+    .select(auditEventColumns)
     .where('seal_number', '>', p.after)
     .orderBy('seal_number')
     .limit(p.limit),
@@ -133,7 +149,7 @@ type EventPage = { userId: number; at: number; id: string; limit: number };
 const selectOfUser = statement((sql, p: EventPage) =>
   sql
     .selectFrom('audit_events')
-    .selectAll()
+    .select(auditEventColumns)
     .where('user_id', '=', p.userId)
     .where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '>', tuple(p.at, p.id)))
     .orderBy('at')
@@ -155,8 +171,8 @@ export interface AuditQuery {
 
 /** Events, newest first. */
 export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
-  const rows = await db.query((sql) => {
-    let query = sql.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+  const rows = await db.query((sql: Sql<AuditTables>) => {
+    let query = sql.selectFrom('audit_events').select(auditEventColumns).orderBy('id', 'desc').limit(limit);
     if (userId !== undefined) query = query.where('user_id', '=', userId);
     if (event !== undefined) query = query.where('event', '=', event);
     return query;

@@ -1,4 +1,4 @@
-// What differs between SQLite and PostgreSQL, as named capabilities: a store never asks which engine it runs on.
+// What differs between SQLite and PostgreSQL, as named capabilities: a store does not ask which engine it runs on.
 import {
   DummyDriver,
   Kysely,
@@ -10,10 +10,14 @@ import {
   SqliteQueryCompiler,
   type SelectModifierNode,
 } from 'kysely';
-import type { Schema } from './schema.ts';
+/**
+ * The tables that `Database.query` assumes where its callback does not say. The service declares none, so that every
+ * store names the tables it uses; the tests declare theirs here (test/support/tables.ts).
+ */
+export interface DefaultTables {}
 
-/** Writes SQL and never runs it. */
-export type Sql = Kysely<Schema>;
+/** Writes SQL about the given tables and never runs it. */
+export type Sql<Tables = DefaultTables> = Kysely<Tables>;
 
 /** Names of column types and table options in DDL. */
 export interface TypeNames {
@@ -31,7 +35,8 @@ export interface TypeNames {
 
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
-  readonly sql: Sql;
+  /** Knows no table: a statement says which tables it is about. */
+  readonly sql: Sql<object>;
   readonly types: TypeNames;
   /** True where a look-up crosses a socket, so that those of one turn of the event loop are worth gathering. */
   readonly gathersLookups: boolean;
@@ -46,7 +51,7 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
 
 export const sqliteEngine: Engine = {
   name: 'sqlite',
-  sql: new Kysely<Schema>({
+  sql: new Kysely<object>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
@@ -68,7 +73,7 @@ export const sqliteEngine: Engine = {
 
 export const postgresEngine: Engine = {
   name: 'postgres',
-  sql: new Kysely<Schema>({
+  sql: new Kysely<object>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
       createDriver: () => new DummyDriver(),

@@ -2,7 +2,10 @@
 // that several instances may start at once, and an interrupted migration leaves nothing behind.
 import type { Database } from './database.ts';
 import { migrations as allMigrations, type Migration } from './migrations.ts';
-import { statement } from './statement.ts';
+import type { VersionTables } from './schema.ts';
+import { statementsFor } from './statement.ts';
+
+const { statement } = statementsFor<VersionTables>();
 
 /** The database was written by a newer release than this one. */
 export class NewerSchema extends Error {

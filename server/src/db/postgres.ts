@@ -3,8 +3,8 @@
 import { sql as rawSql } from 'kysely';
 import pg from 'pg';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { UniqueViolation, type Database } from './database.ts';
-import { postgresEngine } from './engine.ts';
+import { UniqueViolation, type Database, type QueryBuilder } from './database.ts';
+import { postgresEngine, type DefaultTables, type Sql } from './engine.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
 
 /** Connections of one instance. PasswordLogin wait for the hash, not for a connection. */
@@ -135,12 +135,12 @@ class PostgresTransaction implements Database {
     return (await send<R>(this.#client, compiledStatements.ofLookup(lookup), { key: [key] }))[0];
   }
 
-  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return send<R>(this.#client, compileOnce(postgresEngine, build), {});
   }
 
   async now(): Promise<number> {
-    const [row] = await this.query((sql) =>
+    const [row] = await this.query((sql: Sql<object>) =>
       sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')),
     );
     return Number(row?.now);
@@ -200,7 +200,7 @@ class PostgresDatabase implements Database {
     return this.#call(() => this.#gatherer(lookup).find(key) as Promise<R | undefined>); // the lookup's own row type
   }
 
-  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#call(() => this.#plain.query(build));
   }
 

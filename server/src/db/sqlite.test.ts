@@ -7,10 +7,13 @@ import { sql as rawSql } from 'kysely';
 import { useDatabase, withDatabase, withEmptyDatabase } from '../../test/support/engines.ts';
 import { source, startScript } from '../../test/support/script.ts';
 import { threadsStartedBy } from '../../test/support/thread.ts';
+import type { CoreTables } from '../../test/support/tables.ts';
 import { isProblem } from '../kit/problem.ts';
 import type { Database } from './database.ts';
 import { connectDatabase, openDatabase, sqlitePath } from './open-database.ts';
-import { statement } from './statement.ts';
+import { statementsFor } from './statement.ts';
+
+const { statement } = statementsFor<CoreTables>();
 
 const insertUser = statement((sql, p: { email: string }) =>
   sql

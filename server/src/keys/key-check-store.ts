@@ -1,6 +1,12 @@
 // The key_checks table: by what a database knows its keys again.
 import type { Database } from '../db/database.ts';
-import { statement } from '../db/statement.ts';
+import { statementsFor } from '../db/statement.ts';
+import type { KeyTables } from './schema.ts';
+import type { VersionTables } from '../db/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = KeyTables & VersionTables;
+const { statement } = statementsFor<Tables>();
 
 export interface KeyCheck {
   /** Id of the key. */
@@ -8,7 +14,7 @@ export interface KeyCheck {
   readonly checkValue: string;
 }
 
-const selectAll = statement((sql) =>
+const selectEvery = statement((sql) =>
   sql
     .selectFrom('key_checks')
     .select(['id', 'check_value as checkValue'])
@@ -18,7 +24,7 @@ const selectAll = statement((sql) =>
 
 /** Every key that the database was used with, the oldest first. */
 export function listKeyChecks(db: Database): Promise<KeyCheck[]> {
-  return db.run(selectAll, {});
+  return db.run(selectEvery, {});
 }
 
 const insertCheck = statement((sql, p: KeyCheck & { now: number }) =>
