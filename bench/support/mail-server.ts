@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildCore } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
+import { migratedModules } from '../../server/src/app/migrations.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';
 import { emailOf, spread } from './accounts.ts';
@@ -78,7 +79,7 @@ export async function fillOutbox(
   count: number,
 ): Promise<void> {
   const configuration = readOptions(environment);
-  const database = await openDatabase(configuration.options.databaseUrl);
+  const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
   const rooms = await buildCore(configuration, database, silentLog); // its jobs are not started: it sends none
   const people = spread(accounts, count);
   for (let from = 0; from < count; from += batch) {

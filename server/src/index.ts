@@ -1,5 +1,6 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
 import { readOptions, type Environment } from './config/read-options.ts';
+import { migratedModules } from './app/migrations.ts';
 import { openDatabase } from './db/open-database.ts';
 import { buildCore, startJobs, type Core } from './app/core.ts';
 import { createLog } from './http/log.ts';
@@ -35,7 +36,7 @@ const defaultUrl = 'sqlite:./data/bienvenue.db';
  * @throws {Problem} unavailable, when PostgreSQL does not answer.
  */
 export async function openDb(url: string = defaultUrl): Promise<DB> {
-  return new DB(await openDatabase(url));
+  return new DB(await openDatabase(url, migratedModules));
 }
 
 /**
@@ -48,7 +49,7 @@ export async function openCore(environment: Environment = {}): Promise<Core> {
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const core = await buildCore(configuration, await openDatabase(databaseUrl), log);
+  const core = await buildCore(configuration, await openDatabase(databaseUrl, migratedModules), log);
   startJobs(core);
   return core;
 }

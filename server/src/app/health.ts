@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { schemaVersion } from '../db/migrate.ts';
+import { readVersions } from '../db/migrate.ts';
 import type { Core } from './core.ts';
 
 const Status = Type.Object({ status: Type.String() });
@@ -17,7 +17,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Core> = async (scope, core)
     '/health/ready',
     { schema: { summary: 'Requests are served', response: { 200: Status } } },
     async () => {
-      await schemaVersion(core.database);
+      await readVersions(core.database);
       return { status: 'ready' };
     },
   );

@@ -8,6 +8,8 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql as rawSql,
+  type RawBuilder,
   type SelectModifierNode,
 } from 'kysely';
 /**
@@ -31,6 +33,14 @@ export interface TypeNames {
   readonly table: string;
   /** The same for a table that is found by its text key alone. */
   readonly keyedTable: string;
+  /** In `create index` and `drop index`, for a step outside a transaction. */
+  readonly concurrently: string;
+}
+
+/** What the database says of itself: expressions for the number of tables or valid indexes of a name, 0 or 1. */
+export interface Catalog {
+  readonly countTables: (name: string) => RawBuilder<number>;
+  readonly countIndexes: (name: string) => RawBuilder<number>;
 }
 
 export interface Engine {
@@ -38,14 +48,17 @@ export interface Engine {
   /** Knows no table: a statement says which tables it is about. */
   readonly sql: Sql<object>;
   readonly types: TypeNames;
+  readonly catalog: Catalog;
   /** True where a look-up crosses a socket, so that those of one turn of the event loop are worth gathering. */
   readonly gathersLookups: boolean;
+  /** True where an index can be built next to writes, which must not be inside a transaction. */
+  readonly buildsIndexesConcurrently: boolean;
 }
 
 /** Leaves row locks out: SQLite has one writer at a time, and no word for them. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
-    if (node.modifier !== 'ForNoKeyUpdate') super.visitSelectModifier(node);
+    if (node.modifier !== 'ForNoKeyUpdate' && node.modifier !== 'SkipLocked') super.visitSelectModifier(node);
   }
 }
 
@@ -67,7 +80,15 @@ export const sqliteEngine: Engine = {
     bytes: 'blob',
     table: 'strict',
     keyedTable: 'strict, without rowid',
+    concurrently: '',
   },
+  catalog: {
+    countTables: (name) =>
+      rawSql`(select count(*) from sqlite_master where type = 'table' and name = ${name})`,
+    countIndexes: (name) =>
+      rawSql`(select count(*) from sqlite_master where type = 'index' and name = ${name})`,
+  },
+  buildsIndexesConcurrently: false,
   gathersLookups: false,
 };
 
@@ -89,6 +110,13 @@ export const postgresEngine: Engine = {
     bytes: 'bytea',
     table: '',
     keyedTable: '',
+    concurrently: 'concurrently',
   },
+  catalog: {
+    countTables: (name) => rawSql`(select count(*) from pg_class where oid = to_regclass(${name}))`,
+    countIndexes: (name) =>
+      rawSql`(select count(*) from pg_index where indexrelid = to_regclass(${name}) and indisvalid)`,
+  },
+  buildsIndexesConcurrently: true,
   gathersLookups: true,
 };

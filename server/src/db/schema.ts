@@ -6,11 +6,20 @@
 export type Instant = number;
 
 interface SchemaVersionTable {
+  /** Name of the module; one row is the lock of the migrations. */
+  module: string;
+  /** How many steps of the module the database has. */
+  version: number;
+}
+
+/** The single row in which releases before schema_versions noted the number of their steps. */
+interface FormerVersionTable {
   id: number;
   version: number;
 }
 
 /** The tables of db/ itself. */
 export interface VersionTables {
-  bienvenue_schema: SchemaVersionTable;
+  schema_versions: SchemaVersionTable;
+  bienvenue_schema: FormerVersionTable;
 }

@@ -36,15 +36,15 @@ export async function addKeyCheck(db: Database, check: KeyCheck, now: number): P
   await db.run(insertCheck, { ...check, now });
 }
 
-/** Changes nothing; takes the lock of the row that migrations lock, which other starting instances wait for. */
-const lockSchema = statement((sql) =>
+/** Changes nothing; takes the lock of this module's row, for which other starting instances wait. */
+const lockKeys = statement((sql) =>
   sql
-    .updateTable('bienvenue_schema')
+    .updateTable('schema_versions')
     .set((row) => ({ version: row.ref('version') }))
-    .where('id', '=', 1),
+    .where('module', '=', 'keys'),
 );
 
 /** Lets one transaction at a time add keys: two first starts with different keys must not both succeed. */
 export async function lockKeyChecks(tx: Database): Promise<void> {
-  await tx.run(lockSchema, {});
+  await tx.run(lockKeys, {});
 }

@@ -26,7 +26,10 @@ const firefox = {
 const operator = { actor: 'operator' } as const;
 
 type AllTables = CoreTables & PasskeyTables & RecoveryCodeTables & TotpTables;
-type Table = Exclude<keyof AllTables, 'audit_chain' | 'spent_challenges' | 'key_checks' | 'bienvenue_schema'>;
+type Table = Exclude<
+  keyof AllTables,
+  'audit_chain' | 'spent_challenges' | 'key_checks' | 'bienvenue_schema' | 'schema_versions'
+>;
 
 /** Every column of what is kept of a person. What is secret is in no export. */
 const columns: { readonly [T in Table]: { readonly secret: string; readonly other: string } } = {
