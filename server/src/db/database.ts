@@ -39,7 +39,8 @@ export interface Database {
 
   /**
    * Runs the work in one transaction: all or nothing. Inside it await nothing but the transaction (no hashing, no
-   * mail), because it may hold the one writer. Inside a transaction it just runs the work.
+   * mail), because it may hold the one writer. The work may run again after it failed and was rolled back, so it changes
+   * nothing outside of the transaction. Inside a transaction it just runs the work.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T>;
 
