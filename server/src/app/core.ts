@@ -14,6 +14,8 @@ import { ReturnTargets } from '../http/return-to.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
+import { cipherOf } from '../keys/sealed.ts';
+import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { DB } from '../library/db.ts';
@@ -31,6 +33,7 @@ import { Passkeys } from '../features/passkey/passkey.ts';
 import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from '../features/recovery-code/prompt.ts';
 import { totpPrompt, totpSection } from '../features/totp/prompt.ts';
+import { totpSeed } from '../features/totp/schema.ts';
 import { Totp } from '../features/totp/totp.ts';
 
 /** How often the sessions seen are written. */
@@ -114,10 +117,7 @@ export async function buildCore(
     db: database,
     clock,
     issuer: options.productName,
-    cipher: {
-      encrypt: (text, id) => keyring.encrypt('totp', text, id),
-      decrypt: (text, id) => keyring.decrypt('totp', text, id),
-    },
+    cipher: cipherOf(keyring, totpSeed),
   });
   const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
   const passkeys = buildPasskeys(configuration, { db: database, clock, log, keyring });
@@ -309,10 +309,7 @@ function buildOutbox(
   const { clock = systemClock } = overrides;
   const transport =
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
-  const cipher = {
-    encrypt: (text: string) => keyring.encrypt('mail', text),
-    decrypt: (text: string) => keyring.decrypt('mail', text),
-  };
+  const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
   const { productName, productColor: color, productLogo: logo } = options;
   const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };

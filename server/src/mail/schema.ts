@@ -1,5 +1,6 @@
 // The table of the outbox.
 import type { Instant } from '../db/schema.ts';
+import type { SealedColumn } from '../db/sealed-column.ts';
 
 export interface MailTable {
   id: string;
@@ -39,3 +40,11 @@ export const mailColumns = [
 export interface MailTables {
   mails: MailTable;
 }
+
+/** The texts of mails that are not sent yet. */
+export const mailContent = {
+  table: 'mails',
+  column: 'content',
+  purpose: 'mail',
+  isTiedToRow: false,
+} satisfies SealedColumn;

@@ -1,5 +1,6 @@
 // The table of authenticator apps.
 import type { Instant } from '../../db/schema.ts';
+import type { SealedColumn } from '../../db/sealed-column.ts';
 
 interface TotpAuthenticatorTable {
   id: string;
@@ -19,3 +20,11 @@ interface TotpAuthenticatorTable {
 export interface TotpTables {
   totp_authenticators: TotpAuthenticatorTable;
 }
+
+/** The seeds of authenticator apps. */
+export const totpSeed = {
+  table: 'totp_authenticators',
+  column: 'seed',
+  purpose: 'totp',
+  isTiedToRow: true,
+} satisfies SealedColumn;
