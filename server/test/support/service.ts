@@ -18,7 +18,10 @@ import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
 /** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
-const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
+export const wideLimits: Environment = {
+  ADDRESS_LIMIT_PER_MINUTE: '1000000',
+  GLOBAL_LIMIT_PER_MINUTE: '1000000',
+};
 
 /** Given, since these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
