@@ -115,14 +115,14 @@ onEachEngine('a running older instance', (engine) => {
         };
         await everybody((visitor) => visitor.register());
         await visit(rounds);
-        let isMigrated = false;
+        const migrated = new AbortController();
         const load = (async () => {
-          while (!isMigrated) await visit(1);
+          while (!migrated.signal.aborted) await visit(1);
         })();
         await migrate(database, migratedModules);
         for (let n = 1; n <= planted.length; n += 1)
           await migrate(database, [...migratedModules, { name: 'planted', migrations: planted.slice(0, n) }]);
-        isMigrated = true;
+        migrated.abort();
         await load;
         await visit(rounds);
         assert.deepEqual(
