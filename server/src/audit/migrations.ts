@@ -33,4 +33,15 @@ export const auditMigrations: readonly Migration[] = [
       `insert into audit_chain values (1, 0, '', 0, '')`,
     ],
   },
+  {
+    name: 'actor, target and facts of events',
+    formerly: 14,
+    statements: (type) => [
+      `alter table audit_events add column facts ${type.text}`,
+      `alter table audit_events add column actor_id ${type.text}`,
+      `alter table audit_events add column target_kind ${type.text}`,
+      `alter table audit_events add column target_id ${type.text}`,
+      `alter table audit_events add column form ${type.integer} not null default 1`,
+    ],
+  },
 ];

@@ -7,13 +7,24 @@ export interface AuditEventTable {
   at: Instant;
   event: string;
   outcome: string;
+  /** Name of the event in the module that declares it; null in rows of form 1 only. */
   reason: string | null;
+  /** What else is recorded, as a JSON object; null if there is nothing else. */
+  facts: string | null;
+  /** Kind of the actor. */
   actor: string;
+  /** Which one of its kind: id of a user or a client. */
+  actor_id: string | null;
   /** The account concerned; no foreign key, since the record outlives it. */
   user_id: number | null;
   address: string | null;
   device: string | null;
   request_id: string | null;
+  /** What was changed besides the account: `session` or `device`, and its public handle. */
+  target_kind: string | null;
+  target_id: string | null;
+  /** Which canonical form the digest is made of. */
+  form: number;
   /** Keyed digest of the columns above: a forged row has none that verifies. */
   mac: string;
   /** Place in the chain; null until the row is sealed, shortly after it was written. */
@@ -29,11 +40,16 @@ export const auditEventColumns = [
   'event',
   'outcome',
   'reason',
+  'facts',
   'actor',
+  'actor_id',
   'user_id',
+  'target_kind',
+  'target_id',
   'address',
   'device',
   'request_id',
+  'form',
   'mac',
   'seal_number',
   'seal',

@@ -3,7 +3,7 @@ import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
 import { statementsFor } from '../db/statement.ts';
-import type { AuditEvent } from './event.ts';
+import type { AuditEvent, AuditFacts } from './event.ts';
 import {
   auditChainColumns,
   auditEventColumns,
@@ -16,45 +16,66 @@ const { statement } = statementsFor<AuditTables>();
 
 export type AuditRow = Selectable<AuditEventTable>;
 export type AuditChain = Selectable<AuditChainTable>;
+/** What a row says, without its digests. */
+export type AuditContent = Omit<AuditRow, 'mac' | 'seal_number' | 'seal'>;
 
 /** The event of a row. */
-export function toEvent(row: AuditRow): AuditEvent {
-  const {
+function toEvent(row: AuditRow): AuditEvent {
+  const { id, at, event, outcome, reason, actor, address, device } = row;
+  const { target_kind: kind, target_id: targetId } = row;
+  return {
     id,
     at,
     event,
     outcome,
     reason,
+    facts: toFacts(row.facts),
     actor,
-    user_id: userId,
+    actorId: row.actor_id,
+    userId: row.user_id,
+    target: kind === null || targetId === null ? null : { kind, id: targetId },
     address,
     device,
-    request_id: requestId,
-  } = row;
-  return { id, at, event, outcome, reason, actor, userId, address, device, requestId };
+    requestId: row.request_id,
+  };
 }
 
-const insertEvent = statement((sql, p: AuditEvent & { mac: string }) =>
+/** Stored facts; `null` for a text that is no JSON: the service did not write it, and a verification reports the row. */
+function toFacts(text: string | null): AuditFacts | null {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as AuditFacts; // written by Audit.record()
+  } catch {
+    return null;
+  }
+}
+
+const insertEvent = statement((sql, p: AuditContent & { mac: string }) =>
   sql.insertInto('audit_events').values({
     id: p.id,
     at: p.at,
     event: p.event,
     outcome: p.outcome,
     reason: p.reason,
+    facts: p.facts,
     actor: p.actor,
-    user_id: p.userId,
+    actor_id: p.actor_id,
+    user_id: p.user_id,
+    target_kind: p.target_kind,
+    target_id: p.target_id,
     address: p.address,
     device: p.device,
-    request_id: p.requestId,
+    request_id: p.request_id,
+    form: p.form,
     mac: p.mac,
     seal_number: null,
     seal: null,
   }),
 );
 
-/** Adds an event, inside the transaction of the deed. */
-export async function addEvent(tx: Database, event: AuditEvent, mac: string): Promise<void> {
-  await tx.run(insertEvent, { ...event, mac });
+/** Adds an event, inside the transaction of its action. */
+export async function addEvent(tx: Database, content: AuditContent, mac: string): Promise<void> {
+  await tx.run(insertEvent, { ...content, mac });
 }
 
 /** Changes nothing; takes the lock of the chain, so that one instance seals at a time. */

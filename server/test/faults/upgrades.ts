@@ -20,7 +20,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const accounts = 200;
 /** More writes than an upgrade makes. */
 const maxWrites = 500;
-/** An upgrade is over within this time; on a busy machine the kill comes before its beginning. */
+/** An upgrade takes less than this many milliseconds; on a busy machine the kill comes before it begins. */
 const longestMs = 900;
 
 /** The schema of users in its first version. */
@@ -42,7 +42,7 @@ async function makeOld(url: string): Promise<void> {
   await database.close();
 }
 
-/** Asserts that the database has one of the two schemas and all accounts; returns true for the new one. */
+/** Asserts that the database has one of the two schemas and all accounts; returns true for the new schema. */
 async function assertEither(engine: EngineName, url: string): Promise<boolean> {
   if (engine === 'sqlite') assertWhole(url);
   const database = await connectDatabase(url);
