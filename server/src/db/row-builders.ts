@@ -34,12 +34,15 @@ export function insertForUser<Tables, Table extends keyof Tables & string>(
   // The columns are checked by the type of `values`; here they are names of any table.
   const untyped = sql as unknown as Sql<AnyTables & UserReference>;
   const query = untyped
-    .insertInto(table as string)
+    .insertInto<string>(table)
     .columns(['user_id', ...columns.map(([name]) => name)])
     .expression((from) => {
       const row = from
         .selectFrom('users')
-        .select(({ val }) => ['users.id as user_id', ...columns.map(([name, value]) => val(value).as(name))])
+        .select((users) => [
+          'users.id as user_id',
+          ...columns.map(([name, value]) => users.val(value).as(name)),
+        ])
         .where('users.id', '=', userId);
       return passwordChangedAt === undefined ? row : unchanged(row, passwordChangedAt);
     });
