@@ -2,6 +2,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Keyring } from './kit/keyring.ts';
 import type { Options } from './config/options.ts';
+import type { Migration } from './db/migration.ts';
+import type { SealedColumn } from './db/sealed-column.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { MailKind } from './mail/mail-kind.ts';
@@ -108,6 +110,10 @@ interface Definition<Given extends Core> {
   readonly mails?: readonly MailKind[];
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
+  /** Numbered steps of its schema; they run whether it is on or off. */
+  readonly migrations?: readonly Migration[];
+  /** Its columns of encrypted texts, which `bienvenue key reseal` encrypts again. */
+  readonly sealed?: readonly SealedColumn[];
   /**
    * False when the options switch it off: it then has no routes, pages, prompts, checks and jobs. What it stores is
    * still exported, revoked and removed.
@@ -122,6 +128,8 @@ export interface Module {
   readonly events: readonly EventKind[];
   readonly mails: readonly MailKind[];
   readonly messages: string | undefined;
+  readonly migrations: readonly Migration[];
+  readonly sealed: readonly SealedColumn[];
   readonly isOn: (options: Options) => boolean;
   readonly build: (core: IdentityCore, options: Options) => Contribution;
 }
@@ -137,8 +145,10 @@ export function identityModule({
   events = {},
   mails = [],
   messages,
+  migrations = [],
+  sealed = [],
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore>): Module {
-  return { name, events: Object.values(events), mails, messages, isOn, build };
+  return { name, events: Object.values(events), mails, messages, migrations, sealed, isOn, build };
 }

@@ -85,9 +85,9 @@ test('secrets are encrypted again under the new key once the service has it', as
   assert.match(stdout, /bienvenue key reseal/);
   const resealed = await host.json(['key', 'reseal'], { environment });
   assert.deepEqual(resealed, [
-    { table: 'totp_authenticators', column: 'seed', rows: 0, left: 0 },
     { table: 'mails', column: 'content', rows: 0, left: 0 },
+    { table: 'totp_authenticators', column: 'seed', rows: 0, left: 0 },
   ]);
   const words = await host.run(['key', 'reseal'], { environment });
-  assert.match(words.stdout, /^COLUMN +ENCRYPTED AGAIN +LEFT\ntotp_authenticators\.seed +0 +0\n/);
+  assert.match(words.stdout, /^COLUMN +ENCRYPTED AGAIN +LEFT\nmails\.content +0 +0\n/);
 });

@@ -26,7 +26,10 @@ import { testClock, type TestClock } from './clock.ts';
  * Tests send more requests from one address than people do. Tests of the limits set these options to '' for the
  * defaults.
  */
-const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
+export const wideLimits: Environment = {
+  ADDRESS_LIMIT_PER_MINUTE: '1000000',
+  GLOBAL_LIMIT_PER_MINUTE: '1000000',
+};
 
 /** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };

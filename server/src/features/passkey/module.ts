@@ -17,9 +17,11 @@ import {
   passkeyRoutes,
   relatedOriginRoutes,
 } from './routes.ts';
+import { passkeyMigrations } from './migrations.ts';
 
 export const passkey = module({
   name: 'passkey',
+  migrations: passkeyMigrations,
   isOn: ({ passkeys }) => passkeys,
   build: ({ accounts, context, cookies, enrollment, keyring, pages, secondFactors, signIn }, options) => {
     const { db, clock, log } = context;

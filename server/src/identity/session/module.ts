@@ -3,9 +3,11 @@ import { identityModule } from '../../module.ts';
 import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
+import { sessionMigrations } from './migrations.ts';
 
 export const session = identityModule({
   name: 'session',
+  migrations: sessionMigrations,
   events: sessionEvents,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [
