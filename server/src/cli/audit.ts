@@ -1,8 +1,6 @@
 import { Command } from 'commander';
-import type { CommandContext } from './cli.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
 import { exitCode, print, showInstant, table } from './output.ts';
-import { count, requireUser } from './user.ts';
-import { withCore } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;

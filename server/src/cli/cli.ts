@@ -2,16 +2,8 @@
 // next request.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import type { Environment } from '../config/read-options.ts';
-import type { TestOverrides } from '../app/core.ts';
-import { exitCode, tellFault } from './output.ts';
-
-/** What every command is given. */
-export interface CommandContext {
-  readonly environment: Environment;
-  /** What tests put in the place of the world. */
-  readonly overrides?: TestOverrides;
-}
+import type { CommandContext } from './context.ts';
+import { exitCode, reportError } from './output.ts';
 
 const exitCodes = `
 Exit codes: 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of the program.
@@ -37,7 +29,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     await program.parseAsync(argv);
   } catch (error) {
     if (isCommanderExit(error)) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage;
-    else tellFault(error);
+    else reportError(error);
   }
 }
 

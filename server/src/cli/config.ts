@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { options, type OptionName } from '../config/options.ts';
 import { readOptions, showOption } from '../config/read-options.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { print, table } from './output.ts';
 
 export function configCommand({ environment }: CommandContext): Command {

@@ -12,7 +12,7 @@ import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite-damage.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { exitCode, print, table } from './output.ts';
 
 /** `unsafe` works, but should not stay so. */

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { readOptions } from '../config/read-options.ts';
 import { readKeys, rotateKeys } from '../keys/open-keyring.ts';
-import type { CommandContext } from './cli.ts';
-import { print, Refusal, table } from './output.ts';
+import type { CommandContext } from './context.ts';
+import { CommandError, print, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -22,7 +22,7 @@ export function keyCommand({ environment }: CommandContext): Command {
       const { options } = readOptions(environment);
       const keys = readKeys(options);
       if (keys === undefined)
-        throw new Refusal(
+        throw new CommandError(
           `There is no key file ${options.secretKeyFile} yet; the first start of the service makes it.`,
         );
       const rows = keys.map(({ id }, i) => ({ id, current: i === 0 }));

@@ -1,9 +1,7 @@
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../mail/store.ts';
-import type { CommandContext } from './cli.ts';
-import { print, Refusal, showInstant, table } from './output.ts';
-import { count } from './user.ts';
-import { withCore } from './context.ts';
+import { count, withCore, type CommandContext } from './context.ts';
+import { CommandError, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -46,7 +44,7 @@ export function mailCommand(context: CommandContext): Command {
     .action((id: string, { json = false }: Flags) =>
       withCore(context, async ({ database }) => {
         if (!(await retryMail(database, id, Date.now())))
-          throw new Refusal(`No mail with the id ${id} is waiting`);
+          throw new CommandError(`No mail with the id ${id} is waiting`);
         print(json, { id }, `Mail ${id} is due`);
       }),
     );

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { readOptions } from '../config/read-options.ts';
 import { latestVersion } from '../db/migrate.ts';
 import { migrateDatabase } from '../db/open-database.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { print } from './output.ts';
 
 export function migrateCommand({ environment }: CommandContext): Command {

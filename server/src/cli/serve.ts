@@ -5,8 +5,8 @@ import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildCore, startJobs } from '../app/core.ts';
 import { createLog } from '../http/log.ts';
-import type { CommandContext } from './cli.ts';
-import { Refusal } from './output.ts';
+import type { CommandContext } from './context.ts';
+import { CommandError } from './output.ts';
 
 /** How long a stop waits for the requests under way. */
 const stopMs = 10 * secondMs;
@@ -33,11 +33,13 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         await core.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
         if (code === 'EADDRINUSE')
-          throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
+          throw new CommandError(`Port ${port} is taken. End the other program, or set PORT to another.`);
         if (code === 'EACCES')
-          throw new Refusal(`Port ${port} may not be listened on by this user. Set PORT to 1024 or more.`);
+          throw new CommandError(
+            `Port ${port} may not be listened on by this user. Set PORT to 1024 or more.`,
+          );
         if (code === 'EADDRNOTAVAIL')
-          throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
+          throw new CommandError(`HOST is ${host}, which is no address of this machine.`);
         throw error;
       }
       startJobs(core);

@@ -1,8 +1,6 @@
 import { Command } from 'commander';
-import type { CommandContext } from './cli.ts';
-import { operator, print, Refusal, showInstant, table } from './output.ts';
-import { count, requireUser } from './user.ts';
-import { withCore } from './context.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { CommandError, operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -47,7 +45,8 @@ export function sessionCommand(context: CommandContext): Command {
           await auth.destroySession((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} have ended`);
         } else {
-          if (!(await auth.endSession(id ?? '', operator))) throw new Refusal(`There is no session ${id}`);
+          if (!(await auth.endSession(id ?? '', operator)))
+            throw new CommandError(`There is no session ${id}`);
           print(json, { id }, `Session ${id} has ended`);
         }
       });

@@ -1,13 +1,10 @@
 import { password as askPassword, isCancel } from '@clack/prompts';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
-import type { Database } from '../db/database.ts';
-import { requireEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, listUsers } from '../user/store.ts';
+import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import type { CommandContext } from './cli.ts';
-import { operator, print, Refusal, showInstant, table } from './output.ts';
-import { withCore } from './context.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { CommandError, operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -90,7 +87,7 @@ export function userCommand(context: CommandContext): Command {
       withCore(context, async ({ auth, database }) => {
         const user = await requireUser(database, email);
         if (!(await auth.enrollment.reset(user.id, operator)))
-          throw new Refusal(`${email} has no second factor`);
+          throw new CommandError(`${email} has no second factor`);
         print(json, { email }, `${email} has no second factor any more`);
       }),
     );
@@ -144,21 +141,6 @@ export function userCommand(context: CommandContext): Command {
   return command;
 }
 
-/** @throws {Refusal} when nobody has this address. */
-export async function requireUser(database: Database, email: string): Promise<User> {
-  const user = await findUserByEmail(database, requireEmailAddress(email));
-  if (user === undefined) throw new Refusal(`No user has the address ${email}`);
-  return user;
-}
-
-/** A positive number of an option. */
-export function count(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new InvalidArgumentError('It must be a whole number.');
-  return number;
-}
-
 function toJson(user: User): Record<string, unknown> {
   return {
     id: user.id,
@@ -174,6 +156,6 @@ function toJson(user: User): Record<string, unknown> {
 async function readPassword(): Promise<string> {
   if (!process.stdin.isTTY) return (await readAll(process.stdin)).replace(/\r?\n$/, '');
   const answer = await askPassword({ message: 'Password' });
-  if (isCancel(answer)) throw new Refusal('Nothing was changed');
+  if (isCancel(answer)) throw new CommandError('Nothing was changed');
   return answer;
 }
