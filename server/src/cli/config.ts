@@ -6,7 +6,7 @@ import { print, table } from './output.ts';
 
 export function configCommand({ environment }: CommandContext): Command {
   return new Command('config')
-    .description('print the options that hold and where each came from; secrets are hidden')
+    .description('print the value and source of each option; secrets are hidden')
     .option('--json', 'print JSON')
     .action(({ json = false }: { json?: boolean }) => {
       const { options: values, sources, isPublic } = readOptions(environment);
