@@ -5,10 +5,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { languages } from '../kit/language.ts';
-import type { Problem } from '../kit/problem.ts';
+import { getProblem, type Problem } from '../kit/problem.ts';
 import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
-import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import type { AccountSection } from '../page/account-section.ts';
 import { pendingAuthenticationOf } from '../identity/sign-in/guard.ts';
 import {
@@ -120,10 +120,11 @@ export function sendProblemPage(
   const t = room.pages.speak(request);
   const { code, retryAfterSeconds } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  const isOurs = problemStatus[code] >= 500;
+  const { status } = getProblem(code);
+  const isOurs = status >= 500;
   const body = html`!${notice('fault', t(`page.problem.${code}`))}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
-  return room.pages.send(request, reply.status(problemStatus[code]), { title, body });
+  return room.pages.send(request, reply.status(status), { title, body });
 }

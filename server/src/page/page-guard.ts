@@ -1,10 +1,10 @@
 // What pages share: which form may act, where the person goes next, and which refusals a form tells.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Pages } from '../http/pages.ts';
-import { problemStatus } from '../http/problem-handler.ts';
+import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import type { AccountSection } from './account-section.ts';
@@ -126,7 +126,7 @@ export async function rerenderOnProblem(
   } catch (error) {
     if (!(error instanceof Problem) || recoveryPages[error.code] !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    void reply.status(problemStatus[error.code]);
+    void reply.status(getProblem(error.code).status);
     return again(error);
   }
 }

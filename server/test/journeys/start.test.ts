@@ -59,7 +59,7 @@ test('a port that is taken is refused with what to do about it', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   await refusesToStart(
     { DATA_DIR, PORT: port },
-    new RegExp(`^Port ${port} is taken\\. End the other program, or set PORT to another\\.$`, 'm'),
+    new RegExp(`^Port ${port} is in use\\. Stop the other program, or set PORT to another port\\.$`, 'm'),
   );
   assert.equal((await fetch(baseUrl)).status, 200, 'who has it, keeps it');
 });

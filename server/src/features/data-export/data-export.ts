@@ -18,6 +18,7 @@ import type { SessionSummary } from '../../identity/session/store.ts';
 import type { Session, Sessions } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { listPendingTokens, type TokenSummary } from '../../identity/token/store.ts';
+import '../../identity/session/problem.ts';
 
 /** Everything about an account, without a secret. */
 export interface DataExport {

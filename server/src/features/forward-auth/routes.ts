@@ -7,6 +7,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
 import { seeOther, paths, type PageRoom } from '../../page/page-guard.ts';
+import './problem.ts';
 
 const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
 

@@ -8,6 +8,7 @@ import type { EmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
 import { registrationOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
+import '../../identity/factor/problem.ts';
 
 /** What this needs of the service. */
 interface Entrance {

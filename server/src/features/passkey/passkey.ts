@@ -33,6 +33,7 @@ import {
   usePasskey,
   type PasskeyRow,
 } from './store.ts';
+import '../../identity/factor/problem.ts';
 
 /** `passkey`: verifies its user, and signs in by itself; `security_key`: a second factor only. */
 export type PasskeyKind = 'passkey' | 'security_key';

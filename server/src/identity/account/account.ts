@@ -20,6 +20,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import { removePendingTokensOf } from '../token/store.ts';
 import type { EmailVerification } from './verification.ts';
+import './problem.ts';
 
 /** Why a password is replaced, by whose deed, and which session lives on. */
 export interface Replacement {

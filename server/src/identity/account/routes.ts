@@ -28,6 +28,7 @@ import {
   sourceOf,
   type AuthRoom,
 } from '../sign-in/guard.ts';
+import '../session/problem.ts';
 
 const Profile = Type.Object({ email: Type.String() });
 /** With the token where it is given in the reply, with the message where it is mailed. */

@@ -25,6 +25,7 @@ import {
   type SignInWay,
 } from '../../page/page-guard.ts';
 import { codeForm } from '../token/pages.ts';
+import './problem.ts';
 
 const SignUpForm = Type.Object({
   email: formField,

@@ -18,6 +18,9 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import './problem.ts';
+import '../session/problem.ts';
+import '../token/problem.ts';
 
 /** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
 export type EnrollmentSubject =

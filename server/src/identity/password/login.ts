@@ -10,6 +10,7 @@ import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import type { Session } from '../session/session.ts';
+import './problem.ts';
 
 /** A password that was right. */
 interface Verified {

@@ -10,6 +10,8 @@ import type { Accounts } from '../account/account.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { isFlooded, notify } from '../notice.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
+import '../token/problem.ts';
+import '../account/problem.ts';
 
 export class PasswordReset {
   readonly #context: AuthContext;

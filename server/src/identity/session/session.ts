@@ -16,6 +16,7 @@ import {
   replaceSession,
   type SessionSummary,
 } from './store.ts';
+import './problem.ts';
 
 /** A session as its request sees it. */
 export interface Session {

@@ -13,6 +13,8 @@ import type { ClientSource } from '../context.ts';
 import { pendingMs, type Login, type PendingAuthentication } from './sign-in.ts';
 import type { EnrollmentSubject } from '../enrollment/enrollment.ts';
 import type { Session } from '../session/session.ts';
+import './problem.ts';
+import '../session/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -25,6 +25,7 @@ import {
   type SignInWay,
 } from '../../page/page-guard.ts';
 import { codeForm } from '../token/pages.ts';
+import '../session/problem.ts';
 
 const SignInForm = Type.Object({
   email: formField,

@@ -25,6 +25,7 @@ import {
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import './problem.ts';
 
 /** What a login gives its holder: a session, or what awaits the second factor. */
 export interface Login {

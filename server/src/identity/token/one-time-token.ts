@@ -20,6 +20,7 @@ import {
   removeToken,
   replaceToken,
 } from './store.ts';
+import './problem.ts';
 
 /** What a proof may be spent on. */
 export type ProofKind =

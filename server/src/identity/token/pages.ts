@@ -20,6 +20,7 @@ import {
   returnTo,
   type PageRoom,
 } from '../../page/page-guard.ts';
+import './problem.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;

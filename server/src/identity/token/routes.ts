@@ -15,6 +15,7 @@ import {
   sourceOf,
   type AuthRoom,
 } from '../sign-in/guard.ts';
+import './problem.ts';
 
 /** Confirmation of an address. */
 export const verificationRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
