@@ -3,7 +3,7 @@ import type { Keyring } from '../kit/keyring.ts';
 import type { Log } from '../kit/log.ts';
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import { isLoopback } from '../config/parse.ts';
-import type { Configuration } from '../config/read-options.ts';
+import type { Configuration } from './options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
@@ -128,7 +128,7 @@ export async function buildCore(
     audit,
     post: outbox,
     codes,
-    confirmEmail: options.emailConfirmation,
+    emailConfirmation: options.emailConfirmation,
     passwordRule: buildPasswordRule(configuration, log, clock),
     addressRule: options.disposableEmails === 'refused' ? noDisposableAddress() : anyAddress,
     db: new DB(database, clock),
@@ -167,7 +167,7 @@ export async function buildCore(
     rules: {
       revealAccounts: options.revealAccounts,
       resetTokenBy: options.resetTokenBy,
-      confirmsEmail: options.emailConfirmation,
+      emailConfirmation: options.emailConfirmation,
     },
     ...buildPages(configuration, { keyring, audit }),
     hooks,
@@ -268,11 +268,11 @@ interface PasskeyNeeds {
 }
 
 function buildPasskeys(configuration: Configuration, { keyring, ...needs }: PasskeyNeeds): Passkeys {
-  const { productName, passkeyOrigins, emailConfirmation: confirmsEmail } = configuration.options;
+  const { productName, passkeyOrigins, emailConfirmation } = configuration.options;
   const url = new URL(serviceUrl(configuration));
   return new Passkeys({
     ...needs,
-    confirmsEmail,
+    emailConfirmation,
     relyingParty: { id: url.hostname, name: productName, origins: [url.origin, ...passkeyOrigins] },
     signer: {
       sign: (text) => keyring.mac('webauthn', text),

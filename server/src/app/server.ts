@@ -79,7 +79,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { cor
   const doors = doorsOf(core);
   const { member, enrollment, halfWay } = doors;
   await mount(app, 'open', [], openRoutes, { ...core, welcome: welcome(core) });
-  if (core.rules.confirmsEmail) await mount(app, 'open', [], verificationRoutes, core);
+  if (core.rules.emailConfirmation) await mount(app, 'open', [], verificationRoutes, core);
   if (core.signsInByEmail) await mount(app, 'open', [], emailSignInRoutes, core);
   await mount(app, 'open', [], emailUndoRoutes, core);
   await mount(app, 'member', member, emailChangeRoutes, core);
@@ -140,7 +140,7 @@ async function mountAllPages(
   await mountPages(app, 'open', [], signInPages, { ...core, ways: hasPasskeys ? [passkeySignIn] : [] });
   await mountPages(app, 'open', [], signUpPages, { ...core, ways: hasPasskeys ? [passkeySignUp] : [] });
   await mountPages(app, 'open', [], forgotPages, core);
-  if (core.rules.confirmsEmail) await mountPages(app, 'open', [], confirmAgainPages, core);
+  if (core.rules.emailConfirmation) await mountPages(app, 'open', [], confirmAgainPages, core);
   await mountPages(app, 'open', [], languagePages, core);
   for (const part of [signOutPages, stepUpPages, accountPages, sessionPages, activityPages, dataPages])
     await mountPages(app, 'member', member, part, core);
@@ -160,7 +160,7 @@ async function mountAllPages(
 /** The proofs that this service mails. */
 function proofKindsOf({ rules, signsInByEmail }: Core): ProofKind[] {
   return [
-    ...(rules.confirmsEmail ? (['verification'] as const) : []),
+    ...(rules.emailConfirmation ? (['verification'] as const) : []),
     ...(signsInByEmail ? (['sign_in'] as const) : []),
     'reset',
     'email_change',

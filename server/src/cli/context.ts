@@ -1,6 +1,7 @@
 // What commands share: their input, the core of the service, and the arguments that several of them take.
 import { InvalidArgumentError } from 'commander';
-import { readOptions, type Environment } from '../config/read-options.ts';
+import type { Environment } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';

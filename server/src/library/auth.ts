@@ -50,6 +50,10 @@ import { StepUp } from '../identity/sign-in/step-up.ts';
 import { removeExpiredPendingAuthentications } from '../identity/sign-in/pending-store.ts';
 import { removeExpiredTokens } from '../identity/token/store.ts';
 import { EmailVerification } from '../identity/account/verification.ts';
+import { localDefault } from '../config/option.ts';
+import { factorOptions } from '../identity/factor/options.ts';
+import { passwordOptions } from '../identity/password/options.ts';
+import { sessionOptions } from '../identity/session/options.ts';
 
 export interface AuthOptions {
   readonly db: DB;
@@ -63,7 +67,7 @@ export interface AuthOptions {
   /** Digests of short codes, keyed; plain ones by default. */
   readonly codes?: CodeSigner;
   /** No session before the address is confirmed; needs `post`. */
-  readonly confirmEmail?: boolean;
+  readonly emailConfirmation?: boolean;
   /** What a new password must be; any non-empty one by default. */
   readonly passwordRule?: PasswordRule;
   /** Which address a new account, or a changed one, may have; any by default. */
@@ -118,21 +122,21 @@ export class Auth {
   constructor(options: AuthOptions) {
     const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, audit = noRecorder } = options;
     const { passwordRule = anyPassword, addressRule = anyAddress } = options;
-    const { post, confirmEmail = false, codes = unkeyedCodes } = options;
-    const rules = { passwordRule, addressRule, confirmEmail };
+    const { post, emailConfirmation = false, codes = unkeyedCodes } = options;
+    const rules = { passwordRule, addressRule, emailConfirmation };
     const context = { db: db.database, hasher, clock, log, audit, post, codes, ...rules };
     this.#context = context;
     const attempts = new Attempts(db.database, clock);
     const tokens = new OneTimeTokens(context, attempts);
     const sessions = new Sessions(context, {
-      sessionMs: (options.sessionDays ?? 30) * dayMs,
-      idleMs: (options.sessionIdleDays ?? 7) * dayMs,
-      perUser: options.sessionsPerUser ?? 50,
+      sessionMs: (options.sessionDays ?? localDefault(sessionOptions.sessionDays)) * dayMs,
+      idleMs: (options.sessionIdleDays ?? localDefault(sessionOptions.sessionIdleDays)) * dayMs,
+      perUser: options.sessionsPerUser ?? localDefault(sessionOptions.sessionsPerUser),
     });
     const emailVerification = new EmailVerification(context, tokens);
     const secondFactors = new SecondFactors(context, attempts, {
       factors: options.secondFactors ?? [],
-      policy: options.secondFactorPolicy ?? 'optional',
+      policy: options.secondFactorPolicy ?? localDefault(factorOptions.secondFactor),
     });
     const accounts = new Accounts(context, { attempts, secondFactors, emailVerification });
     const knownDeviceMs = (options.knownDeviceDays ?? 0) * dayMs;
@@ -143,7 +147,7 @@ export class Auth {
     const { signsInByEmail = false } = options;
     const passwordReset = new PasswordReset(context, accounts, {
       tokens,
-      minutes: options.resetTokenMinutes ?? 60,
+      minutes: options.resetTokenMinutes ?? localDefault(passwordOptions.resetTokenMinutes),
     });
     this.enrollment = new Enrollment(context, {
       accounts,
@@ -228,10 +232,10 @@ export class Auth {
 
   /** A new session of this user: its token, or `undefined` for an unknown e-mail or a user to whom no door opens. */
   async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
+    const { db, audit, emailConfirmation } = this.#context;
     const address = toEmailAddress(email);
     const user = address && (await findUserByEmail(db, address));
-    if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
+    if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.#sessions.add(tx, user);
       if (token !== undefined)

@@ -141,7 +141,7 @@ export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = asyn
           const source = pageSourceOf(room, request);
           const account = { address, credential: request.body.credential };
           await registering(room, () => registerWithPasskey(room, account, source));
-          if (!rules.confirmsEmail)
+          if (!rules.emailConfirmation)
             return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
           rememberBrowser(reply, room, source);
           return codeForm(room, request, reply, { kind: 'verification', email });

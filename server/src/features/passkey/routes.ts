@@ -130,7 +130,7 @@ export const passkeyOpenRoutes: FastifyPluginAsyncTypebox<PasskeyRoom> = async (
     async (request, reply) => {
       const { email: typed, credential: made, name } = request.body;
       const address = requireEmailAddress(typed);
-      const initiator = rules.confirmsEmail ? initiatingSourceOf(request, room) : undefined;
+      const initiator = rules.emailConfirmation ? initiatingSourceOf(request, room) : undefined;
       const source = initiator ?? sourceOf(request, room);
       try {
         await registerWithPasskey(room, { address, credential: made, name }, source);

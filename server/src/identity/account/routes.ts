@@ -69,7 +69,7 @@ export const openRoutes: FastifyPluginAsyncTypebox<AuthRoom & Greeter> = async (
     },
     async (request, reply) => {
       const { text } = requireEmailAddress(request.body.email);
-      const initiator = rules.confirmsEmail ? initiatingSourceOf(request, room) : undefined;
+      const initiator = rules.emailConfirmation ? initiatingSourceOf(request, room) : undefined;
       try {
         await auth.registerUser(text, request.body.password, initiator ?? sourceOf(request, room));
       } catch (error) {

@@ -90,7 +90,7 @@ export const signUpPages: FastifyPluginAsyncTypebox<
           const { text } = requireEmailAddress(email);
           const source = pageSourceOf(room, request);
           await registering(room, () => auth.registerUser(text, password, source));
-          if (rules.confirmsEmail) {
+          if (rules.emailConfirmation) {
             rememberBrowser(reply, room, source);
             return codeForm(room, request, reply, { kind: 'verification', email: text });
           }

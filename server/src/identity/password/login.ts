@@ -53,8 +53,8 @@ export class PasswordLogin {
     const verified = await this.#verify(email, password, source);
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
-    const { db, confirmEmail } = this.#context;
-    if (confirmEmail && user.emailVerifiedAt === null) {
+    const { db, emailConfirmation } = this.#context;
+    if (emailConfirmation && user.emailVerifiedAt === null) {
       // As a wrong password: whoever has just registered somebody's address has its password, and would learn here
       // whether the address was free.
       await this.#recordFailure(user, 'email_unconfirmed', attempt, source);

@@ -124,7 +124,7 @@ interface AuthRules {
   /** Where a reset token goes. */
   readonly resetTokenBy: 'reply' | 'mail';
   /** A registration mails a token that confirms the address. */
-  readonly confirmsEmail: boolean;
+  readonly emailConfirmation: boolean;
 }
 
 export interface AuthRoom extends SourceReaders {

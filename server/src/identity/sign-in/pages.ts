@@ -86,7 +86,7 @@ export const signInPages: FastifyPluginAsyncTypebox<
         <a href="${addressOf(paths.forgot, { return_to: next })}">${t('page.sign_in.forgot')}</a>
         <a href="${addressOf(paths.signUp, { return_to: next })}">${t('page.sign_in.sign_up')}</a>
         !${
-          room.rules.confirmsEmail
+          room.rules.emailConfirmation
             ? html`<a href="${addressOf('/confirm/again', { return_to: next })}"
                 >${t('page.sign_in.confirm')}</a
               >`
