@@ -276,7 +276,7 @@ describe('refusals', () => {
 });
 
 describe('what is shown of an option', () => {
-  const shown: Record<string, [OptionName, unknown, string]> = {
+  const shown: Record<string, [OptionName, Parameters<typeof showOption>[1], string]> = {
     'nothing of one that is not given': ['publicUrl', undefined, ''],
     'the origin of the public address': [
       'publicUrl',
@@ -349,7 +349,7 @@ describe('a set of options', () => {
   });
 
   test('has the checks of its modules; their faults come in one error with those of the values', () => {
-    const faultsOf = (environment: Environment): readonly string[] => {
+    const faultsIn = (environment: Environment): readonly string[] => {
       try {
         readOptionSet(environment, set);
         return [];
@@ -358,12 +358,12 @@ describe('a set of options', () => {
         throw error;
       }
     };
-    assert.deepEqual(faultsOf({ LONG_MINUTES: '5', PUBLIC_URL: 'x' }), [
+    assert.deepEqual(faultsIn({ LONG_MINUTES: '5', PUBLIC_URL: 'x' }), [
       'PUBLIC_URL must be a URL such as https://accounts.example.org',
       'LONG_MINUTES must not be less than TOKEN_MINUTES',
     ]);
     // An invalid value on which a default depends is reported once.
-    assert.deepEqual(faultsOf({ TOKEN_MINUTES: '0' }), ['TOKEN_MINUTES must be a whole number from 1 to 60']);
-    assert.equal(faultsOf({ LONG_MINUTES: '0' }).length, 1);
+    assert.deepEqual(faultsIn({ TOKEN_MINUTES: '0' }), ['TOKEN_MINUTES must be a whole number from 1 to 60']);
+    assert.equal(faultsIn({ LONG_MINUTES: '0' }).length, 1);
   });
 });

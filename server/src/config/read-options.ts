@@ -177,10 +177,13 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
   }
 }
 
+/** A value that can be shown. */
+type Shown = string | number | boolean | URL | readonly string[] | { readonly path: string } | undefined;
+
 /** Formats the value of an option for display; secrets are hidden. */
-export function showOption(row: OptionRow<unknown>, value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'object' && 'path' in value) return String(value.path); // a picture
+export function showOption(row: OptionRow<unknown>, value: Shown): string {
+  if (value === undefined) return '';
+  if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (row.secret === true) return hideSecret(String(value));
   if (value instanceof URL) return value.origin;
   return Array.isArray(value) ? value.join(', ') : String(value);
