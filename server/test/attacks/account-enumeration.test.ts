@@ -1,9 +1,12 @@
-// Whether an address has an account, and of what kind, is told to nobody: not by what a reply says, not by how long it
-// takes, not by the limits.
+// Account enumeration: neither a reply's content, nor its time, nor the limits reveal whether an address has an account
+// or of what kind.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { deviceKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { verificationKind } from '../../src/identity/account/verification.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { realHashing } from '../support/hashing.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
@@ -13,23 +16,23 @@ import {
   accountKinds,
   compareTimes,
   describeTimes,
-  doors,
+  routes,
   isAlike,
   prepareAccounts,
-  timeDoor,
+  timeRoute,
   type AccountKind,
   type Addresses,
-  type Door,
+  type Route,
 } from './timing.ts';
 
-/** Nobody's. */
+/** An address without an account. */
 const password = 'eight herons on a yellow bicycle';
 
-/** Beside the doors that are timed: those that take a token, and a browser that has been here before. */
-const moreDoors: readonly Door[] = [
+/** Routes that are timed in addition: those that take a token, and a login from a known browser. */
+const moreRoutes: readonly Route[] = [
   {
     name: 'reset with a guessed token',
-    ask: (service, email) => service.reset(email, createToken('reset').token, password),
+    ask: (service, email) => service.reset(email, createToken(resetKind).token, password),
     status: 403,
     hashes: false,
   },
@@ -42,14 +45,14 @@ const moreDoors: readonly Door[] = [
   {
     name: 'confirmation with a guessed token',
     ask: (service, email) =>
-      service.put('/email_verification', { email, token: createToken('verification').token }),
+      service.put('/email_verification', { email, token: createToken(verificationKind).token }),
     status: 403,
     hashes: false,
   },
   {
     name: 'login with an unknown device and session',
     ask: (service, email) => {
-      const cookie = `${deviceCookie}=${createToken('device').token}; ${sessionCookie}=${createToken('session').token}`;
+      const cookie = `${deviceCookie}=${createToken(deviceKind).token}; ${sessionCookie}=${createToken(sessionKind).token}`;
       return service.post('/sessions', { email, password }, { cookie });
     },
     status: 401,
@@ -69,10 +72,10 @@ const moreDoors: readonly Door[] = [
   },
 ];
 
-/** Times around so many milliseconds. */
+/** Median times are near this many milliseconds. */
 const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
-/** A reply without what differs between any two: the address that was sent, the number of the request, the date. */
+/** A reply without what differs between any two replies: the submitted address, the request id and the date. */
 const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
 
 function comparable({ status, headers, text, cookies }: Reply, email: string): object {
@@ -91,7 +94,7 @@ onEachEngine('account enumeration', (engine) => {
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
-    // With the limits of a service that was not told otherwise.
+    // With the default limits of a service.
     service = await PublicService.start(engine, {
       ADDRESS_LIMIT_PER_MINUTE: '',
       GLOBAL_LIMIT_PER_MINUTE: '',
@@ -100,10 +103,10 @@ onEachEngine('account enumeration', (engine) => {
   });
   after(() => service.close());
 
-  // What is said does not come from the engine; what is counted, below, does.
-  const tellers = engine === 'sqlite' ? [...doors, ...moreDoors] : [];
-  for (const { name, ask, status } of tellers) {
-    test(`A11 enumeration by content: ${name} says the same of every address, and again a moment later`, async () => {
+  // The content of replies does not depend on the engine; the counts below do.
+  const compared = engine === 'sqlite' ? [...routes, ...moreRoutes] : [];
+  for (const { name, ask, status } of compared) {
+    test(`A11 enumeration by content: ${name} replies the same for every address, also when repeated`, async () => {
       service.service.clock.advance(20 * minuteMs);
       await service.service.core.database.execute('delete from attempts');
       for (let i = 0; i < 2; i += 1) {
@@ -121,7 +124,7 @@ onEachEngine('account enumeration', (engine) => {
     });
   }
 
-  test('A11 enumeration by content: the right password of a disabled user says no more than a wrong one', async () => {
+  test('A11 enumeration by content: the right password of a disabled user gets the same reply as a wrong one', async () => {
     const { id, email, password: right } = await service.member();
     await service.service.core.auth.setDisabled(id, true);
     const replies = [await service.logIn(email, right), await service.logIn(email, password)];
@@ -131,7 +134,7 @@ onEachEngine('account enumeration', (engine) => {
     );
   });
 
-  test('A11 enumeration by content: who registers an address and then logs in learns nothing about it', async () => {
+  test('A11 enumeration by content: registering an address and then logging in reveals nothing about it', async () => {
     const kinds = await prepareAccounts(service);
     const stories = [];
     for (const kind of accountKinds) {
@@ -146,7 +149,7 @@ onEachEngine('account enumeration', (engine) => {
     for (const { kind, told } of stories) assert.deepEqual(told, stories[0]?.told, kind);
   });
 
-  test('A13 enumeration by limits: a registration does not end a waiting time', async () => {
+  test('A13 enumeration by limits: a registration does not end the wait after failed attempts', async () => {
     const kinds = await prepareAccounts(service);
     for (const kind of accountKinds) {
       const email = kinds(kind);
@@ -158,7 +161,7 @@ onEachEngine('account enumeration', (engine) => {
     }
   });
 
-  test('A13 enumeration by limits: failures are answered alike for every address, up to the last', async () => {
+  test('A13 enumeration by limits: failed attempts get the same replies for every address, up to the last', async () => {
     const { clock, core } = service.service;
     const kinds = await prepareAccounts(service); // without a failure so far
     const unknown = 'nobody.at.all@example.org';
@@ -184,7 +187,7 @@ onEachEngine('account enumeration', (engine) => {
     const [first, ...others] = [...waits.values()];
     for (const other of others) assert.deepEqual(other, first);
     const statuses = (first ?? []).map((pair) => (pair as unknown[])[0]);
-    assert.ok(statuses.includes(401) && statuses.includes(429), 'both were seen');
+    assert.ok(statuses.includes(401) && statuses.includes(429), 'both replies occurred');
     assert.deepEqual(
       first?.slice(-3),
       [
@@ -192,15 +195,15 @@ onEachEngine('account enumeration', (engine) => {
         [429, undefined],
         [429, undefined],
       ],
-      'the factor is off at a hundred',
+      'the factor is disabled after a hundred failures',
     );
   });
 });
 
 describe('account enumeration by time', () => {
   /**
-   * Generous, for a machine that does other things at the same time: what is looked for, a hash that is left out, shows
-   * with ten times as much. The full count, with the true bound, is in account-enumeration.long.ts.
+   * A generous bound for a machine that runs other programs at the same time: a hash that is left out differs ten times
+   * as much. The full count with the true bound is in account-enumeration.long.ts.
    */
   const maxMs = 3;
   let service: PublicService;
@@ -211,16 +214,16 @@ describe('account enumeration by time', () => {
   });
   after(() => service.close());
 
-  for (const door of doors) {
-    test(`A12 enumeration by time: ${door.name} takes as long for every address`, async (t) => {
-      const kinds = door.hashes
-        ? (['confirmed', door.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
+  for (const route of routes) {
+    test(`A12 enumeration by time: ${route.name} takes equally long for every address`, async (t) => {
+      const kinds = route.hashes
+        ? (['confirmed', route.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
         : accountKinds;
-      await timeDoor(service, door, emailOf, { kinds, rounds: 5 });
+      await timeRoute(service, route, emailOf, { kinds, rounds: 5 });
       const differences = compareTimes(
-        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 25 : 80 }),
+        await timeRoute(service, route, emailOf, { kinds, rounds: route.hashes ? 25 : 80 }),
       );
-      t.diagnostic(describeTimes(door.name, differences));
+      t.diagnostic(describeTimes(route.name, differences));
       assert.deepEqual(
         differences.filter((difference) => !isAlike(difference, maxMs)),
         [],
@@ -228,7 +231,7 @@ describe('account enumeration by time', () => {
     });
   }
 
-  test('it would see a hash that is left out', () => {
+  test('it reports a hash that is left out', () => {
     assert.ok(mannWhitney(some(20), some(20)) > 0.9);
     assert.ok(mannWhitney(some(20), some(25)) < 0.001);
     assert.equal(median([3, 1, 2, 9]), 2.5);
