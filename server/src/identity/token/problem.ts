@@ -5,6 +5,10 @@ const tokenProblems = defineProblems('token', {
     status: 403,
     title: 'The token is unknown, already used, expired, or issued for another account',
   },
+  same_browser_required: {
+    status: 403,
+    title: 'Confirm in the browser in which you registered, or enter the emailed code there',
+  },
 });
 
 declare module '../../kit/problem.ts' {
