@@ -3,10 +3,6 @@ import { defineProblems } from '../../kit/problem.ts';
 const accountProblems = defineProblems('account', {
   email_taken: { status: 400, title: 'email already registered' },
   unknown_email: { status: 403, title: 'No account has this email' },
-  change_pending: {
-    status: 409,
-    title: 'The email was changed recently; it cannot be changed again while that change can still be undone',
-  },
 });
 
 declare module '../../kit/problem.ts' {
