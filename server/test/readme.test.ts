@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { readOptions } from '../src/config/read-options.ts';
+import { readOptions } from '../src/app/options.ts';
 import { startService, type ServiceProcess } from './support/service.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -5,7 +5,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
-import { readOptions, type Environment } from '../../src/config/read-options.ts';
+import type { Environment } from '../../src/config/read-options.ts';
+import { readOptions } from '../../src/app/options.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
@@ -134,7 +135,7 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      const told = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
       if (told !== undefined) resolve(Number(told));
     };
     createInterface({ input: child.stdout }).on('line', onLine);
