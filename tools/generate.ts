@@ -1,6 +1,6 @@
 /**
- * Writes the files that follow from the code: the description of the interface, the manual's tables, and the list of
- * routes that a review reads. A test compares them with what stands in the repository.
+ * Writes the files that follow from the code: openapi.json, the reference documentation, and the list of routes. A test
+ * compares them with the files in the repository.
  *
  *   npm run generate
  */
@@ -17,6 +17,8 @@ import { problemStatus } from '../server/src/http/problem-handler.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
 import { buildCore } from '../server/src/app/core.ts';
+import { commandLineReference } from './command-line-reference.ts';
+import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -25,8 +27,10 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   const [local, open] = [await describe({}), await describe(publicMode)];
   return new Map([
     ['openapi.json', `${JSON.stringify(open.openapi, null, 2)}\n`],
-    ['docs/configuration.md', configurationManual()],
-    ['docs/problems.md', problemManual()],
+    ['docs/reference/configuration.md', configurationManual()],
+    ['docs/reference/problems.md', problemManual()],
+    ['docs/reference/http.md', httpManual(local, open)],
+    ['docs/reference/command-line.md', await commandLineReference()],
     ['server/test/doors.snapshot.txt', doors(local.routes, open.routes)],
   ]);
 }
@@ -41,10 +45,14 @@ const publicMode: Environment = {
   PASSKEY_ORIGINS: 'https://app.example.org',
 };
 
-/** What a service in this environment says of itself. */
-async function describe(
-  environment: Environment,
-): Promise<{ openapi: object; routes: readonly RouteEntry[] }> {
+/** What a service says about itself. */
+interface Described {
+  readonly openapi: object;
+  readonly routes: readonly RouteEntry[];
+}
+
+/** Describes a service that runs in this environment. */
+async function describe(environment: Environment): Promise<Described> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-generate-'));
   try {
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
@@ -86,6 +94,26 @@ function doorLine({ door, cost, method, url }: RouteEntry): string {
   return [door.padEnd(6), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
 }
 
+/** Names of access levels in the reference. */
+const accessNames: Readonly<Record<string, string>> = { member: 'session', 'half-way': 'pending' };
+
+function httpManual(local: Described, open: Described): string {
+  const keys = new Set(local.routes.map(doorLine));
+  const routes = open.routes.map((entry): ListedRoute & { isAlways: boolean } => {
+    const { method, url, door, isPage, cost } = entry;
+    return {
+      method,
+      url,
+      access: accessNames[door] ?? door,
+      isPage,
+      cost,
+      isAlways: keys.has(doorLine(entry)),
+    };
+  });
+  const always = new Set<ListedRoute>(routes.filter(({ isAlways }) => isAlways));
+  return httpReference(open.openapi, routes, (route) => !always.has(route));
+}
+
 /** Headings of the manual, each at the option that it begins with. */
 const headings: Partial<Record<OptionName, string>> = {
   publicUrl: 'Where it is reached',
@@ -111,16 +139,17 @@ function configurationManual(): string {
     return [...begin, optionLine(options[name])];
   });
   return [
-    '# Options',
+    '# Configuration',
     '',
     '<!-- Written by `npm run generate` from server/src/config/options.ts. -->',
     '',
-    'Options are environment variables. They may also stand in a TOML file, by the same names, whose path is in',
-    '`BIENVENUE_CONFIG`; the environment goes first. An empty value is as good as none. A service that is given something it',
-    'cannot use says everything that is wrong, at once, and does not start.',
+    'Options are environment variables. You can also put them into a TOML file under the same names and set `BIENVENUE_CONFIG`',
+    'to its path; environment variables take precedence. An empty value counts as unset. If any option is invalid, the service',
+    'refuses to start and lists every error.',
     '',
-    'Local mode is for trying things out: it holds while `PUBLIC_URL` is unset or names a loopback host. With an https',
-    '`PUBLIC_URL` the rules of the open internet hold: public mode. `bienvenue config` shows what holds.',
+    'The service runs in **local mode**, for trying things out, while `PUBLIC_URL` is unset or names a loopback host. With an',
+    'https `PUBLIC_URL` it runs in **public mode**, with the rules for the internet. `bienvenue config` prints the options in',
+    'effect.',
     ...sections,
     '',
   ].join('\n');
@@ -161,12 +190,12 @@ function problemManual(): string {
     '',
     '<!-- Written by `npm run generate` from server/src/kit/problem.ts and server/src/http/problem-handler.ts. -->',
     '',
-    'A refused request is answered with `application/problem+json` (RFC 9457). Programs decide by `code`, which does not',
-    'change; the sentence in `title` and `message` is for people and may be reworded. Where fields are at fault, `errors`',
-    'names each with what is wrong. `request_id` stands in the log as well. One refusal has a body of its own, as the',
-    'contract wants it: a taken e-mail at `POST /users` is 400 with `{"message":"email already registered"}`.',
+    'A rejected request answers `application/problem+json` (RFC 9457). Decide by `code`, which does not change; the sentence in',
+    '`title` and `message` is for people and may be reworded. If fields are invalid, `errors` names each field and the reason.',
+    '`request_id` also appears in the log. One reply has a different body, as the contract requires: a taken address at',
+    '`POST /users` answers 400 with `{"message":"email already registered"}`.',
     '',
-    '| code | status | sentence |',
+    '| code | status | title |',
     '|---|---|---|',
     ...codes.map((code) => `| \`${code}\` | ${problemStatus[code]} | ${inCell(problemSentences[code])} |`),
     '',

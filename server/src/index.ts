@@ -40,7 +40,7 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
 
 /**
  * The rooms of the whole service for `app.register(bienvenue, { rooms })` in a Fastify of your own. The environment is
- * an object of options by their names (docs/configuration.md), not `process.env` unless you pass it.
+ * an object of options by their names (docs/reference/configuration.md), not `process.env` unless you pass it.
  * @throws {ConfigurationFault} listing every fault at once.
  * @throws {KeysRefused} when the keys are not those that the database was used with.
  */

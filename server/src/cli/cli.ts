@@ -15,7 +15,7 @@ export interface CommandContext {
 
 const exitCodes = `
 Exit codes: 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of the program.
-Options are environment variables (docs/configuration.md); "bienvenue config" shows what holds.`;
+Options are environment variables (docs/reference/configuration.md); "bienvenue config" shows what holds.`;
 
 /** Each is loaded when the arguments name it, so that none pays for the others; for help and for slips of the pen, all are. */
 const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([

@@ -1,5 +1,5 @@
 // What may be refused, under which stable code, and with which public sentence. The one table of refusals:
-// http/problem-handler.ts gives each code its status, docs/problems.md is generated from both.
+// http/problem-handler.ts gives each code its status, docs/reference/problems.md is generated from both.
 
 /** Public sentence of each problem code. The code is the stable name; the sentence may be reworded. */
 export const problemSentences = {
