@@ -1,6 +1,7 @@
 // Renders docs/reference/command-line.md from the commands and their help.
-import type { Command } from 'commander';
 import { createProgram } from '../server/src/cli/cli.ts';
+
+type Command = Awaited<ReturnType<typeof createProgram>>;
 
 /** The reference of all commands of `bienvenue`. */
 export async function commandLineReference(): Promise<string> {
