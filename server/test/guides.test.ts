@@ -2,7 +2,16 @@
 // library reference is run here, is run by a test that is named, or cannot run and is skipped with its reason.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -343,6 +352,17 @@ describe('the Markdown files', () => {
     assert.equal(isCommand(program, ['user', 'show', '<email>']), true);
     assert.equal(isCommand(program, ['user', 'shout']), false);
     assert.equal(isCommand(program, ['session', 'end', '--usher']), false);
+  });
+
+  test('each log line that the guide to monitoring explains is written by the service', () => {
+    const [, table = ''] = readPage('docs/guides/monitor.md').split('## Log lines');
+    const lines = [...table.matchAll(/`([^`]+)` \((?:warn|error)\)/g)].map(([, line = '']) => line);
+    assert.ok(lines.length > 5, 'the table is read');
+    const sources = globSync('server/src/**/*.ts', { cwd: root }).map(readPage).join('\n');
+    assert.deepEqual(
+      lines.filter((line) => !sources.includes(line)),
+      [],
+    );
   });
 
   test('each script of npm that they name exists', () => {
