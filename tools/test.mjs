@@ -74,8 +74,18 @@ const lanes = {
     const own = chosen(filesNamed('process.test.ts'));
     const shared = chosen(filesNamed('test.ts')).filter((file) => !own.includes(file));
     return [
-      ...shards('sqlite', shared.filter((file) => !bothEngines.test(file)), 2, 'sqlite'),
-      ...shards('engines', shared.filter((file) => bothEngines.test(file)), 1, 'sqlite,postgres'),
+      ...shards(
+        'sqlite',
+        shared.filter((file) => !bothEngines.test(file)),
+        2,
+        'sqlite',
+      ),
+      ...shards(
+        'engines',
+        shared.filter((file) => bothEngines.test(file)),
+        1,
+        'sqlite,postgres',
+      ),
       ...alone(own),
     ];
   },
@@ -83,10 +93,7 @@ const lanes = {
     const others = chosen(filesNamed('test.ts')).filter(
       (file) => !bothEngines.test(file) && usesEngines.test(readFileSync(path.join(root, file), 'utf8')),
     );
-    return [
-      ...shards('postgres', others, 2, 'postgres'),
-      ...alone(chosen(filesNamed('system.{ts,mjs}'))),
-    ];
+    return [...shards('postgres', others, 2, 'postgres'), ...alone(chosen(filesNamed('system.{ts,mjs}')))];
   },
   long: (chosen) => alone(chosen(filesNamed('long.ts'))),
 };
@@ -113,7 +120,9 @@ function shuffled(items, random) {
 /** CPU seconds of the ended child processes and theirs, where the system tells (Linux). @returns {number | undefined} */
 function childCpuSeconds() {
   try {
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /s, '').split(' ');
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return (Number(fields[13]) + Number(fields[14])) / 100; // cutime and cstime, in ticks of 10 ms
   } catch {
     return undefined;
@@ -141,11 +150,13 @@ const { values, positionals } = parseArgs({
 });
 const [lane = 'main', ...paths] = positionals;
 const jobsOf = lanes[lane];
-if (jobsOf === undefined) throw new Error(`No lane is called ${lane}: there are ${Object.keys(lanes).join(', ')}`);
+if (jobsOf === undefined)
+  throw new Error(`No lane is called ${lane}: there are ${Object.keys(lanes).join(', ')}`);
 
 const wanted = values.seed ?? process.env['TEST_SEED'];
 const seed = wanted === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(wanted ?? Number.NaN);
-if (wanted !== undefined && !Number.isInteger(seed)) throw new Error(`The seed is a whole number or random, not ${wanted}`);
+if (wanted !== undefined && !Number.isInteger(seed))
+  throw new Error(`The seed is a whole number or random, not ${wanted}`);
 const random = wanted === undefined ? undefined : randomFrom(seed);
 const order = random === undefined ? 'largest file first' : `order of seed ${seed}`;
 
@@ -181,7 +192,13 @@ try {
     const { type, data } = event;
     if (type === 'test:pass' || type === 'test:fail') {
       count[type] += 1;
-      slow.push([Math.round(data.details.duration_ms), data.details.type, path.relative(root, data.file ?? ''), data.nesting, data.name]);
+      slow.push([
+        Math.round(data.details.duration_ms),
+        data.details.type,
+        path.relative(root, data.file ?? ''),
+        data.nesting,
+        data.name,
+      ]);
     }
     reporter.write(event);
   }
