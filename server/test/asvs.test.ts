@@ -90,7 +90,7 @@ function countFaults(rows: readonly Row[]): string[] {
 }
 
 function isTest(path: string): boolean {
-  return /\.test\.(?:ts|mjs)$/.test(path);
+  return /\.(?:test|system)\.(?:ts|mjs)$/.test(path);
 }
 
 function rowFaults({ id, kind, answer }: Row, read: Read): string[] {

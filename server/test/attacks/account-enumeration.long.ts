@@ -1,4 +1,4 @@
-// The times of account-enumeration.test.ts at their full count and with their true bound, on both engines. Needs a
+// The times of account-enumeration.system.ts at their full count and with their true bound, on both engines. Needs a
 // machine that has nothing else to do.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,22 +1,16 @@
-// Whether an address has an account, and of what kind, is told to nobody: not by what a reply says, not by how long it
-// takes, not by the limits.
+// No reply and no limit reveals whether an address has an account, and of what kind. That the time of a reply does not
+// reveal it either: account-enumeration.system.ts.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { onEachEngine } from '../support/engines.ts';
-import { realHashing } from '../support/hashing.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
-import { mannWhitney, median } from '../support/statistics.ts';
 import {
   accountKinds,
-  compareTimes,
-  describeTimes,
   doors,
-  isAlike,
   prepareAccounts,
-  timeDoor,
   type AccountKind,
   type Addresses,
   type Door,
@@ -68,9 +62,6 @@ const moreDoors: readonly Door[] = [
     hashes: false,
   },
 ];
-
-/** Times around so many milliseconds. */
-const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
 /** A reply without what differs between any two: the address that was sent, the number of the request, the date. */
 const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
@@ -193,52 +184,6 @@ onEachEngine('account enumeration', (engine) => {
         [429, undefined],
       ],
       'the factor is off at a hundred',
-    );
-  });
-});
-
-describe('account enumeration by time', () => {
-  /**
-   * Generous, for a machine that does other things at the same time: what is looked for, a hash that is left out, shows
-   * with ten times as much. The full count, with the true bound, is in account-enumeration.long.ts.
-   */
-  const maxMs = 3;
-  let service: PublicService;
-  let emailOf: Addresses;
-  before(async () => {
-    service = await PublicService.start('sqlite', {}, { hashing: realHashing });
-    emailOf = await prepareAccounts(service);
-  });
-  after(() => service.close());
-
-  for (const door of doors) {
-    test(`A12 enumeration by time: ${door.name} takes as long for every address`, async (t) => {
-      const kinds = door.hashes
-        ? (['confirmed', door.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
-        : accountKinds;
-      await timeDoor(service, door, emailOf, { kinds, rounds: 5 });
-      const differences = compareTimes(
-        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 25 : 80 }),
-      );
-      t.diagnostic(describeTimes(door.name, differences));
-      assert.deepEqual(
-        differences.filter((difference) => !isAlike(difference, maxMs)),
-        [],
-      );
-    });
-  }
-
-  test('it would see a hash that is left out', () => {
-    assert.ok(mannWhitney(some(20), some(20)) > 0.9);
-    assert.ok(mannWhitney(some(20), some(25)) < 0.001);
-    assert.equal(median([3, 1, 2, 9]), 2.5);
-    const times = new Map([
-      ['unknown', some(1)],
-      ['confirmed', some(20)],
-    ] as const);
-    assert.deepEqual(
-      compareTimes(times).map((difference) => isAlike(difference, maxMs)),
-      [false],
     );
   });
 });

@@ -1,8 +1,8 @@
-// Runs the tour of the README, and keeps the README short.
+// Runs the tour of the README.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { blockOf, readPage, stepsOf } from './support/document.ts';
+import { blockOf, stepsOf } from './support/document.ts';
 import { temporaryFolder } from './support/running-service.ts';
 import { startService } from './support/service.ts';
 
@@ -29,7 +29,3 @@ test(
     }
   },
 );
-
-test('the README has at most 120 lines', () => {
-  assert.ok(readPage(page).split('\n').length <= 120);
-});

@@ -2,33 +2,14 @@
 // library reference is run here, is run by a test that is named, or cannot run and is skipped with its reason.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import type { Command } from 'commander';
-import { createProgram } from '../src/cli/cli.ts';
 import { readOptions } from '../src/config/read-options.ts';
 import { codeAt, decodeBase32 } from './support/authenticator-app.ts';
-import {
-  anchorsOf,
-  blocksOf,
-  listPages,
-  readPage,
-  relativeLinks,
-  stepsOf,
-  type CodeBlock,
-} from './support/document.ts';
+import { blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';
 import { runtimeEnvironment } from './support/runtime.ts';
 import { startService, type ServiceProcess } from './support/service.ts';
@@ -50,31 +31,31 @@ const blocks = pages.flatMap(blocksOf);
 
 /** Blocks that another test runs, by the file of that test. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'README.md # A tour with curl # console': 'server/test/readme.test.ts',
-  'README.md # Integrate # js': 'server/test/integrate.test.ts',
-  'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.test.ts',
-  'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.test.ts',
-  'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.test.ts',
+  'README.md # A tour with curl # console': 'server/test/readme.system.ts',
+  'README.md # Integrate # js': 'server/test/integrate.system.ts',
+  'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.system.ts',
+  'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
+  'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
 };
 
 /** Blocks that no test runs, with the reason. */
 const reasons: Readonly<Record<string, string>> = {
   'README.md # Start # sh': 'The test suite is one of these commands; CI runs them on a fresh clone',
   'docs/quickstart.md # Quickstart # sh':
-    'CI runs it on a fresh clone; tools/launcher.test.mjs tests the parts',
-  'docs/guides/deploy.md # By hand # sh': 'It installs packages; tools/set-up.test.mjs tests the parts',
-  'docs/guides/deploy.md # By hand # sh 2': 'It installs packages; tools/bundle.test.mjs tests the bundle',
+    'CI runs it on a fresh clone; tools/launcher.system.mjs tests the parts',
+  'docs/guides/deploy.md # By hand # sh': 'It installs packages; tools/set-up.system.mjs tests the parts',
+  'docs/guides/deploy.md # By hand # sh 2': 'It installs packages; tools/bundle.system.mjs tests the bundle',
   'docs/guides/deploy.md # With Docker # sh': 'It needs Docker and downloads a base image',
   'docs/guides/deploy.md # Going public # nginx':
-    'It needs a certificate; integrate.test.ts runs nginx without TLS',
+    'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
   'docs/guides/integrate.md # A proxy that asks first # caddyfile':
     'Caddy is not installed with the test tools',
   'docs/guides/integrate.md # A proxy that asks first # yaml': 'Traefik is not installed with the test tools',
   'docs/guides/integrate.md # Ask from a page on another host name # js':
-    'It runs in a page on another host; integrate.test.ts sends the same request',
+    'It runs in a page on another host; integrate.system.ts sends the same request',
   'docs/guides/passkeys.md # Sign in with a passkey # js':
-    'It runs in a page; server/test/journeys/passkey-browser.test.ts sends the same requests from a browser',
+    'It runs in a page; server/test/journeys/passkey-browser.system.ts sends the same requests from a browser',
   'docs/guides/passkeys.md # Require recent authentication # json':
     'It is an excerpt of a reply that server/test/journeys/second-factor.test.ts checks',
 };
@@ -304,89 +285,3 @@ describe('the documentation', () => {
     else if (run !== undefined) test(`runs: ${block.key}`, () => run(block.text));
   }
 });
-
-describe('the Markdown files', () => {
-  const files = listPages();
-
-  test('each relative link and picture leads to a file, and to a heading if it names one', () => {
-    const faults = files.flatMap((page) =>
-      relativeLinks(readPage(page)).flatMap(({ target, anchor }) => {
-        const path = target === '' ? page : join(dirname(page), target);
-        if (!existsSync(join(root, path))) return [`${page} links to ${target}, which does not exist`];
-        if (anchor === '' || !path.endsWith('.md')) return [];
-        return anchorsOf(readPage(path)).includes(anchor) ? [] : [`${page} links to ${target}#${anchor}`];
-      }),
-    );
-    assert.deepEqual(faults, []);
-    assert.deepEqual(relativeLinks('[a](b.md#c) `[x](y)` ![d](e.png) [f](https://g)'), [
-      { target: 'b.md', anchor: 'c' },
-      { target: 'e.png', anchor: '' },
-    ]);
-  });
-
-  test('each page in docs is linked from another page', () => {
-    const linked = new Set(
-      files.flatMap((page) =>
-        relativeLinks(readPage(page)).map(({ target }) => (target === '' ? '' : join(dirname(page), target))),
-      ),
-    );
-    const lost = files.filter(
-      (page) => page.startsWith('docs/') && !page.startsWith('docs/decisions/') && !linked.has(page),
-    );
-    assert.deepEqual(lost, []);
-  });
-
-  test('each command and option of bienvenue that they name exists', async () => {
-    const program = await createProgram({ environment: {} });
-    const faults = files.flatMap((page) =>
-      [
-        ...readPage(page).matchAll(
-          /(?:^|`|bin\/)bienvenue ((?:[a-z-]+ ?)+)((?:[<[]?[\w.]+[>\]]? ?|--[\w-]+ ?)*)/gm,
-        ),
-      ]
-        .map(([, words = '', rest = '']) => `${words}${rest}`.trim())
-        .filter((words) => !isCommand(program, words.split(/\s+/)))
-        .map((words) => `${page}: bienvenue ${words}`),
-    );
-    assert.deepEqual(faults, []);
-    assert.equal(isCommand(program, ['user', 'show', '<email>']), true);
-    assert.equal(isCommand(program, ['user', 'shout']), false);
-    assert.equal(isCommand(program, ['session', 'end', '--usher']), false);
-  });
-
-  test('each log line that the guide to monitoring explains is written by the service', () => {
-    const [, table = ''] = readPage('docs/guides/monitor.md').split('## Log lines');
-    const lines = [...table.matchAll(/`([^`]+)` \((?:warn|error)\)/g)].map(([, line = '']) => line);
-    assert.ok(lines.length > 5, 'the table is read');
-    const sources = globSync('server/src/**/*.ts', { cwd: root }).map(readPage).join('\n');
-    assert.deepEqual(
-      lines.filter((line) => !sources.includes(line)),
-      [],
-    );
-  });
-
-  test('each script of npm that they name exists', () => {
-    const manifest = JSON.parse(readPage('package.json')) as { scripts: Record<string, string> }; // our own file
-    const faults = files.flatMap((page) =>
-      [...readPage(page).matchAll(/npm run (?:-s )?([\w:-]+)/g)]
-        .map(([, name = '']) => name)
-        .filter((name) => manifest.scripts[name] === undefined)
-        .map((name) => `${page}: npm run ${name}`),
-    );
-    assert.deepEqual(faults, []);
-  });
-});
-
-/** Whether these words are a command of the program with its options. */
-function isCommand(program: Command, words: readonly string[]): boolean {
-  let command = program;
-  for (const word of words) {
-    const next = command.commands.find((one) => one.name() === word);
-    if (next !== undefined) command = next;
-    else if (word.startsWith('-')) {
-      const known = ['--help', '--version', ...command.options.map(({ long }) => long)];
-      if (!known.includes(word)) return false;
-    } else if (command.commands.length > 0) return false;
-  }
-  return true;
-}
