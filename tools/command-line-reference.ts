@@ -18,9 +18,9 @@ export async function commandLineReference(): Promise<string> {
       [
         '| exit code | meaning |',
         '|---|---|',
-        '| 0 | done |',
+        '| 0 | success |',
         '| 1 | rejected or not found |',
-        '| 2 | wrong usage or invalid options |',
+        '| 2 | invalid arguments or configuration |',
         '| 70 | internal error |',
       ].join('\n'),
       ...program.commands.flatMap((command) => commandTexts(command, 'bienvenue', 2)),

@@ -49,7 +49,7 @@ const facts: MailFacts = {
   new_device: {},
   first_factor: { factor: 'totp', undoLink: linkTo('factor_undo'), undoHours: 72 },
   factor_undone: {},
-  factor_changed: { factor: 'totp', deed: 'added' },
+  factor_changed: { factor: 'totp', action: 'added' },
   recovery_code_used: { left: 2 },
   factors_reset: {},
 };

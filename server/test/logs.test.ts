@@ -181,7 +181,7 @@ describe('the log', () => {
     );
     assert.deepEqual(
       [memberOf(body, 'code'), memberOf(body, 'message')],
-      ['internal_error', 'Something went wrong on our side'],
+      ['internal_error', 'An internal error occurred'],
     );
     const fault = lines.map((line) => JSON.parse(line) as Line).find(({ level }) => level === 'error');
     assert.equal(fault?.['request_id'], memberOf(body, 'request_id'));

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { options, type OptionName } from '../config/options.ts';
 import { readOptions, showOption } from '../config/read-options.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { print, table } from './output.ts';
 
 export function configCommand({ environment }: CommandContext): Command {
   return new Command('config')
-    .description('print the options that hold and where each came from; secrets are hidden')
+    .description('print the value and source of each option; secrets are hidden')
     .option('--json', 'print JSON')
     .action(({ json = false }: { json?: boolean }) => {
       const { options: values, sources, isPublic } = readOptions(environment);

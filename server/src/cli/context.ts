@@ -1,10 +1,22 @@
-import { readOptions } from '../config/read-options.ts';
+// What commands share: their input, the core of the service, and the arguments that several of them take.
+import { InvalidArgumentError } from 'commander';
+import { readOptions, type Environment } from '../config/read-options.ts';
+import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
-import { buildCore, type Core } from '../app/core.ts';
-import type { CommandContext } from './cli.ts';
+import { buildCore, type Core, type TestOverrides } from '../app/core.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
+import { findUserByEmail } from '../user/store.ts';
+import type { User } from '../user/user.ts';
+import { CommandError } from './output.ts';
 
-/** Opens the rooms for one command and closes them behind it. */
+/** Input of every command. */
+export interface CommandContext {
+  readonly environment: Environment;
+  readonly overrides?: TestOverrides;
+}
+
+/** Runs `work` with a core built from the options, and closes the core afterwards. */
 export async function withCore<T>(
   { environment }: CommandContext,
   work: (core: Core) => Promise<T>,
@@ -20,4 +32,22 @@ export async function withCore<T>(
   } finally {
     await core.close();
   }
+}
+
+/** @throws {CommandError} if no user has this address. */
+export async function requireUser(database: Database, email: string): Promise<User> {
+  const user = await findUserByEmail(database, requireEmailAddress(email));
+  if (user === undefined) throw new CommandError(`No user has the email address ${email}`);
+  return user;
+}
+
+/**
+ * Reads an option of a command as a whole number, 0 or more.
+ * @throws {InvalidArgumentError} otherwise.
+ */
+export function count(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return number;
 }

@@ -140,13 +140,13 @@ describe('refusals', () => {
       GLOBAL_LIMIT_PER_MINUTE: '500',
     });
     const expected = [
-      `PROT in ${file} is no option`,
+      `PROT in ${file} is not an option`,
       'PORT must be a whole number from 0 to 65535',
       'DATABASE_URL must be sqlite:<path of a file> or postgres://user:password@host/database',
-      'LOG_LEVEL in the file of options must be a single value',
+      'LOG_LEVEL in the configuration file must be a single value',
       'LOG_FORMAT must be one of auto, json, pretty',
       'REVEAL_ACCOUNTS must be true or false',
-      'HOST is 0.0.0.0, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.',
+      'HOST is 0.0.0.0, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.',
       'SESSION_IDLE_DAYS must not be more than SESSION_DAYS',
       'GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE',
     ];
@@ -157,7 +157,7 @@ describe('refusals', () => {
     assert.throws(() => readOptions({ PORT: 'x', HASH_PASSES: '1' }), {
       name: 'ConfigurationFault',
       message:
-        'The options cannot be used:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
+        'The configuration is invalid:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
     });
   });
 

@@ -21,7 +21,7 @@ export class ConfigurationFault extends Error {
   override readonly name = 'ConfigurationFault';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
-    super(`The options cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`The configuration is invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
     this.faults = faults;
   }
 }
@@ -46,7 +46,7 @@ export function readOptions(environment: Environment): Configuration {
   const isFileRead = faults.length === 0;
   for (const key of Object.keys(file)) {
     if (!Object.values(options).some(({ env }) => env === key))
-      faults.push(`${key} in ${environment[fileVariable]} is no option`);
+      faults.push(`${key} in ${environment[fileVariable]} is not an option`);
   }
 
   // Those from which defaults follow come first.
@@ -88,7 +88,7 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
   const faults: string[] = [];
   if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
     faults.push(
-      `HOST is ${values.host}, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.`,
+      `HOST is ${values.host}, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.`,
     );
   }
   // Local mode keeps its mails, to be read at /dev/mailbox.
@@ -102,28 +102,28 @@ function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>)
   }
   if (isPublic && values.resetTokenBy === 'reply') {
     faults.push(
-      'RESET_TOKEN_BY is reply, which would give every account away in public mode. Leave it out, or set it to mail.',
+      'RESET_TOKEN_BY is reply, which would let anyone take over any account in public mode. Remove it, or set it to mail.',
     );
   }
   if (isPublic && !values.emailConfirmation && !faulty.has('emailConfirmation')) {
     faults.push(
-      'EMAIL_CONFIRMATION is false, which would let anybody hold an account in the name of another in public mode. Leave it out, or set it to true.',
+      'EMAIL_CONFIRMATION is false, which would let anyone register with an email of another person in public mode. Remove it, or set it to true.',
     );
   }
   const minLength = minPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
   if (isPublic && values.passwordMinLength < minLength && !faulty.has('passwordMinLength')) {
     faults.push(
-      `PASSWORD_MIN_LENGTH must be at least ${minLength} in public mode${minLength === minPublicPassword.alone ? ', where the password alone opens the door' : ''}`,
+      `PASSWORD_MIN_LENGTH must be at least ${minLength} in public mode${minLength === minPublicPassword.alone ? ' when the password is the only factor' : ''}`,
     );
   }
   if (isPublic && !values.passwordBlocklist) {
     faults.push(
-      'PASSWORD_BLOCKLIST is false, which would let common passwords in. Leave it out in public mode.',
+      'PASSWORD_BLOCKLIST is false, which would allow common passwords in public mode. Remove it, or set it to true.',
     );
   }
   if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
     faults.push(
-      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}: a login would take seconds of a core`,
+      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}; otherwise one login takes seconds of CPU time`,
     );
   }
   const areDaysRead = !faulty.has('sessionDays') && !faulty.has('sessionIdleDays');
@@ -180,7 +180,7 @@ function lookUp(
     typeof filed !== 'boolean' &&
     typeof filed !== 'bigint'
   ) {
-    faults.push(`${row.env} in the file of options must be a single value`);
+    faults.push(`${row.env} in the configuration file must be a single value`);
     return undefined;
   }
   const text = String(filed).trim();

@@ -74,7 +74,7 @@ onEachEngine('the migrations', (engine) => {
         assert.ok(error instanceof NewerSchema);
         assert.match(
           error.message,
-          /has schema 2, this release knows up to 1\. Start the newer release again, or restore/,
+          /has schema version 2, but this release supports versions up to 1\. Start the newer release, or restore/,
         );
         return true;
       });

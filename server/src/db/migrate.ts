@@ -9,7 +9,7 @@ export class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
   constructor(found: number, known: number) {
     super(
-      `The database has schema ${found}, this release knows up to ${known}. Start the newer release again, or restore a backup made before the upgrade.`,
+      `The database has schema version ${found}, but this release supports versions up to ${known}. Start the newer release, or restore a backup made before the upgrade.`,
     );
   }
 }

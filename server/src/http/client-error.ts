@@ -36,7 +36,7 @@ export function answerClientError(
     const code = codes[error.code ?? ''] ?? 'invalid_request';
     log.debug(
       { address: socket.remoteAddress, reason: error.code, code },
-      'A connection was closed that carried no proper request',
+      'A connection was closed: it carried no valid HTTP request',
     );
     socket.write(replyOf(code));
     socket.destroySoon();

@@ -12,7 +12,7 @@ export const problemStatus = {
   password_wrong: 403,
   session_required: 403,
   sign_in_required: 401,
-  pending_login_required: 403,
+  pending_authentication_required: 403,
   factor_invalid: 401,
   same_browser_required: 403,
   step_up_required: 401,
@@ -97,7 +97,10 @@ export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
     } else if (problem.code === 'unavailable') {
       const count = unavailable.take(problem.message);
       if (count > 0)
-        request.log.warn({ err: error, request_id: request.id, count }, 'Requests could not be served');
+        request.log.warn(
+          { err: error, request_id: request.id, count },
+          'Requests failed because a dependency is unavailable',
+        );
     }
     await send(problem, request, reply);
   };
@@ -136,9 +139,9 @@ function sentenceOf(keyword: string, params: Record<string, unknown>): string {
     case 'maxLength':
       return `is longer than ${String(params['limit'])} characters`;
     case 'type':
-      return `must be one ${String(params['type'])}`;
+      return `must be a single ${String(params['type'])}`;
     case 'pattern':
-      return 'holds a character that is no text';
+      return 'contains an invalid character';
     default:
       return 'is not valid';
   }

@@ -65,7 +65,8 @@ export class RequestHooks {
       const isAmbiguous = hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1');
       if (!this.isClosed && !isAmbiguous) return done();
       void reply.header('connection', 'close');
-      if (isAmbiguous) return done(new Problem('invalid_request', { message: 'No Host, or several' }));
+      if (isAmbiguous)
+        return done(new Problem('invalid_request', { message: 'The Host header is missing or repeated' }));
       return done(new Problem('unavailable', { message: 'The service is stopping', retryAfterSeconds: 1 }));
     });
   }

@@ -35,10 +35,10 @@ test('a problem without details names no field, no wait and no cause', () => {
 });
 
 test('the problem of a bad field is an invalid request that names it', () => {
-  const problem = fieldProblem('email', 'is not an e-mail address');
+  const problem = fieldProblem('email', 'is not a valid email address');
   assert.equal(problem.code, 'invalid_request');
-  assert.equal(problem.message, 'email is not an e-mail address');
-  assert.deepEqual(problem.fields, [{ field: 'email', message: 'is not an e-mail address' }]);
+  assert.equal(problem.message, 'email is not a valid email address');
+  assert.deepEqual(problem.fields, [{ field: 'email', message: 'is not a valid email address' }]);
 });
 
 test('refusals are told apart by their code, and nothing else passes for one', () => {

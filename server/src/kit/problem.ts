@@ -3,34 +3,35 @@
 
 /** Public sentence of each problem code. The code is the stable name; the sentence may be reworded. */
 export const problemSentences = {
-  invalid_request: 'The request is not valid',
+  invalid_request: 'The request is invalid',
   email_taken: 'email already registered',
-  invalid_credentials: 'The e-mail or the password is wrong',
+  invalid_credentials: 'The email or password is wrong',
   password_wrong: 'The current password is wrong',
   session_required: 'A valid session is required',
-  sign_in_required: 'Nobody is signed in',
-  pending_login_required: 'Sign in with the first factor before the second; that is valid for ten minutes',
-  factor_invalid: 'The factor is wrong, spent or expired',
-  same_browser_required:
-    'Confirm this in the browser in which you registered, or type the code of the mail there',
-  step_up_required: 'Prove once more that it is you: this needs a factor that was given a short while ago',
-  last_factor: 'This is the last way into the account, or the last second factor where one is required',
-  unknown_email: 'No account has this e-mail',
+  sign_in_required: 'Sign-in is required',
+  pending_authentication_required:
+    'A pending authentication is required; sign in with the first factor and send the second one within ten minutes',
+  factor_invalid: 'The code or passkey is wrong, already used or expired',
+  same_browser_required: 'Confirm in the browser in which you registered, or enter the emailed code there',
+  step_up_required: 'Recent authentication is required',
+  last_factor:
+    'This is the only way to sign in, or the only second factor where one is required; add another first',
+  unknown_email: 'No account has this email',
   change_pending:
-    'The address was changed a short while ago; that change can still be undone, and no other is made before',
-  token_invalid: 'The token is unknown, spent or expired, or belongs to somebody else',
-  too_many_attempts: 'Too many tries; wait a moment, or set a new password',
-  too_many_requests: 'Too many requests; wait a moment',
-  cross_site: 'A page of another site asked for this; it is not let in',
-  not_found: 'There is nothing at this address',
-  method_not_allowed: 'This address does not answer that method',
-  request_timeout: 'The request did not come to its end in time',
+    'The email was changed recently; it cannot be changed again while that change can still be undone',
+  token_invalid: 'The token is unknown, already used, expired, or issued for another account',
+  too_many_attempts: 'Too many attempts; try again later or reset the password',
+  too_many_requests: 'Too many requests; try again later',
+  cross_site: 'Requests from pages of other sites are not allowed',
+  not_found: 'The requested resource does not exist',
+  method_not_allowed: 'This resource does not support the request method',
+  request_timeout: 'The request was not completed in time',
   body_too_large: 'The request body is too large',
-  headers_too_large: "The request's headers are too large",
-  unsupported_media_type: 'The content type is not one of form, multipart or JSON',
-  too_busy: 'The service is too busy just now; try again shortly',
-  unavailable: 'The service cannot do this just now; try again shortly',
-  internal_error: 'Something went wrong on our side',
+  headers_too_large: 'The request headers are too large',
+  unsupported_media_type: 'The content type must be a form, multipart or JSON',
+  too_busy: 'The service is too busy; try again shortly',
+  unavailable: 'The service is temporarily unavailable; try again shortly',
+  internal_error: 'An internal error occurred',
 } as const satisfies Record<string, string>;
 
 /** Stable code of a refusal. */

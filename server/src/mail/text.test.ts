@@ -24,7 +24,7 @@ const facts: MailFacts = {
     undoHours: 72,
   },
   factor_undone: {},
-  factor_changed: { factor: 'totp', deed: 'added' },
+  factor_changed: { factor: 'totp', action: 'added' },
   recovery_code_used: { left: 2 },
   factors_reset: {},
 };

@@ -63,7 +63,7 @@ export interface MailFacts {
   readonly password_changed: NoFacts;
   readonly new_device: NoFacts;
   /** A second factor was set up, taken away or renewed. */
-  readonly factor_changed: { readonly factor: string; readonly deed: string };
+  readonly factor_changed: { readonly factor: string; readonly action: string };
   /** The first was set up: a stranger who knew the password would keep the owner out with it. */
   readonly first_factor: { readonly factor: string; readonly undoLink: string; readonly undoHours: number };
   /** It was taken away again; the password must be set anew. */

@@ -135,7 +135,7 @@ export async function rerenderOnProblem(
 const recoveryPages: Partial<Record<ProblemCode, string>> = {
   step_up_required: paths.stepUp,
   session_required: paths.signIn,
-  pending_login_required: paths.signIn,
+  pending_authentication_required: paths.signIn,
 };
 
 /** Where a refusal is mended on another page, from which the person comes back. */
@@ -143,7 +143,7 @@ export function recoveryPage(room: PageRoom, { code }: Problem, request: Fastify
   const path = recoveryPages[code];
   if (path === undefined) return undefined;
   // A login that is over cannot be come back to, only what was to follow it.
-  const back = code === 'pending_login_required' ? returnTo(room, request) : placeOf(request);
+  const back = code === 'pending_authentication_required' ? returnTo(room, request) : placeOf(request);
   return addressOf(path, { return_to: back });
 }
 

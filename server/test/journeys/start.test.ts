@@ -38,7 +38,7 @@ test('a file that is no database of ours is refused and left as it is', async (t
   await Promise.all([
     refusesToStart(
       { DATA_DIR: folder, DATABASE_URL: `sqlite:${letter}` },
-      /letter\.txt is no SQLite database\. It is left as it is/,
+      /letter\.txt is not a SQLite database\. The file was not changed/,
     ),
     refusesToStart(
       { DATA_DIR: folder, DATABASE_URL: `sqlite:${foreign}` },

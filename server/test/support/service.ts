@@ -106,7 +106,7 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      const told = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
       if (told !== undefined) resolve(Number(told));
     };
     createInterface({ input: child.stdout }).on('line', onLine);

@@ -46,7 +46,7 @@ export class EmailChange {
     const { stepUp, tokens } = this.#needs;
     const address = requireEmailAddress(email);
     if (isSameAddress(email, session.email))
-      throw fieldProblem('email', 'is the address of the account already', 'same_email');
+      throw fieldProblem('email', 'is already the email address of this account', 'same_email');
     await addressRule(address);
     await stepUp.requirePassword(session, password, source);
     await db.transaction(async (tx) => {

@@ -210,7 +210,7 @@ export class Enrollment {
     await this.#context.audit.record(tx, event, source);
     const mail =
       undoLink === undefined
-        ? ({ kind: 'factor_changed', facts: { factor, deed } } as const)
+        ? ({ kind: 'factor_changed', facts: { factor, action: deed } } as const)
         : ({
             kind: 'first_factor',
             facts: { factor, undoLink, undoHours },

@@ -91,7 +91,7 @@ export class PasswordLogin {
     if (unreadable !== undefined)
       log.error(
         { user_id: user?.id, reason: unreadable },
-        'A stored password hash cannot be verified: only a new password lets this user in',
+        'A stored password hash cannot be verified; this user must reset the password',
       );
     if (user === undefined || !matches || user.disabledAt !== null) {
       const reason = user === undefined ? 'unknown_user' : matches ? 'user_disabled' : 'wrong_password';

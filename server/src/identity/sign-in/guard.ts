@@ -38,11 +38,11 @@ async function requireSession(request: FastifyRequest, auth: Auth, cookie: Token
   return session;
 }
 
-/** Refuses a request without a pending login. @throws {Problem} pending_login_required. */
+/** Refuses a request without a pending login. @throws {Problem} pending_authentication_required. */
 export function pendingGuard({ auth, pendingCookie }: AuthRoom): onRequestAsyncHookHandler {
   return async (request) => {
     const pending = await auth.signIn.findPending(pendingCookie.read(request.headers.cookie));
-    if (pending === undefined) throw new Problem('pending_login_required');
+    if (pending === undefined) throw new Problem('pending_authentication_required');
     request.pendingAuthentication = pending;
   };
 }
@@ -61,7 +61,8 @@ export function enrollmentGuard({ auth, cookie, pendingCookie }: AuthRoom): onRe
 
 /** The pending login of a request behind the half-way door. */
 export function pendingAuthenticationOf(request: FastifyRequest): PendingAuthentication {
-  if (request.pendingAuthentication === null) throw new Error('This route is not behind the half-way door');
+  if (request.pendingAuthentication === null)
+    throw new Error('This route does not have the access level for pending authentications');
   return request.pendingAuthentication;
 }
 
@@ -73,7 +74,7 @@ export function enrollmentSubjectOf(request: FastifyRequest): EnrollmentSubject 
 
 /** The session of a request behind the member door. */
 export function sessionOf(request: FastifyRequest): Session {
-  if (request.session === null) throw new Error('This route is not behind the member door');
+  if (request.session === null) throw new Error('This route does not have the access level for sessions');
   return request.session;
 }
 

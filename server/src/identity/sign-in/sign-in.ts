@@ -148,7 +148,7 @@ export class SignIn {
   /**
    * The session of whoever gives the second factor that was owed. Whoever wishes it is not asked again on this device
    * for a while, where the options have that.
-   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_authentication_required when the login is over.
    */
   async complete(
     pending: PendingAuthentication,
@@ -158,7 +158,8 @@ export class SignIn {
     const { db } = this.#context;
     const { secondFactors } = this.#needs;
     const user = await findUserById(db, pending.userId);
-    if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
+    if (user === undefined || pending.kind !== 'second_factor')
+      throw new Problem('pending_authentication_required');
     const signInContext = await this.signInContextOf(user, source);
     const occasion = { purpose: 'second_factor', subjectId: pending.id } as const;
     const deviceId = signInContext.device?.id;
@@ -175,7 +176,7 @@ export class SignIn {
 
   /**
    * The session of a pending login whose demand is met. Inside the transaction in which it is, which has locked the user.
-   * @throws {Problem} pending_login_required when it is over, or the password has changed since.
+   * @throws {Problem} pending_authentication_required when it is over, or the password has changed since.
    */
   async finish(
     tx: Database,
@@ -185,11 +186,11 @@ export class SignIn {
   ): Promise<Login> {
     const now = this.#context.clock();
     if (!(await consumePendingAuthentication(tx, pending.id, now)))
-      throw new Problem('pending_login_required');
+      throw new Problem('pending_authentication_required');
     const uses = withFactor(pending.factors, { factor: use, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
     const login = await this.#open(tx, asVerified, uses, signInContext);
-    if (login === undefined) throw new Problem('pending_login_required');
+    if (login === undefined) throw new Problem('pending_authentication_required');
     return login;
   }
 
