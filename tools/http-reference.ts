@@ -56,12 +56,12 @@ const accessLevels: readonly (readonly [level: string, means: string, problems: 
   [
     'pending',
     'A pending authentication: the password was correct, a second factor is required.',
-    ['pending_login_required'],
+    ['pending_authentication_required'],
   ],
   [
     'enrollment',
     'A live session, or a pending authentication that must add a second factor.',
-    ['session_required', 'pending_login_required'],
+    ['session_required', 'pending_authentication_required'],
   ],
   ['admin', 'An administrator.', []],
   ['client', 'A program with credentials of its own.', []],
