@@ -271,7 +271,7 @@ test('the three proxy examples have the same expression, and it matches every pa
   assert.equal(patterns.length, 3);
   assert.equal(new Set(patterns).size, 1);
   const pattern = new RegExp(patterns[0] ?? '^$');
-  const snapshot = readFileSync(join(import.meta.dirname, 'doors.snapshot.txt'), 'utf8');
+  const snapshot = readFileSync(join(import.meta.dirname, 'routes.snapshot.txt'), 'utf8');
   const paths = [...snapshot.matchAll(/ cost \d+ +[A-Z]+ +(\/\S*)/g)].map(([, path = '']) => path);
   assert.ok(paths.length > 50, 'the list is read');
   const ours = /^\/(?:$|health\/|forward_auth$|openapi\.json$)/; // of the application, of the operator, of the proxy

@@ -4,7 +4,8 @@ import { readOptions, type Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
-import { buildCore, type Core, type TestOverrides } from '../app/core.ts';
+import { buildService, type TestOverrides } from '../app/core.ts';
+import type { IdentityCore } from '../module.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
@@ -16,21 +17,21 @@ export interface CommandContext {
   readonly overrides?: TestOverrides;
 }
 
-/** Runs `work` with a core built from the options, and closes the core afterwards. */
+/** Builds the service for one command, and closes it afterwards. */
 export async function withCore<T>(
   { environment }: CommandContext,
-  work: (core: Core) => Promise<T>,
+  work: (core: IdentityCore) => Promise<T>,
 ): Promise<T> {
   const configuration = readOptions(environment);
-  const core = await buildCore(
+  const service = await buildService(
     configuration,
     await openDatabase(configuration.options.databaseUrl),
     silentLog,
   );
   try {
-    return await work(core);
+    return await work(service.core);
   } finally {
-    await core.close();
+    await service.close();
   }
 }
 

@@ -18,17 +18,17 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ sessions, context: { db: database } }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
-        const sessions = await auth.listSessions(owner?.id, limit);
-        const rows = sessions.map((session) => [
+        const listed = await sessions.list(owner?.id, limit);
+        const rows = listed.map((session) => [
           session.id,
           session.email,
           showInstant(session.created_at),
           showInstant(session.last_seen_at),
           showInstant(session.expires_at),
         ]);
-        print(json, sessions, table(['ID', 'EMAIL', 'SINCE', 'SEEN', 'UNTIL'], rows));
+        print(json, listed, table(['ID', 'EMAIL', 'SINCE', 'SEEN', 'UNTIL'], rows));
       }),
     );
 
@@ -40,12 +40,12 @@ export function sessionCommand(context: CommandContext): Command {
     .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
       if ((id === undefined) === (user === undefined))
         self.error('error: give either a session id or --user <email>');
-      return withCore(context, async ({ auth, database }) => {
+      return withCore(context, async ({ sessions, context: { db: database } }) => {
         if (user !== undefined) {
-          await auth.destroySession((await requireUser(database, user)).id, operator);
+          await sessions.endAll((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} were ended`);
         } else {
-          if (!(await auth.endSession(id ?? '', operator)))
+          if (!(await sessions.end(id ?? '', operator)))
             throw new CommandError(`No session has the id ${id}`);
           print(json, { id }, `Session ${id} was ended`);
         }

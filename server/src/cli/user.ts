@@ -1,6 +1,7 @@
 import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
+import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { count, requireUser, withCore, type CommandContext } from './context.ts';
@@ -25,8 +26,8 @@ export function userCommand(context: CommandContext): Command {
     .description('add a user; prompts for the password, or reads it from standard input')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth }) => {
-        const user = await auth.registerUser(email, await readPassword(), operator);
+      withCore(context, async ({ accounts }) => {
+        const user = await accounts.register(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
     );
@@ -38,7 +39,7 @@ export function userCommand(context: CommandContext): Command {
     .option('--after <id>', 'only ids above this one', count, 0)
     .option('--json', 'print JSON')
     .action(({ json = false, limit, after }: Flags) =>
-      withCore(context, async ({ database }) => {
+      withCore(context, async ({ context: { db: database } }) => {
         const users = await listUsers(database, after, limit);
         const rows = users.map((user) => [String(user.id), user.email, showInstant(user.createdAt)]);
         print(json, users.map(toJson), table(['ID', 'EMAIL', 'SINCE'], rows));
@@ -50,10 +51,10 @@ export function userCommand(context: CommandContext): Command {
     .description('show one user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ sessions, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const sessions = await auth.listSessions(user.id, countedSessions);
-        const facts = { ...toJson(user), sessions: sessions.length };
+        const listed = await sessions.list(user.id, countedSessions);
+        const facts = { ...toJson(user), sessions: listed.length };
         print(
           json,
           facts,
@@ -70,9 +71,9 @@ export function userCommand(context: CommandContext): Command {
     .description('list the second factors of a user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ secondFactors, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const factors = await auth.secondFactors.setOf(database, user.id);
+        const factors = await secondFactors.setOf(database, user.id);
         print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
       }),
     );
@@ -82,9 +83,9 @@ export function userCommand(context: CommandContext): Command {
     .description('remove all second factors, end all sessions and notify the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ enrollment, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        if (!(await auth.enrollment.reset(user.id, operator)))
+        if (!(await enrollment.reset(user.id, operator)))
           throw new CommandError(`${email} has no second factor`);
         print(json, { email }, `All second factors of ${email} were removed`);
       }),
@@ -95,9 +96,9 @@ export function userCommand(context: CommandContext): Command {
     .description('set a password, end all sessions and revoke all tokens of the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // before anybody types a password in vain
-        const user = await auth.setPassword(email, await readPassword(), operator);
+        const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} was set and all sessions were ended`);
       }),
     );
@@ -107,9 +108,9 @@ export function userCommand(context: CommandContext): Command {
     .description('remove a user with all data; this cannot be undone')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        await auth.removeUser(user.id, operator);
+        await accounts.remove(user.id, operator);
         print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
       }),
     );
@@ -127,9 +128,9 @@ export function userCommand(context: CommandContext): Command {
       )
       .option('--json', 'print JSON')
       .action((email: string, { json = false }: Flags) =>
-        withCore(context, async ({ auth, database }) => {
+        withCore(context, async ({ accounts, context: { db: database } }) => {
           const user = await requireUser(database, email);
-          await auth.setDisabled(user.id, disabled, operator);
+          await accounts.setDisabled(user.id, disabled, operator);
           print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
         }),
       );

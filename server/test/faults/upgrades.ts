@@ -1,5 +1,5 @@
-// A release brings an older database to its schema and is killed while it does. What is left is the old schema or the
-// new one, with every account, and the next start finishes the work.
+// A release migrates an older database and is killed during the migration. The result is the old schema or the new one,
+// with every account, and the next start finishes the work.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,10 +19,10 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const accounts = 200;
 /** More writes than an upgrade makes. */
 const maxWrites = 500;
-/** An upgrade is over within this time; on a busy machine the kill comes before its beginning. */
+/** An upgrade takes less than this many milliseconds; on a busy machine the kill comes before it begins. */
 const longestMs = 900;
 
-/** Makes a database of the first release's schema, with accounts. */
+/** Creates a database with the schema of the first release, with accounts. */
 async function makeOld(url: string): Promise<void> {
   const database = await connectDatabase(url);
   await migrate(database, migrations.slice(0, 1));
@@ -36,7 +36,7 @@ async function makeOld(url: string): Promise<void> {
   await database.close();
 }
 
-/** Asserts that the database has one of the two schemas and all accounts; returns true for the new one. */
+/** Asserts that the database has one of the two schemas and all accounts; returns true for the new schema. */
 async function assertEither(engine: EngineName, url: string): Promise<boolean> {
   if (engine === 'sqlite') assertWhole(url);
   const database = await connectDatabase(url);
@@ -60,7 +60,7 @@ function startUpgrade(url: string, [program, ...before]: readonly string[]): Ret
   });
 }
 
-/** Declares the tests: every so many-th write is the one at which it is killed, and so many kills fall at random. */
+/** Declares the tests: a kill at each n-th write, and this many kills at random moments. */
 export function declareUpgrades({
   stride,
   kills,

@@ -1,8 +1,9 @@
-// Second factors raced: what is spent once, counted, or the last of its kind. Each race has one contestant, whose account
-// is put back before each round: setting factors up takes longer than racing for them.
+// Races for second factors: what is used once, counted, or the last of its kind. Each race has one account, which is
+// reset before each round, because enrolling factors takes longer than the race.
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { pendingAuthenticationKind } from '../../src/identity/cookie-kinds.ts';
 import type { Database } from '../../src/db/database.ts';
 import { formatFactors } from '../../src/identity/factor/factor.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
@@ -13,23 +14,23 @@ import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshAddress, requests, sessionCookie, type Arena } from './arena.ts';
 import { ask, land, type Outcome, type Racer } from './landing.ts';
 
-/** Racers of a round: as many as are verified at once (docs/decisions/0007-attempts.md). */
+/** Racers of a round: as many as may be verified at the same time (docs/decisions/0007-attempts.md). */
 const racers = 5;
 /** Wrong codes of a round. */
 const guesses = 10;
-/** As the service in local mode is told to be, on any port. */
+/** Options of the service in local mode, on any port. */
 const origin = 'http://localhost:0';
 
 type Round = (arena: Arena, n: number) => Promise<void>;
 
-/** Somebody signed in. */
+/** A signed-in user. */
 interface Contestant {
   readonly id: number;
-  /** Of the session. */
+  /** Cookie of the session. */
   cookie: string;
 }
 
-/** A round with a contestant of its own race. */
+/** A round with the account of its race. */
 function racing<C extends Contestant>(
   create: (arena: Arena) => Promise<C>,
   round: (arena: Arena, contestant: C, n: number) => Promise<void>,
@@ -55,14 +56,14 @@ const put = (to: string, path: string, cookie: string, fields: Racer['fields'] =
   method: 'PUT',
 });
 
-/** The body of a request that is let through. */
+/** The body of a request that succeeds. */
 async function bodyOf(racer: Racer): Promise<Record<string, unknown>> {
   return parse(await ask(racer));
 }
 
 function parse({ status, text }: Outcome): Record<string, unknown> {
   assert.equal(status, 200, text);
-  return JSON.parse(text) as Record<string, unknown>; // every answer of the service is an object
+  return JSON.parse(text) as Record<string, unknown>; // every reply of the service is an object
 }
 
 async function idOf({ database }: Arena, email: string): Promise<number> {
@@ -98,7 +99,7 @@ interface CodeHolder extends AppHolder {
 async function withRecoveryCodes(arena: Arena): Promise<CodeHolder> {
   const holder = await withApp(arena);
   const made = await bodyOf(post(arena.to(0), '/profile/recovery_codes', holder.cookie));
-  const [code = ''] = made['recovery_codes'] as string[]; // of the route's schema
+  const [code = ''] = made['recovery_codes'] as string[]; // the schema of the route
   return { ...holder, code };
 }
 
@@ -107,7 +108,7 @@ interface PasskeyHolder extends Contestant {
   readonly passkeys: readonly PasskeyRow[];
 }
 
-/** Somebody without a password, who has two passkeys. */
+/** A user without a password, who has two passkeys. */
 async function withPasskeysAlone(arena: Arena): Promise<PasskeyHolder> {
   const to = arena.to(0);
   const email = freshAddress();
@@ -131,12 +132,12 @@ async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
   return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
 }
 
-/** What a race asks to have put back beside what is the same for all. */
+/** What a race resets in addition to what all races reset. */
 type PutBack = (tx: Database, userId: number) => Promise<unknown>;
 
 /**
- * As before the first round: nothing counted, one session, what the race asks for, and so many new half-way logins, whose
- * cookies it gives. In one transaction: SQLite waits for the disk at the end of each.
+ * Resets to the state before the first round: no attempts counted, one session, what the race needs, and this many new
+ * pending logins, whose cookies it returns. In one transaction, because SQLite waits for the disk at the end of each.
  */
 function putBack(
   { database }: Arena,
@@ -153,7 +154,7 @@ function putBack(
     const user = (await findUserById(tx, id)) ?? assert.fail();
     const cookies: string[] = [];
     for (let i = 0; i < passwordLogin; i += 1) {
-      const { token, ...parts } = createToken('pending_login');
+      const { token, ...parts } = createToken(pendingAuthenticationKind);
       const isAdded = await addPendingAuthentication(tx, {
         ...parts,
         userId: id,
@@ -170,7 +171,7 @@ function putBack(
   });
 }
 
-/** Gives a factor at both doors that take one: the proofs by half-way logins, the last one by a step-up. */
+/** Gives a factor on both routes that accept one: with pending logins, and the last one with a step-up. */
 async function giveTogether(
   arena: Arena,
   contestant: Contestant,
@@ -198,7 +199,7 @@ function assertRefused(status: number, text: string): void {
 const winnersOf = (outcomes: readonly Outcome[]): number =>
   outcomes.filter(({ status }) => status === 200).length;
 
-/** Of many who give one recovery code, half-way and in a step-up, one succeeds. */
+/** Of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds. */
 export const consumeCodeTogether = racing(withRecoveryCodes, async (arena, contestant) => {
   const proofs = Array.from({ length: racers }, () => contestant.code);
   const more: PutBack = (tx, id) =>
@@ -207,7 +208,7 @@ export const consumeCodeTogether = racing(withRecoveryCodes, async (arena, conte
   assert.equal(winnersOf(outcomes), 1);
 });
 
-/** Of many who give one code of an app one succeeds; a code of the next step beside it succeeds once as well. */
+/** Of many parallel uses of one app code one succeeds; a code of the next time step succeeds once as well. */
 export const takeStepTogether = racing(withApp, async (arena, contestant, n) => {
   const now = Date.now();
   const [code, next] = [codeAt(contestant.seed, now), codeAt(contestant.seed, now + 30_000)];
@@ -220,7 +221,7 @@ export const takeStepTogether = racing(withApp, async (arena, contestant, n) => 
   else assert.ok(winners(next) === 1 && winners(code) <= 1, `${winners(code)} and ${winners(next)}`);
 });
 
-/** Of many wrong codes at both doors no more are verified than may be, and all of these count. */
+/** Of many parallel wrong codes on both routes, no more than the limit are verified, and all of these count. */
 export const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   const [cookie = ''] = await putBack(arena, contestant, 1);
   const given = { factor: 'totp', proof: wrongCode(contestant) };
@@ -233,7 +234,7 @@ export const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   );
   for (const { status, text } of outcomes) if (status !== 429) assertRefused(status, text);
   const verified = outcomes.filter(({ status }) => status === 401).length;
-  // Each second that the round takes on a busy machine lets one more try in.
+  // Each second that the round takes on a busy machine allows one more attempt.
   const begun = Math.min(...outcomes.map(({ sentAt }) => sentAt));
   const seconds = Math.floor((Math.max(...outcomes.map(({ endedAt }) => endedAt)) - begun) / 1000);
   assert.ok(verified >= racers && verified <= racers + seconds, `${verified} were verified`);
@@ -246,7 +247,7 @@ export const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   );
 });
 
-/** A code of none of the steps around now. */
+/** A code of none of the current time steps. */
 function wrongCode({ seed }: AppHolder): string {
   const near = [-2, -1, 0, 1, 2].map((step) => codeAt(seed, Date.now() + step * 30_000));
   return (
@@ -254,7 +255,7 @@ function wrongCode({ seed }: AppHolder): string {
   );
 }
 
-/** Of two who remove the last two ways in one is refused. */
+/** Of two parallel removals of the last two ways to sign in one is rejected. */
 export const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const left = async (): Promise<string[]> =>
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
@@ -273,10 +274,10 @@ export const removeLastTogether = racing(withPasskeysAlone, async (arena, contes
     outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
     [200, 409],
   );
-  assert.equal((await left()).length, 1, 'a way in is left');
+  assert.equal((await left()).length, 1, 'one way to sign in is left');
 });
 
-/** Of many answers to one challenge one signs in. */
+/** Of many parallel answers to one challenge one signs in. */
 export const answerTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const credential = await signIn(arena, contestant.device);
   const outcomes = await land(

@@ -42,7 +42,7 @@ export function blocksOf(page: string): CodeBlock[] {
   return blocks;
 }
 
-/** The block of a page with this heading and language. @throws {Error} if there is none. */
+/** The block of a page with this heading and language. @throws {Error} if the page has no such block. */
 export function blockOf(page: string, heading: string, language: string): string {
   const key = `${page} # ${heading} # ${language}`;
   const block = blocksOf(page).find((one) => one.key === key);

@@ -1,5 +1,5 @@
-// Every way to a session against every state of an account, as one table: where a second factor is set each way that
-// is no second factor by itself ends at the same question, and where a door is shut they all are.
+// Every way to a session against every state of an account, as one table: where a second factor is set, each way that
+// is not itself a second factor asks for it, and where an account is closed, every way is closed.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -21,77 +21,77 @@ import { deviceCookie, PublicService, sessionCookie } from '../support/public-se
 import { memberOf, type Reply } from '../support/request.ts';
 
 /**
- * session: the person is signed in, or may do what is dangerous; asked: a second factor is asked for, and nothing opens
- * before; enroll: one must be set up, and nothing else opens; refused: nothing opens.
- * A number is a reason below why the cell is none.
+ * Outcomes: session: the user is signed in, or may take the sensitive action; asked: a second factor is requested
+ * first; enroll: a second factor must be enrolled first; refused: the way is closed. A number refers to the reason
+ * below why the case does not exist.
  *
- * What was begun before an address counted as unconfirmed goes on: that happens only where an operator turns confirmation
- * on. A session from before a second factor was required goes on as well.
+ * A flow that began before the address became unconfirmed continues: that happens only if an operator turns
+ * confirmation on. A session from before a second factor was required also continues.
  */
 const table = `
                                               | no factor | factor set | factors off | required, none set | disabled | removed | unconfirmed
-password                                      | session   | asked      | asked       | enroll              | refused  | refused | refused
-link of a sign-in mail                        | session   | asked      | asked       | enroll              | refused  | refused | refused
-link of a sign-in mail, by its page           | session   | asked      | asked       | enroll              | refused  | refused | refused
-code of a sign-in mail                        | session   | asked      | asked       | enroll              | refused  | refused | refused
-link of a sign-in mail of before              | session   | asked      | asked       | enroll              | refused  | refused | refused
+password                                      | session   | asked      | asked       | enroll             | refused  | refused | refused
+link of a sign-in mail                        | session   | asked      | asked       | enroll             | refused  | refused | refused
+link of a sign-in mail, by its page           | session   | asked      | asked       | enroll             | refused  | refused | refused
+code of a sign-in mail                        | session   | asked      | asked       | enroll             | refused  | refused | refused
+link of an earlier sign-in mail               | session   | asked      | asked       | enroll             | refused  | refused | refused
 passkey                                       | 1         | session    | session     | 1                  | refused  | refused | refused
-reset, then the password                      | session   | asked      | asked       | enroll              | refused  | refused | asked
-reset token of before, then the password      | session   | asked      | asked       | enroll              | refused  | refused | asked
-new account, confirmed, then its password     | session   | 2          | 2           | enroll              | 2        | 2       | refused
-new account by a passkey, confirmed           | session   | 2          | 2           | session            | 2        | 2       | refused
+reset, then the password                      | session   | asked      | asked       | enroll             | refused  | refused | asked
+earlier reset token, then the password        | session   | asked      | asked       | enroll             | refused  | refused | asked
+new account, confirmed, then its password     | session   | 2          | 2           | enroll             | 2        | 2       | refused
+new account with a passkey, confirmed         | session   | 2          | 2           | session            | 2        | 2       | refused
 registered again, confirmed, the new password | refused   | refused    | refused     | refused            | refused  | 3       | session
-registered again by a passkey, confirmed      | refused   | refused    | refused     | refused            | refused  | 3       | session
-session of before                             | session   | session    | session     | session            | refused  | refused | session
-session of before, step-up by password        | session   | asked      | asked       | session            | refused  | refused | asked
-session of before, step-up by app             | refused   | session    | refused     | refused            | refused  | refused | session
-session of before, step-up by recovery code   | refused   | session    | refused     | refused            | refused  | refused | session
-session of before, step-up by passkey         | 1         | session    | refused     | 1                  | refused  | refused | session
-half-way login of before, then app            | 4         | session    | refused     | refused            | refused  | refused | session
-half-way login of before, then recovery code  | 4         | session    | refused     | refused            | refused  | refused | session
-half-way login of before, then passkey        | 4         | session    | refused     | 1                  | refused  | refused | session
-half-way login of before, setting an app up   | 4         | refused    | refused     | session            | refused  | refused | refused
-half-way login of before, adding a passkey    | 4         | refused    | refused     | session            | refused  | refused | refused
+registered again with a passkey, confirmed    | refused   | refused    | refused     | refused            | refused  | 3       | session
+earlier session                               | session   | session    | session     | session            | refused  | refused | session
+earlier session, step-up by password          | session   | asked      | asked       | session            | refused  | refused | asked
+earlier session, step-up by app               | refused   | session    | refused     | refused            | refused  | refused | session
+earlier session, step-up by recovery code     | refused   | session    | refused     | refused            | refused  | refused | session
+earlier session, step-up by passkey           | 1         | session    | refused     | 1                  | refused  | refused | session
+earlier pending login, then app               | 4         | session    | refused     | refused            | refused  | refused | session
+earlier pending login, then recovery code     | 4         | session    | refused     | refused            | refused  | refused | session
+earlier pending login, then passkey           | 4         | session    | refused     | 1                  | refused  | refused | session
+earlier pending login, enrolling an app       | 4         | refused    | refused     | session            | refused  | refused | refused
+earlier pending login, adding a passkey       | 4         | refused    | refused     | session            | refused  | refused | refused
 `;
 const reasons: Record<string, string> = {
   1: 'a passkey is a factor',
-  2: 'a new account has no factor yet, and nobody who could be disabled or removed',
-  3: 'the address is free: whoever registers it has an account of their own',
-  4: 'a first factor gives a session at once: there is no half-way login',
+  2: 'a new account has no factor yet, and no user who could be disabled or removed',
+  3: 'the address is free: registering it creates another account',
+  4: 'a first factor is enough for a session: there is no pending login',
 };
 
-type Outcome = 'session' | 'asked' | 'enrol' | 'refused';
-const outcomes: readonly string[] = ['session', 'asked', 'enrol', 'refused'] satisfies Outcome[];
+type Outcome = 'session' | 'asked' | 'enroll' | 'refused';
+const outcomes: readonly string[] = ['session', 'asked', 'enroll', 'refused'] satisfies Outcome[];
 
 const [states = [], ...lines] = table
   .trim()
   .split('\n')
   .map((line) => line.split('|').map((cell) => cell.trim()));
 const columns = states.slice(1);
-const rows = new Map(lines.map(([door = '', ...cells]) => [door, cells]));
+const rows = new Map(lines.map(([way = '', ...cells]) => [way, cells]));
 
-/** Somebody whose account is about to get into one of the states. */
+/** A user whose account is about to get into one of the states. */
 interface Subject {
   readonly state: string;
   readonly id: number;
   readonly email: string;
   readonly password: string;
-  /** With a session of before. */
+  /** With a session from before the state. */
   readonly browser: Browser;
   readonly app?: App;
   readonly recoveryCodes?: readonly string[];
   readonly device: PasskeyDevice;
 }
 
-/** What is done before the state sets in; it gives what is done after. */
-type Door = (service: PublicService, subject: Subject) => Promise<() => Promise<Outcome>>;
+/** What is done before the account changes state; returns what is done afterwards. */
+type Way = (service: PublicService, subject: Subject) => Promise<() => Promise<Outcome>>;
 
 const newPassword = 'nine newts under a green umbrella';
 const origin = 'https://accounts.test';
-/** A code of no app and nobody's recovery code. */
+/** A code of no app and of no recovery code. */
 const noCode = '123456';
 
-/** What a reply at a door opened, and no more than that. */
+/** What a reply opened. */
 async function outcomeOf(browser: Browser, reply: Reply, email: string): Promise<Outcome> {
   const profile = await browser.get('/profile');
   if (profile.status === 200) {
@@ -99,18 +99,18 @@ async function outcomeOf(browser: Browser, reply: Reply, email: string): Promise
     return 'session';
   }
   assert.equal(profile.status, 403);
-  // A page goes on to where the second factor is given, or set up.
+  // A page redirects to where the second factor is given or enrolled.
   const isOnward = /^\/sign-in\/(?:factor|set-up)/.test(String(reply.headers['location']));
   if (reply.status !== 200 && !isOnward) {
     assert.deepEqual(reply.cookies, []);
     return 'refused';
   }
-  const factors = isOnward ? undefined : (memberOf(reply.body, 'factors') as string[] | undefined); // of the routes' schema
+  const factors = isOnward ? undefined : (memberOf(reply.body, 'factors') as string[] | undefined); // the schema of the routes
   assert.ok(factors === undefined || factors.length > 0, reply.text);
   const mayEnroll = (await browser.get('/profile/totp')).status === 200;
   const mayGive = (await browser.post('/sessions/factor', { factor: 'totp', proof: 'x' })).status !== 403;
   assert.notEqual(mayEnroll, mayGive, reply.text);
-  return mayEnroll ? 'enrol' : 'asked';
+  return mayEnroll ? 'enroll' : 'asked';
 }
 
 async function logIn(
@@ -121,21 +121,21 @@ async function logIn(
   return outcomeOf(browser, await browser.post('/sessions', { email, password }), email);
 }
 
-/** Text of the newest mail with a link that proves something. */
+/** Text of the newest mail that contains a link with a token. */
 async function proofMail(service: PublicService, email: string, earlier: number): Promise<string> {
   await service.deliver();
   const mails = service.mails.slice(earlier).filter(({ to }) => to === email);
   return mails.map(({ text }) => text).findLast((text) => tokenIn(text) !== undefined) ?? '';
 }
 
-/** Asks for a mail and says what came in it; nothing, if none did. */
+/** Requests a mail and returns its text; undefined if none came. */
 async function mailFor(
   service: PublicService,
   browser: Browser,
   path: string,
   email: string,
 ): Promise<string> {
-  service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails
   const earlier = service.mails.length;
   assert.equal((await browser.post(path, { email })).status, 200);
   return proofMail(service, email, earlier);
@@ -144,9 +144,9 @@ async function mailFor(
 const tokenOf = (text: string): string => tokenIn(text) ?? 'none';
 const codeOf = (text: string): string => codeIn(text) ?? 'none';
 
-/** Signs in by what a mail holds, which is asked for after the state has set in. */
+/** Signs in with a mail that is requested after the account changed state. */
 const byMail =
-  (proofIn: (text: string) => string, isPage = false): Door =>
+  (proofIn: (text: string) => string, isPage = false): Way =>
   async (service, { email }) =>
   async () => {
     const browser = new Browser(service);
@@ -162,9 +162,9 @@ const byMail =
     return outcomeOf(browser, reply, email);
   };
 
-/** Registers with a password or a passkey, confirms the address where a token comes, and signs in. */
+/** Registers with a password or a passkey, confirms the address if a token comes, and signs in. */
 const byRegistration =
-  (emailOf: (subject: Subject) => string, hasPasskey: boolean): Door =>
+  (emailOf: (subject: Subject) => string, hasPasskey: boolean): Way =>
   async (service, subject) =>
   async () => {
     const email = emailOf(subject);
@@ -199,9 +199,9 @@ const proofs = {
   },
 } satisfies Record<string, Proof>;
 
-/** Gives a factor once more in the session of before, and does what asks for a recent one. */
+/** Gives a factor again in the earlier session, and does what requires a recent one. */
 const byStepUp =
-  (factor: keyof typeof proofs): Door =>
+  (factor: keyof typeof proofs): Way =>
   async (service, subject) =>
   async () => {
     const { browser } = subject;
@@ -217,9 +217,9 @@ const byStepUp =
     return 'asked';
   };
 
-/** Goes on with a login that was half-way before the state set in. */
+/** Continues a pending login that began before the account changed state. */
 const fromHalfWay =
-  (seeOther: (subject: Subject, browser: Browser, service: PublicService) => Promise<Reply>): Door =>
+  (seeOther: (subject: Subject, browser: Browser, service: PublicService) => Promise<Reply>): Way =>
   async (service, subject) => {
     const { email, password } = subject;
     const browser = new Browser(service);
@@ -228,18 +228,18 @@ const fromHalfWay =
     return async () => outcomeOf(browser, await seeOther(subject, browser, service), email);
   };
 
-const byFactor = (factor: keyof typeof proofs): Door =>
+const byFactor = (factor: keyof typeof proofs): Way =>
   fromHalfWay(async (subject, browser) => {
     const proof = await proofs[factor](subject, browser, '/sessions/factor');
     return browser.post('/sessions/factor', { factor, proof });
   });
 
-const doors: Record<string, Door> = {
+const ways: Record<string, Way> = {
   password: async (service, subject) => () => logIn(service, subject),
   'link of a sign-in mail': byMail(tokenOf),
   'link of a sign-in mail, by its page': byMail(tokenOf, true),
   'code of a sign-in mail': byMail(codeOf),
-  'link of a sign-in mail of before': async (service, { email }) => {
+  'link of an earlier sign-in mail': async (service, { email }) => {
     const token = tokenOf(await mailFor(service, new Browser(service), '/sessions/email', email));
     return async () => {
       const browser = new Browser(service);
@@ -259,7 +259,7 @@ const doors: Record<string, Door> = {
       await service.reset(email, token, newPassword);
       return logIn(service, { email, password: newPassword });
     },
-  'reset token of before, then the password': async (service, { email }) => {
+  'earlier reset token, then the password': async (service, { email }) => {
     const token = tokenOf(await mailFor(service, new Browser(service), '/reset_password', email));
     return async () => {
       await service.reset(email, token, newPassword);
@@ -267,42 +267,42 @@ const doors: Record<string, Door> = {
     };
   },
   'new account, confirmed, then its password': byRegistration(freshEmail, false),
-  'new account by a passkey, confirmed': byRegistration(freshEmail, true),
+  'new account with a passkey, confirmed': byRegistration(freshEmail, true),
   'registered again, confirmed, the new password': byRegistration(({ email }) => email, false),
-  'registered again by a passkey, confirmed': byRegistration(({ email }) => email, true),
-  'session of before':
+  'registered again with a passkey, confirmed': byRegistration(({ email }) => email, true),
+  'earlier session':
     async (_, { browser, email }) =>
     async () =>
       outcomeOf(browser, await browser.get('/profile'), email),
-  'session of before, step-up by password': byStepUp('password'),
-  'session of before, step-up by app': byStepUp('totp'),
-  'session of before, step-up by recovery code': byStepUp('recovery_code'),
-  'session of before, step-up by passkey': byStepUp('passkey'),
-  'half-way login of before, then app': byFactor('totp'),
-  'half-way login of before, then recovery code': byFactor('recovery_code'),
-  'half-way login of before, then passkey': byFactor('passkey'),
-  'half-way login of before, setting an app up': fromHalfWay(async (_, browser, { service }) => {
+  'earlier session, step-up by password': byStepUp('password'),
+  'earlier session, step-up by app': byStepUp('totp'),
+  'earlier session, step-up by recovery code': byStepUp('recovery_code'),
+  'earlier session, step-up by passkey': byStepUp('passkey'),
+  'earlier pending login, then app': byFactor('totp'),
+  'earlier pending login, then recovery code': byFactor('recovery_code'),
+  'earlier pending login, then passkey': byFactor('passkey'),
+  'earlier pending login, enrolling an app': fromHalfWay(async (_, browser, { service }) => {
     const begun = await browser.post('/profile/totp', {});
     if (begun.status !== 200) return begun;
-    const { id, secret } = begun.body as { id: string; secret: string }; // of the route's schema
+    const { id, secret } = begun.body as { id: string; secret: string }; // the schema of the route
     const code = codeAt(decodeBase32(secret), service.clock.now());
     return browser.put('/profile/totp', { id, code });
   }),
-  'half-way login of before, adding a passkey': fromHalfWay(async ({ device }, browser) => {
+  'earlier pending login, adding a passkey': fromHalfWay(async ({ device }, browser) => {
     const begun = await browser.post('/profile/passkeys', {});
     if (begun.status !== 200) return begun;
     return browser.put('/profile/passkeys', { credential: device.create(passkeyOptionsIn(begun)) });
   }),
 };
 
-/** Accounts of the column begin without a factor; all others have an app, recovery codes and a passkey. */
+/** Accounts of this column begin without a factor; all others have an app, recovery codes and a passkey. */
 const withoutFactors: readonly string[] = ['no factor', 'required, none set'];
 
 type State = (service: PublicService, subject: Subject) => Promise<unknown>;
 const setIn: Record<string, State> = {
   'no factor': async () => {},
   'factor set': async () => {},
-  // As after a hundred failures of strangers and as many on the device of the session.
+  // As after a hundred failures of strangers and a hundred on the device of the session.
   'factors off': ({ service }, { id, browser }) => {
     const device = browser.cookie(deviceCookie)?.slice(0, 36);
     const values = [`user:${id}`, `device:${device}`].flatMap((subject) =>
@@ -331,7 +331,7 @@ async function createSubject(service: PublicService, state: string): Promise<Sub
   const browser = new Browser(service);
   const subject = { state, id, email, password, browser, device: new PasskeyDevice(origin) };
   if (state === 'required, none set') {
-    // A session from before it was required: a login gives none.
+    // A session from before a factor was required: a login does not create one.
     browser.plant(sessionCookie, (await service.service.core.auth.createSession(email)) ?? '');
     return subject;
   }
@@ -342,23 +342,23 @@ async function createSubject(service: PublicService, state: string): Promise<Sub
   return { ...subject, app, recoveryCodes: await addRecoveryCodes(browser) };
 }
 
-/** The columns, by the attack that each withstands. */
+/** The columns, by the attack that each resists. */
 const open = ['no factor', 'factor set', 'required, none set', 'unconfirmed'];
 const off = ['factors off'];
 const shut = ['disabled', 'removed'];
 
-test('the table has a line for each door, and a cell for each state of an account', () => {
-  assert.deepEqual([...rows.keys()], Object.keys(doors));
+test('the table has a row for each way, and a cell for each state of an account', () => {
+  assert.deepEqual([...rows.keys()], Object.keys(ways));
   assert.deepEqual(columns, Object.keys(setIn));
   assert.deepEqual([...open, ...off, ...shut].toSorted(), columns.toSorted());
-  for (const [door, cells] of rows) {
-    assert.equal(cells.length, columns.length, door);
+  for (const [way, cells] of rows) {
+    assert.equal(cells.length, columns.length, way);
     for (const cell of cells)
-      assert.ok(outcomes.includes(cell) || reasons[cell] !== undefined, `${door}: ${cell}`);
+      assert.ok(outcomes.includes(cell) || reasons[cell] !== undefined, `${way}: ${cell}`);
   }
 });
 
-describe('every door to every state of an account', () => {
+describe('every way to sign in to every state of an account', () => {
   let optional: PublicService;
   let required: PublicService;
   before(async () => {
@@ -370,16 +370,16 @@ describe('every door to every state of an account', () => {
     await required.close();
   });
 
-  /** Goes through every door with an account of its own, and compares with the column. */
+  /** Tries every way with an account of its own, and compares the outcomes with the column. */
   async function holdsFor(state: string): Promise<void> {
     const service = state === 'required, none set' ? required : optional;
     const found: string[] = [];
     const expected: string[] = [];
-    for (const [name, door] of Object.entries(doors)) {
+    for (const [name, way] of Object.entries(ways)) {
       const cell = rows.get(name)?.[columns.indexOf(state)] ?? '';
       if (!outcomes.includes(cell)) continue;
       const subject = await createSubject(service, state);
-      const goThrough = await door(service, subject);
+      const goThrough = await way(service, subject);
       await setIn[state]?.(service, subject);
       found.push(`${name}: ${await goThrough()}`);
       expected.push(`${name}: ${cell}`);
@@ -389,9 +389,9 @@ describe('every door to every state of an account', () => {
   }
 
   for (const state of open)
-    test(`A47 every door: what the table says of an account: ${state}`, () => holdsFor(state));
+    test(`A47 every entry point: opens as the table says for an account: ${state}`, () => holdsFor(state));
   for (const state of off)
-    test(`A18 every door: what the table says of an account: ${state}`, () => holdsFor(state));
+    test(`A18 every entry point: opens as the table says for an account: ${state}`, () => holdsFor(state));
   for (const state of shut)
-    test(`A63 every door: what the table says of an account: ${state}`, () => holdsFor(state));
+    test(`A63 every entry point: opens as the table says for an account: ${state}`, () => holdsFor(state));
 });
