@@ -52,7 +52,7 @@ export function enrollmentGuard({
 /** The pending authentication of a request at the access level `pending`. */
 export function pendingAuthenticationOf(request: FastifyRequest): PendingAuthentication {
   if (request.pendingAuthentication === null)
-    throw new Error('This route does not have the access level for pending authentications');
+    throw new Error('This route is not at the access level pending');
   return request.pendingAuthentication;
 }
 
