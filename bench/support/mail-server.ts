@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildService } from '../../server/src/app/core.ts';
-import { readOptions } from '../../server/src/config/read-options.ts';
+import { readOptions } from '../../server/src/app/options.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';
 import { emailOf, spread } from './accounts.ts';

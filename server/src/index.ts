@@ -1,5 +1,6 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
-import { readOptions, type Environment } from './config/read-options.ts';
+import type { Environment } from './config/read-options.ts';
+import { readOptions } from './app/options.ts';
 import { openDatabase } from './db/open-database.ts';
 import { buildService, startJobs, type Service } from './app/core.ts';
 import { createLog } from './http/log.ts';

@@ -1,7 +1,8 @@
 // What a module may contribute to the service, and what the service gives it: types, and `module()`.
 import type { FastifyPluginAsync } from 'fastify';
 import type { Keyring } from './kit/keyring.ts';
-import type { Options } from './config/options.ts';
+import type { OptionTable, OptionValues } from './config/option.ts';
+import type { coreOptions } from './config/options.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { Outbox } from './mail/outbox.ts';
@@ -9,6 +10,11 @@ import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
+import type { accountOptions } from './identity/account/options.ts';
+import type { factorOptions } from './identity/factor/options.ts';
+import type { passwordOptions } from './identity/password/options.ts';
+import type { sessionOptions } from './identity/session/options.ts';
+import type { signInOptions } from './identity/sign-in/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
@@ -94,38 +100,63 @@ export interface Contribution {
   readonly waysIn?: readonly WayIn[];
 }
 
-interface Definition<Given extends Core> {
+/** Values of the options that every module may read: those of the core and of identity. */
+type SharedOptions = OptionValues<
+  typeof coreOptions &
+    typeof accountOptions &
+    typeof factorOptions &
+    typeof passwordOptions &
+    typeof sessionOptions &
+    typeof signInOptions
+>;
+
+/** The table of a module without options: it adds nothing to the shared options. */
+type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
+
+interface Definition<Given extends Core, Table extends OptionTable> {
   /** The name of its folder. */
   readonly name: string;
+  /** Its own options; app/options.ts has them in the table of all options. */
+  readonly options?: Table;
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
   /**
    * False when the options switch it off: it then has no routes, pages, prompts, checks and jobs. What it stores is
    * still exported, revoked and removed.
    */
-  readonly isOn?: (options: Options) => boolean;
-  readonly build?: (core: Given, options: Options) => Contribution;
+  readonly isOn?: (options: SharedOptions & OptionValues<Table>) => boolean;
+  readonly build?: (core: Given, options: SharedOptions & OptionValues<Table>) => Contribution;
 }
 
 /** A module as `app/modules.ts` lists it. */
 export interface Module {
   readonly name: string;
+  /** Its own options. */
+  readonly options: OptionTable;
   readonly messages: string | undefined;
-  readonly isOn: (options: Options) => boolean;
-  readonly build: (core: IdentityCore, options: Options) => Contribution;
+  readonly isOn: (options: SharedOptions) => boolean;
+  readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
 
 /** Declares a feature. */
-export function module(definition: Definition<Core>): Module {
+export function module<Table extends OptionTable = NoOptions>(definition: Definition<Core, Table>): Module {
   return identityModule(definition);
 }
 
 /** Declares a module of identity: it gets all rules, and cannot be switched off. */
-export function identityModule({
+export function identityModule<Table extends OptionTable = NoOptions>({
   name,
+  options,
   messages,
   isOn = () => true,
   build = () => ({}),
-}: Definition<IdentityCore>): Module {
-  return { name, messages, isOn, build };
+}: Definition<IdentityCore, Table>): Module {
+  // The service passes the values of all options, those of this table among them: a test compares the tables.
+  return {
+    name,
+    options: options ?? {},
+    messages,
+    isOn: isOn as Module['isOn'],
+    build: build as Module['build'],
+  };
 }

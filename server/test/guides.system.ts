@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { readOptions } from '../src/config/read-options.ts';
+import { readOptions } from '../src/app/options.ts';
 import { codeAt, decodeBase32 } from './support/authenticator-app.ts';
 import { blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';

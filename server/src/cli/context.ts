@@ -1,6 +1,7 @@
 // What commands share: their input, the core of the service, and the arguments that several of them take.
 import { InvalidArgumentError } from 'commander';
-import { readOptions, type Environment } from '../config/read-options.ts';
+import type { Environment } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
@@ -17,7 +18,7 @@ export interface CommandContext {
   readonly overrides?: TestOverrides;
 }
 
-/** Builds the service for one command, and closes it afterwards. */
+/** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
 export async function withCore<T>(
   { environment }: CommandContext,
   work: (core: IdentityCore) => Promise<T>,

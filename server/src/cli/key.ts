@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { readKeys, rotateKeys } from '../keys/open-keyring.ts';
 import type { CommandContext } from './context.ts';
 import { CommandError, print, table } from './output.ts';

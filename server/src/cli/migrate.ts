@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { latestVersion } from '../db/migrate.ts';
 import { migrateDatabase } from '../db/open-database.ts';
 import type { CommandContext } from './context.ts';

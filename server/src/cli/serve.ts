@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildService, startJobs } from '../app/core.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { count, requireUser, withCore, type CommandContext } from './context.ts';
-import { CommandError, operator, print, showInstant, table } from './output.ts';
+import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -5,7 +5,7 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { count, requireUser, withCore, type CommandContext } from './context.ts';
-import { CommandError, operator, print, showInstant, table } from './output.ts';
+import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

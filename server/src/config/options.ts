@@ -1,7 +1,9 @@
-// The table of options: the type, the reader, the manual and `bienvenue config` come from it.
+// Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
+  isLoopback,
   color,
   databaseUrl,
   flag,
@@ -10,7 +12,6 @@ import {
   oneOf,
   origins,
   publicUrl,
-  rangeUrl,
   secretKeys,
   smtpUrl,
   text,
@@ -18,39 +19,14 @@ import {
 } from './parse.ts';
 import { picture, styleSheet, type Picture } from './picture.ts';
 
-/** What a default may follow from. */
-export interface Given {
-  /** `PUBLIC_URL` is https: the rules of the open internet hold. */
-  readonly isPublic: boolean;
-  readonly dataDir: string;
-  /** `SECOND_FACTOR` is required: no password opens anything alone. */
-  readonly requiresSecondFactor: boolean;
-}
-
-/** One option. */
-export interface OptionRow<T> {
-  /** Name of the environment variable, and of the key in a file of options. */
-  readonly env: string;
-  readonly parse: (value: string) => T;
-  /** What it does, in one sentence. */
-  readonly says: string;
-  readonly default: (given: Given) => T;
-  /** The default in words, where it depends. */
-  readonly defaultSays?: string;
-  /** Never printed; may also be given as the path of a file in `<env>_FILE`. */
-  readonly secret?: boolean;
-}
-
-function option<T>(row: OptionRow<T>): OptionRow<T> {
-  return row;
-}
-
-const defaultDataDir = './data';
-/** Bounds of the limits: enough for the dearest request, and more than any machine serves. */
+/** Bounds of the rate limits: enough for the most expensive request, and more than a machine can serve. */
 const minLimit = 10;
 const maxLimit = 1_000_000_000;
 
-export const options = {
+/** KiB times passes: four passes over 1 GiB, the maximum that a stored hash may require. */
+const maxHashWork = 4 * 1_048_576;
+
+export const coreOptions = {
   publicUrl: option<URL | undefined>({
     env: 'PUBLIC_URL',
     parse: publicUrl,
@@ -111,121 +87,11 @@ export const options = {
     says: 'Log format: JSON lines, or readable text; auto uses readable text on a terminal.',
     default: () => 'auto',
   }),
-  sessionDays: option({
-    env: 'SESSION_DAYS',
-    parse: integer(1, 365),
-    says: 'Maximum age of a session, in days.',
-    default: () => 30,
-  }),
-  sessionIdleDays: option({
-    env: 'SESSION_IDLE_DAYS',
-    parse: integer(1, 365),
-    says: 'Days of inactivity after which a session ends.',
-    default: () => 7,
-  }),
-  sessionsPerUser: option({
-    env: 'SESSIONS_PER_USER',
-    parse: integer(1, 1000),
-    says: 'Maximum number of sessions per user; a new session beyond it ends the oldest.',
-    default: () => 50,
-  }),
-  resetTokenMinutes: option({
-    env: 'RESET_TOKEN_MINUTES',
-    parse: integer(5, 1440),
-    says: 'Minutes for which a password reset token is valid.',
-    default: () => 60,
-  }),
-  knownDeviceDays: option({
-    env: 'KNOWN_DEVICE_DAYS',
-    parse: integer(0, 400),
-    says: 'Days for which a cookie marks a browser as known after a login. On a known browser, failed attempts from other places do not lock out the user. 0 turns this off.',
-    default: ({ isPublic }) => (isPublic ? 180 : 0),
-    defaultSays: '180 in public mode, 0 in local mode',
-  }),
   auditDays: option({
     env: 'AUDIT_DAYS',
     parse: integer(1, 3650),
     says: 'Days for which audit events are kept.',
     default: () => 400,
-  }),
-  secondFactor: option<'off' | 'optional' | 'required'>({
-    env: 'SECOND_FACTOR',
-    parse: oneOf('off', 'optional', 'required'),
-    says: 'Second factors: off, optional (required of users who have one) or required of every user. With required, a user without one can only enroll one.',
-    default: () => 'optional',
-  }),
-  rememberedDeviceDays: option({
-    env: 'REMEMBERED_DEVICE_DAYS',
-    parse: integer(0, 90),
-    says: 'Days for which a user can choose not to be asked for the second factor on a device. A change of the password or of an authenticator ends this. 0 always asks.',
-    default: () => 0,
-  }),
-  passkeys: option({
-    env: 'PASSKEYS',
-    parse: flag,
-    says: 'Lets users add passkeys, to sign in with and as a second factor.',
-    default: () => true,
-  }),
-  passkeyOrigins: option<readonly string[]>({
-    env: 'PASSKEY_ORIGINS',
-    parse: origins,
-    says: 'Additional origins that may use the passkeys of this service. Browsers read the list at `/.well-known/webauthn`. If pages of these origins call the API, add them to ALLOWED_ORIGINS too.',
-    default: () => [],
-    defaultSays: 'none',
-  }),
-  passwordMinLength: option({
-    env: 'PASSWORD_MIN_LENGTH',
-    parse: integer(1, 64),
-    says: 'Minimum length of a new password, in characters. Public mode requires at least 15, or 8 if every user must have a second factor.',
-    default: ({ isPublic, requiresSecondFactor }) => (isPublic ? (requiresSecondFactor ? 8 : 15) : 1),
-    defaultSays: '1 in local mode; in public mode 15, or 8 with `SECOND_FACTOR=required`',
-  }),
-  passwordBlocklist: option({
-    env: 'PASSWORD_BLOCKLIST',
-    parse: flag,
-    says: 'Rejects new passwords that are easy to guess: common passwords, repetitions, keyboard sequences, the name of the service, the email address of the user. Always on in public mode.',
-    default: ({ isPublic }) => isPublic,
-    defaultSays: 'false in local mode, true in public mode',
-  }),
-  breachCheckUrl: option<URL | undefined>({
-    env: 'BREACH_CHECK_URL',
-    parse: rangeUrl,
-    says: 'Service that lists breached passwords (the range API of Pwned Passwords). It receives the first five hex digits of the SHA-1 of each new password. If it does not answer, the password is accepted.',
-    default: () => undefined,
-    defaultSays: 'none: no breach check',
-  }),
-  revealAccounts: option({
-    env: 'REVEAL_ACCOUNTS',
-    parse: flag,
-    says: 'Tells a client that registers a taken email that it is taken. If false, the reply is the same as for a new email, and the owner gets an email.',
-    default: ({ isPublic }) => !isPublic,
-    defaultSays: 'true in local mode, false in public mode',
-  }),
-  resetTokenBy: option({
-    env: 'RESET_TOKEN_BY',
-    parse: oneOf('reply', 'mail'),
-    says: 'How a password reset token is delivered: in the reply, for development, or by email. Public mode allows mail only.',
-    default: ({ isPublic }) => (isPublic ? 'mail' : 'reply'),
-    defaultSays: 'reply in local mode, mail in public mode',
-  }),
-  emailConfirmation: option({
-    env: 'EMAIL_CONFIRMATION',
-    parse: flag,
-    says: 'Requires users to confirm their email with an emailed token before the first session. Always on in public mode.',
-    default: ({ isPublic }) => isPublic,
-    defaultSays: 'false in local mode, true in public mode',
-  }),
-  emailSignIn: option({
-    env: 'EMAIL_SIGN_IN',
-    parse: flag,
-    says: 'Lets users sign in with an emailed link or code. It never counts as a second factor.',
-    default: () => false,
-  }),
-  disposableEmails: option({
-    env: 'DISPOSABLE_EMAILS',
-    parse: oneOf('allowed', 'refused'),
-    says: 'Whether users may register with, or change to, an email of a disposable email service. The list is included. Existing accounts are not affected.',
-    default: () => 'allowed',
   }),
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
@@ -343,7 +209,32 @@ export const options = {
   }),
 } as const;
 
-type Table = typeof options;
-/** Values of all options. */
-export type Options = { readonly [Name in keyof Table]: ReturnType<Table[Name]['default']> };
-export type OptionName = keyof Table;
+/** Values of the options of the core. */
+export type CoreOptions = OptionValues<typeof coreOptions>;
+
+/** Combinations of options of the core that do not work or are unsafe. */
+export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, faulty }) => {
+  const faults: string[] = [];
+  if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
+    faults.push(
+      `HOST is ${values.host}, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.`,
+    );
+  }
+  // Local mode keeps its emails, to be read at /dev/mailbox.
+  if (isPublic && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
+    faults.push(
+      'SMTP_URL must name a mail server, because PUBLIC_URL is https: smtp://user:password@host:587',
+    );
+  }
+  if (values.smtpUrl !== undefined && values.mailFrom === undefined)
+    faults.push('MAIL_FROM must name the sender of emails, such as accounts@example.org');
+  if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
+    faults.push(
+      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}; otherwise one login takes seconds of CPU time`,
+    );
+  }
+  const areLimitsRead = !faulty.has('addressLimitPerMinute') && !faulty.has('globalLimitPerMinute');
+  if (areLimitsRead && values.globalLimitPerMinute < values.addressLimitPerMinute)
+    faults.push('GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE');
+  return faults;
+};

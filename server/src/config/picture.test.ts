@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ConfigurationFault, readOptions, showOption } from './read-options.ts';
+import { coreOptions } from './options.ts';
+import { ConfigurationFault, showOption } from './read-options.ts';
+import { readOptions } from '../app/options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-picture-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -32,7 +34,7 @@ for (const [type, name, beginning] of [
     const { productLogo } = readOptions({ PRODUCT_LOGO: path }).options;
     assert.equal(productLogo?.type, type);
     assert.equal(productLogo.content.length, maxBytes);
-    assert.equal(showOption('productLogo', productLogo), path);
+    assert.equal(showOption(coreOptions.productLogo, productLogo), path);
   });
 }
 

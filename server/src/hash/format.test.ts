@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { options } from '../config/options.ts';
-import { readOptions } from '../config/read-options.ts';
+import { coreOptions } from '../config/options.ts';
+import { readOptions } from '../app/options.ts';
 import { argon2Bounds } from './argon2-format.ts';
 import { isKnownHash, readHash } from './format.ts';
 import { UnreadableHash } from './stored-hash.ts';
@@ -309,7 +309,7 @@ describe('a hash that is not run', () => {
 });
 
 test('whatever cost the options let this service write, it can read again', () => {
-  const { hashMemoryKib, hashPasses } = options;
+  const { hashMemoryKib, hashPasses } = coreOptions;
   assert.equal(hashMemoryKib.parse(String(argon2Bounds.memoryKib[1])), argon2Bounds.memoryKib[1]);
   assert.throws(() => hashMemoryKib.parse(String(argon2Bounds.memoryKib[1] + 1)));
   assert.equal(hashPasses.parse(String(argon2Bounds.passes[1])), argon2Bounds.passes[1]);

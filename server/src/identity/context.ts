@@ -40,7 +40,7 @@ export interface AuthContext {
   /** Absent where no mail is sent. */
   readonly post: Outbox | undefined;
   /** No session before the address is confirmed. */
-  readonly confirmEmail: boolean;
+  readonly emailConfirmation: boolean;
   readonly codes: CodeSigner;
 }
 

@@ -130,7 +130,11 @@ export interface Identity {
 
 /** Builds the rules and adds their own contributions to `plugged`. */
 export function createIdentity({ options, ...parts }: IdentityParts, plugged: Plugged): Identity {
-  const context = { ...parts, ...accountRules(options, plugged), confirmEmail: options.emailConfirmation };
+  const context = {
+    ...parts,
+    ...accountRules(options, plugged),
+    emailConfirmation: options.emailConfirmation,
+  };
   const attempts = new Attempts(parts.db, parts.clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;

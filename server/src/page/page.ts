@@ -2,10 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
-import { problemStatus } from '../http/problem-handler.ts';
+import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection } from './account-section.ts';
 import { paths } from './paths.ts';
@@ -148,7 +148,7 @@ export async function rerenderOnProblem(
   } catch (error) {
     if (!(error instanceof Problem) || recoveryPages[error.code] !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    void reply.status(problemStatus[error.code]);
+    void reply.status(getProblem(error.code).status);
     return rerender(error);
   }
 }

@@ -59,7 +59,7 @@ test('refuses a port that is in use, and says what to do', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   await refusesToStart(
     { DATA_DIR, PORT: port },
-    new RegExp(`^Port ${port} is taken\\. End the other program, or set PORT to another\\.$`, 'm'),
+    new RegExp(`^Port ${port} is in use\\. Stop the other program, or set PORT to another port\\.$`, 'm'),
   );
   assert.equal((await fetch(baseUrl)).status, 200, 'the other program keeps it');
 });

@@ -13,6 +13,8 @@ import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import '../../identity/session/problem.ts';
+import '../../identity/token/problem.ts';
 
 /** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
 const deletionDays = 14;

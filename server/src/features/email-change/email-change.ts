@@ -16,6 +16,9 @@ import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-tok
 import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import '../../identity/account/problem.ts';
+import '../../identity/session/problem.ts';
+import '../../identity/token/problem.ts';
 
 const changeMinutes = 60;
 /** How long the old address may undo a change: over a weekend. */

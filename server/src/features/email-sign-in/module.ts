@@ -5,9 +5,11 @@ import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
 import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
 import { emailSignInRoutes } from './routes.ts';
+import { emailSignInOptions } from './options.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
+  options: emailSignInOptions,
   isOn: (options) => options.emailSignIn,
   build: ({ context, cookies, pages, signIn, tokens }, { emailConfirmation }) => {
     const rule = new EmailSignIn(context, { tokens, signIn });

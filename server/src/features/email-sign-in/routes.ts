@@ -8,6 +8,7 @@ import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';
+import '../../identity/token/problem.ts';
 
 /** Signing in by mail. */
 export function emailSignInRoutes({

@@ -8,6 +8,7 @@ import { Problem } from '../../kit/problem.ts';
 import { seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { addressOf } from '../../http/markup.ts';
+import './problem.ts';
 
 const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
 

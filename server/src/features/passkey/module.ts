@@ -17,9 +17,11 @@ import {
   passkeyRoutes,
   relatedOriginRoutes,
 } from './routes.ts';
+import { passkeyOptions } from './options.ts';
 
 export const passkey = module({
   name: 'passkey',
+  options: passkeyOptions,
   isOn: ({ passkeys }) => passkeys,
   build: ({ accounts, context, cookies, enrollment, keyring, pages, secondFactors, signIn }, options) => {
     const { db, clock, log } = context;
@@ -28,7 +30,7 @@ export const passkey = module({
       db,
       clock,
       log,
-      confirmsEmail: options.emailConfirmation,
+      emailConfirmation: options.emailConfirmation,
       relyingParty: {
         id: url.hostname,
         name: options.productName,

@@ -18,6 +18,7 @@ import { isFlooded, notify } from '../notice.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
 import type { EmailVerification } from './verification.ts';
+import './problem.ts';
 
 /** Why a password is replaced, by whose deed, and which session lives on. */
 export interface Replacement {
@@ -178,7 +179,7 @@ export class Accounts {
     opening: Opening,
     source: ClientSource,
   ): Promise<User | undefined> {
-    const { clock, audit, confirmEmail } = this.#context;
+    const { clock, audit, emailConfirmation } = this.#context;
     const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const deed =
@@ -189,7 +190,8 @@ export class Accounts {
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
     if (added !== undefined) await opening.attach?.(tx, added.id);
-    if (confirmEmail) await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
+    if (emailConfirmation)
+      await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
     else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
@@ -233,7 +235,7 @@ export class Accounts {
     tx: Database,
     { id, emailVerifiedAt, hashedPassword }: User,
   ): Promise<void> {
-    if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
+    if (this.#context.emailConfirmation && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
   }
 }

@@ -10,6 +10,8 @@ import { isFlooded, notify } from '../notice.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { AccountAccess } from './access.ts';
+import './problem.ts';
+import '../token/problem.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
 const verificationHours = 24;

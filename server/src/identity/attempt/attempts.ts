@@ -18,6 +18,7 @@ import {
   type AttemptKey,
   type AttemptCount,
 } from './store.ts';
+import './problem.ts';
 
 /** Name of a factor: `password`, `email_code`, or a second factor's. Tries of each are counted apart: one that is off leaves the others unharmed. */
 export type Factor = string;

@@ -19,6 +19,9 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import './problem.ts';
+import '../session/problem.ts';
+import '../token/problem.ts';
 
 export interface FactorAddition<T> {
   /** Name of the factor. */

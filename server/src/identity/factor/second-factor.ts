@@ -7,6 +7,7 @@ import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { notify } from '../notice.ts';
 import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import './problem.ts';
 
 /** What a person owes after the first factor. */
 export interface Requirement {

@@ -6,6 +6,8 @@ import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Session } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import './problem.ts';
+import '../session/problem.ts';
 
 export class PasswordChange {
   readonly #context: AuthContext;

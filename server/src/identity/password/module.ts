@@ -8,9 +8,11 @@ import { changePasswordPages, forgotPages, passwordPages, passwordSection, reset
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './routes.ts';
 import { signInPages } from './sign-in-pages.ts';
 import { signUpPages } from './sign-up-pages.ts';
+import { passwordOptions } from './options.ts';
 
 export const password = identityModule({
   name: 'password',
+  options: passwordOptions,
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {
     const { passwordLogin, passwordReset, passwordChange } = rules;
     const { emailConfirmation, resetTokenBy, passwordMinLength: minLength, productName, publicUrl } = options;

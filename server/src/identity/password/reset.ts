@@ -11,6 +11,8 @@ import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { isFlooded, notify } from '../notice.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
+import '../token/problem.ts';
+import '../account/problem.ts';
 
 /** Sets a new password. Its life is the operator's option RESET_TOKEN_MINUTES. */
 export const resetKind = tokenKind({

@@ -2,9 +2,11 @@
 import { identityModule } from '../../module.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
+import { sessionOptions } from './options.ts';
 
 export const session = identityModule({
   name: 'session',
+  options: sessionOptions,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [
       { access: 'session', json: sessionRoutes({ cookies, sessions }) },

@@ -25,6 +25,7 @@ import {
   replaceSession,
   type SessionSummary,
 } from './store.ts';
+import './problem.ts';
 
 /** A session as its request sees it. */
 export interface Session {
@@ -144,9 +145,9 @@ export class Sessions {
    * for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
+    const { db, audit, emailConfirmation } = this.#context;
     const user = await findUserByEmail(db, address);
-    if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
+    if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.add(tx, user);
       if (token !== undefined)

@@ -8,6 +8,7 @@ import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
 import type { EnrollmentSubject } from './subject.ts';
 import { pendingMs, type Login, type PendingAuthentication, type SignIn } from './sign-in.ts';
+import '../session/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

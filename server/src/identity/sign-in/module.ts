@@ -2,9 +2,11 @@
 import { identityModule, type RouteSet } from '../../module.ts';
 import { factorPages, stepUpPages } from './pages.ts';
 import { secondFactorRoutes, stepUpRoutes } from './routes.ts';
+import { signInOptions } from './options.ts';
 
 export const signIn = identityModule({
   name: 'sign-in',
+  options: signInOptions,
   build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
     const parts2 = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
     const secondFactor: readonly RouteSet[] = [

@@ -30,6 +30,7 @@ import {
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import './problem.ts';
 
 /** What a login gives its holder: a session, or what awaits the second factor. */
 export interface Login {
@@ -214,12 +215,12 @@ export class SignIn {
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, confirmEmail } = this.#context;
+    const { db, emailConfirmation } = this.#context;
     const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
       // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
-      if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
+      if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
       return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
     });
   }
