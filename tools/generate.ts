@@ -4,7 +4,7 @@
  *
  *   npm run generate
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '../server/src/kit/log.ts';
@@ -12,12 +12,14 @@ import { getProblem, problemCodes } from '../server/src/kit/problem.ts';
 import { defaultDataDir, localDefault, type OptionRow } from '../server/src/config/option.ts';
 import { hasSecretFile, type Environment } from '../server/src/config/read-options.ts';
 import { allOptions, readOptions, type OptionName } from '../server/src/app/options.ts';
+import { migratedModules } from '../server/src/app/migrations.ts';
 import { openDatabase } from '../server/src/db/open-database.ts';
 import { createLog } from '../server/src/http/log.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
 import { buildService } from '../server/src/app/core.ts';
 import { commandLineReference } from './command-line-reference.ts';
+import { eventReference } from './event-reference.ts';
 import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -31,6 +33,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/problems.md', problemManual()],
     ['docs/reference/http.md', httpManual(local, open)],
     ['docs/reference/command-line.md', await commandLineReference()],
+    ['docs/reference/events.md', eventReference()],
     ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
   ]);
 }
@@ -58,7 +61,7 @@ async function describe(environment: Environment): Promise<Described> {
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
     const service = await buildService(
       configuration,
-      await openDatabase(configuration.options.databaseUrl),
+      await openDatabase(configuration.options.databaseUrl, migratedModules),
       silentLog,
     );
     let routes: readonly RouteEntry[] = [];
@@ -188,5 +191,8 @@ function problemManual(): string {
 }
 
 if (import.meta.main) {
-  for (const [file, text] of await generate()) writeFileSync(path.join(root, file), text);
+  for (const [file, text] of await generate()) {
+    mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+  }
 }

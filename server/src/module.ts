@@ -5,6 +5,7 @@ import type { OptionTable, OptionValues } from './config/option.ts';
 import type { coreOptions } from './config/options.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
+import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
@@ -17,6 +18,7 @@ import type { sessionOptions } from './identity/session/options.ts';
 import type { signInOptions } from './identity/sign-in/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
+import type { EventKind } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
@@ -118,6 +120,10 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   readonly name: string;
   /** Its own options; app/options.ts has them in the table of all options. */
   readonly options?: Table;
+  /** What it records (docs/reference/events.md). */
+  readonly events?: Readonly<Record<string, EventKind>>;
+  /** Mails that it sends besides those of its events. */
+  readonly mails?: readonly MailKind[];
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
   /**
@@ -133,6 +139,8 @@ export interface Module {
   readonly name: string;
   /** Its own options. */
   readonly options: OptionTable;
+  readonly events: readonly EventKind[];
+  readonly mails: readonly MailKind[];
   readonly messages: string | undefined;
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
@@ -147,6 +155,8 @@ export function module<Table extends OptionTable = NoOptions>(definition: Defini
 export function identityModule<Table extends OptionTable = NoOptions>({
   name,
   options,
+  events = {},
+  mails = [],
   messages,
   isOn = () => true,
   build = () => ({}),
@@ -155,6 +165,8 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   return {
     name,
     options: options ?? {},
+    events: Object.values(events),
+    mails,
     messages,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],

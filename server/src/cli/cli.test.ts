@@ -375,7 +375,7 @@ describe('doctor finds', () => {
     await json('migrate', environment);
     {
       using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
-      database.exec('update bienvenue_schema set version = 999');
+      database.exec("update schema_versions set version = 999 where module = 'totp'");
     }
     const result = await examine(environment);
     assert.equal(result.code, 1);
@@ -383,11 +383,11 @@ describe('doctor finds', () => {
       found(result, 'fault')
         .map(({ says }) => says)
         .join('\n'),
-      /version 999 is newer/,
+      /totp has version 999/,
     );
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
-        refused(line, environment, 1, /schema version 999.*newer release/),
+        refused(line, environment, 1, /version 999 of the schema of "totp".*newer release/),
       ),
     );
   });

@@ -1,7 +1,8 @@
 // What commands share: their input, the core of the service, and the arguments that several of them take.
 import { InvalidArgumentError } from 'commander';
-import type { Environment } from '../config/read-options.ts';
 import { readOptions } from '../app/options.ts';
+import { migratedModules } from '../app/migrations.ts';
+import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
@@ -26,7 +27,7 @@ export async function withCore<T>(
   const configuration = readOptions(environment);
   const service = await buildService(
     configuration,
-    await openDatabase(configuration.options.databaseUrl),
+    await openDatabase(configuration.options.databaseUrl, migratedModules),
     silentLog,
   );
   try {

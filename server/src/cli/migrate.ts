@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { readOptions } from '../app/options.ts';
-import { latestVersion } from '../db/migrate.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { migrateDatabase } from '../db/open-database.ts';
 import type { CommandContext } from './context.ts';
 import { print } from './output.ts';
@@ -10,11 +10,14 @@ export function migrateCommand({ environment }: CommandContext): Command {
     .description('upgrade the database schema to this release; serve also does this')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl);
+      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl, migratedModules);
+      const schema = Object.fromEntries(
+        migratedModules.map(({ name, migrations }) => [name, migrations.length]),
+      );
       const words = [
         ...steps.map((step) => `done: ${step}`),
-        `schema ${latestVersion}${steps.length === 0 ? ', already up to date' : ''}`,
+        steps.length === 0 ? 'The schema is already up to date.' : 'The schema is up to date.',
       ];
-      print(json, { schema: latestVersion, steps }, words.join('\n'));
+      print(json, { schema, steps }, words.join('\n'));
     });
 }

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../app/options.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildService, startJobs } from '../app/core.ts';
+import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './context.ts';
 import { CommandError } from './output.ts';
@@ -22,7 +24,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
 
       const service = await buildService(
         configuration,
-        await openDatabase(databaseUrl, { isExamined: true }),
+        await openDatabase(databaseUrl, migratedModules, { isExamined: true }),
         log,
         overrides,
       );
@@ -43,8 +45,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         throw error;
       }
       startJobs(service);
-      const { audit, context } = service.core;
-      await audit.record(context.db, { event: 'sys_startup', outcome: 'success' }, { actor: 'service' });
+      const { db, events } = service.core.context;
+      await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
 
       const address = app.server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -65,8 +67,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
-        await audit
-          .record(context.db, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+        await events
+          .emit(db, serviceEvents.service_stopped, { source: { actor: 'service' } })
           .catch(() => {}); // a database that is gone must not hold up the stop
         await service.close();
         log.info({}, 'Stopped');

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
 import { Problem } from '../../src/kit/problem.ts';
 import type { Database } from '../../src/db/database.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
@@ -79,7 +80,7 @@ export function declareOrders(stride: number): void {
 
     before(async () => {
       fresh = await freshDatabase('postgres');
-      database = await openDatabase(fresh.url);
+      database = await openDatabase(fresh.url, migratedModules);
       oldHash = await hasher.hash(old);
     });
     after(async () => {

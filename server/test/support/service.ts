@@ -1,5 +1,5 @@
-// The service for a test: in the process (for `app.inject`, with a clock that is moved), or as a process of its own
-// behind a real socket.
+// The service for a test: in the process (for `app.inject`, with a clock that the test moves), or as a process of its
+// own behind a real socket.
 import type { FastifyInstance } from 'fastify';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Environment } from '../../src/config/read-options.ts';
 import { readOptions } from '../../src/app/options.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
@@ -22,10 +23,13 @@ import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
-/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
+/**
+ * Tests send more requests from one address than people do. Tests of the limits set these options to '' for the
+ * defaults.
+ */
 const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
 
-/** Given, since these services have no folder of their own for a key file. */
+/** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
 
 /** The core, and what tests look at besides it. */
@@ -54,8 +58,8 @@ export interface TestService {
 }
 
 /**
- * Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given; its
- * hashes cost little, if nothing is said.
+ * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
+ * default its hashes are cheap.
  */
 export async function testService(
   engine: EngineName,
@@ -73,7 +77,7 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(fresh.url), log, {
+  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,
@@ -106,12 +110,12 @@ export interface ServiceProcess {
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** The same program with hashes that cost little. */
+/** The same program with cheap hashes. */
 export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
-/** The start takes a fraction of a second; a busy machine gets this long. */
+/** Milliseconds: the start takes a fraction of a second; a busy machine gets this long. */
 const startMs = 20_000;
 
-/** Starts the service as a process on a free port and waits for its first line that says where it listens. */
+/** Starts the service as a process on a free port and waits for its first line, which says where it listens. */
 export async function startService(
   environment: Environment,
   program: string = main,

@@ -1,5 +1,6 @@
 // Accounts: registration, the profile, and the confirmation of the address.
 import { identityModule, type RouteSet } from '../../module.ts';
+import { accountEvents, alreadyRegisteredMail, emailVerificationMail } from './event.ts';
 import { tokenPages } from '../token/pages.ts';
 import { accountPages } from './pages.ts';
 import { profileRoutes, registrationRoutes } from './routes.ts';
@@ -10,6 +11,8 @@ import { accountOptions } from './options.ts';
 export const account = identityModule({
   name: 'account',
   options: accountOptions,
+  events: accountEvents,
+  mails: [alreadyRegisteredMail, emailVerificationMail],
   build: ({ accounts, cookies, emailVerification, pages }, policy) => {
     const confirmation: readonly RouteSet[] = [
       { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },

@@ -1,5 +1,6 @@
 // Passwords: signing in and registering with one, changing it, and resetting a forgotten one.
 import { identityModule } from '../../module.ts';
+import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';
 import { SignInForm } from '../sign-in/form.ts';
 import { tokenPages } from '../token/pages.ts';
@@ -13,6 +14,8 @@ import { passwordOptions } from './options.ts';
 export const password = identityModule({
   name: 'password',
   options: passwordOptions,
+  events: passwordEvents,
+  mails: [resetPasswordMail],
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {
     const { passwordLogin, passwordReset, passwordChange } = rules;
     const { emailConfirmation, resetTokenBy, passwordMinLength: minLength, productName, publicUrl } = options;

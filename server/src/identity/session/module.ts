@@ -1,5 +1,6 @@
 // Sessions: the list of one's own, ending them, and signing out.
 import { identityModule } from '../../module.ts';
+import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
 import { sessionOptions } from './options.ts';
@@ -7,6 +8,7 @@ import { sessionOptions } from './options.ts';
 export const session = identityModule({
   name: 'session',
   options: sessionOptions,
+  events: sessionEvents,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [
       { access: 'session', json: sessionRoutes({ cookies, sessions }) },
