@@ -26,7 +26,6 @@ import {
   replaceToken,
 } from './store.ts';
 import './problem.ts';
-import '../account/problem.ts';
 
 /** Life of a code: the user who requested it is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;

@@ -5,6 +5,14 @@ const tokenProblems = defineProblems('token', {
     status: 403,
     title: 'The token is unknown, already used, expired, or issued for another account',
   },
+  same_browser_required: {
+    status: 403,
+    title: 'Confirm in the browser in which you registered, or enter the emailed code there',
+  },
+  change_pending: {
+    status: 409,
+    title: 'The email was changed recently; it cannot be changed again while that change can still be undone',
+  },
 });
 
 declare module '../../kit/problem.ts' {
