@@ -18,7 +18,7 @@ import type { sessionOptions } from './identity/session/options.ts';
 import type { signInOptions } from './identity/sign-in/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
-import type { EventKind } from './identity/event.ts';
+import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
@@ -40,6 +40,7 @@ export interface Core extends Pick<
   | 'accounts'
   | 'devices'
   | 'enrollment'
+  | 'events'
   | 'passwordReset'
   | 'secondFactors'
   | 'sessions'
@@ -100,6 +101,8 @@ export interface Contribution {
   readonly addressChecks?: readonly AddressRule[];
   /** Ways into an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
+  /** Run with each event, inside its transaction. */
+  readonly subscribes?: readonly EventSubscriber[];
 }
 
 /** Values of the options that every module may read: those of the core and of identity. */

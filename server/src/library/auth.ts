@@ -65,7 +65,7 @@ export interface AuthOptions {
   /** Whether sign-in requires a second factor; by default of users who have set one up. */
   readonly secondFactorPolicy?: SecondFactorPolicy;
   /** Users may sign in by a mailed link. */
-  readonly signsInByEmail?: boolean;
+  readonly emailSignIn?: boolean;
 }
 
 export class Auth {
@@ -227,7 +227,7 @@ function buildIdentity({
   ...options
 }: AuthOptions): Identity {
   const plugged = createPlugged({
-    waysIn: options.signsInByEmail === true ? [async () => true] : [],
+    waysIn: options.emailSignIn === true ? [async () => true] : [],
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
   });

@@ -908,7 +908,7 @@ onEachEngine('second factors', (engine) => {
         },
         {
           name: 'no password, but mail signs in',
-          options: { signsInByEmail: true },
+          options: { emailSignIn: true },
           prepare: ({ database }) => database.execute(none),
           passes: true,
         },
