@@ -41,7 +41,7 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
 
 /**
  * Opens the whole service for `app.register(bienvenue, { service })` in a Fastify of your own. The environment is an
- * object of options by their names (docs/configuration.md); pass `process.env` yourself if you want it.
+ * object of options by their names (docs/reference/configuration.md); pass `process.env` yourself if you want it.
  * @throws {ConfigurationFault} listing every fault at once.
  * @throws {KeysRefused} when the keys are not those that the database was used with.
  */

@@ -46,7 +46,7 @@ export function homeRoutes({
     scope.route({
       method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
       url: '/',
-      schema: { summary: 'Greets', response: { 200: Message } },
+      schema: { summary: 'Returns a greeting', response: { 200: Message } },
       handler: async (request, reply) =>
         request.method === 'GET' && wantsPage(request) ? welcome(request, reply) : { message: 'Bienvenue' },
     });

@@ -7,7 +7,7 @@ import { exitCode, reportError } from './output.ts';
 
 const exitCodes = `
 Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments or configuration; 70 internal error.
-Options are environment variables (docs/configuration.md); "bienvenue config" prints their values.`;
+Options are environment variables (docs/reference/configuration.md); "bienvenue config" prints their values.`;
 
 /** Each is loaded when the arguments name it, so that none pays for the others; for help and for slips of the pen, all are. */
 const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([

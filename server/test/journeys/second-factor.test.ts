@@ -406,7 +406,7 @@ onEachEngine('a second factor', (engine) => {
     const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
     await service.deliver();
-    assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
+    assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('removed')));
     assert.equal(await service.service.core.enrollment.reset(0, { actor: 'operator' }), false);
   });
 

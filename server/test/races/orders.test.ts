@@ -1,3 +1,3 @@
 import { declareOrders } from './orders.ts';
 
-declareOrders(14);
+declareOrders(4);

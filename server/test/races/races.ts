@@ -1,4 +1,5 @@
-// The races, each for a given number of rounds: `races.test.ts` runs some, `races.long.ts` a thousand.
+// The races, each for a given number of rounds: 12 in `races.process.test.ts`, 50 in `races.system.ts`, 1,000 in
+// `races.long.ts`.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
@@ -55,7 +56,13 @@ export function declareRaces(measure: Rounds): void {
 function inRounds(times: number, arena: () => Arena) {
   return (title: string, round: (arena: Arena, n: number) => Promise<void>): void => {
     test(title, async () => {
-      for (let n = 0; n < times; n += 1) await round(arena(), n);
+      for (let n = 0; n < times; n += 1) {
+        try {
+          await round(arena(), n);
+        } catch (error) {
+          throw new Error(`In round ${n + 1} of ${times}: ${String(error)}`, { cause: error });
+        }
+      }
     });
   };
 }

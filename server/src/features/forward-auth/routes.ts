@@ -18,11 +18,12 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
       '/forward_auth',
       {
         schema: {
-          summary: 'For proxies: who is signed in, as headers; else 401, or the way to sign in',
+          summary:
+            'For proxies: returns the signed-in user in headers; otherwise 401, or a redirect to sign in',
           querystring: Type.Object({
             sign_in: Type.Optional(
               Type.Literal('redirect', {
-                description: 'Sends a person to sign in, and back to X-Forwarded-Uri',
+                description: 'Redirects to the sign-in page and returns to `X-Forwarded-Uri`',
               }),
             ),
           }),
