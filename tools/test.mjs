@@ -11,7 +11,7 @@
  * A PATH is the beginning of a file's path, from the root of the project; without one, all files of the lane run. The
  * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`.
  */
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -41,11 +41,17 @@ function filesNamed(suffix) {
     .toSorted();
 }
 
-/** Bytes of a file: what is known of how long it takes, before it has run. @param {string} file */
-const sizeOf = (file) => statSync(path.join(root, file)).size;
-
-/** @param {string[]} files */
-const weightOf = (files) => files.reduce((sum, file) => sum + sizeOf(file), 0);
+/**
+ * Bytes of a file and of what it imports from its folder: what is known of how long it takes, before it has run.
+ * @param {string} file @returns {number}
+ */
+function sizeOf(file) {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const beside = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
+    path.join(root, path.dirname(file), name),
+  );
+  return beside.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
+}
 
 /** Divides files into processes of about the same weight. @param {string} name @param {string[]} files @param {number} count @param {string} engines @returns {Job[]} */
 function shards(name, files, count, engines) {
