@@ -10,8 +10,6 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
-import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/store.ts';
-import { Totp } from '../../src/features/totp/totp.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
@@ -19,6 +17,7 @@ import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
+import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
 
@@ -179,24 +178,27 @@ export function declareOrders(stride: number): void {
       };
     });
 
-    inEveryOrder(
-      'no session without it is left beside the adding of a second factor',
-      async ({ database: base, newcomer }) => {
-        const { id, email } = await newcomer();
-        const on = (db: Database): Auth => authOn(db, { secondFactors: [appOn(db)] });
-        const login = await on(base).logIn(email, old);
-        const session = (await on(base).getSession(login?.token)) ?? assert.fail();
-        const app = { factor: 'totp', work: addApp };
-        return {
-          first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).enrollment.add({ session }, app, { actor: 'user' }),
-          check: async ({ second }) => {
-            assert.ok('value' in second, 'it is added');
-            assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
-          },
-        };
-      },
-    );
+    for (const { feature, enrollment } of kits) {
+      if (enrollment === undefined) continue;
+      inEveryOrder(
+        `no session without it is left beside the adding of a second factor (${feature})`,
+        async ({ database: base, newcomer }) => {
+          const { id, email } = await newcomer();
+          const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
+          const login = await on(base).logIn(email, old);
+          const session = (await on(base).getSession(login?.token)) ?? assert.fail();
+          const app = { factor: enrollment.factorOn(base).name, work: enrollment.work };
+          return {
+            first: (db) => on(db).logIn(email, old),
+            second: (db) => on(db).enrollment.add({ session }, app, { actor: 'user' }),
+            check: async ({ second }) => {
+              assert.ok('value' in second, 'it is added');
+              assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
+            },
+          };
+        },
+      );
+    }
 
     inEveryOrder('nothing is left of an account beside its removal', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
@@ -443,18 +445,6 @@ async function remainsOf(
       )
     ).length;
   return { user, rows };
-}
-
-/** Authenticator apps, whose seeds are of no matter here. */
-function appOn(db: Database): Totp {
-  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
-  return new Totp({ db, clock: Date.now, cipher, issuer: 'x' });
-}
-
-async function addApp(tx: Database, { id: userId }: User): Promise<void> {
-  const id = `app of ${userId}`;
-  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', now: 0 });
-  await confirmAuthenticator(tx, { id, step: 0, now: 0 });
 }
 
 function assertProper(ending: Ending<unknown>): void {

@@ -7,6 +7,7 @@ import { toEmailAddress } from '../../src/user/email-address.ts';
 import { findUserByEmail } from '../../src/user/store.ts';
 import type { User } from '../../src/user/user.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
+import { factorKits, kits } from '../support/kit.ts';
 import {
   freshAddress,
   openArena,
@@ -16,13 +17,6 @@ import {
   sessionCookie,
   type Arena,
 } from './arena.ts';
-import {
-  answerTogether,
-  guessCodeTogether,
-  removeLastTogether,
-  consumeCodeTogether,
-  takeStepTogether,
-} from './factor-races.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
 
 /** Racers of a round: each costs a hash, which is what a round takes its time for. */
@@ -108,20 +102,9 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       forgetTogether,
     );
     each('registering, resetting and logging out may be repeated after a lost answer', repeatLost);
-    seldom(
-      'F3: of many who spend one recovery code, half-way and in a step-up, one does',
-      consumeCodeTogether(),
-    );
-    seldom(
-      'F4: of many who give one code of an app one is let in, and one with the next',
-      takeStepTogether(),
-    );
-    each(
-      'F7: of many wrong codes at once, at both doors, no more are verified than may be, and all of these count',
-      guessCodeTogether(),
-    );
-    seldom('F11: of two who remove the last two passkeys of an account one is refused', removeLastTogether());
-    seldom('of many answers to one challenge one signs in', answerTogether());
+    const [factor] = factorKits;
+    for (const { title, isRare, create } of kits.flatMap(({ races = [] }) => races))
+      if (factor !== undefined) (isRare ? seldom : each)(title, create(factor));
   });
 
   describe('of public mode', () => {
