@@ -6,10 +6,11 @@
  *   *.system.ts|mjs     system   has a process of its own
  *   *.long.ts           long     has a process of its own, one after the other
  *
- *   node tools/test.mjs [main|system|long] [--seed NUMBER] [--pattern TITLE] [PATH…]
+ *   node tools/test.mjs [main|system|long] [--seed NUMBER] [--pattern TITLE] [--times FILE] [PATH…]
  *
  * A PATH is the beginning of a file's path, from the root of the project; without one, all files of the lane run. The
- * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`.
+ * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`. `--times` writes how long
+ * each test took: rows of milliseconds, kind, file, depth and title.
  */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -151,7 +152,7 @@ const { values, positionals } = parseArgs({
   options: {
     seed: { type: 'string' },
     pattern: { type: 'string' },
-    slow: { type: 'string' },
+    times: { type: 'string' },
   },
 });
 const [lane = 'main', ...paths] = positionals;
@@ -180,7 +181,8 @@ await mkdir(cache, { recursive: true });
 const folder = await mkdtemp(path.join(cache, 'lane-'));
 const startedAt = performance.now();
 process.stdout.write(`Test lane ${lane}: ${order}\n`);
-const slow = [];
+/** @type {(string | number | undefined)[][]} */
+const times = [];
 const count = { 'test:pass': 0, 'test:fail': 0 };
 try {
   const programs = [];
@@ -198,7 +200,7 @@ try {
     const { type, data } = event;
     if (type === 'test:pass' || type === 'test:fail') {
       count[type] += 1;
-      slow.push([
+      times.push([
         Math.round(data.details.duration_ms),
         data.details.type,
         path.relative(root, data.file ?? ''),
@@ -220,4 +222,4 @@ process.stdout.write(
   `\nTest lane ${lane} ${result} in ${seconds} s${cpu === undefined ? '' : `, ${cpu.toFixed(1)} s of CPU`}; ${order}\n`,
 );
 if (count['test:fail'] > 0) process.exitCode = 1;
-if (values.slow) await writeFile(values.slow, JSON.stringify(slow));
+if (values.times !== undefined) await writeFile(values.times, `${JSON.stringify(times)}\n`);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { addRecoveryCodes } from '../../../../test/support/factor.ts';
 import type { FactorKit, FeatureKit } from '../../../../test/support/kit.ts';
-import { sessionCookie, type Arena } from '../../../../test/races/arena.ts';
+import type { Arena } from '../../../../test/races/arena.ts';
 import {
   browserOf,
   giveTogether,

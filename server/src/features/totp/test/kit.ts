@@ -5,7 +5,7 @@ import type { User } from '../../../user/user.ts';
 import { Totp } from '../totp.ts';
 import { addAuthenticator, confirmAuthenticator } from '../store.ts';
 import { codeAt, decodeBase32 } from '../../../../test/support/authenticator-app.ts';
-import { addApp, codesOf } from '../../../../test/support/factor.ts';
+import { codesOf } from '../../../../test/support/factor.ts';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
 import type { Arena } from '../../../../test/races/arena.ts';
 import {
