@@ -57,7 +57,7 @@ export interface Model {
 }
 
 /** What is. */
-export interface Real {
+interface Real {
   readonly origin: string;
   readonly clock: TestClock;
   readonly core: Core;

@@ -11,7 +11,7 @@ import { asPublic, goodPassword, Site, Visitor, type Sitting, type Venue } from 
 /** What people type who set another one. */
 export const otherPassword = 'ten toads behind a blue door';
 
-export interface Scene {
+interface Scene {
   readonly site: Site;
   /** Somebody sits down at a browser of their own, which must be without faults when the story ends. */
   readonly visitor: (sitting?: Sitting) => Promise<Visitor>;

@@ -11,13 +11,13 @@ import type { Browser } from './browser.ts';
 import type { Reply } from './request.ts';
 
 /** The clock that the service under test goes by, in Unix milliseconds. */
-export interface KitClock {
+interface KitClock {
   readonly now: () => number;
   readonly advance: (ms: number) => void;
 }
 
 /** Where a factor is given: in a pending authentication, or for a step-up. */
-export type FactorPath = '/sessions/factor' | '/sessions/step_up';
+type FactorPath = '/sessions/factor' | '/sessions/step_up';
 
 /** A factor that an account has. */
 export interface EnrolledFactor {
@@ -45,7 +45,7 @@ export interface FactorKit {
 }
 
 /** A race on the feature's own data (server/test/races). */
-export interface KitRace {
+interface KitRace {
   readonly title: string;
   /** Its parts are raced by others too: fewer rounds suffice. */
   readonly isRare: boolean;
@@ -54,7 +54,7 @@ export interface KitRace {
 }
 
 /** An enrollment by the rules alone, to be interleaved step by step (server/test/races/interleaving.ts). */
-export interface KitEnrollment {
+interface KitEnrollment {
   readonly factorOn: (database: Database) => SecondFactor;
   readonly work: (tx: Database, user: User) => Promise<void>;
 }
