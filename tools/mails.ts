@@ -6,8 +6,9 @@ import type { Browser } from 'playwright-core';
 import { languages } from '../server/src/kit/language.ts';
 import { picture } from '../server/src/config/picture.ts';
 import { logoSource } from '../server/src/mail/logo.ts';
-import { proofPages, type ProofKind } from '../server/src/identity/token/one-time-token.ts';
-import { composeMail, type MailFacts, type MailKind, type Sender } from '../server/src/mail/text.ts';
+import { allMails } from '../server/src/app/event-list.ts';
+import type { MailKind } from '../server/src/mail/mail-kind.ts';
+import { composeMail, type Sender } from '../server/src/mail/text.ts';
 import { openBrowser } from '../server/test/support/chromium.ts';
 
 const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
@@ -20,41 +21,6 @@ const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
 `;
 
 const publicUrl = 'https://accounts.example.org';
-const token = '01a1fb80-3101-7209-85ad-d12c88cf036f.xyz_a8TgEPl7DPTmwel5bNKPXrxy9awZhzSG4bXry-Jrtw8';
-const code = 'K7QM-2NXP';
-
-/** Those whose link names the account. */
-const namesAccount: ReadonlySet<ProofKind> = new Set(['verification', 'reset', 'sign_in']);
-
-function linkTo(kind: ProofKind): string {
-  const email = namesAccount.has(kind) ? { email: 'ada@example.org' } : {};
-  return `${publicUrl}${proofPages[kind]}?${String(new URLSearchParams({ ...email, token }))}`;
-}
-
-const facts: MailFacts = {
-  email_verification: { link: linkTo('verification'), code, minutes: 24 * 60, codeMinutes: 10 },
-  reset_password: { link: linkTo('reset'), code, minutes: 60, codeMinutes: 10 },
-  sign_in: { link: linkTo('sign_in'), code, minutes: 10, codeMinutes: 10 },
-  email_change: { link: linkTo('email_change'), code, minutes: 60, codeMinutes: 10 },
-  email_changed: {
-    newEmail: 'ada.lovelace@example.org',
-    undoLink: linkTo('email_undo'),
-    undoHours: 72,
-  },
-  email_change_undone: {},
-  deletion_requested: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: linkTo('deletion_undo') },
-  deletion_undone: {},
-  already_registered: {},
-  password_changed: {},
-  new_device: {},
-  first_factor: { factor: 'totp', undoLink: linkTo('factor_undo'), undoHours: 72 },
-  factor_undone: {},
-  factor_changed: { factor: 'totp', deed: 'added' },
-  recovery_code_used: { left: 2 },
-  factors_reset: {},
-};
-const kinds = Object.keys(facts) as MailKind[]; // its own keys
-
 const at = Date.UTC(2026, 2, 14, 9, 26); // always the same, so that a picture changes with its mail alone
 const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
@@ -63,34 +29,40 @@ const widths = { wide: 600, phone: 360 } as const;
 
 /** How a mail is looked at. */
 interface View {
-  readonly kind: MailKind;
+  readonly mail: MailKind;
   readonly language: string;
   readonly scheme: 'light' | 'dark';
   readonly screen: keyof typeof widths;
 }
 
+function mailOf(name: string): MailKind {
+  const mail = allMails.find((each) => each.name === name);
+  if (mail === undefined) throw new Error(`There is no mail ${name}`);
+  return mail;
+}
+
 /** Each mail once, and enough of the rest to see how it looks. */
 const shown: readonly View[] = [
-  ...kinds.map((kind): View => ({ kind, language: 'en', scheme: 'light', screen: 'wide' })),
-  { kind: 'email_verification', language: 'en', scheme: 'dark', screen: 'wide' },
-  { kind: 'new_device', language: 'en', scheme: 'dark', screen: 'wide' },
-  { kind: 'reset_password', language: 'fr', scheme: 'light', screen: 'wide' },
-  { kind: 'email_changed', language: 'fr', scheme: 'light', screen: 'phone' },
+  ...allMails.map((mail): View => ({ mail, language: 'en', scheme: 'light', screen: 'wide' })),
+  { mail: mailOf('email_verification'), language: 'en', scheme: 'dark', screen: 'wide' },
+  { mail: mailOf('new_device'), language: 'en', scheme: 'dark', screen: 'wide' },
+  { mail: mailOf('reset_password'), language: 'fr', scheme: 'light', screen: 'wide' },
+  { mail: mailOf('email_changed'), language: 'fr', scheme: 'light', screen: 'phone' },
 ];
 
 function everyView(): View[] {
   return languages().flatMap((language) =>
-    kinds.flatMap((kind) =>
+    allMails.flatMap((mail) =>
       (['light', 'dark'] as const).flatMap((scheme) =>
-        (['wide', 'phone'] as const).map((screen) => ({ kind, language, scheme, screen })),
+        (['wide', 'phone'] as const).map((screen) => ({ mail, language, scheme, screen })),
       ),
     ),
   );
 }
 
-function nameOf({ kind, language, scheme, screen }: View): string {
+function nameOf({ mail, language, scheme, screen }: View): string {
   const parts = [
-    kind,
+    mail.name,
     language,
     ...(scheme === 'dark' ? ['dark'] : []),
     ...(screen === 'phone' ? ['phone'] : []),
@@ -98,10 +70,14 @@ function nameOf({ kind, language, scheme, screen }: View): string {
   return `${parts.join('.')}.png`;
 }
 
-function compose(sender: Sender, kind: MailKind, language: string): ReturnType<typeof composeMail> {
+function compose(
+  sender: Sender,
+  { name, example, ...mail }: MailKind,
+  language: string,
+): ReturnType<typeof composeMail> {
   // The operator's doing comes from no address.
-  const occasion = kind === 'factors_reset' ? { at } : { at, address: '192.0.2.7', device };
-  return composeMail(sender, { kind, facts: facts[kind], occasion, language });
+  const occasion = name === 'factors_reset' ? { at } : { at, address: '192.0.2.7', device };
+  return composeMail(sender, { kind: name, outline: mail.compose(example), occasion, language });
 }
 
 /** A file, or a page of a browser, has no parts that a content id could name. */
@@ -113,12 +89,12 @@ function writeFiles(folder: string, sender: Sender): number {
   const { logo } = sender;
   mkdirSync(folder, { recursive: true });
   if (logo !== undefined) writeFileSync(path.join(folder, 'logo'), logo.content);
-  const all = languages().flatMap((language) => kinds.map((kind) => ({ kind, language })));
-  for (const { kind, language } of all) {
-    const mail = compose(sender, kind, language);
-    const file = path.join(folder, `${kind}.${language}`);
-    writeFileSync(`${file}.html`, withLogoAt(mail.html, 'logo'));
-    writeFileSync(`${file}.txt`, `Subject: ${mail.subject}\n\n${mail.text}`);
+  const all = languages().flatMap((language) => allMails.map((mail) => ({ mail, language })));
+  for (const { mail, language } of all) {
+    const { subject, text, html } = compose(sender, mail, language);
+    const file = path.join(folder, `${mail.name}.${language}`);
+    writeFileSync(`${file}.html`, withLogoAt(html, 'logo'));
+    writeFileSync(`${file}.txt`, `Subject: ${subject}\n\n${text}`);
   }
   return all.length;
 }
@@ -129,7 +105,7 @@ async function draw(browser: Browser, view: View, sender: Sender): Promise<Buffe
     colorScheme: view.scheme,
     viewport: { width: widths[view.screen], height: 100 }, // grows to the mail
   });
-  const { html } = compose(sender, view.kind, view.language);
+  const { html } = compose(sender, view.mail, view.language);
   await page.setContent(
     logo === undefined
       ? html

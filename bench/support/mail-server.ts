@@ -3,8 +3,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { buildCore } from '../../server/src/app/core.ts';
+import { migratedModules } from '../../server/src/app/migrations.ts';
+import { buildService } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
+import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';
 import { emailOf, spread } from './accounts.ts';
@@ -78,21 +80,21 @@ export async function fillOutbox(
   count: number,
 ): Promise<void> {
   const configuration = readOptions(environment);
-  const database = await openDatabase(configuration.options.databaseUrl);
-  const rooms = await buildCore(configuration, database, silentLog); // its jobs are not started: it sends none
+  const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
+  const service = await buildService(configuration, database, silentLog); // its jobs are not started: it sends none
   const people = spread(accounts, count);
   for (let from = 0; from < count; from += batch) {
     await database.transaction(async (tx) => {
       for (const userId of people.slice(from, from + batch)) {
         const now = Date.now();
-        await rooms.outbox.post(tx, {
+        await service.core.mail.post(tx, {
           kind: 'reset_password',
-          facts: {
+          outline: resetPasswordMail.compose({
             link: `https://accounts.example/reset_password?token=${crypto.randomUUID()}`,
             code: undefined,
             minutes: 60,
             codeMinutes: 10,
-          },
+          }),
           occasion: { at: now, address: '192.0.2.7', device: 'Mozilla/5.0 Firefox/140.0' },
           language: undefined,
           recipient: emailOf(userId),
@@ -102,5 +104,5 @@ export async function fillOutbox(
       }
     });
   }
-  await rooms.close();
+  await service.close();
 }

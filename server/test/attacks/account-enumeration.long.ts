@@ -1,5 +1,5 @@
-// The times of account-enumeration.system.ts at their full count and with their true bound, on both engines. Needs a
-// machine that has nothing else to do.
+// The response times of account-enumeration.system.ts with the full count and the true bound, on both engines. Needs an
+// otherwise idle machine.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { onEachEngine } from '../support/engines.ts';
@@ -9,10 +9,10 @@ import {
   accountKinds,
   compareTimes,
   describeTimes,
-  doors,
+  routes,
   isAlike,
   prepareAccounts,
-  timeDoor,
+  timeRoute,
   type Addresses,
 } from './timing.ts';
 
@@ -28,12 +28,12 @@ onEachEngine('account enumeration by time', (engine) => {
   });
   after(() => service.close());
 
-  for (const door of doors) {
-    test(`A12 enumeration by time: of a thousand requests each, ${door.name} takes as long for every address`, async (t) => {
+  for (const route of routes) {
+    test(`A12 enumeration by time: over a thousand requests each, ${route.name} takes equally long for every address`, async (t) => {
       const kinds = accountKinds.filter((kind) => kind !== 'unknown');
-      await timeDoor(service, door, emailOf, { kinds, rounds: 20 });
-      const differences = compareTimes(await timeDoor(service, door, emailOf, { kinds, rounds }));
-      t.diagnostic(describeTimes(door.name, differences));
+      await timeRoute(service, route, emailOf, { kinds, rounds: 20 });
+      const differences = compareTimes(await timeRoute(service, route, emailOf, { kinds, rounds }));
+      t.diagnostic(describeTimes(route.name, differences));
       assert.deepEqual(
         differences.filter((difference) => !isAlike(difference, maxMs)),
         [],

@@ -1,4 +1,5 @@
-// The time of a reply does not reveal whether an address has an account. What a reply says: account-enumeration.test.ts.
+// Account enumeration: the time of a reply does not reveal whether an address has an account. What the reply contains:
+// account-enumeration.test.ts.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { realHashing } from '../support/hashing.ts';
@@ -8,20 +9,20 @@ import {
   accountKinds,
   compareTimes,
   describeTimes,
-  doors,
   isAlike,
   prepareAccounts,
-  timeDoor,
+  routes,
+  timeRoute,
   type Addresses,
 } from './timing.ts';
 
-/** Times around so many milliseconds. */
+/** Median times are near this many milliseconds. */
 const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
 describe('account enumeration by time', () => {
   /**
-   * Generous, for a machine that does other things at the same time: what is looked for, a hash that is left out, shows
-   * with ten times as much. The full count, with the true bound, is in account-enumeration.long.ts.
+   * A generous bound for a machine that runs other programs at the same time: a hash that is left out differs ten times
+   * as much. The full count with the true bound is in account-enumeration.long.ts.
    */
   const maxMs = 3;
   let service: PublicService;
@@ -32,16 +33,16 @@ describe('account enumeration by time', () => {
   });
   after(() => service.close());
 
-  for (const door of doors) {
-    test(`A12 enumeration by time: ${door.name} takes as long for every address`, async (t) => {
-      const kinds = door.hashes
-        ? (['confirmed', door.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
+  for (const route of routes) {
+    test(`A12 enumeration by time: ${route.name} takes equally long for every address`, async (t) => {
+      const kinds = route.hashes
+        ? (['confirmed', route.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
         : accountKinds;
-      await timeDoor(service, door, emailOf, { kinds, rounds: 5 });
+      await timeRoute(service, route, emailOf, { kinds, rounds: 5 });
       const differences = compareTimes(
-        await timeDoor(service, door, emailOf, { kinds, rounds: door.hashes ? 25 : 80 }),
+        await timeRoute(service, route, emailOf, { kinds, rounds: route.hashes ? 25 : 80 }),
       );
-      t.diagnostic(describeTimes(door.name, differences));
+      t.diagnostic(describeTimes(route.name, differences));
       assert.deepEqual(
         differences.filter((difference) => !isAlike(difference, maxMs)),
         [],
@@ -49,7 +50,7 @@ describe('account enumeration by time', () => {
     });
   }
 
-  test('it would see a hash that is left out', () => {
+  test('it reports a hash that is left out', () => {
     assert.ok(mannWhitney(some(20), some(20)) > 0.9);
     assert.ok(mannWhitney(some(20), some(25)) < 0.001);
     assert.equal(median([3, 1, 2, 9]), 2.5);

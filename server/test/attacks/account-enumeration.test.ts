@@ -1,29 +1,32 @@
-// No reply and no limit reveals whether an address has an account, and of what kind. That the time of a reply does not
-// reveal it either: account-enumeration.system.ts.
+// Account enumeration: neither a reply's content nor the limits reveal whether an address has an account, or of what kind.
+// Its time does not either: account-enumeration.system.ts.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { deviceKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { verificationKind } from '../../src/identity/account/verification.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
 import {
   accountKinds,
-  doors,
+  routes,
   prepareAccounts,
   type AccountKind,
   type Addresses,
-  type Door,
+  type Route,
 } from './timing.ts';
 
-/** Nobody's. */
+/** An address without an account. */
 const password = 'eight herons on a yellow bicycle';
 
-/** Beside the doors that are timed: those that take a token, and a browser that has been here before. */
-const moreDoors: readonly Door[] = [
+/** Routes that are timed in addition: those that take a token, and a login from a known browser. */
+const moreRoutes: readonly Route[] = [
   {
     name: 'reset with a guessed token',
-    ask: (service, email) => service.reset(email, createToken('reset').token, password),
+    ask: (service, email) => service.reset(email, createToken(resetKind).token, password),
     status: 403,
     hashes: false,
   },
@@ -36,14 +39,14 @@ const moreDoors: readonly Door[] = [
   {
     name: 'confirmation with a guessed token',
     ask: (service, email) =>
-      service.put('/email_verification', { email, token: createToken('verification').token }),
+      service.put('/email_verification', { email, token: createToken(verificationKind).token }),
     status: 403,
     hashes: false,
   },
   {
     name: 'login with an unknown device and session',
     ask: (service, email) => {
-      const cookie = `${deviceCookie}=${createToken('device').token}; ${sessionCookie}=${createToken('session').token}`;
+      const cookie = `${deviceCookie}=${createToken(deviceKind).token}; ${sessionCookie}=${createToken(sessionKind).token}`;
       return service.post('/sessions', { email, password }, { cookie });
     },
     status: 401,
@@ -63,7 +66,7 @@ const moreDoors: readonly Door[] = [
   },
 ];
 
-/** A reply without what differs between any two: the address that was sent, the number of the request, the date. */
+/** A reply without what differs between any two replies: the submitted address, the request id and the date. */
 const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
 
 function comparable({ status, headers, text, cookies }: Reply, email: string): object {
@@ -82,7 +85,7 @@ onEachEngine('account enumeration', (engine) => {
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
-    // With the limits of a service that was not told otherwise.
+    // With the default limits of a service.
     service = await PublicService.start(engine, {
       ADDRESS_LIMIT_PER_MINUTE: '',
       GLOBAL_LIMIT_PER_MINUTE: '',
@@ -91,10 +94,10 @@ onEachEngine('account enumeration', (engine) => {
   });
   after(() => service.close());
 
-  // What is said does not come from the engine; what is counted, below, does.
-  const tellers = engine === 'sqlite' ? [...doors, ...moreDoors] : [];
-  for (const { name, ask, status } of tellers) {
-    test(`A11 enumeration by content: ${name} says the same of every address, and again a moment later`, async () => {
+  // The content of replies does not depend on the engine; the counts below do.
+  const compared = engine === 'sqlite' ? [...routes, ...moreRoutes] : [];
+  for (const { name, ask, status } of compared) {
+    test(`A11 enumeration by content: ${name} replies the same for every address, also when repeated`, async () => {
       service.service.clock.advance(20 * minuteMs);
       await service.service.core.database.execute('delete from attempts');
       for (let i = 0; i < 2; i += 1) {
@@ -112,7 +115,7 @@ onEachEngine('account enumeration', (engine) => {
     });
   }
 
-  test('A11 enumeration by content: the right password of a disabled user says no more than a wrong one', async () => {
+  test('A11 enumeration by content: the right password of a disabled user gets the same reply as a wrong one', async () => {
     const { id, email, password: right } = await service.member();
     await service.service.core.auth.setDisabled(id, true);
     const replies = [await service.logIn(email, right), await service.logIn(email, password)];
@@ -122,7 +125,7 @@ onEachEngine('account enumeration', (engine) => {
     );
   });
 
-  test('A11 enumeration by content: who registers an address and then logs in learns nothing about it', async () => {
+  test('A11 enumeration by content: registering an address and then logging in reveals nothing about it', async () => {
     const kinds = await prepareAccounts(service);
     const stories = [];
     for (const kind of accountKinds) {
@@ -137,7 +140,7 @@ onEachEngine('account enumeration', (engine) => {
     for (const { kind, told } of stories) assert.deepEqual(told, stories[0]?.told, kind);
   });
 
-  test('A13 enumeration by limits: a registration does not end a waiting time', async () => {
+  test('A13 enumeration by limits: a registration does not end the wait after failed attempts', async () => {
     const kinds = await prepareAccounts(service);
     for (const kind of accountKinds) {
       const email = kinds(kind);
@@ -149,7 +152,7 @@ onEachEngine('account enumeration', (engine) => {
     }
   });
 
-  test('A13 enumeration by limits: failures are answered alike for every address, up to the last', async () => {
+  test('A13 enumeration by limits: failed attempts get the same replies for every address, up to the last', async () => {
     const { clock, core } = service.service;
     const kinds = await prepareAccounts(service); // without a failure so far
     const unknown = 'nobody.at.all@example.org';
@@ -175,7 +178,7 @@ onEachEngine('account enumeration', (engine) => {
     const [first, ...others] = [...waits.values()];
     for (const other of others) assert.deepEqual(other, first);
     const statuses = (first ?? []).map((pair) => (pair as unknown[])[0]);
-    assert.ok(statuses.includes(401) && statuses.includes(429), 'both were seen');
+    assert.ok(statuses.includes(401) && statuses.includes(429), 'both replies occurred');
     assert.deepEqual(
       first?.slice(-3),
       [
@@ -183,7 +186,7 @@ onEachEngine('account enumeration', (engine) => {
         [429, undefined],
         [429, undefined],
       ],
-      'the factor is off at a hundred',
+      'the factor is disabled after a hundred failures',
     );
   });
 });

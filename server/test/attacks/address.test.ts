@@ -1,4 +1,5 @@
-// Attacks on addresses and on the mails that go to them, with a real SMTP server: what it was told, and what it received.
+// Attacks on addresses and on the mails that are sent to them, checked at a real SMTP server: its commands and what it
+// received.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -12,7 +13,7 @@ import { testService, type TestService } from '../support/service.ts';
 
 const password = 'seven otters in a purple boat';
 
-/** The routes that make somebody's mail: for a new address, for one that is taken, and for a known one. */
+/** Routes that send mail: to a new address, a registered one, and a known one. */
 const mailRoutes: readonly (readonly [
   method: ContractRequest['method'],
   path: string,
@@ -28,7 +29,7 @@ describe('mails as they are received', () => {
   let service: TestService;
   before(async () => {
     catcher = await startMailCatcher();
-    // Loopback is believed as a proxy, so that forwarded headers count for as much as they ever do.
+    // Loopback is a trusted proxy, so that forwarded headers have all the effect that they can have.
     const environment = { ...publicMode, SMTP_URL: catcher.url, TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' };
     service = await testService('sqlite', environment);
   });
@@ -66,10 +67,10 @@ describe('mails as they are received', () => {
     test(`A1 forged host: ${name} changes no URL in any mail`, async () => {
       const email = freshEmail();
       for (const [method, path, more] of [...mailRoutes, ...mailRoutes]) {
-        service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+        service.clock.advance(2 * minuteMs); // longer than the pause between two mails
         const reply = await ask({ method, path, fields: { email, ...more }, headers });
         assert.equal(reply.status, 200, reply.text);
-        await deliver(); // a newer mail takes the place of one that waits
+        await deliver(); // a newer mail replaces one that waits
       }
       const mails = await deliver();
       assert.ok(mails.length >= 4, `${mails.length} mails`);
@@ -106,7 +107,7 @@ describe('mails as they are received', () => {
     'a(,b@y.test)@x.test',
     'mailto:a@x.test?cc=b@y.test,',
   ];
-  test('A3 list injection: what names several recipients is refused and sends nothing', async () => {
+  test('A3 list injection: rejects a value that names several recipients, and sends nothing', async () => {
     for (const email of lists) {
       for (const [method, path, more] of mailRoutes) {
         for (const kind of bodyKinds) {
@@ -150,7 +151,7 @@ describe('mails as they are received', () => {
     '=?utf-8?q?e=40attacker.test?=@victim.test',
     '&lt;e@victim.test',
   ];
-  test('A4 misdelivery: a mail goes to exactly the stored address, or the address is refused', async () => {
+  test('A4 misdelivery: sends mail to exactly the stored address, or rejects the address', async () => {
     let delivered = 0;
     for (const email of misleading) {
       catcher.mails.splice(0);
@@ -176,7 +177,7 @@ describe('mails as they are received', () => {
     assert.ok(delivered >= 5, `${delivered} were delivered`);
   });
 
-  test('A8 markup in mails: nothing that a user typed stands in one, but for the address in its To', async () => {
+  test('A8 markup in mails: a mail contains nothing that a user typed, except the address in its To header', async () => {
     const local = "a&b#{71*73}%24'x`=/?{c}|d";
     const email = `${local}@victim.test`;
     const headers = {
@@ -204,14 +205,14 @@ describe('mails as they are received', () => {
   });
 });
 
-/** What a person may take for one address. */
+/** Addresses that a person may take for each other. */
 const families: readonly (readonly string[])[] = [
   ['Bob@X.test', ' bob@x.test', 'BOB@x.TEST\t', 'bob@\u{ff38}.test', 'bob@x\u{3002}test'],
   ['jos\u{e9}@x.test', 'jose\u{301}@x.test', 'JOS\u{c9}@x.test'],
   ['kelvin@x.test', '\u{212a}elvin@x.test'],
   ['e@b\u{fc}cher.test', 'E@B\u{dc}CHER.test', 'e@xn--bcher-kva.test', 'e@bu\u{308}cher.test'],
 ];
-/** Addresses that look alike and belong to different people. */
+/** Addresses that look alike but belong to different people. */
 const apart: readonly string[] = [
   'bob+tag@x.test',
   'b.o.b@x.test',
@@ -251,7 +252,7 @@ onEachEngine('spellings of addresses', (engine) => {
   };
   const countOfUsers = async (): Promise<number> => (await idsLike('%')).length;
 
-  test('A5 look-alikes: one account for one address, and mail goes to the stored spelling', async () => {
+  test('A5 look-alikes: one address has one account, and mail goes to the stored spelling', async () => {
     for (const family of families) {
       const [stored = '', ...others] = family;
       const earlier = await countOfUsers();
@@ -278,7 +279,7 @@ onEachEngine('spellings of addresses', (engine) => {
     assert.equal(await countOfUsers(), earlier + apart.length);
   });
 
-  test('A6 spellings at once: parallel registrations of one address make one account', async () => {
+  test('A6 parallel spellings: parallel registrations of one address create one account', async () => {
     const tag = crypto.randomUUID();
     const spellings = [
       `Bob.${tag}@X.test`,
@@ -293,6 +294,6 @@ onEachEngine('spellings of addresses', (engine) => {
     assert.deepEqual([...new Set(replies.map(({ status }) => status))], [200]);
     assert.equal((await idsLike(`bob.${tag}%`)).length, 1);
     await service.post('/users', { email: `bob.${tag}+tag@x.test`, password });
-    assert.equal((await idsLike(`bob.${tag}%`)).length, 2, 'a plus tag is another mailbox');
+    assert.equal((await idsLike(`bob.${tag}%`)).length, 2, 'an address with a plus tag is another mailbox');
   });
 });

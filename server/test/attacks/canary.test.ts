@@ -1,12 +1,14 @@
-// Whole lives of accounts with unmistakable secrets, and then a look everywhere: no password, no token and no key of the
-// service stands in the log, the database, a file, a refusal, or in what the operator's commands print. Only the mails, as
-// they are sent, hold their tokens.
+// Runs whole lives of accounts with recognizable secrets and then searches everywhere: no password, token or key of the
+// service appears in the log, the database, a file, an error reply, or the output of the operator's commands. Only the
+// sent mails contain their tokens.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createToken } from '../../src/kit/secret.ts';
+import { verificationKind } from '../../src/identity/account/verification.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import { everythingIn } from '../support/contents.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
@@ -20,7 +22,7 @@ const host = new CommandHost();
 after(() => host.close());
 
 let made = 0;
-/** A password that stands nowhere by chance. */
+/** A password that does not occur anywhere by chance. */
 function canary(what: string): string {
   made += 1;
   return `CANARY${made}-${what}-${crypto.randomUUID()}`;
@@ -39,15 +41,15 @@ const allCommands: readonly string[] = [
   'mail list --json',
   'doctor',
 ];
-/** Those that tell of what happened. Each command is a process, which takes a while to start. */
+/** Commands that show events. Each command is a process of its own, which takes time to start. */
 const fewCommands: readonly string[] = ['session list --json', 'audit list --json --limit 1000'];
 
-/** What may not be seen, and all that was seen. */
+/** Secrets that must not appear, and everything that was searched. */
 class Watch {
   readonly #secrets = new Set<string>();
   readonly #seen: { where: string; text: string }[] = [];
 
-  /** From now on this is a secret; it is looked for in what was seen before as well. */
+  /** Registers a secret. What was recorded earlier is searched for it as well. */
   keep(secret: string): string {
     assert.ok(secret.length > 10);
     this.#secrets.add(secret);
@@ -61,7 +63,7 @@ class Watch {
   /** @returns where a secret was seen, in any of the forms that it may take. */
   leaks(): string[] {
     return [...this.#secrets].flatMap((secret) => {
-      // Of a token: whole, the part that is digested, and the random bytes in it.
+      // Forms of a token: whole, the part that is digested, and its random bytes.
       const [, digested, random] = /^[0-9a-f-]{36}\.([a-z]{3}_(.{43}))$/.exec(secret) ?? [];
       const parts = [secret, digested, random].filter((part) => part !== undefined);
       const forms = parts.flatMap((part) => [
@@ -78,7 +80,7 @@ class Watch {
     });
   }
 
-  /** Places that were looked at. */
+  /** Places that were searched. */
   get places(): readonly string[] {
     return this.#seen.map(({ where }) => where);
   }
@@ -90,7 +92,7 @@ interface Asked {
   readonly cookies: readonly string[];
 }
 
-/** One service, watched. */
+/** A service whose output is recorded. */
 class Stage {
   readonly watch = new Watch();
   readonly environment: Environment;
@@ -101,14 +103,14 @@ class Stage {
     this.#process = process;
   }
 
-  /** Of its log. */
+  /** Lines of its log. */
   get lines(): readonly string[] {
     return this.#process.lines;
   }
 
   async ask(path: string, init: RequestInit): Promise<Asked> {
     const headers = new Headers(init.headers);
-    headers.set('connection', 'close'); // one that is kept may end as it is used again
+    headers.set('connection', 'close'); // a kept connection may end just as it is used again
     const reply = await fetch(this.#process.baseUrl + path, { redirect: 'manual', ...init, headers });
     const text = await reply.text();
     const cookies = reply.headers.getSetCookie();
@@ -134,7 +136,7 @@ class Stage {
     return this.ask(path, { method, body: new URLSearchParams(fields), headers: { cookie } });
   }
 
-  /** What the database and the folder of data hold now. */
+  /** The current contents of the database and of the data folder. */
   async seeStored(when: string): Promise<void> {
     this.watch.see(`the database ${when}`, await everythingIn(this.environment['DATABASE_URL'] ?? ''));
     const folder = this.environment['DATA_DIR'] ?? '';
@@ -150,7 +152,7 @@ class Stage {
     }
   }
 
-  /** What the operator's commands print. */
+  /** Output of the operator's commands. */
   async seeCommands(commands: readonly string[]): Promise<void> {
     for (const command of commands) {
       const { stdout, stderr } = await host.run(command.split(' '), { environment: this.environment });
@@ -159,13 +161,13 @@ class Stage {
     }
   }
 
-  /** Everything that goes wrong with secrets in hand. */
+  /** Everything that can fail while secrets are in use. */
   async refuse(cookies: readonly string[]): Promise<void> {
     const { watch } = this;
     const wrong = watch.keep(canary('wrong-password'));
     for (const token of [
-      watch.keep(createToken('reset').token),
-      watch.keep(createToken('verification').token),
+      watch.keep(createToken(resetKind).token),
+      watch.keep(createToken(verificationKind).token),
     ]) {
       await this.send('PUT', '/reset_password', { email, reset_token: token, new_password: wrong });
       await this.send('PUT', '/email_verification', { email, token });
@@ -222,7 +224,7 @@ async function until<T>(find: () => T | undefined | Promise<T | undefined>): Pro
   throw new Error('It never came');
 }
 
-/** The stage, and the catcher with the way to make it refuse for a while. */
+/** A recorded service and a mail catcher that can be made to refuse mail for a while. */
 async function setStage(t: TestContext, engine: EngineName, own: Environment): Promise<Stage> {
   const running = await serviceOn(t, engine, cheapMain);
   const environment = { ...running.environment, SECRET_KEY: '', ...own };
@@ -236,13 +238,13 @@ function assertNoLeak({ watch }: Stage): void {
     'the database at the end',
     ...fewCommands.map((command) => `bienvenue ${command}`),
   ]) {
-    assert.ok(watch.places.includes(place), `${place} was looked at`);
+    assert.ok(watch.places.includes(place), `${place} was searched`);
   }
   assert.ok(watch.places.filter((place) => place.startsWith('the refusal')).length > 20);
 }
 
 for (const engine of engineNames) {
-  test(`in public mode no secret stands anywhere (${engine})`, async (t) => {
+  test(`in public mode no secret appears anywhere (${engine})`, async (t) => {
     let isDown = false;
     const catcher: MailCatcher = await startMailCatcher({
       authOptional: false,
@@ -281,11 +283,11 @@ for (const engine of engineNames) {
     assert.equal(login.cookies.length, 2, login.text);
     await stage.refuse(login.cookies);
 
-    // A mail that waits holds a live token, which is not known here before it is sent.
+    // A waiting mail contains a live token, which this test does not know before the mail is sent.
     isDown = true;
     assert.equal((await stage.send('POST', '/reset_password', { email })).status, 200);
     const waiting = await until(() => stage.lines.find((line) => line.includes('A mail was not taken')));
-    const { mail } = JSON.parse(waiting) as { mail: string }; // the outbox's own line
+    const { mail } = JSON.parse(waiting) as { mail: string }; // the log line of the outbox
     await stage.seeStored('while a mail waits');
     if (engine === 'sqlite') await stage.seeCommands(allCommands);
     isDown = false;
@@ -309,7 +311,7 @@ for (const engine of engineNames) {
   });
 }
 
-test('in local mode no secret stands anywhere', async (t) => {
+test('in local mode no secret appears anywhere', async (t) => {
   const stage = await setStage(t, 'sqlite', {});
   const { watch } = stage;
   const first = watch.keep(canary('first-password'));
@@ -342,7 +344,7 @@ test('in local mode no secret stands anywhere', async (t) => {
   assertNoLeak(stage);
 });
 
-test('the options show no password, also of a database and a mail server that cannot be reached', async () => {
+test('showing the options reveals no password, also of an unreachable database or mail server', async () => {
   const watch = new Watch();
   const environment = {
     PUBLIC_URL: 'https://accounts.test',
@@ -368,8 +370,8 @@ test('the options show no password, also of a database and a mail server that ca
   assert.deepEqual(watch.leaks(), []);
 });
 
-test('a leak would be seen, in each of its forms', () => {
-  const { token } = createToken('reset');
+test('a leak is reported in each of its forms', () => {
+  const { token } = createToken(resetKind);
   const secret = token.slice(-43);
   for (const text of [
     token,
@@ -386,5 +388,5 @@ test('a leak would be seen, in each of its forms', () => {
   const calm = new Watch();
   calm.keep(token);
   calm.see('somewhere', token.slice(0, 36));
-  assert.deepEqual(calm.leaks(), [], 'the handle is no secret');
+  assert.deepEqual(calm.leaks(), [], 'the handle is not a secret');
 });

@@ -1,8 +1,8 @@
-// Challenges of passkeys: each is worth something for what it was made for, to whom, and nothing anywhere else.
+// Passkey challenges: each is accepted only for its purpose and its subject.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
-import { createToken, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { createToken } from '../../src/kit/secret.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -11,14 +11,17 @@ import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
+import { secretKindsOf } from '../support/secret-kinds.ts';
 
 const origin = 'https://accounts.test';
-const kinds = Object.keys(secretKinds) as SecretKind[]; // its own keys
 
-/** Somebody with a passkey, in a session, half-way in another browser, and about to register another account. */
+/**
+ * A person with a passkey, in a session, with a pending login in another browser, and about to register another
+ * account.
+ */
 interface Party {
   readonly email: string;
-  /** An address that is free. */
+  /** An address without an account. */
   readonly newEmail: string;
   readonly session: Browser;
   readonly halfWay: Browser;
@@ -27,7 +30,7 @@ interface Party {
 
 type Options = Record<string, unknown>;
 
-/** What asks for a challenge, and what takes its answer. */
+/** Routes that issue a challenge, and routes that accept its answer. */
 interface Ceremony {
   readonly ask: (party: Party) => Promise<Reply>;
   readonly answer: (party: Party, options: Options, quirks: Quirks) => Promise<Reply>;
@@ -63,7 +66,7 @@ onEachEngine('challenges of passkeys', (engine) => {
       answer: ({ session, device }, options, quirks) =>
         session.post('/sessions/step_up', { factor: 'passkey', proof: device.get(options, quirks) }),
     },
-    // Last: it belongs to nobody until it is answered.
+    // Last, because it belongs to no account until it is answered.
     sign_in: {
       ask: () => new Browser(service).post('/sessions/passkey', {}),
       answer: ({ device }, options, quirks) =>
@@ -89,11 +92,11 @@ onEachEngine('challenges of passkeys', (engine) => {
   };
   const challengeOf = (options: Options | undefined): string => String(options?.['challenge']);
 
-  test('A37 namespaces: of every challenge at every answer, only those for it are taken', async () => {
+  test('A37 namespaces: each route accepts only challenges that were issued for it', async () => {
     const [ada, eve] = [await createParty(), await createParty()];
     const [hers, eves] = [await askAll(ada), await askAll(eve)];
     const { core } = service.service;
-    const secrets = kinds.map((kind) => createToken(kind).token);
+    const secrets = secretKindsOf(core).map((kind) => createToken(kind).token);
     const encoded = (text: string): string => Buffer.from(text).toString('base64url');
     const earlier = await everyRowOf(core.database);
     let presented = 0;
@@ -103,12 +106,12 @@ onEachEngine('challenges of passkeys', (engine) => {
       const text = Buffer.from(own, 'base64url').toString();
       const foreign = [
         ...[...hers].filter(([other]) => other !== name).map(([, one]) => challengeOf(one)),
-        // A challenge to sign in names nobody: whose answer it is decides.
+        // A challenge to sign in names no user: the credential that answers it decides.
         ...[...eves]
           .filter(([other]) => other !== 'sign_in' || name !== 'sign_in')
           .map(([, one]) => challengeOf(one)),
         ...secrets.map(encoded),
-        // Later, and of a key that need not verify its user.
+        // Fails later, and with a key that need not verify its user.
         encoded(text.replace(/(?<=\.)\d+(?=\.)/, (expires) => String(Number(expires) + minuteMs))),
         encoded(text.replace(/\.(?:passkey)?(?=[:.])/, '.security_key')),
         encoded(`${text}.`),
@@ -118,7 +121,7 @@ onEachEngine('challenges of passkeys', (engine) => {
       ];
       assert.ok(!foreign.includes(own));
       for (const challenge of foreign) {
-        // Five wrong answers make the sixth wait.
+        // After five wrong answers the sixth must wait.
         await core.database.query((sql) => sql.deleteFrom('attempts'));
         const reply = await answer(ada, options, { challenge });
         assert.deepEqual(
@@ -141,11 +144,11 @@ onEachEngine('challenges of passkeys', (engine) => {
       assert.equal(reply?.status, 200, name);
     }
     const elevated = await ceremonies['step_up']?.answer(ada, hers.get('step_up') ?? {}, {});
-    assert.equal(elevated?.status, 401, 'of the session before it rose');
+    assert.equal(elevated?.status, 401, 'of the session before it was elevated');
     assert.equal((await ceremonies['step_up']?.answer(eve, eves.get('step_up') ?? {}, {}))?.status, 200);
   });
 
-  test('A37 namespaces: a challenge is no token of any kind, and its parts are none', async () => {
+  test('A37 namespaces: a challenge, or a part of one, is not accepted as a token', async () => {
     const ada = await createParty();
     for (const options of (await askAll(ada)).values()) {
       const text = Buffer.from(challengeOf(options), 'base64url').toString();

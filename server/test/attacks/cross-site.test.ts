@@ -1,5 +1,5 @@
-// What a page of somebody else makes a person's browser ask for. A browser says where a request comes from; a program
-// says nothing, and has no cookies of a person to abuse.
+// Requests that a page of another site makes a user's browser send. A browser names the origin of a request; a program
+// names none, and has no cookies of a user to abuse.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { everyRowOf } from '../support/contents.ts';
@@ -8,7 +8,7 @@ import { createPerson } from '../support/person.ts';
 import { send, type ContractRequest, type Reply } from '../support/request.ts';
 import { testService } from '../support/service.ts';
 
-/** What browsers say of a request that a foreign page made. */
+/** Headers that browsers send with a request from a foreign page. */
 const foreign: Record<string, Readonly<Record<string, string>>> = {
   'another origin': { origin: 'https://evil.test' },
   'an origin that begins like ours': { origin: 'https://accounts.test.evil.test' },
@@ -19,7 +19,7 @@ const foreign: Record<string, Readonly<Record<string, string>>> = {
   'our origin with a path': { origin: 'https://accounts.test/' },
   'our name in capitals': { origin: 'HTTPS://ACCOUNTS.TEST' },
   'a user in our origin': { origin: 'https://accounts.test@evil.test' },
-  'no origin that it would name': { origin: 'null' },
+  'an opaque origin': { origin: 'null' },
   'an empty origin': { origin: '' },
   'two origins': { origin: 'https://accounts.test https://evil.test' },
   'an origin and a forged host': {
@@ -28,26 +28,30 @@ const foreign: Record<string, Readonly<Record<string, string>>> = {
     'x-forwarded-host': 'evil.test',
   },
   'an origin of the machine itself': { origin: 'http://localhost:5000', host: 'localhost:5000' },
-  'that it comes from another site': { 'sec-fetch-site': 'cross-site' },
-  'that it comes from a neighbour': { 'sec-fetch-site': 'same-site' },
-  'a word that nobody knows': { 'sec-fetch-site': 'same-origin-ish' },
+  'another site in Sec-Fetch-Site': { 'sec-fetch-site': 'cross-site' },
+  'a sibling domain in Sec-Fetch-Site': { 'sec-fetch-site': 'same-site' },
+  'an unknown word': { 'sec-fetch-site': 'same-origin-ish' },
   'an empty word': { 'sec-fetch-site': '' },
   'another site, and a page of ours before it': {
     'sec-fetch-site': 'cross-site',
     origin: 'https://evil.test',
     referer: 'https://accounts.test/',
   },
-  'another site and, against all rules, our origin': {
+  'another site and our origin, which contradict each other': {
     'sec-fetch-site': 'cross-site',
     origin: 'https://accounts.test',
   },
-  'a neighbour and no origin': { 'sec-fetch-site': 'same-site', origin: 'null', 'sec-fetch-mode': 'no-cors' },
+  'a sibling domain and no origin': {
+    'sec-fetch-site': 'same-site',
+    origin: 'null',
+    'sec-fetch-mode': 'no-cors',
+  },
 };
 
 const own: Record<string, Readonly<Record<string, string>>> = {
   'our own page': { 'sec-fetch-site': 'same-origin', origin: 'https://accounts.test' },
   'our own page in an older browser': { origin: 'https://accounts.test' },
-  'the person at the address bar': { 'sec-fetch-site': 'none' },
+  'an address typed by the user': { 'sec-fetch-site': 'none' },
   'a program': {},
 };
 
@@ -59,7 +63,7 @@ describe('requests of foreign pages', () => {
   before(async () => {
     service = await PublicService.start('sqlite');
     victim = await service.member();
-    // What each route would take, so that nothing but its origin is wrong with a request.
+    // Valid input for each route, so that only the origin of the request is wrong.
     await service.resetToken(victim.email);
   });
   after(() => service.close());
@@ -94,7 +98,7 @@ describe('requests of foreign pages', () => {
     service.service.routes.filter(({ method }) => !safe.has(method));
 
   for (const [name, headers] of Object.entries(foreign)) {
-    test(`A43 cross-site: every change is refused to a page whose browser tells ${name}`, async () => {
+    test(`A43 cross-site: rejects every change from a page whose browser sends ${name}`, async () => {
       const earlier = await everyRowOf(service.service.core.database);
       const routes = changing();
       for (const known of Object.keys(namesOf)) {
@@ -117,7 +121,7 @@ describe('requests of foreign pages', () => {
     });
   }
 
-  test('A43 cross-site: reading changes nothing, and no foreign page is let read the reply', async () => {
+  test('A43 cross-site: reading changes nothing, and a foreign page cannot read the reply', async () => {
     const earlier = await everyRowOf(service.service.core.database);
     for (const { method, url } of service.service.routes.filter((route) => safe.has(route.method))) {
       for (const headers of Object.values(foreign)) {
@@ -129,7 +133,7 @@ describe('requests of foreign pages', () => {
     assert.deepEqual(await everyRowOf(service.service.core.database), earlier);
   });
 
-  test('A43 cross-site: our own pages and programs are let in', async () => {
+  test('A43 cross-site: accepts requests of our own pages and of programs', async () => {
     for (const [name, headers] of Object.entries(own)) {
       const { email, password } = await service.member();
       const login = await service.post('/sessions', { email, password }, headers);
@@ -144,7 +148,7 @@ describe('requests of foreign pages', () => {
     }
   });
 
-  test('A42 login CSRF: no session comes of a foreign form, of a link or of a body that a form can send', async () => {
+  test('A42 login CSRF: a foreign form, a link or a body that a form can send creates no session', async () => {
     const { email, password } = await service.member();
     const countSessions = async (): Promise<number> =>
       (await service.service.core.database.query((sql) => sql.selectFrom('sessions').select('id'))).length;
@@ -188,7 +192,7 @@ describe('requests of foreign pages', () => {
     assert.equal(await countSessions(), earlier);
   });
 
-  test('A43 cross-site: in local mode a name that somebody points at this machine is no origin of ours', async () => {
+  test('A43 cross-site: in local mode a foreign name that points to this machine is not our origin', async () => {
     const local = await testService('sqlite');
     try {
       const { email, password } = await createPerson(local.app);

@@ -1,4 +1,4 @@
-// What is sent as data and meant as something else: SQL, attributes of the account, members of the prototype, values of
+// Input that is interpreted as something else: SQL, attributes of the account, members of the prototype, values of
 // other types.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -17,7 +17,10 @@ import {
 } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
-/** Some of each family: ending the string, joining, stacking, sleeping, comments, encodings, and what the engines know. */
+/**
+ * Some of each family: closing the string, joining, stacking, sleeping, comments, encodings, and functions of the
+ * engines.
+ */
 const sqlTexts: readonly string[] = [
   "'",
   "''",
@@ -59,7 +62,7 @@ const sqlTexts: readonly string[] = [
   'null',
   '*/ or 1=1 /*',
 ];
-/** The sleeps above would take this long and more. */
+/** The sleeps above would take at least this long. */
 const sleepMs = 5000;
 
 const routes = [
@@ -71,14 +74,14 @@ const routes = [
   { method: 'PUT', path: '/email_verification', fields: ['email', 'token'] },
 ] as const;
 
-/** With the routes of confirmation, and with tokens in replies, so that nothing stands before the database. */
+/** With the routes of email confirmation, and with tokens in replies, so that input reaches the database. */
 const environment = {
   EMAIL_CONFIRMATION: 'true',
   SMTP_URL: 'smtp://127.0.0.1:9',
   MAIL_FROM: 'a@example.org',
 };
 
-/** What requests that are refused leave alone, beside the record of them. */
+/** Tables that rejected requests must not change; the audit record may grow. */
 async function accountsIn({ core }: TestService): Promise<unknown> {
   const { users, sessions, one_time_tokens } = await everyRowOf(core.database);
   return { users, sessions, one_time_tokens };
@@ -116,14 +119,14 @@ onEachEngine('injection', (engine) => {
     return Object.fromEntries(names.map((name) => [name, own[name] ?? '']));
   };
 
-  test('A25 SQL injection: no text in a field, cookie, header or path reaches the engine as SQL', async () => {
+  test('A25 SQL injection: text in a field, cookie, header or path never reaches the engine as SQL', async () => {
     const earlier = await accountsIn(service);
     const begun = performance.now();
     for (const text of sqlTexts) {
       const replies: Reply[] = [];
       for (const { method, path, fields } of routes) {
         for (const field of fields) {
-          // A right address makes an account, and each login hashes: the next two tests see to passwords.
+          // A valid address creates an account, and each login hashes: the next two tests cover passwords.
           if (field === 'password') continue;
           replies.push(await send({ method, path, fields: { ...fieldsOf(fields), [field]: text } }));
         }
@@ -159,7 +162,7 @@ onEachEngine('injection', (engine) => {
         assert.deepEqual(cookies, []);
         assert.doesNotMatch(body, /sqlite|postgres|syntax|select|argon2/i);
       }
-      // As far as an address can hold it.
+      // As far as an address can contain it.
       const local = text.replaceAll(/[^\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]/gu, '');
       const reset = await send({
         method: 'POST',
@@ -172,7 +175,7 @@ onEachEngine('injection', (engine) => {
     assert.deepEqual(await accountsIn(service), earlier);
   });
 
-  test('A25 SQL injection: what is stored is the text itself', async () => {
+  test('A25 SQL injection: stores the text itself', async () => {
     const agent = "'); drop table audit_events; --";
     for (const [i, password] of sqlTexts.slice(0, 6).entries()) {
       const email = `o'brien${i}'--$1@example.org`;
@@ -189,7 +192,7 @@ onEachEngine('injection', (engine) => {
     assert.equal(event?.device, agent);
   });
 
-  test('A25 SQL injection: of any text as a password, only that text logs in', async () => {
+  test('A25 SQL injection: a password of any text is verified literally', async () => {
     const email = freshEmail();
     const { auth } = service.core;
     await auth.registerUser(email, 'first');
@@ -212,7 +215,7 @@ onEachEngine('injection', (engine) => {
     );
   });
 
-  /** Attributes that somebody might wish to have, in the spellings of many systems. */
+  /** Attributes that an attacker might set, in the spellings of many systems. */
   const attributes: Record<string, string> = {
     role: 'admin',
     roles: 'admin',
@@ -243,7 +246,7 @@ onEachEngine('injection', (engine) => {
     'user[role]': 'admin',
     'user.role': 'admin',
   };
-  test('A26 mass assignment: no member beside the named ones changes an account', async () => {
+  test('A26 mass assignment: members that are not in the schema do not change an account', async () => {
     for (const kind of bodyKinds) {
       const rows: Record<string, unknown>[] = [];
       for (const more of [{}, attributes]) {
@@ -288,7 +291,7 @@ onEachEngine('injection', (engine) => {
     }
   });
 
-  test('A27 prototype pollution: a member that reaches the prototype is refused or means nothing', async () => {
+  test('A27 prototype pollution: a member that targets the prototype is rejected or ignored', async () => {
     const polluted = '{"polluted":"yes","email":"a@example.org","password":"b4l0u","isAdmin":true}';
     const payloads = [
       `{"__proto__":${polluted}}`,
@@ -349,7 +352,7 @@ onEachEngine('injection', (engine) => {
     { length: 5 },
     { 0: 'a@example.org' },
   ];
-  test('A28 type confusion: a value of another type is refused, and the field is named', async () => {
+  test('A28 type confusion: rejects a value of another type and names the field', async () => {
     const earlier = await everyRowOf(service.core.database);
     for (const { method, path, fields } of routes) {
       for (const field of fields) {

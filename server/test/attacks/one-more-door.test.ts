@@ -1,5 +1,5 @@
-// Each way in against each control: a new door is a new row here, a new control a new column. Most advisories on
-// services like this one are a door that forgot a control which the others have.
+// Each way to sign in against each control: a new way is a new row, a new control a new column. Most advisories on
+// services like this one describe an entry point that lacks a control which the others have.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs } from '../../src/kit/clock.ts';
@@ -8,19 +8,19 @@ import { cookieOf, PublicService, sessionCookie, type Member } from '../support/
 const newPassword = 'nine newts under a green umbrella';
 const wrong = 'eight herons on a yellow bicycle';
 
-/** What a member has in hand when the control begins to hold. */
+/** What a user holds when the control takes effect. */
 interface Subject extends Member {
   readonly resetToken: string;
   readonly signInToken: string;
 }
 
-type Door = (service: PublicService, subject: Subject) => Promise<boolean>;
+type Way = (service: PublicService, subject: Subject) => Promise<boolean>;
 
 const hasSession = async (service: PublicService, sessionId: string | undefined): Promise<boolean> =>
   sessionId !== undefined && (await service.profile(sessionId)) === 200;
 
-/** Ways in; true where the person ends up with a session. */
-const doors = {
+/** Ways to sign in; true if the user ends up with a session. */
+const ways = {
   password: async (service, { email, password }) =>
     hasSession(service, cookieOf(await service.logIn(email, password), sessionCookie)),
   'password on a known device': async (service, { email, password, deviceToken }) =>
@@ -33,7 +33,7 @@ const doors = {
     return hasSession(service, cookieOf(await service.logIn(email, newPassword), sessionCookie));
   },
   'new reset': async (service, { email }) => {
-    service.service.clock.advance(2 * 60_000); // beyond the pause between two mails
+    service.service.clock.advance(2 * 60_000); // longer than the pause between two mails
     const mails = service.mails.length;
     await service.post('/reset_password', { email });
     await service.deliver();
@@ -77,13 +77,13 @@ const doors = {
     await service.post('/users', { email, password: newPassword });
     return hasSession(service, cookieOf(await service.logIn(email, newPassword), sessionCookie));
   },
-} satisfies Record<string, Door>;
-type DoorName = keyof typeof doors;
+} satisfies Record<string, Way>;
+type WayName = keyof typeof ways;
 
 interface Control {
   readonly set: (service: PublicService, subject: Subject) => Promise<unknown>;
-  /** Doors that stay open; every other one is shut. */
-  readonly open: readonly DoorName[];
+  /** Ways that remain open; every other one must be closed. */
+  readonly open: readonly WayName[];
 }
 
 const fail = async (service: PublicService, { email }: Subject, times: number): Promise<void> => {
@@ -105,10 +105,10 @@ async function closeAccount(service: PublicService, { sessionId }: Subject): Pro
   assert.equal((await service.send({ method: 'DELETE', path: '/profile', headers })).status, 200);
 }
 
-/** Doors that open to whoever proves to read the mails, however the password fares. */
-const byMail: readonly DoorName[] = ['earlier reset token', 'new reset'];
-/** Doors that the password has no part in. */
-const withoutPassword: readonly DoorName[] = [...byMail, 'earlier sign-in mail', 'new sign-in mail'];
+/** Ways that need access to the mailbox and do not depend on the password's state. */
+const byMail: readonly WayName[] = ['earlier reset token', 'new reset'];
+/** Ways that do not involve the password. */
+const withoutPassword: readonly WayName[] = [...byMail, 'earlier sign-in mail', 'new sign-in mail'];
 
 const controls: Record<string, Control> = {
   'no control': {
@@ -140,7 +140,7 @@ const controls: Record<string, Control> = {
       await closeAccount(service, subject);
       const token = await service.tokenFor(subject.email);
       assert.equal((await service.put('/profile/undo', { token })).status, 200);
-      await service.deliver(); // the notice of it, which is no door's
+      await service.deliver(); // the notification of it, which belongs to no entry point
     },
     open: [
       'password',
@@ -156,7 +156,7 @@ const controls: Record<string, Control> = {
       database(service).query((sql) =>
         sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
       ),
-    // Of a session that was there before, only a confirmation or a reset is the end: see pre-hijack.test.ts.
+    // A session from before is ended only by a confirmation or a reset: see pre-hijack.test.ts.
     open: ['earlier session', 'confirmation', ...byMail],
   },
   'a password that the operator replaced': {
@@ -186,7 +186,7 @@ const controls: Record<string, Control> = {
   },
 };
 
-describe('each control at each door', () => {
+describe('each control at each entry point', () => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });
@@ -194,15 +194,15 @@ describe('each control at each door', () => {
   after(() => service.close());
 
   for (const [control, { set, open }] of Object.entries(controls)) {
-    test(`A18 another door: with ${control}, ${open.length === 0 ? 'none opens' : `only these open: ${open.join(', ')}`}`, async () => {
-      for (const [name, door] of Object.entries(doors)) {
+    test(`A18 other entry points: with ${control}, ${open.length === 0 ? 'all are closed' : `only these are open: ${open.join(', ')}`}`, async () => {
+      for (const [name, way] of Object.entries(ways)) {
         const member = await service.member();
         const resetToken = await service.resetToken(member.email);
         await service.post('/sessions/email', { email: member.email });
         const signInToken = await service.tokenFor(member.email);
         const subject: Subject = { ...member, resetToken, signInToken };
         await set(service, subject);
-        assert.equal(await door(service, subject), open.includes(name as DoorName), name); // the keys of doors
+        assert.equal(await way(service, subject), open.includes(name as WayName), name); // the keys of the table of ways
       }
     });
   }
@@ -210,7 +210,7 @@ describe('each control at each door', () => {
 
 describe('a guard that fails', () => {
   for (const table of ['sessions', 'attempts', 'users', 'audit_events']) {
-    test(`without the table ${table} nobody is let in`, async () => {
+    test(`without the table ${table} no way gives a session`, async () => {
       const service = await PublicService.start('sqlite');
       try {
         const { email, password, sessionId, deviceToken } = await service.member();

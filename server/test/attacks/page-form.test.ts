@@ -1,4 +1,4 @@
-// The forms of pages: which of them act for whom, and where they lead to when they have.
+// Forms of pages: for whom each form acts, and where it redirects afterwards.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { secondMs } from '../../src/kit/clock.ts';
@@ -15,9 +15,11 @@ import type { Fields, Reply } from '../support/request.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
+/** Anybody may send the form. */
+const isPublic = (access: string): boolean => access === 'open' || access === 'optional';
 const newPassword = 'nine newts under a green umbrella';
 
-/** What the form of each page holds, so that nothing but where it comes from is wrong with it. */
+/** Valid input for the form of each page, so that only its origin is wrong. */
 const fieldsOf: Readonly<Record<string, Fields>> = {
   '/confirm': { email: 'x@example.org', token: 'x' },
   '/reset': { email: 'x@example.org', token: 'x', new_password: newPassword },
@@ -53,16 +55,16 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
   '/sign-out': {},
 };
 
-/** What browsers say of a form on a page of somebody else. */
+/** Headers that browsers send with a form on a foreign page. */
 const foreign: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'a foreign origin': { origin: 'https://evil.test' },
-  'an origin that is none': { origin: 'null' },
+  'an opaque origin': { origin: 'null' },
   'another site': { 'sec-fetch-site': 'cross-site' },
-  'a neighbour': { 'sec-fetch-site': 'same-site' },
+  'a sibling domain': { 'sec-fetch-site': 'same-site' },
   'another site with our origin': { 'sec-fetch-site': 'cross-site', origin },
 };
 
-/** Somebody at a browser without a screen. */
+/** A user at a browser that is simulated without a screen. */
 interface Sitter {
   readonly email: string;
   readonly password: string;
@@ -107,7 +109,7 @@ describe('the forms of pages', () => {
     const { email, password } = await service.member();
     return { email, password, at: await signIn({ email, password }) };
   }
-  /** Somebody with an app: once in the account, once half-way into it. */
+  /** A user with an authenticator app, once signed in and once with a pending login. */
   async function withApp(): Promise<{ inside: Sitter; halfWay: Browser; app: App }> {
     const inside = await sitDown();
     const app = await addApp(inside.at, service.service.clock);
@@ -115,12 +117,12 @@ describe('the forms of pages', () => {
   }
 
   for (const [name, headers] of Object.entries(foreign)) {
-    test(`A43 cross-site: each form is refused to a page whose browser tells ${name}, in a page`, async () => {
+    test(`A43 cross-site: rejects each form from a page whose browser sends ${name}, in a page`, async () => {
       const { inside, halfWay } = await withApp();
       const token = tokenOf(await inside.at.get('/account', asPage));
       const earlier = await rows();
-      for (const { url, door } of posts) {
-        const at = door === 'half-way' ? halfWay : inside.at;
+      for (const { url, access } of posts) {
+        const at = access === 'pending' ? halfWay : inside.at;
         const reply = await post(at, url, { ...fieldsOf[url], form_token: token }, headers);
         assert.equal(reply.status, 403, url);
         assert.deepEqual(reply.cookies, [], url);
@@ -130,7 +132,7 @@ describe('the forms of pages', () => {
     });
   }
 
-  test('A43 cross-site: behind each door a form acts for whom it was made, and for nobody else', async () => {
+  test('A43 cross-site: at each access level a form acts only for the user that it was made for', async () => {
     const { inside, halfWay, app } = await withApp();
     const other = await withApp();
     const elsewhere = await signIn(inside);
@@ -147,13 +149,13 @@ describe('the forms of pages', () => {
       ['more of it', `${insideToken}A`],
       ['a word', 'undefined'],
     ] as const;
-    const guarded = posts.filter(({ door }) => door !== 'open');
+    const guarded = posts.filter(({ access }) => !isPublic(access));
     assert.ok(guarded.length > 12);
     const earlier = await rows();
-    for (const { url, door } of guarded) {
+    for (const { url, access } of guarded) {
       const [at, own, foreignOwn] =
-        door === 'half-way' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
-      for (const [name, token] of [...tokens, ['the one of another door', foreignOwn] as const]) {
+        access === 'pending' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
+      for (const [name, token] of [...tokens, ['the one of another access level', foreignOwn] as const]) {
         const fields = { ...fieldsOf[url], ...(token !== undefined && { form_token: token }) };
         const reply = await post(at, url, fields);
         assert.equal(reply.status, 403, `${url} took ${name}`);
@@ -167,11 +169,11 @@ describe('the forms of pages', () => {
     assert.deepEqual(await rows(), earlier);
   });
 
-  test('A43 cross-site: with its own token and from our own page each form is taken', async () => {
-    for (const { url, door } of posts) {
+  test('A43 cross-site: accepts each form with its own token from our own page', async () => {
+    for (const { url, access } of posts) {
       const { inside, halfWay } = await withApp();
-      const at = door === 'half-way' ? halfWay : inside.at;
-      const page = await at.get(door === 'half-way' ? '/sign-in/factor' : '/account', asPage);
+      const at = access === 'pending' ? halfWay : inside.at;
+      const page = await at.get(access === 'pending' ? '/sign-in/factor' : '/account', asPage);
       const headers = { origin, 'sec-fetch-site': 'same-origin' };
       const reply = await post(at, url, { ...fieldsOf[url], form_token: tokenOf(page) }, headers);
       assert.ok(reply.status < 500, url);
@@ -179,7 +181,7 @@ describe('the forms of pages', () => {
     }
   });
 
-  /** No address in a reply leads anywhere but to us: neither at once nor by what a page holds. */
+  /** No address in a reply leads to another site: neither a redirect nor a link in the page. */
   function assertStays({ status, headers, text, cookies }: Reply, what: string): void {
     assert.ok(status < 500, `${what}: ${status}`);
     const targets = [...text.matchAll(/ (?:href|action|formaction|src)="([^"]*)"/g)].map(([, to = '']) => to);
@@ -197,7 +199,7 @@ describe('the forms of pages', () => {
     assert.ok(!cookies.some((cookie) => cookie.startsWith('session_id=')), 'that only a split header sets');
   }
 
-  test('A9 open redirect: whatever a page is told to return to, it leads to us alone', async () => {
+  test('A9 open redirect: a page with any return address leads only to our own pages', async () => {
     const { inside, halfWay } = await withApp();
     const strangerAt = new Browser(service);
     const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
@@ -213,7 +215,7 @@ describe('the forms of pages', () => {
     }
   });
 
-  test('A9 open redirect: whatever a form is told to return to, it leads to us alone, taken or refused', async () => {
+  test('A9 open redirect: a form with any return address leads only to our own pages, whether it is accepted or rejected', async () => {
     const { inside, app } = await withApp();
     const { email, password } = await sitDown();
     const device = new PasskeyDevice(origin);
@@ -239,7 +241,7 @@ describe('the forms of pages', () => {
           password: inside.password,
           ...more,
         }),
-      'the proof once more': async (more, query) => {
+      'the step-up': async (more, query) => {
         const at = await signIn({ email, password });
         const form_token = tokenOf(await at.get('/account', asPage));
         return post(at, `/step-up${query}`, { factor: 'password', proof: password, form_token, ...more });
@@ -256,7 +258,7 @@ describe('the forms of pages', () => {
         assertStays(reply, `${name} with ${JSON.stringify(target)}`);
       }
     }
-    for (const { url } of posts.filter(({ door }) => door === 'open')) {
+    for (const { url } of posts.filter(({ access }) => isPublic(access))) {
       for (const target of offSiteTargets) {
         const reply = await post(new Browser(service), url, { ...fieldsOf[url], return_to: target });
         assertStays(reply, `POST ${url} with ${JSON.stringify(target)}`);
@@ -264,7 +266,7 @@ describe('the forms of pages', () => {
     }
   });
 
-  test('A9 open redirect: no mail leads anywhere but to us, whatever it was asked for with', async () => {
+  test('A9 open redirect: a mail links only to our own pages, whatever the request contained', async () => {
     const { email } = await sitDown();
     for (const target of offSiteTargets) {
       await post(new Browser(service), '/forgot', { email, return_to: target });
@@ -278,19 +280,15 @@ describe('the forms of pages', () => {
     for (const { text, html } of service.mails) assert.doesNotMatch(`${text}${html}`, /evil/);
   });
 
-  test('A9 open redirect: an application that was named is returned to, by each way in', async () => {
+  test('A9 open redirect: each way to sign in returns to an application that is configured', async () => {
     const { email, password } = await sitDown();
     const target = `${application}/there?a=1&b=2#c`;
     const reply = await post(new Browser(service), '/sign-in', { email, password, return_to: target });
     assert.deepEqual([reply.status, reply.headers['location']], [303, target]);
     const page = await new Browser(service).get('/sign-in', asPage);
     const formAction = /form-action ([^;]+)/.exec(String(page.headers['content-security-policy']))?.[1];
-    assert.equal(
-      formAction,
-      `'self' ${application}`,
-      'or browsers would not follow the redirect after a form',
-    );
+    assert.equal(formAction, `'self' ${application}`, 'browsers follow the redirect after a form');
     const other = await post(new Browser(service), '/language', { language: 'fr', return_to: target });
-    assert.equal(other.headers['location'], '/', 'a choice of language stays here');
+    assert.equal(other.headers['location'], '/', 'a choice of language stays on this page');
   });
 });

@@ -1,4 +1,5 @@
-// Script in pages (A10): what attackers put into addresses, forms, names and headers is shown as the text that it is.
+// Script injection into pages (A10): what attackers put into addresses, forms, names and headers is shown as plain
+// text.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -15,7 +16,7 @@ import { freshEmail } from '../support/person.ts';
 import { send, type Fields, type Reply } from '../support/request.ts';
 import { asPublic, goodPassword, Site, Venue } from '../support/visitor.ts';
 
-/** Each leaves a mark if it is anything but text: it runs `mark()`, or an element or attribute appears. */
+/** Each payload leaves a mark if it is not treated as text: it runs `mark()`, or an element or attribute appears. */
 const payloads: readonly string[] = [
   '<script>mark()</script>',
   '"><script>mark()</script>',
@@ -37,7 +38,7 @@ const payloads: readonly string[] = [
 const plainWords = 'some words that do nothing';
 const everyPayload = payloads.join(' ');
 
-/** In a page: its elements and their attributes' names, in their order. Text and values are not of it. */
+/** Elements of a page with the names of their attributes, in order, without text and values. */
 const skeleton = `(root => [...root.querySelectorAll('*')].map(({ localName, attributes }) =>
   [localName, ...[...attributes].map(({ name }) => name)].join(' ')))`;
 
@@ -79,7 +80,7 @@ describe('script in pages', () => {
   const query = (value: string, names: readonly string[] = parameters): string =>
     String(new URLSearchParams(Object.fromEntries(names.map((name) => [name, value]))));
 
-  /** Registers and confirms somebody of the address. */
+  /** Registers and confirms a user with the address. */
   async function register(email: string): Promise<void> {
     await post('/users', { email, password: goodPassword });
     const link = new URL(await site.linkTo(email), site.origin);
@@ -93,7 +94,7 @@ describe('script in pages', () => {
   const post = (path: string, fields: Fields, headers = {}): Promise<Reply> =>
     send(site.service.app, { method: 'POST', path, fields, headers });
 
-  /** Watches a context: what ran, what the policy refused, where it asked. */
+  /** Observes a browser context: which scripts ran, what the policy blocked, and what was requested. */
   async function watch(
     chromium: Chromium,
   ): Promise<{ context: BrowserContext; page: Page; marks: string[] }> {
@@ -116,7 +117,7 @@ describe('script in pages', () => {
   const bonesOf = (page: Page): Promise<string[]> => page.evaluate(`${skeleton}(document)`);
 
   test(
-    'A10 script: in each query parameter of each page each payload is text',
+    'A10 script: every page treats each payload in each query parameter as text',
     venue.story(async (chromium) => {
       const { context, page, marks } = await watch(chromium);
       const email = freshEmail();
@@ -134,7 +135,7 @@ describe('script in pages', () => {
         ];
         for (const text of texts) {
           assert.deepEqual(await visit(`${path}?${query(text)}`), plain, `${path} ${text}`);
-          const target = `/x#${text.replaceAll(/\s/g, '/')}`; // a space is of no target
+          const target = `/x#${text.replaceAll(/\s/g, '/')}`; // a target cannot contain a space
           assert.deepEqual(await visit(`${path}?${query(target)}`), plainPath, `${path} ${target}`);
         }
       };
@@ -147,8 +148,8 @@ describe('script in pages', () => {
       assert.deepEqual(marks, []);
       await page.goto('/sign-in');
       const made = await page.locator('.secret button').count();
-      assert.equal(made, 1, 'and our own script runs');
-      // The watch itself: it sees what the policy stops, and a script that runs.
+      assert.equal(made, 1, 'our own script runs');
+      // Checks the observation itself: it reports what the policy blocks, and a script that runs.
       await page.evaluate(
         `document.head.append(Object.assign(document.createElement('style'), { textContent: 'a {}' }))`,
       );
@@ -159,7 +160,7 @@ describe('script in pages', () => {
   );
 
   test(
-    'A10 script: in each field of each form each payload is text, as a real browser reads the reply',
+    'A10 script: every form treats each payload in each field as text in a real browser',
     venue.story(async (chromium) => {
       const email = freshEmail();
       await register(email);
@@ -201,7 +202,7 @@ describe('script in pages', () => {
   );
 
   test(
-    'A10 script: what is kept is text wherever it is shown: names, devices, addresses',
+    'A10 script: shows stored names, devices and addresses as text everywhere',
     venue.story(async (chromium) => {
       const { context, page, marks } = await watch(chromium);
       const agent = everyPayload.replaceAll(/[^\u0020-\u007e]/g, '');
@@ -249,7 +250,7 @@ describe('script in pages', () => {
   );
 
   test(
-    'A10 script: pages leave nothing in the browser, load nothing from elsewhere, are small, and their policy has no holes',
+    'A10 script: pages store nothing in the browser, load nothing from other sites, are small, and have a strict policy',
     venue.story(async (chromium) => {
       const { context, page, marks } = await watch(chromium);
       const email = freshEmail();
@@ -278,7 +279,7 @@ describe('script in pages', () => {
   );
 
   test(
-    'A43 cross-site: a form on a page of another origin, neighbour or stranger, changes nothing in a real browser',
+    'A43 cross-site: a form on a page of another origin, same site or not, changes nothing in a real browser',
     venue.story(async (chromium) => {
       const email = freshEmail();
       await register(email);

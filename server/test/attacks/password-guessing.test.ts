@@ -1,5 +1,5 @@
-// Guessing passwords: how often one account, one address and everybody together may try, and that nobody is locked out
-// of an account by somebody else's guesses.
+// Password guessing: how many attempts one account, one address and all clients together have, and that other people's
+// failed attempts lock nobody out.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
@@ -11,7 +11,7 @@ import { bodyKinds, type ContractRequest, type Reply } from '../support/request.
 
 const wrong = 'eight herons on a yellow bicycle';
 
-/** How many of the replies have each status. */
+/** The number of replies with each status. */
 function countStatuses(replies: readonly Reply[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of replies) counts[status] = (counts[status] ?? 0) + 1;
@@ -25,7 +25,7 @@ const login = (email: string, more: Partial<ContractRequest>): ContractRequest =
   ...more,
 });
 
-/** What a client may write into headers that proxies use, as it likes. */
+/** Values that a client may write into the headers of proxies. */
 function forgedHeaders(i: number): Record<string, string> {
   const random = `${i % 256}.${(i * 7) % 256}.${(i * 13) % 256}.${(i * 31) % 256}`;
   const garbage = [
@@ -59,37 +59,37 @@ function forgedHeaders(i: number): Record<string, string> {
     : { [names[i % names.length] ?? '']: value };
 }
 
-/** A login costs three units: twenty in a minute of an address with the limit of public mode. */
+/** A login costs three units: an address has twenty in a minute with the limit of public mode. */
 const loginsPerMinute = 20;
 const attackers = 150;
 
-/** With the limit by address of public mode. */
+/** A service with the limit by address of public mode. */
 const startWith = (environment: Record<string, string>): Promise<PublicService> =>
   PublicService.start('sqlite', { ADDRESS_LIMIT_PER_MINUTE: '', ...environment });
 
 describe('limits by address', () => {
   for (const [title, environment] of [
-    ['no proxy is believed', {}],
-    ['the proxy is believed, and passes on what is no address', { TRUSTED_PROXIES: '203.0.113.9' }],
+    ['no proxy is trusted', {}],
+    ['the proxy is trusted and forwards malformed addresses', { TRUSTED_PROXIES: '203.0.113.9' }],
   ] as const) {
-    test(`A14 forged headers: many logins have one counter while ${title}`, async () => {
+    test(`A14 forged headers: many logins share one counter while ${title}`, async () => {
       const service = await startWith(environment);
       try {
         const replies: Reply[] = [];
         for (let i = 0; i < attackers; i += 1) {
-          // With the proxy believed, a well-formed address is what it says of its client.
+          // If the proxy is trusted, a well-formed address identifies its client.
           const headers = forgedHeaders(title.startsWith('no') ? i : i * 2 + 1);
           if (!title.startsWith('no') && /^::ffff:|^1\.2/.test(headers['x-forwarded-for'] ?? ''))
             delete headers['x-forwarded-for'];
           replies.push(await service.send(login(freshEmail(), { from: '203.0.113.9', headers })));
         }
         assert.deepEqual(countStatuses(replies), { 401: loginsPerMinute, 429: attackers - loginsPerMinute });
-        assert.equal((await service.send(login(freshEmail(), {}))).status, 401, 'others are served');
+        assert.equal((await service.send(login(freshEmail(), {}))).status, 401, 'other clients are served');
         service.service.clock.advance(minuteMs);
         assert.equal(
           (await service.send(login(freshEmail(), { from: '203.0.113.9' }))).status,
           401,
-          'and these again after a minute',
+          'these clients are served again after a minute',
         );
       } finally {
         await service.close();
@@ -97,7 +97,7 @@ describe('limits by address', () => {
     });
   }
 
-  test('A14 forged headers: behind a believed proxy only what it wrote itself counts', async () => {
+  test('A14 forged headers: behind a trusted proxy only the address that it wrote itself counts', async () => {
     const service = await startWith({ TRUSTED_PROXIES: '203.0.113.9' });
     try {
       const replies: Reply[] = [];
@@ -141,10 +141,10 @@ describe('limits by address', () => {
     '0000:0000:0000:0000:0000:FFFF:192.0.2.5',
   ];
 
-  test('A15 IPv6: neighbours in one network, and spellings of one address, have one counter', async () => {
+  test('A15 IPv6: addresses of one network, and spellings of one address, share one counter', async () => {
     const service = await startWith({});
     try {
-      // A refused logout costs one unit, of sixty.
+      // A rejected logout costs one unit, of sixty.
       const logout = (from: string): Promise<Reply> =>
         service.send({ method: 'DELETE', path: '/sessions', from });
       const replies = [];
@@ -160,7 +160,7 @@ describe('limits by address', () => {
     }
   });
 
-  test('A21 spraying: one password on many accounts is slowed down, from one address and from many', async () => {
+  test('A21 spraying: limits one password on many accounts, from one address and from many', async () => {
     const service = await startWith({ GLOBAL_LIMIT_PER_MINUTE: '90' });
     try {
       const replies = await Promise.all(
@@ -176,7 +176,7 @@ describe('limits by address', () => {
       assert.equal(
         (await audit.list({ event: 'authn_login_fail', limit: 2000 })).length,
         loginsPerMinute + 30,
-        'the others were never looked at',
+        'the other attempts were not verified',
       );
     } finally {
       await service.close();
@@ -194,7 +194,7 @@ const spellingsOf = (email: string): string[] => [
   email.replace('.org', '\u{3002}org'),
 ];
 
-/** True if the try was not made. */
+/** True if the attempt was rejected without verification. */
 const isRefused = (attempt: Promise<unknown>): Promise<boolean> =>
   attempt.then(
     () => false,
@@ -208,7 +208,7 @@ onEachEngine('counting by account', (engine) => {
   });
   after(() => service.close());
 
-  test('A17 identifiers: spellings of one address have one counter, whether it has an account or not', async () => {
+  test('A17 identifiers: spellings of one address share one counter, whether it has an account or not', async () => {
     const { email, password } = await service.member();
     for (const address of [email, freshEmail()]) {
       const statuses = [];
@@ -219,11 +219,11 @@ onEachEngine('counting by account', (engine) => {
     assert.equal(
       (await service.logIn(` ${email.toUpperCase()}`, password)).status,
       429,
-      'the right one neither',
+      'the right password is rejected too',
     );
   });
 
-  test('A18 another door: each way to try a password counts, and is closed with the others', async () => {
+  test('A18 other entry points: each way to try a password counts attempts, and all are closed together', async () => {
     const { id, email, password } = await service.member();
     const { auth, database } = service.service.core;
     const byHttp = (more: Partial<ContractRequest>) => async (word: string) =>
@@ -252,39 +252,39 @@ onEachEngine('counting by account', (engine) => {
     for (const [name, way] of Object.entries(ways))
       assert.equal(await way(password), true, `${name} is closed`);
     service.service.clock.advance(15 * minuteMs);
-    assert.equal((await service.logIn(email, password)).status, 200, 'until the wait is over');
+    assert.equal((await service.logIn(email, password)).status, 200, 'the wait is over');
   });
 
-  test('A19 lock-out: hundreds of failures of strangers keep the owner neither from a known device nor from a reset', async () => {
+  test('A19 lock-out: after hundreds of failures of strangers the owner can use a known device and a reset', async () => {
     const { email, password, deviceToken, sessionId } = await service.member();
     const attacker = await service.member();
     const replies: Reply[] = [];
     for (let i = 0; i < 250; i += 1) {
-      // Each wait is over at some time; a device of the attacker's own account is nobody's here.
+      // Each wait ends at some time; a known device of the attacker's own account does not count here.
       if (i % 2 === 0) service.service.clock.advance(15 * minuteMs);
       replies.push(await service.logIn(email, wrong, i % 3 === 0 ? attacker.deviceToken : undefined));
     }
-    assert.deepEqual(countStatuses(replies), { 401: 100, 429: 150 }, 'a hundred tries in all');
+    assert.deepEqual(countStatuses(replies), { 401: 100, 429: 150 }, 'a hundred attempts in all');
     service.service.clock.advance(3 * dayMs);
-    assert.equal((await service.logIn(email, password)).status, 429, 'from elsewhere not even the right one');
+    assert.equal(
+      (await service.logIn(email, password)).status,
+      429,
+      'from elsewhere the right password is rejected too',
+    );
     assert.equal(await service.profile(sessionId), 200, 'the session goes on');
     assert.equal(
       (await service.logIn(email, password, deviceToken)).status,
       200,
-      'at once, from the known device',
+      'immediately, from the known device',
     );
-    assert.equal(
-      (await service.logIn(email, password)).status,
-      429,
-      'which does not open the door to others',
-    );
+    assert.equal((await service.logIn(email, password)).status, 429, 'other devices are still rejected');
 
     const newPassword = 'nine newts under a green umbrella';
     assert.equal((await service.reset(email, await service.resetToken(email), newPassword)).status, 200);
-    assert.equal((await service.logIn(email, newPassword)).status, 200, 'and from anywhere after a reset');
+    assert.equal((await service.logIn(email, newPassword)).status, 200, 'from anywhere after a reset');
   });
 
-  test('A19 lock-out: the owner on a new device waits a quarter of an hour at most', async () => {
+  test('A19 lock-out: the owner on a new device waits at most a quarter of an hour', async () => {
     const { email, password } = await service.member();
     for (let i = 0; i < 40; i += 1) {
       service.service.clock.advance(15 * minuteMs);
@@ -296,7 +296,7 @@ onEachEngine('counting by account', (engine) => {
     assert.equal((await service.logIn(email, password)).status, 200);
   });
 
-  test('A19 lock-out: a stolen device token has a counter too', async () => {
+  test('A19 lock-out: attempts with a stolen device token are counted too', async () => {
     const { email, deviceToken } = await service.member();
     const statuses = [];
     for (let i = 0; i < 6; i += 1) statuses.push((await service.logIn(email, wrong, deviceToken)).status);

@@ -5,16 +5,16 @@ export interface PendingRow extends Row {
   readonly waitsFor: string;
 }
 
-/** Whoever adds the feature takes its rows out of here and writes their tests. */
+/** When the feature is added, its rows leave this list and get tests. */
 export const pendingRows: readonly PendingRow[] = [
   {
     row: 'A31',
-    title: 'requests of ours steered to where the attacker wants',
+    title: "requests of the service to the attacker's targets (SSRF)",
     waitsFor: 'webhooks and social login',
   },
   { row: 'A32', title: 'a redirect URI that nearly matches', waitsFor: 'OIDC' },
-  { row: 'A33', title: 'an authorisation code that is replayed, foreign or expired', waitsFor: 'OIDC' },
-  { row: 'A34', title: 'an authorisation without its proof key', waitsFor: 'OIDC' },
+  { row: 'A33', title: 'an authorization code that is replayed, foreign or expired', waitsFor: 'OIDC' },
+  { row: 'A34', title: 'an authorization without its proof key', waitsFor: 'OIDC' },
   { row: 'A35', title: 'a refresh token used twice', waitsFor: 'OIDC' },
   { row: 'A36', title: 'an ID token or JWT that names its own algorithm or key', waitsFor: 'OIDC' },
   {
@@ -23,7 +23,11 @@ export const pendingRows: readonly PendingRow[] = [
     waitsFor: 'social login',
   },
   { row: 'A60', title: 'an identity provider that does not verify addresses', waitsFor: 'social login' },
-  { row: 'A61', title: 'one identity provider in the place of another', waitsFor: 'social login' },
-  { row: 'A62', title: 'a federated callback without its proofs', waitsFor: 'social login' },
-  { row: 'A66', title: 'an administrator who grants more than he has', waitsFor: 'the admin door and roles' },
+  { row: 'A61', title: 'one identity provider that poses as another', waitsFor: 'social login' },
+  { row: 'A62', title: 'a federated callback without state and nonce', waitsFor: 'social login' },
+  {
+    row: 'A66',
+    title: 'an administrator who grants more than he has',
+    waitsFor: 'administrator access and roles',
+  },
 ];

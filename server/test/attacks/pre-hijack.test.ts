@@ -1,5 +1,5 @@
-// An attacker who registers somebody's address before its owner does, and waits (Sudhodanan and Paverd, USENIX Security
-// 2022). Whatever he has or left is dead once the owner has proved to read the mails.
+// An attacker registers a victim's address before its owner does (Sudhodanan and Paverd, USENIX Security 2022).
+// Everything that the attacker has or left is revoked once the owner has confirmed the address.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -13,7 +13,7 @@ import { PublicService } from '../support/public-service.ts';
 const attackers = 'eight herons on a yellow bicycle';
 const owners = 'nine newts under a green umbrella';
 
-onEachEngine('an account from before its owner came', (engine) => {
+onEachEngine('an account that an attacker registered first', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine);
@@ -29,7 +29,7 @@ onEachEngine('an account from before its owner came', (engine) => {
   const login = async (email: string, password: string): Promise<number> =>
     (await service.logIn(email, password)).status;
 
-  /** A login on the same database from before confirmation was asked for, as in local mode. */
+  /** A login on the same database from before confirmation was required, as in local mode. */
   const earlierLogin = async (
     email: string,
     known?: string,
@@ -47,7 +47,7 @@ onEachEngine('an account from before its owner came', (engine) => {
     return { token, deviceToken };
   };
 
-  test('A57 pre-hijack: nobody has a session before the address is confirmed', async () => {
+  test('A57 pre-hijack: no session exists before the address is confirmed', async () => {
     const email = freshEmail();
     await register(email, attackers);
     const reply = await service.logIn(email, attackers);
@@ -55,7 +55,7 @@ onEachEngine('an account from before its owner came', (engine) => {
     assert.equal(await service.service.core.auth.createSession(email), undefined);
   });
 
-  test("A57 pre-hijack: the owner's registration leaves neither the attacker's password nor his tokens", async () => {
+  test("A57 pre-hijack: the owner's registration revokes the attacker's password and tokens", async () => {
     const email = freshEmail();
     await register(email, attackers);
     const early = await service.tokenFor(email);
@@ -67,16 +67,16 @@ onEachEngine('an account from before its owner came', (engine) => {
     assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
   });
 
-  test("A57 pre-hijack: a reset takes the attacker's password and confirms the address", async () => {
+  test("A57 pre-hijack: a reset replaces the attacker's password and confirms the address", async () => {
     const email = freshEmail();
     await register(email, attackers);
     const verification = await service.tokenFor(email);
     assert.equal((await service.reset(email, await service.resetToken(email), owners)).status, 200);
     assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
-    assert.equal(await confirm(email, verification), 403, 'nothing of before is left to confirm');
+    assert.equal(await confirm(email, verification), 403, 'no earlier token confirms it');
   });
 
-  test('A57 pre-hijack: a session from when confirmation was not asked ends once the owner confirms', async () => {
+  test('A57 pre-hijack: a session from before confirmation was required ends once the owner confirms', async () => {
     const email = freshEmail();
     await register(email, attackers);
     const old = await earlierLogin(email);
@@ -89,11 +89,11 @@ onEachEngine('an account from before its owner came', (engine) => {
     assert.equal(
       (await service.logIn(email, 'x', old.deviceToken)).status,
       429,
-      'his device is none of the account',
+      "the attacker's device is not known to the account",
     );
   });
 
-  test('A57 pre-hijack: once confirmed, an account is not taken by registering it again', async () => {
+  test('A57 pre-hijack: registering a confirmed address again does not change the account', async () => {
     const { email, password, sessionId } = await service.member();
     await register(email, attackers);
     await service.deliver();
@@ -104,7 +104,7 @@ onEachEngine('an account from before its owner came', (engine) => {
     assert.equal(await service.profile(sessionId), 200);
   });
 
-  test("A58 trojan identifier: of an attacker's sessions, devices and tokens none outlives the owner's reset", async () => {
+  test("A58 trojan identifier: the owner's reset revokes the attacker's sessions, devices and tokens", async () => {
     const email = freshEmail();
     await register(email, attackers);
     const { token: old, deviceToken } = await earlierLogin(email);
@@ -122,7 +122,7 @@ onEachEngine('an account from before its owner came', (engine) => {
     assert.equal(
       (await service.logIn(email, 'x', deviceToken)).status,
       429,
-      'his device is none of the account',
+      "the attacker's device is not known to the account",
     );
     const { database } = service.service.core;
     const id = await service.idOf(email);

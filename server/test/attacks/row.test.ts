@@ -1,4 +1,4 @@
-// No attack is forgotten: each has a test, or waits for the feature that it attacks.
+// Every attack of the list has a test, or waits for the feature that it attacks.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { rows, type Row } from './row.ts';
 
 const titlePattern = /\btest\(\s*[`'"](A\d+) /g;
 
-/** Codes that the titles of tests begin with. */
+/** Codes at the beginning of test titles. */
 function testedIn(text: string): string[] {
   return [...text.matchAll(titlePattern)].map(([, code = '']) => code);
 }
 
-/** What is wrong with the three lists, in sentences. */
+/** Sentences about faults in the three lists. */
 function faultsOf(all: readonly Row[], tested: ReadonlySet<string>, pending: readonly Row[]): string[] {
   const codes = all.map(({ row }) => row);
   const waiting = pending.map(({ row }) => row);
@@ -21,8 +21,8 @@ function faultsOf(all: readonly Row[], tested: ReadonlySet<string>, pending: rea
     ...codes.filter((code, i) => codes.indexOf(code) !== i).map((code) => `${code} is listed twice`),
     ...codes
       .filter((code) => !tested.has(code) && !waiting.includes(code))
-      .map((code) => `${code} has no test and does not wait`),
-    ...waiting.filter((code) => tested.has(code)).map((code) => `${code} waits, and has a test`),
+      .map((code) => `${code} has no test and is not pending`),
+    ...waiting.filter((code) => tested.has(code)).map((code) => `${code} is pending and has a test`),
     ...[...tested, ...waiting].filter((code) => !codes.includes(code)).map((code) => `${code} is in no list`),
     ...pending
       .filter(({ row, title }) => all.some((one) => one.row === row && one.title !== title))
@@ -36,7 +36,7 @@ test('every attack has a test or waits for a feature', () => {
   assert.ok(files.some((file) => file.includes('journeys')));
   const tested = files.flatMap((file) => testedIn(readFileSync(join(import.meta.dirname, file), 'utf8')));
   assert.deepEqual(faultsOf(rows, new Set(tested), pendingRows), []);
-  assert.ok(new Set(tested).size > 30, 'the tests were read at all');
+  assert.ok(new Set(tested).size > 30, 'the tests were read');
 });
 
 const some: readonly Row[] = [
@@ -51,10 +51,10 @@ const planted: Record<string, readonly [Row[], string[], Row[]]> = {
   'an attack with two titles': [[...some], ['A1'], [{ row: 'A2', title: 'zwei' }]],
 };
 for (const [fault, [all, tested, pending]] of Object.entries(planted)) {
-  test(`it sees ${fault}`, () => assert.equal(faultsOf(all, new Set(tested), pending).length, 1));
+  test(`it reports ${fault}`, () => assert.equal(faultsOf(all, new Set(tested), pending).length, 1));
 }
 
-test('it reads the titles', () => {
+test('it reads the codes from the titles of tests', () => {
   assert.deepEqual(
     testedIn("test('A1 one: x', f);\n  test(`A12 ${two}`, f); test('a1 no', f); latest('A3 no')"),
     ['A1', 'A12'],

@@ -1,11 +1,10 @@
-// Scanners open every link of a mail before its reader does: some ask for its headers, some load the page, some run its
-// scripts in a browser. Whatever they do short of pressing the button, nothing changes and the proof is still the person's.
+// Mail scanners open every link before its reader does: some send HEAD, some load the page, some run its scripts in a
+// browser. As long as they do not press the button, nothing changes and the token stays valid.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { minuteMs } from '../../src/kit/clock.ts';
-import type { ProofKind } from '../../src/identity/token/one-time-token.ts';
 import { Browser } from '../support/browser.ts';
 import { addApp } from '../support/factor.ts';
 import { openBrowser } from '../support/chromium.ts';
@@ -16,10 +15,10 @@ import { PublicService } from '../support/public-service.ts';
 import { memberOf, type ContractRequest } from '../support/request.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** How long a scanner's browser stays, for what a page may do by itself. */
+/** How long a scanner's browser stays on the page, in milliseconds, for anything that the page may do by itself. */
 const stayMs = 1000;
 
-/** Gateways of mail, previews of messengers, crawlers; and what says nothing of itself, or the same as a person. */
+/** Mail gateways, previews of messengers, crawlers, and clients without a name or with that of a browser. */
 const agents: readonly string[] = [
   'Mozilla/5.0 (compatible; Barracuda Sentinel (EE))',
   'Microsoft Office Existence Discovery',
@@ -33,11 +32,11 @@ const agents: readonly string[] = [
   '',
 ];
 
-/** What a person was mailed and has not used. */
+/** A link that was mailed to a user and not used yet. */
 interface Mailed {
   /** Path and query of the link. */
   readonly path: string;
-  /** Uses it, as the person, and asserts that it did what it is for. */
+  /** Uses the link as the user, and asserts that it works. */
   readonly use: () => Promise<void>;
 }
 
@@ -78,12 +77,13 @@ describe('a link that scanners have opened', () => {
     const { email, password } = await service.member();
     const at = new Browser(service);
     assert.equal((await at.post('/sessions', { email, password })).status, 200);
-    service.service.clock.advance(2 * minuteMs); // past the pause between two mails of a kind
+    service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
     return { email, password, at };
   }
   const emailOf = async (at: Browser): Promise<unknown> => memberOf((await at.get('/profile')).body, 'email');
 
-  const mailed: { readonly [K in ProofKind]: () => Promise<Mailed> } = {
+  /** By kind of token. */
+  const mailed: Readonly<Record<string, () => Promise<Mailed>>> = {
     async verification() {
       const { email, password } = await service.newcomer();
       const path = await linkTo(email);
@@ -168,7 +168,7 @@ describe('a link that scanners have opened', () => {
     },
   };
 
-  /** Asserts that no row changes by it. */
+  /** Asserts that no row changes during the work. */
   async function assertInert(scan: () => Promise<unknown>): Promise<void> {
     const { database } = service.service.core;
     const earlier = await everyRowOf(database);
@@ -176,7 +176,7 @@ describe('a link that scanners have opened', () => {
     assert.deepEqual(await everyRowOf(database), earlier);
   }
 
-  /** As every program in the list, each request from an address of its own. */
+  /** Requests the link as each client in the list, each request from an address of its own. */
   async function scanByProgram(path: string): Promise<void> {
     const ask = async (method: ContractRequest['method'], headers: ContractRequest['headers'] = {}) => {
       const { status, cookies, headers: said } = await service.send({ method, path, headers });
@@ -194,7 +194,7 @@ describe('a link that scanners have opened', () => {
     }
   }
 
-  /** What a page did that it should not: requests to others, complaints of the browser. */
+  /** Unwanted effects of a page: requests to other hosts, and errors in the console. */
   function watch(page: Page): readonly string[] {
     const seen: string[] = [];
     page.on('request', (request) => {
@@ -202,7 +202,7 @@ describe('a link that scanners have opened', () => {
       if (!isOurs) seen.push(`${request.method()} ${request.url()}`);
     });
     page.on('console', (message) => {
-      // What it advises us, without complaining, begins with [DOM].
+      // Advice of the browser begins with [DOM].
       if (!message.text().startsWith('[DOM]')) seen.push(`console: ${message.text()}`);
     });
     page.on('pageerror', (error) => seen.push(`error: ${error.message}`));
@@ -229,7 +229,7 @@ describe('a link that scanners have opened', () => {
       );
       await page.locator('main form button:not([type])').hover();
       await pause(stayMs);
-      assert.equal(page.url(), origin + path, 'nothing has led it elsewhere');
+      assert.equal(page.url(), origin + path, 'the browser stayed on the page');
       assert.deepEqual(seen, [], path);
       assert.deepEqual(await page.context().cookies(), []);
     } finally {
@@ -237,15 +237,20 @@ describe('a link that scanners have opened', () => {
     }
   }
 
+  test('stands here for every kind of token', () => {
+    const kinds = service.service.core.auth.identity.tokens.kinds.map(({ kind }) => kind);
+    assert.deepEqual(Object.keys(mailed).toSorted(), kinds.toSorted());
+  });
+
   for (const [kind, mail] of Object.entries(mailed)) {
-    test(`${kind}: programs that ask for it a hundred times from everywhere leave it whole`, async () => {
+    test(`${kind}: stays valid after programs requested it a hundred times from different addresses`, async () => {
       const one = await mail();
       await assertInert(() => scanByProgram(one.path));
       await one.use();
     });
   }
 
-  test('browsers that run scripts leave each kind whole, and its page asks nobody for anything', async (t) => {
+  test('each kind of link stays valid after browsers ran the scripts of its page, which sends no requests', async (t) => {
     const browser = chromium;
     if (browser === undefined) return t.skip(whyNone);
     const mails: Mailed[] = [];

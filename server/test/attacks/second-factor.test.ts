@@ -1,10 +1,13 @@
-// What is half of a login, whose factors are whose, and how often one may be guessed: at every route that there is.
+// Pending authentications, the owners of factors, and limits on guessing, at every route.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
+import { listPasskeys } from '../../src/features/passkey/store.ts';
+import { listAuthenticators } from '../../src/features/totp/store.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -32,7 +35,7 @@ interface Person {
   readonly id: number;
 }
 
-/** Somebody with a factor of each kind. */
+/** A user with a factor of each kind. */
 interface Holder extends Person {
   readonly app: App;
   readonly recoveryCodes: readonly string[];
@@ -40,9 +43,11 @@ interface Holder extends Person {
   readonly passkeyId: string;
 }
 
-/** The routes that a request must bring something for. */
+/** Routes that need a credential. */
 function guarded({ service }: PublicService): RouteEntry[] {
-  const routes = service.routes.filter(({ door, isRefusal }) => door !== 'open' && !isRefusal);
+  const routes = service.routes.filter(
+    ({ access, isRefusal }) => !['open', 'optional'].includes(access) && !isRefusal,
+  );
   assert.ok(routes.length > 20, 'the routes were read at all');
   return routes;
 }
@@ -76,7 +81,7 @@ onEachEngine('a second factor', (engine) => {
     return { ...one, app, device, passkeyId, recoveryCodes: await addRecoveryCodes(browser) };
   }
 
-  /** A browser that gave the password and owes the second factor, or must set one up. */
+  /** A browser that has given the password and must still give the second factor, or enroll one. */
   async function halfWay(
     { email, password }: Pick<Person, 'email' | 'password'>,
     at: PublicService = service,
@@ -88,7 +93,7 @@ onEachEngine('a second factor', (engine) => {
     return browser;
   }
 
-  /** Somebody of whom a second factor is required, and who has none. */
+  /** A user who must have a second factor and has none. */
   async function beginner(): Promise<Pick<Person, 'email' | 'password' | 'id'>> {
     const one = await required.newcomer();
     await required.put('/email_verification', {
@@ -98,7 +103,7 @@ onEachEngine('a second factor', (engine) => {
     return one;
   }
 
-  /** Moves the account to `m.` and its address. */
+  /** Changes the address of the account to one that begins with `m.`. */
   async function moveAddress(browser: Browser, email: string, password: string): Promise<void> {
     await browser.post('/profile/email', { email: `m.${email}`, password });
     const token = await service.tokenFor(`m.${email}`);
@@ -108,13 +113,13 @@ onEachEngine('a second factor', (engine) => {
   const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
     browser.post('/sessions/factor', { factor, proof });
 
-  /** Ids of what the person has, by what they are. */
+  /** Ids of the user's objects, by kind. */
   async function idsOf({ browser, app, passkeyId }: Holder): Promise<Record<string, string>> {
-    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as { id: string }[]; // its schema
+    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as { id: string }[]; // the schema of the route
     return { session: sessions[0]?.id ?? '', app: app.id, passkey: passkeyId };
   }
 
-  test('A45 half-way: who owes a factor, or must set one up, gets no further at any route', async () => {
+  test('A45 pending: a pending login is rejected by every route, whether a factor must be given or enrolled', async () => {
     const ada = await holder();
     const bob = await beginner();
     const ids = Object.values(await idsOf(ada));
@@ -127,26 +132,26 @@ onEachEngine('a second factor', (engine) => {
       const { database } = at.service.core;
       const earlier = await everyRowOf(database);
       const seen = new Set<string>();
-      for (const { method, url, door } of guarded(at)) {
-        seen.add(door);
+      for (const { method, url, access } of guarded(at)) {
+        seen.add(access);
         for (const path of url.includes(':id') ? ids.map((id) => url.replace(':id', id)) : [url]) {
-          const request = { method: method as ContractRequest['method'], path }; // of a route of ours
+          const request = { method: method as ContractRequest['method'], path }; // the schema of our route
           for (const name of [pendingCookie, sessionCookie]) {
-            if (name === pendingCookie && opens.some((one) => one === door)) continue;
+            if (name === pendingCookie && opens.some((one) => one === access)) continue;
             const reply = await at.send({ ...request, headers: { cookie: `${name}=${token}` } });
             assert.deepEqual([reply.status, reply.cookies], [403, []], `${method} ${path} as ${name}`);
           }
         }
       }
-      assert.ok(['member', 'half-way', 'enrollment'].every((door) => seen.has(door)));
+      assert.ok(['session', 'pending', 'enrollment'].every((access) => seen.has(access)));
       assert.deepEqual(await everyRowOf(database), earlier, 'nothing changed');
     }
-    assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is nothing to give');
+    assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is no pending login');
     const proof = passkeyOptionsIn(await cases[1].browser.post('/sessions/factor/passkey', {}));
     assert.deepEqual(proof['allowCredentials'], []);
   });
 
-  test('A45 half-way: what was half-way is nothing once it is whole', async () => {
+  test('A45 pending: a pending login is revoked once it is completed', async () => {
     const ada = await holder();
     const browser = await halfWay(ada);
     const token = browser.cookie(pendingCookie) ?? '';
@@ -158,7 +163,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await again.post('/sessions/factor/passkey', {})).status, 403);
   });
 
-  test('A41 fixation: what came along with a login in two steps is neither kept nor lives on', async () => {
+  test('A41 fixation: a login in two steps neither keeps nor continues a session that came with it', async () => {
     const ada = await holder();
     const eve = await holder();
     const eves = await halfWay(eve);
@@ -171,14 +176,14 @@ onEachEngine('a second factor', (engine) => {
     const full = await give(browser, 'totp', ada.app.nextCode());
     assert.deepEqual(full.body, { email: ada.email, message: 'logged in' });
     assert.notEqual(browser.sessionId, planted.session);
-    assert.equal(await service.profile(planted.session), 403, 'the session that came along is dead');
-    // Whoever gives their own factor to a login that was planted signs nobody in.
+    assert.equal(await service.profile(planted.session), 403, 'the earlier session has ended');
+    // A user who completes a planted pending login with their own factor is not signed in.
     browser.plant(pendingCookie, planted.pending);
     assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 401);
     assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 401);
   });
 
-  test('A41 fixation: each rise of a session gives it another id', async () => {
+  test('A41 fixation: each elevation of a session changes its id', async () => {
     const ada = await person();
     const ids = [ada.browser.sessionId ?? ''];
     const note = (): void => {
@@ -196,11 +201,11 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual(statuses, [403, 403, 403, 200]);
   });
 
-  test('A48 enrollment: only in a session with a factor of a moment ago, from its begin to its end', async () => {
+  test('A48 enrollment: requires a session with a recent factor at its first and its last step', async () => {
     const ada = await holder();
     const device = new PasskeyDevice(origin);
     const { clock, core } = service.service;
-    const begun = (await ada.browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
+    const begun = (await ada.browser.post('/profile/totp', {})).body as { id: string; secret: string }; // the schema of the route
     const credential = device.create(passkeyOptionsIn(await ada.browser.post('/profile/passkeys', {})));
     clock.advance(11 * minuteMs);
     const code = codeAt(decodeBase32(begun.secret), clock.now());
@@ -218,12 +223,12 @@ onEachEngine('a second factor', (engine) => {
       const outcome = [reply.status, memberOf(reply.body, 'code')];
       assert.deepEqual(outcome, [401, 'step_up_required'], `${request.method} ${request.path}`);
     }
-    // Its challenge has expired by now, which is found first.
+    // Its challenge has expired by now, which is checked first.
     assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 401);
     assert.deepEqual(await everyRowOf(core.database), earlier, 'nothing changed');
   });
 
-  test('A48 enrollment: what one person began another does not finish', async () => {
+  test('A48 enrollment: a user cannot finish what another user began', async () => {
     const [ada, eve] = [await holder(), await holder()];
     const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as Record<string, string>;
     const code = codeAt(decodeBase32(secret ?? ''), service.service.clock.now());
@@ -234,7 +239,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 200);
   });
 
-  test('A48 enrollment: whoever must set one up does so once, and ends what is half-way beside it', async () => {
+  test('A48 enrollment: a required factor is enrolled once, which revokes the other pending logins', async () => {
     const bob = await beginner();
     const [own, strangers] = [await halfWay(bob, required), await halfWay(bob, required)];
     const { auth } = required.service.core;
@@ -253,11 +258,11 @@ onEachEngine('a second factor', (engine) => {
     const credential = device.create(options);
     assert.equal((await strangers.put('/profile/passkeys', { credential })).status, 403);
     assert.equal(strangers.sessionId, undefined);
-    assert.deepEqual(await required.service.core.passkeys.list(bob.id), []);
-    assert.equal((await required.service.core.totp.list(bob.id)).length, 1);
+    assert.deepEqual(await listPasskeys(required.service.core.database, bob.id), []);
+    assert.equal((await listAuthenticators(required.service.core.database, bob.id)).length, 1);
   });
 
-  test('A48 enrollment: of many who are half-way and set the first factor up at once one is in', async () => {
+  test('A48 enrollment: of many pending logins that enroll the first factor in parallel, one gets a session', async () => {
     for (let round = 0; round < 4; round += 1) {
       const bob = await beginner();
       const credentials: [Browser, string][] = [];
@@ -273,13 +278,13 @@ onEachEngine('a second factor', (engine) => {
         replies.map(({ status }) => status).toSorted((one, other) => one - other),
         [200, 403, 403],
       );
-      assert.equal((await required.service.core.passkeys.list(bob.id)).length, 1);
+      assert.equal((await listPasskeys(required.service.core.database, bob.id)).length, 1);
       const profiles = await Promise.all(credentials.map(([browser]) => browser.get('/profile')));
       assert.equal(profiles.filter(({ status }) => status === 200).length, 1);
     }
   });
 
-  test('A48 enrollment: its notices go to the address that is stored, whatever a request names', async () => {
+  test('A48 enrollment: its notifications go to the stored address, whatever the request contains', async () => {
     const ada = await person();
     const { email } = await person();
     await service.deliver();
@@ -302,7 +307,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(recipients.length, 2);
   });
 
-  test('A58 trojan identifier: an undone change of address takes the factors along that were set up since', async () => {
+  test('A58 trojan identifier: undoing a change of address removes the factors that were enrolled since', async () => {
     for (const hasFactor of [false, true]) {
       const { email, password, id, browser } = await person();
       const { clock, core } = service.service;
@@ -322,7 +327,7 @@ onEachEngine('a second factor', (engine) => {
       assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
       const again = new Browser(service);
       assert.equal((await signInWithPasskey(again, device)).status, 401);
-      assert.deepEqual(await core.passkeys.list(id), []);
+      assert.deepEqual(await listPasskeys(core.database, id), []);
       assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
       const owner = new Browser(service);
       const login = await owner.post('/sessions', { email, password: newPassword });
@@ -334,11 +339,11 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('A58 trojan identifier: a second factor of a stranger who knew the password does not keep the owner out', async () => {
+  test('A58 trojan identifier: an owner can remove the second factor of an attacker who knew the password', async () => {
     const { clock, core } = service.service;
     const anotherPassword = 'eleven owls in a hollow oak';
     const firstUndo = new Map<string, string>();
-    /** What the stranger does to stay, once the first factor is set up. */
+    /** What the attacker does to stay, once the first factor is enrolled. */
     const deeds: Record<string, (mallory: Person) => Promise<unknown>> = {
       nothing: async () => undefined,
       'another factor': async ({ browser }) => addPasskey(browser, new PasskeyDevice(origin)),
@@ -373,13 +378,13 @@ onEachEngine('a second factor', (engine) => {
       await addApp(mallory, clock);
       const undo = await service.tokenFor(email);
       firstUndo.set(email, undo);
-      clock.advance(2 * minuteMs); // past the pause between two mails of a kind
+      clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
       await deed({ browser: mallory, email, password, id });
 
       const undone = await service.put('/profile/factors/undo', { token: undo });
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
       assert.equal((await mallory.get('/profile')).status, 403, name);
-      assert.deepEqual(await core.auth.factorsOf(id), [], name);
+      assert.deepEqual(await core.secondFactors.namesOf(id), [], name);
       assert.equal(
         (await service.reset(email, await service.tokenFor(email), anotherPassword)).status,
         200,
@@ -390,7 +395,7 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('A58 trojan identifier: a factor of a stranger who took the address is undone by nobody but the owner', async () => {
+  test('A58 trojan identifier: only the owner can undo a factor of an attacker who took the address', async () => {
     const { browser, email, password } = await person();
     await moveAddress(browser, email, password);
     const moved = await service.tokenFor(email);
@@ -401,7 +406,7 @@ onEachEngine('a second factor', (engine) => {
     const owner = new Browser(service);
     assert.equal((await owner.post('/sessions', { email, password: newPassword })).status, 200);
     assert.equal((await service.put('/profile/factors/undo', { token: strangers })).status, 403);
-    assert.equal((await owner.get('/profile')).status, 200, 'nobody is signed out');
+    assert.equal((await owner.get('/profile')).status, 200, 'no session ended');
   });
 
   test('A58 trojan identifier: only the first factor of an account can be undone by mail', async () => {
@@ -410,20 +415,20 @@ onEachEngine('a second factor', (engine) => {
     await addApp(ada.browser, clock);
     const first = await service.tokenFor(ada.email);
     await addPasskey(ada.browser, new PasskeyDevice(origin));
-    assert.equal(await service.tokenFor(ada.email), first, 'of the second none is mailed');
+    assert.equal(await service.tokenFor(ada.email), first, 'no mail about the second factor has a link');
     clock.advance(3 * dayMs);
     assert.equal(
       (await service.put('/profile/factors/undo', { token: first })).status,
       403,
       'after three days',
     );
-    assert.deepEqual((await core.auth.factorsOf(ada.id)).toSorted(), ['passkey', 'totp']);
+    assert.deepEqual((await core.secondFactors.namesOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
-  test('A58 trojan identifier: an app that was begun before a change of address is undone with it', async () => {
+  test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async () => {
     const { email, password, id, browser } = await person();
     const { clock, core } = service.service;
-    const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // its schema
+    const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // the schema of the route
     clock.advance(minuteMs);
     const stranger = `mallory.${email}`;
     await browser.post('/profile/email', { email: stranger, password });
@@ -432,10 +437,10 @@ onEachEngine('a second factor', (engine) => {
     const code = codesOf(begun.secret, clock)();
     assert.equal((await browser.put('/profile/totp', { id: begun.id, code })).status, 200);
     assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
-    assert.deepEqual(await core.auth.factorsOf(id), []);
+    assert.deepEqual(await core.secondFactors.namesOf(id), []);
   });
 
-  /** Requests without the cookie of a device, so that all of them count on the account. */
+  /** Requests without the device cookie, so that all attempts count on the account. */
   const strangersRequest = (browser: Browser): Browser => {
     const stranger = new Browser(service);
     for (const name of [sessionCookie, pendingCookie]) {
@@ -445,10 +450,10 @@ onEachEngine('a second factor', (engine) => {
     return stranger;
   };
 
-  /** What is wrong as each factor. */
+  /** A wrong value for each factor. */
   const wrongProofs = { totp: '000000', recovery_code: '00000-0000-0000', passkey: '{}' };
   for (const [factor, wrong] of Object.entries(wrongProofs)) {
-    test(`A18 another door: tries of ${factor} half-way and in a step-up count together`, async () => {
+    test(`A18 other entry points: attempts with ${factor} in a pending login and in a step-up count together`, async () => {
       const ada = await holder();
       const proofFor = async (
         at: Browser,
@@ -457,31 +462,31 @@ onEachEngine('a second factor', (engine) => {
         if (factor === 'passkey') return passkeyProof(at, ada.device, path);
         return factor === 'totp' ? ada.app.nextCode() : (ada.recoveryCodes[0] ?? '');
       };
-      const doors = [
+      const places = [
         { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
         { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
         { browser: strangersRequest(ada.browser), path: '/sessions/step_up' },
       ] as const;
-      const proofs = await Promise.all(doors.map(({ browser, path }) => proofFor(browser, path)));
+      const proofs = await Promise.all(places.map(({ browser, path }) => proofFor(browser, path)));
       for (let i = 0; i < 5; i += 1) {
-        const { browser, path } = doors[i % 3] ?? assert.fail();
+        const { browser, path } = places[i % 3] ?? assert.fail();
         assert.equal((await browser.post(path, { factor, proof: wrong })).status, 401, `${i}`);
       }
-      for (const [i, { browser, path }] of doors.entries()) {
+      for (const [i, { browser, path }] of places.entries()) {
         const reply = await browser.post(path, { factor, proof: proofs[i] ?? '' });
         assert.equal(reply.status, 429, `the right one at ${path}`);
         assert.ok(Number(reply.headers['retry-after']) > 0);
       }
       service.service.clock.advance(minuteMs);
-      const { browser, path } = doors[0];
+      const { browser, path } = places[0];
       assert.equal((await browser.post(path, { factor, proof: await proofFor(browser, path) })).status, 200);
     });
   }
 
-  test('A18 another door: tries of the password count together, wherever it is asked for', async () => {
+  test('A18 other entry points: password attempts count together on all routes', async () => {
     const { browser, email, password } = await person();
     const stranger = strangersRequest(browser);
-    const doors: ((proof: string) => Promise<Reply>)[] = [
+    const ways: ((proof: string) => Promise<Reply>)[] = [
       (proof) => service.logIn(email, proof),
       (proof) => stranger.post('/sessions/step_up', { factor: 'password', proof }),
       (proof) => stranger.put('/profile/password', { password: proof, new_password: newPassword }),
@@ -489,13 +494,13 @@ onEachEngine('a second factor', (engine) => {
     ];
     for (let i = 0; i < 5; i += 1)
       assert.ok(
-        [401, 403].includes((await doors[i % doors.length]?.(`wrong ${password}`))?.status ?? 0),
+        [401, 403].includes((await ways[i % ways.length]?.(`wrong ${password}`))?.status ?? 0),
         `${i}`,
       );
-    for (const door of doors) assert.equal((await door(password)).status, 429);
+    for (const way of ways) assert.equal((await way(password)).status, 429);
   });
 
-  test('A18 another door: a factor that is off after a hundred failures is off at each, until it is replaced', async () => {
+  test('A18 other entry points: a factor that is disabled after a hundred failures is disabled everywhere until it is replaced', async () => {
     const ada = await holder();
     const { database } = service.service.core;
     const switchOff = (factor: string): Promise<unknown> =>
@@ -518,17 +523,25 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.send({ method: 'DELETE', path: `/profile/totp/${ada.app.id}` })).status, 200);
     const app = await addApp(browser, service.service.clock);
     const afterwards = strangersRequest(await halfWay(ada));
-    assert.equal((await give(afterwards, 'totp', app.nextCode())).status, 200, 'the new one counts anew');
+    assert.equal(
+      (await give(afterwards, 'totp', app.nextCode())).status,
+      200,
+      'the counter of the new one starts at zero',
+    );
 
     await switchOff('recovery_code');
     const locked = strangersRequest(await halfWay(ada));
     assert.equal((await give(locked, 'recovery_code', ada.recoveryCodes[1] ?? '')).status, 429);
     assert.equal((await give(locked, 'totp', app.nextCode())).status, 200);
     const [code = ''] = await addRecoveryCodes(locked);
-    assert.equal((await give(await halfWay(ada), 'recovery_code', code)).status, 200, 'new ones count anew');
+    assert.equal(
+      (await give(await halfWay(ada), 'recovery_code', code)).status,
+      200,
+      'the counter of new ones starts at zero',
+    );
   });
 
-  test('A20 codes: of many guesses of an app at once, in many logins, five are looked at; a hundred in all', async () => {
+  test('A20 codes: of many parallel guesses of an app code in many logins five are verified, and a hundred in all', async () => {
     const ada = await holder();
     const browsers: Browser[] = [];
     for (let i = 0; i < 10; i += 1) browsers.push(await halfWay(ada));
@@ -547,7 +560,7 @@ onEachEngine('a second factor', (engine) => {
     );
     let looked = 0;
     for (let i = 0; i < 8; i += 1) {
-      service.service.clock.advance(16 * minuteMs); // beyond the longest wait
+      service.service.clock.advance(16 * minuteMs); // longer than the longest wait
       const { status } = await give(await halfWay(ada), 'totp', '000000');
       if (status === 401) looked += 1;
     }
@@ -555,7 +568,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await give(await halfWay(ada), 'totp', ada.app.nextCode())).status, 429);
   });
 
-  test("A64 other people's things: no id of one person does anything for another", async () => {
+  test("A64 other people's objects: an id of one user has no effect for another user", async () => {
     const [ada, eve] = [await holder(), await holder()];
     const ids = await idsOf(ada);
     const { database } = service.service.core;
@@ -574,7 +587,7 @@ onEachEngine('a second factor', (engine) => {
         assert.equal(reply.status, 404, `${method} ${path}, ${kind}`);
       }
     }
-    const unconfirmed = (await ada.browser.post('/profile/totp', {})).body as { id: string }; // its schema
+    const unconfirmed = (await ada.browser.post('/profile/totp', {})).body as { id: string }; // the schema of the route
     const begun = { method: 'DELETE', path: `/profile/totp/${unconfirmed.id}` } as const;
     assert.equal((await eve.browser.send(begun)).status, 404);
     for (const path of ['/sessions', '/profile/totp', '/profile/passkeys']) {
@@ -587,7 +600,7 @@ onEachEngine('a second factor', (engine) => {
       assert.deepEqual(now[table], earlier[table], table);
   });
 
-  test('A65 claimed identity: who a request says that it is opens no route and changes no account', async () => {
+  test('A65 claimed identity: an identity that a request claims opens no route and changes no account', async () => {
     const [ada, eve] = [await holder(), await holder()];
     const fields = {
       id: String(ada.id),
@@ -609,7 +622,7 @@ onEachEngine('a second factor', (engine) => {
     for (const { method, url } of guarded(service)) {
       const hasBody = method === 'POST' || method === 'PUT';
       const reply = await service.send({
-        method: method as ContractRequest['method'], // of a route of ours
+        method: method as ContractRequest['method'], // the schema of our route
         path: `${url}?${query}`,
         headers,
         ...(hasBody && { fields }),
@@ -618,7 +631,9 @@ onEachEngine('a second factor', (engine) => {
       assert.ok(!reply.text.includes(ada.email));
     }
 
-    const { passkeys, totp } = service.service.core;
+    const { database } = service.service.core;
+    const passkeys = { list: (userId: number) => listPasskeys(database, userId) };
+    const totp = { list: (userId: number) => listAuthenticators(database, userId) };
     const had = [await passkeys.list(ada.id), await totp.list(ada.id)];
     const asAda = (path: string): string => `${path}?${query}`;
     const send = (method: 'POST' | 'PUT', path: string, more: Record<string, string> = {}): Promise<Reply> =>
@@ -639,6 +654,6 @@ onEachEngine('a second factor', (engine) => {
     const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
     assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });
     assert.deepEqual((await half.get(asAda('/profile'), headers)).body, { email: eve.email });
-    assert.equal(await service.profile(createToken('session').token), 403);
+    assert.equal(await service.profile(createToken(sessionKind).token), 403);
   });
 });

@@ -1,8 +1,10 @@
-// Sessions that are fixed, stolen by name, claimed without a secret, or left over from a user who may not come in.
+// Sessions that are planted, stolen by name, claimed without a secret, or left over from a user who may no longer sign
+// in.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import {
@@ -31,14 +33,14 @@ onEachEngine('sessions', (engine) => {
     cookie: string,
     headers: Record<string, string> = {},
   ): Promise<Reply> => service.send({ method, path, headers: { ...headers, cookie } });
-  test('A41 fixation: a login never keeps the session that came along, and ends it', async () => {
+  test('A41 fixation: a login ends the session that came with the request and creates a new one', async () => {
     const attacker = await service.member();
     const earlier = await service.member();
     const { email, password } = earlier;
     const planted: Record<string, string> = {
       "the attacker's session": attacker.sessionId,
       'an earlier session of the same person': earlier.sessionId,
-      'one that nobody has': createToken('session').token,
+      'one that does not exist': createToken(sessionKind).token,
       nonsense: 'fixed',
       'an empty one': '',
     };
@@ -52,11 +54,11 @@ onEachEngine('sessions', (engine) => {
       assert.deepEqual([login.status, login.body], [200, { email, message: 'logged in' }], name);
       assert.notEqual(sessionId, value, name);
       assert.equal(await service.profile(sessionId), 200, name);
-      assert.equal(await service.profile(value), 403, `${name} is dead`);
+      assert.equal(await service.profile(value), 403, `${name} has ended`);
     }
   });
 
-  test('A41 fixation: a refused login leaves the session that came along alone', async () => {
+  test('A41 fixation: a rejected login keeps the session that came with the request', async () => {
     const member = await service.member();
     const login = await service.post(
       '/sessions',
@@ -67,7 +69,7 @@ onEachEngine('sessions', (engine) => {
     assert.equal(await service.profile(member.sessionId), 200);
   });
 
-  test('A41 fixation: a cookie that a subdomain or plain http can set is none of ours', async () => {
+  test('A41 fixation: ignores a cookie that a subdomain or plain http can set', async () => {
     const member = await service.member();
     for (const name of ['session_id', '__Secure-session_id', 'Host-session_id']) {
       assert.equal((await ask('GET', '/profile', `${name}=${member.sessionId}`)).status, 403, name);
@@ -98,7 +100,7 @@ onEachEngine('sessions', (engine) => {
     '///evil.test',
     '\u{ff0f}\u{ff0f}evil.test',
   ];
-  test('A9 open redirect: logging out leads to /, whatever the request names', async () => {
+  test('A9 open redirect: logging out redirects to /, whatever the request contains', async () => {
     const names = [
       'next',
       'redirect',
@@ -138,7 +140,7 @@ onEachEngine('sessions', (engine) => {
     ['disabled', ({ id }: Member) => service.service.core.auth.setDisabled(id, true)],
     ['removed', ({ id }: Member) => service.service.core.auth.removeUser(id)],
   ] as const) {
-    test(`A63 another door: none opens to a ${state} user, from the moment on`, async () => {
+    test(`A63 other entry points: all are closed to a ${state} user immediately`, async () => {
       const member = await service.member();
       const { email, password, sessionId, deviceToken } = member;
       const { auth } = service.service.core;
@@ -159,7 +161,7 @@ onEachEngine('sessions', (engine) => {
       await assert.rejects(auth.getResetPasswordToken(email), { code: 'unknown_email' });
       await assert.rejects(auth.setPassword(email, newPassword), { code: 'unknown_email' });
       assert.equal((await service.reset(email, reset, newPassword)).status, 403);
-      service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+      service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails
       await service.deliver(); // of the sign-in on another device
       const mailsBefore = service.mails.length;
       assert.equal((await service.post('/reset_password', { email })).status, 200);
@@ -170,19 +172,19 @@ onEachEngine('sessions', (engine) => {
       assert.equal(
         (await service.post('/users', { email, password: newPassword })).status,
         200,
-        'which creates nothing',
+        'it creates nothing',
       );
       assert.equal((await service.logIn(email, newPassword)).status, 401);
       assert.equal(await service.idOf(email), member.id);
 
       await auth.setDisabled(member.id, false);
-      assert.equal(await service.profile(sessionId), 403, 'a session that was ended stays so');
+      assert.equal(await service.profile(sessionId), 403, 'an ended session stays ended');
       assert.equal((await service.reset(email, reset, newPassword)).status, 403);
       assert.equal((await service.logIn(email, password)).status, 200);
     });
   }
 
-  test("A64 other people's things: what one person names of another is neither shown nor changed", async () => {
+  test("A64 other people's objects: a user can neither see nor change the objects of another user", async () => {
     const bob = await service.member();
     const eve = await service.member();
     const handle = bob.sessionId.slice(0, 36);
@@ -208,7 +210,7 @@ onEachEngine('sessions', (engine) => {
         if (method === 'DELETE' && path === '/sessions') continue; // her own logout, below
         const { status, text } = await ask(method, path, asMember(eve));
         if (path === '/sessions' && status === 200)
-          assert.ok(!text.includes(handle), 'her own sessions alone');
+          assert.ok(!text.includes(handle), 'only her own sessions');
         else assert.ok(status === 404 || status === 405, `${method} ${path}: ${status}`);
       }
     }
@@ -238,7 +240,7 @@ onEachEngine('sessions', (engine) => {
     );
   });
 
-  test('A65 claimed identity: without a session nothing in a request makes it somebody', async () => {
+  test('A65 claimed identity: a request without a session has no identity, whatever it contains', async () => {
     const bob = await service.member();
     const fields = {
       email: bob.email,
@@ -282,7 +284,11 @@ onEachEngine('sessions', (engine) => {
       }
     }
     const device = `${deviceCookie}=${bob.deviceToken}`;
-    assert.equal((await ask('GET', '/profile', device)).status, 403, 'a known device alone is nobody');
+    assert.equal(
+      (await ask('GET', '/profile', device)).status,
+      403,
+      'a known device alone identifies no user',
+    );
     assert.equal(await service.profile(bob.sessionId), 200);
   });
 });

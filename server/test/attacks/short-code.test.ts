@@ -1,5 +1,5 @@
-// Short codes: few enough to be guessed, were it not for their bounds. They work where they were asked for, for ten
-// minutes, ten times in all.
+// Short codes could be guessed without their limits: a code works in the browser that requested it, for ten minutes,
+// with ten attempts in all.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -21,7 +21,7 @@ onEachEngine('short codes', (engine) => {
   const browser = (): Browser => new Browser(service);
   const wait = (ms: number): void => service.service.clock.advance(ms);
 
-  /** The newest mail to the address with a token in it. */
+  /** The newest mail to the address that contains a token. */
   async function proofFor(email: string): Promise<{ token: string; code: string | undefined }> {
     await service.deliver();
     const texts = service.mails.filter(({ to }) => to === email).map(({ text }) => text);
@@ -29,7 +29,7 @@ onEachEngine('short codes', (engine) => {
     return { token: tokenIn(text) ?? '', code: codeIn(text) };
   }
 
-  test('A20 codes: ten tries in all however often a new one is asked for, and the link goes on', async () => {
+  test('A20 codes: allows ten attempts in all however often a new code is requested, while the link still works', async () => {
     const { email } = await service.member();
     const own = browser();
     let tried = 0;
@@ -46,7 +46,7 @@ onEachEngine('short codes', (engine) => {
         wait(61_000);
       }
     }
-    assert.ok(tried >= 10, `${tried} guesses were looked at`);
+    assert.ok(tried >= 10, `${tried} guesses were verified`);
     await own.post('/reset_password', { email });
     const { token, code = '' } = await proofFor(email);
     const redeem = (proof: string): Promise<Reply> =>
@@ -57,7 +57,7 @@ onEachEngine('short codes', (engine) => {
     assert.equal((await redeem(token)).status, 200);
   });
 
-  test('A20 codes: of five hundred guesses at once no more than ten are looked at', async () => {
+  test('A20 codes: verifies at most ten of five hundred parallel guesses', async () => {
     const { email, id } = await service.member();
     const own = browser();
     await own.post('/reset_password', { email });
@@ -78,7 +78,7 @@ onEachEngine('short codes', (engine) => {
     assert.ok((rows[0]?.code_tries ?? 99) <= 10);
   });
 
-  test('A20 codes: one and a request that belong to different purposes open nothing', async () => {
+  test('A20 codes: rejects a code with the request cookie of another purpose', async () => {
     const { email } = await service.member();
     const own = browser();
     await own.post('/reset_password', { email });

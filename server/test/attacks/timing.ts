@@ -1,5 +1,5 @@
-// How long requests for different kinds of account take: one after the other, in turns, so that whatever else the
-// machine does hits all kinds alike.
+// Measures how long requests for different kinds of account take: one after the other, in turns, so that other load on
+// the machine affects all kinds equally.
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { freshEmail } from '../support/person.ts';
@@ -7,7 +7,7 @@ import type { PublicService } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
 import { mannWhitney, median } from '../support/statistics.ts';
 
-/** What there may be to know about an address. */
+/** Kinds of account that an attacker may want to tell apart. */
 export type AccountKind = 'confirmed' | 'unknown' | 'disabled' | 'unconfirmed' | 'without a password';
 export const accountKinds: readonly AccountKind[] = [
   'confirmed',
@@ -17,11 +17,11 @@ export const accountKinds: readonly AccountKind[] = [
   'without a password',
 ];
 
-/** Gives the address of an account of this kind. */
+/** Returns the address of an account of this kind. */
 export type Addresses = (kind: AccountKind) => string;
 
-/** A request that must tell nothing. */
-export interface Door {
+/** A request whose time must reveal nothing. */
+export interface Route {
   readonly name: string;
   readonly ask: (service: PublicService, email: string) => Promise<Reply>;
   readonly status: number;
@@ -32,7 +32,7 @@ export interface Door {
 const password = 'seven otters in a purple boat';
 const roundsOfAttempts = 50;
 
-export const doors: readonly Door[] = [
+export const routes: readonly Route[] = [
   { name: 'login', ask: (service, email) => service.logIn(email, password), status: 401, hashes: true },
   {
     name: 'reset request',
@@ -54,7 +54,7 @@ export const doors: readonly Door[] = [
   },
 ];
 
-/** One account of each kind; the unknown address is another one each time. */
+/** One account of each kind; the unknown address is a new one each time. */
 export async function prepareAccounts(service: PublicService): Promise<Addresses> {
   const { auth, database } = service.service.core;
   const confirmed = await service.member();
@@ -74,7 +74,7 @@ export async function prepareAccounts(service: PublicService): Promise<Addresses
   return (kind) => (kind === 'unknown' ? freshEmail() : emails[kind]);
 }
 
-/** What is timed of a door. */
+/** What is measured of a route. */
 export interface Timing {
   /** Kinds that are compared with an unknown address. */
   readonly kinds: readonly AccountKind[];
@@ -84,9 +84,9 @@ export interface Timing {
 /** Milliseconds of each request, by kind of account. */
 export type Times = ReadonlyMap<AccountKind, number[]>;
 
-export async function timeDoor(
+export async function timeRoute(
   service: PublicService,
-  { ask, status }: Door,
+  { ask, status }: Route,
   emailOf: Addresses,
   { kinds, rounds }: Timing,
 ): Promise<Times> {
@@ -94,8 +94,8 @@ export async function timeDoor(
   const order: AccountKind[] = ['unknown', ...kinds];
   const times = new Map(order.map((kind): [AccountKind, number[]] => [kind, []]));
   for (let round = 0; round < rounds; round += 1) {
-    clock.advance(20 * minuteMs); // beyond every wait after failures, and the pause between two mails
-    // Nobody meets the limit of a hundred tries.
+    clock.advance(20 * minuteMs); // longer than every wait after failures, and than the pause between two mails
+    // Keeps every account below the limit of a hundred attempts.
     if (round % roundsOfAttempts === 0) await core.database.execute('delete from attempts');
     for (const kind of round % 2 === 0 ? order : order.toReversed()) {
       const email = emailOf(kind);
@@ -108,13 +108,13 @@ export async function timeDoor(
   return times;
 }
 
-/** How far a kind of account is from an unknown address. */
+/** The difference between a kind of account and an unknown address. */
 export interface Difference {
   readonly kind: AccountKind;
   /** Medians in milliseconds. */
   readonly median: number;
   readonly unknown: number;
-  /** Probability of such times if the two were alike. */
+  /** Probability of such times if both kinds had the same distribution. */
   readonly p: number;
 }
 
@@ -131,17 +131,17 @@ export function compareTimes(times: Times): Difference[] {
 }
 
 /**
- * True if nobody could tell: the medians are nearly equal, or the ranks say that the times are of one kind.
- * @param maxMs largest difference of medians that tells nothing.
+ * True if the times reveal nothing: the medians are nearly equal, or the rank test finds one distribution.
+ * @param maxMs largest difference of medians, in milliseconds, that reveals nothing.
  */
 export function isAlike({ median: ms, unknown, p }: Difference, maxMs: number): boolean {
   return Math.abs(ms - unknown) < maxMs || p > 0.01;
 }
 
-/** One line for a person to read. */
-export function describeTimes(door: string, differences: readonly Difference[]): string {
+/** One line for a reader. */
+export function describeTimes(route: string, differences: readonly Difference[]): string {
   const parts = differences.map(
     ({ kind, median: ms, p }) => `${kind} ${ms.toFixed(2)} ms (p ${p.toFixed(3)})`,
   );
-  return `${door}: unknown ${differences[0]?.unknown.toFixed(2)} ms, ${parts.join(', ')}`;
+  return `${route}: unknown ${differences[0]?.unknown.toFixed(2)} ms, ${parts.join(', ')}`;
 }

@@ -1,10 +1,14 @@
-// Secrets that were sent out: each opens one door, for one person, once, for a while.
+// Secrets that were sent out: each is accepted by one route, for one user, once, for a limited time.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hourMs, minuteMs } from '../../src/kit/clock.ts';
-import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { createToken, equalDigests } from '../../src/kit/secret.ts';
+import { pendingAuthenticationKind, requestKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { factorUndoKind } from '../../src/identity/enrollment/enrollment.ts';
+import { deletionUndoKind } from '../../src/features/account-deletion/deletion.ts';
+import { emailChangeKind } from '../../src/features/email-change/email-change.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { replaceToken } from '../../src/identity/token/store.ts';
 import { DB } from '../../src/library/db.ts';
@@ -19,23 +23,23 @@ import {
   type Member,
 } from '../support/public-service.ts';
 import type { ContractRequest, Reply } from '../support/request.ts';
+import { secretKindsOf } from '../support/secret-kinds.ts';
 import { median } from '../support/statistics.ts';
 
 const wrong = 'eight herons on a yellow bicycle';
 const newPassword = 'nine newts under a green umbrella';
-const kinds = Object.keys(secretKinds) as SecretKind[]; // its own keys
 
 /** One account with a live secret of every kind. */
 interface Holder extends Member {
-  readonly secrets: Record<SecretKind, string>;
+  readonly secrets: Readonly<Record<string, string>> & { readonly session: string; readonly device: string };
 }
 
-/** The secret dressed up as one of another kind. */
-const disguises = (secret: string, kind: SecretKind, other: Holder): string[] => [
+/** The secret with the prefix of another kind. */
+const disguises = (secret: string, own: string, prefix: string): string[] => [
   secret,
-  secret.replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`),
-  `${other.secrets[kind].slice(0, 36)}${secret.slice(36)}`,
-  `${other.secrets[kind].slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`)}`,
+  secret.replace(/\.[a-z]{3}_/, `.${prefix}_`),
+  `${own.slice(0, 36)}${secret.slice(36)}`,
+  `${own.slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${prefix}_`)}`,
 ];
 
 /** Paths of the links in mails. */
@@ -56,12 +60,12 @@ onEachEngine('tokens', (engine) => {
     const registered = await service.member();
     const { id, password, sessionId, deviceToken } = registered;
     const { database } = service.service.core;
-    // The address was changed, which can still be undone, and another change waits for its proof.
+    // The address was changed, which can still be undone, and another change waits for its confirmation.
     const email = freshEmail();
     await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
     assert.equal(await moveTo(sessionId, await service.tokenFor(email)), 200);
     const undo = await service.tokenFor(registered.email);
-    const change = createToken('email_change');
+    const change = createToken(emailChangeKind);
     const now = service.service.clock.now();
     await replaceToken(database, {
       ...change,
@@ -76,14 +80,14 @@ onEachEngine('tokens', (engine) => {
     await database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     );
-    service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails of a kind
+    service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
     await service.post('/email_verification', { email });
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
     const [user] = await database.query((sql) =>
       sql.selectFrom('users').select('password_changed_at').where('id', '=', id),
     );
-    const deletion = createToken('deletion_undo');
+    const deletion = createToken(deletionUndoKind);
     await replaceToken(database, {
       ...deletion,
       userId: id,
@@ -91,7 +95,7 @@ onEachEngine('tokens', (engine) => {
       now,
       expiresAt: now + hourMs,
     });
-    const factor = createToken('factor_undo');
+    const factor = createToken(factorUndoKind);
     await replaceToken(database, {
       ...factor,
       userId: id,
@@ -100,7 +104,7 @@ onEachEngine('tokens', (engine) => {
       expiresAt: now + hourMs,
       target: email,
     });
-    const pending = createToken('pending_login');
+    const pending = createToken(pendingAuthenticationKind);
     await addPendingAuthentication(database, {
       ...pending,
       userId: id,
@@ -112,9 +116,9 @@ onEachEngine('tokens', (engine) => {
     });
     const secrets = {
       session: sessionId,
-      pending_login: pending.token,
+      pending_authentication: pending.token,
       device: deviceToken,
-      request: createToken('request').token,
+      request: createToken(requestKind).token,
       verification,
       reset,
       sign_in: signIn,
@@ -131,7 +135,7 @@ onEachEngine('tokens', (engine) => {
     return (await service.send({ method: 'PUT', path: '/profile/email', fields: { token }, headers })).status;
   };
 
-  /** From here on the clock stands still, and only a known device lets its owner try. */
+  /** From here on the clock stands still, and only a known device may attempt a login. */
   async function lock({ email }: Holder): Promise<void> {
     for (let i = 0; i < 5; i += 1) await service.logIn(email, wrong);
   }
@@ -139,10 +143,10 @@ onEachEngine('tokens', (engine) => {
   const withCookie = (method: ContractRequest['method'], path: string, cookie: string): Promise<Reply> =>
     service.send({ method, path, headers: { cookie } });
 
-  /** Every way to present a secret; true where it was taken for what the way is for. */
+  /** Every way to present a secret; true if it was accepted for its purpose. */
   const ways: Record<
     string,
-    readonly [kind: SecretKind, way: (holder: Holder, secret: string) => Promise<boolean>]
+    readonly [kind: string, way: (holder: Holder, secret: string) => Promise<boolean>]
   > = {
     'GET /profile': ['session', async (_, secret) => (await service.profile(secret)) === 200],
     getUserFromSessionId: [
@@ -154,9 +158,9 @@ onEachEngine('tokens', (engine) => {
       'device',
       async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
     ],
-    // Nothing is set up, so nothing is right; that it is asked for says that the login was found.
+    // No factor is enrolled, so no value is right; asking for one shows that the pending login was found.
     'POST /sessions/factor': [
-      'pending_login',
+      'pending_authentication',
       async (_, secret) => {
         const fields = { factor: 'totp', proof: '123456' };
         const headers = { cookie: `${pendingCookie}=${secret}` };
@@ -166,7 +170,7 @@ onEachEngine('tokens', (engine) => {
       },
     ],
     'POST /sessions/factor/passkey': [
-      'pending_login',
+      'pending_authentication',
       async (_, secret) => {
         const headers = { cookie: `${pendingCookie}=${secret}` };
         const request = { method: 'POST', path: '/sessions/factor/passkey', headers } as const;
@@ -179,12 +183,12 @@ onEachEngine('tokens', (engine) => {
         (await withCookie('GET', '/profile/totp', `${sessionCookie}=${secret}; ${pendingCookie}=${secret}`))
           .status === 200,
     ],
-    // 409 says that another change can still be undone: the token was taken for what it is.
+    // 409 says that another change can still be undone: the token was accepted.
     'PUT /profile/email': [
       'email_change',
       async ({ secrets }, secret) => (await moveTo(secrets.session, secret)) === 409,
     ],
-    // The account is to be removed for as long as it is asked, so that the session goes on.
+    // The account stays marked for removal during the request, so that the session remains valid.
     'PUT /profile/undo': ['deletion_undo', ({ id }, secret) => isReopened(id, secret)],
     'PUT /email_verification': [
       'verification',
@@ -234,36 +238,41 @@ onEachEngine('tokens', (engine) => {
     );
   }
 
-  test('A37 namespaces: of every secret at every door, only those of its own kind are taken', async () => {
+  test('A37 namespaces: every kind has a prefix and a name of its own', () => {
+    const rows = secretKindsOf(service.service.core);
+    assert.ok(rows.length >= 11);
+    for (const { prefix } of rows) assert.match(prefix, /^[a-z]{3}$/);
+    assert.equal(new Set(rows.map(({ prefix }) => prefix)).size, rows.length);
+    assert.equal(new Set(rows.map(({ kind }) => kind)).size, rows.length);
+  });
+
+  test('A37 namespaces: each route accepts only secrets of its own kind', async () => {
     const holder = await createHolder();
     const other = await createHolder();
     for (const one of [holder, other]) await lock(one);
+    const rows = secretKindsOf(service.service.core);
+    const kinds = rows.map(({ kind }) => kind);
+    const secretOf = ({ secrets }: Holder, kind: string): string => secrets[kind] ?? assert.fail(kind);
     assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
     assert.deepEqual(
       [...new Set(Object.values(ways).map(([kind]) => kind))].toSorted(),
       kinds.filter((kind) => kind !== 'request').toSorted(),
-      'and has a door, but for what is worth nothing without a code',
+      'every kind has a route, except those that are useless without a code',
     );
     const earlier = await everyRowOf(service.service.core.database);
     let presented = 0;
     for (const [name, [kind, way]] of Object.entries(ways)) {
+      const { prefix } = rows.find((row) => row.kind === kind) ?? assert.fail(kind);
       for (const foreign of kinds.filter((one) => one !== kind)) {
-        for (const secret of disguises(holder.secrets[foreign], kind, holder)) {
+        for (const secret of disguises(secretOf(holder, foreign), secretOf(holder, kind), prefix)) {
           assert.equal(await way(holder, secret), false, `${foreign} at ${name}: ${secret}`);
           presented += 1;
         }
       }
-      // What stands in lists and mails, and is no secret.
-      const { id, email, password, secrets } = holder;
-      for (const text of [
-        String(id),
-        email,
-        password,
-        secrets[kind].slice(0, 36),
-        secrets[kind].slice(37),
-        '',
-        'null',
-      ]) {
+      // Values in lists and mails that are not secret.
+      const { id, email, password } = holder;
+      const own = secretOf(holder, kind);
+      for (const text of [String(id), email, password, own.slice(0, 36), own.slice(37), '', 'null']) {
         assert.equal(await way(holder, text), false, `${text} at ${name}`);
       }
     }
@@ -284,19 +293,19 @@ onEachEngine('tokens', (engine) => {
       if (kind === 'verification' || kind === 'reset' || kind === 'sign_in') {
         if (!name.startsWith('find'))
           assert.equal(
-            await way({ ...holder, email: other.email }, holder.secrets[kind]),
+            await way({ ...holder, email: other.email }, secretOf(holder, kind)),
             false,
             `${name} for somebody else`,
           );
       }
       if (kind === 'device')
-        assert.equal(await way(other, holder.secrets[kind]), false, `${name} of somebody else`);
-      assert.equal(await way(holder, holder.secrets[kind]), true, `${name} for ${email}`);
+        assert.equal(await way(other, secretOf(holder, kind)), false, `${name} of somebody else`);
+      assert.equal(await way(holder, secretOf(holder, kind)), true, `${name} for ${email}`);
     }
     assert.equal(await ways['DELETE /sessions']?.[1](other, other.secrets.session), true);
   });
 
-  test('A37 namespaces: a cookie of another name carries nothing', async () => {
+  test('A37 namespaces: ignores a cookie of another name', async () => {
     const holder = await createHolder();
     await lock(holder);
     const { secrets, email, password } = holder;
@@ -323,7 +332,7 @@ onEachEngine('tokens', (engine) => {
     }
   });
 
-  test('A52 reset token: once, for its owner, until a newer one, another password or an hour', async () => {
+  test('A52 reset token: works once, for its owner, until a newer token, a changed password or an hour later', async () => {
     const refused = async (email: string, token: string, why: string): Promise<void> => {
       const reply = await service.reset(email, token, newPassword);
       assert.deepEqual(
@@ -346,7 +355,7 @@ onEachEngine('tokens', (engine) => {
     service.service.clock.advance(2 * minuteMs);
     const third = await service.resetToken(email);
     await service.service.core.auth.setPassword(email, 'ten toads behind a blue door');
-    await refused(email, third, 'after the password was changed otherwise');
+    await refused(email, third, 'after the password was changed in another way');
 
     service.service.clock.advance(2 * minuteMs);
     const fourth = await service.resetToken(email);
@@ -360,7 +369,7 @@ onEachEngine('tokens', (engine) => {
     await refused(`new.${email}`, fifth, 'after a change of the address');
   });
 
-  test('A52 reset token: of many who spend it at once, one does, and theirs is the password', async () => {
+  test('A52 reset token: of many parallel uses one succeeds, and its password is set', async () => {
     const { email } = await service.member();
     const token = await service.resetToken(email);
     const words = Array.from({ length: 16 }, (_, i) => `${newPassword} number ${i}`);
@@ -374,15 +383,15 @@ onEachEngine('tokens', (engine) => {
     assert.equal((await service.logIn(email, winners[0] ?? '')).status, 200);
   });
 
-  test('A52 reset token: a login with the old password does not void it', async () => {
-    // Or whoever has the password could keep the owner from taking it away.
+  test('A52 reset token: a login with the old password does not revoke it', async () => {
+    // Otherwise an attacker who has the password could keep the owner from changing it.
     const { email, password } = await service.member();
     const token = await service.resetToken(email);
     assert.equal((await service.logIn(email, password)).status, 200);
     assert.equal((await service.reset(email, token, newPassword)).status, 200);
   });
 
-  test('A54 pre-fetched links: what only reads spends no token and changes nothing', async () => {
+  test('A54 pre-fetched links: reading requests consume no token and change nothing', async () => {
     const { email } = await service.newcomer();
     const verification = await service.tokenFor(email);
     const reset = await service.resetToken(email);
@@ -406,7 +415,7 @@ onEachEngine('tokens', (engine) => {
         }
       }
     }
-    // The links themselves, as a scanner of mails opens them: from elsewhere, as another browser, again and again.
+    // The links themselves, as a mail scanner opens them: from other addresses and browsers, many times.
     for (const link of linksIn(service.mails.filter(({ to }) => to === email).map(({ text }) => text))) {
       for (let i = 0; i < 10; i += 1) {
         for (const method of ['GET', 'HEAD'] as const) {
@@ -420,7 +429,7 @@ onEachEngine('tokens', (engine) => {
     assert.equal((await service.reset(email, reset, newPassword)).status, 200);
   });
 
-  test('A68 confirmation token: for its address, its purpose and its account, once and for a day', async () => {
+  test('A68 confirmation token: works for its address, purpose and account, once, within a day', async () => {
     const confirm = async (email: string, token: string): Promise<number> =>
       (await service.put('/email_verification', { email, token })).status;
     const bob = await service.newcomer();
@@ -444,8 +453,8 @@ onEachEngine('tokens', (engine) => {
 });
 
 describe('comparing secrets', () => {
-  test('A69 constant time: where two digests begin to differ does not show', () => {
-    // Long ones, so that leaving at the first difference would be a thousand times as fast.
+  test('A69 constant time: the time of a comparison does not depend on where two digests begin to differ', () => {
+    // Long digests, so that stopping at the first difference would be a thousand times as fast.
     const bytes = 1_000_000;
     const one = new Uint8Array(bytes);
     const early = new Uint8Array(bytes).fill(1, 0, 1);
@@ -467,13 +476,13 @@ describe('comparing secrets', () => {
     assert.equal(equalDigests(one, new Uint8Array(bytes - 1)), false);
   });
 
-  test('A69 constant time: the right handle of a session with a wrong secret is refused', async () => {
+  test('A69 constant time: rejects the right handle of a session with a wrong secret', async () => {
     const service = await PublicService.start('sqlite');
     try {
       const { sessionId } = await service.member();
       const handle = sessionId.slice(0, 36);
       for (let i = 0; i < 20; i += 1) {
-        assert.equal(await service.profile(handle + createToken('session').token.slice(36)), 403);
+        assert.equal(await service.profile(handle + createToken(sessionKind).token.slice(36)), 403);
       }
       assert.equal(await service.profile(sessionId), 200);
     } finally {
@@ -481,15 +490,15 @@ describe('comparing secrets', () => {
     }
   });
 
-  /** A comparison of something called a secret with something else than a word of the code. */
+  /** A comparison of a value named like a secret with something other than a word of the code. */
   const comparison =
     /(?:secret|digest|mac|signature|hash|hashed|token|password)\w*(?:\([^()]*\)|\))*\s*[!=]==?(?!=|\s*(?:undefined|null|true|false|'|\d))|\.equals\(|Buffer\.compare\(|timingSafeEqual\(/i;
-  /** Where the one comparison is made that all others use. */
+  /** The file with the one comparison that all others use. */
   const comparer = 'kit/secret.ts';
   const comparing = (text: string): string[] =>
     text.split('\n').filter((line) => !/^\s*(?:\/\/|\/?\*|import )/.test(line) && comparison.test(line));
 
-  test('A69 constant time: no line of the source compares secrets in another way', () => {
+  test('A69 constant time: every comparison of secrets in the source uses the one function', () => {
     const source = join(import.meta.dirname, '../../src');
     const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**', comparer] });
     assert.ok(files.length > 50);
@@ -499,7 +508,7 @@ describe('comparing secrets', () => {
     assert.deepEqual(found, []);
   });
 
-  test('it would see one', () => {
+  test('it reports another one', () => {
     for (const line of [
       'if (row.secret_hash === parts.secretHash)',
       'a.equals(b)',

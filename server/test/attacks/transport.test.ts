@@ -1,13 +1,15 @@
-// Attacks on the wire: requests that two parsers would read differently, and tokens that leave by side doors.
+// Attacks on the wire: requests that two parsers read differently, and tokens that leak through logs and referrers.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { exchange } from '../support/raw-connection.ts';
 import { serviceOn } from '../support/running-service.ts';
 import { bodyKinds, encodeFields, send } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
-/** What an attacker hides behind his request: if the service reads it as a second one, it answers 404. */
+/** The request that an attacker hides in another one: if the service reads it as a second request, it answers 404. */
 const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
 const start =
   'POST /reset_password HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
@@ -64,7 +66,7 @@ const ambiguous: Record<string, string> = {
   'a NUL in the target': `GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
 };
 
-/** Odd but clear: where the request ends is certain, and what follows is a request of its own. */
+/** Unusual but unambiguous requests: their end is certain, and what follows is a request of its own. */
 const clear: Record<string, readonly [text: string, statuses: readonly number[]]> = {
   'a body on a GET': [
     `GET /profile HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
@@ -88,21 +90,21 @@ describe('the wire', () => {
   after(() => service.close());
 
   for (const [name, text] of Object.entries(ambiguous)) {
-    test(`A39 smuggling: ${name} is refused once, and the connection closed`, async () => {
+    test(`A39 smuggling: ${name} is rejected once, and the connection is closed`, async () => {
       const { statuses, isClosed, text: reply } = await exchange(port, text);
       assert.deepEqual({ statuses, isClosed }, { statuses: [400], isClosed: true });
       assert.match(reply, /"code":"invalid_request"/);
     });
   }
 
-  test('A39 smuggling: what is odd but clear ends where it says', async () => {
+  test('A39 smuggling: an unusual but unambiguous request ends where it declares', async () => {
     const silenceMs = 150;
     for (const [name, [text, statuses]] of Object.entries(clear)) {
       assert.deepEqual((await exchange(port, text, silenceMs)).statuses, statuses, name);
     }
   });
 
-  test('A39 smuggling: after chunks in HTTP/1.0 nothing more is read as a request', async () => {
+  test('A39 smuggling: reads no further request after chunks in HTTP/1.0', async () => {
     const { statuses, isClosed } = await exchange(
       port,
       `${start.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n${hidden}`,
@@ -110,7 +112,7 @@ describe('the wire', () => {
     assert.deepEqual({ isSmuggled: statuses.includes(404), isClosed }, { isSmuggled: false, isClosed: true });
   });
 
-  test('A39 header injection: what a request names never begins a header of the reply', async () => {
+  test('A39 header injection: no value of a request begins a header of the reply', async () => {
     for (const text of [
       'a@x.test\r\nSet-Cookie: a=b',
       'a@x.test%0d%0aSet-Cookie:a=b',
@@ -136,15 +138,15 @@ describe('the wire', () => {
     }
   });
 
-  test('A55 referrer: every reply forbids one, and none leads a browser elsewhere', async () => {
-    const token = createToken('reset').token;
+  test('A55 referrer: every reply forbids referrers, and none redirects a browser to another site', async () => {
+    const token = createToken(resetKind).token;
     for (const { method, url, isPage } of service.routes) {
       const request = { method: method as 'GET', path: url.replace(':code', 'not_found') };
       const { headers, text } = await send(service.app, request);
-      // A page without a secret in its address may tell the host that it is on: forms of older browsers need that.
+      // A page without a secret in its address may send its own origin: forms of older browsers need that.
       const isOrigin = isPage && headers['referrer-policy'] === 'strict-origin';
       assert.ok(isOrigin || headers['referrer-policy'] === 'no-referrer', `${method} ${url}`);
-      if (['/style.css', '/page.js', '/icon.svg'].includes(url)) continue; // the same for everybody
+      if (['/style.css', '/page.js', '/icon.svg'].includes(url)) continue; // the same for all users
       assert.equal(headers['cache-control'], 'no-store');
       assert.match(String(headers['content-security-policy']), /default-src 'none'/);
       const kinds = isPage ? /json|html/ : /json/;
@@ -157,11 +159,11 @@ describe('the wire', () => {
   });
 });
 
-test('A55 logs: no token and no password that a request carries is logged, wherever it carries it', async (t) => {
+test('A55 logs: logs no token and no password, wherever a request contains it', async (t) => {
   const running = await serviceOn(t, 'sqlite');
   const process = await running.start({ LOG_LEVEL: 'debug' });
   const port = Number(new URL(process.baseUrl).port);
-  const secrets = [createToken('session').token, createToken('reset').token, 'CANARY-password'];
+  const secrets = [createToken(sessionKind).token, createToken(resetKind).token, 'CANARY-password'];
   for (const secret of secrets) {
     const inUrl = encodeURIComponent(secret);
     const json = { 'content-type': 'application/json' };

@@ -1,5 +1,5 @@
-// The clock of the machine is set back or forward by an hour: what was over stays over, what was live is not lost, and
-// nobody is locked out by an hour that never was.
+// The clock of the machine is set back or forward by an hour: what has expired stays expired, what is valid stays
+// valid, and no user is locked out because of the change.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
@@ -16,7 +16,7 @@ import {
 } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
-onEachEngine('a clock that is set', (engine) => {
+onEachEngine('a clock that is changed', (engine) => {
   let service: TestService;
   const sent: OutgoingMail[] = [];
   before(async () => {
@@ -25,7 +25,7 @@ onEachEngine('a clock that is set', (engine) => {
   });
   after(() => service.close());
 
-  /** A second passes as well: the buckets of the limits are empty when the clock was set back, and fill again. */
+  /** Also lets a second pass: the buckets of the limits are empty after the clock was set back, and fill again. */
   const setClock = (byMs: number): void => service.clock.advance(byMs + secondMs);
   const send = (request: ContractRequest): Promise<Reply> => sendTo(service.app, request);
   const logIn = (email: string, password: string): Promise<Reply> =>
@@ -41,7 +41,7 @@ onEachEngine('a clock that is set', (engine) => {
       })
     ).status;
 
-  test('back: an expired reset token that was refused stays refused', async () => {
+  test('set back: an expired reset token that was rejected stays rejected', async () => {
     const { email, resetToken, password } = await createPerson(service.app);
     setClock(61 * minuteMs);
     assert.equal(await redeem(email, resetToken), 403);
@@ -50,9 +50,9 @@ onEachEngine('a clock that is set', (engine) => {
     assert.equal((await logIn(email, password)).status, 200);
   });
 
-  test('back: whatever had expired when the purge came does not live again', async () => {
+  test('set back: what the purge found expired stays invalid', async () => {
     const { email, resetToken, sessionId } = await createPerson(service.app);
-    const idleMs = service.core.auth.sessionMs;
+    const idleMs = service.core.sessions.life.sessionMs;
     setClock(idleMs + minuteMs);
     await service.core.auth.purge();
     setClock(-idleMs);
@@ -60,7 +60,7 @@ onEachEngine('a clock that is set', (engine) => {
     setClock(idleMs);
   });
 
-  test('back: an expired session that was refused stays refused', async () => {
+  test('set back: an expired session that was rejected stays rejected', async () => {
     const { sessionId } = await createPerson(service.app);
     const idleMs = 7 * 24 * hourMs;
     setClock(idleMs);
@@ -74,7 +74,7 @@ onEachEngine('a clock that is set', (engine) => {
     ['back', -hourMs],
     ['forward', hourMs - minuteMs],
   ] as const) {
-    test(`${way}: a spent reset token and an ended session stay so, the others live on`, async () => {
+    test(`${way}: a consumed reset token and an ended session stay invalid, the others stay valid`, async () => {
       const { email, resetToken, sessionId } = await createPerson(service.app);
       assert.equal(await redeem(email, resetToken), 200);
       const live = sessionIdOf(await logIn(email, 'new')) ?? '';
@@ -93,7 +93,7 @@ onEachEngine('a clock that is set', (engine) => {
       );
     });
 
-    test(`${way}: a reset that is asked for then works then`, async () => {
+    test(`${way}: a reset that is requested then works`, async () => {
       const { email } = await createPerson(service.app);
       setClock(ms);
       const asked = await send({ method: 'POST', path: '/reset_password', fields: { email } });
@@ -103,7 +103,7 @@ onEachEngine('a clock that is set', (engine) => {
     });
   }
 
-  test('forward for a moment: one wrong password in that time locks nobody out', async () => {
+  test('set forward for a short time: one wrong password in that time does not lock the account', async () => {
     const { email, password } = await createPerson(service.app);
     setClock(hourMs);
     assert.equal((await logIn(email, 'wrong')).status, 401);
@@ -111,7 +111,7 @@ onEachEngine('a clock that is set', (engine) => {
     assert.equal((await logIn(email, password)).status, 200);
   });
 
-  test('back: the waiting time of a guesser is not over sooner', async () => {
+  test('set back: the wait after wrong guesses does not end sooner', async () => {
     const email = freshEmail();
     for (let i = 0; i < 5; i += 1) assert.equal((await logIn(email, `guess ${i}`)).status, 401);
     setClock(-hourMs);
@@ -120,7 +120,7 @@ onEachEngine('a clock that is set', (engine) => {
     assert.equal((await logIn(email, 'guess')).status, 401);
   });
 
-  test('back: a mail about the new password is sent again', async () => {
+  test('set back: a mail about the new password is sent again', async () => {
     const { email } = await createPerson(service.app);
     const { auth, outbox } = service.core;
     await auth.requestReset(email);

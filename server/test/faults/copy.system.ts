@@ -1,5 +1,5 @@
-// A copy that is made while the service is at work (`vacuum into`, as the manual says) is whole, opens, and logs in
-// everybody who was there when it was begun.
+// A copy that is made while the service is running (`vacuum into`, as documented) is intact, opens, and logs in every
+// user who existed when it began.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,7 @@ import { cheapMain } from '../support/service.ts';
 import { History } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 
-test('a copy made under load opens, is whole, and logs in', async (t) => {
+test('a copy made under load is intact, opens, and logs users in', async (t) => {
   const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
   const service = await start();
   const before = new History();
@@ -28,7 +28,7 @@ test('a copy made under load opens, is whole, and logs in', async (t) => {
   }
   await during.progress(10, 10_000);
   await during.stop();
-  assert.deepEqual([during.refused, during.unexpected], [0, []], 'the service noticed nothing');
+  assert.deepEqual([during.refused, during.unexpected], [0, []], 'the service was not disturbed');
   await service.stop();
 
   const url = `sqlite:${copy}`;

@@ -1,23 +1,23 @@
-// A database file that is not what was written any more: the service does not start on it, says why and what to do, and
-// leaves it as it is.
+// A damaged database file: the service refuses to start on it, says why and what to do, and does not change the file.
 import assert from 'node:assert/strict';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase, sqlitePath } from '../../src/db/open-database.ts';
 import { DatabaseRefused } from '../../src/db/sqlite-file.ts';
 import { withEmptyDatabase } from '../support/engines.ts';
 import { runProgram } from '../support/program.ts';
 
 const pageBytes = 4096;
-/** Some dozens of pages of accounts. */
+/** Enough accounts for some dozens of pages. */
 const accounts = 1500;
 
-/** Runs the work with the path of a database with accounts, closed, and its bytes. */
+/** Runs the work with the path of a closed database with accounts, and its bytes. */
 async function withAccounts(
   work: (url: string, path: string, bytes: Buffer) => Promise<void>,
 ): Promise<void> {
   await withEmptyDatabase('sqlite', async (url) => {
-    const database = await openDatabase(url);
+    const database = await openDatabase(url, migratedModules);
     const rows = Array.from(
       { length: accounts },
       (_, i) => `('p${i}@example.org', 'p${i}@example.org', 'hash', 1, 1)`,
@@ -31,28 +31,28 @@ async function withAccounts(
   });
 }
 
-test('a page whose head was flipped is found at the start, whichever page it is', () =>
+test('the start detects a page with a flipped header, whichever page it is', () =>
   withAccounts(async (url, path, bytes) => {
     const pages = bytes.length / pageBytes;
     assert.ok(pages > 40);
     for (let page = 0; page < pages; page += 1) {
       const damaged = Buffer.from(bytes);
-      // The first page begins with the header of the file, of which other tests tell.
+      // The first page begins with the header of the file, which other tests cover.
       const head = page === 0 ? 100 : page * pageBytes;
       for (let i = head; i < head + 8; i += 1) damaged[i] = (damaged[i] ?? 0) ^ 0xff;
       writeFileSync(path, damaged);
       await assert.rejects(
-        openDatabase(url, { isExamined: true }),
+        openDatabase(url, migratedModules, { isExamined: true }),
         (error) => error instanceof DatabaseRefused && error.message.includes(`${path} is damaged`),
         `page ${page}`,
       );
-      assert.ok(readFileSync(path).equals(damaged), 'it is left as it is');
+      assert.ok(readFileSync(path).equals(damaged), 'the file is unchanged');
     }
     writeFileSync(path, bytes);
-    await (await openDatabase(url, { isExamined: true })).close();
+    await (await openDatabase(url, migratedModules, { isExamined: true })).close();
   }));
 
-test('a file that was cut off is found at the start, wherever it was cut', () =>
+test('the start detects a truncated file, wherever it was cut', () =>
   withAccounts(async (url, path, bytes) => {
     for (const length of [
       bytes.length - pageBytes / 2,
@@ -66,7 +66,7 @@ test('a file that was cut off is found at the start, wherever it was cut', () =>
       writeFileSync(path, bytes);
       truncateSync(path, length);
       await assert.rejects(
-        openDatabase(url, { isExamined: true }),
+        openDatabase(url, migratedModules, { isExamined: true }),
         (error) => error instanceof DatabaseRefused && /is (damaged|no SQLite)/.test(error.message),
         `${length} bytes`,
       );
@@ -74,7 +74,7 @@ test('a file that was cut off is found at the start, wherever it was cut', () =>
     }
   }));
 
-test('the program ends with one sentence that names the file and what to do', () =>
+test('the program ends with one sentence that names the file and says what to do', () =>
   withAccounts(async (url, path, bytes) => {
     const damaged = Buffer.from(bytes);
     damaged.fill(0x55, 20 * pageBytes, 20 * pageBytes + 100);
@@ -92,7 +92,7 @@ test('the program ends with one sentence that names the file and what to do', ()
       assert.equal(outcome.code, 1, outcome.stderr);
       assert.match(outcome[stream], /is damaged\. It is left as it is; restore a backup\./);
       assert.ok(outcome[stream].includes(path));
-      assert.doesNotMatch(outcome.stderr, /^\s+at /m, 'no trace of the program');
+      assert.doesNotMatch(outcome.stderr, /^\s+at /m, 'no stack trace');
     }
     assert.ok(readFileSync(path).equals(damaged));
   }));

@@ -1,5 +1,5 @@
-// The disk of the database is full: whoever wants to write is told so, whoever has a session notices nothing, and when
-// there is room again everything goes on by itself.
+// The disk of the database is full: writes are rejected with a clear reply, sessions keep working, and the service
+// recovers by itself when there is space again.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -12,14 +12,14 @@ import { startService } from '../support/service.ts';
 import { History, tell } from './history.ts';
 import { assertSound } from './soundness.ts';
 
-/** Room for the empty database and some people. */
+/** Space for the empty database and some accounts. */
 const diskMb = 4;
-/** Requests that are refused while the disk is full. */
+/** Requests that are rejected while the disk is full. */
 const refusals = 40;
-/** Lines of the log that may tell of the fault in that time, whatever is asked: beside one line for each request. */
+/** Maximum of log lines about the fault in that time, in addition to one line for each request. */
 const maxLines = 8;
 
-/** Makes a small disk at a folder; says why it cannot. */
+/** Mounts a small disk at a folder; returns why it cannot. */
 function mountDisk(folder: string): string | undefined {
   const { status, error } = spawnSync('mount', [
     '-t',
@@ -33,7 +33,7 @@ function mountDisk(folder: string): string | undefined {
   return status === 0 ? undefined : 'no disk may be mounted here';
 }
 
-/** Writes a file until no byte more fits on the disk. */
+/** Writes a file until the disk has no free byte left. */
 function fillDisk(path: string): void {
   const file = openSync(path, 'w');
   try {
@@ -49,7 +49,7 @@ function fillDisk(path: string): void {
   }
 }
 
-test('a full disk refuses writes, spares sessions, is told in a few lines, and heals', async (t: TestContext) => {
+test('a full disk rejects writes, does not affect sessions, is logged in a few lines, and recovers', async (t: TestContext) => {
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-disk-'));
   const reason = mountDisk(folder);
   if (reason !== undefined) {
@@ -98,7 +98,7 @@ test('a full disk refuses writes, spares sessions, is told in a few lines, and h
 
   rmSync(join(folder, 'filler'));
   await history.once(baseUrl);
-  assert.deepEqual([history.refused, history.unexpected], [0, []], 'it goes on by itself');
+  assert.deepEqual([history.refused, history.unexpected], [0, []], 'it recovers by itself');
   assert.equal((await tell(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
   await history.check(baseUrl);
   await service.stop();

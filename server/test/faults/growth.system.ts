@@ -1,4 +1,4 @@
 import { declareGrowth } from './growth.ts';
 
-// Wide bounds: other tests run beside it. The long form holds the writer to what it is to be.
+// Wide bounds, because other tests run at the same time. The long form tests the real bound for the writer.
 declareGrowth({ rows: 5000, events: 1000, longestMs: 500 });

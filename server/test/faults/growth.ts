@@ -1,5 +1,4 @@
-// A month of logins is over: what they left behind goes, what lives stays, and nobody waits long for the writer while it
-// goes.
+// A month of logins: the purge removes what expired and keeps what is valid, and does not block the writer for long.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
@@ -14,14 +13,14 @@ import { testClock } from '../support/clock.ts';
 import { onEachEngine, withDatabase } from '../support/engines.ts';
 import { Stopwatch } from './stopwatch.ts';
 
-/** Of a thousand deeds so many may take longer: the machine has other things to do as well. */
+/** This many of a thousand actions may take longer, because the machine runs other programs as well. */
 const grace = 0.01;
 /** Rows written by one statement of the preparation. */
 const chunk = 2000;
 /** Sessions, devices and mails of one account. */
 const perUser = 50;
 
-/** Values for some rows of a table, written as SQL. */
+/** Values for some rows of a table, as SQL. */
 type Rows = (n: number, userId: number) => string;
 
 const uuid = (n: number, kind: number): string =>
@@ -51,13 +50,13 @@ export interface Growth {
   /** Rows of each kind that expire. */
   readonly rows: number;
   readonly events: number;
-  /** Longest time for which one deed of the purge may hold the writer. */
+  /** The longest time, in milliseconds, for which one action of the purge may hold the writer. */
   readonly longestMs: number;
 }
 
 export function declareGrowth({ rows, events, longestMs }: Growth): void {
-  onEachEngine('what a month leaves', (engine) => {
-    test(`of ${rows} rows of each kind none is left, and the writer is free again within ${longestMs} ms each time`, (t) =>
+  onEachEngine('the purge after a month', (engine) => {
+    test(`of ${rows} rows of each kind it leaves none, and the writer is free again within ${longestMs} ms each time`, (t) =>
       withDatabase(engine, async (database) => {
         const clock = testClock();
         const start = clock.now();
@@ -111,7 +110,7 @@ export function declareGrowth({ rows, events, longestMs }: Growth): void {
             for (let n = i; n < Math.min(i + chunk, events); n += 1) {
               await audit.record(
                 tx,
-                { event: 'authn_login_success', outcome: 'success', userId: 1 },
+                { event: 'authn_login_success', outcome: 'success', reason: 'signed_in', userId: 1 },
                 { actor: 'user' },
               );
             }
@@ -131,12 +130,16 @@ export function declareGrowth({ rows, events, longestMs }: Growth): void {
           domain: 'example.org',
           sender: { productName: 'Bienvenue', publicUrl: 'https://example.org', color: '#1a56c4' },
         });
-        // Somebody is there now.
+        // A user is active at this time.
         await auth.registerUser('live@example.org', 'a password');
         const live = (await auth.createSession('live@example.org')) ?? '';
         await auth.getResetPasswordToken('live@example.org');
         await auth.validLogin('nobody@example.org', 'guess');
-        await audit.record(database, { event: 'session_created', outcome: 'success' }, { actor: 'user' });
+        await audit.record(
+          database,
+          { event: 'session_created', outcome: 'success', reason: 'session_created' },
+          { actor: 'user' },
+        );
         stopwatch.takeMs();
 
         const begun = performance.now();
@@ -151,16 +154,16 @@ export function declareGrowth({ rows, events, longestMs }: Growth): void {
             ['sessions', 'one_time_tokens', 'known_devices', 'attempts', 'mails', 'audit_events'] as const
           ).map((table) => countOf(database, table)),
         );
-        assert.deepEqual(left, [1, 1, 0, 1, 0, 1], 'only what lives is left');
+        assert.deepEqual(left, [1, 1, 0, 1, 0, 1], 'only valid rows are left');
         assert.ok((await auth.getSession(live)) !== undefined);
         assert.deepEqual((await audit.verify()).faults, []);
         const measured: [string, number[]][] = [['purging', purged]];
-        // Elsewhere sealing holds a lock that nobody else waits for.
+        // On PostgreSQL, sealing holds a lock that nothing else waits for.
         if (engine === 'sqlite') measured.push(['sealing', sealed]);
         for (const [what, all] of measured) {
           const slow = all.filter((ms) => ms > longestMs);
           t.diagnostic(
-            `${what}: ${all.length} deeds, the longest ${Math.max(...all).toFixed(1)} ms, ${slow.length} over ${longestMs} ms`,
+            `${what}: ${all.length} actions, the longest ${Math.max(...all).toFixed(1)} ms, ${slow.length} over ${longestMs} ms`,
           );
           assert.ok(
             slow.length <= Math.ceil(all.length * grace),

@@ -1,29 +1,29 @@
-// What clients were told, written down while the service is being killed, and held against it afterwards: whatever was
-// acknowledged is there, whatever was not is there as a whole or not at all.
+// Records the replies that clients got while the service was being killed, and compares them with its state afterwards:
+// what was acknowledged is there, what was not is there completely or not at all.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** What one client knows of its account. */
+/** What one client knows about its account. */
 interface Account {
   readonly email: string;
-  /** `asked` when the request was sent and nothing came back: both outcomes are right. */
+  /** `asked` if a request was sent and not answered: both outcomes are right. */
   state: 'asked' | 'registered';
-  /** Passwords of which one must log in: one, unless a change of it was asked for and never answered. */
+  /** Passwords of which one must log in; several after a change that was requested and not answered. */
   passwords: string[];
-  /** Cookies of sessions that must live. */
+  /** Cookies of sessions that must be valid. */
   live: string[];
-  /** Cookies of sessions that must not. */
+  /** Cookies of sessions that must be invalid. */
   ended: string[];
 }
 
-/** A reply, or `undefined` where none came. */
+/** A reply, or `undefined` if none came. */
 interface Reply {
   readonly status: number;
   readonly text: string;
   readonly cookie: string | undefined;
 }
 
-/** Longest wait for a reply; a service that was killed does not answer at all. */
+/** Longest wait for a reply, in milliseconds; a killed service does not answer. */
 const replyMs = 10_000;
 
 /** Sends one request; `undefined` when it is not answered. */
@@ -49,38 +49,38 @@ export async function tell(
   }
 }
 
-/** Faults of the moment, after which nothing is known: the deed may have been done. */
+/** Temporary faults, after which the outcome is unknown: the action may have been done. */
 const unclear = (reply: Reply | undefined): boolean => reply === undefined || reply.status >= 500;
 
 export class History {
   readonly accounts: Account[] = [];
   /** Replies that no client of the contract may get. */
   readonly unexpected: string[] = [];
-  /** Replies 503, and requests without any. */
+  /** Replies 503, and requests without a reply. */
   refused = 0;
-  /** Deeds that were acknowledged. */
+  /** Actions that were acknowledged. */
   acknowledged = 0;
   #isStopped = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** One person's way through the service, once. */
+  /** One user's way through the service, once. */
   once(baseUrl: string): Promise<void> {
     return this.#person(baseUrl);
   }
 
-  /** Starts so many clients, each with one account after the other. */
+  /** Starts this many clients, each of which uses one account after the other. */
   start(baseUrl: string, clients: number): void {
     this.#isStopped = false;
     this.#running = Promise.all(Array.from({ length: clients }, () => this.#client(baseUrl)));
   }
 
-  /** Resolves when so many more deeds were acknowledged, or the time is over. */
+  /** Resolves when this many more actions were acknowledged, or the time is over. */
   async progress(deeds: number, longestMs: number): Promise<void> {
     const [wanted, until] = [this.acknowledged + deeds, performance.now() + longestMs];
     while (this.acknowledged < wanted && performance.now() < until) await pause(1);
   }
 
-  /** Lets the clients end what they are at. */
+  /** Lets the clients finish their current requests. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running;
@@ -90,11 +90,14 @@ export class History {
     while (!this.#isStopped) {
       const before = this.refused;
       await this.#person(baseUrl);
-      if (this.refused > before) await pause(20); // nobody there: no need to hurry
+      if (this.refused > before) await pause(20); // the service is down: pause before the next request
     }
   }
 
-  /** One person: registers, logs in, sets a new password, logs in again, logs out. Goes on only from what is clear. */
+  /**
+   * One user: registers, logs in, sets a new password, logs in again, logs out. Continues only while the outcome is
+   * known.
+   */
   async #person(baseUrl: string): Promise<void> {
     const email = `client${crypto.randomUUID()}@example.org`;
     const account: Account = { email, state: 'asked', passwords: ['first'], live: [], ended: [] };
@@ -142,7 +145,7 @@ export class History {
     return tell(baseUrl, method, path, { fields });
   }
 
-  /** True where nothing is known of the deed; notes a reply that should never have come. */
+  /** True if the outcome of the action is unknown; records a reply that must not occur. */
   #isUnclear(reply: Reply | undefined, wanted: number): boolean {
     if (reply?.status === wanted) {
       this.acknowledged += 1;
@@ -153,7 +156,7 @@ export class History {
     return true;
   }
 
-  /** Holds a service that runs again against what the accounts after the n-th were told. */
+  /** Compares a restarted service with what the accounts after the n-th were answered. */
   async check(baseUrl: string, from = 0): Promise<void> {
     assert.deepEqual(this.unexpected, []);
     for (const account of this.accounts.slice(from)) await checkAccount(baseUrl, account);
@@ -184,6 +187,6 @@ async function checkAccount(
     assert.equal(
       (await tell(baseUrl, 'GET', '/profile', { cookie }))?.status,
       403,
-      `${email}: an ended session lives`,
+      `${email}: an ended session is valid`,
     );
 }

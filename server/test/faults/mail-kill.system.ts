@@ -1,9 +1,11 @@
-// The service is killed after it has claimed a mail and before it has noted that it was sent. The claim ends with its
-// lease, so the mail is not lost; it comes twice only if the server had it already, and is then known by its Message-ID.
+// The service is killed after it claimed a mail and before it recorded that the mail was sent. The claim ends with its
+// lease, so the mail is not lost; it is sent twice only if the server already had it, and then its Message-ID
+// identifies it.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../src/kit/clock.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { listMails, type MailRow } from '../../src/mail/store.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -17,13 +19,13 @@ import { serviceOn } from '../support/running-service.ts';
 import { cheapMain } from '../support/service.ts';
 
 const password = 'seven otters in a quiet river';
-/** How long a claim holds: see leaseMs of the outbox. */
+/** How long a claim lasts: see leaseMs of the outbox. */
 const leaseMs = 5 * minuteMs;
-/** A registration takes some tenths of a second; whoever waits for the silent server needs 30 seconds. */
+/** A registration takes some tenths of a second; waiting for the silent server would take 30 seconds. */
 const registrationMs = 5000;
-/** What the service does by itself it does each second; a busy machine gets this long. */
+/** The service acts by itself every second; a busy machine gets this long, in milliseconds. */
 const patienceMs = 15_000;
-/** In this time due mails are looked for at least once more. */
+/** In this time, in milliseconds, due mails are looked for at least one more time. */
 const anotherLookMs = 1500;
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -34,7 +36,7 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
   }
 }
 
-/** As if the time of a lease had passed for what is not sent; says how many mails that is. */
+/** Moves unsent mails as if the time of a lease had passed; returns their number. */
 async function letLeasePass(database: Database): Promise<number> {
   const rows = await database.query((sql) =>
     sql
@@ -46,11 +48,11 @@ async function letLeasePass(database: Database): Promise<number> {
   return rows.length;
 }
 
-/** What became of the mail that was claimed. */
+/** What happened to the claimed mail. */
 interface Outcome {
-  /** As they came. */
+  /** In the order of their arrival. */
   readonly copies: readonly CaughtMail[];
-  /** Redeems the newest; resolves to the status. */
+  /** Redeems the newest token; resolves to the status. */
   readonly redeem: () => Promise<number>;
 }
 
@@ -75,23 +77,23 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
   await until('the server is silent', () => catcher.unanswered === 1);
   const begunAt = performance.now();
   await register(waiting);
-  assert.ok(performance.now() - begunAt < registrationMs, 'nobody waits for the server');
+  assert.ok(performance.now() - begunAt < registrationMs, 'the registration does not wait for the server');
   await first.stop('SIGKILL');
-  assert.equal(catcher.unanswered, 1, 'it was killed within the one conversation');
+  assert.equal(catcher.unanswered, 1, 'it was killed during the only conversation');
 
   catcher.silentAt = undefined;
   const second = await start(withMail);
-  const database = await openDatabase(environment['DATABASE_URL'] ?? '');
+  const database = await openDatabase(environment['DATABASE_URL'] ?? '', migratedModules);
   try {
     const rowOf = async (email: string): Promise<MailRow | undefined> =>
       (await listMails(database, 10)).find(({ recipient }) => recipient === email);
     const isSent = async (email: string): Promise<boolean> =>
       ((await rowOf(email))?.sent_at ?? null) !== null;
     const attemptsOf = async (email: string): Promise<number | undefined> => (await rowOf(email))?.tries;
-    await until('what nobody had claimed is sent', () => isSent(waiting));
-    assert.equal(await attemptsOf(claimed), 1, 'while its lease lasts nobody else claims a mail');
+    await until('the unclaimed mail is sent', () => isSent(waiting));
+    assert.equal(await attemptsOf(claimed), 1, 'a claimed mail is not claimed again during its lease');
     assert.equal(await letLeasePass(database), 1);
-    await until('what was claimed is sent', () => isSent(claimed));
+    await until('the claimed mail is sent', () => isSent(claimed));
     await pause(anotherLookMs);
     assert.deepEqual([await attemptsOf(claimed), await attemptsOf(waiting)], [2, 1]);
   } finally {
@@ -107,16 +109,16 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
   return { copies, redeem };
 }
 
-onEachEngine('a service that is killed with a claimed mail in its hand', (engine) => {
-  // At once: they wait more than they work.
-  describe('begins anew, and', { concurrency: true }, () => {
-    test('sends it once, if the server had not taken it', async (t) => {
+onEachEngine('a service that is killed after it claimed a mail', (engine) => {
+  // In parallel, because they wait more than they work.
+  describe('starts again, and', { concurrency: true }, () => {
+    test('sends it once if the server had not accepted it', async (t) => {
       const { copies, redeem } = await killAt(t, engine, 'MAIL');
       assert.equal(copies.length, 1);
       assert.equal(await redeem(), 200);
     });
 
-    test('sends it again under the same Message-ID, if the server had it and could not say so', async (t) => {
+    test('sends it again with the same Message-ID if the server had accepted it without a reply', async (t) => {
       const { copies, redeem } = await killAt(t, engine, 'end of data');
       const letters = copies.map(({ parsed: { messageId, subject, text } }) => ({
         messageId,

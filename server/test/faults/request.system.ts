@@ -1,5 +1,5 @@
-// A fault that only some requests meet: they are answered 500 without detail, the others are served, and the process
-// lives. What is missing here is a table that somebody dropped; to the service it is what any bug of ours would be.
+// A fault that affects only some requests: they are answered 500 without detail, the others are served, and the process
+// keeps running. The test drops a table; to the service that is like any bug of its own.
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { History, tell } from './history.ts';
 
 const watcher = { email: 'watcher@example.org', password: 'watching' };
 
-test('a fault in one route is a 500 without detail, and touches no other', async (t) => {
+test('a fault in one route answers 500 without detail and does not affect other routes', async (t) => {
   const { start, environment } = await serviceOn(t, 'sqlite');
   const service = await start();
   const { baseUrl } = service;

@@ -1,11 +1,12 @@
-// A mail server that fails in every way at every step: no mail is lost, none is sent in vain, and a repeat is known by
-// its Message-ID.
+// A mail server that fails in every way at every step: no mail is lost, none is sent needlessly, and a repeated mail is
+// identified by its Message-ID.
 import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { dayMs, hourMs } from '../../src/kit/clock.ts';
 import { silentLog } from '../../src/kit/log.ts';
 import type { Database } from '../../src/db/database.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../../src/mail/smtp.ts';
@@ -15,12 +16,12 @@ import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 
-/** Steps of a conversation, by what the client has just said. */
+/** Steps of a conversation, by the client's last command. */
 const steps = ['greeting', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'end of data'] as const;
 type Step = (typeof steps)[number];
 type Fault = 'hangs' | 'drops' | 421 | 451 | 550;
 
-/** A server that does what it should but for one step. It keeps whole mails, answered or not. */
+/** A server that works, except for one step. It keeps whole mails, answered or not. */
 class FaultyServer {
   fault: { readonly step: Step; readonly fault: Fault } | undefined;
   readonly mails: string[] = [];
@@ -88,7 +89,7 @@ describe('a mail server that fails', () => {
 
   before(async () => {
     fresh = await freshDatabase('sqlite');
-    database = await openDatabase(fresh.url);
+    database = await openDatabase(fresh.url, migratedModules);
     await addUser(database, requireEmailAddress('bob@example.org'), null, 1);
   });
   after(async () => {
@@ -121,7 +122,7 @@ describe('a mail server that fails', () => {
     await database.transaction((tx) =>
       outbox.post(tx, {
         kind: 'password_changed',
-        facts: {},
+        outline: { values: {} },
         userId: 1,
         recipient: 'bob@example.org',
         language: undefined,
@@ -154,26 +155,26 @@ describe('a mail server that fails', () => {
     clock.advance(hourMs);
     await outbox.deliver();
     assert.equal((await mail()).sent, true);
-    assert.equal(idsOf().size, 1, 'however often it came, it is one mail');
+    assert.equal(idsOf().size, 1, 'all copies are the same mail');
   }
 
   for (const step of steps) {
     for (const fault of ['hangs', 'drops', 421, 451, 550] as const) {
       const isForGood = fault === 550 && (step === 'RCPT' || step === 'DATA' || step === 'end of data');
-      test(`${typeof fault === 'number' ? `answers ${fault}` : fault} at ${step}: the mail ${isForGood ? 'is given up, and says why' : 'waits and is sent later'}`, async () => {
+      test(`${typeof fault === 'number' ? `answers ${fault}` : fault} at ${step}: the mail ${isForGood ? 'is given up with a reason' : 'waits and is sent later'}`, async () => {
         server.fault = { step, fault };
         const begunAt = performance.now();
         await outbox.deliver();
         assert.ok(performance.now() - begunAt < 5000);
         const { sent, givenUp, tries, error } = await mail();
         assert.deepEqual([sent, givenUp, tries], [false, isForGood, 1]);
-        assert.ok(error !== null && error !== '', 'it is told why');
+        assert.ok(error !== null && error !== '', 'the reason is recorded');
         if (!isForGood) await heals();
       });
     }
   }
 
-  test('is not there at all: the mail waits and is sent later', async () => {
+  test('does not run: the mail waits and is sent later', async () => {
     await server.close();
     await outbox.deliver();
     assert.deepEqual((await mail()).sent, false);
@@ -184,7 +185,7 @@ describe('a mail server that fails', () => {
     await heals();
   });
 
-  test('lists us grey: the mail comes with the first try after its pause', async () => {
+  test('uses greylisting: the mail is sent with the first attempt after the pause', async () => {
     server.fault = { step: 'RCPT', fault: 451 };
     await outbox.deliver();
     clock.advance(9000);
@@ -196,7 +197,7 @@ describe('a mail server that fails', () => {
     assert.deepEqual(await mail(), { sent: true, givenUp: false, tries: 2, error: null });
   });
 
-  test('takes the mail and is gone before it says so: it comes again, and is known by its Message-ID', async () => {
+  test('accepts the mail and disconnects before it replies: the mail is sent again with the same Message-ID', async () => {
     server.fault = { step: 'end of data', fault: 'drops' };
     await outbox.deliver();
     await heals();

@@ -1,5 +1,5 @@
-// Every step of the way to the disk in turn is the one at which the service is killed, or whose call fails. After each,
-// what is there is the state before the deed or the state after it.
+// For every step on the way to the disk, the service is killed at that step, or its call fails. Afterwards the state is
+// that before the action or that after it.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
@@ -8,13 +8,13 @@ import { History, tell } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 import { injectInto, whyNoTracer, type Injection } from './tracer.ts';
 
-/** More calls than one person's way through the service makes. */
+/** More calls than one user's way through the service makes. */
 const maxCalls = 400;
 
 const reason = whyNoTracer();
 const skip = reason === undefined ? false : `no faults are injected: ${reason}`;
 
-/** Declares the tests; of the steps, every so many-th is taken. */
+/** Declares the tests; each n-th of the steps is taken. */
 export function declareSteps(stride: { readonly syncs: number; readonly writes: number }): void {
   for (const [call, by, what] of [
     ['fsync,fdatasync', stride.syncs, 'flush of the database'],
@@ -24,18 +24,18 @@ export function declareSteps(stride: { readonly syncs: number; readonly writes: 
       killAtEach(t, call, by),
     );
     test(
-      `a failure of any ${what} is told as such, and nothing that was acknowledged is lost`,
+      `a failure of any ${what} is reported as such, and nothing that was acknowledged is lost`,
       { skip },
       (t) => failAtEach(t, { call, fault: 'error=EIO' }, by),
     );
   }
   test(
-    'a full disk at any write to the database is told as such, and nothing that was acknowledged is lost',
+    'a full disk at any write to the database is reported as such, and nothing that was acknowledged is lost',
     { skip },
     (t) => failAtEach(t, { call: 'pwrite64', fault: 'error=ENOSPC' }, stride.writes),
   );
   test(
-    'while every flush of the database fails nothing is acknowledged, and sessions are checked',
+    'while every flush of the database fails, no change is acknowledged and sessions are still checked',
     { skip },
     failOnAndOn,
   );
@@ -56,7 +56,7 @@ async function killAtEach(t: TestContext, call: Injection['call'], by: number): 
     await history.once(service.baseUrl);
     await tracer.detach();
     await service.stop('SIGKILL');
-    if (history.refused === before) break; // it came to its end
+    if (history.refused === before) break; // the process has ended
     kills += 1;
   }
   const service = await start();
@@ -82,8 +82,8 @@ async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: n
     const isHit = await tracer.detach();
     assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
     if (!isHit) break; // there are fewer calls
-    if (history.refused === before) continue; // what the service does by itself met the fault
-    // One that is refused goes no further: the next one gets as far, and a step more.
+    if (history.refused === before) continue; // the fault hit what the service does by itself
+    // A rejected request goes no further: the next request reaches the same step and one more.
     failures += 1;
     n += by;
   }
@@ -126,7 +126,7 @@ async function failOnAndOn(t: TestContext): Promise<void> {
   await history.check(again.baseUrl);
 }
 
-/** The cookie of somebody who is logged in. */
+/** The cookie of a signed-in user. */
 async function sessionOf(baseUrl: string): Promise<string> {
   const fields = { email: `watcher${crypto.randomUUID()}@example.org`, password: 'watching' };
   assert.equal((await tell(baseUrl, 'POST', '/users', { fields }))?.status, 200);

@@ -1,7 +1,11 @@
-import type { Database } from '../../src/db/database.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
-/** A database that passes everything on, and measures for how long each deed held the writer: a statement that stands alone, or a transaction. */
+/**
+ * A database that forwards everything and measures how long each action held the writer: a single statement, or a
+ * transaction.
+ */
 export class Stopwatch implements Database {
   readonly engine: Database['engine'];
   readonly #database: Database;
@@ -12,7 +16,7 @@ export class Stopwatch implements Database {
     this.#database = database;
   }
 
-  /** What was measured since the last time, in milliseconds. */
+  /** Milliseconds measured since the last call. */
   takeMs(): number[] {
     return this.#ms.splice(0);
   }
@@ -33,8 +37,8 @@ export class Stopwatch implements Database {
     return this.#database.find(lookup, key);
   }
 
-  query<R>(build: Parameters<Database['query']>[0]): Promise<R[]> {
-    return this.#measure(() => this.#database.query(build) as Promise<R[]>); // the row type of the query that it was given
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+    return this.#measure(() => this.#database.query(build));
   }
 
   now(): Promise<number> {

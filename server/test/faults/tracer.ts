@@ -1,5 +1,5 @@
-// Faults of the disk, injected by strace into a running service: the n-th call on the database's files is the one at
-// which it is killed, or that fails. SQLite tests itself in this way (https://www.sqlite.org/testing.html §3.2, §3.3).
+// Disk faults that strace injects into a running service: at the n-th call on the files of the database the service is
+// killed, or the call fails. SQLite tests itself in this way (https://www.sqlite.org/testing.html §3.2, §3.3).
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { ServiceProcess } from '../support/service.ts';
 
-/** What happens at the n-th call of a kind: `signal=KILL`, `error=EIO`. With `andOn` at every later one as well. */
+/** What happens at the n-th call of a kind: `signal=KILL`, `error=EIO`. With `andOn`, at every later call too. */
 export interface Injection {
   readonly call: 'fsync,fdatasync' | 'pwrite64';
   readonly fault: 'signal=KILL' | 'error=EIO' | 'error=ENOSPC';
@@ -18,14 +18,14 @@ export interface Injection {
 }
 
 export interface Tracer {
-  /** Lets the process go on without faults; true when there was one. */
+  /** Lets the process continue without faults; true if there was one. */
   readonly detach: () => Promise<boolean>;
 }
 
-/** How long strace gets to detach; one whose process was killed under it may wait for ever. */
+/** Milliseconds that strace has to detach; if its process was killed, it may wait forever. */
 const patienceMs = { 'signal=KILL': 500, 'error=EIO': 10_000, 'error=ENOSPC': 10_000 };
 
-/** Why no fault can be injected here; `undefined` where it can. */
+/** Why no fault can be injected here; `undefined` if it can. */
 export function whyNoTracer(): string | undefined {
   const { status, error } = spawnSync('strace', [
     '-f',
@@ -39,7 +39,7 @@ export function whyNoTracer(): string | undefined {
   return status === 0 ? undefined : 'strace may not trace processes here';
 }
 
-/** Words that begin a program under strace, with a fault at the n-th call on the files of the database. */
+/** The beginning of a command line under strace, with a fault at the n-th call on the files of the database. */
 export function traced(
   url: string,
   { call, fault, n, andOn = false }: Injection,

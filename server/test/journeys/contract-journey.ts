@@ -9,10 +9,10 @@
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 
-/** As in the original client, whose users run both side by side. */
+/** As in the original client, whose users have both. */
 const defaults = { email: 'guillaume@holberton.io', password: 'b4l0u', newPassword: 't4rt1fl3tt3' };
 
-/** Far above what a slow password hash takes; a server that hangs still ends the journey. */
+/** Milliseconds: far above the time of a slow password hash; a server that hangs still ends the journey. */
 const timeoutMs = 15_000;
 
 export interface JourneyOptions {
@@ -61,7 +61,7 @@ export async function profileUnlogged(baseUrl: string): Promise<void> {
   expectReply(await send('profileUnlogged', baseUrl, 'GET', '/profile'), 403);
 }
 
-/** Returns the session id, as the cookie carries it. */
+/** Returns the session id from the cookie. */
 export async function logIn(baseUrl: string, email: string, password: string): Promise<string> {
   const reply = await send('logIn', baseUrl, 'POST', '/sessions', { form: { email, password } });
   expectReply(reply, 200, { email, message: 'logged in' });
@@ -73,7 +73,7 @@ export async function profileLogged(baseUrl: string, sessionId: string, email: s
   expectReply(await send('profileLogged', baseUrl, 'GET', '/profile', { sessionId }), 200, { email });
 }
 
-/** Follows the redirect by hand, with the dead cookie, as the original's client does: `fetch` would repeat DELETE. */
+/** Follows the redirect by hand, with the ended cookie, as the original's client does: `fetch` would repeat DELETE. */
 export async function logOut(baseUrl: string, sessionId: string): Promise<void> {
   const reply = await send('logOut', baseUrl, 'DELETE', '/sessions', { sessionId });
   expectReply(reply, 302);
@@ -89,7 +89,7 @@ export async function logOut(baseUrl: string, sessionId: string): Promise<void> 
   expectReply(await send('logOut', baseUrl, 'GET', '/', { sessionId }), 200, { message: 'Bienvenue' });
 }
 
-/** Returns the token, which the contract hands out in the reply: a server on the open internet mails it instead. */
+/** Returns the token, which the contract returns in the reply: in public mode a server mails it instead. */
 export async function resetPasswordToken(baseUrl: string, email: string): Promise<string> {
   const reply = await send('resetPasswordToken', baseUrl, 'POST', '/reset_password', { form: { email } });
   const token: unknown = memberOf(reply.json, 'reset_token');
@@ -115,10 +115,10 @@ interface Reply {
   request: string;
   status: number;
   text: string;
-  /** The body, `undefined` where it is no JSON. */
+  /** The body, `undefined` if it is not JSON. */
   json: unknown;
   location: string | null;
-  /** The value of the cookie `session_id`; `undefined` where none, or an empty one that clears it, came. */
+  /** The value of the cookie `session_id`; `undefined` without one, or if an empty one clears it. */
   sessionId: string | undefined;
 }
 
@@ -187,7 +187,7 @@ function reasonOf(error: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** The body must hold these members and no other, in any order; left out, any body will do. */
+/** The body must have exactly these members, in any order; without members, any body is accepted. */
 function expectReply(reply: Reply, status: number, body?: Record<string, string>): void {
   const isSame = reply.status === status && (body === undefined || isDeepStrictEqual(reply.json, body));
   if (isSame) return;
@@ -203,14 +203,14 @@ function difference({ step, request }: Reply, expected: string, got: string): Er
   return new Error(`${step}: ${request}: expected ${expected}, got ${got}`);
 }
 
-/** One line, and no whole page of a framework's error. */
+/** One line, not a whole error page of a framework. */
 function excerpt(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   if (line === '') return '(empty)';
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }
 
-/** Exit code 0 in silence, 1 with the sentence, 2 for a command line that says no address. */
+/** Exit code 0 without output, 1 with the sentence, 2 for a command line without an address. */
 async function main(args: string[]): Promise<number> {
   const command = parseCommand(args);
   if (command === undefined) {
@@ -240,7 +240,7 @@ function parseCommand(args: string[]): { baseUrl: string; options: JourneyOption
       return undefined;
     return { baseUrl, options: values.email === undefined ? {} : { email: values.email } };
   } catch {
-    return undefined; // an option or an address that is none
+    return undefined; // an unknown option, or a malformed address
   }
 }
 

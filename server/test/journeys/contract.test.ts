@@ -1,4 +1,4 @@
-// The end-to-end client of the contract, silent against every way in which Bienvenue is run.
+// The end-to-end client of the contract finds no difference, in every way in which Bienvenue is run.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import * as journey from './contract-journey.ts';
 const client = fileURLToPath(new URL('contract-journey.ts', import.meta.url));
 
 for (const engine of engineNames) {
-  test(`the client is silent against a service on ${engine}, and its user is there after a restart`, async (t) => {
+  test(`the client finds no difference against a service on ${engine}, and its user exists after a restart`, async (t) => {
     const { start } = await serviceOn(t, engine);
     const first = await start();
     const { status, stdout, stderr } = spawnSync(process.execPath, [client, first.baseUrl], {
@@ -22,14 +22,14 @@ for (const engine of engineNames) {
     const second = await start();
     await journey.logIn(second.baseUrl, 'guillaume@holberton.io', 't4rt1fl3tt3');
     const repeated = spawnSync(process.execPath, [client, second.baseUrl], { encoding: 'utf8' });
-    assert.equal(repeated.status, 1, 'the client sees that the address is taken');
+    assert.equal(repeated.status, 1, 'the client reports that the address is taken');
     assert.equal(await second.stop(), 0);
   });
 }
 
 test('two processes on one PostgreSQL are one service', async (t) => {
   const { start } = await serviceOn(t, 'postgres');
-  const urls = (await Promise.all([start(), start()])).map(({ baseUrl }) => baseUrl); // also: both migrate at once
+  const urls = (await Promise.all([start(), start()])).map(({ baseUrl }) => baseUrl); // This also tests that both migrate at the same time.
   for (const first of [0, 1]) {
     let step = first;
     const next = (): string => urls[(step += 1) % 2] ?? '';

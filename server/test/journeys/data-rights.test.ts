@@ -1,11 +1,13 @@
-// What a person may ask of a service that knows something of them: a copy of it without its secrets, and to be forgotten,
-// which can be taken back for two weeks and by nobody but the owner of the mailbox.
+// The rights of data subjects: an export of their data without secrets, and deletion of the account, which only the
+// owner of the mailbox can undo for two weeks.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
-import type { Schema } from '../../src/db/schema.ts';
+import type { PasskeyTables } from '../../src/features/passkey/schema.ts';
+import type { RecoveryCodeTables } from '../../src/features/recovery-code/schema.ts';
+import type { TotpTables } from '../../src/features/totp/schema.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -15,6 +17,7 @@ import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService, type Member } from '../support/public-service.ts';
 import { assertProblem, memberOf, type Reply } from '../support/request.ts';
+import type { CoreTables } from '../support/tables.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 const firefox = {
@@ -22,9 +25,13 @@ const firefox = {
 };
 const operator = { actor: 'operator' } as const;
 
-type Table = Exclude<keyof Schema, 'audit_chain' | 'spent_challenges' | 'key_checks' | 'bienvenue_schema'>;
+type AllTables = CoreTables & PasskeyTables & RecoveryCodeTables & TotpTables;
+type Table = Exclude<
+  keyof AllTables,
+  'audit_chain' | 'spent_challenges' | 'key_checks' | 'bienvenue_schema' | 'schema_versions'
+>;
 
-/** Every column of what is kept of a person. What is secret is in no export. */
+/** Every column of a user's data. Secret columns are in no export. */
 const columns: { readonly [T in Table]: { readonly secret: string; readonly other: string } } = {
   users: {
     secret: 'hashed_password',
@@ -50,7 +57,8 @@ const columns: { readonly [T in Table]: { readonly secret: string; readonly othe
   },
   audit_events: {
     secret: 'mac seal',
-    other: 'id at event outcome reason actor user_id address device request_id seal_number',
+    other:
+      'id at event outcome reason facts actor actor_id user_id target_kind target_id address device request_id form seal_number',
   },
   mails: {
     secret: 'content',
@@ -66,9 +74,9 @@ const columns: { readonly [T in Table]: { readonly secret: string; readonly othe
     other: 'id user_id credential_id counter kind storage transports aaguid name created_at last_used_at',
   },
 };
-const tables = Object.keys(columns) as Table[]; // its own keys
+const tables = Object.keys(columns) as Table[]; // generates its own keys
 
-/** Forms in which a secret may stand in a text. */
+/** Forms in which a secret may appear in a text. */
 function formsOf(secret: unknown): string[] {
   if (typeof secret === 'string') return [secret, JSON.stringify(secret).slice(1, -1)];
   const bytes = Buffer.from(secret as Uint8Array); // the only other kind of secret column
@@ -80,7 +88,7 @@ function formsOf(secret: unknown): string[] {
   ];
 }
 
-/** How the service describes an export. */
+/** The description of an export in the API. */
 function documentIn(openapi: unknown): TSchema {
   const way = [
     'paths',
@@ -110,7 +118,7 @@ interface Export {
   readonly events: Record<string, unknown>[];
 }
 
-onEachEngine('what people may ask of whoever knows them', (engine) => {
+onEachEngine('the rights of data subjects', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', REMEMBERED_DEVICE_DAYS: '30' });
@@ -140,7 +148,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     return { member, at };
   }
 
-  /** Somebody who has just closed the account, and the token of the mail about it. */
+  /** A user who has just closed the account, and the token of the mail about it. */
   async function closed(): Promise<Person & { token: string }> {
     const person = await signedIn();
     const reply = await close(person.at);
@@ -148,7 +156,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     return { ...person, token: await service.tokenFor(person.member.email) };
   }
 
-  /** Columns of the account at this moment; `undefined` when it is gone. */
+  /** Current columns of the account; `undefined` if it was removed. */
   async function rowOf(
     id: number,
   ): Promise<{ disabled_at: number | null; delete_at: number | null } | undefined> {
@@ -158,9 +166,9 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     return row && { ...row };
   }
 
-  /** Rows of a table that are about the account. */
+  /** Rows of a table that belong to the account. */
   async function rowsOf(table: Table, id: number): Promise<Record<string, unknown>[]> {
-    const rows = await core().database.query((sql) => sql.selectFrom(table as 'sessions').selectAll()); // any of them: its rows are only looked at
+    const rows = await core().database.query((sql) => sql.selectFrom(table as 'sessions').selectAll()); // any of them: its rows are only compared
     return rows
       .map((row): Record<string, unknown> => ({ ...row }))
       .filter((row) => {
@@ -169,19 +177,19 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       });
   }
 
-  /** Somebody of whom there is something in every table; and all secrets that they were ever shown. */
+  /** A user with rows in every table, and all secrets that were shown to them. */
   async function wellKnown(): Promise<Person & { shown: string[]; id: number }> {
     const { member, at } = await signedIn();
     const { id, email, password } = member;
     const { secret = '', id: appId = '' } = (await at.post('/profile/totp', { name: 'Blue phone' }))
       .body as Record<string, string>;
     const code = (): string => {
-      wait(30 * secondMs); // each step once
+      wait(30 * secondMs); // each time step is used once
       return codeAt(decodeBase32(secret), service.service.clock.now());
     };
     assert.equal((await at.put('/profile/totp', { id: appId, code: code() })).status, 200);
     const made = await at.post('/profile/recovery_codes', {});
-    const codes = memberOf(made.body, 'recovery_codes') as string[]; // ten of them
+    const codes = memberOf(made.body, 'recovery_codes') as string[]; // the first of ten
     const device = new PasskeyDevice('https://accounts.test');
     const begun = await at.post('/profile/passkeys', {});
     const credential = device.create(memberOf(begun.body, 'public_key'));
@@ -196,14 +204,14 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     await service.deliver();
     const text = service.mails.findLast(({ to }) => to === wished)?.text ?? '';
     await service.post('/reset_password', { email }); // a mail that waits
-    await new Browser(service).post('/sessions', { email, password }); // and owes the second factor
+    await new Browser(service).post('/sessions', { email, password }); // a login without the second factor
     await service.logIn(email, 'a wrong guess at it');
     await core().audit.seal();
     const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
-    return { member, at, id, shown: shown.map((one) => one ?? assert.fail('a secret was not shown')) };
+    return { member, at, id, shown: shown.map((one) => one ?? assert.fail('every secret was shown')) };
   }
 
-  test('an export says what is known of its owner, as a file', async () => {
+  test('an export contains all data of its owner, as a file', async () => {
     const { member, at } = await wellKnown();
     await at.post('/sessions', { email: member.email, password: 'a wrong guess on a known device' });
     const reply = await exportOf(at);
@@ -216,8 +224,8 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     );
     const { body: description } = await service.send({ method: 'GET', path: '/openapi.json' });
     const schema = documentIn(description);
-    assert.deepEqual([...Value.Errors(schema, reply.body)], [], 'it is as it is described');
-    assert.deepEqual(Value.Clean(schema, JSON.parse(reply.text)), reply.body, 'and nothing else');
+    assert.deepEqual([...Value.Errors(schema, reply.body)], [], 'it matches its description');
+    assert.deepEqual(Value.Clean(schema, JSON.parse(reply.text)), reply.body, 'it has no other members');
     const { account, sessions, devices, second_factors, tokens, attempts, mails, events } =
       reply.body as Export;
     assert.deepEqual(
@@ -272,9 +280,16 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
       'reset_password',
     ]);
     const waiting = mails.find(({ kind }) => kind === 'reset_password');
-    assert.ok(waiting && !('sent_at' in waiting) && !('given_up_at' in waiting), 'what is not yet is absent');
+    assert.ok(
+      waiting && !('sent_at' in waiting) && !('given_up_at' in waiting),
+      'members without a value are absent',
+    );
     const names = events.map(({ event, reason }) => `${String(event)} ${String(reason)}`);
-    for (const one of ['user_created undefined', 'user_updated totp_added', 'sensitive_read data_export'])
+    for (const one of [
+      'user_created account_created',
+      'user_updated first_factor_added',
+      'sensitive_read data_exported',
+    ])
       assert.ok(names.includes(one), `${one}: ${names.join(', ')}`);
     const login = events.findLast(({ event }) => event === 'authn_login_success');
     assert.match(String(login?.['address']), /^10\.0\.\d+\.\d+$/);
@@ -285,10 +300,10 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.deepEqual(instants, instants.toSorted());
   });
 
-  test('an export holds no secret, in no form', async () => {
+  test('an export contains no secret in any form', async () => {
     const { at, id, shown } = await wellKnown();
     const { text } = await exportOf(at);
-    for (const one of shown) assert.ok(!text.includes(one), `${one} was shown to the person once`);
+    for (const one of shown) assert.ok(!text.includes(one), `${one} was shown to the user once`);
     for (const table of tables) {
       const rows = await rowsOf(table, id);
       const { secret, other } = columns[table];
@@ -308,7 +323,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     }
   });
 
-  test('an export holds nothing of anybody else', async () => {
+  test('an export contains no data of other users', async () => {
     const [ada, eve] = [await wellKnown(), await wellKnown()];
     const { text } = await exportOf(ada.at);
     assert.ok(!text.includes(eve.member.email));
@@ -317,7 +332,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await new Browser(service).get('/profile/export')).status, 403);
   });
 
-  test('an export is not begun by a link on a page of somebody else', async () => {
+  test('a link on a page of another site does not start an export', async () => {
     const { at } = await signedIn();
     const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
     assertProblem(await at.get('/profile/export', link), 403, 'cross_site');
@@ -325,13 +340,13 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await at.get('/profile/export', { 'sec-fetch-site': 'same-origin' })).status, 200);
   });
 
-  test('an export has every event of an account however many there are, each once and in order', async () => {
+  test('an export has every event of an account, each once and in order, however many there are', async () => {
     const { member, at } = await signedIn();
     const { audit, database } = core();
     const reasons = Array.from({ length: 1203 }, (_, i) => `event_${i}`);
     await database.transaction(async (tx) => {
       for (const [i, reason] of reasons.entries()) {
-        // Several of one instant, and others of somebody else in between.
+        // Several of the same instant, with others of another user between them.
         if (i % 7 === 0) wait(1);
         const deed = { event: 'user_updated', outcome: 'success', reason } as const;
         await audit.record(tx, { ...deed, userId: member.id }, operator);
@@ -346,7 +361,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.deepEqual(order, order.toSorted());
   });
 
-  test('an export and a deletion ask for a recent factor, and for the second one where there is one', async () => {
+  test('an export and a deletion require a recent factor, and the second one if there is one', async () => {
     const { member, at } = await signedIn();
     wait(10 * minuteMs);
     for (const reply of [await exportOf(at), await close(at)]) {
@@ -367,7 +382,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await close(ada.at)).status, 200);
   });
 
-  test('an export whose last page is full is whole', async () => {
+  test('an export whose last page is full is complete', async () => {
     const { member, at } = await signedIn();
     const { audit, database } = core();
     const recorded = (await rowsOf('audit_events', member.id)).length;
@@ -380,7 +395,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal(events.length, 200, 'itself included');
   });
 
-  test('an export of an account without a password tells of none', async () => {
+  test('an export of an account without a password mentions none', async () => {
     const { member, at } = await signedIn();
     await core().database.query((sql) =>
       sql.updateTable('users').set({ hashed_password: null }).where('id', '=', member.id),
@@ -389,7 +404,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.deepEqual(Object.keys(account), ['id', 'email', 'created_at', 'email_verified_at']);
   });
 
-  test('exports of one account are few in a minute', async () => {
+  test('the exports of one account per minute are limited', async () => {
     const { at } = await signedIn();
     for (let i = 0; i < 5; i += 1) assert.equal((await exportOf(at)).status, 200);
     const refused = await exportOf(at);
@@ -399,7 +414,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await exportOf(at)).status, 200);
   });
 
-  test('a deletion closes the account at once, and the mail about it opens it again', async () => {
+  test('a deletion closes the account immediately, and the mail about it opens it again', async () => {
     const { member, at } = await signedIn();
     const { email, password, id } = member;
     const resetToken = await service.resetToken(email);
@@ -424,7 +439,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     await core().auth.purge();
     const undone = await undo(token);
     assert.deepEqual([undone.status, undone.body], [200, { email, message: 'account open again' }]);
-    assert.deepEqual(undone.cookies, [], 'it signs nobody in');
+    assert.deepEqual(undone.cookies, [], 'it creates no session');
     assert.deepEqual(await rowOf(id), { disabled_at: null, delete_at: null });
     assert.equal((await logIn(member)).status, 200);
     await service.deliver();
@@ -436,7 +451,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.ok(reasons.includes('deletion_requested') && reasons.includes('deletion_undone'));
   });
 
-  test('the button of the page that the mail leads to opens the account again', async () => {
+  test('the button of the page that the mail links to opens the account again', async () => {
     const { member, token } = await closed();
     const page = await pressButton(new Browser(service), `/account/delete/undo?token=${token}`);
     assert.equal(page.status, 200, page.text);
@@ -444,7 +459,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await logIn(member)).status, 200);
   });
 
-  test('after two weeks the account is gone with all its rows, and its address is free', async () => {
+  test('after two weeks the account is removed with all its rows, and its address is free', async () => {
     const { at, id, member } = await wellKnown();
     const { email } = member;
     assert.equal((await close(at)).status, 200);
@@ -456,15 +471,16 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     const count = async (): Promise<number> =>
       (await core().database.query((sql) => sql.selectFrom('users').select('id'))).length;
     const earlier = await count();
-    const removed = await core().auth.deletions.purge();
+    const closedAccounts = core().plugged.purges.find(({ name }) => name === 'closed accounts');
+    const removed = (await closedAccounts?.purge(1000)) ?? 0;
     assert.ok(removed > 0 && removed === earlier - (await count()), 'as many as went');
     await core().auth.purge();
     for (const table of tables.filter((one) => one !== 'audit_events'))
       assert.deepEqual(await rowsOf(table, id), [], table);
     const deeds = await rowsOf('audit_events', id);
     const removal = deeds.find(({ event }) => event === 'user_deleted');
-    assert.deepEqual([removal?.['reason'], removal?.['actor']], ['deletion_requested', 'service']);
-    assert.ok(!JSON.stringify(deeds).includes(email), 'the record outlives it, without the address');
+    assert.deepEqual([removal?.['reason'], removal?.['actor']], ['account_deleted', 'service']);
+    assert.ok(!JSON.stringify(deeds).includes(email), 'the record remains, without the address');
     assertProblem(await undo(token), 403, 'token_invalid');
     await service.post('/users', { email, password: newPassword });
     const confirmation = await service.tokenFor(email);
@@ -473,7 +489,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.notEqual(await service.idOf(email), id);
   });
 
-  test('while an account is closed its address is taken like any other', async () => {
+  test('the address of a closed account is taken', async () => {
     const { member, token } = await closed();
     const { email } = member;
     const free = await service.post('/users', { email: freshEmail(), password: newPassword });
@@ -489,12 +505,14 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await logIn(member)).status, 200);
   });
 
-  test('a deletion is undone once, and each closing has an undoing of its own', async () => {
+  test('a deletion can be undone once, and each one has a token of its own', async () => {
     const { member, token, at } = await closed();
     assert.equal((await undo(token)).status, 200);
     assertProblem(await undo(token), 403, 'token_invalid');
     const deeds = await rowsOf('audit_events', member.id);
-    assert.ok(deeds.some(({ event, reason }) => event === 'authn_token_reuse' && reason === 'deletion_undo'));
+    assert.ok(
+      deeds.some(({ event, facts }) => event === 'authn_token_reuse' && facts === '{"kind":"deletion_undo"}'),
+    );
     await at.post('/sessions', { email: member.email, password: member.password });
     assert.equal((await close(at)).status, 200);
     assertProblem(await undo(token), 403, 'token_invalid');
@@ -502,16 +520,16 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await undo(await service.tokenFor(member.email))).status, 200);
   });
 
-  test('of two who close an account at once one does', async () => {
+  test('of two parallel deletions of an account one succeeds', async () => {
     const { member, at } = await signedIn();
     const replies = await Promise.all([close(at), close(at)]);
     const [first = 0, second = 0] = replies.map(({ status }) => status).toSorted((a, b) => a - b);
-    // The other one has no session any more, wherever it notices.
+    // The other one no longer has a session, wherever it notices.
     assert.ok(first === 200 && (second === 401 || second === 403), `${first} ${second}`);
     assert.notEqual((await rowOf(member.id))?.delete_at, null);
   });
 
-  test('what the operator has closed no undoing opens, and what he opens is not removed', async () => {
+  test('undoing a deletion does not enable a disabled account, and an account that the operator enables is not removed', async () => {
     const { auth, database } = core();
     const ada = await closed();
     await auth.setDisabled(ada.member.id, true, operator);
@@ -530,19 +548,23 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     const joe = await closed();
     await auth.setDisabled(joe.member.id, false, operator);
     const old = await closed();
-    // As a release that knows nothing of deletions opens it.
+    // As an older release, which does not know deletions, enables it.
     await database.query((sql) =>
       sql.updateTable('users').set({ disabled_at: null }).where('id', '=', old.member.id),
     );
     wait(15 * dayMs);
     await auth.purge();
-    assert.equal(await rowOf(ada.member.id), undefined, 'a wish to be forgotten outlives a disabling');
+    assert.equal(
+      await rowOf(ada.member.id),
+      undefined,
+      'a requested deletion takes place while the account is disabled',
+    );
     assert.notEqual(await rowOf(eve.member.id), undefined);
     assert.equal((await logIn(joe.member)).status, 200);
     assert.equal((await logIn(old.member)).status, 200);
   });
 
-  test('one person’s undoing opens no other account', async () => {
+  test('the undo token of one user opens no other account', async () => {
     const [ada, eve] = [await closed(), await closed()];
     assert.equal((await undo(ada.token)).status, 200);
     assert.notEqual((await rowOf(eve.member.id))?.delete_at, null);
@@ -551,7 +573,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await logIn(eve.member)).status, 401);
   });
 
-  test('an account whose address was changed a short while ago is not closed: its true owner may want it back', async () => {
+  test('an account whose address was changed recently is not closed: its true owner may undo the change', async () => {
     const { member, at } = await signedIn();
     const { email, password } = member;
     const loot = freshEmail();
@@ -561,7 +583,7 @@ onEachEngine('what people may ask of whoever knows them', (engine) => {
     assert.equal((await at.get('/profile')).status, 200);
     const restored = await service.put('/profile/email/undo', { token: await service.tokenFor(email) });
     assert.equal(restored.status, 200);
-    await service.post('/users', { email: freshEmail(), password }); // nobody's business
+    await service.post('/users', { email: freshEmail(), password }); // not relevant here
 
     const settled = await signedIn();
     const later = freshEmail();

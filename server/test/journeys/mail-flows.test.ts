@@ -1,5 +1,5 @@
-// What mails open: confirmation, reset, sign-in by mail, change of address. Each by the link anywhere and by the code
-// where it was asked for, once, for a while, and never by anything else.
+// What mailed links and codes do: confirmation, reset, sign-in by mail, change of address. Each link works anywhere,
+// each code in the browser that requested it, once, for a limited time.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, hourMs, minuteMs } from '../../src/kit/clock.ts';
@@ -12,7 +12,7 @@ import { assertProblem, memberOf, type Reply } from '../support/request.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('what mails open', (engine) => {
+onEachEngine('mailed links and codes', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
@@ -26,7 +26,7 @@ onEachEngine('what mails open', (engine) => {
     await service.deliver();
     return service.mails.filter(({ to }) => to === email).map(({ text }) => text);
   }
-  /** The newest mail to the address with a token in it. */
+  /** The newest mail to the address that contains a token. */
   async function proofFor(email: string): Promise<{ token: string; code: string | undefined }> {
     const text = (await mailsTo(email)).findLast((mail) => tokenIn(mail) !== undefined) ?? '';
     return { token: tokenIn(text) ?? '', code: codeIn(text) };
@@ -44,14 +44,14 @@ onEachEngine('what mails open', (engine) => {
   const logIn = ({ email, password }: { email: string; password: string }): Promise<Reply> =>
     service.logIn(email, password);
 
-  test('a code confirms an address in the browser that registered it, and nowhere else', async () => {
+  test('a code confirms an address only in the browser that registered it', async () => {
     const email = freshEmail();
     const own = browser();
     await own.post('/users', { email, password: newPassword });
     const { code = '' } = await proofFor(email);
     const other = browser();
     assertProblem(await other.put('/email_verification', { email, token: code }), 403, 'token_invalid');
-    await other.post('/reset_password', { email: freshEmail() }); // has asked for something, not for this
+    await other.post('/reset_password', { email: freshEmail() }); // it has requested something else
     assertProblem(await other.put('/email_verification', { email, token: code }), 403, 'token_invalid');
     assert.equal((await logIn({ email, password: newPassword })).status, 401);
 
@@ -61,7 +61,7 @@ onEachEngine('what mails open', (engine) => {
     assertProblem(await own.put('/email_verification', { email, token: code }), 403, 'token_invalid');
   });
 
-  test('a code is worth nothing after ten minutes, its link goes on', async () => {
+  test('a code expires after ten minutes, while its link still works', async () => {
     const { email } = await service.member();
     const own = browser();
     await own.post('/reset_password', { email });
@@ -73,7 +73,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await redeem(token)).status, 200);
   });
 
-  test('a reset by code ends every session, tells the owner, and signs nobody in', async () => {
+  test('a reset by code ends every session, notifies the owner, and creates no session', async () => {
     const { member, at } = await signedIn();
     const { email } = member;
     const asking = browser();
@@ -92,7 +92,7 @@ onEachEngine('what mails open', (engine) => {
     assert.ok((await mailsTo(email)).length > 1);
   });
 
-  test('a person who is signed in sets a new password with the current one; other sessions end, this one lives', async () => {
+  test('a signed-in user sets a new password with the current one; other sessions end, this one stays', async () => {
     const { member, at } = await signedIn();
     const { email, password } = member;
     const change = (current: string): Promise<Reply> =>
@@ -116,7 +116,7 @@ onEachEngine('what mails open', (engine) => {
     );
   });
 
-  test('of two who change a password at once with the current one, one does', async () => {
+  test('of two parallel password changes with the current password one succeeds', async () => {
     const { member, at } = await signedIn();
     const wishes = ['the first new password of two', 'the second new password of two'];
     const replies = await Promise.all(
@@ -128,7 +128,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await logIn({ email: member.email, password: winner })).status, 200);
   });
 
-  test('wrong current passwords count like wrong logins (A18)', async () => {
+  test('wrong current passwords count as failed logins (A18)', async () => {
     const { member, at } = await signedIn();
     for (let i = 0; i < 5; i += 1)
       await at.put('/profile/password', { password: 'a wrong guess at it', new_password: newPassword });
@@ -137,7 +137,7 @@ onEachEngine('what mails open', (engine) => {
     wait(hourMs);
   });
 
-  test('another address: nothing moves before it is proved in the session, and the old one is told', async () => {
+  test('a change of address takes effect when it is confirmed in the session, and the old address is notified', async () => {
     const { member, at } = await signedIn();
     const { email, password } = member;
     const wished = freshEmail();
@@ -154,7 +154,7 @@ onEachEngine('what mails open', (engine) => {
     const said = (await mailsTo(wished)).join('\n');
     assert.ok(!said.includes(encodeURIComponent(email)) && !said.includes(email), 'whose account it is');
 
-    // Whoever got a mail that was meant for another has no session of the account.
+    // Another person who received the mail by mistake has no session of the account.
     const stranger = await signedIn();
     assertProblem(await stranger.at.put('/profile/email', { token }), 403, 'token_invalid');
     assert.equal((await browser().put('/profile/email', { token })).status, 403);
@@ -165,10 +165,13 @@ onEachEngine('what mails open', (engine) => {
     assert.equal(await emailOf(at), wished);
     assert.equal((await logIn({ email: wished, password })).status, 200);
     assert.equal((await logIn({ email, password })).status, 401);
-    assert.ok((await mailsTo(email)).at(-1)?.includes(wished), 'the old address is told of the new one');
+    assert.ok(
+      (await mailsTo(email)).at(-1)?.includes(wished),
+      'the old address is notified about the new one',
+    );
   });
 
-  test('another address by its code, in the browser that asked', async () => {
+  test('a change of address is confirmed by its code in the browser that requested it', async () => {
     const { member, at } = await signedIn();
     const wished = freshEmail();
     await at.post('/profile/email', { email: wished, password: member.password });
@@ -177,7 +180,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal(await emailOf(at), wished);
   });
 
-  test('the old address undoes a change for three days: password, sessions and proofs of the other are void', async () => {
+  test('the old address can undo a change for three days, which revokes the password, sessions and tokens of the other', async () => {
     const { member, at: thief } = await signedIn();
     const { email, password } = member;
     const loot = freshEmail();
@@ -185,14 +188,14 @@ onEachEngine('what mails open', (engine) => {
     await thief.put('/profile/email', { token: (await proofFor(loot)).token });
     const undo = (await proofFor(email)).token;
     assert.notEqual(undo, '');
-    // The thief goes on: another password, another address, a reset.
+    // The attacker continues: another password, another address, a reset.
     assert.equal((await thief.put('/profile/password', { password, new_password: newPassword })).status, 200);
     const further = { email: freshEmail(), password: newPassword };
     assertProblem(await thief.post('/profile/email', further), 409, 'change_pending');
     wait(2 * minuteMs);
     await service.post('/reset_password', { email: loot });
     const lootToken = (await proofFor(loot)).token;
-    // And has the old address registered anew, so that it cannot come back.
+    // The attacker registers the old address again, so that the change cannot be undone.
     await service.post('/users', { email, password: newPassword });
     wait(71 * hourMs);
 
@@ -207,7 +210,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await logIn({ email, password })).status, 200);
   });
 
-  test('after three days a change of address stands, and another one can be made', async () => {
+  test('after three days a change of address is final, and another one is possible', async () => {
     const { member, at } = await signedIn();
     const { email, password } = member;
     const second = freshEmail();
@@ -221,7 +224,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await at.put('/profile/email', { token: (await proofFor(third)).token })).status, 200);
   });
 
-  test('a taken address: the same answer, and its owner is told instead', async () => {
+  test('a change to a taken address gets the same reply, and its owner is notified instead', async () => {
     const { member, at } = await signedIn();
     const owner = await service.member();
     const free = await at.post('/profile/email', { email: freshEmail(), password: member.password });
@@ -234,7 +237,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal(tokenIn((await mailsTo(owner.email)).at(-1) ?? ''), undefined);
   });
 
-  test('F10 of two who are proving one address the first gets it', async () => {
+  test('F10 of two users who confirm one address the first gets it', async () => {
     const wished = freshEmail();
     const [first, second] = [await signedIn(), await signedIn()];
     await first.at.post('/profile/email', { email: wished, password: first.member.password });
@@ -252,7 +255,7 @@ onEachEngine('what mails open', (engine) => {
     );
   });
 
-  test('F10 a newer request for another address voids the older', async () => {
+  test('F10 a newer request to change the address revokes the older one', async () => {
     const { member, at } = await signedIn();
     const [older, newer] = [freshEmail(), freshEmail()];
     await at.post('/profile/email', { email: older, password: member.password });
@@ -264,7 +267,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal(await emailOf(at), newer);
   });
 
-  test('signing in by mail: the link anywhere, the code where it was asked for, each once', async () => {
+  test('signing in by mail: the link works anywhere, the code in the browser that requested it, each once', async () => {
     const { email } = await service.member();
     const asking = browser();
     const asked = await asking.post('/sessions/email', { email });
@@ -288,7 +291,7 @@ onEachEngine('what mails open', (engine) => {
     assertProblem(await asking.put('/sessions/email', { email, token: late }), 403, 'token_invalid');
   });
 
-  test('signing in by mail: unknown, unconfirmed and disabled addresses look like others and get nothing', async () => {
+  test('signing in by mail: unknown, unconfirmed and disabled addresses get the same reply and no mail', async () => {
     const disabled = await service.member();
     await service.service.core.auth.setDisabled(disabled.id, true);
     const { email: unconfirmed } = await service.newcomer();
@@ -309,7 +312,7 @@ onEachEngine('what mails open', (engine) => {
     );
   });
 
-  test('a sign-in on a device that is not known is told, the first one is not', async () => {
+  test('a sign-in on an unknown device sends a notification, except the first one', async () => {
     const member = await service.member();
     const { email, password } = member;
     const earlier = (await mailsTo(email)).length;
@@ -319,7 +322,7 @@ onEachEngine('what mails open', (engine) => {
     assert.equal((await mailsTo(email)).length, earlier + 1);
   });
 
-  test('a changed password voids what was mailed before (A52)', async () => {
+  test('a changed password revokes the tokens that were mailed before (A52)', async () => {
     const { member, at } = await signedIn();
     const { email, password } = member;
     await service.post('/reset_password', { email });

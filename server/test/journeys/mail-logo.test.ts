@@ -1,4 +1,4 @@
-// The logo of an operator, from the option to the mail as a person's mail reader gets it.
+// The operator's logo, from the option to the mail as a mail reader receives it.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { memberOf, send, type Reply } from '../support/request.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { testService } from '../support/service.ts';
 
-/** The smallest PNG that is one: a single pixel. */
+/** The smallest valid PNG: one pixel. */
 const png = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
   'base64',
@@ -23,7 +23,7 @@ async function logoFile(t: TestContext): Promise<string> {
   return path;
 }
 
-/** The mail of a registration, as it went through a real mail server, and what was kept of it before. */
+/** The mail of a registration as it went through a real mail server, and the stored mail. */
 async function mailOf(environment: Environment): Promise<{ mail: CaughtMail; kept: string }> {
   const catcher = await startMailCatcher();
   const service = await testService('sqlite', { ...publicMode, SMTP_URL: catcher.url, ...environment });
@@ -44,7 +44,7 @@ async function mailOf(environment: Environment): Promise<{ mail: CaughtMail; kep
 const pictures = (text = ''): readonly string[] => text.match(/<img\b[^>]*>/g) ?? [];
 
 describe('PRODUCT_LOGO', () => {
-  test('a mail brings its logo along as one inline part that its html names, and as nothing from elsewhere', async (t) => {
+  test('a mail contains its logo as one inline part that its HTML references, and loads nothing from other hosts', async (t) => {
     const { mail, kept } = await mailOf({
       PRODUCT_LOGO: await logoFile(t),
       PRODUCT_NAME: 'Tarte & "Express"',
@@ -53,7 +53,7 @@ describe('PRODUCT_LOGO', () => {
     assert.equal(attachments.length, 1);
     const [{ contentId, content, disposition, mimeType, related } = assert.fail()] = attachments;
     assert.deepEqual([disposition, mimeType, related], ['inline', 'image/png', true]);
-    assert.deepEqual(Buffer.from(content as ArrayBuffer), png); // postal-mime hands out bytes unless it is asked for text
+    assert.deepEqual(Buffer.from(content as ArrayBuffer), png); // postal-mime returns bytes unless text is requested
     const [picture = '', ...more] = pictures(html);
     assert.deepEqual(more, []);
     assert.ok(picture.includes(` src="cid:${contentId?.slice(1, -1)}" `), picture);
@@ -61,17 +61,17 @@ describe('PRODUCT_LOGO', () => {
     assert.doesNotMatch(text ?? '', /cid:|logo/);
     assert.ok(
       !kept.includes(png.toString('base64', 0, 30)) && kept.length < 20_000,
-      'its bytes are not kept',
+      'its bytes are not stored',
     );
   });
 
-  test('without it a mail holds no picture and has no attachment', async () => {
+  test('without a logo a mail contains no picture and no attachment', async () => {
     const { parsed, raw } = (await mailOf({})).mail;
     assert.deepEqual([parsed.attachments, pictures(parsed.html)], [[], []]);
     assert.doesNotMatch(raw, /multipart\/(?:related|mixed)|content-id/i);
   });
 
-  test('the mailbox of local mode shows it, from an address of its own that the policy of the page allows', async (t) => {
+  test('the mailbox of local mode shows the logo, at an address that the policy of the page allows', async (t) => {
     const service = await testService('sqlite', { PRODUCT_LOGO: await logoFile(t) });
     t.after(service.close);
     const ask = (path: string): Promise<Reply> => send(service.app, { method: 'GET', path });
@@ -87,10 +87,10 @@ describe('PRODUCT_LOGO', () => {
     assert.deepEqual([rawPayload, headers['content-type']], [png, 'image/png']);
     const { body } = await ask('/dev/mailbox');
     const [{ html = '' } = assert.fail()] = memberOf(body, 'mails') as { html?: string }[]; // the mailbox's own reply
-    assert.match(html, /src="cid:/, 'for a program it stays as it would be sent');
+    assert.match(html, /src="cid:/, 'a program gets it as it would be sent');
   });
 
-  test('without it the mailbox has none to show', async (t) => {
+  test('without a logo the mailbox shows none', async (t) => {
     const service = await testService('sqlite');
     t.after(service.close);
     assert.equal((await send(service.app, { method: 'GET', path: '/dev/mailbox/logo' })).status, 404);

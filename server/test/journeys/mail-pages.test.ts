@@ -1,4 +1,4 @@
-// The pages that mails lead to, as a browser without scripts meets them, and the mailbox of local mode.
+// The pages that mails link to, in a browser without scripts, and the mailbox of local mode.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -33,7 +33,7 @@ describe('the pages of mails', () => {
     return pressButton(at, await linkTo(email), more);
   }
 
-  test('a person confirms, resets, signs in, changes the address and undoes it, by buttons alone', async () => {
+  test('a user confirms, resets, signs in, changes the address and undoes the change with buttons alone', async () => {
     const email = freshEmail();
     const at = new Browser(service);
     await at.post('/users', { email, password: newPassword });
@@ -47,7 +47,7 @@ describe('the pages of mails', () => {
     assert.match(weak.text, /This is too short/);
     const password = 'ten toads behind a blue door';
     assert.match((await press(at, email, { new_password: password })).text, /Your password is set/);
-    assert.equal(at.sessionId, undefined, 'a reset signs nobody in');
+    assert.equal(at.sessionId, undefined, 'a reset creates no session');
 
     service.service.clock.advance(2 * minuteMs);
     await at.post('/sessions/email', { email });
@@ -58,7 +58,7 @@ describe('the pages of mails', () => {
     await at.post('/profile/email', { email: wished, password });
     const link = await linkTo(wished);
     const elsewhere = await press(new Browser(service), wished);
-    assert.match(elsewhere.text, /<title>Sign in/, 'not without the session');
+    assert.match(elsewhere.text, /<title>Sign in/, 'rejected without the session');
     assert.equal(new URL(formIn(elsewhere).fields['return_to'] ?? '', 'http://x').pathname, '/account/email');
     assert.ok(link.startsWith('/account/email?'));
     assert.match((await press(at, wished)).text, /has its new address/);
@@ -70,7 +70,7 @@ describe('the pages of mails', () => {
     assert.equal((await at.get('/profile')).status, 403);
   });
 
-  test('the page of a reset has a field for passwords, and nothing that hinders their managers', async () => {
+  test('the page of a reset has a password field that works with password managers', async () => {
     const { email } = await service.member();
     await service.post('/reset_password', { email });
     const { text } = await service.send({ method: 'GET', path: await linkTo(email), headers: asPage });
@@ -81,7 +81,7 @@ describe('the pages of mails', () => {
     assert.doesNotMatch(text, /maxlength|onpaste/);
   });
 
-  test('each speaks French to whom reads it', async () => {
+  test('each page is in French for browsers that prefer it', async () => {
     const { email } = await service.member();
     await service.post('/reset_password', { email });
     const page = await service.send({
@@ -93,7 +93,7 @@ describe('the pages of mails', () => {
     assert.match(page.text, /Nouveau mot de passe/);
   });
 
-  test('a person who registers in French is written to in French from then on', async () => {
+  test('a user who registers in French gets mails in French', async () => {
     const email = freshEmail();
     await service.post('/users', { email, password: newPassword }, { 'accept-language': 'fr' });
     await service.deliver();
@@ -116,7 +116,7 @@ describe('the pages of mails', () => {
     '/account/delete/undo': '/profile/undo',
   };
   for (const [path, route] of Object.entries(routes)) {
-    test(`${path} shows what a link says as text, whatever it is, and takes nothing from elsewhere`, async () => {
+    test(`${path} shows the content of a link as text, whatever it is, and loads nothing from other hosts`, async () => {
       const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
       const query = String(new URLSearchParams({ email: evil, token: evil }));
       const page = await service.send({ method: 'GET', path: `${path}?${query}`, headers: asPage });
@@ -129,7 +129,7 @@ describe('the pages of mails', () => {
       assert.ok(Buffer.byteLength(page.text) < 20_000);
     });
 
-    test(`${path} tells a program how to redeem, and is posted to from our own pages alone (A43)`, async () => {
+    test(`${path} tells a program how to redeem the token, and accepts forms only from our own pages (A43)`, async () => {
       const hint = await service.send({ method: 'GET', path, headers: { accept: 'application/json' } });
       const message = 'redeem the token with this request';
       assert.deepEqual([hint.status, hint.body], [200, { message, method: 'PUT', path: route }]);
@@ -144,7 +144,7 @@ describe('the pages of mails', () => {
   });
 });
 
-test('in local mode mails are kept and read in the mailbox, newest first, as a page and as JSON', async () => {
+test('in local mode mails are stored and shown in the mailbox, newest first, as a page and as JSON', async () => {
   const service = await testService('sqlite');
   try {
     const ask = (path: string, headers = {}): Promise<Reply> =>

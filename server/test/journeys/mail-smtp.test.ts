@@ -1,5 +1,5 @@
-// Every mail as its reader's server receives it: through a real SMTP server, in each language, with what its headers say,
-// and with a link and a code that open over a real socket what they name.
+// Every mail as a mail server receives it: through a real SMTP server, in each language, with the expected headers, and
+// with a link and a code that work over a real socket.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -60,7 +60,7 @@ const tongues: Readonly<Record<string, Tongue>> = {
   },
 };
 
-/** What a mail with a proof leads to. */
+/** The link and the code of a mail with a token. */
 interface Way {
   /** Path and query of the link. */
   readonly path: string;
@@ -68,7 +68,7 @@ interface Way {
   readonly code: string | undefined;
 }
 
-/** Asserts what holds for every mail, whatever it is about. */
+/** Asserts what holds for every mail, whatever its kind. */
 function assertMail({ recipients, parsed, raw }: CaughtMail, to: string, language: string): void {
   const { footer } = tongues[language] ?? assert.fail(language);
   assert.deepEqual(recipients, [to], 'the envelope');
@@ -77,7 +77,7 @@ function assertMail({ recipients, parsed, raw }: CaughtMail, to: string, languag
   assert.deepEqual(parsed.from, sender);
   assert.match(parsed.messageId ?? '', /^<[\da-f-]{36}@accounts\.test>$/);
   assert.ok(!Number.isNaN(Date.parse(parsed.date ?? '')), 'it has a date');
-  // RFC 3834 §5: an automatic answer is no answer to it.
+  // RFC 3834 §5: an automatic reply must not be answered automatically.
   const automatic = parsed.headers.filter(({ key }) => key === 'auto-submitted');
   assert.deepEqual(
     automatic.map(({ value }) => value),
@@ -87,16 +87,16 @@ function assertMail({ recipients, parsed, raw }: CaughtMail, to: string, languag
   assert.match(head, /^[\t\r\n -~]*$/, 'headers are ASCII (RFC 5322 §2.2)');
   assert.ok(
     raw.split('\r\n').every((line) => line.length <= 998),
-    'no line is longer than RFC 5322 §2.1.1 lets it be',
+    'no line is longer than RFC 5322 §2.1.1 allows',
   );
   const { text = '', html = '' } = parsed;
   assert.ok(text.includes(footer), text);
   assert.ok(unescapeMarkup(html).includes(footer), html);
   assert.ok(html.includes(`<html lang="${language}"`), html);
-  for (const part of [text, html]) assert.doesNotMatch(part, /\uFFFD|Ã|â€/, 'read in another charset');
+  for (const part of [text, html]) assert.doesNotMatch(part, /\uFFFD|Ã|â€/, 'it declares another charset');
 }
 
-/** The link of a mail: the same in both of its parts, and ours. */
+/** The link of a mail: the same in both of its parts, and to our service. */
 function wayOf({ parsed: { text = '', html = '' } }: CaughtMail): Way {
   const links = text.match(/https?:\S+\?\S+/g) ?? [];
   assert.equal(links.length, 1, text);
@@ -106,7 +106,7 @@ function wayOf({ parsed: { text = '', html = '' } }: CaughtMail): Way {
   assert.ok(link.startsWith(`${origin}/`), link);
   const token = tokenIn(text) ?? assert.fail(text);
   const code = codeIn(text);
-  if (code !== undefined) assert.ok(html.includes(code), 'the code stands in both parts');
+  if (code !== undefined) assert.ok(html.includes(code), 'both parts contain the code');
   return { path: link.slice(origin.length), token, code };
 }
 
@@ -135,15 +135,15 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
 
     const browser = (): Browser =>
       new Browser({ send: (request) => sendTo(baseUrl, request) }, { 'accept-language': asks });
-    /** As the account has it; people type it in small letters. */
+    /** The stored spelling; users type it in lower case. */
     const freshAddress = (): string => `Noe.${(people += 1)}@holberton.test`;
 
-    /** What was sent to the address by now: a mail about each of these subjects, and no other. */
+    /** Asserts that exactly these mails, by subject, were sent to the address so far. */
     async function mailsTo(to: string, about: readonly string[]): Promise<CaughtMail[]> {
       await service.core.outbox.deliver();
       const mails = catcher.mails.splice(0);
       for (const mail of mails) assertMail(mail, to, language);
-      // Those of one moment come in any order.
+      // Mails of the same instant arrive in any order.
       const wanted = about.map((name) => subjects[name]);
       const found = wanted.flatMap((subject) => mails.filter(({ parsed }) => parsed.subject === subject));
       assert.deepEqual([found.map(({ parsed }) => parsed.subject), mails.length], [wanted, about.length]);
@@ -162,7 +162,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
     const emailOf = async (at: Browser): Promise<unknown> =>
       memberOf((await at.get('/profile')).body, 'email');
 
-    /** Somebody who confirmed by the link and is signed in. */
+    /** A user who confirmed the address with the link and is signed in. */
     async function member(): Promise<{ email: string; at: Browser }> {
       const email = freshAddress();
       const at = browser();
@@ -171,11 +171,11 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       assertDone(confirmed);
       assert.ok(confirmed.text.includes(done), confirmed.text);
       assert.equal((await logIn(at, email, password)).status, 200);
-      service.clock.advance(2 * minuteMs); // past the pause between two mails of a kind
+      service.clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
       return { email, at };
     }
 
-    test('the confirmation after a registration opens the account by its link, and by its code', async () => {
+    test('the confirmation after a registration works with its link, and with its code', async () => {
       await member();
       const email = freshAddress();
       const at = browser();
@@ -185,7 +185,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       assert.equal((await logIn(at, email, password)).status, 200);
     });
 
-    test('another confirmation is sent to the stored address, and voids the first', async () => {
+    test('another confirmation is sent to the stored address, and revokes the first', async () => {
       const email = freshAddress();
       const at = browser();
       await at.post('/users', { email, password });
@@ -198,14 +198,14 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       assert.equal((await logIn(at, email, password)).status, 200);
     });
 
-    test('who registers an address again tells its owner, and gives no proof', async () => {
+    test('registering an address again notifies its owner, and sends no token', async () => {
       const { email } = await member();
       await browser().post('/users', { email: email.toLowerCase(), password: newPassword });
       const [mail] = await mailsTo(email, ['registered']);
       assert.equal(tokenIn(mail?.parsed.text ?? ''), undefined);
     });
 
-    test('a reset is mailed to the stored address, sets the password, and is told of', async () => {
+    test('a reset is mailed to the stored address, sets the password, and sends a notification', async () => {
       const { email, at } = await member();
       const asking = browser();
       await asking.post('/reset_password', { email: email.toLowerCase() });
@@ -224,14 +224,14 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       await mailsTo(email, ['password']);
     });
 
-    test('a password that was changed in the session is told of', async () => {
+    test('a password change in the session sends a notification', async () => {
       const { email, at } = await member();
       const reply = await at.put('/profile/password', { password, new_password: newPassword });
       assert.equal(reply.status, 200);
       await mailsTo(email, ['password']);
     });
 
-    test('a sign-in on another device is told of', async () => {
+    test('a sign-in on another device sends a notification', async () => {
       const { email, at } = await member();
       await logIn(at, email, password);
       await mailsTo(email, []);
@@ -239,7 +239,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       await mailsTo(email, ['device']);
     });
 
-    test('a sign-in by mail: its code where it was asked for, its link anywhere', async () => {
+    test('a sign-in by mail works with its code in the browser that requested it, and with its link anywhere', async () => {
       const { email, at } = await member();
       await at.post('/sessions/email', { email: email.toLowerCase() });
       const { code = '' } = await wayTo(email, 'signIn');
@@ -253,7 +253,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       await mailsTo(email, ['device']);
     });
 
-    test('a change of address: the new one proves it, the old one undoes it and gets the reset', async () => {
+    test('a change of address is confirmed by the new address; the old address can undo it and gets the reset', async () => {
       const { email, at } = await member();
       const wished = freshAddress();
       await at.post('/profile/email', { email: wished, password });

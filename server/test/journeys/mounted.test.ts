@@ -1,24 +1,24 @@
-// Bienvenue as a plugin in a Fastify of somebody else's.
+// Bienvenue as a plugin in another program's Fastify.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import formbody from '@fastify/formbody';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { bienvenue, openCore } from '../../src/index.ts';
+import { bienvenue, openService } from '../../src/index.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { runJourney } from './contract-journey.ts';
 
 /** Listens with the service mounted, and returns the address. */
 async function listen(t: TestContext, host: FastifyInstance, prefix = ''): Promise<string> {
-  const core = await openCore({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
+  const service = await openService({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
   t.after(async () => {
     await host.close();
-    await core.close();
+    await service.close();
   });
-  await host.register(bienvenue, { core, prefix });
+  await host.register(bienvenue, { service, prefix });
   return host.listen({ host: '127.0.0.1', port: 0 });
 }
 
-test("the client is silent against the service in a user's own Fastify", async (t) => {
+test("the client finds no difference against the service in a user's own Fastify", async (t) => {
   const host = Fastify();
   host.get('/own', async () => ({ own: true }));
   const baseUrl = await listen(t, host);
@@ -29,16 +29,16 @@ test("the client is silent against the service in a user's own Fastify", async (
   assert.match(
     String(unknown.headers.get('content-type')),
     /^application\/json/,
-    "what is not ours is the host's to answer",
+    'the host answers unknown paths',
   );
 });
 
-test('and in one that has parsers, an error handler and a validator of its own', async (t) => {
+test('the client finds no difference in a host with its own parsers, error handler and validator', async (t) => {
   const host = Fastify();
   await host.register(formbody);
   host.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   host.setErrorHandler((_error, _request, reply) => reply.status(418).send({ own: true }));
-  host.setValidatorCompiler(() => () => ({ error: new Error('the host refuses everything') }));
+  host.setValidatorCompiler(() => () => ({ error: new Error('the host rejects everything') }));
   host.post('/own', async (request) => request.body);
   host.get('/fails', async () => {
     throw new Error('on purpose');
@@ -50,10 +50,10 @@ test('and in one that has parsers, an error handler and a validator of its own',
   assert.equal(await (await fetch(`${baseUrl}/own`, { method: 'POST', body: 'words' })).text(), 'words');
   assert.equal((await fetch(`${baseUrl}/fails`)).status, 418);
   const refused = await fetch(`${baseUrl}/users`, { method: 'POST', body: 'words' });
-  assert.equal(refused.status, 415, 'our routes take no types of the host');
+  assert.equal(refused.status, 415, 'our routes do not accept content types of the host');
 });
 
-test('and in one that mounts it below a prefix', async (t) => {
+test('the client finds no difference in a host that mounts the service below a prefix', async (t) => {
   const baseUrl = await listen(t, Fastify(), '/accounts');
   const reply = await fetch(`${baseUrl}/accounts/users`, {
     method: 'POST',

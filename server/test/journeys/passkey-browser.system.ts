@@ -1,4 +1,4 @@
-// Passkeys as a real Chromium makes and gives them, by its virtual authenticators.
+// Passkeys that a real Chromium creates and uses, with its virtual authenticators.
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser as Chromium, BrowserContext, CDPSession, Page } from 'playwright-core';
@@ -51,7 +51,7 @@ describe('passkeys in Chromium', () => {
     await service.close();
   });
 
-  /** A person at a browser with an authenticator. */
+  /** A user at a browser with an authenticator. */
   class Desk {
     readonly context: BrowserContext;
     readonly page: Page;
@@ -134,7 +134,7 @@ describe('passkeys in Chromium', () => {
 
   for (const kind of ['internal', 'cross-platform'] as const) {
     test(
-      `an authenticator that is ${kind} signs in alone`,
+      `an authenticator that is ${kind} is enough to sign in`,
       inBrowser(async () => {
         const desk = await sitDown(kind);
         const { email } = await enroll(desk);
@@ -164,7 +164,7 @@ describe('passkeys in Chromium', () => {
   );
 
   test(
-    'registers without a password',
+    'a user registers without a password',
     inBrowser(async () => {
       const desk = await sitDown('internal');
       const email = freshEmail();
@@ -185,7 +185,7 @@ describe('passkeys in Chromium', () => {
   );
 
   test(
-    'a device that has one makes no second one',
+    'a device that has a passkey does not create a second one',
     inBrowser(async () => {
       const desk = await sitDown('internal');
       await enroll(desk);
@@ -195,7 +195,7 @@ describe('passkeys in Chromium', () => {
   );
 
   test(
-    'a page of another origin gets an answer that is worth nothing',
+    'the response that a page of another origin gets is rejected',
     inBrowser(async () => {
       const other = await testService('sqlite');
       try {
@@ -214,7 +214,7 @@ describe('passkeys in Chromium', () => {
   );
 
   test(
-    'an answer that is replayed is worth nothing',
+    'a replayed response is rejected',
     inBrowser(async () => {
       const desk = await sitDown('internal');
       await enroll(desk);
@@ -225,7 +225,7 @@ describe('passkeys in Chromium', () => {
   );
 
   test(
-    'a copy whose counter stands behind is refused',
+    'a copy with a lower counter is rejected',
     inBrowser(async () => {
       const desk = await sitDown('cross-platform');
       await enroll(desk);

@@ -1,5 +1,5 @@
-// Passkeys from end to end: registered with, added, signed in with, given as second factor and removed; and every way to
-// pass without one refused.
+// Passkeys from end to end: registered with, added, used to sign in and as second factor, and removed; and every
+// attempt to pass without one is rejected.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
@@ -9,6 +9,7 @@ import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
+import { reasonIn } from '../support/traces.ts';
 
 const origin = 'https://accounts.test';
 
@@ -77,7 +78,7 @@ onEachEngine('passkeys', (engine) => {
   const remove = (browser: Browser, id: string | undefined): Promise<Reply> =>
     browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` });
 
-  test('sign in by themselves, as two factors at once', async () => {
+  test('are enough to sign in, because they are two factors', async () => {
     const ada = await withPasskey();
     const browser = new Browser(service);
     const login = await signIn(browser, ada.device);
@@ -93,7 +94,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(listed?.last_used_at !== undefined);
   });
 
-  test('ask for nothing that tells who has one', async () => {
+  test('do not reveal who has one', async () => {
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     assert.deepEqual(
       [options['rpId'], options['userVerification'], options['allowCredentials'], options['timeout']],
@@ -135,7 +136,7 @@ onEachEngine('passkeys', (engine) => {
     assert.deepEqual(memberOf(byMail.body, 'factors'), ['passkey']);
   });
 
-  test('that do not verify their user are a second factor and no way in', async () => {
+  test('that do not verify their user are only a second factor', async () => {
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     const unverified = { isVerified: false };
@@ -146,7 +147,7 @@ onEachEngine('passkeys', (engine) => {
       (await listOf(ada.browser)).map(({ use, storage }) => [use, storage]),
       [['second_factor', 'device']],
     );
-    assert.equal((await signIn(new Browser(service), key)).status, 401, 'even if it says that it did');
+    assert.equal((await signIn(new Browser(service), key)).status, 401, 'even if it claims that it did');
     const browser = new Browser(service);
     await browser.post('/sessions', { email: ada.email, password: ada.password });
     const options = optionsIn(await browser.post('/sessions/factor/passkey', {}));
@@ -156,7 +157,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await signIn(new Browser(service), passkey.device, unverified)).status, 401);
   });
 
-  test('are refused when anything about the answer is wrong', async () => {
+  test('are rejected if anything in the response is wrong', async () => {
     const ada = await withPasskey();
     const other = await withPasskey();
     const wrong: Record<string, Quirks> = {
@@ -185,7 +186,7 @@ onEachEngine('passkeys', (engine) => {
     });
   });
 
-  test('A37 namespaces: a challenge is answered once, in time, and only for what it was made', async () => {
+  test('A37 namespaces: a challenge is accepted once, in time, and only for its purpose', async () => {
     const ada = await withPasskey();
     const browser = new Browser(service);
     const options = optionsIn(await browser.post('/sessions/passkey', {}));
@@ -199,7 +200,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(
       (await new Browser(service).put('/sessions/passkey', { credential: ada.device.get(options) })).status,
       401,
-      'answered anew',
+      'answered again',
     );
     const late = optionsIn(await browser.post('/sessions/passkey', {}));
     service.service.clock.advance(5 * minuteMs);
@@ -231,7 +232,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok((await service.service.core.auth.purge()) > 0, 'answered challenges are purged');
   });
 
-  test('of many answers to one challenge one is let in', async () => {
+  test('of many parallel responses to one challenge one signs in', async () => {
     const ada = await withPasskey();
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     const credential = ada.device.get(options);
@@ -244,7 +245,7 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('whose counter does not ascend are refused: there may be a copy', async () => {
+  test('whose counter does not increase are rejected: there may be a copy', async () => {
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     assert.equal((await addPasskey(ada, key)).status, 200);
@@ -254,7 +255,7 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await signIn(new Browser(service), key, { counter: 9 })).status, 200);
   });
 
-  test('register an account without a password, confirmed where it was made', async () => {
+  test('register an account without a password, confirmed in the browser that registered it', async () => {
     const email = freshEmail();
     const device = new PasskeyDevice(origin);
     const browser = new Browser(service);
@@ -270,10 +271,10 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await browser.post('/sessions', { email, password: 'x'.repeat(15) })).status, 401);
     const [only] = await listOf(browser);
     const refused = await remove(browser, only?.id);
-    assert.equal(refused.status, 200, 'people may sign in by mail here');
+    assert.equal(refused.status, 200, 'users may sign in by mail here');
   });
 
-  test('for another address than was said, or a taken one, give nothing', async () => {
+  test('for another address than the requested one, or for a taken one, create nothing', async () => {
     const ada = await person();
     const [email, other] = [freshEmail(), freshEmail()];
     const device = new PasskeyDevice(origin);
@@ -294,7 +295,7 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('A11 enumeration: register alike for a taken address and a free one, however often one is used for it', async () => {
+  test('A11 enumeration: get the same reply to a registration for a taken address and a free one, however often one is used', async () => {
     const browser = new Browser(service);
     const ask = async (email: string): Promise<Record<string, unknown>> =>
       optionsIn(await browser.post('/users/passkey', { email }));
@@ -303,7 +304,7 @@ onEachEngine('passkeys', (engine) => {
       const said = text.replace(email, 'the address').replace(/"request_id":"[^"]+"/, '');
       return `${status} ${said}`;
     };
-    /** One question answered by what was registered, then by what signs in. */
+    /** Answers one challenge with the registered credential, and then with what signs in. */
     const toldBySigningIn = async (
       email: string,
       { device: own }: { device: PasskeyDevice },
@@ -323,7 +324,7 @@ onEachEngine('passkeys', (engine) => {
       const options = optionsIn(await at.browser.post('/profile/passkeys', {}));
       return `${(await at.browser.put('/profile/passkeys', { credential: device.remake(options) })).status}`;
     };
-    /** The same credential for two addresses at once. */
+    /** The same credential for two addresses in parallel. */
     const toldByTwo = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
       const other = freshEmail();
@@ -331,7 +332,7 @@ onEachEngine('passkeys', (engine) => {
       const again = device.remake(await ask(other));
       return Promise.all([give(email, made), give(other, again)]);
     };
-    /** Added to an account of one's own, in the moment in which it is registered for the address. */
+    /** Added to the user's own account while it is registered for the address. */
     const toldByAddingAtOnce = async (email: string, at: Browser): Promise<string> => {
       const device = new PasskeyDevice(origin);
       const made = device.create(await ask(email));
@@ -343,7 +344,7 @@ onEachEngine('passkeys', (engine) => {
       if (status === 200) assert.equal((await remove(at, String(memberOf(body, 'id')))).status, 200);
       return `${status}`;
     };
-    /** What is told of an address, to whoever sends credentials for it that are new, spent, used before, or his own. */
+    /** Replies about an address to credentials that are new, used, used before, or of the client's own account. */
     const told = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
       const first = device.create(await ask(email));
@@ -378,11 +379,11 @@ onEachEngine('passkeys', (engine) => {
         assert.equal(await toldByAddingAtOnce(email, mallory.browser), '200', email);
   });
 
-  test('are recorded when they are refused', async () => {
+  test('are recorded when they are rejected', async () => {
     const ada = await withPasskey();
     const refusals = async (): Promise<(number | undefined)[]> =>
       (await service.service.core.audit.list({ event: 'authn_login_fail', limit: 2000 }))
-        .filter(({ reason }) => reason === 'refused_passkey')
+        .filter((event) => reasonIn(event) === 'first_factor_refused factor=passkey')
         .map(({ userId }) => userId ?? undefined);
     const earlier = await refusals();
     assert.equal((await signIn(new Browser(service), ada.device, { isForged: true })).status, 401);
@@ -399,7 +400,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(added.includes(ada.id), 'whose it is');
   });
 
-  test('A58 trojan identifier: of a stranger who registered the address before, are gone when its owner comes', async () => {
+  test('A58 trojan identifier: of an attacker who registered the address first are removed when its owner registers', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
       const options = optionsIn(await browser.post('/users/passkey', { email }));
@@ -433,12 +434,12 @@ onEachEngine('passkeys', (engine) => {
     await service.deliver();
     assert.ok(
       service.mails.slice(told).filter(({ to }) => to === asking).length <= 1,
-      'another browser gets no confirmation of it',
+      'another browser cannot confirm it',
     );
     assert.equal(await confirm(owner, asking), 403);
   });
 
-  test("A64 other people's things: passkeys are listed, named and removed by their owner", async () => {
+  test("A64 other people's objects: passkeys are listed, renamed and removed only by their owner", async () => {
     const ada = await withPasskey();
     const second = new PasskeyDevice(origin);
     await addPasskey(ada, second);
@@ -449,7 +450,7 @@ onEachEngine('passkeys', (engine) => {
     );
     assert.equal((await listOf(ada.browser))[0]?.name, 'Work phone');
     const options = optionsIn(await ada.browser.post('/profile/passkeys', {}));
-    assert.throws(() => second.create(options), /InvalidStateError/, 'a device makes no second one');
+    assert.throws(() => second.create(options), /InvalidStateError/, 'a device does not create a second one');
     const eve = await withPasskey();
     assert.equal((await remove(eve.browser, first?.id)).status, 404, 'A64');
     assert.equal((await eve.browser.put(`/profile/passkeys/${first?.id}`, { name: 'x' })).status, 404);
@@ -468,7 +469,7 @@ onEachEngine('passkeys', (engine) => {
     assert.match(texts.join('\n'), /passkey was removed/);
   });
 
-  test("A48 enrollment: a challenge of one person's makes no passkey of another", async () => {
+  test('A48 enrollment: a challenge of one user does not register a passkey of another', async () => {
     const ada = await withPasskey();
     const eve = await person();
     const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
@@ -483,7 +484,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(again['challenge'] !== undefined);
   });
 
-  test('as any text give a refusal and no fault', async () => {
+  test('as any text are rejected without a fault', async () => {
     const ada = await person();
     const texts = [
       'x',
@@ -517,7 +518,7 @@ onEachEngine('passkeys', (engine) => {
 });
 
 onEachEngine('the last passkey', (engine) => {
-  test('stays where it is the only way in', async () => {
+  test('cannot be removed if it is the only way to sign in', async () => {
     const service = await PublicService.start(engine);
     try {
       const email = freshEmail();

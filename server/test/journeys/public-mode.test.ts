@@ -1,4 +1,4 @@
-// The story of one person in public mode, through a real socket and a real SMTP server.
+// One user's way through public mode, with a real socket and a real SMTP server.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -55,7 +55,7 @@ async function send(
   return { status: response.status, body, cookies: response.headers.getSetCookie() };
 }
 
-/** The newest mail with this subject, waited for. */
+/** The newest mail with this subject; waits for it. */
 async function mailAbout(subject: RegExp): Promise<CaughtMail> {
   for (let i = 0; i < 100; i += 1) {
     const found = catcher.mails.findLast((mail) => subject.test(mail.parsed.subject ?? ''));
@@ -71,7 +71,7 @@ function tokenIn(mail: CaughtMail): string {
   return token;
 }
 
-test('a person registers, confirms, logs in, forgets the password, and is told of each', async () => {
+test('a user registers, confirms, logs in and resets the password, and is notified by mail', async () => {
   assert.deepEqual(
     await send('POST', '/users', { email, password: 'short' }).then(({ status }) => status),
     400,
@@ -98,7 +98,7 @@ test('a person registers, confirms, logs in, forgets the password, and is told o
   assert.equal(
     (await send('GET', '/profile', undefined, plain)).status,
     403,
-    'a cookie that a subdomain can set is not ours',
+    'a cookie that a subdomain can set is ignored',
   );
 
   const asked = await send('POST', '/reset_password', { email });
@@ -122,7 +122,7 @@ test('a person registers, confirms, logs in, forgets the password, and is told o
   assert.deepEqual(
     [again.status, again.body],
     [registered.status, registered.body],
-    'a taken address looks like a new one',
+    'a taken address gets the reply of a new one',
   );
   await mailAbout(/already have an account/);
   const unknown = await send('POST', '/reset_password', { email: 'nobody@holberton.test' });

@@ -1,6 +1,8 @@
-// A second factor from end to end: set up, asked for at every door, stepped up with, lost and replaced.
+// A second factor from end to end: enrolled, requested on every way to sign in, used for a step-up, lost and replaced.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { Sql } from '../../src/db/engine.ts';
+import type { TotpTables } from '../../src/features/totp/schema.ts';
 import { dayMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
@@ -31,7 +33,7 @@ onEachEngine('a second factor', (engine) => {
     return { browser, email, password, id };
   }
 
-  /** Sets an app up, and gives what shows its code. */
+  /** Enrolls an app; returns it with its current code. */
   async function addApp({ browser }: Person): Promise<() => string> {
     const begun = await browser.post('/profile/totp', { name: 'Phone' });
     assert.equal(begun.status, 200, begun.text);
@@ -41,13 +43,13 @@ onEachEngine('a second factor', (engine) => {
     const code = (): string => codeAt(seed, service.service.clock.now());
     const confirmed = await browser.put('/profile/totp', { id: id ?? '', code: code() });
     assert.equal(confirmed.status, 200, confirmed.text);
-    service.service.clock.advance(30 * secondMs); // each step once
+    service.service.clock.advance(30 * secondMs); // each time step is used once
     return code;
   }
 
   const factorsIn = (reply: Reply): unknown => memberOf(reply.body, 'factors');
 
-  test('A45 half-way: it is asked for after the password, and nothing opens before', async () => {
+  test('A45 pending: it is requested after the password, and every route is closed before', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browser = new Browser(service);
@@ -73,10 +75,10 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(browser.cookie(pendingCookie), undefined);
     assert.equal((await browser.get('/profile')).status, 200);
     const again = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
-    assert.equal(again.status, 403, 'the login is over');
+    assert.equal(again.status, 403, 'the pending login has ended');
   });
 
-  test('A47 every door: it is asked for after a mail and after a reset, which does not remove it', async () => {
+  test('A47 every entry point: it is requested after a mail and after a reset, which does not remove it', async () => {
     const ada = await person();
     await addApp(ada);
     service.service.clock.advance(2 * minuteMs);
@@ -99,7 +101,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  /** An app that is set up now, with its code of any instant, and how half-way logins take it. */
+  /** Enrolls an app; returns its code of any instant, and the reply to it in pending logins. */
   async function steps(): Promise<{
     readonly enter: (at: number) => Promise<number>;
     readonly stepUp: (at: number) => Promise<number>;
@@ -120,24 +122,24 @@ onEachEngine('a second factor', (engine) => {
     };
   }
 
-  test('A49 replay: a code is taken once, whatever the browser and the door, and no older one after it', async () => {
+  test('A49 replay: a code is accepted once, in any browser and on any route, and no older one after it', async () => {
     const { clock } = service.service;
     const { enter, stepUp } = await steps();
-    assert.equal(await enter(clock.now()), 401, 'the step of the set-up is spent');
+    assert.equal(await enter(clock.now()), 401, 'the time step of the enrollment is used');
     clock.advance(90 * secondMs);
     const earlier = clock.now() - 30 * secondMs;
     assert.equal(await enter(clock.now()), 200);
     for (const at of [clock.now(), earlier]) {
       assert.equal(await enter(at), 401, 'in another browser');
-      assert.equal(await stepUp(at), 401, 'at another door');
+      assert.equal(await stepUp(at), 401, 'on another route');
     }
     clock.advance(30 * secondMs);
     assert.equal(await stepUp(clock.now() - 30 * secondMs), 401, 'in the next step');
     assert.equal(await stepUp(clock.now()), 200);
-    assert.equal(await enter(clock.now()), 401, 'after the other door');
+    assert.equal(await enter(clock.now()), 401, 'after the other route');
   });
 
-  test('A50 window: a code of one step away is taken, one of two is not, and a clock set back opens none', async () => {
+  test('A50 window: accepts a code that is one step off, rejects two steps, and any used step after the clock was set back', async () => {
     const { clock } = service.service;
     const { enter } = await steps();
     clock.advance(120 * secondMs);
@@ -147,13 +149,13 @@ onEachEngine('a second factor', (engine) => {
     const used = clock.now() - 30 * secondMs;
     clock.advance(-30 * secondMs);
     assert.equal(await enter(used), 401, 'the used step, with the clock set back');
-    assert.equal(await enter(used - 30 * secondMs), 401, 'and the one before it');
+    assert.equal(await enter(used - 30 * secondMs), 401, 'the one before it');
     clock.advance(30 * secondMs);
     assert.equal(await enter(clock.now() + 30 * secondMs), 200, 'one step ahead');
     assert.equal(await enter(clock.now()), 401, 'this step, after it');
   });
 
-  test('A49 replay: of many who give one code at once one is let in', async () => {
+  test('A49 replay: of many parallel uses of one code one succeeds', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browsers = await Promise.all(
@@ -173,7 +175,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('A18 another door: tries count before they are verified, and a factor that is off leaves the others', async () => {
+  test('A18 other entry points: attempts count before they are verified, and a disabled factor does not affect the others', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const made = await ada.browser.post('/profile/recovery_codes', {});
@@ -191,7 +193,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.post('/sessions/factor', { factor: 'recovery_code', proof })).status, 200);
   });
 
-  test('A18 another door: what is set up anew is taken at once, whatever was guessed at the older one', async () => {
+  test('A18 other entry points: a replaced factor is accepted immediately, however often the older one was guessed', async () => {
     const ada = await person();
     await addApp(ada);
     await ada.browser.post('/profile/recovery_codes', {});
@@ -207,7 +209,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(await enter(fresh), 200);
   });
 
-  test('A51 double spend: recovery codes are ten, work once each, and new ones void the old', async () => {
+  test('A51 double use: there are ten recovery codes, each works once, and new ones revoke the old', async () => {
     const ada = await person();
     assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 400, 'nothing to recover');
     await addApp(ada);
@@ -231,13 +233,13 @@ onEachEngine('a second factor', (engine) => {
       [200, 401, 401, 401],
       'of four at once',
     );
-    assert.equal(await enter(` ${two.toLowerCase().replaceAll('-', ' ')}`), 200, 'as people type');
+    assert.equal(await enter(` ${two.toLowerCase().replaceAll('-', ' ')}`), 200, 'as users type it');
     assert.deepEqual((await ada.browser.get('/profile/recovery_codes')).body, { left: 8 });
     await service.deliver();
     const told = service.mails.filter(
       ({ to, subject }) => to === ada.email && subject.includes('recovery code'),
     );
-    assert.equal(told.length, 2, 'each use is told');
+    assert.equal(told.length, 2, 'each use sends a notification');
     const second = memberOf(
       (await ada.browser.post('/profile/recovery_codes', {})).body,
       'recovery_codes',
@@ -246,7 +248,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(await enter(second[0] ?? ''), 200);
   });
 
-  test('is asked for once more before what is dangerous', async () => {
+  test('is requested again before sensitive actions', async () => {
     const ada = await person();
     const code = await addApp(ada);
     service.service.clock.advance(11 * minuteMs);
@@ -276,12 +278,12 @@ onEachEngine('a second factor', (engine) => {
       200,
     );
     assert.notEqual(ada.browser.sessionId, old);
-    assert.equal(await service.profile(old ?? ''), 403, 'A41: the id before it opens nothing');
+    assert.equal(await service.profile(old ?? ''), 403, 'A41: the earlier session id is rejected');
     assert.equal((await ada.browser.post('/profile/recovery_codes', {})).status, 200);
     assert.equal((await ada.browser.put('/profile/password', change)).status, 200);
   });
 
-  test('without one, a recent password opens what changes factors', async () => {
+  test('without one, a recent password is enough to change factors', async () => {
     const ada = await person();
     service.service.clock.advance(11 * minuteMs);
     const refused = await ada.browser.post('/profile/totp', {});
@@ -290,7 +292,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await ada.browser.post('/profile/totp', {})).status, 200);
   });
 
-  test('ends the other sessions when it is added, is told by mail, and can be removed', async () => {
+  test('ends the other sessions when it is added, sends a notification, and can be removed', async () => {
     const ada = await person();
     const other = new Browser(service);
     await other.post('/sessions', { email: ada.email, password: ada.password });
@@ -312,7 +314,7 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual(
       (await ada.browser.get('/profile/recovery_codes')).body,
       { left: 0 },
-      'codes go with it',
+      'its recovery codes are removed too',
     );
     await service.deliver();
     const subjects = service.mails
@@ -323,7 +325,7 @@ onEachEngine('a second factor', (engine) => {
     assert.match(subjects, /authenticator app was removed/);
   });
 
-  test("A64 other people's things: another person's authenticator is not there", async () => {
+  test("A64 other people's objects: another user's authenticator is not found", async () => {
     const [ada, eve] = [await person(), await person()];
     await addApp(ada);
     await addApp(eve);
@@ -335,7 +337,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await ada.browser.send({ method: 'DELETE', path })).status, 200);
   });
 
-  test('the list of sessions says how each was made, and others can be ended', async () => {
+  test('the list of sessions shows how each was created, and others can be ended', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const phone = new Browser(service, {
@@ -375,7 +377,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('A63 another door: a half-way login dies with the account, with the password, and in ten minutes', async () => {
+  test('A63 other entry points: a pending login ends with the account, with the password, and after ten minutes', async () => {
     const { auth } = service.service.core;
     const kills = {
       password: (ada: Person) => auth.setPassword(ada.email, newPassword),
@@ -395,26 +397,26 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('the operator takes all of them away, and the owner is told', async () => {
+  test('the operator removes all of them, and the owner is notified', async () => {
     const ada = await person();
     await addApp(ada);
     await ada.browser.post('/profile/recovery_codes', {});
-    assert.equal(await service.service.core.auth.enrollment.reset(ada.id, { actor: 'operator' }), true);
+    assert.equal(await service.service.core.enrollment.reset(ada.id, { actor: 'operator' }), true);
     assert.equal((await ada.browser.get('/profile')).status, 403, 'sessions end');
     const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
     await service.deliver();
     assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
-    assert.equal(await service.service.core.auth.enrollment.reset(0, { actor: 'operator' }), false);
+    assert.equal(await service.service.core.enrollment.reset(0, { actor: 'operator' }), false);
   });
 
-  test('a seed is encrypted, counts for nothing unproved, and waits a quarter of an hour', async () => {
+  test('a seed is encrypted, has no effect until it is confirmed, and expires after a quarter of an hour', async () => {
     const ada = await person();
     const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as {
       id: string;
       secret: string;
     };
-    const rows = await service.service.core.database.query((sql) =>
+    const rows = await service.service.core.database.query((sql: Sql<TotpTables>) =>
       sql.selectFrom('totp_authenticators').selectAll().where('id', '=', id),
     );
     assert.ok(!JSON.stringify(rows).includes(secret));
@@ -427,7 +429,7 @@ onEachEngine('a second factor', (engine) => {
   });
 });
 
-onEachEngine('a device that is remembered', (engine) => {
+onEachEngine('a remembered device', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { REMEMBERED_DEVICE_DAYS: '30', KNOWN_DEVICE_DAYS: '180' });
@@ -438,7 +440,7 @@ onEachEngine('a device that is remembered', (engine) => {
     readonly email: string;
     readonly password: string;
     readonly code: () => string;
-    /** Its device is remembered; it is signed out. */
+    /** A user whose device is remembered and who is signed out. */
     readonly laptop: Browser;
   }
 
@@ -453,7 +455,7 @@ onEachEngine('a device that is remembered', (engine) => {
     await logIn(laptop, { email, password });
     const { id = '', secret = '' } = (await laptop.post('/profile/totp', {})).body as Record<string, string>;
     const code = (): string => {
-      service.service.clock.advance(30 * secondMs); // each step once
+      service.service.clock.advance(30 * secondMs); // each time step is used once
       return codeAt(decodeBase32(secret), service.service.clock.now());
     };
     assert.equal((await laptop.put('/profile/totp', { id, code: code() })).status, 200);
@@ -467,19 +469,23 @@ onEachEngine('a device that is remembered', (engine) => {
 
   const isAsked = (reply: Reply): boolean => memberOf(reply.body, 'factors') !== undefined;
 
-  test('is asked for the password alone, for thirty days', async () => {
+  test('is asked only for the password, for thirty days', async () => {
     const ada = await owner();
     await ada.laptop.send({ method: 'DELETE', path: '/sessions' });
     assert.equal(isAsked(await logIn(ada.laptop, ada)), false);
     assert.equal((await ada.laptop.get('/profile')).status, 200);
     assert.equal(isAsked(await logIn(new Browser(service), ada)), true, 'another device');
     const refused = await ada.laptop.post('/profile/recovery_codes', {});
-    assert.deepEqual([refused.status, memberOf(refused.body, 'factors')], [401, ['totp']], 'it is no factor');
+    assert.deepEqual(
+      [refused.status, memberOf(refused.body, 'factors')],
+      [401, ['totp']],
+      'it is not a factor',
+    );
     service.service.clock.advance(30 * dayMs);
     assert.equal(isAsked(await logIn(ada.laptop, ada)), true);
   });
 
-  test('is one only where its owner wished it, and of one person only', async () => {
+  test('is remembered only if its owner chose so, and for one user only', async () => {
     const [ada, eve] = [await owner(), await owner()];
     assert.equal(isAsked(await logIn(ada.laptop, eve)), true);
     const phone = new Browser(service);
@@ -488,7 +494,7 @@ onEachEngine('a device that is remembered', (engine) => {
     assert.equal(isAsked(await logIn(phone, ada)), true);
   });
 
-  test('is listed, and forgotten', async () => {
+  test('is listed, and can be forgotten', async () => {
     const ada = await owner();
     const until = new Date(service.service.clock.now() + 30 * dayMs).toISOString();
     const eve = await owner();
@@ -507,7 +513,7 @@ onEachEngine('a device that is remembered', (engine) => {
     assert.deepEqual((await eve.laptop.get('/profile/devices')).status, 200);
   });
 
-  test('is one no more when the factors or the password change', async () => {
+  test('is forgotten when the factors or the password change', async () => {
     const ada = await owner();
     await ada.laptop.post('/profile/recovery_codes', {});
     assert.equal(isAsked(await logIn(ada.laptop, ada)), true, 'another factor');
@@ -517,14 +523,14 @@ onEachEngine('a device that is remembered', (engine) => {
   });
 });
 
-onEachEngine('a second factor that is required of everybody', (engine) => {
+onEachEngine('a second factor that is required for all users', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { SECOND_FACTOR: 'required' });
   });
   after(() => service.close());
 
-  test('nothing but setting one up opens until it is set, and the last one stays', async () => {
+  test('only its enrollment is open until it is enrolled, and the last one cannot be removed', async () => {
     const { email, password } = await service.newcomer();
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     const browser = new Browser(service);
@@ -549,7 +555,7 @@ onEachEngine('a second factor that is required of everybody', (engine) => {
     assert.equal(browser.sessionId !== undefined && (await service.profile(browser.sessionId)), 200);
   });
 
-  test('F11: of two who remove the last two at once one is refused', async () => {
+  test('F11: of two parallel removals of the last two one is rejected', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { email, password } = await service.newcomer();
       await service.put('/email_verification', { email, token: await service.tokenFor(email) });
@@ -576,14 +582,14 @@ onEachEngine('a second factor that is required of everybody', (engine) => {
     }
   });
 
-  test('eight characters are enough for a password, and seven are not', async () => {
+  test('passwords need eight characters', async () => {
     const register = async (password: string): Promise<number> =>
       (await service.post('/users', { email: `${crypto.randomUUID()}@example.org`, password })).status;
     assert.equal(await register('kq7!vZ2'), 400);
     assert.equal(await register('kq7!vZ2m'), 200);
   });
 
-  test('a device that was used before is not asked less', async () => {
+  test('a known device is asked for it too', async () => {
     service.service.clock.advance(dayMs);
     const { email, password } = await service.newcomer();
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
@@ -592,8 +598,8 @@ onEachEngine('a second factor that is required of everybody', (engine) => {
   });
 });
 
-onEachEngine('second factors that are off', (engine) => {
-  test('have no routes, and nobody is asked', async () => {
+onEachEngine('second factors that are turned off', (engine) => {
+  test('have no routes and are not requested', async () => {
     const service = await PublicService.start(engine, { SECOND_FACTOR: 'off' });
     try {
       const { sessionId } = await service.member();

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
 
-/** Longest life of a connection that never completes a request. */
+/** Longest life, in milliseconds, of a connection that never completes a request. */
 const longestMs = 15_000;
 
 const senders: Readonly<Record<string, string>> = {
@@ -16,7 +16,7 @@ const senders: Readonly<Record<string, string>> = {
     'POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
 };
 
-test('who sends a request drop by drop is cut within 15 seconds, and others are served meanwhile', async (t) => {
+test('disconnects a client that sends a request byte by byte within 15 seconds, and serves others in that time', async (t) => {
   const { start } = await serviceOn(t, 'sqlite');
   const { baseUrl } = await start();
   const port = Number(new URL(baseUrl).port);

@@ -1,4 +1,4 @@
-// What the service refuses to start on, and on which runtime it starts.
+// Conditions under which the service refuses to start, and the runtime on which it starts.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { serviceOn, temporaryFolder } from '../support/running-service.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/bienvenue.js', import.meta.url));
 
-/** Starts a service that must refuse: one sentence, without a stack, and code 1. */
+/** Starts a service that must refuse with one sentence, without a stack trace, and exit code 1. */
 async function refusesToStart(environment: Record<string, string>, says: RegExp): Promise<void> {
   const { code, stderr } = await runProgram(['serve'], { environment: { PORT: '0', ...environment } });
   assert.equal(code, 1, stderr);
@@ -21,7 +21,7 @@ async function refusesToStart(environment: Record<string, string>, says: RegExp)
   assert.doesNotMatch(stderr, /^\s+at /m);
 }
 
-test('a file that is no database of ours is refused and left as it is', async (t) => {
+test('refuses a file that is not its database, and does not change it', async (t) => {
   const folder = await temporaryFolder(t);
   const letter = join(folder, 'letter.txt');
   writeFileSync(letter, 'Dear grandmother,\n'.repeat(100));
@@ -52,7 +52,7 @@ test('a file that is no database of ours is refused and left as it is', async (t
   );
 });
 
-test('a port that is taken is refused with what to do about it', async (t) => {
+test('refuses a port that is in use, and says what to do', async (t) => {
   const { start } = await serviceOn(t, 'sqlite');
   const { baseUrl } = await start();
   const { port } = new URL(baseUrl);
@@ -61,10 +61,10 @@ test('a port that is taken is refused with what to do about it', async (t) => {
     { DATA_DIR, PORT: port },
     new RegExp(`^Port ${port} is taken\\. End the other program, or set PORT to another\\.$`, 'm'),
   );
-  assert.equal((await fetch(baseUrl)).status, 200, 'who has it, keeps it');
+  assert.equal((await fetch(baseUrl)).status, 200, 'the other program keeps it');
 });
 
-test('a folder in the place of a file, and a PostgreSQL that does not answer, are refused', async (t) => {
+test('refuses a folder instead of a file, and a PostgreSQL that does not answer', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   await Promise.all([
     refusesToStart(
@@ -75,7 +75,7 @@ test('a folder in the place of a file, and a PostgreSQL that does not answer, ar
   ]);
 });
 
-/** Programs called node that are too old for the sources. */
+/** Programs named node that are too old for the sources. */
 function oldNodes(): string[] {
   const places = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/bin', '/usr/bin'].map(
     (folder) => join(folder, 'node'),
@@ -89,7 +89,7 @@ function oldNodes(): string[] {
 const [oldNode] = oldNodes();
 
 test(
-  'the launcher on an old Node starts the service on the runtime that came along',
+  'the launcher on an old Node starts the service on the bundled runtime',
   { skip: oldNode === undefined && 'this machine has no Node below 24' },
   async (t) => {
     const environment = {

@@ -1,4 +1,4 @@
-// How the service ends: asked to, and asked twice. What it loses when it is not asked: faults/kills.ts.
+// How the service stops: after one signal, and after two. What it loses if it is killed: faults/kills.ts.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { engineNames } from '../support/engines.ts';
 import { serviceOn } from '../support/running-service.ts';
 import type { ServiceProcess } from '../support/service.ts';
 
-/** A registration of which the service has the head and half of the body. */
+/** A registration of which the service has received the headers and half of the body. */
 async function beginRegistration(
   service: ServiceProcess,
   email: string,
@@ -22,7 +22,7 @@ async function beginRegistration(
   socket.write(
     `POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 9)}`,
   );
-  await fetch(service.baseUrl); // whoever answers this has read that
+  await fetch(service.baseUrl); // once it answers this, it has read that
   return { socket, rest: body.slice(9), reply };
 }
 
@@ -55,7 +55,7 @@ for (const engine of engineNames) {
       method: 'POST',
       body: new URLSearchParams({ email: 'person1@example.org', password: 'x' }),
     });
-    assert.equal(taken.status, 400, 'what was answered is kept');
+    assert.equal(taken.status, 400, 'what was acknowledged is stored');
     assert.equal(await again.stop('SIGINT'), 0);
   });
 }

@@ -1,4 +1,4 @@
-// Accounts, sessions and resets in any order, over a real socket: whatever is done, the service answers as the model says.
+// Accounts, sessions and resets in random order, over a real socket: the service always answers as the model says.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
@@ -6,12 +6,12 @@ import { onEachEngine } from '../support/engines.ts';
 import { testService, type TestService } from '../support/service.ts';
 import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
 
-/** Walks in `npm test`; many more by hand: MODEL_WALKS=1000. */
+/** Walks of the suite; for many more: MODEL_WALKS=1000. */
 const walks = Number(process.env['MODEL_WALKS'] ?? 40);
-/** They are gone once more where chance has left something out, so many times at most. */
+/** The walks are repeated if chance has left an outcome out, at most this many times. */
 const maxRounds = 5;
 
-/** What has to happen at least once for the walks to say anything. */
+/** Outcomes that must occur at least once for the walks to be meaningful. */
 const outcomes = [
   'register: created',
   'register: taken',
@@ -32,7 +32,7 @@ const outcomes = [
   'remove: done',
 ];
 
-onEachEngine('accounts, sessions and resets in any order', (engine) => {
+onEachEngine('accounts, sessions and resets in random order', (engine) => {
   let service: TestService;
   let origin: string;
   before(async () => {
@@ -58,6 +58,6 @@ onEachEngine('accounts, sessions and resets in any order', (engine) => {
         }),
         { numRuns: walks },
       );
-    assert.deepEqual(missing(), [], 'it never happened');
+    assert.deepEqual(missing(), [], 'it did not occur');
   });
 });

@@ -1,29 +1,29 @@
-// What the service ought to be, as simple as it can be said: accounts, their sessions, tries and reset tokens, and what
-// each request must answer. Steps are drawn in any order and run against the model and against the service at once.
+// A simple model of the service: accounts, their sessions, attempts and reset tokens, and the reply to each request.
+// Steps are drawn in random order and run against the model and the service in parallel.
 import assert from 'node:assert/strict';
 import fc, { type AsyncCommand } from 'fast-check';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { TestClock } from '../support/clock.ts';
 import type { Fields } from '../support/request.ts';
-import type { Core } from '../../src/app/core.ts';
+import type { TestCore } from '../support/service.ts';
 
-/** Sessions that a user may hold: few, so that the oldest has to go. */
+/** Sessions that a user may have: few, so that the oldest is replaced. */
 export const sessionsPerUser = 3;
 const sessionMs = 30 * dayMs;
 const idleMs = 7 * dayMs;
-/** A session is noted as seen when its last note is this old. */
+/** A session is recorded as seen if its last record is this old, in milliseconds. */
 const noteMs = 5 * minuteMs;
 const resetMs = hourMs;
-/** Tries without another for so long no longer count. */
+/** After this time without another attempt, earlier attempts no longer count. */
 const forgottenMs = 30 * dayMs;
-/** Consecutive tries that cost no wait, and the waits of those after them. */
+/** Consecutive attempts without a wait, and the waits after the following ones. */
 const freeAttempts = 4;
 const waits = [1, 2, 4, 8, 15, 30, 60].map((seconds) => seconds * secondMs);
 
 interface ModelSession {
   readonly token: string;
   readonly madeAt: number;
-  /** The request that kept it alive, as far as it is written. */
+  /** The last request that kept it alive and was recorded. */
   seenAt: number;
   isNoted: boolean;
 }
@@ -32,7 +32,7 @@ interface ModelAccount {
   password: string;
   isDisabled: boolean;
   readonly sessions: ModelSession[];
-  /** The newest reset token, unless it is spent or void. */
+  /** The newest reset token, unless it is consumed or revoked. */
   reset: { token: string; madeAt: number } | undefined;
 }
 
@@ -42,25 +42,25 @@ interface Tries {
   nextAt: number;
 }
 
-/** What ought to be. */
+/** The expected state. */
 export interface Model {
   now: number;
   /** By the normal form of their address. */
   readonly accounts: Map<string, ModelAccount>;
-  /** Consecutive wrong tries by address, whether it has an account or not. */
+  /** Consecutive wrong attempts by address, whether it has an account or not. */
   readonly tries: Map<string, Tries>;
-  /** Every session and reset token that was ever given. */
+  /** Every session and reset token that was ever issued. */
   readonly sessionTokens: string[];
   readonly resetTokens: string[];
-  /** How often each outcome was met, so that a test can tell that all were. */
+  /** How often each outcome occurred, so that a test can check that all did. */
   readonly met: Map<string, number>;
 }
 
-/** What is. */
-interface Real {
+/** The real service. */
+export interface Real {
   readonly origin: string;
   readonly clock: TestClock;
-  readonly core: Core;
+  readonly core: TestCore;
   /** Makes the addresses of one walk its own. */
   readonly suffix: string;
 }
@@ -92,7 +92,7 @@ async function ask(
   const cookies = reply.headers.getSetCookie().map((cookie) => /^session_id=([^;]+)/.exec(cookie)?.[1]);
   return {
     status: reply.status,
-    body: (await reply.json()) as Record<string, unknown>, // every answer of the contract is an object
+    body: (await reply.json()) as Record<string, unknown>, // every reply of the contract is an object
     sessionId: cookies.find((cookie) => cookie !== undefined),
   };
 }
@@ -101,7 +101,7 @@ const names = ['ada', 'bob', 'cy'] as const;
 type Name = (typeof names)[number];
 const passwords = ['b4l0u', 't4rt1fl3tt3', 'x'] as const;
 
-/** The ways to write an address that are the same account. */
+/** Spellings of an address that are the same account. */
 const spellings: readonly ((name: Name, suffix: string) => string)[] = [
   (name, suffix) => `${name}.${suffix}@example.org`,
   (name, suffix) => ` ${name.toUpperCase()}.${suffix}@Example.ORG `,
@@ -121,20 +121,20 @@ function step(name: string, run: (model: Model, real: Real) => Promise<string>):
   };
 }
 
-/** The instant of each deed is its own, so that the oldest session is one and not two. */
+/** Each action has an instant of its own, so that there is one oldest session. */
 function tick(model: Model, real: Real, ms = 1): void {
   real.clock.advance(ms);
   model.now += ms;
 }
 
-/** Counts a try; false when it must wait. */
+/** Counts an attempt; false if it must wait. */
 function beginAttempt({ tries, now }: Model, name: Name): boolean {
   const tried = tries.get(name) ?? { count: 0, lastAt: now, nextAt: 0 };
   if (tried.nextAt > now) return false;
   tried.count += 1;
   tried.lastAt = now;
   const wait = tried.count > freeAttempts ? waits[tried.count - freeAttempts - 1] : 0;
-  assert.ok(wait !== undefined, 'the model knows no longer waits');
+  assert.ok(wait !== undefined, 'the model has no longer waits');
   tried.nextAt = wait === 0 ? 0 : now + wait;
   tries.set(name, tried);
   return true;
@@ -145,7 +145,7 @@ function liveSessions({ now }: Model, account: ModelAccount | undefined): ModelS
   return account.sessions.filter(({ madeAt, seenAt }) => now - madeAt < sessionMs && now - seenAt < idleMs);
 }
 
-/** True for a session that would live if it had been used. */
+/** True for a session that would be valid if it had been used. */
 function isIdle({ accounts, now }: Model, token: string | undefined): boolean {
   return [...accounts.values()].some(
     ({ isDisabled, sessions }) =>
@@ -153,7 +153,7 @@ function isIdle({ accounts, now }: Model, token: string | undefined): boolean {
   );
 }
 
-/** Writes which sessions were seen, as the service does every few seconds. */
+/** Records which sessions were seen, as the service does every few seconds. */
 async function flushSeen(model: Model, { core }: Real): Promise<void> {
   await core.auth.flushSeen();
   for (const session of [...model.accounts.values()].flatMap(({ sessions }) => sessions)) {
@@ -205,7 +205,7 @@ const logIn = ({ name, spelling }: Address, password: string): Step =>
     return 'logged in';
   });
 
-/** Picks one of what was ever given. */
+/** Picks one of those that were ever issued. */
 function pick(list: readonly string[], at: number): string | undefined {
   return list[list.length - 1 - (at % Math.max(1, list.length))];
 }
@@ -278,7 +278,7 @@ const reset = ({ name, spelling }: Address, password: string, at: number): Step 
     const live = account?.reset;
     if (account === undefined || live?.token !== token || model.now - live.madeAt >= resetMs) {
       assert.equal(status, 403);
-      if (account?.reset?.token === token) account.reset = undefined; // expired is gone for good
+      if (account?.reset?.token === token) account.reset = undefined; // an expired one is gone permanently
       return 'refused';
     }
     assert.deepEqual([status, body], [200, { email: email.trim(), message: 'Password updated' }]);
@@ -322,7 +322,7 @@ const pass = (ms: number): Step =>
     return 'passed';
   });
 
-/** Uses a session for longer than it may live. */
+/** Uses a session for longer than its lifetime. */
 const keepBusy = step('keep the newest session busy', async (model, real) => {
   for (let used = 0; used <= sessionMs; used += 4 * dayMs) {
     await profile(0).run(model, real);
@@ -349,7 +349,7 @@ const purge = step('purge', async (model, real) => {
 const anyPassword = fc.constantFrom(...passwords);
 const any = fc.nat({ max: 3 });
 
-/** Steps as they are drawn: those that lead on more often than those that end. */
+/** Steps in the frequency in which they are drawn: those that lead on more often than those that end. */
 export const anySteps = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(anyAddress, anyPassword).map((drawn) => register(...drawn)) },
   { weight: 10, arbitrary: fc.tuple(anyAddress, anyPassword).map((drawn) => logIn(...drawn)) },

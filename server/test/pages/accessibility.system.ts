@@ -1,5 +1,5 @@
-// Every page in every state, as people meet it who see little, use no mouse, read from right to left, or have a small
-// screen: WCAG 2.2 A and AA as far as a machine can tell, and what axe holds for good practice.
+// Every page in every state, as used by people with low vision, without a mouse, in a right-to-left script, or on a
+// small screen: WCAG 2.2 A and AA as far as a program can check, and the best practices of axe.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
@@ -7,11 +7,11 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
 
-/** The narrowest screen that a page must fit without scrolling sideways (WCAG 2.2 §1.4.10). */
+/** The narrowest screen that a page must fit without horizontal scrolling (WCAG 2.2 §1.4.10). */
 const narrow = { width: 320, height: 640 };
 const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** In a page: what is wrong with it, in sentences. */
+/** Runs in a page: returns its faults, as sentences. */
 const lookOver = `(async (standards) => {
   const faults = [];
   const tell = ({ violations }, where) => {
@@ -46,16 +46,16 @@ const lookOver = `(async (standards) => {
   for (const box of shut) box.open = false;
   return faults;
 })`;
-/** In a page that has turned dark: what cannot be read. */
+/** Runs in a page in dark mode: returns text that cannot be read. */
 const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
   .then(({ violations }) => violations.flatMap(({ nodes }) => nodes.map(({ html, failureSummary }) => 'dark ' + html + failureSummary)))`;
 
-describe('whoever meets the pages', { concurrency: 2 }, () => {
+describe('the accessibility of the pages', { concurrency: 2 }, () => {
   const venue = new Venue();
   before(() => venue.open());
   after(() => venue.close());
 
-  /** What a walk found, and how many states it saw. */
+  /** Faults of a walk, and the number of states that it saw. */
   class Inspector {
     readonly at: Visitor;
     readonly faults: string[] = [];
@@ -65,7 +65,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
       this.at = at;
     }
 
-    /** Looks over the page that stands there. */
+    /** Checks the current page. */
     async look(state: string): Promise<void> {
       const { page } = this.at;
       await page.evaluate(axe.source);
@@ -98,7 +98,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
       title,
       venue.story(async (chromium) => {
         const site = await Site.open(environment);
-        // axe is brought into the page past its policy.
+        // axe is injected into the page past its policy.
         const at = await Visitor.sitDown(chromium, site, { viewport: narrow, bypassCSP: true, ...sitting });
         try {
           const inspector = new Inspector(at);
@@ -122,7 +122,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
   };
 
   walk(
-    'finds each page outside an account without fault, refused or not',
+    'finds no fault in any page outside an account, also after a rejection',
     { environment: linked },
     async (inspector, site) => {
       const { at } = inspector;
@@ -167,7 +167,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
   );
 
   walk(
-    'finds each page of an account without fault, refused or not',
+    'finds no fault in any page of an account, also after a rejection',
     { environment: linked, hasDevice: true },
     async (inspector, site) => {
       const { at } = inspector;
@@ -215,7 +215,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
   );
 
   walk(
-    'finds the page where a second factor must be set up without fault',
+    'finds no fault in the page where a second factor must be enrolled',
     { environment: { SECOND_FACTOR: 'required' } },
     async (inspector) => {
       await inspector.at.signUp(freshEmail());
@@ -225,7 +225,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
   );
 
   walk(
-    'gets in, to the account, through it and out by keys alone, and sees where the focus is',
+    'signs in, uses the account and signs out with the keyboard alone, and the focus is always visible',
     { environment: {}, viewport: { width: 1280, height: 900 } },
     async ({ at, seen }) => {
       const { keyboard } = at.page;
@@ -240,7 +240,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
             isSeen: width > 0 && bottom > 0 && top < innerHeight,
           };
         })()`);
-      /** Tabs until it is reached; each stop on the way must be seen. */
+      /** Presses Tab until the element is reached; each stop on the way must be visible. */
       const tabTo = async (text: string): Promise<string[]> => {
         const stops: string[] = [];
         for (let steps = 0; steps < 30; steps += 1) {
@@ -281,13 +281,13 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
       await keyboard.press('Tab');
       await keyboard.press('Space');
       assert.equal(await at.page.getAttribute('#password', 'type'), 'text');
-      assert.equal((await focused()).text, 'password', 'back in the field that is shown now');
+      assert.equal((await focused()).text, 'password', 'the focus is in the field that is shown now');
       await enter();
       await at.sees('page.account.title');
       await tabTo('Skip');
       await keyboard.press('Enter');
       const [first] = await tabTo('E-mail address');
-      assert.match(first ?? '', /^E-mail address/, 'past what stands above');
+      assert.match(first ?? '', /^E-mail address/, 'past the content above');
       await tabTo('Password');
       await enter();
       await at.sees('page.password.title');
@@ -307,7 +307,7 @@ describe('whoever meets the pages', { concurrency: 2 }, () => {
       await at.page.evaluate('document.querySelector("main form").noValidate = true');
       await tabTo('Sign in');
       await enter();
-      // By the script, a moment after the page is there: a fault takes the person to its field.
+      // The script moves the focus shortly after the page has loaded: a fault takes the user to its field.
       await at.page.waitForFunction("document.activeElement?.getAttribute('name') === 'email'");
       seen.push('by keys');
     },

@@ -1,4 +1,4 @@
-// Every story in every way.
+// Every story in every browser setup.
 import { after, before, describe, test } from 'node:test';
 import { Venue } from '../support/visitor.ts';
 import { perform, stories, ways } from './story.ts';

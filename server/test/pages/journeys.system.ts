@@ -1,5 +1,5 @@
-// What people do on the pages, in a real browser: every flow with scripts or without, and what needs scripts, a language or
-// two tabs. The stories in every way take minutes: journeys.long.ts.
+// What people do on the pages, in a real browser: every flow with or without scripts, and what needs scripts, a
+// language or two tabs. The stories in every setup take minutes: journeys.long.ts.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,14 +8,14 @@ import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, Site, Venue } from '../support/visitor.ts';
 import { otherPassword, perform, stories, story, ways, type Story } from './story.ts';
 
-/** As long as a person needs to press again. */
+/** As long as a person takes to press again, in milliseconds. */
 const slowMs = 300;
 
-const toldAtLength = /moves to another address|ends sessions/;
+const longOnly = /changes the address|ends sessions/;
 
 const ownStories: readonly Story[] = [
   story(
-    'a person lives with passkeys alone: signs up, signs in, adds, renames and removes',
+    'a user without a password signs up and in with passkeys, and adds, renames and removes them',
     { ...asPublic, EMAIL_SIGN_IN: 'false' },
     async (scene) => {
       const { site } = scene;
@@ -64,7 +64,7 @@ const ownStories: readonly Story[] = [
   ),
 
   story(
-    'a passkey is the second factor, fills itself in, and says when it was not used',
+    'a passkey is the second factor, is offered by autofill, and the page says if it was not used',
     asPublic,
     async (scene) => {
       const email = freshEmail();
@@ -87,7 +87,7 @@ const ownStories: readonly Story[] = [
       await at.sees('page.account.title');
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
-      // As the browser of a person who picks the passkey where the name is typed.
+      // Simulates a user who picks the passkey in the email field.
       await at.page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => true');
       await at.page.goto('/sign-in?return_to=%2Faccount%2Fsessions', { waitUntil: 'commit' });
       await at.page.waitForURL('**/account/sessions');
@@ -95,7 +95,7 @@ const ownStories: readonly Story[] = [
   ),
 
   story(
-    'a person chooses a language, which stays after signing in and is kept with the account',
+    'a user chooses a language, which stays after signing in and is stored with the account',
     {},
     async (scene) => {
       const email = freshEmail();
@@ -142,7 +142,7 @@ const ownStories: readonly Story[] = [
     await at.type({ email, password: goodPassword });
     await at.press('page.sign_in.act');
     await at.sees('page.password.title');
-    // The form of the other tab was made for the session before.
+    // The form of the other tab belongs to the earlier session.
     await tab.page.goBack();
     await tab.sees('page.sign_out.title');
     await at.goTo('/account/sessions');
@@ -169,7 +169,7 @@ const ownStories: readonly Story[] = [
     const other = freshEmail();
     await at.type({ email: other, password: goodPassword });
     sent.length = 0;
-    // While the first is under way, for a slow moment.
+    // While the first request is running.
     await at.page.route('**/sign-up', async (route) => {
       await pause(slowMs);
       await route.continue();
@@ -185,7 +185,7 @@ const ownStories: readonly Story[] = [
     assert.equal(users.length, 2);
   }),
 
-  story('who comes from an application goes back to it; nobody goes to another', {}, async (scene) => {
+  story('a user who comes from an application returns to it, and never to another one', {}, async (scene) => {
     const email = freshEmail();
     const at = await scene.visitor();
     const application = await Site.open();
@@ -195,7 +195,7 @@ const ownStories: readonly Story[] = [
       at.allow(application.origin);
       await at.type({ email, password: goodPassword });
       await at.press('page.sign_up.act');
-      assert.equal(at.page.url(), home, 'the redirect after the form is let through');
+      assert.equal(at.page.url(), home, 'the browser follows the redirect after the form');
       for (const target of ['//evil.test', '/.//evil.test', 'https://evil.test', '/\\evil.test']) {
         await at.context.clearCookies();
         await at.goTo(`/sign-in?return_to=${encodeURIComponent(target)}`);
@@ -210,7 +210,7 @@ const ownStories: readonly Story[] = [
     }
   }),
 
-  story('what is not there, and what went wrong, is told in a page that leads on', {}, async (scene) => {
+  story('a missing page and an error are shown in a page with a way to continue', {}, async (scene) => {
     const at = await scene.visitor({ locale: 'fr-FR' });
     for (const path of ['/nothing', '/account/nothing', '/dev/mailbox/none']) {
       await at.goTo(path);
@@ -233,8 +233,8 @@ describe('the pages', { concurrency: 3 }, () => {
   before(() => venue.open());
   after(() => venue.close());
 
-  // Those whose flows other tests walk by HTTP are told at length alone.
-  for (const [i, one] of stories.filter(({ title }) => !toldAtLength.test(title)).entries()) {
+  // HTTP tests cover the flows of the excluded stories, which run in journeys.long.ts only.
+  for (const [i, one] of stories.filter(({ title }) => !longOnly.test(title)).entries()) {
     const { way, ...sitting } = ways[i % 2] ?? assert.fail();
     test(`${way} ${one.title}`, perform(venue, one, sitting));
   }

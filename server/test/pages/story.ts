@@ -1,5 +1,5 @@
-// What people do on the pages, told so that each may be done in any browser: with scripts or without, in any language, on
-// any screen.
+// What people do on the pages, written so that each story runs in any browser: with scripts or without, in any
+// language, on any screen.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { TestContext } from 'node:test';
@@ -8,12 +8,12 @@ import type { Environment } from '../../src/config/read-options.ts';
 import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, Site, Visitor, type Sitting, type Venue } from '../support/visitor.ts';
 
-/** What people type who set another one. */
+/** The password of users who change theirs. */
 export const otherPassword = 'ten toads behind a blue door';
 
 interface Scene {
   readonly site: Site;
-  /** Somebody sits down at a browser of their own, which must be without faults when the story ends. */
+  /** Opens a user's own browser, which must have reported no faults when the story ends. */
   readonly visitor: (sitting?: Sitting) => Promise<Visitor>;
 }
 
@@ -53,7 +53,7 @@ export function perform(
 
 const phone = { width: 390, height: 844 };
 
-/** Ways in which people meet a page. */
+/** Browser setups in which people use a page. */
 export const ways: readonly (Sitting & { readonly way: string })[] = [
   { way: 'on a desk' },
   {
@@ -66,15 +66,15 @@ export const ways: readonly (Sitting & { readonly way: string })[] = [
   { way: 'on a desk without scripts', javaScriptEnabled: false },
 ];
 
-/** The name of the browser as the service tells it. */
+/** The name of the browser as the service shows it. */
 async function deviceOf(at: Visitor): Promise<string> {
   return at.page.locator('.rows strong').first().innerText();
 }
 
-/** For each way. */
+/** For each setup. */
 export const stories: readonly Story[] = [
   story(
-    'a person makes an account, signs out and in, and sets another password',
+    'a user creates an account, signs out and in, and changes the password',
     {},
     async (scene, sitting) => {
       const email = freshEmail();
@@ -86,8 +86,8 @@ export const stories: readonly Story[] = [
       await at.page.evaluate('document.querySelector("main form").noValidate = true');
       await at.press('page.sign_up.act');
       await at.reads('page.fault.no_email');
-      assert.equal(await at.page.inputValue('#email'), 'ada', 'what was typed is still there');
-      assert.equal(await at.page.inputValue('#password'), '', 'but for the password');
+      assert.equal(await at.page.inputValue('#email'), 'ada', 'the typed values are kept');
+      assert.equal(await at.page.inputValue('#password'), '', 'except the password');
       await at.type({ email, password: goodPassword });
       await at.press('page.sign_up.act');
       await at.reads('page.account.what', { email });
@@ -123,7 +123,7 @@ export const stories: readonly Story[] = [
     },
   ),
 
-  story('a person confirms the address by a link, and by a code', asPublic, async (scene, sitting) => {
+  story('a user confirms the address with a link, and with a code', asPublic, async (scene, sitting) => {
     const { site } = scene;
     const at = await scene.visitor(sitting);
     const [byLink, byCode] = [freshEmail(), freshEmail()];
@@ -143,7 +143,7 @@ export const stories: readonly Story[] = [
     assert.equal(await elsewhere.page.inputValue('#email'), byLink);
     await elsewhere.type({ password: goodPassword });
     await elsewhere.press('page.sign_in.act');
-    assert.equal(elsewhere.at, '/account/sessions', 'where the person wished to go, in another browser');
+    assert.equal(elsewhere.at, '/account/sessions', 'the page that the user wanted, in another browser');
     await at.goTo(link);
     await at.press('page.confirm.act');
     await at.reads('page.problem.token_invalid');
@@ -161,67 +161,63 @@ export const stories: readonly Story[] = [
     await elsewhere.reads('page.account.what', { email: byCode });
   }),
 
-  story(
-    'a person signs in by mail, and resets a password that is forgotten',
-    asPublic,
-    async (scene, sitting) => {
-      const { site } = scene;
-      const email = freshEmail();
-      const at = await scene.visitor(sitting);
-      await at.join(email);
-      site.service.clock.advance(2 * minuteMs);
-      const elsewhere = await scene.visitor(sitting);
-      await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Factivity');
-      await elsewhere.type({ email });
-      await elsewhere.press('page.sign_in.by_mail');
-      await elsewhere.reads('page.code.sign_in', { email });
-      await elsewhere.type({ token: await site.codeTo(email) });
-      await elsewhere.press('page.code.sign_in_act');
-      assert.equal(elsewhere.at, '/account/activity');
+  story('a user signs in by mail, and resets a forgotten password', asPublic, async (scene, sitting) => {
+    const { site } = scene;
+    const email = freshEmail();
+    const at = await scene.visitor(sitting);
+    await at.join(email);
+    site.service.clock.advance(2 * minuteMs);
+    const elsewhere = await scene.visitor(sitting);
+    await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Factivity');
+    await elsewhere.type({ email });
+    await elsewhere.press('page.sign_in.by_mail');
+    await elsewhere.reads('page.code.sign_in', { email });
+    await elsewhere.type({ token: await site.codeTo(email) });
+    await elsewhere.press('page.code.sign_in_act');
+    assert.equal(elsewhere.at, '/account/activity');
 
-      site.service.clock.advance(2 * minuteMs);
-      const third = await scene.visitor(sitting);
-      await third.goTo('/sign-in?return_to=%2Faccount%2Factivity');
-      await third.type({ email });
-      await third.press('page.sign_in.by_mail');
-      await third.goTo(await site.linkTo(email));
-      await third.reads('page.sign_in_mail.what', { email });
-      await third.press('page.sign_in_mail.act');
-      assert.equal(third.at, '/account/activity');
+    site.service.clock.advance(2 * minuteMs);
+    const third = await scene.visitor(sitting);
+    await third.goTo('/sign-in?return_to=%2Faccount%2Factivity');
+    await third.type({ email });
+    await third.press('page.sign_in.by_mail');
+    await third.goTo(await site.linkTo(email));
+    await third.reads('page.sign_in_mail.what', { email });
+    await third.press('page.sign_in_mail.act');
+    assert.equal(third.at, '/account/activity');
 
-      site.service.clock.advance(2 * minuteMs);
-      await third.context.clearCookies();
-      await third.goTo('/sign-in?return_to=%2Faccount%2Fsessions');
-      await third.press('page.sign_in.forgot');
-      await third.type({ email });
-      await third.press('page.forgot.act');
-      await third.reads('page.code.reset', { email });
-      const fourth = await scene.visitor(sitting);
-      await fourth.goTo(await site.linkTo(email));
-      await fourth.type({ new_password: 'aaaaaaaaaaaaaaaa' });
-      await fourth.press('page.reset.act');
-      await fourth.reads('page.fault.guessable');
-      await fourth.type({ new_password: otherPassword });
-      await fourth.press('page.reset.act');
-      await fourth.reads('page.reset.done');
-      await fourth.type({ password: otherPassword });
-      await fourth.press('page.sign_in.act');
-      assert.equal(fourth.at, '/account/sessions', 'as asked for in another browser');
-      await at.goTo('/account');
-      await at.sees('page.sign_in.title');
+    site.service.clock.advance(2 * minuteMs);
+    await third.context.clearCookies();
+    await third.goTo('/sign-in?return_to=%2Faccount%2Fsessions');
+    await third.press('page.sign_in.forgot');
+    await third.type({ email });
+    await third.press('page.forgot.act');
+    await third.reads('page.code.reset', { email });
+    const fourth = await scene.visitor(sitting);
+    await fourth.goTo(await site.linkTo(email));
+    await fourth.type({ new_password: 'aaaaaaaaaaaaaaaa' });
+    await fourth.press('page.reset.act');
+    await fourth.reads('page.fault.guessable');
+    await fourth.type({ new_password: otherPassword });
+    await fourth.press('page.reset.act');
+    await fourth.reads('page.reset.done');
+    await fourth.type({ password: otherPassword });
+    await fourth.press('page.sign_in.act');
+    assert.equal(fourth.at, '/account/sessions', 'as requested in another browser');
+    await at.goTo('/account');
+    await at.sees('page.sign_in.title');
 
-      site.service.clock.advance(2 * minuteMs);
-      await at.goTo('/forgot');
-      await at.type({ email });
-      await at.press('page.forgot.act');
-      await at.type({ token: await site.codeTo(email), new_password: goodPassword });
-      await at.press('page.code.reset_act');
-      await at.reads('page.reset.done');
-    },
-  ),
+    site.service.clock.advance(2 * minuteMs);
+    await at.goTo('/forgot');
+    await at.type({ email });
+    await at.press('page.forgot.act');
+    await at.type({ token: await site.codeTo(email), new_password: goodPassword });
+    await at.press('page.code.reset_act');
+    await at.reads('page.reset.done');
+  }),
 
   story(
-    'a person adds an app, gives its codes, loses it, and has a device remembered',
+    'a user adds an app, enters its codes, loses it, and has a device remembered',
     asPublic,
     async (scene, sitting) => {
       const { site } = scene;
@@ -296,13 +292,13 @@ export const stories: readonly Story[] = [
       await elsewhere.reads('page.problem.factor_invalid');
       await elsewhere.type({ proof: site.nextCode(secret) });
       await elsewhere.press('page.factor.totp_act');
-      assert.equal(elsewhere.at, '/account/authenticators', 'back to where the person was');
+      assert.equal(elsewhere.at, '/account/authenticators', 'back to the previous page');
       await elsewhere.press('page.totp.remove_one', { name: 'Ada’s phone' });
       await elsewhere.reads('page.totp.removed');
     },
   ),
 
-  story('a person moves to another address, and takes it back', asPublic, async (scene, sitting) => {
+  story('a user changes the address, and undoes the change', asPublic, async (scene, sitting) => {
     const { site } = scene;
     const [email, wished] = [freshEmail(), freshEmail()];
     const at = await scene.visitor(sitting);
@@ -333,7 +329,7 @@ export const stories: readonly Story[] = [
   }),
 
   story(
-    'a person ends sessions, takes the data along and closes the account',
+    'a user ends sessions, downloads the data and closes the account',
     asPublic,
     async (scene, sitting) => {
       const { site } = scene;
@@ -384,7 +380,7 @@ export const stories: readonly Story[] = [
   ),
 
   story(
-    'a person must set a second factor up before anything opens',
+    'a user must enroll a second factor before anything else',
     { ...asPublic, SECOND_FACTOR: 'required' },
     async (scene, sitting) => {
       const { site } = scene;

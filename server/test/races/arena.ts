@@ -1,5 +1,5 @@
-// Where the races are run: the service behind real sockets on a fresh database. On SQLite it is one process, on
-// PostgreSQL two that share the database; the test itself holds a third way in, as the operator's commands do.
+// Where the races run: the service behind real sockets on a new database. On SQLite it is one process, on PostgreSQL
+// two that share the database; the test itself uses the database as a third one, as the operator's commands do.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +14,9 @@ import { cheapMain, startService, type ServiceProcess } from '../support/service
 import type { Outcome, Racer } from './landing.ts';
 
 export interface Arena {
-  /** Base URL of the n-th racer's process: they take turns. */
+  /** Base URL of the process for the n-th racer; the processes take turns. */
   readonly to: (n: number) => string;
-  /** The accounts by the operator's way in. */
+  /** The rules, as the operator's commands use them. */
   readonly auth: Auth;
   readonly database: Database;
   /** True in public mode. */
@@ -24,7 +24,7 @@ export interface Arena {
   readonly close: () => Promise<void>;
 }
 
-/** What makes a service a public one. Nobody takes its mails: they stay in the outbox, where they are counted. */
+/** Options of public mode. Mails are not delivered: they stay in the outbox, where they are counted. */
 const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.test',
   SMTP_URL: 'smtp://127.0.0.1:1',
@@ -66,7 +66,7 @@ export async function openArena(
 
 let people = 0;
 
-/** An address that nobody has. */
+/** An address without an account. */
 export function freshAddress(): string {
   people += 1;
   return `racer${people}@example.org`;
@@ -74,7 +74,7 @@ export function freshAddress(): string {
 
 export const passwordOf = (email: string): string => `the password of ${email}`;
 
-/** The requests of the contract, as racers. */
+/** Requests of the contract, as racers. */
 export const requests = {
   register: (to: string, email: string, password = passwordOf(email)): Racer => ({
     to,
@@ -104,7 +104,7 @@ export const requests = {
   }),
 };
 
-/** The session cookie that a reply sets, as a request carries it. */
+/** The session cookie that a reply sets, in the form of a request header. */
 export function sessionCookie({ cookies, text }: Outcome): string {
   const cookie = cookies.find((pair) => pair.includes('session_id='));
   if (cookie === undefined) throw new Error(`No session: ${text}`);

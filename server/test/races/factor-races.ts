@@ -1,8 +1,9 @@
-// What the races of second factors have in common; the races are in the kits of the features. Each race has one
-// contestant, whose account is put back before each round: enrolling factors takes longer than racing for them.
+// What the races of second factors have in common; the races themselves are in the kits of the features. Each race has one
+// account, which is reset before each round, because enrolling factors takes longer than the race.
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { pendingAuthenticationKind } from '../../src/identity/cookie-kinds.ts';
 import type { Database } from '../../src/db/database.ts';
 import { formatFactors } from '../../src/identity/factor/factor.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
@@ -11,21 +12,21 @@ import { Browser } from '../support/browser.ts';
 import { freshAddress, requests, sessionCookie, type Arena } from './arena.ts';
 import { ask, land, type Outcome, type Racer } from './landing.ts';
 
-/** Racers of a round: as many as are verified at once (docs/decisions/0007-attempts.md). */
+/** Racers of a round: as many as may be verified at the same time (docs/decisions/0007-attempts.md). */
 export const racers = 5;
-/** As the service in local mode is told to be, on any port. */
+/** Options of the service in local mode, on any port. */
 export const origin = 'http://localhost:0';
 
 type Round = (arena: Arena, n: number) => Promise<void>;
 
-/** Somebody signed in. */
+/** A signed-in user. */
 export interface Contestant {
   readonly id: number;
-  /** Of the session. */
+  /** Cookie of the session. */
   cookie: string;
 }
 
-/** A round with a contestant of its own race. */
+/** A round with the account of its race. */
 export function racing<C extends Contestant>(
   create: (arena: Arena) => Promise<C>,
   round: (arena: Arena, contestant: C, n: number) => Promise<void>,
@@ -51,14 +52,14 @@ export const put = (to: string, path: string, cookie: string, fields: Racer['fie
   method: 'PUT',
 });
 
-/** The body of a request that is let through. */
+/** The body of a request that succeeds. */
 export async function bodyOf(racer: Racer): Promise<Record<string, unknown>> {
   return parse(await ask(racer));
 }
 
 export function parse({ status, text }: Outcome): Record<string, unknown> {
   assert.equal(status, 200, text);
-  return JSON.parse(text) as Record<string, unknown>; // every answer of the service is an object
+  return JSON.parse(text) as Record<string, unknown>; // every reply of the service is an object
 }
 
 export async function idOf({ database }: Arena, email: string): Promise<number> {
@@ -73,12 +74,12 @@ export async function newcomer(arena: Arena): Promise<Contestant> {
   return { id: await idOf(arena, email), cookie };
 }
 
-/** What a race asks to have put back beside what is the same for all. */
+/** What a race resets in addition to what all races reset. */
 export type PutBack = (tx: Database, userId: number) => Promise<unknown>;
 
 /**
- * As before the first round: nothing counted, one session, what the race asks for, and so many new half-way logins, whose
- * cookies it gives. In one transaction: SQLite waits for the disk at the end of each.
+ * Resets to the state before the first round: no attempts counted, one session, what the race needs, and this many new
+ * pending logins, whose cookies it returns. In one transaction, because SQLite waits for the disk at the end of each.
  */
 export function putBack(
   { database }: Arena,
@@ -95,7 +96,7 @@ export function putBack(
     const user = (await findUserById(tx, id)) ?? assert.fail();
     const cookies: string[] = [];
     for (let i = 0; i < passwordLogin; i += 1) {
-      const { token, ...parts } = createToken('pending_login');
+      const { token, ...parts } = createToken(pendingAuthenticationKind);
       const isAdded = await addPendingAuthentication(tx, {
         ...parts,
         userId: id,
@@ -112,7 +113,7 @@ export function putBack(
   });
 }
 
-/** Gives a factor at both doors that take one: the proofs by half-way logins, the last one by a step-up. */
+/** Gives a factor on both routes that accept one: with pending logins, and the last one with a step-up. */
 export async function giveTogether(
   arena: Arena,
   contestant: Contestant,
@@ -145,8 +146,7 @@ export function browserOf(arena: Arena, { cookie }: Contestant): Browser {
   const browser = new Browser({
     send: async ({ method, path, fields = {}, headers = {} }) => {
       const racer = { to: arena.to(0), method, path, fields, cookie: headers['cookie'] ?? '' };
-      // The racers send each field once.
-      const { status, text, cookies } = await ask(racer as Racer);
+      const { status, text, cookies } = await ask(racer as Racer); // kits send each field once
       const body: unknown = text.startsWith('{') ? JSON.parse(text) : undefined;
       return { status, headers: {}, text, body, cookies };
     },

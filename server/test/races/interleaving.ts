@@ -1,32 +1,37 @@
-// Two deeds at once, in a chosen order of their steps: each stops before every statement until it is let go on. What a
-// real race meets once in a thousand rounds is met here for certain (PostgreSQL's own isolation tests do the same).
+// Two actions in parallel, in a chosen order of their steps: each stops before every statement until it is allowed to
+// continue. What a real race meets once in a thousand rounds is met here with certainty (PostgreSQL's own isolation
+// tests do the same).
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Database } from '../../src/db/database.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
-/** A deed on the database that it is given. */
+/** An action on the database that it is given. */
 export type Deed<T> = (db: Database) => Promise<T>;
 
-/** How the two go: the first so many steps, then the other so many, then the first to its end, then the other. */
+/**
+ * The order of the two: the first takes this many steps, then the other this many, then the first runs to its end, then
+ * the other.
+ */
 export interface Order {
   readonly first: number;
   readonly second: number;
 }
 
-/** How a deed ended. */
+/** How an action ended. */
 export type Ending<T> = { readonly value: T } | { readonly error: unknown };
 
-/** A statement that takes longer waits for a lock of the other deed. */
+/** A statement that takes longer, in milliseconds, waits for a lock of the other action. */
 const blockedMs = 20;
 
-/** A deed under way, which waits at each step for `step()`. */
+/** A running action, which waits at each step for `step()`. */
 class Walk<T> {
   readonly ending: Promise<Ending<T>>;
-  /** Steps that it was let go on. */
+  /** Steps that it was allowed to take. */
   steps = 0;
   isDone = false;
   #letGo: (() => void) | undefined;
-  /** In a call of the database, as opposed to at work between two of them. */
+  /** True during a call of the database; false between two calls. */
   #isInCall = false;
   #changed = Promise.withResolvers<void>();
 
@@ -59,7 +64,10 @@ class Walk<T> {
     }
   }
 
-  /** Lets it go on to its next step, and resolves when it is there, or at its end, or held by a lock; false if it could not go. */
+  /**
+   * Lets it continue to its next step, and resolves when it waits there, has ended, or waits for a lock; false if it
+   * could not continue.
+   */
   async step(): Promise<boolean> {
     await this.arrive();
     if (this.isDone || !this.isWaiting) return false;
@@ -72,7 +80,7 @@ class Walk<T> {
     return true;
   }
 
-  /** Resolves when it waits at a step, is done, or is held by a lock. */
+  /** Resolves when it waits at a step, has ended, or waits for a lock. */
   async arrive(): Promise<void> {
     for (let held = false; !held && !this.isWaiting && !this.isDone;) {
       const changed = this.#changed.promise.then(() => false);
@@ -114,8 +122,8 @@ class Stepped implements Database {
     return this.#walk.stop(() => this.#database.find(lookup, key));
   }
 
-  query<R>(build: Parameters<Database['query']>[0]): Promise<R[]> {
-    return this.#walk.stop(() => this.#database.query(build) as Promise<R[]>); // the row type of the query that it was given
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+    return this.#walk.stop(() => this.#database.query(build));
   }
 
   now(): Promise<number> {
@@ -141,7 +149,7 @@ class Stepped implements Database {
   }
 }
 
-/** What came of one order: how each ended, and how many steps it had. */
+/** The result of one order: how each action ended, and how many steps it took. */
 export interface Outcome<A, B> {
   readonly first: Ending<A>;
   readonly second: Ending<B>;
@@ -149,7 +157,10 @@ export interface Outcome<A, B> {
   readonly secondSteps: number;
 }
 
-/** Runs two deeds in the given order of their steps. A deed that a lock holds is passed over until it is free. */
+/**
+ * Runs two actions in the given order of their steps. An action that waits for a lock is skipped until it gets the
+ * lock.
+ */
 export async function inOrder<A, B>(
   database: Database,
   first: Deed<A>,
@@ -162,13 +173,13 @@ export async function inOrder<A, B>(
   for (let i = 0; i < order.second && (await b.step()); i += 1);
   while (!a.isDone || !b.isDone) {
     if (!a.isDone) await a.step();
-    // Only where the first one is held or done, so that it goes to its end before the second one.
+    // Only if the first one waits or has ended, so that it ends before the second one.
     if (!b.isDone && !a.isWaiting) await b.step();
   }
   return { first: await a.ending, second: await b.ending, firstSteps: a.steps, secondSteps: b.steps };
 }
 
-/** Every order in which one of the two is interrupted once, for deeds of so many steps. */
+/** Every order in which one of the two is interrupted once, for actions with this many steps. */
 export function ordersOf({ firstSteps, secondSteps }: { firstSteps: number; secondSteps: number }): Order[] {
   return Array.from({ length: firstSteps }, (_, i) =>
     Array.from({ length: secondSteps }, (_unused, j) => ({ first: i + 1, second: j + 1 })),

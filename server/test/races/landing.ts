@@ -1,12 +1,12 @@
-// Requests that land together: of each all bytes but the last are sent and wait in the server, then the last bytes are
-// written in one turn of the event loop. Without it the first racer is done before the last one has arrived.
+// Requests that arrive together: all bytes of each except the last one are sent and wait in the server, then the last
+// bytes are written in one turn of the event loop. Otherwise the first racer would finish before the last one arrives.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A request as its racer sends it. */
+/** The request of a racer. */
 export interface Racer {
-  /** Base URL of the process that it goes to. */
+  /** Base URL of its process. */
   readonly to: string;
   readonly method: string;
   readonly path: string;
@@ -15,22 +15,22 @@ export interface Racer {
   readonly cookie?: string;
 }
 
-/** What came back. */
+/** The reply. */
 export interface Outcome {
   readonly status: number;
   /** Header lines, in lower case, without those that differ between any two replies. */
   readonly headers: readonly string[];
   readonly text: string;
   readonly cookies: readonly string[];
-  /** When the last byte was sent and when the reply had come, by `performance.now()`. */
+  /** Times of the last byte sent and of the reply, by `performance.now()`. */
   readonly sentAt: number;
   readonly endedAt: number;
 }
 
-/** How long the first bytes get to arrive: loopback needs a fraction of it. */
+/** Milliseconds for the first bytes to arrive: loopback needs a fraction of them. */
 const arrivalMs = 4;
 
-/** Sends all requests so that they land together; the outcomes stand in the order of the requests. */
+/** Sends all requests so that they arrive together; the outcomes are in the order of the requests. */
 export async function land(racers: readonly Racer[]): Promise<Outcome[]> {
   const lines = await Promise.all(racers.map(open));
   await pause(arrivalMs);
@@ -42,7 +42,7 @@ export async function ask(racer: Racer): Promise<Outcome> {
   return (await open(racer)).finish();
 }
 
-/** Sends one request whole, and hangs up without waiting for the answer. */
+/** Sends one whole request and closes the connection without waiting for the reply. */
 export async function askAndHangUp(racer: Racer): Promise<void> {
   const { socket, last } = await open(racer);
   await new Promise<void>((resolve) => socket.write(last, () => resolve()));
@@ -52,7 +52,7 @@ export async function askAndHangUp(racer: Racer): Promise<void> {
 
 interface Line {
   readonly socket: Socket;
-  /** The last byte, not yet sent. */
+  /** The last byte, not sent yet. */
   readonly last: Buffer;
   readonly finish: () => Promise<Outcome>;
 }
@@ -68,7 +68,7 @@ async function open(racer: Racer): Promise<Line> {
     socket.once('error', reject);
     socket.once('close', () => resolve(performance.now()));
   });
-  ended.catch(() => {}); // heard by finish(), if anybody calls it
+  ended.catch(() => {}); // finish() reports it, if it is called
   const last = bytes.subarray(-1);
   await new Promise<void>((resolve) => socket.write(bytes.subarray(0, -1), () => resolve()));
   return {
@@ -97,7 +97,7 @@ function textOf({ method, path, fields, cookie }: Racer): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Headers that tell any two replies apart: the date, and what is left of the limit. */
+/** Headers that differ between any two replies: the date, and the rest of the limit. */
 const passing = /^(date|ratelimit|ratelimit-policy):/;
 
 function parse(reply: string): Pick<Outcome, 'status' | 'headers' | 'text' | 'cookies'> {

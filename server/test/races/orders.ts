@@ -1,18 +1,22 @@
-// Pairs of deeds on one account, in every order of their steps, on PostgreSQL, where transactions go on side by side.
-// SQLite has one writer; what is left there is met by races.ts. The clock stands still, so that two deeds of one instant
-// are told apart as well. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+// Pairs of actions on one account, in every order of their steps, on PostgreSQL, where transactions run in parallel.
+// SQLite has one writer; its races are in races.ts. The clock stands still, so that two actions of the same instant are
+// told apart. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
 import { Problem } from '../../src/kit/problem.ts';
 import type { Database } from '../../src/db/database.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
+import { programSource } from '../../src/audit/event.ts';
+import { featuresOf } from '../support/auth.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
@@ -21,10 +25,10 @@ import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
 
-/** Refusals that a deed may meet when another was faster. Anything else is a fault, a deadlock for one. */
+/** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
 const properRefusals = new Set(['token_invalid', 'unknown_email']);
 
-/** Two deeds at once, and what must hold after them. */
+/** Two actions in parallel, and what must hold afterwards. */
 interface Pair {
   readonly first: Deed<unknown>;
   readonly second: Deed<unknown>;
@@ -34,12 +38,12 @@ interface Pair {
   }) => Promise<void>;
 }
 
-/** What the pairs are made from. */
+/** What the pairs are built from. */
 interface Stage {
   readonly database: Database;
-  /** The service's rules on the database that a deed is given. */
+  /** The service's rules on the database that an action is given. */
   readonly authOn: (db: Database, options?: Partial<AuthOptions>) => Auth;
-  /** Somebody with the password `old`. */
+  /** A user with the password `old`. */
   readonly newcomer: () => Promise<User>;
   /** Text of the token in the user's newest mail. */
   readonly mailedToken: (userId: number) => Promise<string>;
@@ -47,9 +51,9 @@ interface Stage {
 
 const old = 'the old password';
 
-/** Declares the pairs; of each, every so many-th order is taken. */
+/** Declares the pairs; each n-th order is taken. */
 export function declareOrders(stride: number): void {
-  describe('deeds side by side', () => {
+  describe('parallel actions', () => {
     let fresh: FreshDatabase;
     let database: Database;
     const hasher = new Hasher(cheapHashing);
@@ -59,7 +63,7 @@ export function declareOrders(stride: number): void {
     const authOn = (db: Database, options: Partial<AuthOptions> = {}): Auth =>
       new Auth({ db: new DB(db, clock.now), hasher, clock: clock.now, ...options });
 
-    /** The service in public mode: it mails and asks for confirmation. */
+    /** The service in public mode, which sends mails and requires confirmation. */
     const publicAuthOn = (db: Database, options: Partial<AuthOptions> = {}): Auth => {
       const outbox = new Outbox({
         database: db,
@@ -70,12 +74,12 @@ export function declareOrders(stride: number): void {
         domain: 'accounts.test',
         sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
       });
-      return authOn(db, { post: outbox, confirmEmail: true, ...options });
+      return authOn(db, { post: outbox, emailConfirmation: true, ...options });
     };
 
     before(async () => {
       fresh = await freshDatabase('postgres');
-      database = await openDatabase(fresh.url);
+      database = await openDatabase(fresh.url, migratedModules);
       oldHash = await hasher.hash(old);
     });
     after(async () => {
@@ -107,7 +111,7 @@ export function declareOrders(stride: number): void {
           }
           return outcome;
         };
-        // Each goes its whole way when it is the first.
+        // Each runs to its end when it is the first.
         const steps = [];
         for (const isSwapped of [false, true])
           steps.push((await run({ first: Infinity, second: Infinity }, isSwapped)).firstSteps);
@@ -122,7 +126,7 @@ export function declareOrders(stride: number): void {
     };
 
     inEveryOrder(
-      'no session of the old password is left beside a reset',
+      'a reset leaves no session of the old password that is created in parallel',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -135,13 +139,15 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'F10: of two who change to one address at once one gets it',
+      'F10: of two parallel changes to one address one succeeds',
       async (stage) => {
         const wished = freshAddress();
         const [ada, eve] = [await wishFor(stage, wished), await wishFor(stage, wished)];
         return {
-          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
-          second: (db) => stage.authOn(db).changeEmail(eve.session, eve.token),
+          first: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
+          second: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(eve.session, eve.token, programSource),
           check: async ({ first, second }) => {
             assert.notEqual('value' in first, 'value' in second);
             assert.equal(await countUsers(stage.database, wished), 1);
@@ -152,13 +158,14 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'F10: of a change of address and a reset at once one counts, and the other is void',
+      'F10: of a change of address and a reset in parallel one succeeds, and the other token is revoked',
       async (stage) => {
         const wished = freshAddress();
         const ada = await wishFor(stage, wished);
         const reset = await stage.authOn(stage.database).getResetPasswordToken(ada.email);
         return {
-          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
+          first: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
           second: (db) => stage.authOn(db).updatePassword(reset, 'the new password'),
           check: async ({ first, second }) => {
             assert.notEqual('value' in first, 'value' in second);
@@ -169,19 +176,22 @@ export function declareOrders(stride: number): void {
       true,
     );
 
-    inEveryOrder('no session is left beside a disabling', async ({ authOn: on, newcomer }) => {
-      const { id, email } = await newcomer();
-      return {
-        first: (db) => on(db).logIn(email, old),
-        second: (db) => on(db).setDisabled(id, true),
-        check: async () => assert.equal(await countSessions(database, id), 0),
-      };
-    });
+    inEveryOrder(
+      'disabling an account leaves no session that is created in parallel',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).logIn(email, old),
+          second: (db) => on(db).setDisabled(id, true),
+          check: async () => assert.equal(await countSessions(database, id), 0),
+        };
+      },
+    );
 
     for (const { feature, enrollment } of kits) {
       if (enrollment === undefined) continue;
       inEveryOrder(
-        `no session without it is left beside the adding of a second factor (${feature})`,
+        `adding a second factor (${feature}) leaves no session without it that is created in parallel`,
         async ({ database: base, newcomer }) => {
           const { id, email } = await newcomer();
           const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
@@ -190,7 +200,7 @@ export function declareOrders(stride: number): void {
           const app = { factor: enrollment.factorOn(base).name, work: enrollment.work };
           return {
             first: (db) => on(db).logIn(email, old),
-            second: (db) => on(db).enrollment.add({ session }, app, { actor: 'user' }),
+            second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
             check: async ({ second }) => {
               assert.ok('value' in second, 'it is added');
               assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
@@ -200,16 +210,19 @@ export function declareOrders(stride: number): void {
       );
     }
 
-    inEveryOrder('nothing is left of an account beside its removal', async ({ authOn: on, newcomer }) => {
-      const { id, email } = await newcomer();
-      return {
-        first: (db) => on(db).logIn(email, old),
-        second: (db) => on(db).removeUser(id),
-        check: async () => assert.equal(await countSessions(database, id), 0),
-      };
-    });
+    inEveryOrder(
+      'removing an account leaves no row that is created in parallel',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).logIn(email, old),
+          second: (db) => on(db).removeUser(id),
+          check: async () => assert.equal(await countSessions(database, id), 0),
+        };
+      },
+    );
 
-    inEveryOrder('a reset token is asked for beside a removal', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('a reset token is requested in parallel to a removal', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       return {
         first: (db) => on(db).getResetPasswordToken(email),
@@ -218,7 +231,7 @@ export function declareOrders(stride: number): void {
       };
     });
 
-    inEveryOrder('of two who redeem one token one wins', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('of two parallel uses of one token one succeeds', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {
@@ -234,7 +247,7 @@ export function declareOrders(stride: number): void {
       };
     });
 
-    inEveryOrder('a token is redeemed beside a newer request', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('a token is used in parallel to a newer request', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {
@@ -248,7 +261,7 @@ export function declareOrders(stride: number): void {
     });
 
     inEveryOrder(
-      'a token is redeemed beside the operator, who sets a password',
+      'a token is used in parallel to the operator, who sets a password',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -271,13 +284,14 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'a confirmation confirms the password of its own registration, not that of a stranger a moment later',
+      'a confirmation confirms the password of its own registration, not that of a later registration',
       async ({ authOn: on, mailedToken }) => {
         const email = freshAddress();
         const { id, hashedPassword } = await on(database).registerUser(email, "the owner's password");
         const token = await mailedToken(id);
         return {
-          first: (db) => on(db).verifyEmail(email, token),
+          first: (db) =>
+            on(db).identity.emailVerification.redeem(requireEmailAddress(email), token, programSource),
           second: (db) => on(db).registerUser(email, "the stranger's password"),
           check: async ({ first }) => {
             if ('value' in first) assert.equal(await passwordHash(database, id), hashedPassword);
@@ -288,7 +302,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two who ask for a reset one mail is sent, and its token is the live one',
+      'of two parallel reset requests one sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
@@ -304,7 +318,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two who register one address one mail is sent, and its token is the live one',
+      'of two parallel registrations of one address one sends a mail, and its token is the valid one',
       async ({ authOn: on, mailedToken }) => {
         const email = freshAddress();
         return {
@@ -313,7 +327,11 @@ export function declareOrders(stride: number): void {
           check: async () => {
             const user = await new DB(database).findUserBy({ email });
             assert.deepEqual(await mailKinds(database, user.id), ['email_verification']);
-            await on(database).verifyEmail(email, await mailedToken(user.id));
+            await on(database).identity.emailVerification.redeem(
+              requireEmailAddress(email),
+              await mailedToken(user.id),
+              programSource,
+            );
           },
         };
       },
@@ -321,22 +339,23 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'a closed account is opened again or removed, and never half, where the clocks of two instances differ',
+      'a closed account is either opened again or removed if the clocks of two instances differ',
       async (stage) => {
         const { authOn: on } = stage;
         const user = await stage.newcomer();
         const { token, deleteAt } = await closeAccount(stage, user);
         return {
-          first: (db) => on(db, { clock: () => deleteAt - 1 }).deletions.undo(token, { actor: 'anonymous' }),
-          second: (db) => on(db, { clock: () => deleteAt }).purge(),
+          first: (db) =>
+            featuresOf(on(db, { clock: () => deleteAt - 1 })).deletions.undo(token, { actor: 'anonymous' }),
+          second: (db) => featuresOf(on(db, { clock: () => deleteAt })).auth.purge(),
           check: async ({ first, second }) => {
             const remains = await remainsOf(database, user.id);
             if ('value' in first) {
               assert.deepEqual({ ...remains.user }, { disabled_at: null, delete_at: null });
-              await on(database).deletions.purge();
+              await featuresOf(on(database)).deletions.purge(1000);
               assert.notEqual((await remainsOf(database, user.id)).user, undefined);
             } else assert.deepEqual(remains, { user: undefined, rows: 0 });
-            assert.ok('value' in second, 'the purge goes on');
+            assert.ok('value' in second, 'the purge continues');
           },
         };
       },
@@ -344,13 +363,13 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'a closed account is opened again beside the operator, who disables it for good',
+      'a closed account is opened again in parallel to the operator, who disables it',
       async (stage) => {
         const { authOn: on } = stage;
         const user = await stage.newcomer();
         const { token } = await closeAccount(stage, user);
         return {
-          first: (db) => on(db).deletions.undo(token, { actor: 'anonymous' }),
+          first: (db) => featuresOf(on(db)).deletions.undo(token, { actor: 'anonymous' }),
           second: (db) => on(db).setDisabled(user.id, true),
           check: async () => {
             const remains = await remainsOf(database, user.id);
@@ -362,16 +381,16 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'no session is left beside the closing of an account',
+      'closing an account leaves no session that is created in parallel',
       async (stage) => {
         const { authOn: on } = stage;
         const { id, email } = await stage.newcomer();
-        const auth = on(database, { confirmEmail: false });
+        const auth = on(database, { emailConfirmation: false });
         const session = await auth.getSession((await auth.logIn(email, old))?.token);
         assert.ok(session !== undefined);
         return {
-          first: (db) => on(db, { confirmEmail: false }).logIn(email, old),
-          second: (db) => on(db).deletions.request(session, { actor: 'user' }),
+          first: (db) => on(db, { emailConfirmation: false }).logIn(email, old),
+          second: (db) => featuresOf(on(db)).deletions.request(session, { actor: 'user' }),
           check: async () => assert.equal(await countSessions(database, id), 0),
         };
       },
@@ -379,15 +398,20 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two who ask for a confirmation one mail is sent, and its token is the live one',
+      'of two parallel confirmation requests one sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
-          first: (db) => on(db).requestVerification(email),
-          second: (db) => on(db).requestVerification(email),
+          first: (db) => on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
+          second: (db) =>
+            on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
           check: async () => {
             assert.deepEqual(await mailKinds(database, id), ['email_verification']);
-            await on(database).verifyEmail(email, await mailedToken(id));
+            await on(database).identity.emailVerification.redeem(
+              requireEmailAddress(email),
+              await mailedToken(id),
+              programSource,
+            );
           },
         };
       },
@@ -396,16 +420,20 @@ export function declareOrders(stride: number): void {
   });
 }
 
-/** Somebody with the password `old` who has asked for another address, and what came to it. */
+/** A user with the password `old` who has requested another address, and the mail about it. */
 async function wishFor(
   { authOn: on, database, newcomer, mailedToken }: Stage,
   wished: string,
 ): Promise<{ email: string; session: Session; token: string }> {
   const { id, email } = await newcomer();
-  const auth = on(database, { confirmEmail: false });
+  const auth = on(database, { emailConfirmation: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
-  await auth.requestEmailChange(session, { email: wished, password: old });
+  await featuresOf(auth).emailChange.request(
+    session,
+    { address: requireEmailAddress(wished), password: old },
+    programSource,
+  );
   return { email, session, token: await mailedToken(id) };
 }
 
@@ -414,15 +442,18 @@ async function countUsers(database: Database, email: string): Promise<number> {
   return rows.length;
 }
 
-/** Closes the account of somebody with the password `old`, and gives what undoes it and the instant of the removal. */
+/**
+ * Closes the account of a user with the password `old`; returns the token that undoes it and the instant of the
+ * removal.
+ */
 async function closeAccount(
   { authOn: on, database, mailedToken }: Stage,
   { id, email }: User,
 ): Promise<{ token: string; deleteAt: number }> {
-  const auth = on(database, { confirmEmail: false });
+  const auth = on(database, { emailConfirmation: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
-  const { deleteAt } = await auth.deletions.request(session, { actor: 'user' });
+  const { deleteAt } = await featuresOf(auth).deletions.request(session, { actor: 'user' });
   return { token: await mailedToken(id), deleteAt };
 }
 
@@ -452,7 +483,7 @@ function assertProper(ending: Ending<unknown>): void {
   const { error } = ending;
   const isProper =
     error instanceof ValueError || (error instanceof Problem && properRefusals.has(error.code));
-  assert.ok(isProper, `not a proper refusal: ${String(error)}`);
+  assert.ok(isProper, `not a proper rejection: ${String(error)}`);
 }
 
 async function countSessions(database: Database, userId: number): Promise<number> {
@@ -475,7 +506,7 @@ async function newestToken(database: Database, userId: number): Promise<string> 
       .orderBy('created_at', 'desc')
       .limit(1),
   );
-  const { text } = JSON.parse(mails[0]?.content ?? '{"text":""}') as { text: string }; // the stage's cipher leaves it so
+  const { text } = JSON.parse(mails[0]?.content ?? '{"text":""}') as { text: string }; // the cipher of this stage returns it unchanged
   return tokenIn(text) ?? '';
 }
 

@@ -1,4 +1,4 @@
-// The races, each for as many rounds as it is asked for: 12 in `races.process.test.ts`, 50 in
+// The races, each for a given number of rounds: 12 in `races.process.test.ts`, 50 in
 // `races.system.ts`, 1,000 in `races.long.ts`.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -19,29 +19,26 @@ import {
 } from './arena.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
 
-/** Racers of a round: each costs a hash, which is what a round takes its time for. */
+/** Racers of a round: each needs a hash, which takes most of the time of a round. */
 const racers = 6;
-/** Wrong guesses of a round: most of them are refused before they cost a hash. */
+/** Wrong guesses of a round: most of them are rejected before they need a hash. */
 const guesses = 30;
-/** Guesses that may be verified at once (docs/decisions/0007-attempts.md). */
+/** Guesses that may be verified at the same time (docs/decisions/0007-attempts.md). */
 const verifiedGuesses = 5;
 
 const { register, logIn, profile, logOut, forget, reset } = requests;
 
 interface Rounds {
   readonly rounds: number;
-  /** Of the rarer ones, whose parts others race too; as many, if nothing is said. */
+  /** Rounds of the rarer races, whose parts other races cover too; the same number by default. */
   readonly rarer?: number;
-  /**
-   * Where hashes cost little the racers come closer to each other at the database, where they cost what they do they
-   * spread.
-   */
+  /** With cheap hashes the racers are closer to each other at the database; with real hashes they spread. */
   readonly hashesCheaply?: boolean;
 }
 
 /** Declares all races. */
 export function declareRaces(measure: Rounds): void {
-  // The engines side by side: a round waits more than it works.
+  // Both engines in parallel: a round waits more than it works.
   describe('races', { concurrency: engineNames.length }, () => {
     for (const engine of engineNames) {
       describe(`races (${engine})`, { concurrency: 1 }, () => declareOn(engine, measure));
@@ -49,7 +46,7 @@ export function declareRaces(measure: Rounds): void {
   });
 }
 
-/** Declares a race of so many rounds, in the arena that is there once the suite runs. */
+/** Declares a race of this many rounds, in the arena that exists once the suite runs. */
 function inRounds(times: number, arena: () => Arena) {
   return (title: string, round: (arena: Arena, n: number) => Promise<void>): void => {
     test(title, async () => {
@@ -75,33 +72,36 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     const each = inRounds(rounds, () => arena);
     const seldom = inRounds(rarer, () => arena);
 
-    each('of many who register one address in many spellings one gets it', registerTogether);
-    each('of many who redeem one reset token one succeeds, and its password logs in', redeemTogether);
+    each('of many parallel registrations of one address in many spellings one succeeds', registerTogether);
+    each('of many parallel uses of one reset token one succeeds, and its password logs in', redeemTogether);
     each(
-      'of many wrong guesses at once no more are verified than may be, and all of these count',
+      'of many parallel wrong guesses no more than the limit are verified, and all of these count',
       guessTogether,
     );
     each('a wrong guess counts whether the account exists or not', (at, n) => guessTogether(at, n, false));
-    each('after the ack of a logout no request that starts later has the session', (at) =>
+    each('after the acknowledgement of a logout no later request has the session', (at) =>
       endWhilePolling(at, endings.logOut),
     );
-    each('after the ack of a disabling no request that starts later has the session', (at) =>
+    each('after the acknowledgement of disabling an account no later request has its session', (at) =>
       endWhilePolling(at, endings.disable),
     );
-    each('after the ack of a new password no request that starts later has an old session', (at) =>
+    each('after the acknowledgement of a new password no later request has an old session', (at) =>
       endWhilePolling(at, endings.newPassword),
     );
-    each('no session made with the old password outlives the ack of the new one', logInDuringReset);
     each(
-      'no session outlives the ack of a disabling, nor comes back when the account is enabled',
+      'no session created with the old password is valid after the acknowledgement of the new one',
+      logInDuringReset,
+    );
+    each(
+      'no session is valid after the acknowledgement of disabling an account, nor after it is enabled again',
       logInDuringDisabling,
     );
-    seldom('of many logouts at once nobody is told of a fault, and the session is gone', logOutTogether);
+    seldom('many parallel logouts end the session without an error', logOutTogether);
     seldom(
-      'of many who ask for a reset token at once each gets one, and one of them is live',
+      'each of many parallel requests for a reset token gets one, and one of them is valid',
       forgetTogether,
     );
-    each('registering, resetting and logging out may be repeated after a lost answer', repeatLost);
+    each('registration, reset and logout may be repeated after a lost reply', repeatLost);
     const [factor] = factorKits;
     for (const { title, isRare, create } of kits.flatMap(({ races = [] }) => races))
       if (factor !== undefined) (isRare ? seldom : each)(title, create(factor));
@@ -118,16 +118,16 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     const seldom = inRounds(rarer, () => arena);
 
     each(
-      'of many who register one address all get the same answer, and its owner one mail',
+      'many parallel registrations of one address get the same reply, and its owner gets one mail',
       registerTogether,
     );
 
     seldom(
-      'of many who register a confirmed address all get the same answer, and its owner one mail',
+      'many parallel registrations of a confirmed address get the same reply, and its owner gets one mail',
       registerConfirmed,
     );
 
-    seldom('of many who ask for a reset all get the same answer, and its owner one mail', forgetInPublic);
+    seldom('many parallel reset requests get the same reply, and the owner gets one mail', forgetInPublic);
   });
 }
 
@@ -210,7 +210,7 @@ async function guessTogether(arena: Arena, _n: number, isKnown = true): Promise<
     [401, 429],
     statuses(outcomes),
   );
-  // Each second that the round takes on a busy machine lets one more try in.
+  // Each second that the round takes on a busy machine allows one more attempt.
   const begun = Math.min(...outcomes.map(({ sentAt }) => sentAt));
   const seconds = Math.floor((Math.max(...outcomes.map(({ endedAt }) => endedAt)) - begun) / 1000);
   assert.ok(
@@ -223,7 +223,7 @@ async function guessTogether(arena: Arena, _n: number, isKnown = true): Promise<
   assert.equal(counted[0]?.failures, verified, 'each of them is counted');
 }
 
-/** Ways in which a session ends, each resolving with its acknowledgement. */
+/** Ways in which a session ends; each resolves with its acknowledgement. */
 const endings = {
   logOut: async ({ to }: Arena, _email: string, cookie: string): Promise<void> => {
     assert.equal((await ask(logOut(to(0), cookie))).status, 302);
@@ -237,7 +237,7 @@ const endings = {
   },
 };
 
-/** Requests of each poller after the ack. */
+/** Requests of each poller after the acknowledgement. */
 const laterRequests = 2;
 
 async function endWhilePolling(
@@ -261,7 +261,8 @@ async function endWhilePolling(
   await Promise.all(pollers);
   const late = history.filter(({ sentAt }) => sentAt > endedAt);
   assert.equal(late.length, pollers.length * laterRequests);
-  for (const { status } of late) assert.equal(status, 403, 'a request that started after the ack');
+  for (const { status } of late)
+    assert.equal(status, 403, 'a request that started after the acknowledgement');
   for (const { status } of history) assert.ok(status === 200 || status === 403, `${status}`);
 }
 
@@ -275,7 +276,7 @@ async function logInDuringReset(arena: Arena, n: number): Promise<void> {
     if (outcome.status === 401) continue;
     assert.equal(outcome.status, 200, outcome.text);
     const seen = await ask(profile(arena.to(n), sessionCookie(outcome)));
-    assert.equal(seen.status, 403, 'a session of the old password lives on');
+    assert.equal(seen.status, 403, 'a session of the old password is valid');
   }
   assert.equal(await countSessions(arena.database, email), 0);
   assert.equal((await ask(logIn(arena.to(n), email, 'a new password'))).status, 200);
@@ -285,7 +286,7 @@ async function logInDuringDisabling(arena: Arena, n: number): Promise<void> {
   const email = await newcomer(arena);
   const { id } = await userOf(arena.database, email);
   const racing = land(Array.from({ length: racers - 2 }, (_, i) => logIn(arena.to(i), email)));
-  // The logins hash for some milliseconds; the disabling falls now before, now among their last steps.
+  // The logins hash for some milliseconds; the account is disabled before or during their last steps.
   await new Promise((resolve) => setTimeout(resolve, 8 + (n % 12)));
   assert.equal(await arena.auth.setDisabled(id, true), true);
   const outcomes = await racing;
@@ -341,7 +342,7 @@ async function repeatLost(arena: Arena, n: number): Promise<void> {
   assert.equal((await ask(logIn(to, email, 'a new password'))).status, 200);
 }
 
-/** Somebody registered. */
+/** A registered user. */
 async function newcomer(arena: Arena): Promise<string> {
   const email = freshAddress();
   const outcome = await ask(register(arena.to(0), email));
@@ -349,7 +350,7 @@ async function newcomer(arena: Arena): Promise<string> {
   return email;
 }
 
-/** All racers were answered alike, but for the address as each had typed it. */
+/** All racers got the same reply, except for the address as each had typed it. */
 function assertAlike(outcomes: readonly Outcome[], typed: readonly string[] = []): void {
   const [first] = outcomes;
   assert.equal(first?.status, 200, first?.text);
@@ -363,7 +364,7 @@ function assertAlike(outcomes: readonly Outcome[], typed: readonly string[] = []
 
 const nameOf = (cookie: string): string => cookie.split('=', 1)[0] ?? '';
 
-/** A header line without the token that each asker gets. */
+/** A header line without the token that each client gets. */
 const withoutToken = (line: string): string => line.replace(/(request=)[^;]+/, '$1…');
 
 async function usersLike(database: Database, email: string): Promise<object[]> {

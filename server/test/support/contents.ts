@@ -2,9 +2,14 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import type { Database } from '../../src/db/database.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
-import type { Schema } from '../../src/db/schema.ts';
+import type { PasskeyTables } from '../../src/features/passkey/schema.ts';
+import type { RecoveryCodeTables } from '../../src/features/recovery-code/schema.ts';
+import type { TotpTables } from '../../src/features/totp/schema.ts';
+import type { CoreTables } from './tables.ts';
 
-/** What the accounts are at this moment, row by row: equal contents mean that nothing changed. */
+type AllTables = CoreTables & PasskeyTables & RecoveryCodeTables & TotpTables;
+
+/** Current rows of the accounts: equal contents mean that nothing changed. */
 export async function contentsOf(database: Database): Promise<Record<string, readonly object[]>> {
   const [users, sessions, tokens] = await Promise.all([
     database.query((sql) => sql.selectFrom('users').selectAll().orderBy('id')),
@@ -15,7 +20,10 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
 }
 
 /** Every table but those that hold no deed of a person: a new one does not compile until it stands here. */
-const tableNames: Record<Exclude<keyof Schema, 'audit_chain' | 'key_checks' | 'bienvenue_schema'>, true> = {
+const tableNames: Record<
+  Exclude<keyof AllTables, 'audit_chain' | 'key_checks' | 'bienvenue_schema' | 'schema_versions'>,
+  true
+> = {
   users: true,
   sessions: true,
   pending_logins: true,
@@ -29,9 +37,9 @@ const tableNames: Record<Exclude<keyof Schema, 'audit_chain' | 'key_checks' | 'b
   passkeys: true,
   spent_challenges: true,
 };
-const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // its own keys
+const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // generates its own keys
 
-/** All that requests can change, row by row: accounts, factors, counters, record and mails. */
+/** All rows that requests can change: accounts, factors, counters, record and mails. */
 export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
   const contents: Record<string, readonly string[]> = {};
   for (const table of tables) {
@@ -41,7 +49,7 @@ export async function everyRowOf(database: Database): Promise<Record<string, rea
   return contents;
 }
 
-/** Every byte of a database that the engine keeps for us, as text: for asserting that something does not stand in it. */
+/** Every byte of a database that the engine stores for us, as text: to assert that it does not contain a value. */
 export async function everythingIn(url: string): Promise<string> {
   const path = sqlitePath(url);
   if (path !== undefined) {

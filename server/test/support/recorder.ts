@@ -1,6 +1,5 @@
-import type { Compilable } from 'kysely';
-import type { Database } from '../../src/db/database.ts';
-import type { Engine, Sql } from '../../src/db/engine.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables, Engine } from '../../src/db/engine.ts';
 import {
   CompiledStatements,
   compileOnce,
@@ -9,15 +8,15 @@ import {
   type Statement,
 } from '../../src/db/statement.ts';
 
-/** One statement that was run. */
+/** A statement that was run. */
 export interface Recorded {
   readonly compiled: Compiled;
   readonly parameters: object;
-  /** Rows that came back. */
+  /** Number of rows that were returned. */
   readonly rows: number;
 }
 
-/** A database that passes everything on to the one it was given, and keeps what was asked of it. */
+/** A database that forwards everything to another one, and records the statements. */
 export class Recorder implements Database {
   readonly engine: Engine;
   readonly recorded: Recorded[];
@@ -68,7 +67,7 @@ export class Recorder implements Database {
     return row;
   }
 
-  async query<R>(build: (sql: Sql) => Compilable<R>): Promise<R[]> {
+  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     const rows = await this.#database.query(build);
     this.recorded.push({ compiled: compileOnce(this.engine, build), parameters: {}, rows: rows.length });
     return rows;

@@ -1,40 +1,64 @@
-// The service for a test: in the process (for `app.inject`, with a clock that is moved), or as a process of its own
-// behind a real socket.
+// The service for a test: in the process (for `app.inject`, with a clock that the test moves), or as a process of its
+// own behind a real socket.
 import type { FastifyInstance } from 'fastify';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import { readOptions, type Environment } from '../../src/config/read-options.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
-import { buildCore, type Core, type TestOverrides } from '../../src/app/core.ts';
+import { buildService, type Service, type TestOverrides } from '../../src/app/core.ts';
+import { Auth } from '../../src/library/auth.ts';
+import type { IdentityCore } from '../../src/module.ts';
+import type { Database } from '../../src/db/database.ts';
+import type { Hasher } from '../../src/hash/hasher.ts';
+import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
-/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
+/**
+ * Tests send more requests from one address than people do. Tests of the limits set these options to '' for the
+ * defaults.
+ */
 const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
 
-/** Given, since these services have no folder of their own for a key file. */
+/** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
+
+/** The core, and what tests look at besides it. */
+export interface TestCore extends IdentityCore, Pick<Service, 'hooks'> {
+  readonly database: Database;
+  readonly hasher: Hasher;
+  readonly outbox: Outbox;
+  /** The contract's verbs, over the rules of the service. */
+  readonly auth: Auth;
+}
+
+function testCore({ core, hooks }: Service): TestCore {
+  const { db: database, hasher } = core.context;
+  return { ...core, hooks, database, hasher, outbox: core.mail, auth: new Auth({ identity: core }) };
+}
 
 export interface TestService {
   readonly app: FastifyInstance;
-  readonly core: Core;
+  readonly service: Service;
+  readonly core: TestCore;
   readonly clock: TestClock;
   readonly url: string;
-  /** Every route with its door. */
+  /** Every route with its access level. */
   readonly routes: readonly RouteEntry[];
   readonly close: () => Promise<void>;
 }
 
 /**
- * Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given; its
- * hashes cost little, if nothing is said.
+ * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
+ * default its hashes are cheap.
  */
 export async function testService(
   engine: EngineName,
@@ -52,23 +76,24 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const core = await buildCore(configuration, await openDatabase(fresh.url), log, {
+  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,
   });
   const routes: RouteEntry[] = [];
-  const app = await createApp(core, log, { onRoutes: (entries) => void routes.push(...entries) });
+  const app = await createApp(service, log, { onRoutes: (entries) => void routes.push(...entries) });
   await app.ready();
   return {
     app,
-    core,
+    service,
+    core: testCore(service),
     clock,
     url: fresh.url,
     routes,
     close: async () => {
       await app.close();
-      await core.close();
+      await service.close();
       await fresh.drop();
     },
   };
@@ -84,12 +109,12 @@ export interface ServiceProcess {
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** The same program with hashes that cost little. */
+/** The same program with cheap hashes. */
 export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
-/** The start takes a fraction of a second; on a machine with a load of fourteen it has taken 20 s. */
+/** Milliseconds: the start takes a fraction of a second; on a machine with a load of 14 it has taken 20 s. */
 const startMs = 60_000;
 
-/** Starts the service as a process on a free port and waits for its first line that says where it listens. */
+/** Starts the service as a process on a free port and waits for its first line, which says where it listens. */
 export async function startService(
   environment: Environment,
   program: string = main,

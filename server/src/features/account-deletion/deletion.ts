@@ -5,20 +5,25 @@ import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
 import { closeUser, listDueUsers, lockUser, removeDueUser, reopenUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Accounts } from '../../identity/account/account.ts';
+import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
-import { notify } from '../../identity/notice.ts';
+import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import { findPendingToken } from '../../identity/token/store.ts';
+import { deletionDays, deletionEvents } from './event.ts';
 
-/** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
-const deletionDays = 14;
-/** Accounts looked for at once. Each goes in a transaction of its own: much may mount on one. */
-const purgeBatch = 100;
 const purger: AuditSource = { actor: 'service' };
+
+/** Opens a closed account again. */
+export const deletionUndoKind = tokenKind({
+  kind: 'deletion_undo',
+  prefix: 'del',
+  minutes: deletionDays * 24 * 60,
+  page: { path: '/account/delete/undo', name: 'deletion_undo' },
+  route: '/profile/undo',
+});
 
 /** An account that was closed by its owner. */
 export interface ClosedAccount {
@@ -28,13 +33,14 @@ export interface ClosedAccount {
 }
 
 export interface DeletionNeeds {
-  readonly accounts: Accounts;
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
 
 export class AccountDeletion {
+  readonly name = 'closed accounts';
   readonly #context: AuthContext;
   readonly #needs: DeletionNeeds;
 
@@ -49,31 +55,25 @@ export class AccountDeletion {
    *   was changed a short while ago.
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
-    const { db, clock, audit } = this.#context;
-    const { accounts, stepUp } = this.#needs;
+    const { db, clock, events } = this.#context;
+    const { access, stepUp } = this.#needs;
     await stepUp.requireRecent(session);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
       const { id: userId, email } = user;
       const now = clock();
-      // The way back would go to the new address alone: whoever stole the account by changing it could destroy it.
-      if ((await findPendingToken(tx, userId, 'email_undo', now)) !== undefined)
-        throw new Problem('change_pending');
+      // The token would go to the new address alone: a thief who changed the address could destroy the account.
+      await this.#needs.tokens.requireSettledAddress(tx, userId);
       const deleteAt = now + deletionDays * dayMs;
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
-      await accounts.revokeAccess(tx, userId);
-      const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
-      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
-      await notify(this.#context, tx, user, {
-        kind: 'deletion_requested',
-        facts: { deleteAt, undoLink },
-        lifeMs: deletionDays * dayMs,
-        voidsEarlier: true,
+      await access.revoke(tx, userId);
+      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, { kind: deletionUndoKind });
+      await events.emit(tx, deletionEvents.deletion_requested, {
+        user,
+        mail: { facts: { deleteAt, undoLink } },
         source,
       });
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_requested' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
       return { email, deleteAt };
     });
   }
@@ -83,41 +83,37 @@ export class AccountDeletion {
    * @throws {Problem} token_invalid; also when the operator has disabled or enabled the account meanwhile.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, clock, audit } = this.#context;
-    const live = await this.#needs.tokens.find('deletion_undo', presented, {}, source);
+    const { db, clock, events } = this.#context;
+    const live = await this.#needs.tokens.find(deletionUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const userId = live.user.id;
       await lockUser(tx, userId);
       await this.#needs.tokens.consume(tx, live);
       const user = await reopenUser(tx, userId, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_undone' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      await notify(this.#context, tx, user, { kind: 'deletion_undone', facts: {}, source });
+      await events.emit(tx, deletionEvents.deletion_undone, { user, source });
       return user;
     });
   }
 
-  /** Removes the accounts whose time has come, and says how many. */
-  async purge(): Promise<number> {
+  /**
+   * Removes up to `limit` accounts whose time has come and returns how many. Each in a transaction of its own: an account
+   * may have many rows.
+   */
+  async purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;
     const now = clock();
     let total = 0;
-    for (let found = purgeBatch; found === purgeBatch;) {
-      const ids = await listDueUsers(db, now, purgeBatch);
-      for (const id of ids) if (await this.#remove(id, now)) total += 1;
-      found = ids.length;
-    }
+    for (const id of await listDueUsers(db, now, limit)) if (await this.#remove(id, now)) total += 1;
     return total;
   }
 
   #remove(userId: number, now: number): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeDueUser(tx, userId, now))) return false;
       await this.#needs.attempts.forgetAll(tx, userId);
-      const deed = { event: 'user_deleted', outcome: 'success', reason: 'deletion_requested' } as const;
-      await audit.record(tx, { ...deed, userId }, purger);
+      await events.emit(tx, deletionEvents.account_deleted, { user: { id: userId }, source: purger });
       return true;
     });
   }

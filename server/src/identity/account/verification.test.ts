@@ -11,7 +11,9 @@ import { testService } from '../../../test/support/service.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
 import { createToken } from '../../kit/secret.ts';
+import { requestKind } from '../cookie-kinds.ts';
 import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
@@ -34,7 +36,7 @@ onEachEngine('the record of addresses', (engine) => {
     const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
     const { record, mails } = await traces({}, register);
     const bob = await service.idOf(email);
-    assert.deepEqual(record, [`user_created success null user ${bob}`]);
+    assert.deepEqual(record, [`user_created success account_created user ${bob}`]);
     assert.deepEqual(mails, [`email_verification to user ${bob} for 1440`]);
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     assert.deepEqual(await traces({ bob }, register), {
@@ -80,7 +82,7 @@ onEachEngine('the record of addresses', (engine) => {
       assert.deepEqual(body, { email, message: 'confirmation token sent' });
     };
     const deed = (outcome: string, whose = 'ada'): string =>
-      `authn_token_created ${outcome} email_verification ${whose}`;
+      `authn_token_created ${outcome} email_verification_${outcome === 'success' ? 'requested' : 'request_refused'} ${whose}`;
     const early = await traces({ ada }, ask);
     assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
     later();
@@ -107,13 +109,13 @@ onEachEngine('the record of addresses', (engine) => {
     const token = await service.tokenFor(email);
     const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
     const stranger = await traces({ ada }, redeem(freshEmail()));
-    assert.deepEqual(stranger.record, ['user_updated failure token_invalid ada']);
+    assert.deepEqual(stranger.record, ['user_updated failure token_refused kind=verification ada']);
     assert.deepEqual(await traces({ ada }, redeem(email)), {
       record: ['user_updated success email_verified ada'],
       mails: [],
     });
     const again = await traces({ ada }, redeem(email));
-    assert.deepEqual(again.record, ['authn_token_reuse failure verification ada']);
+    assert.deepEqual(again.record, ['authn_token_reuse failure token_reused kind=verification ada']);
     const next = await service.newcomer();
     const late = await service.tokenFor(next.email);
     service.service.clock.advance(dayMs - 1);
@@ -122,7 +124,7 @@ onEachEngine('the record of addresses', (engine) => {
     service.service.clock.advance(1);
     const over = () => service.put('/email_verification', { email: next.email, token: late });
     assert.deepEqual((await traces({ ada: next.id }, over)).record, [
-      'user_updated failure token_invalid ada',
+      'user_updated failure token_refused kind=verification ada',
     ]);
     service.service.clock.advance(dayMs - 2);
     const last = await service.put('/email_verification', { email: patient, token: intime });
@@ -131,43 +133,65 @@ onEachEngine('the record of addresses', (engine) => {
 
   test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
     const { auth } = service.service.core;
-    const initiator = { ...somebody, requestToken: createToken('request').token };
+    const initiator = { ...somebody, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
-      const { id } = await auth.registerWith(email, async () => {}, initiator);
+      const { id } = await auth.identity.accounts.registerWith(
+        requireEmailAddress(email),
+        async () => {},
+        initiator,
+      );
       return { email, id };
     };
     const ada = await made();
-    const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
-    const stranger = { ...somebody, requestToken: createToken('request').token };
+    const ask = (source: ClientSource) => () =>
+      auth.identity.emailVerification.request(requireEmailAddress(ada.email), source);
+    const stranger = { ...somebody, requestToken: createToken(requestKind).token };
     later();
     for (const source of [somebody, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
-        record: ['authn_token_created failure email_verification ada'],
+        record: ['authn_token_created failure email_verification_request_refused ada'],
         mails: [],
       });
     const eve = await made();
     later();
-    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, initiator)), {
-      record: ['authn_token_created success email_verification ada'],
-      mails: ['email_verification to ada for 1440'],
-    });
+    assert.deepEqual(
+      await traces({ ada: eve.id }, () =>
+        auth.identity.emailVerification.request(requireEmailAddress(eve.email), initiator),
+      ),
+      {
+        record: ['authn_token_created success email_verification_requested ada'],
+        mails: ['email_verification to ada for 1440'],
+      },
+    );
     const token = await service.tokenFor(eve.email);
     for (const source of [somebody, stranger])
-      await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
-        isProblem(error, 'same_browser_required'),
+      await assert.rejects(
+        auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, source),
+        (error) => isProblem(error, 'same_browser_required'),
       );
-    assert.equal((await auth.verifyEmail(eve.email, token, initiator)).id, eve.id);
+    assert.equal(
+      (await auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, initiator)).id,
+      eve.id,
+    );
 
     const joe = await made();
     await service.deliver();
     const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
-    assert.equal((await auth.verifyEmail(joe.email, code, initiator)).id, joe.id);
+    assert.equal(
+      (await auth.identity.emailVerification.redeem(requireEmailAddress(joe.email), code, initiator)).id,
+      joe.id,
+    );
     const noUserId = freshEmail();
-    assert.deepEqual(await traces({}, () => auth.requestVerification(noUserId, initiator)), {
-      record: ['authn_token_created failure email_verification nobody'],
-      mails: [],
-    });
+    assert.deepEqual(
+      await traces({}, () =>
+        auth.identity.emailVerification.request(requireEmailAddress(noUserId), initiator),
+      ),
+      {
+        record: ['authn_token_created failure email_verification_request_refused nobody'],
+        mails: [],
+      },
+    );
   });
 
   test('another confirmation is redeemed by its code where it was asked for', async () => {

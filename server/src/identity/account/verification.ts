@@ -1,50 +1,61 @@
 // Whether mail to an account's address reaches its owner.
-import { hourMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
-import { isFlooded, notify } from '../notice.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
-import { removeSessionsOf } from '../session/store.ts';
+import type { AccountAccess } from './access.ts';
+import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
 
-/** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
-const verificationHours = 24;
+/** Confirms the address of an account. */
+export const verificationKind = tokenKind({
+  kind: 'verification',
+  prefix: 'vrf',
+  minutes: verificationHours * 60,
+  page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again' },
+  route: '/email_verification',
+  namesAccount: true,
+});
 
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
+  readonly #access: AccountAccess;
 
-  constructor(context: AuthContext, tokens: OneTimeTokens) {
+  constructor(context: AuthContext, tokens: OneTimeTokens, access: AccountAccess) {
     this.#context = context;
     this.#tokens = tokens;
+    this.#access = access;
   }
 
   /**
-   * Posts a token to the user's address, in the place of the older one; without a user does as much and writes nothing.
-   * Runs inside a transaction.
+   * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
+   * nothing. Inside a transaction.
    */
-  async ask(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
-    const minutes = verificationHours * 60;
-    const proof = { kind: 'verification', minutes, target: user?.email ?? '' } as const;
-    const facts = await this.#tokens.issue(tx, user, proof, source);
-    await notify(this.#context, tx, user, {
-      kind: 'email_verification',
-      facts,
-      lifeMs: verificationHours * hourMs,
-      voidsEarlier: true, // of many who register one address at once its owner hears but once
+  async send(
+    tx: Database,
+    user: User | undefined,
+    source: ClientSource,
+    { isLimited = false }: { isLimited?: boolean } = {},
+  ): Promise<void> {
+    await this.#context.events.send(tx, emailVerificationMail, {
+      user,
       source,
+      isLimited,
+      facts: (recipient) =>
+        this.#tokens.issue(tx, recipient, { kind: verificationKind, target: recipient?.email ?? '' }, source),
     });
   }
 
-  /** See Auth.requestVerification. */
-  async askAgain(email: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
-    const address = requireEmailAddress(email);
+  /**
+   * Sends a new confirmation token to an account whose address is not confirmed. Any other address looks and costs the
+   * same.
+   */
+  async request(address: EmailAddress, source: ClientSource): Promise<void> {
+    const { db, events } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isAsked =
@@ -52,21 +63,20 @@ export class EmailVerification {
         user.emailVerifiedAt === null &&
         user.disabledAt === null &&
         (await this.#isHeld(tx, user, source));
-      const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
-      await this.ask(tx, isAsked && !isFlood ? user : undefined, source);
-      const outcome = isAsked ? 'success' : 'failure';
-      await audit.record(
-        tx,
-        { event: 'authn_token_created', outcome, reason: 'email_verification', ...idOf(user) },
-        source,
-      );
+      await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
+      const { email_verification_requested: requested, email_verification_request_refused: refused } =
+        accountEvents;
+      await events.emit(tx, isAsked ? requested : refused, { user, source });
     });
   }
 
-  /** See Auth.verifyEmail. */
-  async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
-    const { db, clock, audit } = this.#context;
-    const live = await this.#tokens.find('verification', presented, { email }, source);
+  /**
+   * Confirms the address of the account and consumes the token.
+   * @throws {Problem} token_invalid; same_browser_required for an account without a password in another browser.
+   */
+  async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<User> {
+    const { db, clock, events } = this.#context;
+    const live = await this.#tokens.find(verificationKind, presented, { email }, source);
     if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
     return db.transaction(async (tx) => {
@@ -76,15 +86,9 @@ export class EmailVerification {
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
-        await removeSessionsOf(tx, user.id);
-        await removePendingAuthenticationsOf(tx, user.id);
-        await removeDevicesOf(tx, user.id);
+        await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
-      await audit.record(
-        tx,
-        { event: 'user_updated', outcome: 'success', reason: 'email_verified', userId: user.id },
-        source,
-      );
+      await events.emit(tx, accountEvents.email_verified, { user, source });
       return user;
     });
   }
@@ -96,7 +100,7 @@ export class EmailVerification {
   async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
     return (
       user.hashedPassword !== null ||
-      (await this.#tokens.isInitiatingBrowser(tx, user.id, 'verification', source))
+      (await this.#tokens.isInitiatingBrowser(tx, user.id, verificationKind, source))
     );
   }
 }

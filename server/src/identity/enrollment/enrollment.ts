@@ -1,38 +1,23 @@
-// Setting second factors up and taking them away: by whoever is signed in and has just proved it, or by whoever must set
-// one up before anything else opens. One transaction with the record and the notice; the last way in stays. The first of
-// an account can be undone from its mailbox: a stranger who knew the password would keep the owner out with it.
-import { hourMs } from '../../kit/clock.ts';
+// Adds and removes second factors: for a session with a recent factor, or a pending authentication that must add one first.
+// In one transaction with the event; the last way to sign in stays. The first second factor of an account can be removed
+// from its mailbox: otherwise an attacker who knows the password could lock the owner out with it.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
-import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { forgetMemories } from '../sign-in/device-store.ts';
-import { notify } from '../notice.ts';
+import type { Devices } from '../sign-in/devices.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-
-/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type EnrollmentSubject =
-  | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingAuthentication };
-
-/** Of the session or the login whose factors are changed. */
-export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
-  return (session ?? pending).userId;
-}
+import { enrollmentEvents, undoHours } from './event.ts';
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
@@ -45,16 +30,32 @@ export interface FactorChange<T> extends FactorAddition<T> {
   readonly deed: 'removed' | 'replaced';
 }
 
-/** What an addition gives: its own result, and the login whose session carries it on. */
+/** Result of an addition: of its own work, and the sign-in that continues. */
 export interface FactorAdded<T> {
   readonly result: T;
   readonly login: Login;
 }
 
-/** How long the first factor of an account can be undone. */
-const undoHours = 72;
+const changeEvents = {
+  added: enrollmentEvents.factor_added,
+  removed: enrollmentEvents.factor_removed,
+  replaced: enrollmentEvents.factor_replaced,
+};
+type FactorDeed = keyof typeof changeEvents;
+
+/** Removes the first authenticator of an account again. */
+export const factorUndoKind = tokenKind({
+  kind: 'factor_undo',
+  prefix: 'fac',
+  minutes: undoHours * 60,
+  page: { path: '/account/factors/undo', name: 'factor_undo' },
+  route: '/profile/factors/undo',
+  survivesPasswordChange: true,
+});
 
 export interface EnrollmentNeeds {
+  readonly access: AccountAccess;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
@@ -62,8 +63,8 @@ export interface EnrollmentNeeds {
   readonly passwordReset: PasswordReset;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** People may sign in by mail: an account without password and passkey has a way in. */
-  readonly signsInByEmail: boolean;
+  /** Ways into an account besides its password and its authenticators. */
+  readonly waysIn: readonly ((db: Database, userId: number) => Promise<boolean>)[];
 }
 
 export class Enrollment {
@@ -76,8 +77,9 @@ export class Enrollment {
   }
 
   /**
-   * The user whose factors the holder may change now.
-   * @throws {Problem} step_up_required; session_required for nobody, and for a login that owes a factor that is set.
+   * Returns the user whose factors may be changed now.
+   * @throws {Problem} step_up_required; session_required for a user who is gone or disabled, and for a pending
+   *   authentication that requires a factor that is set up.
    */
   async requireSubject(subject: EnrollmentSubject): Promise<User> {
     const { session, pending } = subject;
@@ -89,9 +91,9 @@ export class Enrollment {
   }
 
   /**
-   * Adds a factor, which is proved in the same moment: the session has it from here on. The account's other sessions and
-   * half-way logins, which were made without it, end; its tries are counted anew.
-   * @throws {Problem} step_up_required, session_required; whatever the work throws.
+   * Adds a factor that `work` verifies; the session has it from then on. The account's other sessions and pending
+   * authentications end, and the factor's attempts are reset.
+   * @throws {Problem} step_up_required, session_required; what `work` throws.
    */
   async add<T>(
     subject: EnrollmentSubject,
@@ -102,29 +104,28 @@ export class Enrollment {
     const signInContext = await this.#needs.signIn.signInContextOf(known, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, known.id);
-      // Made before the factor is, which is removed as one that was set up since.
+      // Issued before the factor is added, so that the undo removes it as one that was added since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
-      await forgetMemories(tx, user.id);
+      await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
-      // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
-      // would otherwise set one of his own up, and be in.
-      await removeSessionsOf(tx, user.id);
+      // The other sessions and pending authentications began without the factor: an attacker who knows the password and
+      // has one pending could otherwise add an authenticator too, and be signed in.
+      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
       const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
         use: factor,
         signInContext,
       });
-      await removePendingAuthenticationsOf(tx, user.id);
       return { result, login };
     });
   }
 
   /**
-   * Removes or replaces a factor. One that was replaced counts its tries anew.
-   * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
+   * Removes or replaces a factor. The attempts of a replaced one are reset.
+   * @throws {Problem} step_up_required, session_required, last_factor; what `work` throws.
    */
   async change<T>(
     subject: EnrollmentSubject,
@@ -135,7 +136,7 @@ export class Enrollment {
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
-      await forgetMemories(tx, id);
+      await this.#needs.devices.forgetRemembered(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#tell(tx, user, { factor, deed }, source);
@@ -144,41 +145,36 @@ export class Enrollment {
   }
 
   /**
-   * Takes the first factor away again, and what was set up since: the account is as it was, but that its password is
-   * void, everybody is signed out, and a mail to set a new one is sent.
-   * @throws {Problem} token_invalid; also while the account is closed, or has another address than the one that the way
-   *   back was mailed to: that is undone first.
+   * Removes the first second factor and what was added since. Also removes the password, ends all access and mails a reset
+   * token.
+   * @throws {Problem} token_invalid; also while the account is disabled, or has another address than the token was mailed
+   *   to: that change must be undone first.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
-    const live = await tokens.find('factor_undo', presented, {}, source);
+    const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
-      await audit.record(tx, { ...deed, userId: user.id }, source);
-      await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
-      await passwordReset.post(tx, user, source);
+      await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
+      await passwordReset.send(tx, user, source);
       return user;
     });
   }
 
-  /** Takes all second factors of a user away, for the operator; false where there is none. Ends the sessions. */
+  /** Removes all second factors of a user and ends the sessions, for the operator; false if the user has none. */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
-      await removeSessionsOf(tx, userId);
-      await removePendingAuthenticationsOf(tx, userId);
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
+      await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
+      await events.emit(tx, enrollmentEvents.factors_reset, { user, source });
       return true;
     });
   }
@@ -190,53 +186,56 @@ export class Enrollment {
     return user;
   }
 
-  /** The way back for the mailbox of an account that has no factor yet; `undefined` for another. */
+  /** Issues the undo token if the account has no second factor yet; otherwise `undefined`. */
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
-    const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
-    return (await tokens.issue(tx, user, proof)).link;
+    return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
   }
 
-  /** Records what was done, and tells its owner. */
+  /** Records the change and mails it to the user. */
   async #tell(
     tx: Database,
     user: User,
-    { factor, deed, undoLink }: { factor: string; deed: string; undoLink?: string | undefined },
+    { factor, deed, undoLink }: { factor: string; deed: FactorDeed; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const reason = `${factor}_${deed}`;
-    const event = { event: 'user_updated', outcome: 'success', reason, userId: user.id } as const;
-    await this.#context.audit.record(tx, event, source);
-    const mail =
-      undoLink === undefined
-        ? ({ kind: 'factor_changed', facts: { factor, deed } } as const)
-        : ({
-            kind: 'first_factor',
-            facts: { factor, undoLink, undoHours },
-            lifeMs: undoHours * hourMs,
-            voidsEarlier: true,
-          } as const);
-    await notify(this.#context, tx, user, { ...mail, source });
+    const { events } = this.#context;
+    const facts = { factor };
+    if (undoLink === undefined)
+      await events.emit(tx, changeEvents[deed], { user, facts, mail: { facts: { factor, deed } }, source });
+    else
+      await events.emit(tx, enrollmentEvents.first_factor_added, {
+        user,
+        facts,
+        mail: { facts: { factor, undoLink } },
+        source,
+      });
   }
 
-  /** The session with the new factor, under a new token; the others end. */
+  /** Adds the factor to the session, which gets a new token; the user's other sessions end. */
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
     const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
     if (elevated === undefined) throw new Problem('session_required');
-    await removeOtherSessionsOf(tx, session.userId, elevated.id);
-    await removePendingAuthenticationsOf(tx, session.userId);
+    await this.#needs.access.revoke(tx, session.userId, { kinds: ['sign_in'], except: elevated.id });
     return { token: elevated.token, deviceToken: undefined };
   }
 
-  /** Of two who remove the last two at once the second is refused: the user's row is locked. */
+  /** Of two concurrent removals of the last two the second is rejected: the user's row is locked. */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
-    const { secondFactors, signsInByEmail } = this.#needs;
+    const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);
     if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
     const isWayInLeft =
-      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasWayIn(tx, user.id));
+      user.hashedPassword !== null ||
+      (await secondFactors.hasWayIn(tx, user.id)) ||
+      (await this.#hasOtherWayIn(tx, user.id));
     if (!isWayInLeft) throw new Problem('last_factor');
     await secondFactors.removeIdleBackups(tx, user.id);
+  }
+
+  async #hasOtherWayIn(tx: Database, userId: number): Promise<boolean> {
+    for (const isOpen of this.#needs.waysIn) if (await isOpen(tx, userId)) return true;
+    return false;
   }
 }

@@ -1,22 +1,22 @@
-// The second factors of a service: which are asked of whom, and the one way to verify one. Each kind is a room of its
-// own (features/), plugged in by app/rooms.ts.
+// The second factors of a service: which sign-in requires of a user, and the one way to verify one. Each kind is a
+// feature.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { notify } from '../notice.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Consume } from './factor.ts';
+import { factorEvents } from './event.ts';
+import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
 
-/** What a person owes after the first factor. */
+/** What sign-in requires after the first factor. */
 export interface Requirement {
-  /** One of the factors that are set up, or to set one up. */
+  /** `second_factor`: one that the user has set up; `enrollment`: to set one up. */
   readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the factors that will do. */
+  /** Names of the factors that are accepted. */
   readonly factors: readonly string[];
 }
 
-/** A second factor that was right: spent inside the transaction of what it opens. */
+/** A second factor that was right; consumed inside the transaction that uses it. */
 export interface VerifiedFactor {
   readonly user: User;
   readonly attempt: Attempt;
@@ -26,27 +26,60 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
+  /** Switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  readonly dormant: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
+/** Values of RFC 8176 for the factors that are no second factor. An email link has none registered. */
+const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
+  password: ['pwd'],
+  email: ['email'],
+};
+
 export class SecondFactors {
+  readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  /** Those that are asked for, backups last. */
-  readonly #factors: readonly SecondFactor[];
-  readonly #all: readonly SecondFactor[];
+  readonly #on: readonly SecondFactor[];
+  readonly #dormant: readonly SecondFactor[];
 
-  constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
+  /** The lists are read at each call: modules add to them before the first request. */
+  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#factors =
-      policy === 'off' ? [] : factors.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
-    this.#all = factors;
+    this.#on = factors;
+    this.#dormant = dormant;
     this.policy = policy;
   }
 
-  /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
+  /** Those that sign-in asks for, backups last. */
+  get #factors(): readonly SecondFactor[] {
+    if (this.policy === 'off') return [];
+    return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+  }
+
+  get #all(): readonly SecondFactor[] {
+    return [...this.#on, ...this.#dormant];
+  }
+
+  /**
+   * Authentication method references of a session (RFC 8176 §2): each once, and `mfa` last if several factors were given
+   * or one of them is several by itself.
+   */
+  methodsOf(uses: readonly FactorUse[]): string[] {
+    const names = new Set(uses.map(({ factor }) => factor));
+    const methods = new Set([...names].flatMap((name) => this.#methodsOfFactor(name)));
+    const isMultiFactor = methods.delete('mfa') || names.size > 1;
+    return isMultiFactor ? [...methods, 'mfa'] : [...methods];
+  }
+
+  #methodsOfFactor(name: string): readonly string[] {
+    return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
+  }
+
+  /** Names of the factors of which sign-in requires one; none if the user has only a backup. */
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
@@ -56,13 +89,29 @@ export class SecondFactors {
     return names;
   }
 
-  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
-  async hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+  /** As `setOf`, outside of a transaction. */
+  namesOf(userId: number): Promise<string[]> {
+    return this.setOf(this.#context.db, userId);
+  }
+
+  /** True if the user has set the factor up; a backup counts only where it replaces another one. */
+  async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
+    const { db } = this.#context;
+    if (!(await factor.isSet(db, userId))) return false;
+    return !factor.isBackup || !(await this.#hasNone(this.#factors, db, userId));
+  }
+
+  async #hasNone(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
+    for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
   }
 
-  /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
+  /** True if the user has set up no factor, whether sign-in requires it or not; backups do not count. */
+  hasNoFactor(db: Database, userId: number): Promise<boolean> {
+    return this.#hasNone(this.#on, db, userId);
+  }
+
+  /** What sign-in requires of the user after the first factor; `undefined` if nothing. */
   async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
     const factors = await this.setOf(db, userId);
     if (factors.length > 0) return { kind: 'second_factor', factors };
@@ -73,12 +122,12 @@ export class SecondFactors {
 
   /** True if the user can sign in with one of them alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 
   /**
-   * Verifies a second factor; the try is counted before. Nothing is spent yet.
+   * Verifies a second factor; the attempt is counted first. Nothing is consumed yet.
    * @throws {Problem} factor_invalid, too_many_attempts.
    */
   async verify(
@@ -87,9 +136,8 @@ export class SecondFactors {
     occasion: Occasion,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
-    const isSet = (await this.setOf(this.#context.db, user.id)).includes(name);
-    const factor = isSet ? this.#factors.find((each) => each.name === name) : undefined;
-    if (factor === undefined) throw new Problem('factor_invalid');
+    const factor = this.#factors.find((each) => each.name === name);
+    if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
     const consume = await factor.check(user, proof, occasion);
     if (consume === undefined) {
@@ -100,8 +148,8 @@ export class SecondFactors {
   }
 
   /**
-   * Spends what was verified. Inside the transaction of what it opens.
-   * @throws {Problem} factor_invalid when it was spent meanwhile.
+   * Consumes what was verified. Inside the transaction that uses it.
+   * @throws {Problem} factor_invalid if it was consumed already.
    */
   async consume(
     tx: Database,
@@ -110,11 +158,10 @@ export class SecondFactors {
   ): Promise<void> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
-    const told = await factor.tellUse?.(tx, user.id);
-    if (told !== undefined) await notify(this.#context, tx, user, { ...told, source });
+    await factor.tellUse?.(tx, { user, source, events: this.#context.events });
   }
 
-  /** Removes every factor of the user, backups included, and forgets their tries. Inside a transaction. */
+  /** Removes every factor of the user, backups included, and resets their attempts. Inside a transaction. */
   async removeAll(tx: Database, userId: number): Promise<void> {
     for (const factor of this.#all) {
       await factor.removeAll(tx, userId);
@@ -122,45 +169,41 @@ export class SecondFactors {
     }
   }
 
-  /** What is known of each factor of the user, by its name. */
+  /** What is stored about the user by each factor, by its name. */
   async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
     const known: Record<string, object> = {};
     for (const factor of this.#all) known[factor.name] = await factor.exportOf(db, userId);
     return known;
   }
 
-  /** Removes what the user has set up since the instant, and backups that replace nothing then. Inside a transaction. */
+  /** Removes what the user has set up since an instant, and backups that replace nothing then. Inside a transaction. */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);
   }
 
-  /** The factor was set up anew: tries of before no longer count against it. Inside a transaction. */
+  /** Resets the attempts of a factor that was replaced. Inside a transaction. */
   async forgetAttempts(tx: Database, userId: number, factor: string): Promise<void> {
     await this.#attempts.forget(tx, userId, factor);
   }
 
-  /** Removes the backups of a user who has nothing left that they could replace. Inside a transaction. */
+  /** Removes the backups of a user without another second factor. Inside a transaction. */
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
     if ((await this.setOf(tx, userId)).length > 0) return;
     for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
   }
 
-  /** Removes up to `limit` rows of each factor that have expired, and says how many. */
+  /** Removes up to `limit` expired rows of all factors and returns how many. */
   async purge(limit: number): Promise<number> {
     let total = 0;
-    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit)) ?? 0;
+    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit - total)) ?? 0;
     return total;
   }
 
-  async recordFailure({ id }: User, factor: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+  async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
+    const { db, events } = this.#context;
     await db.transaction((tx) =>
-      audit.record(
-        tx,
-        { event: 'authn_login_fail', outcome: 'failure', reason: `wrong_${factor}`, userId: id },
-        source,
-      ),
+      events.emit(tx, factorEvents.wrong_second_factor, { user, facts: { factor }, source }),
     );
   }
 }

@@ -7,9 +7,11 @@ import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
+import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { memberOf } from '../../../test/support/request.ts';
 import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
+import { reasonIn } from '../../../test/support/traces.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -124,9 +126,7 @@ onEachEngine('a login', (engine) => {
     }
     const facts = (events: readonly AuditEvent[]): string[] =>
       events
-        .map(({ event, outcome, reason, userId, actor }) =>
-          [event, outcome, reason, userId, actor].map(String).join(' '),
-        )
+        .map((row) => [row.event, row.outcome, reasonIn(row), row.userId, row.actor].map(String).join(' '))
         .toSorted();
 
     test('why it failed, and whose it was if it was anybody’s', async () => {
@@ -143,12 +143,12 @@ onEachEngine('a login', (engine) => {
         `${fail} failure user_disabled ${id} anonymous`,
         `${fail} failure wrong_password ${id} anonymous`,
         `${fail} failure wrong_password ${id} anonymous`,
-        `user_updated success disabled ${id} operator`,
+        `user_updated success account_disabled ${id} operator`,
       ]);
     });
 
     test('that the address is not confirmed, which the person is not told', async () => {
-      const bench = await withBob({ confirmEmail: true });
+      const bench = await withBob({ emailConfirmation: true });
       const { auth, database, clock, id } = bench;
       assert.equal(await auth.logIn(email, password), undefined);
       assert.deepEqual(facts(await recorded(bench)), [`${fail} failure email_unconfirmed ${id} program`]);
@@ -191,14 +191,14 @@ onEachEngine('a login', (engine) => {
       const source = { actor: 'anonymous', sessionToken } as const;
       for (let i = 0; i < 2; i += 1) assert.ok((await auth.logIn(email, password, source))?.token);
       const ofLogin = (userId: number, actor: string): string[] => [
-        `authn_login_success success password ${userId} ${actor}`,
-        `session_created success null ${userId} ${actor}`,
+        `authn_login_success success signed_in factors=password ${userId} ${actor}`,
+        `session_created success session_created ${userId} ${actor}`,
       ];
       assert.deepEqual(
         facts(await recorded(bench)),
         [
           ...ofLogin(eve.id, 'program'),
-          `session_expired success replaced ${eve.id} anonymous`,
+          `session_expired success session_replaced ${eve.id} anonymous`,
           ...ofLogin(id, 'anonymous'),
           ...ofLogin(id, 'anonymous'),
         ].toSorted(),
@@ -229,7 +229,7 @@ onEachEngine('a login', (engine) => {
     const doors = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
-      requirePassword: () => auth.stepUp.requirePassword(session, password, { actor: 'user' }),
+      requirePassword: () => auth.identity.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
     for (const [name, open] of Object.entries(doors)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
@@ -250,7 +250,7 @@ onEachEngine('a login', (engine) => {
 
     test('makes it known for as long as the operator says, and to the millisecond', async () => {
       const bench = await withBob({ knownDeviceDays: days });
-      assert.equal(bench.auth.knownDeviceMs, days * dayMs);
+      assert.equal(bench.auth.identity.devices.knownMs, days * dayMs);
       const device = await signIn(bench);
       assert.ok(device);
       bench.clock.advance(days * dayMs - 1);
@@ -298,6 +298,20 @@ onEachEngine('a login', (engine) => {
       for (let i = 0; i < 5; i += 1) await bench.auth.logIn(email, wrong);
       await assert.rejects(bench.auth.logIn(email, password, on(eves)), isTooMany);
       assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
+    });
+
+    test('that is known runs 12 statements (13 while it looked the device up twice)', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      const login = await bench.auth.logIn(email, password, on(undefined));
+      const from = { ...on(login?.deviceToken), sessionToken: login?.token };
+      const recorder = new Recorder(bench.database);
+      const { auth } = makeAuth({ hasher, knownDeviceDays: days, through: () => recorder });
+      assert.ok((await auth.logIn(email, password, from))?.token);
+      assert.equal(recorder.recorded.length, 12);
+      const lookups = recorder.recorded.filter(({ compiled }) =>
+        /^select.*known_devices/.test(compiled.text),
+      );
+      assert.equal(lookups.length, 1);
     });
 
     test('is not known where the operator keeps none', async () => {

@@ -1,10 +1,16 @@
-// Sessions: made for a user whose proof was verified, found by the token at every request, ended one or all.
+// Creates sessions for users whose factors were verified, finds them by token at each request, and ends them.
 import type { Clock } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
+import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { AuthContext } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
+import { sessionEvents } from './event.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -12,12 +18,16 @@ import {
   findSession,
   listSessions,
   removeExpiredSessions,
+  removeOtherSessionsOf,
+  removeOwnSession,
+  removeSession,
   removeSessionsBeyond,
+  removeSessionsOf,
   replaceSession,
   type SessionSummary,
 } from './store.ts';
 
-/** A session as its request sees it. */
+/** The session of a request. */
 export interface Session {
   /** Public handle, a UUID. */
   readonly id: string;
@@ -27,41 +37,55 @@ export interface Session {
   readonly expiresAt: number;
 }
 
+/** A session of a list, without its secret. */
+export interface ListedSession extends SessionSummary {
+  /** The factors that were given for it. */
+  readonly uses: readonly FactorUse[];
+  /** Its authentication method references (RFC 8176). */
+  readonly amr: readonly string[];
+}
+
 export interface SessionLife {
   /** Absolute life in milliseconds. */
   readonly sessionMs: number;
   /** Life without a request in milliseconds. */
   readonly idleMs: number;
-  /** Sessions that a user may hold; the oldest goes. */
+  /** Sessions of one user; a new one replaces the oldest. */
   readonly perUser: number;
 }
 
-/** Characters of a user agent that are kept. */
+/** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
 export class Sessions {
+  readonly name = 'sessions';
+  readonly kind = 'sign_in';
   readonly life: SessionLife;
+  readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #secondFactors: SecondFactors;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, life: SessionLife) {
+  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
+    this.#context = context;
     this.#db = context.db;
     this.life = life;
+    this.#secondFactors = secondFactors;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
 
   /**
-   * Adds a session for the password that the user had when it was verified: the token for its holder, or `undefined`
-   * when the password has changed since, or the user is gone or disabled. Runs inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user is gone
+   * or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
     user: User,
     { uses = [], device }: { uses?: readonly FactorUse[]; device?: string | undefined } = {},
   ): Promise<string | undefined> {
-    const { id, secretHash, token } = createToken('session');
+    const { id, secretHash, token } = createToken(sessionKind);
     const { id: userId, passwordChangedAt } = user;
     const now = this.#clock();
     const expiresAt = now + this.life.sessionMs;
@@ -80,9 +104,9 @@ export class Sessions {
     return token;
   }
 
-  /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
+  /** The live session of a token; `undefined` for null, and for an empty, malformed, unknown, ended or expired one. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
-    const parts = parseToken('session', token);
+    const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
     const row = await findSession(this.#db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
@@ -101,8 +125,8 @@ export class Sessions {
   }
 
   /**
-   * Notes another factor of a session, which gets a new token: what was known of it before opens nothing any more (OWASP
-   * ASVS 5.0 §7.2.4). `undefined` when the session is over. Inside a transaction.
+   * Adds a factor to a session, which gets a new handle and token; the previous token stops working (OWASP ASVS 5.0
+   * §7.2.4). `undefined` if the session has ended. Inside a transaction.
    */
   async elevate(
     tx: Database,
@@ -110,25 +134,115 @@ export class Sessions {
     factor: string,
   ): Promise<{ id: string; token: string } | undefined> {
     const factors = await this.factorsOf(tx, id);
-    const { id: newId, secretHash, token } = createToken('session');
+    const { id: newId, secretHash, token } = createToken(sessionKind);
     const uses = withFactor(factors, { factor, at: this.#clock() });
     const isElevated = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
     return isElevated ? { id: newId, token } : undefined;
   }
 
-  /** Live sessions of one user, or of all, newest first. */
-  list(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
-    const now = this.#clock();
-    return listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+  /**
+   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user, and
+   * for an address that must be confirmed first.
+   */
+  async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
+    const { db, events, emailConfirmation } = this.#context;
+    const user = await findUserByEmail(db, address);
+    if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
+    return db.transaction(async (tx) => {
+      const token = await this.add(tx, user);
+      if (token !== undefined) await events.emit(tx, sessionEvents.session_created, { user, source });
+      return token;
+    });
   }
 
-  /** Writes what was noted of sessions since the last time. */
+  /** The user of a session, as they are now. @throws {Problem} session_required if the account was removed. */
+  async userOf({ userId }: Session): Promise<User> {
+    const user = await findUserById(this.#db, userId);
+    if (user === undefined) throw new Problem('session_required');
+    return user;
+  }
+
+  /** Ends every session of the user; an unknown id does nothing. */
+  async endAll(userId: number, source: ClientSource): Promise<void> {
+    if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would refuse the number
+    return this.#db.transaction(async (tx) => {
+      const count = await removeSessionsOf(tx, userId);
+      if (count > 0)
+        await this.#context.events.emit(tx, sessionEvents.all_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
+    });
+  }
+
+  /** Ends one session by its handle; false if there is none. */
+  end(id: string, source: ClientSource): Promise<boolean> {
+    return this.#db.transaction(async (tx) => {
+      const userId = await removeSession(tx, id);
+      if (userId !== undefined) await this.#emitEnd(tx, userId, id, source);
+      return userId !== undefined;
+    });
+  }
+
+  /** Ends another session of the session's user; false if the user has no session with this handle. */
+  endOwn({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
+    return this.#db.transaction(async (tx) => {
+      const isEnded = await removeOwnSession(tx, userId, id);
+      if (isEnded) await this.#emitEnd(tx, userId, id, source);
+      return isEnded;
+    });
+  }
+
+  /** Ends all sessions of the session's user but this one, and returns how many. */
+  endOthers({ userId, id }: Session, source: ClientSource): Promise<number> {
+    return this.#db.transaction(async (tx) => {
+      const count = await removeOtherSessionsOf(tx, userId, id);
+      if (count > 0)
+        await this.#context.events.emit(tx, sessionEvents.other_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
+      return count;
+    });
+  }
+
+  /** See Revocable. */
+  async revokeAll(
+    tx: Database,
+    userId: number,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<void> {
+    if (except === undefined) await removeSessionsOf(tx, userId);
+    else await removeOtherSessionsOf(tx, userId, except);
+  }
+
+  /** Live sessions of one user, or of all, newest first. */
+  async list(userId: number | undefined, limit: number): Promise<ListedSession[]> {
+    const now = this.#clock();
+    const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+    return rows.map((row) => {
+      const uses = parseFactors(row.factors);
+      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+    });
+  }
+
+  /** Writes when sessions were last used, since the previous call. */
   flush(): Promise<void> {
     return this.#seen.flush();
   }
 
-  /** Removes up to `limit` expired sessions and says how many. */
+  /** Removes up to `limit` expired sessions and returns how many. */
   purge(limit: number): Promise<number> {
     return removeExpiredSessions(this.#db, this.#clock(), limit);
+  }
+
+  #emitEnd(tx: Database, userId: number, id: string, source: ClientSource): Promise<void> {
+    return this.#context.events.emit(tx, sessionEvents.session_ended, {
+      user: { id: userId },
+      target: { kind: 'session', id },
+      source,
+    });
   }
 }

@@ -1,7 +1,13 @@
 // The pending_logins table: a first factor was given, the second is owed.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import type { SignInTables } from './schema.ts';
+import type { UserTables } from '../../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = SignInTables & UserTables;
+const { statement } = statementsFor<Tables>();
 
 type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;
@@ -104,6 +110,19 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
 
 export async function removePendingAuthenticationsOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteByUser, { userId });
+}
+
+const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
+  sql.deleteFrom('pending_logins').where('user_id', '=', p.userId).where('id', '<>', p.kept),
+);
+
+/** Removes the user's pending authentications except one. */
+export async function removeOtherPendingAuthenticationsOf(
+  db: Database,
+  userId: number,
+  kept: string,
+): Promise<void> {
+  await db.run(deleteOthers, { userId, kept });
 }
 
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>

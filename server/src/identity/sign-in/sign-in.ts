@@ -1,13 +1,15 @@
-// Where a proof becomes a session, whichever door it came through: a first factor gives a session where no second is
-// asked for, and otherwise a pending login, which opens nothing but the door of the second.
+// Signs users in after a first factor was verified, whichever feature verified it: with a session, or, if a second factor is
+// required, with a pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
-import { noUserId, type User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
+import type { User } from '../../user/user.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
+import type { KnownDevice } from './device-store.ts';
+import type { Devices } from './devices.ts';
 import {
   formatFactors,
   parseFactors,
@@ -16,61 +18,62 @@ import {
   type FirstFactor,
   type Consume,
 } from '../factor/factor.ts';
-import { notify } from '../notice.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
   findPendingAuthentication,
+  removeExpiredPendingAuthentications,
+  removeOtherPendingAuthenticationsOf,
+  removePendingAuthenticationsOf,
 } from './pending-store.ts';
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
+import { sessionEvents } from '../session/event.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import { newDeviceMail, signInEvents } from './event.ts';
 
-/** What a login gives its holder: a session, or what awaits the second factor. */
+/** Result of a sign-in: a session, or a pending authentication. */
 export interface Login {
-  /** Token of the new session; `undefined` while a second factor is owed. */
+  /** Token of the new session; `undefined` while a second factor is required. */
   readonly token: string | undefined;
-  /** Token of the device, when it was not known before. */
+  /** Token of the device, if it was not known before. */
   readonly deviceToken: string | undefined;
-  /** What is owed, and the token of whoever owes it. */
+  /** Token of the pending authentication, and what it requires. */
   readonly pending?: { readonly token: string; readonly demand: Requirement };
 }
 
-/** Somebody who gave a first factor and owes the second. */
+/** A sign-in whose first factor was verified and whose second is required. */
 export interface PendingAuthentication {
   readonly id: string;
   readonly userId: number;
   readonly kind: Requirement['kind'];
   readonly factors: readonly FactorUse[];
-  /** Of the user when the first factor was verified. */
+  /** `passwordChangedAt` of the user when the first factor was verified. */
   readonly passwordChangedAt: number;
 }
 
-/** What comes with a proof. */
+/** What the browser brings to a sign-in. */
 export interface SignInContext {
-  /** The session that the browser holds already. */
+  /** The session that the browser has already; sign-in replaces it. */
   readonly replaced: Session | undefined;
-  /** The device, if the user was signed in on it before. */
+  /** The device, if the user has signed in on it before. */
   readonly device: KnownDevice | undefined;
   readonly source: ClientSource;
 }
 
-/** Life of a pending login: long enough to look for the phone. */
+/** Life of a pending authentication: long enough to look for the phone. */
 export const pendingMs = 10 * minuteMs;
-/** Characters of a user agent that are kept. */
-const userAgentCharacters = 500;
-/** Devices known of one user; the oldest is forgotten. */
-const devicesPerUser = 20;
 
 export interface SignInNeeds {
   readonly sessions: Sessions;
   readonly secondFactors: SecondFactors;
-  readonly knownDeviceMs: number;
-  /** How long no second factor is asked for on a device whose owner wishes it; 0 for always. */
-  readonly rememberedMs: number;
+  readonly devices: Devices;
 }
 
+/** Also the `Revocable` and the `Purgeable` of the pending authentications. */
 export class SignIn {
+  readonly name = 'pending authentications';
+  readonly kind = 'sign_in';
   readonly #context: AuthContext;
   readonly #needs: SignInNeeds;
 
@@ -79,20 +82,17 @@ export class SignIn {
     this.#needs = needs;
   }
 
-  /** How long a device is known: no shorter than it is remembered. */
-  get knownDeviceMs(): number {
-    return Math.max(this.#needs.knownDeviceMs, this.#needs.rememberedMs);
-  }
-
-  /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
+  /** Reads the context of a sign-in. Constant work: runs the same statements for an unknown user. */
   async signInContextOf(user: User | undefined, source: ClientSource): Promise<SignInContext> {
-    const replaced = await this.#needs.sessions.find(source.sessionToken);
-    return { replaced, device: await this.knownDevice(user, source.deviceToken), source };
+    const { sessions, devices } = this.#needs;
+    const replaced = await sessions.find(source.sessionToken);
+    return { replaced, device: await devices.find(user, source.deviceToken), source };
   }
 
   /**
-   * Gives a user whose first factor was verified a session, in the place of the one that the browser holds, or a pending
-   * login; `undefined` when the proof no longer counts. Inside a transaction.
+   * Signs in a user whose first factor was verified: with a session that replaces the browser's, or with a pending
+   * authentication. `undefined` if the user's password has changed since, or the user is gone or disabled. Inside a
+   * transaction that has locked the user.
    */
   async admit(
     tx: Database,
@@ -101,37 +101,37 @@ export class SignIn {
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
-    // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
+    // A passkey that verified its user is two factors: the device, and what unlocks it.
     const demand =
       factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
-    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(signInContext.device);
+    const isSpared = demand?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return demand === undefined || isSpared
       ? this.#open(tx, user, uses, signInContext)
       : this.#await(tx, user, uses, demand);
   }
 
   /**
-   * Signs a user in whose first factor was verified by its own room: what spends it is missing where it was wrong, and so
-   * is the user where it was nobody's. `undefined` then, when it was spent meanwhile, and when it opens nothing: as for a
-   * password, an address that nobody has confirmed is no reason that is told.
+   * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
+   * `user: undefined` if the credential belongs to no account. `undefined` in these cases, if it was consumed already, and
+   * for an address that must be confirmed first.
    */
   async enter(
     user: User | undefined,
     { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const login = user && consume && (await this.#enter(user, factor, consume, source));
-    if (login === undefined) {
-      const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
-      await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
-    }
+    if (login === undefined)
+      await db.transaction((tx) =>
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+      );
     return login;
   }
 
-  /** The live pending login of a token. */
+  /** The live pending authentication of a token. */
   async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
-    const parts = parseToken('pending_login', token);
+    const parts = parseToken(pendingAuthenticationKind, token);
     if (parts === undefined) return undefined;
     const row = await findPendingAuthentication(this.#context.db, parts, this.#context.clock());
     return (
@@ -146,9 +146,9 @@ export class SignIn {
   }
 
   /**
-   * The session of whoever gives the second factor that was owed. Whoever wishes it is not asked again on this device
-   * for a while, where the options have that.
-   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
+   * Verifies the second factor and signs the user in. With `remembersDevice` this device needs none for a while, if the
+   * service allows it.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required if the authentication has ended.
    */
   async complete(
     pending: PendingAuthentication,
@@ -167,15 +167,16 @@ export class SignIn {
       await lockUser(tx, user.id);
       await secondFactors.consume(tx, verified, source);
       const login = await this.finish(tx, user, pending, { use: given.factor, signInContext });
-      if (!given.remembersDevice || this.#needs.rememberedMs === 0) return { user, login };
+      if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
       const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
     });
   }
 
   /**
-   * The session of a pending login whose demand is met. Inside the transaction in which it is, which has locked the user.
-   * @throws {Problem} pending_login_required when it is over, or the password has changed since.
+   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
+   * locked the user.
+   * @throws {Problem} pending_login_required if it has ended, or the password has changed since.
    */
   async finish(
     tx: Database,
@@ -193,15 +194,20 @@ export class SignIn {
     return login;
   }
 
-  /** The device if it is one of this user's. The look is taken for an unknown user too. */
-  async knownDevice(
-    user: User | undefined,
-    deviceToken: string | undefined,
-  ): Promise<KnownDevice | undefined> {
-    const parts = parseToken('device', deviceToken);
-    if (parts === undefined) return undefined;
+  /** Ends the user's pending authentications. Inside a transaction. */
+  async revokeAll(
+    tx: Database,
+    userId: number,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<void> {
+    if (except === undefined) await removePendingAuthenticationsOf(tx, userId);
+    else await removeOtherPendingAuthenticationsOf(tx, userId, except);
+  }
+
+  /** Removes up to `limit` expired pending authentications and returns how many. */
+  purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;
-    return findKnownDevice(db, parts, user?.id ?? noUserId, clock());
+    return removeExpiredPendingAuthentications(db, clock(), limit);
   }
 
   async #enter(
@@ -210,12 +216,12 @@ export class SignIn {
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, confirmEmail } = this.#context;
+    const { db, emailConfirmation } = this.#context;
     const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
-      // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
-      if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
+      // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
+      if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
       return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
     });
   }
@@ -226,22 +232,23 @@ export class SignIn {
     uses: readonly FactorUse[],
     { replaced, device, source }: SignInContext,
   ): Promise<Login | undefined> {
-    const { audit } = this.#context;
-    const { sessions, knownDeviceMs } = this.#needs;
+    const { events } = this.#context;
+    const { sessions, devices } = this.#needs;
     const userId = user.id;
     const token = await sessions.add(tx, user, { uses, device: source.device });
     if (token === undefined) return undefined;
-    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
-      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
-    }
-    const reason = uses.map(({ factor }) => factor).join('+');
-    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
-    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
-    if (device !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
-    if (await hasDevices(tx, userId))
-      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
-    return { token, deviceToken: (await this.#addDevice(tx, userId)).token };
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined)
+      await events.emit(tx, sessionEvents.session_replaced, {
+        user: { id: replaced.userId },
+        target: { kind: 'session', id: replaced.id },
+        source,
+      });
+    const factors = uses.map(({ factor }) => factor);
+    await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
+    await events.emit(tx, sessionEvents.session_created, { user, source });
+    if (device !== undefined || !devices.knowsAll) return { token, deviceToken: undefined };
+    if (await devices.hasAny(tx, userId)) await events.send(tx, newDeviceMail, { user, source });
+    return { token, deviceToken: (await devices.add(tx, userId)).token };
   }
 
   async #await(
@@ -250,7 +257,7 @@ export class SignIn {
     uses: readonly FactorUse[],
     demand: Requirement,
   ): Promise<Login | undefined> {
-    const { id, secretHash, token } = createToken('pending_login');
+    const { id, secretHash, token } = createToken(pendingAuthenticationKind);
     const now = this.#context.clock();
     const isAdded = await addPendingAuthentication(tx, {
       id,
@@ -265,33 +272,28 @@ export class SignIn {
     return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
   }
 
-  /** Has no second factor asked for on the device for a while: that of the arrival, or a new one. */
+  /**
+   * True if the device needs no second factor. Read again in the transaction: since the context was built, the password
+   * was verified, and meanwhile an added authenticator may have made the service forget the device.
+   */
+  async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
+    const { devices } = this.#needs;
+    return (
+      devices.isRemembered(device) && devices.isRemembered(await devices.find(user, source.deviceToken, tx))
+    );
+  }
+
+  /** Remembers the device of the sign-in, or a new one, and returns the token of a new one. */
   async #remember(
     tx: Database,
     userId: number,
     { device, source }: SignInContext,
     added: string | undefined,
   ): Promise<string | undefined> {
-    const known = device?.id ?? parseToken('device', added)?.id;
-    const { id, token } =
-      known === undefined ? await this.#addDevice(tx, userId) : { id: known, token: added };
-    await rememberDevice(tx, {
-      id,
-      until: this.#context.clock() + this.#needs.rememberedMs,
-      userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
-    });
+    const known = device?.id ?? parseToken(deviceKind, added)?.id;
+    const { devices } = this.#needs;
+    const { id, token } = known === undefined ? await devices.add(tx, userId) : { id: known, token: added };
+    await devices.remember(tx, id, source.device);
     return token;
-  }
-
-  #isRemembered(device: KnownDevice | undefined): boolean {
-    return this.#needs.rememberedMs > 0 && (device?.remembered_until ?? 0) > this.#context.clock();
-  }
-
-  async #addDevice(tx: Database, userId: number): Promise<{ id: string; token: string }> {
-    const { id, secretHash, token } = createToken('device');
-    const now = this.#context.clock();
-    const expiresAt = now + this.knownDeviceMs;
-    await addDevice(tx, { id, secretHash, userId, now, expiresAt }, devicesPerUser);
-    return { id, token };
   }
 }

@@ -1,5 +1,7 @@
 // How a passkey is enrolled and given, for the tests that hold for every factor.
 import assert from 'node:assert/strict';
+import type { Sql } from '../../../db/engine.ts';
+import type { PasskeyTables } from '../schema.ts';
 import { listPasskeys, type PasskeyRow } from '../store.ts';
 import { addPasskey, passkeyProof } from '../../../../test/support/factor.ts';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
@@ -25,7 +27,7 @@ interface PasskeyHolder extends Contestant {
   readonly passkeys: readonly PasskeyRow[];
 }
 
-/** Somebody without a password, who has two passkeys. */
+/** A user without a password, who has two passkeys. */
 async function withPasskeysAlone(arena: Arena): Promise<PasskeyHolder> {
   const to = arena.to(0);
   const email = freshAddress();
@@ -49,13 +51,13 @@ async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
   return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
 }
 
-/** Of two who remove the last two ways in one is refused. */
+/** Of two parallel removals of the last two ways to sign in one is rejected. */
 const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const left = async (): Promise<string[]> =>
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
   const there = await left();
   for (const row of contestant.passkeys.filter(({ id }) => !there.includes(id)))
-    await arena.database.query((sql) => sql.insertInto('passkeys').values(row));
+    await arena.database.query((sql: Sql<PasskeyTables>) => sql.insertInto('passkeys').values(row));
   const outcomes = await land(
     contestant.passkeys.map(({ id }, i) => ({
       to: arena.to(i),
@@ -68,10 +70,10 @@ const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) =
     outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
     [200, 409],
   );
-  assert.equal((await left()).length, 1, 'a way in is left');
+  assert.equal((await left()).length, 1, 'one way to sign in is left');
 });
 
-/** Of many answers to one challenge one signs in. */
+/** Of many parallel answers to one challenge one signs in. */
 const answerTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const credential = await signIn(arena, contestant.device);
   const outcomes = await land(
@@ -99,10 +101,10 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F11: of two who remove the last two passkeys of an account one is refused',
+      title: 'F11: of two parallel removals of the last two passkeys of an account one is rejected',
       isRare: true,
       create: removeLastTogether,
     },
-    { title: 'of many answers to one challenge one signs in', isRare: true, create: answerTogether },
+    { title: 'of many parallel answers to one challenge one signs in', isRare: true, create: answerTogether },
   ],
 };

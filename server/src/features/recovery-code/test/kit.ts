@@ -1,5 +1,7 @@
 // How recovery codes are enrolled and given, for the tests that hold for every factor.
 import assert from 'node:assert/strict';
+import type { Sql } from '../../../db/engine.ts';
+import type { RecoveryCodeTables } from '../schema.ts';
 import { addRecoveryCodes } from '../../../../test/support/factor.ts';
 import type { FactorKit, FeatureKit } from '../../../../test/support/kit.ts';
 import type { Arena } from '../../../../test/races/arena.ts';
@@ -35,7 +37,7 @@ const consumeCodeTogether = (factor: FactorKit) =>
     async (arena, contestant) => {
       const proofs = Array.from({ length: racers }, () => contestant.code);
       const more: PutBack = (tx, id) =>
-        tx.query((sql) =>
+        tx.query((sql: Sql<RecoveryCodeTables>) =>
           sql.updateTable('recovery_codes').set({ spent_at: null }).where('user_id', '=', id),
         );
       const outcomes = await giveTogether(arena, contestant, { factor: 'recovery_code', proofs, more });
@@ -60,7 +62,7 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F3: of many who spend one recovery code, half-way and in a step-up, one does',
+      title: 'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
       isRare: true,
       create: consumeCodeTogether,
     },

@@ -1,7 +1,9 @@
 // How an authenticator app is enrolled and given, for the tests that hold for every factor.
 import assert from 'node:assert/strict';
 import type { Database } from '../../../db/database.ts';
+import type { Sql } from '../../../db/engine.ts';
 import type { User } from '../../../user/user.ts';
+import type { TotpTables } from '../schema.ts';
 import { Totp } from '../totp.ts';
 import { addAuthenticator, confirmAuthenticator } from '../store.ts';
 import { codeAt, decodeBase32 } from '../../../../test/support/authenticator-app.ts';
@@ -42,20 +44,22 @@ async function withApp(arena: Arena): Promise<AppHolder> {
   return { id, seed, cookie: sessionCookie(confirmed) };
 }
 
-/** Of many who give one code of an app one succeeds; a code of the next step beside it succeeds once as well. */
+/** Of many parallel uses of one app code one succeeds; a code of the next time step succeeds once as well. */
 const takeStepTogether = racing(withApp, async (arena, contestant, n) => {
   const now = Date.now();
   const [code, next] = [codeAt(contestant.seed, now), codeAt(contestant.seed, now + 30_000)];
   const proofs = Array.from({ length: racers }, (_, i) => (n % 2 === 1 && i % 2 === 1 ? next : code));
   const more: PutBack = (tx, id) =>
-    tx.query((sql) => sql.updateTable('totp_authenticators').set({ last_step: 0 }).where('user_id', '=', id));
+    tx.query((sql: Sql<TotpTables>) =>
+      sql.updateTable('totp_authenticators').set({ last_step: 0 }).where('user_id', '=', id),
+    );
   const outcomes = await giveTogether(arena, contestant, { factor: 'totp', proofs, more });
   const winners = (proof: string): number => winnersOf(outcomes.filter((_, i) => proofs[i] === proof));
   if (n % 2 === 0) assert.equal(winners(code), 1);
   else assert.ok(winners(next) === 1 && winners(code) <= 1, `${winners(code)} and ${winners(next)}`);
 });
 
-/** Of many wrong codes at both doors no more are verified than may be, and all of these count. */
+/** Of many parallel wrong codes on both routes, no more than the limit are verified, and all of these count. */
 const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   const [cookie = ''] = await putBack(arena, contestant, 1);
   const given = { factor: 'totp', proof: wrongCode(contestant) };
@@ -68,7 +72,7 @@ const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   );
   for (const { status, text } of outcomes) if (status !== 429) assertRefused(status, text);
   const verified = outcomes.filter(({ status }) => status === 401).length;
-  // Each second that the round takes on a busy machine lets one more try in.
+  // Each second that the round takes on a busy machine allows one more attempt.
   const begun = Math.min(...outcomes.map(({ sentAt }) => sentAt));
   const seconds = Math.floor((Math.max(...outcomes.map(({ endedAt }) => endedAt)) - begun) / 1000);
   assert.ok(verified >= racers && verified <= racers + seconds, `${verified} were verified`);
@@ -81,7 +85,7 @@ const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   );
 });
 
-/** A code of none of the steps around now. */
+/** A code of none of the current time steps. */
 function wrongCode({ seed }: AppHolder): string {
   const near = [-2, -1, 0, 1, 2].map((step) => codeAt(seed, Date.now() + step * 30_000));
   return (
@@ -123,13 +127,13 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F4: of many who give one code of an app one is let in, and one with the next',
+      title: 'F4: of many parallel uses of one app code one succeeds, and one with the next code',
       isRare: true,
       create: takeStepTogether,
     },
     {
       title:
-        'F7: of many wrong codes at once, at both doors, no more are verified than may be, and all of these count',
+        'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
       isRare: false,
       create: guessCodeTogether,
     },

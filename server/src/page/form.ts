@@ -1,0 +1,39 @@
+// Parts of forms: the field of a new password, and the problem of a form or of one of its fields.
+import type { FaultReason, Problem } from '../kit/problem.ts';
+import { field, notice } from '../http/markup.ts';
+import type { Translate } from '../http/pages.ts';
+import type { PageKit } from './page.ts';
+import { paths } from './paths.ts';
+
+/** A field for a new password. The script counts its length and checks it against the password rule. */
+export function newPasswordField(
+  { passwordMinLength }: PageKit,
+  t: Translate,
+  { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
+): string {
+  return field({
+    name,
+    label: t(name === 'password' ? 'page.field.password' : 'page.field.new_password'),
+    type: 'password',
+    autocomplete: 'new-password',
+    hint: t('page.field.password_hint', { length: passwordMinLength }),
+    fault: faultOf(t, problem, name),
+    minLength: passwordMinLength,
+    data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
+  });
+}
+
+/** The sentence about a field's fault; `undefined` if the field has none. */
+export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
+  const fault = problem?.fields.find((one) => one.field === name);
+  return (
+    fault && t(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
+  );
+}
+
+/** The notice about a problem of the form as a whole; empty if one of the named fields shows it. */
+export function refusalOf(t: Translate, problem: Problem | undefined, names: readonly string[]): string {
+  if (problem === undefined) return '';
+  if (problem.fields.some((one) => names.includes(one.field))) return '';
+  return notice('fault', t(`page.problem.${problem.code}`));
+}
