@@ -6,12 +6,13 @@
  *   *.system.ts|mjs     system   has a process of its own
  *   *.long.ts           long     has a process of its own, one after the other
  *
- *   node tools/test.mjs [main|system|long] [--seed NUMBER] [--pattern TITLE] [PATH…]
+ *   node tools/test.mjs [main|system|long] [--seed NUMBER] [--pattern TITLE] [--times FILE] [PATH…]
  *
  * A PATH is the beginning of a file's path, from the root of the project; without one, all files of the lane run. The
- * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`.
+ * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`. `--times` writes how long
+ * each test took: rows of milliseconds, kind, file, depth and title.
  */
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -41,11 +42,17 @@ function filesNamed(suffix) {
     .toSorted();
 }
 
-/** Bytes of a file: what is known of how long it takes, before it has run. @param {string} file */
-const sizeOf = (file) => statSync(path.join(root, file)).size;
-
-/** @param {string[]} files */
-const weightOf = (files) => files.reduce((sum, file) => sum + sizeOf(file), 0);
+/**
+ * Bytes of a file and of what it imports from its folder: what is known of how long it takes, before it has run.
+ * @param {string} file @returns {number}
+ */
+function sizeOf(file) {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const beside = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
+    path.join(root, path.dirname(file), name),
+  );
+  return beside.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
+}
 
 /** Divides files into processes of about the same weight. @param {string} name @param {string[]} files @param {number} count @param {string} engines @returns {Job[]} */
 function shards(name, files, count, engines) {
@@ -145,7 +152,7 @@ const { values, positionals } = parseArgs({
   options: {
     seed: { type: 'string' },
     pattern: { type: 'string' },
-    slow: { type: 'string' },
+    times: { type: 'string' },
   },
 });
 const [lane = 'main', ...paths] = positionals;
@@ -174,7 +181,8 @@ await mkdir(cache, { recursive: true });
 const folder = await mkdtemp(path.join(cache, 'lane-'));
 const startedAt = performance.now();
 process.stdout.write(`Test lane ${lane}: ${order}\n`);
-const slow = [];
+/** @type {(string | number | undefined)[][]} */
+const times = [];
 const count = { 'test:pass': 0, 'test:fail': 0 };
 try {
   const programs = [];
@@ -192,7 +200,7 @@ try {
     const { type, data } = event;
     if (type === 'test:pass' || type === 'test:fail') {
       count[type] += 1;
-      slow.push([
+      times.push([
         Math.round(data.details.duration_ms),
         data.details.type,
         path.relative(root, data.file ?? ''),
@@ -214,4 +222,4 @@ process.stdout.write(
   `\nTest lane ${lane} ${result} in ${seconds} s${cpu === undefined ? '' : `, ${cpu.toFixed(1)} s of CPU`}; ${order}\n`,
 );
 if (count['test:fail'] > 0) process.exitCode = 1;
-if (values.slow) await writeFile(values.slow, JSON.stringify(slow));
+if (values.times !== undefined) await writeFile(values.times, `${JSON.stringify(times)}\n`);

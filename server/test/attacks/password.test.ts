@@ -38,7 +38,8 @@ describe('passwords', () => {
   for (const [name, [right, ...wrong]] of Object.entries(families)) {
     test(`A22 truncation: of passwords ${name} only the exact one logs in`, async () => {
       // The longest address: if it were hashed along, the password would be truncated.
-      const email = `${'l'.repeat(64)}@${`${'d'.repeat(60)}.`.repeat(3)}t${freshEmail().replaceAll(/\D/g, '').padStart(4, '0')}`;
+      const local = freshEmail().replaceAll(/\D/g, '').padStart(64, 'l');
+      const email = `${local}@${`${'d'.repeat(60)}.`.repeat(3)}test`;
       assert.ok(email.length > 250 && email.length <= 254);
       assert.equal((await register(email, right)).status, 200);
       for (const password of wrong)

@@ -11,8 +11,6 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
-import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/store.ts';
-import { Totp } from '../../src/features/totp/totp.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
@@ -23,6 +21,7 @@ import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
+import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
 
@@ -189,24 +188,27 @@ export function declareOrders(stride: number): void {
       },
     );
 
-    inEveryOrder(
-      'adding a second factor leaves no session without it that is created in parallel',
-      async ({ database: base, newcomer }) => {
-        const { id, email } = await newcomer();
-        const on = (db: Database): Auth => authOn(db, { secondFactors: [appOn(db)] });
-        const login = await on(base).logIn(email, old);
-        const session = (await on(base).getSession(login?.token)) ?? assert.fail();
-        const app = { factor: 'totp', work: addApp };
-        return {
-          first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
-          check: async ({ second }) => {
-            assert.ok('value' in second, 'it is added');
-            assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
-          },
-        };
-      },
-    );
+    for (const { feature, enrollment } of kits) {
+      if (enrollment === undefined) continue;
+      inEveryOrder(
+        `adding a second factor (${feature}) leaves no session without it that is created in parallel`,
+        async ({ database: base, newcomer }) => {
+          const { id, email } = await newcomer();
+          const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
+          const login = await on(base).logIn(email, old);
+          const session = (await on(base).getSession(login?.token)) ?? assert.fail();
+          const app = { factor: enrollment.factorOn(base).name, work: enrollment.work };
+          return {
+            first: (db) => on(db).logIn(email, old),
+            second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
+            check: async ({ second }) => {
+              assert.ok('value' in second, 'it is added');
+              assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
+            },
+          };
+        },
+      );
+    }
 
     inEveryOrder(
       'removing an account leaves no row that is created in parallel',
@@ -474,18 +476,6 @@ async function remainsOf(
       )
     ).length;
   return { user, rows };
-}
-
-/** Authenticator apps, whose seeds do not matter here. */
-function appOn(db: Database): Totp {
-  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
-  return new Totp({ db, clock: Date.now, cipher, issuer: 'x' });
-}
-
-async function addApp(tx: Database, { id: userId }: User): Promise<void> {
-  const id = `app of ${userId}`;
-  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', now: 0 });
-  await confirmAuthenticator(tx, { id, step: 0, now: 0 });
 }
 
 function assertProper(ending: Ending<unknown>): void {

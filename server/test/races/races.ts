@@ -7,6 +7,7 @@ import { toEmailAddress } from '../../src/user/email-address.ts';
 import { findUserByEmail } from '../../src/user/store.ts';
 import type { User } from '../../src/user/user.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
+import { factorKits, kits } from '../support/kit.ts';
 import {
   freshAddress,
   openArena,
@@ -16,13 +17,6 @@ import {
   sessionCookie,
   type Arena,
 } from './arena.ts';
-import {
-  answerTogether,
-  guessCodeTogether,
-  removeLastTogether,
-  consumeCodeTogether,
-  takeStepTogether,
-} from './factor-races.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
 
 /** Racers of a round: each needs a hash, which takes most of the time of a round. */
@@ -108,23 +102,9 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       forgetTogether,
     );
     each('registration, reset and logout may be repeated after a lost reply', repeatLost);
-    seldom(
-      'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
-      consumeCodeTogether(),
-    );
-    seldom(
-      'F4: of many parallel uses of one app code one succeeds, and one with the next code',
-      takeStepTogether(),
-    );
-    each(
-      'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
-      guessCodeTogether(),
-    );
-    seldom(
-      'F11: of two parallel removals of the last two passkeys of an account one is rejected',
-      removeLastTogether(),
-    );
-    seldom('of many parallel answers to one challenge one signs in', answerTogether());
+    const [factor] = factorKits;
+    for (const { title, isRare, create } of kits.flatMap(({ races = [] }) => races))
+      if (factor !== undefined) (isRare ? seldom : each)(title, create(factor));
   });
 
   describe('of public mode', () => {
