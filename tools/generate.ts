@@ -16,7 +16,7 @@ import { createLog } from '../server/src/http/log.ts';
 import { problemStatus } from '../server/src/http/problem-handler.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
-import { buildCore } from '../server/src/app/core.ts';
+import { buildService } from '../server/src/app/core.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -27,7 +27,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['openapi.json', `${JSON.stringify(open.openapi, null, 2)}\n`],
     ['docs/configuration.md', configurationManual()],
     ['docs/problems.md', problemManual()],
-    ['server/test/doors.snapshot.txt', doors(local.routes, open.routes)],
+    ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
   ]);
 }
 
@@ -48,42 +48,42 @@ async function describe(
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-generate-'));
   try {
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
-    const core = await buildCore(
+    const service = await buildService(
       configuration,
       await openDatabase(configuration.options.databaseUrl),
       silentLog,
     );
     let routes: readonly RouteEntry[] = [];
-    const app = await createApp(core, await createLog({ level: 'silent', pretty: false }), {
+    const app = await createApp(service, await createLog({ level: 'silent', pretty: false }), {
       onRoutes: (all) => (routes = all.filter(({ isRefusal }) => !isRefusal)),
     });
     await app.ready();
     const openapi = app.swagger();
     await app.close();
-    await core.close();
+    await service.close();
     return { openapi, routes };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function doors(local: readonly RouteEntry[], open: readonly RouteEntry[]): string {
-  const [inLocal, inPublic] = [new Set(local.map(doorLine)), new Set(open.map(doorLine))];
+function routeList(local: readonly RouteEntry[], open: readonly RouteEntry[]): string {
+  const [inLocal, inPublic] = [new Set(local.map(routeLine)), new Set(open.map(routeLine))];
   const lines = [...new Set([...inLocal, ...inPublic])].toSorted().map((each) => {
     if (!inLocal.has(each)) return `${each}  (in public mode, or by an option)`;
     return inPublic.has(each) ? each : `${each}  (in local mode)`;
   });
   return [
-    "Every route with its door, and what a request costs of its address's limit. Any other method on these addresses is",
-    'refused with 405, and OPTIONS tells which there are. Written by `npm run generate`.',
+    'Every route with its access level, and what a request costs of the rate limit by address. Any other method on these',
+    'paths is answered with 405, and OPTIONS lists the allowed ones. Written by `npm run generate`.',
     '',
     ...lines,
     '',
   ].join('\n');
 }
 
-function doorLine({ door, cost, method, url }: RouteEntry): string {
-  return [door.padEnd(6), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
+function routeLine({ access, cost, method, url }: RouteEntry): string {
+  return [access.padEnd(10), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
 }
 
 /** Headings of the manual, each at the option that it begins with. */

@@ -6,7 +6,13 @@ import type { Browser } from 'playwright-core';
 import { languages } from '../server/src/kit/language.ts';
 import { picture } from '../server/src/config/picture.ts';
 import { logoSource } from '../server/src/mail/logo.ts';
-import { proofPages, type ProofKind } from '../server/src/identity/token/one-time-token.ts';
+import { deletionUndoKind } from '../server/src/features/account-deletion/deletion.ts';
+import { emailChangeKind, emailUndoKind } from '../server/src/features/email-change/email-change.ts';
+import { emailSignInKind } from '../server/src/features/email-sign-in/email-sign-in.ts';
+import { verificationKind } from '../server/src/identity/account/verification.ts';
+import { factorUndoKind } from '../server/src/identity/enrollment/enrollment.ts';
+import { resetKind } from '../server/src/identity/password/reset.ts';
+import { tokenLink, type TokenKind } from '../server/src/identity/token/kinds.ts';
 import { composeMail, type MailFacts, type MailKind, type Sender } from '../server/src/mail/text.ts';
 import { openBrowser } from '../server/test/support/chromium.ts';
 
@@ -23,31 +29,27 @@ const publicUrl = 'https://accounts.example.org';
 const token = '01a1fb80-3101-7209-85ad-d12c88cf036f.xyz_a8TgEPl7DPTmwel5bNKPXrxy9awZhzSG4bXry-Jrtw8';
 const code = 'K7QM-2NXP';
 
-/** Those whose link names the account. */
-const namesAccount: ReadonlySet<ProofKind> = new Set(['verification', 'reset', 'sign_in']);
-
-function linkTo(kind: ProofKind): string {
-  const email = namesAccount.has(kind) ? { email: 'ada@example.org' } : {};
-  return `${publicUrl}${proofPages[kind]}?${String(new URLSearchParams({ ...email, token }))}`;
+function linkTo(kind: TokenKind): string {
+  return tokenLink(publicUrl, kind, { email: 'ada@example.org', token });
 }
 
 const facts: MailFacts = {
-  email_verification: { link: linkTo('verification'), code, minutes: 24 * 60, codeMinutes: 10 },
-  reset_password: { link: linkTo('reset'), code, minutes: 60, codeMinutes: 10 },
-  sign_in: { link: linkTo('sign_in'), code, minutes: 10, codeMinutes: 10 },
-  email_change: { link: linkTo('email_change'), code, minutes: 60, codeMinutes: 10 },
+  email_verification: { link: linkTo(verificationKind), code, minutes: 24 * 60, codeMinutes: 10 },
+  reset_password: { link: linkTo(resetKind), code, minutes: 60, codeMinutes: 10 },
+  sign_in: { link: linkTo(emailSignInKind), code, minutes: 10, codeMinutes: 10 },
+  email_change: { link: linkTo(emailChangeKind), code, minutes: 60, codeMinutes: 10 },
   email_changed: {
     newEmail: 'ada.lovelace@example.org',
-    undoLink: linkTo('email_undo'),
+    undoLink: linkTo(emailUndoKind),
     undoHours: 72,
   },
   email_change_undone: {},
-  deletion_requested: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: linkTo('deletion_undo') },
+  deletion_requested: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: linkTo(deletionUndoKind) },
   deletion_undone: {},
   already_registered: {},
   password_changed: {},
   new_device: {},
-  first_factor: { factor: 'totp', undoLink: linkTo('factor_undo'), undoHours: 72 },
+  first_factor: { factor: 'totp', undoLink: linkTo(factorUndoKind), undoHours: 72 },
   factor_undone: {},
   factor_changed: { factor: 'totp', deed: 'added' },
   recovery_code_used: { left: 2 },

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { buildCore } from '../../server/src/app/core.ts';
+import { buildService } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';
@@ -79,13 +79,13 @@ export async function fillOutbox(
 ): Promise<void> {
   const configuration = readOptions(environment);
   const database = await openDatabase(configuration.options.databaseUrl);
-  const rooms = await buildCore(configuration, database, silentLog); // its jobs are not started: it sends none
+  const service = await buildService(configuration, database, silentLog); // its jobs are not started: it sends none
   const people = spread(accounts, count);
   for (let from = 0; from < count; from += batch) {
     await database.transaction(async (tx) => {
       for (const userId of people.slice(from, from + batch)) {
         const now = Date.now();
-        await rooms.outbox.post(tx, {
+        await service.core.mail.post(tx, {
           kind: 'reset_password',
           facts: {
             link: `https://accounts.example/reset_password?token=${crypto.randomUUID()}`,
@@ -102,5 +102,5 @@ export async function fillOutbox(
       }
     });
   }
-  await rooms.close();
+  await service.close();
 }

@@ -1,7 +1,7 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
 import { readOptions, type Environment } from './config/read-options.ts';
 import { openDatabase } from './db/open-database.ts';
-import { buildCore, startJobs, type Core } from './app/core.ts';
+import { buildService, startJobs, type Service } from './app/core.ts';
 import { createLog } from './http/log.ts';
 import { DB } from './library/db.ts';
 
@@ -9,17 +9,16 @@ export { Auth, type AuthOptions } from './library/auth.ts';
 export { type ClientSource } from './identity/context.ts';
 export { type Login } from './identity/sign-in/sign-in.ts';
 export { type Session } from './identity/session/session.ts';
-export { type AddressRule } from './features/disposable-email/disposable-email.ts';
-export { type PasswordRule, type PasswordContext } from './identity/password/rule.ts';
+export { type PasswordRule, type PasswordContext } from './user/password-rule.ts';
 export { DB, type UserFields, type UserFilters } from './library/db.ts';
-export { type EmailAddress } from './user/email-address.ts';
+export { type AddressRule, type EmailAddress } from './user/email-address.ts';
 export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
 export { isKnownHash } from './hash/format.ts';
 export { hashPassword, Hasher, type HasherOptions } from './hash/hasher.ts';
 export { generateUuid } from './kit/id.ts';
 export { Problem, type ProblemCode } from './kit/problem.ts';
 export { bienvenue, type BienvenueOptions } from './app/server.ts';
-export { type Core } from './app/core.ts';
+export { type Service } from './app/core.ts';
 export { ConfigurationFault } from './config/read-options.ts';
 export { DatabaseRefused } from './db/sqlite-file.ts';
 export { NewerSchema } from './db/migrate.ts';
@@ -39,16 +38,16 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
 }
 
 /**
- * The rooms of the whole service for `app.register(bienvenue, { rooms })` in a Fastify of your own. The environment is
- * an object of options by their names (docs/configuration.md), not `process.env` unless you pass it.
+ * Opens the whole service for `app.register(bienvenue, { service })` in a Fastify of your own. The environment is an
+ * object of options by their names (docs/configuration.md); pass `process.env` yourself if you want it.
  * @throws {ConfigurationFault} listing every fault at once.
  * @throws {KeysRefused} when the keys are not those that the database was used with.
  */
-export async function openCore(environment: Environment = {}): Promise<Core> {
+export async function openService(environment: Environment = {}): Promise<Service> {
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const core = await buildCore(configuration, await openDatabase(databaseUrl), log);
-  startJobs(core);
-  return core;
+  const service = await buildService(configuration, await openDatabase(databaseUrl), log);
+  startJobs(service);
+  return service;
 }

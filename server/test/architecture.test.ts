@@ -134,6 +134,11 @@ const planted: readonly (readonly [
     { 'identity/token/pages.ts': `import { x, type Core as All } from '../../module.ts';` },
   ],
   [
+    'an import of all rules of identity by a feature',
+    'core',
+    { 'features/totp/module.ts': `import { type IdentityCore, module } from '../../module.ts';` },
+  ],
+  [
     'an import of the library by a route',
     'library',
     { 'features/totp/routes.ts': `import type { Auth } from '../../library/auth.ts';` },
@@ -243,7 +248,8 @@ test('the rules accept what is right', () => {
       'features/totp/store.ts': `import { sql } from 'kysely';\nimport { x } from './totp.ts';`,
       'features/totp/totp-store.ts': `import { sql } from 'kysely';`,
       'features/totp/module.ts': registration,
-      'identity/token/module.ts': registration,
+      'identity/token/module.ts': `${registration}\nimport type { IdentityCore } from '../../module.ts';`,
+      'cli/context.ts': `import type { IdentityCore } from '../module.ts';`,
       'app/modules.ts': `import { totp } from '../features/totp/module.ts';`,
       'app/core.ts': `import { module } from '../module.ts';\nimport { Identity } from '../identity/identity.ts';`,
       'index.ts': `export { Auth } from './library/auth.ts';`,

@@ -254,7 +254,7 @@ test('the proxies know the paths of the service, all three the same', () => {
   assert.equal(patterns.length, 3);
   assert.equal(new Set(patterns).size, 1);
   const pattern = new RegExp(patterns[0] ?? '^$');
-  const snapshot = readFileSync(join(import.meta.dirname, 'doors.snapshot.txt'), 'utf8');
+  const snapshot = readFileSync(join(import.meta.dirname, 'routes.snapshot.txt'), 'utf8');
   const paths = [...snapshot.matchAll(/ cost \d+ +[A-Z]+ +(\/\S*)/g)].map(([, path = '']) => path);
   assert.ok(paths.length > 50, 'they were read at all');
   const ours = /^\/(?:$|health\/|forward_auth$|openapi\.json$)/; // the application's, the operator's, the proxy's

@@ -1,82 +1,87 @@
-// The doors. Every route of the service stands behind one of them; one that does not stops the start.
-import type { FastifyInstance, FastifyPluginAsync, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
-import { costOf } from '../http/limits.ts';
-
-/**
- * `open`: anybody; `member`: who has a session; `half-way`: who gave a first factor and owes the second; `enrollment`: who
- * has a session, or must set a second factor up to get one; `admin`: who has the role.
- */
-export type Door = 'open' | 'member' | 'half-way' | 'enrollment' | 'admin';
+// Access levels. Every route of the service declares one; a route without one stops the start.
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+  RouteOptions,
+} from 'fastify';
+import { costOf, hashes } from '../http/limits.ts';
+import type { AccessLevel } from '../module.ts';
 
 /** A route as a review sees it. */
 export interface RouteEntry {
   readonly method: string;
   readonly url: string;
-  readonly door: Door;
-  /** It exists to refuse the methods that the path does not answer. */
+  readonly access: AccessLevel;
+  /** It exists to reject the methods that the path does not support. */
   readonly isRefusal: boolean;
-  /** It answers people, with pages. */
+  /** It serves pages to people. */
   readonly isPage: boolean;
-  /** Units that a request takes of its address's limit. */
+  /** Units of the rate limit that a request consumes. */
   readonly cost: number;
 }
 
-/** The config of a route, where its door is written. */
+/** The config of a route, where its access level is written. */
 interface AccessConfig {
-  door?: Door;
+  access?: AccessLevel;
   isRefusal?: boolean;
   isPage?: boolean;
 }
 
-/** Hangs routes behind a door: its guards run before the body is read. */
-export function mount<Room extends object>(
-  app: FastifyInstance,
-  door: Door,
-  guards: readonly onRequestAsyncHookHandler[],
-  routes: FastifyPluginAsync<Room>,
-  room: Room,
-): Promise<void> {
-  return mountAs({ door }, app, guards, routes, room);
+export interface AccessOptions {
+  /** Run before the body is read. */
+  readonly guards: Readonly<Record<AccessLevel, readonly onRequestAsyncHookHandler[]>>;
+  /** Runs after the guards of a route that hashes a password. */
+  readonly requireCapacity: onRequestHookHandler;
 }
 
-/** As `mount`, for what answers people: told apart, and no part of the interface for programs. */
-export function mountPages<Room extends object>(
-  app: FastifyInstance,
-  door: Door,
-  guards: readonly onRequestAsyncHookHandler[],
-  routes: FastifyPluginAsync<Room>,
-  room: Room,
-): Promise<void> {
-  return mountAs({ door, isPage: true }, app, guards, routes, room);
-}
+/** Mounts routes at their access levels. */
+export class Access {
+  readonly #options: AccessOptions;
 
-async function mountAs<Room extends object>(
-  hung: AccessConfig,
-  app: FastifyInstance,
-  guards: readonly onRequestAsyncHookHandler[],
-  routes: FastifyPluginAsync<Room>,
-  room: Room,
-): Promise<void> {
-  await app.register(async (scope) => {
-    scope.addHook('onRoute', (route) => {
-      route.config = { ...route.config, ...hung };
-      if (hung.isPage === true) route.schema = { ...route.schema, hide: true };
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  /** Mounts routes for programs. */
+  mount(app: FastifyInstance, access: AccessLevel, routes: FastifyPluginAsync): Promise<void> {
+    return this.#mount(app, { access }, routes);
+  }
+
+  /** Mounts pages for people: they are marked as such, and are no part of the API. */
+  mountPages(app: FastifyInstance, access: AccessLevel, pages: FastifyPluginAsync): Promise<void> {
+    return this.#mount(app, { access, isPage: true }, pages);
+  }
+
+  async #mount(
+    app: FastifyInstance,
+    mounted: AccessConfig & { readonly access: AccessLevel },
+    routes: FastifyPluginAsync,
+  ): Promise<void> {
+    const { guards, requireCapacity } = this.#options;
+    await app.register(async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        route.config = { ...route.config, ...mounted };
+        if (mounted.isPage === true) route.schema = { ...route.schema, hide: true };
+        if (hashes(route.config)) route.onRequest = [requireCapacity, ...[route.onRequest ?? []].flat()];
+      });
+      for (const guard of guards[mounted.access]) scope.addHook('onRequest', guard);
+      await routes(scope, {});
     });
-    for (const guard of guards) scope.addHook('onRequest', guard);
-    await routes(scope, room);
-  });
+  }
 }
 
-/** Collects the routes. The function that it returns gives them with their doors, and refuses one that has none. */
+/** Collects the routes. The returned function lists them, and throws if one has no access level. */
 export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
     routes.flatMap(({ method, url, config }) => {
-      const { door, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by mount() and watchMethods()
-      if (door === undefined) throw new Error(`${String(method)} ${url} is behind no door`);
+      const { access, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by Access and watchMethods()
+      if (access === undefined) throw new Error(`${String(method)} ${url} has no access level`);
       return [method]
         .flat()
-        .map((one) => ({ method: one, url, door, isRefusal, isPage, cost: costOf(one, config) }));
+        .map((one) => ({ method: one, url, access, isRefusal, isPage, cost: costOf(one, config) }));
     });
 }

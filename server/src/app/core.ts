@@ -1,92 +1,75 @@
-// Builds each room once and plugs them together.
-import type { Keyring } from '../kit/keyring.ts';
-import type { Log } from '../kit/log.ts';
+// Builds the service once: its core, then every module of the list with it.
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { addMessages } from '../kit/language.ts';
+import type { Log } from '../kit/log.ts';
+import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
-import { RequestHooks } from '../http/request-hooks.ts';
 import { PageAssets } from '../http/page-assets.ts';
 import { Pages } from '../http/pages.ts';
+import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
-import { TokenCookie } from '../http/token-cookie.ts';
-import { Jobs } from '../jobs/jobs.ts';
+import { Jobs, type Job } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
-import { DB } from '../library/db.ts';
-import { Auth } from '../library/auth.ts';
-import { BreachCheck } from '../features/breach-check/breach-check.ts';
-import { anyAddress, noDisposableAddress } from '../features/disposable-email/disposable-email.ts';
-import { Blocklist } from '../identity/password/blocklist.ts';
-import { passwordRule, type PasswordRule } from '../identity/password/rule.ts';
-import { ownSections, type AccountSection } from '../page/account-section.ts';
-import type { ActivityPageRoom } from '../features/data-export/pages.ts';
-import { passwordPrompt } from '../identity/factor/prompt.ts';
-import type { PageRoom } from '../page/page-guard.ts';
-import { passkeyPrompt, passkeySection } from '../features/passkey/prompt.ts';
-import { Passkeys } from '../features/passkey/passkey.ts';
-import { RecoveryCodes } from '../features/recovery-code/recovery-code.ts';
-import { recoveryCodePrompt, recoveryCodeSection } from '../features/recovery-code/prompt.ts';
-import { totpPrompt, totpSection } from '../features/totp/prompt.ts';
-import { Totp } from '../features/totp/totp.ts';
+import { PageKit } from '../page/page.ts';
+import { BrowserCookies } from '../identity/guard.ts';
+import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
+import type { Contribution, IdentityCore, Module } from '../module.ts';
+import { modules as allModules } from './modules.ts';
 
-/** How often the sessions seen are written. */
+/** How often the last use of sessions is written. */
 const flushSeenMs = 20 * secondMs;
 const purgeMs = 10 * minuteMs;
-/** How often events are sealed: rows removed within this time leave no gap. */
+/** How often events are sealed: a row that is removed before then leaves no gap. */
 const sealMs = secondMs;
 /** How often due mails are looked for. */
 const deliverMs = secondMs;
 
-export interface Core extends PageRoom {
-  readonly database: Database;
-  readonly hasher: Hasher;
-  readonly keyring: Keyring;
-  readonly audit: Audit;
-  readonly outbox: Outbox;
-  readonly jobs: Jobs;
-  readonly assets: PageAssets;
-  /** Where a second factor is set up. */
-  readonly factorSections: readonly AccountSection[];
-  readonly activityOf: ActivityPageRoom['activityOf'];
-  /** Kinds of second factor that may be set up. */
-  readonly totp: Totp;
-  readonly recoveryCodes: RecoveryCodes;
-  readonly passkeys: Passkeys;
-  /** People may make passkeys. */
-  readonly hasPasskeys: boolean;
-  /** Second factors may be set up at all. */
-  readonly hasSecondFactors: boolean;
-  /** People may have no second factor asked for on a device. */
-  readonly remembersDevices: boolean;
+/** A built module. */
+interface BuiltModule extends Contribution {
+  readonly name: string;
+  readonly isOn: boolean;
+}
+
+/** The whole service without its HTTP server. */
+export interface Service {
+  readonly core: IdentityCore;
+  readonly modules: readonly BuiltModule[];
   readonly hooks: RequestHooks;
+  readonly assets: PageAssets;
+  readonly jobs: Jobs;
   close(): Promise<void>;
 }
 
-/** What tests put in the place of the world. */
+/** What tests replace. */
 export interface TestOverrides {
   readonly clock?: Clock;
-  /** In the place of the SMTP server of the options. */
+  /** Instead of the SMTP server of the options. */
   readonly mailTransport?: MailTransport;
-  /** In the place of the costs of the options. */
+  /** Instead of the costs of the options. */
   readonly hashing?: HasherOptions;
+  /** Instead of the list of this release. */
+  readonly modules?: readonly Module[];
 }
 
 /**
- * Builds the rooms of a service on an open database, which they close with themselves.
- * @throws {KeysRefused} when the keys are not those that the database was used with; it is closed then.
+ * Builds the service on an open database, which it closes with itself.
+ * @throws {KeysRefused} if the keys are not those that the database was used with; the database is closed then.
  */
-export async function buildCore(
+export async function buildService(
   configuration: Configuration,
   database: Database,
   log: Log,
   overrides: TestOverrides = {},
-): Promise<Core> {
+): Promise<Service> {
   const { options, isPublic } = configuration;
-  const { clock = systemClock } = overrides;
+  const { clock = systemClock, modules: list = allModules } = overrides;
+  for (const { messages } of list) if (messages !== undefined) addMessages(messages);
   const keyring = await openKeyring(options, database, clock).catch(async (error: unknown) => {
     await database.close();
     throw error;
@@ -96,204 +79,159 @@ export async function buildCore(
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
     ...overrides.hashing,
   });
-  const audit = new Audit({
-    database,
-    clock,
-    keptDays: options.auditDays,
-    mac: {
-      sign: (text) => keyring.mac('audit', text),
-      check: (text, mac) => keyring.checkMac('audit', text, mac),
+  const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides });
+  const plugged = createPlugged();
+  const identity = createIdentity(
+    {
+      db: database,
+      hasher,
+      clock,
+      log,
+      audit,
+      post: mail,
+      codes: macOf(keyring, 'code'),
+      options: {
+        ...options,
+      },
     },
+    plugged,
+  );
+  const assets = new PageAssets({
+    color: options.productColor,
+    logo: options.productLogo,
+    theme: options.themeCss,
   });
-  const outbox = buildOutbox(configuration, { database, keyring, log, overrides });
-  const codes = {
-    sign: (text: string) => keyring.mac('code', text),
-    check: (text: string, mac: string) => keyring.checkMac('code', text, mac),
+  const plugs: FilledPlugs = {
+    sections: [],
+    enrollments: [],
+    parts: [],
+    prompts: [],
+    signInWays: [],
+    signUpWays: [],
   };
-  const totp = new Totp({
-    db: database,
-    clock,
-    issuer: options.productName,
-    cipher: {
-      encrypt: (text, id) => keyring.encrypt('totp', text, id),
-      decrypt: (text, id) => keyring.decrypt('totp', text, id),
-    },
-  });
-  const recoveryCodes = new RecoveryCodes({ db: database, clock, signer: codes });
-  const passkeys = buildPasskeys(configuration, { db: database, clock, log, keyring });
-  const auth = new Auth({
-    secondFactors: [...(options.passkeys ? [passkeys] : []), totp, recoveryCodes],
-    secondFactorPolicy: options.secondFactor,
-    signsInByEmail: options.emailSignIn,
+  const core: IdentityCore = {
+    ...identity,
     audit,
-    post: outbox,
-    codes,
-    confirmEmail: options.emailConfirmation,
-    passwordRule: buildPasswordRule(configuration, log, clock),
-    addressRule: options.disposableEmails === 'refused' ? noDisposableAddress() : anyAddress,
-    db: new DB(database, clock),
-    hasher,
-    clock,
-    log,
-    sessionDays: options.sessionDays,
-    sessionIdleDays: options.sessionIdleDays,
-    sessionsPerUser: options.sessionsPerUser,
-    resetTokenMinutes: options.resetTokenMinutes,
-    knownDeviceDays: options.knownDeviceDays,
-    rememberedDeviceDays: options.rememberedDeviceDays,
-  });
-  const jobs = new Jobs(log);
-  const hooks = new RequestHooks({ ...options, isPublic, clock: overrides.clock ?? steadyClock, log });
-  return {
-    database,
-    hasher,
+    cookies: new BrowserCookies({
+      secure: isPublic,
+      sessionMs: identity.sessions.life.sessionMs,
+      deviceMs: identity.devices.knownMs,
+    }),
     keyring,
-    auth,
-    audit,
-    outbox,
+    mail,
+    pages: buildPages(configuration, {
+      keyring,
+      assets,
+      sections: plugs.sections,
+      keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
+    }),
+    plugs,
+  };
+  const modules = list.map((each) => ({
+    name: each.name,
+    isOn: each.isOn(options),
+    ...each.build(core, options),
+  }));
+  for (const built of modules) plugIn(built, plugged, plugs);
+  const jobs = new Jobs(log);
+  return {
+    core,
+    modules,
+    hooks: new RequestHooks({ ...options, isPublic, clock: overrides.clock ?? steadyClock, log }),
+    assets,
     jobs,
-    totp,
-    recoveryCodes,
-    passkeys,
-    hasPasskeys: options.passkeys,
-    hasSecondFactors: options.secondFactor !== 'off',
-    remembersDevices: options.rememberedDeviceDays > 0,
-    signsInByEmail: options.emailSignIn,
-    keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
-    cookie: new TokenCookie({ name: 'session_id', kind: 'session', secure: isPublic }),
-    deviceCookie: new TokenCookie({ name: 'device', kind: 'device', secure: isPublic }),
-    pendingCookie: new TokenCookie({ name: 'pending_login', kind: 'pending_login', secure: isPublic }),
-    requestCookie: new TokenCookie({ name: 'request', kind: 'request', secure: isPublic }),
-    rules: {
-      revealAccounts: options.revealAccounts,
-      resetTokenBy: options.resetTokenBy,
-      confirmsEmail: options.emailConfirmation,
-    },
-    ...buildPages(configuration, { keyring, audit }),
-    hooks,
-    throttle: hooks.throttle,
-    clientAddress: hooks.clientAddress,
     async close() {
       await jobs.stop();
-      outbox.close();
-      await auth.close();
+      mail.close();
+      await identity.sessions.flush();
+      await hasher.close();
       await audit.seal();
       await database.close();
     },
   };
 }
 
-/** Where the service is, as its mails say it: configured, never taken from a request. */
+/** The arrays of `PagePlugs` while they are filled. */
+type FilledPlugs = { readonly [Name in keyof IdentityCore['plugs']]: IdentityCore['plugs'][Name][number][] };
+
+/** Hands on what a module contributes. Data of a module that is off is still revoked, exported and removed. */
+function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {
+  plugged.revokes.push(...(built.revokes ?? []));
+  plugged.exports.push(...(built.exports ?? []));
+  plugged.purges.push(...(built.purges ?? []));
+  plugged.tokenKinds.push(...(built.tokenKinds ?? []));
+  const factors = built.isOn ? plugged.secondFactors : plugged.dormantFactors;
+  if (built.secondFactor !== undefined) factors.push(built.secondFactor);
+  if (!built.isOn) return;
+  plugged.passwordChecks.push(...(built.passwordChecks ?? []));
+  plugged.addressChecks.push(...(built.addressChecks ?? []));
+  plugged.waysIn.push(...(built.waysIn ?? []));
+  plugs.sections.push(...(built.account ?? []));
+  if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
+  plugs.parts.push(...(built.parts ?? []));
+  plugs.prompts.push(...(built.prompts ?? []));
+  plugs.signInWays.push(...(built.signInWays ?? []));
+  plugs.signUpWays.push(...(built.signUpWays ?? []));
+}
+
+interface Mac {
+  readonly sign: (text: string) => string;
+  readonly check: (text: string, mac: string) => boolean;
+}
+
+/** Keyed digests for one purpose. */
+function macOf(keyring: Keyring, purpose: Parameters<Keyring['mac']>[0]): Mac {
+  return {
+    sign: (text) => keyring.mac(purpose, text),
+    check: (text, mac) => keyring.checkMac(purpose, text, mac),
+  };
+}
+
+/** The configured address of the service: never taken from a request (CWE-640). */
 function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
   return publicUrl?.origin ?? `http://localhost:${port}`;
 }
 
-interface PageNeeds {
+interface PageParts {
   readonly keyring: Keyring;
-  readonly audit: Audit;
+  readonly assets: PageAssets;
+  readonly sections: IdentityCore['plugs']['sections'];
+  readonly keepsMails: boolean;
 }
 
-type PageParts = Pick<
-  Core,
-  | 'pages'
-  | 'assets'
-  | 'returnTargets'
-  | 'publicOrigin'
-  | 'forms'
-  | 'prompts'
-  | 'sections'
-  | 'factorSections'
-  | 'passwordMinLength'
-  | 'rememberedDeviceDays'
-  | 'activityOf'
->;
-
-function buildPages(configuration: Configuration, { keyring, audit }: PageNeeds): PageParts {
+function buildPages(
+  configuration: Configuration,
+  { keyring, assets, sections, keepsMails }: PageParts,
+): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
-  const assets = new PageAssets({
-    color: options.productColor,
-    logo: options.productLogo,
-    theme: options.themeCss,
-  });
+  const publicOrigin = serviceUrl(configuration);
   const returnTargets = new ReturnTargets({
-    ownOrigin: serviceUrl(configuration),
+    ownOrigin: publicOrigin,
     allowedOrigins: options.allowedOrigins,
     allowsLoopback: !isPublic,
   });
-  const hasFactors = options.secondFactor !== 'off';
-  const factorSections = [
-    ...(options.passkeys ? [passkeySection] : []),
-    ...(hasFactors ? [totpSection] : []),
-  ];
-  const { address, password, sessions, activity, data } = ownSections;
   const links = Object.entries({ terms, privacy, support }).filter(([, url]) => url !== undefined);
-  return {
+  const formTargets = returnTargets.sources;
+  return new PageKit({
     pages: new Pages({
       productName,
       links: Object.fromEntries(links),
-      formTargets: returnTargets.sources,
+      formTargets,
       assets,
       isSecure: isPublic,
     }),
-    assets,
     returnTargets,
-    publicOrigin: serviceUrl(configuration),
-    forms: {
-      sign: (text) => keyring.mac('form', text),
-      check: (text, mac) => keyring.checkMac('form', text, mac),
-    },
-    prompts: [...(options.passkeys ? [passkeyPrompt] : []), totpPrompt, passwordPrompt, recoveryCodePrompt],
-    sections: [
-      address,
-      password,
-      ...factorSections,
-      ...(hasFactors ? [recoveryCodeSection] : []),
-      sessions,
-      activity,
-      data,
-    ],
-    factorSections,
+    forms: macOf(keyring, 'form'),
+    publicOrigin,
+    keepsMails,
     passwordMinLength: options.passwordMinLength,
-    rememberedDeviceDays: hasFactors ? options.rememberedDeviceDays : 0,
-    activityOf: (userId, limit) => audit.list({ userId, limit }),
-  };
-}
-
-interface PasskeyNeeds {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly keyring: Keyring;
-}
-
-function buildPasskeys(configuration: Configuration, { keyring, ...needs }: PasskeyNeeds): Passkeys {
-  const { productName, passkeyOrigins, emailConfirmation: confirmsEmail } = configuration.options;
-  const url = new URL(serviceUrl(configuration));
-  return new Passkeys({
-    ...needs,
-    confirmsEmail,
-    relyingParty: { id: url.hostname, name: productName, origins: [url.origin, ...passkeyOrigins] },
-    signer: {
-      sign: (text) => keyring.mac('webauthn', text),
-      check: (text, mac) => keyring.checkMac('webauthn', text, mac),
-    },
+    sections,
   });
 }
 
-function buildPasswordRule({ options }: Configuration, log: Log, clock: Clock): PasswordRule {
-  const { passwordMinLength: minLength, breachCheckUrl, productName, publicUrl } = options;
-  const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
-  return passwordRule({
-    minLength,
-    checks: [
-      ...(options.passwordBlocklist ? [new Blocklist({ minLength, names })] : []),
-      ...(breachCheckUrl === undefined ? [] : [new BreachCheck({ url: breachCheckUrl, clock, log })]),
-    ],
-  });
-}
-
-interface OutboxNeeds {
+interface OutboxParts {
   readonly database: Database;
   readonly keyring: Keyring;
   readonly log: Log;
@@ -302,7 +240,7 @@ interface OutboxNeeds {
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides }: OutboxNeeds,
+  { database, keyring, log, overrides }: OutboxParts,
 ): Outbox {
   const { options } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
@@ -319,19 +257,24 @@ function buildOutbox(
   return new Outbox({ database, cipher, transport, clock, log, domain, sender });
 }
 
-/** Starts the work beside the requests. */
-export function startJobs({ jobs, auth, audit, outbox, keepsMails }: Core): void {
-  jobs.start({ name: 'note seen sessions', everyMs: flushSeenMs, run: () => auth.flushSeen() });
-  jobs.start({ name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) });
-  jobs.start({
-    name: 'purge',
-    everyMs: purgeMs,
-    run: async () => {
-      await auth.purge();
-      await audit.purge();
-      await outbox.purge();
-    },
-  });
-  if (!keepsMails)
-    jobs.start({ name: 'send mails', everyMs: deliverMs, run: async () => void (await outbox.deliver()) });
+/** Starts the work that runs besides the requests. */
+export function startJobs({ jobs, core, modules }: Service): void {
+  const { audit, mail, pages, sessions } = core;
+  const own: readonly Job[] = [
+    { name: 'write the last use of sessions', everyMs: flushSeenMs, run: () => sessions.flush() },
+    { name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) },
+    { name: 'purge', everyMs: purgeMs, run: () => purge(core) },
+    ...(pages.keepsMails
+      ? []
+      : [{ name: 'send mails', everyMs: deliverMs, run: async () => void (await mail.deliver()) }]),
+  ];
+  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))])
+    jobs.start(job);
+}
+
+/** Removes what has expired. */
+async function purge({ audit, mail, ...core }: IdentityCore): Promise<void> {
+  await core.purge();
+  await audit.purge();
+  await mail.purge();
 }

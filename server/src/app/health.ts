@@ -1,24 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { schemaVersion } from '../db/migrate.ts';
-import type { Core } from './core.ts';
+import type { Database } from '../db/database.ts';
 
 const Status = Type.Object({ status: Type.String() });
 
 /** Is the process alive; would a request be served. */
-export const healthRoutes: FastifyPluginAsyncTypebox<Core> = async (scope, core) => {
-  scope.get(
-    '/health/live',
-    { schema: { summary: 'The process answers', response: { 200: Status } } },
-    async () => ({ status: 'live' }),
-  );
+export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/health/live',
+      { schema: { summary: 'The process answers', response: { 200: Status } } },
+      async () => ({ status: 'live' }),
+    );
 
-  scope.get(
-    '/health/ready',
-    { schema: { summary: 'Requests are served', response: { 200: Status } } },
-    async () => {
-      await schemaVersion(core.database);
-      return { status: 'ready' };
-    },
-  );
-};
+    scope.get(
+      '/health/ready',
+      { schema: { summary: 'Requests are served', response: { 200: Status } } },
+      async () => {
+        await schemaVersion(db);
+        return { status: 'ready' };
+      },
+    );
+  };
+}

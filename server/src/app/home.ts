@@ -1,123 +1,108 @@
-// The pages that belong to no room: the welcome, setting a factor up before anything else opens, the choice of language,
-// and what is shown where something went wrong.
+// The pages that belong to no module: the greeting, the choice of a language, and problems that no form shows.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { languages } from '../kit/language.ts';
 import type { Problem } from '../kit/problem.ts';
-import { addressOf, notice } from '../http/markup.ts';
+import { Message } from '../http/fields.ts';
+import { notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
-import type { AccountSection } from '../page/account-section.ts';
-import { pendingAuthenticationOf } from '../identity/sign-in/guard.ts';
-import {
-  formField,
-  seeOther,
-  PageQuery,
-  paths,
-  recoveryPage,
-  returnTo,
-  type PageRoom,
-} from '../page/page-guard.ts';
+import { formField, seeOther, type PageKit } from '../page/page.ts';
+import { paths } from '../page/paths.ts';
+import type { Accounts } from '../identity/account/account.ts';
+import type { SessionGuardParts } from '../identity/session/guard.ts';
 
-/** What the service is, and where to go. */
-export function welcome(
-  room: PageRoom,
-): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
-  return async (request, reply) => {
-    const t = room.pages.speak(request);
-    const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-    if (session !== undefined) return seeOther(reply, paths.account);
-    const local = room.keepsMails
+/** `GET /`: greets programs in JSON, and shows people where to sign in. */
+export function homeRoutes({
+  pages,
+  sessions,
+  cookies,
+}: SessionGuardParts & { readonly pages: PageKit }): FastifyPluginAsync {
+  const welcome = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    if ((await sessions.find(cookies.session.read(request.headers.cookie))) !== undefined)
+      return seeOther(reply, paths.account);
+    const local = pages.keepsMails
       ? html`<section>
           <h2>${t('page.welcome.local')}</h2>
           <p>${t('page.welcome.local_what')}</p>
           <ul>
-            <li><a href="/dev/mailbox">${t('page.mailbox.title')}</a></li>
+            <li><a href="${paths.mailbox}">${t('page.welcome.mailbox')}</a></li>
             <li><a href="/openapi.json">${t('page.welcome.api')}</a></li>
           </ul>
         </section>`
       : '';
-    const body = html`<p>${t('page.welcome.what', { product: room.pages.productName })}</p>
+    const body = html`<p>${t('page.welcome.what', { product: pages.productName })}</p>
       <p class="actions">
         <a class="button" href="${paths.signIn}">${t('page.sign_in.title')}</a>
         <a class="button second" href="${paths.signUp}">${t('page.sign_up.title')}</a>
       </p>
       !${local}`;
-    return room.pages.send(request, reply, { title: room.pages.productName, body });
+    return pages.send(request, reply, { title: pages.productName, body });
   };
+  const routes: FastifyPluginAsyncTypebox = async (scope) => {
+    scope.route({
+      method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
+      url: '/',
+      schema: { summary: 'Greets', response: { 200: Message } },
+      handler: async (request, reply) =>
+        request.method === 'GET' && wantsPage(request) ? welcome(request, reply) : { message: 'Bienvenue' },
+    });
+  };
+  return routes;
 }
 
 const LanguageForm = Type.Object({ language: formField, return_to: Type.Optional(formField) });
 
-/** The choice of a language: kept in the browser, and with the account of whoever is signed in. */
-export const languagePages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  const { auth, pages, cookie } = room;
-  scope.post(
-    '/language',
-    { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
-    async (request, reply) => {
-      const { language } = request.body;
-      if (languages().includes(language)) {
-        void reply.header('set-cookie', pages.languageCookie(language));
-        const session = await auth.getSession(cookie.read(request.headers.cookie));
-        if (session !== undefined) await auth.setLanguage(session.userId, language);
-      }
-      const back = returnTo(room, request);
-      return seeOther(reply, back?.startsWith('/') === true ? back : '/');
-    },
-  );
-};
+/** Chooses the language: a cookie remembers it, and the account if the person is signed in. */
+export function languagePages({
+  pages,
+  accounts,
+}: {
+  readonly pages: PageKit;
+  readonly accounts: Accounts;
+}): FastifyPluginAsync {
+  const routes: FastifyPluginAsyncTypebox = async (scope) => {
+    scope.post(
+      '/language',
+      { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
+      async (request, reply) => {
+        const { language } = request.body;
+        if (languages().includes(language)) {
+          void reply.header('set-cookie', pages.languageCookie(language));
+          if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
+        }
+        const back = pages.returnTo(request);
+        return seeOther(reply, back?.startsWith('/') === true ? back : '/');
+      },
+    );
+  };
+  return routes;
+}
 
-/** For whoever must set a second factor up before anything else opens: the ways to do so. */
-export const setUpPages: FastifyPluginAsyncTypebox<
-  PageRoom & { readonly factorSections: readonly AccountSection[] }
-> = async (scope, room) => {
-  scope.get(
-    paths.setUp,
-    { schema: { summary: 'Page: set a second factor up', querystring: PageQuery } },
-    async (request, reply) => {
-      const t = room.pages.speak(request);
-      const next = returnTo(room, request);
-      if (pendingAuthenticationOf(request).kind !== 'enrollment')
-        return seeOther(reply, addressOf(paths.factor, { return_to: next }));
-      const items = room.factorSections.map(
-        ({ path, name }) =>
-          html`<li>
-            <a href="${addressOf(path, { return_to: next })}"
-              ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
-            >
-          </li>`,
-      );
-      const body = html`<p>${t('page.set_up.what')}</p>
-        <ul class="sections">
-          !${items}
-        </ul>`;
-      return room.pages.send(request, reply, { title: t('page.set_up.title'), body });
-    },
-  );
-};
-
-/** Shows a refusal to a person, or sends them where it is mended, and tells everybody else in JSON. */
-export function pageSender(room: PageRoom, pagePaths: ReadonlySet<string>): ProblemSender {
+/** Shows a problem to people, or sends them to the page that solves it; programs get JSON. */
+export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
   return async (problem, request, reply) => {
     const isPage = pagePaths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
-    const remedy = isPage ? recoveryPage(room, problem, request) : undefined;
-    await (remedy === undefined ? sendProblemPage(room, request, reply, problem) : seeOther(reply, remedy));
+    const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;
+    await (recovery === undefined
+      ? sendProblemPage(pages, request, reply, problem)
+      : seeOther(reply, recovery));
   };
 }
 
-/** A page for a problem that no form shows: what it is, and what may be done. */
+/** A page for a problem that no form shows: what is wrong, and a link to the start. */
 export function sendProblemPage(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
   problem: Problem,
 ): FastifyReply {
-  const t = room.pages.speak(request);
+  const t = pages.translate(request);
   const { code, retryAfterSeconds } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   const isOurs = problemStatus[code] >= 500;
@@ -125,5 +110,5 @@ export function sendProblemPage(
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
-  return room.pages.send(request, reply.status(problemStatus[code]), { title, body });
+  return pages.send(request, reply.status(problemStatus[code]), { title, body });
 }

@@ -22,7 +22,7 @@ export function auditCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, event, limit }: Flags) =>
-      withCore(context, async ({ audit, database }) => {
+      withCore(context, async ({ audit, context: { db: database } }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
         const events = await audit.list({
           limit,

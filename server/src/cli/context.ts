@@ -1,23 +1,24 @@
 import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
-import { buildCore, type Core } from '../app/core.ts';
+import { buildService } from '../app/core.ts';
+import type { IdentityCore } from '../module.ts';
 import type { CommandContext } from './cli.ts';
 
-/** Opens the rooms for one command and closes them behind it. */
+/** Builds the service for one command, and closes it afterwards. */
 export async function withCore<T>(
   { environment }: CommandContext,
-  work: (core: Core) => Promise<T>,
+  work: (core: IdentityCore) => Promise<T>,
 ): Promise<T> {
   const configuration = readOptions(environment);
-  const core = await buildCore(
+  const service = await buildService(
     configuration,
     await openDatabase(configuration.options.databaseUrl),
     silentLog,
   );
   try {
-    return await work(core);
+    return await work(service.core);
   } finally {
-    await core.close();
+    await service.close();
   }
 }

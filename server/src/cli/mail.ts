@@ -19,7 +19,7 @@ export function mailCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, limit }: Flags) =>
-      withCore(context, async ({ database }) => {
+      withCore(context, async ({ context: { db: database } }) => {
         const mails = await listMails(database, limit);
         const rows = mails.map((mail) => [
           mail.id,
@@ -44,7 +44,7 @@ export function mailCommand(context: CommandContext): Command {
     .description('make a waiting mail due at once; a running service sends it within seconds')
     .option('--json', 'print JSON')
     .action((id: string, { json = false }: Flags) =>
-      withCore(context, async ({ database }) => {
+      withCore(context, async ({ context: { db: database } }) => {
         if (!(await retryMail(database, id, Date.now())))
           throw new Refusal(`No mail with the id ${id} is waiting`);
         print(json, { id }, `Mail ${id} is due`);

@@ -3,7 +3,7 @@ import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
-import { buildCore, startJobs } from '../app/core.ts';
+import { buildService, startJobs } from '../app/core.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './cli.ts';
 import { Refusal } from './output.ts';
@@ -20,17 +20,17 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       const pretty = logFormat === 'auto' ? process.stdout.isTTY : logFormat === 'pretty';
       const log = await createLog({ level: logLevel, pretty });
 
-      const core = await buildCore(
+      const service = await buildService(
         configuration,
         await openDatabase(databaseUrl, { isExamined: true }),
         log,
         overrides,
       );
-      const app = await createApp(core, log);
+      const app = await createApp(service, log);
       try {
         await app.listen({ host, port });
       } catch (error) {
-        await core.close();
+        await service.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
         if (code === 'EADDRINUSE')
           throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
@@ -40,12 +40,9 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
           throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
         throw error;
       }
-      startJobs(core);
-      await core.audit.record(
-        core.database,
-        { event: 'sys_startup', outcome: 'success' },
-        { actor: 'service' },
-      );
+      startJobs(service);
+      const { audit, context } = service.core;
+      await audit.record(context.db, { event: 'sys_startup', outcome: 'success' }, { actor: 'service' });
 
       const address = app.server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -61,15 +58,15 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
           process.exit(1);
         }
         stopping = true;
-        core.hooks.isClosed = true;
+        service.hooks.isClosed = true;
         log.info({ signal }, 'Stopping: requests under way are finished');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
-        await core.audit
-          .record(core.database, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+        await audit
+          .record(context.db, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
           .catch(() => {}); // a database that is gone must not hold up the stop
-        await core.close();
+        await service.close();
         log.info({}, 'Stopped');
       };
       for (const signal of ['SIGTERM', 'SIGINT'] as const)

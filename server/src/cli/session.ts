@@ -20,17 +20,17 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ sessions, context: { db: database } }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
-        const sessions = await auth.listSessions(owner?.id, limit);
-        const rows = sessions.map((session) => [
+        const listed = await sessions.list(owner?.id, limit);
+        const rows = listed.map((session) => [
           session.id,
           session.email,
           showInstant(session.created_at),
           showInstant(session.last_seen_at),
           showInstant(session.expires_at),
         ]);
-        print(json, sessions, table(['ID', 'EMAIL', 'SINCE', 'SEEN', 'UNTIL'], rows));
+        print(json, listed, table(['ID', 'EMAIL', 'SINCE', 'SEEN', 'UNTIL'], rows));
       }),
     );
 
@@ -42,12 +42,12 @@ export function sessionCommand(context: CommandContext): Command {
     .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
       if ((id === undefined) === (user === undefined))
         self.error('error: name either the id of a session or --user <email>');
-      return withCore(context, async ({ auth, database }) => {
+      return withCore(context, async ({ sessions, context: { db: database } }) => {
         if (user !== undefined) {
-          await auth.destroySession((await requireUser(database, user)).id, operator);
+          await sessions.endAll((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} have ended`);
         } else {
-          if (!(await auth.endSession(id ?? '', operator))) throw new Refusal(`There is no session ${id}`);
+          if (!(await sessions.end(id ?? '', operator))) throw new Refusal(`There is no session ${id}`);
           print(json, { id }, `Session ${id} has ended`);
         }
       });

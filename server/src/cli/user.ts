@@ -28,8 +28,8 @@ export function userCommand(context: CommandContext): Command {
     .description('add a user; the password is asked for, or read from standard input')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth }) => {
-        const user = await auth.registerUser(email, await readPassword(), operator);
+      withCore(context, async ({ accounts }) => {
+        const user = await accounts.register(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
     );
@@ -41,7 +41,7 @@ export function userCommand(context: CommandContext): Command {
     .option('--after <id>', 'only ids above this one', count, 0)
     .option('--json', 'print JSON')
     .action(({ json = false, limit, after }: Flags) =>
-      withCore(context, async ({ database }) => {
+      withCore(context, async ({ context: { db: database } }) => {
         const users = await listUsers(database, after, limit);
         const rows = users.map((user) => [String(user.id), user.email, showInstant(user.createdAt)]);
         print(json, users.map(toJson), table(['ID', 'EMAIL', 'SINCE'], rows));
@@ -53,10 +53,10 @@ export function userCommand(context: CommandContext): Command {
     .description('show one user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ sessions, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const sessions = await auth.listSessions(user.id, countedSessions);
-        const facts = { ...toJson(user), sessions: sessions.length };
+        const listed = await sessions.list(user.id, countedSessions);
+        const facts = { ...toJson(user), sessions: listed.length };
         print(
           json,
           facts,
@@ -73,9 +73,9 @@ export function userCommand(context: CommandContext): Command {
     .description('show the second factors that a user has set up')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ secondFactors, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const factors = await auth.secondFactors.setOf(database, user.id);
+        const factors = await secondFactors.setOf(database, user.id);
         print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
       }),
     );
@@ -87,10 +87,9 @@ export function userCommand(context: CommandContext): Command {
     )
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ enrollment, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        if (!(await auth.enrollment.reset(user.id, operator)))
-          throw new Refusal(`${email} has no second factor`);
+        if (!(await enrollment.reset(user.id, operator))) throw new Refusal(`${email} has no second factor`);
         print(json, { email }, `${email} has no second factor any more`);
       }),
     );
@@ -100,9 +99,9 @@ export function userCommand(context: CommandContext): Command {
     .description('set a password, end all sessions of the user and void pending tokens')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // before anybody types a password in vain
-        const user = await auth.setPassword(email, await readPassword(), operator);
+        const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} is set; all sessions have ended`);
       }),
     );
@@ -112,9 +111,9 @@ export function userCommand(context: CommandContext): Command {
     .description('remove a user with all sessions and tokens; cannot be undone')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ auth, database }) => {
+      withCore(context, async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        await auth.removeUser(user.id, operator);
+        await accounts.remove(user.id, operator);
         print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
       }),
     );
@@ -132,9 +131,9 @@ export function userCommand(context: CommandContext): Command {
       )
       .option('--json', 'print JSON')
       .action((email: string, { json = false }: Flags) =>
-        withCore(context, async ({ auth, database }) => {
+        withCore(context, async ({ accounts, context: { db: database } }) => {
           const user = await requireUser(database, email);
-          await auth.setDisabled(user.id, disabled, operator);
+          await accounts.setDisabled(user.id, disabled, operator);
           print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
         }),
       );

@@ -25,6 +25,8 @@ const networkGroups = 4;
 
 export class ClientAddress {
   readonly #trusted: readonly [Address, number][];
+  /** By the headers of the request: limits, log and rules ask for the client of the same one. */
+  readonly #known = new WeakMap<IncomingHttpHeaders, Client>();
 
   /** @param trustedProxies networks in CIDR notation, as the option has them. */
   constructor(trustedProxies: readonly string[]) {
@@ -41,7 +43,15 @@ export class ClientAddress {
    * that are trusted; the first address that is none of them is the client. What is no address ends the walk, and the
    * hop that passed it on stands for the client: garbage never escapes being counted.
    */
-  of({ socket, headers }: AddressedRequest): Client {
+  of(request: AddressedRequest): Client {
+    const known = this.#known.get(request.headers);
+    if (known !== undefined) return known;
+    const client = this.#find(request);
+    this.#known.set(request.headers, client);
+    return client;
+  }
+
+  #find({ socket, headers }: AddressedRequest): Client {
     let hop = socket.remoteAddress ?? '';
     const forwarded = headers['x-forwarded-for'];
     if (typeof forwarded !== 'string' || !this.trustsProxies) return toClient(hop);

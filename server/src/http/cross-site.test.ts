@@ -66,7 +66,7 @@ describe('a page of another site (CSRF)', () => {
   before(async () => {
     service = await testService('sqlite', { PUBLIC_URL: 'http://localhost:5000', ALLOWED_ORIGINS: allowed });
     const log = await createLog({ level: 'silent', pretty: false });
-    app = await createApp(service.core, log, { onRoutes: (entries) => (routes = entries) });
+    app = await createApp(service.service, log, { onRoutes: (entries) => (routes = entries) });
     person = await createPerson(app);
   });
   after(async () => {

@@ -1,13 +1,13 @@
 // Fields of requests and replies that several routes have, and what a request costs of its address's limit.
 import Type from 'typebox';
-import { longestPassword } from '../identity/password/rule.ts';
+import { maxPasswordLength } from '../kit/password-length.ts';
 
 /** Characters of an e-mail field: the longest address and some white space around it. */
 const emailCharacters = 300;
 /** Characters of a token field: far more than a token has. */
 const tokenCharacters = 300;
 /** UTF-16 code units of a password field; the rule counts code points. */
-const passwordCharacters = longestPassword.codePoints * 2;
+const passwordCharacters = maxPasswordLength * 2;
 /** No NUL: it ends a string in some stores and hashes, and PostgreSQL refuses it in text. */
 const noNul = '^[^\\u0000]*$';
 

@@ -30,11 +30,22 @@ export interface RequestLimitsOptions {
 /** The config of a route, where its cost is written. */
 interface CostConfig {
   cost?: number;
+  hashes?: true;
 }
 
-/** Config of a route whose requests take more than one unit: those that hash a password or send a mail. */
+/** Config of a route whose requests consume more than one unit: those that verify a factor or send a mail. */
 export function costing(units: number): object {
   return { cost: units } satisfies CostConfig;
+}
+
+/** Config of a route that hashes a password: it is refused early while no hash could be finished in time. */
+export function hashing(units: number): object {
+  return { cost: units, hashes: true } satisfies CostConfig;
+}
+
+/** True for the config of a route that hashes a password. */
+export function hashes(config: unknown): boolean {
+  return (config as CostConfig | undefined)?.hashes === true; // written by hashing()
 }
 
 /** Units that a request to a route takes: none for reading, one unless the route names more. */

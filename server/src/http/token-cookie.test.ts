@@ -4,9 +4,11 @@ import { minuteMs } from '../kit/clock.ts';
 import { createToken } from '../kit/secret.ts';
 import { TokenCookie } from './token-cookie.ts';
 
-const [first, second] = [createToken('session').token, createToken('session').token];
-const local = new TokenCookie({ name: 'session_id', kind: 'session', secure: false });
-const secure = new TokenCookie({ name: 'session_id', kind: 'session', secure: true });
+const sessionKind = { kind: 'session', prefix: 'ses' };
+const otherKind = { kind: 'reset', prefix: 'rst' };
+const [first, second] = [createToken(sessionKind).token, createToken(sessionKind).token];
+const local = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: false });
+const secure = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: true });
 
 test('in public mode the name is one that no subdomain can set, and the plain name is nothing', () => {
   assert.equal(secure.read(`__Host-session_id=${first}`), first);
@@ -30,7 +32,7 @@ test('the first well-formed one counts', () => {
 });
 
 test('a token of another kind is none', () => {
-  assert.equal(local.read(`session_id=${createToken('reset').token}`), undefined);
+  assert.equal(local.read(`session_id=${createToken(otherKind).token}`), undefined);
 });
 
 test('what is no cookie is none', () => {

@@ -2,6 +2,7 @@
 import { stringifySetCookie } from 'cookie';
 import { isWellFormed, type SecretKind } from '../kit/secret.ts';
 import { secondMs } from '../kit/clock.ts';
+import { splitCookies } from './cookies.ts';
 
 export interface TokenCookieOptions {
   /** Name without prefix. */
@@ -24,18 +25,12 @@ export class TokenCookie {
   }
 
   /**
-   * The token in a Cookie header: the first well-formed one of our name, since a client may hold a stale or planted
-   * cookie beside the true one.
+   * The token in a Cookie header: the first well-formed one under our name, because a client may also hold a stale or
+   * planted cookie of that name.
    */
   read(header: string | undefined): string | undefined {
-    if (header === undefined) return undefined;
-    const prefix = `${this.name}=`;
-    for (const pair of header.split(';')) {
-      const trimmed = pair.trim();
-      if (!trimmed.startsWith(prefix)) continue;
-      const value = trimmed.slice(prefix.length);
-      if (isWellFormed(this.#kind, value)) return value;
-    }
+    for (const [name, value] of splitCookies(header))
+      if (name === this.name && isWellFormed(this.#kind, value)) return value;
     return undefined;
   }
 

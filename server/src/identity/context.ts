@@ -4,9 +4,9 @@ import type { Database } from '../db/database.ts';
 import type { Hasher } from '../hash/hasher.ts';
 import type { AuditSource, Recorder } from '../audit/event.ts';
 import type { Outbox } from '../mail/outbox.ts';
+import type { AddressRule } from '../user/email-address.ts';
+import type { PasswordRule } from '../user/password-rule.ts';
 import type { User } from '../user/user.ts';
-import type { AddressRule } from '../features/disposable-email/disposable-email.ts';
-import type { PasswordRule } from './password/rule.ts';
 
 /** Where a request comes from, and what it brings along beside its body. */
 export interface ClientSource extends AuditSource {

@@ -1,6 +1,7 @@
 // Which mails are written, for how long they are worth sending, and what they tell of whoever asked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { featuresOf } from '../../test/support/auth.ts';
 import { type Browser, signIn } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { codeIn } from '../../test/support/mail-box.ts';
@@ -8,8 +9,10 @@ import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
 import { type Reply } from '../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../test/support/traces.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { createToken } from '../kit/secret.ts';
+import { requestKind } from './cookie-kinds.ts';
 import type { ClientSource } from './context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
@@ -97,13 +100,13 @@ onEachEngine('the mails of', (engine) => {
     const { auth, database } = service.service.core;
     const mailed = async (source: ClientSource): Promise<string> => {
       later();
-      await auth.requestSignIn(email, source);
+      await featuresOf(auth).emailSignIn.request(requireEmailAddress(email), source);
       await service.deliver();
       return service.mails.findLast(({ to }) => to === email)?.text ?? '';
     };
     const returnTo = 'https://accounts.test/account?tab=1';
     const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
-    const { token: requestToken } = createToken('request');
+    const { token: requestToken } = createToken(requestKind);
     const known = await mailed({ ...somebody, address: '203.0.113.7', device, requestToken, returnTo });
     assert.match(known, /From: Firefox, Linux \(203\.0\.113\.7\)/);
     assert.match(known, /&return_to=https%3A%2F%2Faccounts\.test%2Faccount%3Ftab%3D1\n/);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
+import { featuresOf } from '../../test/support/auth.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
@@ -12,10 +13,13 @@ import { Hasher } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { createToken } from '../kit/secret.ts';
+import { resetKind } from './password/reset.ts';
+import { deviceKind, pendingAuthenticationKind, sessionKind } from './cookie-kinds.ts';
 import { addMail } from '../mail/store.ts';
 import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
 import { addAttempt } from './attempt/store.ts';
+import type { DataExports } from '../features/data-export/data-export.ts';
 import { Auth } from '../library/auth.ts';
 import { addDevice } from './sign-in/device-store.ts';
 import { addPendingAuthentication } from './sign-in/pending-store.ts';
@@ -42,13 +46,13 @@ async function fill(database: Database): Promise<void> {
       now += minuteMs;
       const { id: userId } = await db.addUser(`user${i}@example.org`, 'hash');
       await db.updateUser(userId, {
-        sessionId: createToken('session').token,
-        resetToken: createToken('reset').token,
+        sessionId: createToken(sessionKind).token,
+        resetToken: createToken(resetKind).token,
       });
       await addAttempt(tx, { subject: `user:${userId}`, factor: 'password' }, now);
-      const { id, secretHash } = createToken('device');
+      const { id, secretHash } = createToken(deviceKind);
       await addPendingAuthentication(tx, {
-        ...createToken('pending_login'),
+        ...createToken(pendingAuthenticationKind),
         userId,
         demand: 'required',
         factors: '[]',
@@ -74,6 +78,7 @@ onEachEngine('among thousands of rows', (engine) => {
   let recorder: Recorder;
   let db: DB;
   let auth: Auth;
+  let dataExports: DataExports;
   let now = start + people * minuteMs;
   const hasher = new Hasher(cheapHashing);
 
@@ -84,6 +89,7 @@ onEachEngine('among thousands of rows', (engine) => {
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);
     auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
+    ({ dataExports } = featuresOf(auth));
     await auth.setPassword(email, 'b4l0u');
   });
   after(async () => {
@@ -94,7 +100,7 @@ onEachEngine('among thousands of rows', (engine) => {
 
   /** What must go through no whole table, and the indices by which it goes, where they are worth naming. */
   const works: [title: string, work: () => Promise<unknown>, ...indices: RegExp[]][] = [
-    ['a session check', () => auth.getSession(createToken('session').token), sessionKey, userKey],
+    ['a session check', () => auth.getSession(createToken(sessionKind).token), sessionKey, userKey],
     [
       'the user of a session',
       async () => auth.getUserFromSessionId(await auth.createSession(email)),
@@ -110,12 +116,12 @@ onEachEngine('among thousands of rows', (engine) => {
       emailIndex,
     ],
     ['a new session', () => auth.createSession(email), emailIndex, sessionsByUser],
-    ['the end of one session', async () => auth.endSession(createToken('session').id), sessionKey],
+    ['the end of one session', async () => auth.endSession(createToken(sessionKind).id), sessionKey],
     ['the end of a user’s sessions', () => auth.destroySession(7), sessionsByUser],
     ['a request for a reset token', () => auth.getResetPasswordToken(email), emailIndex],
     [
       'a look at a reset token',
-      () => auth.updatePassword(createToken('reset').token, 'x').catch(() => {}),
+      () => auth.updatePassword(createToken(resetKind).token, 'x').catch(() => {}),
       tokenKey,
     ],
     [
@@ -188,7 +194,7 @@ onEachEngine('among thousands of rows', (engine) => {
     await auth.setPassword(known, 'b4l0u');
     const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
     assert.ok(session !== undefined);
-    const { mails, events } = await auth.dataExports.create(session, { actor: 'user' });
+    const { mails, events } = await dataExports.create(session, { actor: 'user' });
     for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
   }
 

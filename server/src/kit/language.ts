@@ -1,5 +1,6 @@
-// Languages: one JSON file of messages each in server/languages, in ICU message format. What a person reads is written
-// there and nowhere else. Loaded with the first message: a service that speaks to programs alone never needs them.
+// Messages in the languages of the service: JSON files in ICU message format, one for each language, in server/languages
+// and in the `messages` folder of each module. They are loaded with the first message, because a service that serves
+// programs only never needs them.
 import type * as IntlLibrary from 'intl-messageformat';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,19 +11,37 @@ export const usualLanguage = 'en';
 /** Values of a message's placeholders: numbers count in plurals, instants are Unix milliseconds. */
 export type MessageValues = Readonly<Record<string, string | number>>;
 
-const folder = new URL('../../languages/', import.meta.url);
-const catalogues = new Map<string, ReadonlyMap<string, string>>();
+const folders = new Set([new URL('../../languages/', import.meta.url).href]);
+const catalogues = new Map<string, Map<string, string>>();
 const compiled = new Map<string, IntlLibrary.IntlMessageFormat>();
 
-/** Tags of the languages that we speak. */
+/** Adds a folder of messages, ending with a slash: `en.json`, `fr.json`, … with keys that no other folder has. */
+export function addMessages(folder: string): void {
+  if (folders.has(folder)) return;
+  folders.add(folder);
+  catalogues.clear();
+  compiled.clear();
+}
+
+/** Tags of the languages of the service. */
 export function languages(): readonly string[] {
-  if (catalogues.size === 0) {
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
-      const messages = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Record<string, string>; // ours
-      catalogues.set(file.slice(0, -'.json'.length), new Map(Object.entries(messages)));
+  if (catalogues.size === 0) for (const folder of folders) readFolder(folder);
+  return [...catalogues.keys()];
+}
+
+/** @throws {Error} for a message that another folder has. */
+function readFolder(folder: string): void {
+  const names = readdirSync(new URL(folder)).filter((name) => name.endsWith('.json'));
+  for (const name of names) {
+    const messages = JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Record<string, string>; // our own file
+    const language = name.slice(0, -'.json'.length);
+    const catalogue = catalogues.get(language) ?? new Map<string, string>();
+    catalogues.set(language, catalogue);
+    for (const [key, text] of Object.entries(messages)) {
+      if (catalogue.has(key)) throw new Error(`The message ${key} stands in two folders`);
+      catalogue.set(key, text);
     }
   }
-  return [...catalogues.keys()];
 }
 
 /** Keys of a language's messages. */

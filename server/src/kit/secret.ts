@@ -1,24 +1,19 @@
-// Bearer secrets: how they are made, taken apart and compared. A token is `<uuid>.<kind>_<secret>`: the uuid is the
-// row's public handle, the kind says what the token may be used for, and of the part behind the dot only the SHA-256
+// Bearer secrets: creates, parses and compares them. A token is `<uuid>.<prefix>_<secret>`: the uuid is the public
+// handle of the row, the prefix says what the token may be used for, and only the SHA-256 of the part behind the dot
 // is ever stored (OWASP ASVS 5.0 §7.2.3, §11.5.1). A plain digest is enough because the secret has 256 random bits.
 import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateUuid } from './id.ts';
 
-/** Kinds of bearer secret. The prefix is part of what is digested, so a secret of one kind is never one of another. */
-export const secretKinds = {
-  session: 'ses',
-  pending_login: 'pnd',
-  device: 'dev',
-  request: 'req',
-  reset: 'rst',
-  verification: 'vrf',
-  sign_in: 'sgn',
-  email_change: 'chg',
-  email_undo: 'und',
-  deletion_undo: 'del',
-  factor_undo: 'fac',
-} as const;
-export type SecretKind = keyof typeof secretKinds;
+/**
+ * A kind of bearer secret, declared beside the rule that issues it. The prefix is part of what is hashed: a secret of one
+ * kind is never accepted as one of another.
+ */
+export interface SecretKind {
+  /** Name in the database and in records: snake_case. */
+  readonly kind: string;
+  /** Three lower-case letters that no other kind has. */
+  readonly prefix: string;
+}
 
 /** What a token's row is found by, and what proves the holder. */
 export interface TokenParts {
@@ -38,12 +33,17 @@ const secretBytes = 32;
 /** base64url of 32 bytes without padding. */
 const secretPattern = '[A-Za-z0-9_-]{43}';
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const tokenPatterns = Object.fromEntries(
-  Object.entries(secretKinds).map(([kind, prefix]) => [
-    kind,
-    new RegExp(`^${uuidPattern}\\.${prefix}_${secretPattern}$`),
-  ]),
-) as Record<SecretKind, RegExp>; // fromEntries forgets the keys that it was given
+/** The form of a token, by its prefix. A kind is used at every request, so its pattern is compiled once. */
+const tokenPatterns = new Map<string, RegExp>();
+
+function patternOf({ prefix }: SecretKind): RegExp {
+  let pattern = tokenPatterns.get(prefix);
+  if (pattern === undefined) {
+    pattern = new RegExp(`^${uuidPattern}\\.${prefix}_${secretPattern}$`);
+    tokenPatterns.set(prefix, pattern);
+  }
+  return pattern;
+}
 
 /** Characters of a uuid. */
 const uuidLength = 36;
@@ -53,19 +53,19 @@ export function digest(text: string): Uint8Array {
   return hash('sha256', text, 'buffer');
 }
 
-/** Makes a token of the given kind. */
-export function createToken(kind: SecretKind): NewToken {
+/** Creates a token of the given kind. */
+export function createToken({ prefix }: SecretKind): NewToken {
   const id = generateUuid();
-  const secret = `${secretKinds[kind]}_${randomBytes(secretBytes).toString('base64url')}`;
+  const secret = `${prefix}_${randomBytes(secretBytes).toString('base64url')}`;
   return { id, token: `${id}.${secret}`, secretHash: digest(secret) };
 }
 
-/** True for a text that has the form of a token of that kind. Costs no digest, unlike taking it apart. */
+/** True if the text has the form of a token of that kind. Computes no digest, unlike `parseToken`. */
 export function isWellFormed(kind: SecretKind, token: string): boolean {
-  return tokenPatterns[kind].test(token);
+  return patternOf(kind).test(token);
 }
 
-/** Takes a token apart; `undefined` for anything that is not a well-formed token of that kind. */
+/** The parts of a token; `undefined` for anything that is not a well-formed token of that kind. */
 export function parseToken(kind: SecretKind, token: unknown): TokenParts | undefined {
   if (typeof token !== 'string' || !isWellFormed(kind, token)) return undefined;
   return { id: token.slice(0, uuidLength), secretHash: digest(token.slice(uuidLength + 1)) };
@@ -80,7 +80,7 @@ export function partsOfChosenText(kind: SecretKind, text: string): TokenParts {
   const parts = parseToken(kind, text);
   if (parts !== undefined) return parts;
   const secretHash = digest(text);
-  const hex = createHash('sha256').update(`${kind}:${text}`).digest('hex');
+  const hex = createHash('sha256').update(`${kind.kind}:${text}`).digest('hex');
   const id = [
     hex.slice(0, 8),
     hex.slice(8, 12),

@@ -7,8 +7,10 @@ import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
 import { useAuth } from '../../test/support/auth.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
+import { programSource } from '../audit/event.ts';
 import { dayMs } from '../kit/clock.ts';
-import { isProblem, Problem } from '../kit/problem.ts';
+import { isProblem } from '../kit/problem.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
 import { ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
@@ -67,12 +69,19 @@ onEachEngine('class Auth of the contract', (engine) => {
       const { auth } = makeAuth();
       const attached: number[] = [];
       const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
-      const user = await auth.registerWith(email, attach);
+      const user = await auth.identity.accounts.registerWith(
+        requireEmailAddress(email),
+        attach,
+        programSource,
+      );
       assert.deepEqual([user.email, attached], [email, [user.id]]);
-      await assert.rejects(auth.registerWith('BOB@example.org', attach), {
-        name: 'ValueError',
-        message: 'User BOB@example.org already exists',
-      });
+      await assert.rejects(
+        auth.identity.accounts.registerWith(requireEmailAddress('BOB@example.org'), attach, programSource),
+        {
+          name: 'ValueError',
+          message: 'User BOB@example.org already exists',
+        },
+      );
       assert.deepEqual(attached, [user.id]);
     });
 
@@ -301,18 +310,20 @@ onEachEngine('class Auth of the contract', (engine) => {
     const { id } = await auth.registerUser(email, password);
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
-    await auth.setLanguage(id, 'fr');
-    const { email: told, language } = await auth.userOf(session);
+    await auth.identity.accounts.setLanguage(id, 'fr');
+    const { email: told, language } = await auth.identity.sessions.userOf(session);
     assert.deepEqual([told, language], [email, 'fr']);
     await auth.removeUser(id);
-    await assert.rejects(auth.userOf(session), (error) => isProblem(error, 'session_required'));
+    await assert.rejects(auth.identity.sessions.userOf(session), (error) =>
+      isProblem(error, 'session_required'),
+    );
   });
 
   test('a password that is asked about before it is set is refused by the rule, by its field', async () => {
     const { auth } = makeAuth();
-    await auth.requireGoodPassword(password, email);
+    await auth.identity.accounts.requireGoodPassword(password, email);
     await assert.rejects(
-      auth.requireGoodPassword('', email),
+      auth.identity.accounts.requireGoodPassword('', email),
       (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'password',
     );
   });
@@ -346,19 +357,6 @@ onEachEngine('class Auth of the contract', (engine) => {
       ['session_created', 'success', null],
       ['session_expired', 'success', 'all_ended'],
     ]);
-  });
-
-  test('there is no room for a request while there is none for its hash', () => {
-    class FullHasher extends Hasher {
-      override requireCapacity(): void {
-        throw new Problem('too_busy');
-      }
-    }
-    const { auth } = makeAuth({ hasher: new FullHasher(cheapHashing) });
-    assert.throws(
-      () => auth.requireCapacity(),
-      (error) => isProblem(error, 'too_busy'),
-    );
   });
 
   describe('getResetPasswordToken and updatePassword', () => {

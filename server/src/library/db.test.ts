@@ -7,6 +7,7 @@ import { onEachEngine, useDatabase, withDatabase, withEmptyDatabase } from '../.
 import { dayMs, hourMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
 import { createToken } from '../kit/secret.ts';
+import { sessionKind } from '../identity/cookie-kinds.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DB, type UserFields, type UserFilters } from './db.ts';
@@ -319,7 +320,7 @@ onEachEngine('class DB of the contract', (engine) => {
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { sessionId: 'same' });
       await assert.rejects(db.findUserBy({ resetToken: 'same' }), NoResultFound);
-      const { token } = createToken('session');
+      const { token } = createToken(sessionKind);
       await db.updateUser(id, { sessionId: token });
       await assert.rejects(db.findUserBy({ resetToken: token }), NoResultFound);
     });

@@ -5,6 +5,8 @@ import { partsOfChosenText } from '../kit/secret.ts';
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
+import { sessionKind } from '../identity/cookie-kinds.ts';
+import { resetKind } from '../identity/password/reset.ts';
 import { removeTokens, replaceResetToken, replaceSession } from './attribute-store.ts';
 import { addUser, findUserBy, updateUser, type UserChange, type UserFilter } from '../user/store.ts';
 import { InvalidRequest, NoResultFound, ValueError, type User } from '../user/user.ts';
@@ -91,11 +93,11 @@ export class DB {
           throw new NoResultFound(`No user has the id ${userId}`);
         if (change.email !== undefined) await removeTokens(tx, userId);
         if (sessionId !== undefined) {
-          const parts = sessionId === null ? null : partsOfChosenText('session', sessionId);
+          const parts = sessionId === null ? null : partsOfChosenText(sessionKind, sessionId);
           await replaceSession(tx, userId, parts, { now, expiresAt: now + sessionMs });
         }
         if (resetToken !== undefined) {
-          const parts = resetToken === null ? null : partsOfChosenText('reset', resetToken);
+          const parts = resetToken === null ? null : partsOfChosenText(resetKind, resetToken);
           await replaceResetToken(tx, userId, parts, { now, expiresAt: now + resetTokenMs });
         }
       });
@@ -118,8 +120,8 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
   const filter: UserFilter = {
     ...(Number.isSafeInteger(id) && { id: Number(id) }),
     ...(toEmailAddress(email) && { emailKey: requireEmailAddress(email).key }),
-    ...(isText(sessionId) && { session: partsOfChosenText('session', sessionId) }),
-    ...(isText(resetToken) && { resetToken: partsOfChosenText('reset', resetToken) }),
+    ...(isText(sessionId) && { session: partsOfChosenText(sessionKind, sessionId) }),
+    ...(isText(resetToken) && { resetToken: partsOfChosenText(resetKind, resetToken) }),
   };
   // Each given name must have become a condition: a filter that is dropped would match everybody.
   return Object.keys(filter).length === Object.keys(filters).length ? filter : undefined;

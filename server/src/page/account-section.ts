@@ -1,17 +1,27 @@
-// The pages of an account, as others lead to them. Features add theirs.
+// The pages of a person's own account, as modules contribute them.
+import type { FastifyRequest } from 'fastify';
 
-/** A page of one's account, as the others lead to it. */
+/** A page of the account, as the list of the account links to it. */
 export interface AccountSection {
   readonly path: string;
   /** Its messages are `page.<name>.title` and `page.<name>.about`. */
   readonly name: string;
 }
 
-/** The pages of an account that are no feature's. */
-export const ownSections = {
-  address: { path: '/account/address', name: 'address' },
-  password: { path: '/account/password', name: 'password' },
-  sessions: { path: '/account/sessions', name: 'sessions' },
-  activity: { path: '/account/activity', name: 'activity' },
-  data: { path: '/account/data', name: 'data' },
-} as const satisfies Record<string, AccountSection>;
+/** A part that a module adds to a page of the account which another module owns. */
+export interface SectionPart {
+  /** Name of that page: of a section, or `factor` for the page of the second factor. */
+  readonly section: 'sessions' | 'data' | 'factor';
+  /** Markup of the part; empty if there is nothing to show. Called at the access level of that page. */
+  readonly render: (request: FastifyRequest) => Promise<string> | string;
+}
+
+/** Markup of the parts of a section, in their order. */
+export async function renderParts(
+  parts: readonly SectionPart[],
+  section: SectionPart['section'],
+  request: FastifyRequest,
+): Promise<string> {
+  const own = parts.filter((part) => part.section === section);
+  return (await Promise.all(own.map(async ({ render }) => render(request)))).join('');
+}

@@ -22,6 +22,13 @@ const forbidden = /[\s\p{C}"(),:;<>[\]\\\uFE6B\uFF20]/u;
 const domainCharacters = /^[\p{L}\p{M}\p{N}.\-。．｡]+$/u;
 const domainLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
+/**
+ * Decides whether an account may have an address. Looks at the address alone, so that the answer does not depend on
+ * whether an account has it.
+ * @throws {Problem} invalid_request, naming `email`, with a reason for the user.
+ */
+export type AddressRule = (address: EmailAddress) => Promise<void>;
+
 /** The address and its normal form; `undefined` for what is no address. */
 export function toEmailAddress(input: unknown): EmailAddress | undefined {
   if (typeof input !== 'string' || !input.isWellFormed()) return undefined;

@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { deviceKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { verificationKind } from '../../src/identity/account/verification.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { realHashing } from '../support/hashing.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
@@ -29,7 +32,7 @@ const password = 'eight herons on a yellow bicycle';
 const moreRoutes: readonly Route[] = [
   {
     name: 'reset with a guessed token',
-    ask: (service, email) => service.reset(email, createToken('reset').token, password),
+    ask: (service, email) => service.reset(email, createToken(resetKind).token, password),
     status: 403,
     hashes: false,
   },
@@ -42,14 +45,14 @@ const moreRoutes: readonly Route[] = [
   {
     name: 'confirmation with a guessed token',
     ask: (service, email) =>
-      service.put('/email_verification', { email, token: createToken('verification').token }),
+      service.put('/email_verification', { email, token: createToken(verificationKind).token }),
     status: 403,
     hashes: false,
   },
   {
     name: 'login with an unknown device and session',
     ask: (service, email) => {
-      const cookie = `${deviceCookie}=${createToken('device').token}; ${sessionCookie}=${createToken('session').token}`;
+      const cookie = `${deviceCookie}=${createToken(deviceKind).token}; ${sessionCookie}=${createToken(sessionKind).token}`;
       return service.post('/sessions', { email, password }, { cookie });
     },
     status: 401,

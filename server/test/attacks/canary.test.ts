@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createToken } from '../../src/kit/secret.ts';
+import { verificationKind } from '../../src/identity/account/verification.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import { everythingIn } from '../support/contents.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
@@ -164,8 +166,8 @@ class Stage {
     const { watch } = this;
     const wrong = watch.keep(canary('wrong-password'));
     for (const token of [
-      watch.keep(createToken('reset').token),
-      watch.keep(createToken('verification').token),
+      watch.keep(createToken(resetKind).token),
+      watch.keep(createToken(verificationKind).token),
     ]) {
       await this.send('PUT', '/reset_password', { email, reset_token: token, new_password: wrong });
       await this.send('PUT', '/email_verification', { email, token });
@@ -369,7 +371,7 @@ test('showing the options reveals no password, also of an unreachable database o
 });
 
 test('a leak is reported in each of its forms', () => {
-  const { token } = createToken('reset');
+  const { token } = createToken(resetKind);
   const secret = token.slice(-43);
   for (const text of [
     token,

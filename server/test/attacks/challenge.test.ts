@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
-import { createToken, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { createToken } from '../../src/kit/secret.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -11,9 +11,9 @@ import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
+import { secretKindsOf } from '../support/secret-kinds.ts';
 
 const origin = 'https://accounts.test';
-const kinds = Object.keys(secretKinds) as SecretKind[]; // generates its own keys
 
 /**
  * A person with a passkey, in a session, with a pending login in another browser, and about to register another
@@ -96,7 +96,7 @@ onEachEngine('challenges of passkeys', (engine) => {
     const [ada, eve] = [await createParty(), await createParty()];
     const [hers, eves] = [await askAll(ada), await askAll(eve)];
     const { core } = service.service;
-    const secrets = kinds.map((kind) => createToken(kind).token);
+    const secrets = secretKindsOf(core).map((kind) => createToken(kind).token);
     const encoded = (text: string): string => Buffer.from(text).toString('base64url');
     const earlier = await everyRowOf(core.database);
     let presented = 0;

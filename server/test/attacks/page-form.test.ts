@@ -15,6 +15,8 @@ import type { Fields, Reply } from '../support/request.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
+/** Anybody may send the form. */
+const isPublic = (access: string): boolean => access === 'open' || access === 'optional';
 const newPassword = 'nine newts under a green umbrella';
 
 /** Valid input for the form of each page, so that only its origin is wrong. */
@@ -119,8 +121,8 @@ describe('the forms of pages', () => {
       const { inside, halfWay } = await withApp();
       const token = tokenOf(await inside.at.get('/account', asPage));
       const earlier = await rows();
-      for (const { url, door } of posts) {
-        const at = door === 'half-way' ? halfWay : inside.at;
+      for (const { url, access } of posts) {
+        const at = access === 'pending' ? halfWay : inside.at;
         const reply = await post(at, url, { ...fieldsOf[url], form_token: token }, headers);
         assert.equal(reply.status, 403, url);
         assert.deepEqual(reply.cookies, [], url);
@@ -147,12 +149,12 @@ describe('the forms of pages', () => {
       ['more of it', `${insideToken}A`],
       ['a word', 'undefined'],
     ] as const;
-    const guarded = posts.filter(({ door }) => door !== 'open');
+    const guarded = posts.filter(({ access }) => !isPublic(access));
     assert.ok(guarded.length > 12);
     const earlier = await rows();
-    for (const { url, door } of guarded) {
+    for (const { url, access } of guarded) {
       const [at, own, foreignOwn] =
-        door === 'half-way' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
+        access === 'pending' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
       for (const [name, token] of [...tokens, ['the one of another access level', foreignOwn] as const]) {
         const fields = { ...fieldsOf[url], ...(token !== undefined && { form_token: token }) };
         const reply = await post(at, url, fields);
@@ -168,10 +170,10 @@ describe('the forms of pages', () => {
   });
 
   test('A43 cross-site: accepts each form with its own token from our own page', async () => {
-    for (const { url, door } of posts) {
+    for (const { url, access } of posts) {
       const { inside, halfWay } = await withApp();
-      const at = door === 'half-way' ? halfWay : inside.at;
-      const page = await at.get(door === 'half-way' ? '/sign-in/factor' : '/account', asPage);
+      const at = access === 'pending' ? halfWay : inside.at;
+      const page = await at.get(access === 'pending' ? '/sign-in/factor' : '/account', asPage);
       const headers = { origin, 'sec-fetch-site': 'same-origin' };
       const reply = await post(at, url, { ...fieldsOf[url], form_token: tokenOf(page) }, headers);
       assert.ok(reply.status < 500, url);
@@ -256,7 +258,7 @@ describe('the forms of pages', () => {
         assertStays(reply, `${name} with ${JSON.stringify(target)}`);
       }
     }
-    for (const { url } of posts.filter(({ door }) => door === 'open')) {
+    for (const { url } of posts.filter(({ access }) => isPublic(access))) {
       for (const target of offSiteTargets) {
         const reply = await post(new Browser(service), url, { ...fieldsOf[url], return_to: target });
         assertStays(reply, `POST ${url} with ${JSON.stringify(target)}`);

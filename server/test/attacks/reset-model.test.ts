@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import fc, { type AsyncCommand } from 'fast-check';
 import { hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { PublicService, type Member } from '../support/public-service.ts';
 
@@ -96,7 +97,7 @@ const redeem = (what: (typeof presented)[number], whose: 'victim' | 'eve', passw
       newest: newest ?? 'x',
       older: model.tokens.at(-2) ?? 'x',
       'of Eve': evesToken,
-      guessed: createToken('reset').token,
+      guessed: createToken(resetKind).token,
       session: victim.sessionId,
       device: victim.deviceToken,
       none: '',

@@ -5,7 +5,6 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { minuteMs } from '../../src/kit/clock.ts';
-import type { ProofKind } from '../../src/identity/token/one-time-token.ts';
 import { Browser } from '../support/browser.ts';
 import { addApp } from '../support/factor.ts';
 import { openBrowser } from '../support/chromium.ts';
@@ -83,7 +82,8 @@ describe('a link that scanners have opened', () => {
   }
   const emailOf = async (at: Browser): Promise<unknown> => memberOf((await at.get('/profile')).body, 'email');
 
-  const mailed: { readonly [K in ProofKind]: () => Promise<Mailed> } = {
+  /** By kind of token. */
+  const mailed: Readonly<Record<string, () => Promise<Mailed>>> = {
     async verification() {
       const { email, password } = await service.newcomer();
       const path = await linkTo(email);
@@ -236,6 +236,11 @@ describe('a link that scanners have opened', () => {
       await page.close();
     }
   }
+
+  test('stands here for every kind of token', () => {
+    const kinds = service.service.core.auth.identity.tokens.kinds.map(({ kind }) => kind);
+    assert.deepEqual(Object.keys(mailed).toSorted(), kinds.toSorted());
+  });
 
   for (const [kind, mail] of Object.entries(mailed)) {
     test(`${kind}: stays valid after programs requested it a hundred times from different addresses`, async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import {
@@ -39,7 +40,7 @@ onEachEngine('sessions', (engine) => {
     const planted: Record<string, string> = {
       "the attacker's session": attacker.sessionId,
       'an earlier session of the same person': earlier.sessionId,
-      'one that does not exist': createToken('session').token,
+      'one that does not exist': createToken(sessionKind).token,
       nonsense: 'fixed',
       'an empty one': '',
     };

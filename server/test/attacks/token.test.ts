@@ -4,7 +4,11 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hourMs, minuteMs } from '../../src/kit/clock.ts';
-import { createToken, equalDigests, secretKinds, type SecretKind } from '../../src/kit/secret.ts';
+import { createToken, equalDigests } from '../../src/kit/secret.ts';
+import { pendingAuthenticationKind, requestKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { factorUndoKind } from '../../src/identity/enrollment/enrollment.ts';
+import { deletionUndoKind } from '../../src/features/account-deletion/deletion.ts';
+import { emailChangeKind } from '../../src/features/email-change/email-change.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { replaceToken } from '../../src/identity/token/store.ts';
 import { DB } from '../../src/library/db.ts';
@@ -19,23 +23,23 @@ import {
   type Member,
 } from '../support/public-service.ts';
 import type { ContractRequest, Reply } from '../support/request.ts';
+import { secretKindsOf } from '../support/secret-kinds.ts';
 import { median } from '../support/statistics.ts';
 
 const wrong = 'eight herons on a yellow bicycle';
 const newPassword = 'nine newts under a green umbrella';
-const kinds = Object.keys(secretKinds) as SecretKind[]; // generates its own keys
 
 /** One account with a live secret of every kind. */
 interface Holder extends Member {
-  readonly secrets: Record<SecretKind, string>;
+  readonly secrets: Readonly<Record<string, string>> & { readonly session: string; readonly device: string };
 }
 
 /** The secret with the prefix of another kind. */
-const disguises = (secret: string, kind: SecretKind, other: Holder): string[] => [
+const disguises = (secret: string, own: string, prefix: string): string[] => [
   secret,
-  secret.replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`),
-  `${other.secrets[kind].slice(0, 36)}${secret.slice(36)}`,
-  `${other.secrets[kind].slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${secretKinds[kind]}_`)}`,
+  secret.replace(/\.[a-z]{3}_/, `.${prefix}_`),
+  `${own.slice(0, 36)}${secret.slice(36)}`,
+  `${own.slice(0, 36)}${secret.slice(36).replace(/\.[a-z]{3}_/, `.${prefix}_`)}`,
 ];
 
 /** Paths of the links in mails. */
@@ -61,7 +65,7 @@ onEachEngine('tokens', (engine) => {
     await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
     assert.equal(await moveTo(sessionId, await service.tokenFor(email)), 200);
     const undo = await service.tokenFor(registered.email);
-    const change = createToken('email_change');
+    const change = createToken(emailChangeKind);
     const now = service.service.clock.now();
     await replaceToken(database, {
       ...change,
@@ -83,7 +87,7 @@ onEachEngine('tokens', (engine) => {
     const [user] = await database.query((sql) =>
       sql.selectFrom('users').select('password_changed_at').where('id', '=', id),
     );
-    const deletion = createToken('deletion_undo');
+    const deletion = createToken(deletionUndoKind);
     await replaceToken(database, {
       ...deletion,
       userId: id,
@@ -91,7 +95,7 @@ onEachEngine('tokens', (engine) => {
       now,
       expiresAt: now + hourMs,
     });
-    const factor = createToken('factor_undo');
+    const factor = createToken(factorUndoKind);
     await replaceToken(database, {
       ...factor,
       userId: id,
@@ -100,7 +104,7 @@ onEachEngine('tokens', (engine) => {
       expiresAt: now + hourMs,
       target: email,
     });
-    const pending = createToken('pending_login');
+    const pending = createToken(pendingAuthenticationKind);
     await addPendingAuthentication(database, {
       ...pending,
       userId: id,
@@ -112,9 +116,9 @@ onEachEngine('tokens', (engine) => {
     });
     const secrets = {
       session: sessionId,
-      pending_login: pending.token,
+      pending_authentication: pending.token,
       device: deviceToken,
-      request: createToken('request').token,
+      request: createToken(requestKind).token,
       verification,
       reset,
       sign_in: signIn,
@@ -142,7 +146,7 @@ onEachEngine('tokens', (engine) => {
   /** Every way to present a secret; true if it was accepted for its purpose. */
   const ways: Record<
     string,
-    readonly [kind: SecretKind, way: (holder: Holder, secret: string) => Promise<boolean>]
+    readonly [kind: string, way: (holder: Holder, secret: string) => Promise<boolean>]
   > = {
     'GET /profile': ['session', async (_, secret) => (await service.profile(secret)) === 200],
     getUserFromSessionId: [
@@ -156,7 +160,7 @@ onEachEngine('tokens', (engine) => {
     ],
     // No factor is enrolled, so no value is right; asking for one shows that the pending login was found.
     'POST /sessions/factor': [
-      'pending_login',
+      'pending_authentication',
       async (_, secret) => {
         const fields = { factor: 'totp', proof: '123456' };
         const headers = { cookie: `${pendingCookie}=${secret}` };
@@ -166,7 +170,7 @@ onEachEngine('tokens', (engine) => {
       },
     ],
     'POST /sessions/factor/passkey': [
-      'pending_login',
+      'pending_authentication',
       async (_, secret) => {
         const headers = { cookie: `${pendingCookie}=${secret}` };
         const request = { method: 'POST', path: '/sessions/factor/passkey', headers } as const;
@@ -234,11 +238,22 @@ onEachEngine('tokens', (engine) => {
     );
   }
 
+  test('A37 namespaces: every kind has a prefix and a name of its own', () => {
+    const rows = secretKindsOf(service.service.core);
+    assert.ok(rows.length >= 11);
+    for (const { prefix } of rows) assert.match(prefix, /^[a-z]{3}$/);
+    assert.equal(new Set(rows.map(({ prefix }) => prefix)).size, rows.length);
+    assert.equal(new Set(rows.map(({ kind }) => kind)).size, rows.length);
+  });
+
   test('A37 namespaces: each route accepts only secrets of its own kind', async () => {
     const holder = await createHolder();
     const other = await createHolder();
     for (const one of [holder, other]) await lock(one);
-    assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is included');
+    const rows = secretKindsOf(service.service.core);
+    const kinds = rows.map(({ kind }) => kind);
+    const secretOf = ({ secrets }: Holder, kind: string): string => secrets[kind] ?? assert.fail(kind);
+    assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
     assert.deepEqual(
       [...new Set(Object.values(ways).map(([kind]) => kind))].toSorted(),
       kinds.filter((kind) => kind !== 'request').toSorted(),
@@ -247,23 +262,17 @@ onEachEngine('tokens', (engine) => {
     const earlier = await everyRowOf(service.service.core.database);
     let presented = 0;
     for (const [name, [kind, way]] of Object.entries(ways)) {
+      const { prefix } = rows.find((row) => row.kind === kind) ?? assert.fail(kind);
       for (const foreign of kinds.filter((one) => one !== kind)) {
-        for (const secret of disguises(holder.secrets[foreign], kind, holder)) {
+        for (const secret of disguises(secretOf(holder, foreign), secretOf(holder, kind), prefix)) {
           assert.equal(await way(holder, secret), false, `${foreign} at ${name}: ${secret}`);
           presented += 1;
         }
       }
       // Values in lists and mails that are not secret.
-      const { id, email, password, secrets } = holder;
-      for (const text of [
-        String(id),
-        email,
-        password,
-        secrets[kind].slice(0, 36),
-        secrets[kind].slice(37),
-        '',
-        'null',
-      ]) {
+      const { id, email, password } = holder;
+      const own = secretOf(holder, kind);
+      for (const text of [String(id), email, password, own.slice(0, 36), own.slice(37), '', 'null']) {
         assert.equal(await way(holder, text), false, `${text} at ${name}`);
       }
     }
@@ -284,14 +293,14 @@ onEachEngine('tokens', (engine) => {
       if (kind === 'verification' || kind === 'reset' || kind === 'sign_in') {
         if (!name.startsWith('find'))
           assert.equal(
-            await way({ ...holder, email: other.email }, holder.secrets[kind]),
+            await way({ ...holder, email: other.email }, secretOf(holder, kind)),
             false,
             `${name} for somebody else`,
           );
       }
       if (kind === 'device')
-        assert.equal(await way(other, holder.secrets[kind]), false, `${name} of somebody else`);
-      assert.equal(await way(holder, holder.secrets[kind]), true, `${name} for ${email}`);
+        assert.equal(await way(other, secretOf(holder, kind)), false, `${name} of somebody else`);
+      assert.equal(await way(holder, secretOf(holder, kind)), true, `${name} for ${email}`);
     }
     assert.equal(await ways['DELETE /sessions']?.[1](other, other.secrets.session), true);
   });
@@ -473,7 +482,7 @@ describe('comparing secrets', () => {
       const { sessionId } = await service.member();
       const handle = sessionId.slice(0, 36);
       for (let i = 0; i < 20; i += 1) {
-        assert.equal(await service.profile(handle + createToken('session').token.slice(36)), 403);
+        assert.equal(await service.profile(handle + createToken(sessionKind).token.slice(36)), 403);
       }
       assert.equal(await service.profile(sessionId), 200);
     } finally {

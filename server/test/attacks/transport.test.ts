@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createToken } from '../../src/kit/secret.ts';
+import { sessionKind } from '../../src/identity/cookie-kinds.ts';
+import { resetKind } from '../../src/identity/password/reset.ts';
 import { exchange } from '../support/raw-connection.ts';
 import { serviceOn } from '../support/running-service.ts';
 import { bodyKinds, encodeFields, send } from '../support/request.ts';
@@ -137,7 +139,7 @@ describe('the wire', () => {
   });
 
   test('A55 referrer: every reply forbids referrers, and none redirects a browser to another site', async () => {
-    const token = createToken('reset').token;
+    const token = createToken(resetKind).token;
     for (const { method, url, isPage } of service.routes) {
       const request = { method: method as 'GET', path: url.replace(':code', 'not_found') };
       const { headers, text } = await send(service.app, request);
@@ -161,7 +163,7 @@ test('A55 logs: logs no token and no password, wherever a request contains it', 
   const running = await serviceOn(t, 'sqlite');
   const process = await running.start({ LOG_LEVEL: 'debug' });
   const port = Number(new URL(process.baseUrl).port);
-  const secrets = [createToken('session').token, createToken('reset').token, 'CANARY-password'];
+  const secrets = [createToken(sessionKind).token, createToken(resetKind).token, 'CANARY-password'];
   for (const secret of secrets) {
     const inUrl = encodeURIComponent(secret);
     const json = { 'content-type': 'application/json' };

@@ -52,7 +52,7 @@ onEachEngine('a clock that is changed', (engine) => {
 
   test('set back: what the purge found expired stays invalid', async () => {
     const { email, resetToken, sessionId } = await createPerson(service.app);
-    const idleMs = service.core.auth.sessionMs;
+    const idleMs = service.core.sessions.life.sessionMs;
     setClock(idleMs + minuteMs);
     await service.core.auth.purge();
     setClock(-idleMs);

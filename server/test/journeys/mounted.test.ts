@@ -3,18 +3,18 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import formbody from '@fastify/formbody';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { bienvenue, openCore } from '../../src/index.ts';
+import { bienvenue, openService } from '../../src/index.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { runJourney } from './contract-journey.ts';
 
 /** Listens with the service mounted, and returns the address. */
 async function listen(t: TestContext, host: FastifyInstance, prefix = ''): Promise<string> {
-  const core = await openCore({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
+  const service = await openService({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
   t.after(async () => {
     await host.close();
-    await core.close();
+    await service.close();
   });
-  await host.register(bienvenue, { core, prefix });
+  await host.register(bienvenue, { service, prefix });
   return host.listen({ host: '127.0.0.1', port: 0 });
 }
 

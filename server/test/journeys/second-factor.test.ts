@@ -399,13 +399,13 @@ onEachEngine('a second factor', (engine) => {
     const ada = await person();
     await addApp(ada);
     await ada.browser.post('/profile/recovery_codes', {});
-    assert.equal(await service.service.core.auth.enrollment.reset(ada.id, { actor: 'operator' }), true);
+    assert.equal(await service.service.core.enrollment.reset(ada.id, { actor: 'operator' }), true);
     assert.equal((await ada.browser.get('/profile')).status, 403, 'sessions end');
     const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
     await service.deliver();
     assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
-    assert.equal(await service.service.core.auth.enrollment.reset(0, { actor: 'operator' }), false);
+    assert.equal(await service.service.core.enrollment.reset(0, { actor: 'operator' }), false);
   });
 
   test('a seed is encrypted, has no effect until it is confirmed, and expires after a quarter of an hour', async () => {

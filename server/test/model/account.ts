@@ -5,7 +5,7 @@ import fc, { type AsyncCommand } from 'fast-check';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { TestClock } from '../support/clock.ts';
 import type { Fields } from '../support/request.ts';
-import type { Core } from '../../src/app/core.ts';
+import type { TestCore } from '../support/service.ts';
 
 /** Sessions that a user may have: few, so that the oldest is replaced. */
 export const sessionsPerUser = 3;
@@ -60,8 +60,8 @@ export interface Model {
 export interface Real {
   readonly origin: string;
   readonly clock: TestClock;
-  readonly core: Core;
-  /** Gives the addresses of a walk a suffix of their own. */
+  readonly core: TestCore;
+  /** Makes the addresses of one walk its own. */
   readonly suffix: string;
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import { pendingAuthenticationKind } from '../../src/identity/cookie-kinds.ts';
 import type { Database } from '../../src/db/database.ts';
 import { formatFactors } from '../../src/identity/factor/factor.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
@@ -153,7 +154,7 @@ function putBack(
     const user = (await findUserById(tx, id)) ?? assert.fail();
     const cookies: string[] = [];
     for (let i = 0; i < passwordLogin; i += 1) {
-      const { token, ...parts } = createToken('pending_login');
+      const { token, ...parts } = createToken(pendingAuthenticationKind);
       const isAdded = await addPendingAuthentication(tx, {
         ...parts,
         userId: id,

@@ -14,7 +14,10 @@ import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/
 import { Totp } from '../../src/features/totp/totp.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
+import { programSource } from '../../src/audit/event.ts';
+import { featuresOf } from '../support/auth.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
@@ -141,8 +144,10 @@ export function declareOrders(stride: number): void {
         const wished = freshAddress();
         const [ada, eve] = [await wishFor(stage, wished), await wishFor(stage, wished)];
         return {
-          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
-          second: (db) => stage.authOn(db).changeEmail(eve.session, eve.token),
+          first: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
+          second: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(eve.session, eve.token, programSource),
           check: async ({ first, second }) => {
             assert.notEqual('value' in first, 'value' in second);
             assert.equal(await countUsers(stage.database, wished), 1);
@@ -159,7 +164,8 @@ export function declareOrders(stride: number): void {
         const ada = await wishFor(stage, wished);
         const reset = await stage.authOn(stage.database).getResetPasswordToken(ada.email);
         return {
-          first: (db) => stage.authOn(db).changeEmail(ada.session, ada.token),
+          first: (db) =>
+            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
           second: (db) => stage.authOn(db).updatePassword(reset, 'the new password'),
           check: async ({ first, second }) => {
             assert.notEqual('value' in first, 'value' in second);
@@ -192,7 +198,7 @@ export function declareOrders(stride: number): void {
         const app = { factor: 'totp', work: addApp };
         return {
           first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).enrollment.add({ session }, app, { actor: 'user' }),
+          second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
           check: async ({ second }) => {
             assert.ok('value' in second, 'it is added');
             assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
@@ -281,7 +287,8 @@ export function declareOrders(stride: number): void {
         const { id, hashedPassword } = await on(database).registerUser(email, "the owner's password");
         const token = await mailedToken(id);
         return {
-          first: (db) => on(db).verifyEmail(email, token),
+          first: (db) =>
+            on(db).identity.emailVerification.redeem(requireEmailAddress(email), token, programSource),
           second: (db) => on(db).registerUser(email, "the stranger's password"),
           check: async ({ first }) => {
             if ('value' in first) assert.equal(await passwordHash(database, id), hashedPassword);
@@ -317,7 +324,11 @@ export function declareOrders(stride: number): void {
           check: async () => {
             const user = await new DB(database).findUserBy({ email });
             assert.deepEqual(await mailKinds(database, user.id), ['email_verification']);
-            await on(database).verifyEmail(email, await mailedToken(user.id));
+            await on(database).identity.emailVerification.redeem(
+              requireEmailAddress(email),
+              await mailedToken(user.id),
+              programSource,
+            );
           },
         };
       },
@@ -331,13 +342,14 @@ export function declareOrders(stride: number): void {
         const user = await stage.newcomer();
         const { token, deleteAt } = await closeAccount(stage, user);
         return {
-          first: (db) => on(db, { clock: () => deleteAt - 1 }).deletions.undo(token, { actor: 'anonymous' }),
-          second: (db) => on(db, { clock: () => deleteAt }).purge(),
+          first: (db) =>
+            featuresOf(on(db, { clock: () => deleteAt - 1 })).deletions.undo(token, { actor: 'anonymous' }),
+          second: (db) => featuresOf(on(db, { clock: () => deleteAt })).auth.purge(),
           check: async ({ first, second }) => {
             const remains = await remainsOf(database, user.id);
             if ('value' in first) {
               assert.deepEqual({ ...remains.user }, { disabled_at: null, delete_at: null });
-              await on(database).deletions.purge();
+              await featuresOf(on(database)).deletions.purge(1000);
               assert.notEqual((await remainsOf(database, user.id)).user, undefined);
             } else assert.deepEqual(remains, { user: undefined, rows: 0 });
             assert.ok('value' in second, 'the purge continues');
@@ -354,7 +366,7 @@ export function declareOrders(stride: number): void {
         const user = await stage.newcomer();
         const { token } = await closeAccount(stage, user);
         return {
-          first: (db) => on(db).deletions.undo(token, { actor: 'anonymous' }),
+          first: (db) => featuresOf(on(db)).deletions.undo(token, { actor: 'anonymous' }),
           second: (db) => on(db).setDisabled(user.id, true),
           check: async () => {
             const remains = await remainsOf(database, user.id);
@@ -375,7 +387,7 @@ export function declareOrders(stride: number): void {
         assert.ok(session !== undefined);
         return {
           first: (db) => on(db, { confirmEmail: false }).logIn(email, old),
-          second: (db) => on(db).deletions.request(session, { actor: 'user' }),
+          second: (db) => featuresOf(on(db)).deletions.request(session, { actor: 'user' }),
           check: async () => assert.equal(await countSessions(database, id), 0),
         };
       },
@@ -387,11 +399,16 @@ export function declareOrders(stride: number): void {
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
-          first: (db) => on(db).requestVerification(email),
-          second: (db) => on(db).requestVerification(email),
+          first: (db) => on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
+          second: (db) =>
+            on(db).identity.emailVerification.request(requireEmailAddress(email), programSource),
           check: async () => {
             assert.deepEqual(await mailKinds(database, id), ['email_verification']);
-            await on(database).verifyEmail(email, await mailedToken(id));
+            await on(database).identity.emailVerification.redeem(
+              requireEmailAddress(email),
+              await mailedToken(id),
+              programSource,
+            );
           },
         };
       },
@@ -409,7 +426,11 @@ async function wishFor(
   const auth = on(database, { confirmEmail: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
-  await auth.requestEmailChange(session, { email: wished, password: old });
+  await featuresOf(auth).emailChange.request(
+    session,
+    { address: requireEmailAddress(wished), password: old },
+    programSource,
+  );
   return { email, session, token: await mailedToken(id) };
 }
 
@@ -429,7 +450,7 @@ async function closeAccount(
   const auth = on(database, { confirmEmail: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
-  const { deleteAt } = await auth.deletions.request(session, { actor: 'user' });
+  const { deleteAt } = await featuresOf(auth).deletions.request(session, { actor: 'user' });
   return { token: await mailedToken(id), deleteAt };
 }
 

@@ -34,6 +34,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['account', 'sign-in'],
     ['password'],
     ['enrollment'],
+    ['personal-data.ts'],
     ['identity.ts'],
   ],
 };
@@ -163,9 +164,12 @@ function sourceBreaches(path: string, { target, names }: SourceImport): Breach[]
   const [own, other] = [moduleOf(path), posix.join(posix.dirname(path), target)];
   const theirs = moduleOf(other);
   const breaches: Breach[] = [];
-  const isCore = names.includes('Core') && (other === 'app/core.ts' || other === 'module.ts');
-  const maySeeCore = isModuleFile(path) || isOnTop(path);
-  const mayRegister = isModuleFile(path) || path.startsWith('app/');
+  const isDeclared = other === 'app/core.ts' || other === 'module.ts';
+  const isCore = isDeclared && names.some((name) => name === 'Core' || name === 'IdentityCore');
+  const maySeeCore =
+    isOnTop(path) ||
+    (isModuleFile(path) && (path.startsWith('identity/') || !names.includes('IdentityCore')));
+  const mayRegister = isModuleFile(path) || path.startsWith('app/') || isCore;
   if (isCore && !maySeeCore) breaches.push({ rule: 'core', subject: path });
   else if (other === 'module.ts' && !mayRegister)
     breaches.push({ rule: 'module registration', subject: path });

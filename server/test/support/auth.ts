@@ -1,8 +1,12 @@
-// Class Auth on a database that is emptied before each test, with a clock that the test moves and cheap hashes.
+// Class Auth on a database that is empty before each test, with a clock under the test's control and cheap hashes.
 import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Database } from '../../src/db/database.ts';
+import { AccountDeletion, deletionUndoKind } from '../../src/features/account-deletion/deletion.ts';
+import { DataExports } from '../../src/features/data-export/data-export.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from '../../src/features/email-change/email-change.ts';
+import { EmailSignIn, emailSignInKind } from '../../src/features/email-sign-in/email-sign-in.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { digest, equalDigests } from '../../src/kit/secret.ts';
 import { DB } from '../../src/library/db.ts';
@@ -10,16 +14,41 @@ import { testClock, type TestClock } from './clock.ts';
 import { cheapHashing } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';
 
+/** The rules of features, as their modules build them on the rules of identity. */
+export interface FeatureRules {
+  readonly auth: Auth;
+  readonly dataExports: DataExports;
+  readonly deletions: AccountDeletion;
+  readonly emailChange: EmailChange;
+  readonly emailSignIn: EmailSignIn;
+}
+
+/** Builds the features' rules on those of an `Auth`, whose purge also removes closed accounts then. */
+export function featuresOf(auth: Auth): FeatureRules {
+  const { identity } = auth;
+  const { context, plugged } = identity;
+  const deletions = new AccountDeletion(context, identity);
+  plugged.purges.push(deletions);
+  plugged.tokenKinds.push(emailSignInKind, emailChangeKind, emailUndoKind, deletionUndoKind);
+  return {
+    auth,
+    deletions,
+    dataExports: new DataExports(context, identity),
+    emailChange: new EmailChange(context, identity),
+    emailSignIn: new EmailSignIn(context, identity),
+  };
+}
+
 export interface AuthUnderTest {
   readonly auth: Auth;
   readonly db: DB;
   readonly database: Database;
   readonly clock: TestClock;
-  /** Events recorded since the test began. */
+  /** What was recorded since the test began. */
   readonly audit: Audit;
 }
 
-/** Digests of the record without a key: these tests do not tamper with it. */
+/** Digests of audit events without a key. */
 const mac = {
   sign: (text: string): string => Buffer.from(digest(text)).toString('base64url'),
   check: (text: string, given: string): boolean =>
@@ -28,11 +57,11 @@ const mac = {
 
 /** Options of one test. */
 export interface AuthTestOptions extends Partial<Omit<AuthOptions, 'db'>> {
-  /** Wraps the database that Auth uses. */
+  /** Wraps the database that `Auth` gets. */
   readonly through?: (database: Database) => Database;
 }
 
-/** Builds Auth for each test of a suite: `const trunk = useAuth(engine)`, and within a test `trunk()`. */
+/** Creates the class for each test of a suite: `const makeAuth = useAuth(engine)`, and in a test `makeAuth()`. */
 export function useAuth(engine: EngineName): (options?: AuthTestOptions) => AuthUnderTest {
   const opened = useDatabase(engine);
   const hasher = new Hasher(cheapHashing);

@@ -9,7 +9,12 @@ import { readOptions, type Environment } from '../../src/config/read-options.ts'
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
-import { buildCore, type Core, type TestOverrides } from '../../src/app/core.ts';
+import { buildService, type Service, type TestOverrides } from '../../src/app/core.ts';
+import { Auth } from '../../src/library/auth.ts';
+import type { IdentityCore } from '../../src/module.ts';
+import type { Database } from '../../src/db/database.ts';
+import type { Hasher } from '../../src/hash/hasher.ts';
+import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { cheapHashing } from './hashing.ts';
@@ -25,12 +30,27 @@ const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LI
 /** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
 
+/** The core, and what tests look at besides it. */
+export interface TestCore extends IdentityCore, Pick<Service, 'hooks'> {
+  readonly database: Database;
+  readonly hasher: Hasher;
+  readonly outbox: Outbox;
+  /** The contract's verbs, over the rules of the service. */
+  readonly auth: Auth;
+}
+
+function testCore({ core, hooks }: Service): TestCore {
+  const { db: database, hasher } = core.context;
+  return { ...core, hooks, database, hasher, outbox: core.mail, auth: new Auth({ identity: core }) };
+}
+
 export interface TestService {
   readonly app: FastifyInstance;
-  readonly core: Core;
+  readonly service: Service;
+  readonly core: TestCore;
   readonly clock: TestClock;
   readonly url: string;
-  /** Every route with its door. */
+  /** Every route with its access level. */
   readonly routes: readonly RouteEntry[];
   readonly close: () => Promise<void>;
 }
@@ -55,23 +75,24 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const core = await buildCore(configuration, await openDatabase(fresh.url), log, {
+  const service = await buildService(configuration, await openDatabase(fresh.url), log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,
   });
   const routes: RouteEntry[] = [];
-  const app = await createApp(core, log, { onRoutes: (entries) => void routes.push(...entries) });
+  const app = await createApp(service, log, { onRoutes: (entries) => void routes.push(...entries) });
   await app.ready();
   return {
     app,
-    core,
+    service,
+    core: testCore(service),
     clock,
     url: fresh.url,
     routes,
     close: async () => {
       await app.close();
-      await core.close();
+      await service.close();
       await fresh.drop();
     },
   };

@@ -5,20 +5,28 @@ import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
 import { closeUser, listDueUsers, lockUser, removeDueUser, reopenUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Accounts } from '../../identity/account/account.ts';
+import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { notify } from '../../identity/notice.ts';
+import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import { findPendingToken } from '../../identity/token/store.ts';
 
 /** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
 const deletionDays = 14;
-/** Accounts looked for at once. Each goes in a transaction of its own: much may mount on one. */
-const purgeBatch = 100;
 const purger: AuditSource = { actor: 'service' };
+
+/** Opens a closed account again. */
+export const deletionUndoKind = tokenKind({
+  kind: 'deletion_undo',
+  prefix: 'del',
+  minutes: deletionDays * 24 * 60,
+  page: { path: '/account/delete/undo', name: 'deletion_undo' },
+  route: '/profile/undo',
+  refusalEvent: 'user_updated',
+});
 
 /** An account that was closed by its owner. */
 export interface ClosedAccount {
@@ -28,13 +36,14 @@ export interface ClosedAccount {
 }
 
 export interface DeletionNeeds {
-  readonly accounts: Accounts;
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
 
 export class AccountDeletion {
+  readonly name = 'closed accounts';
   readonly #context: AuthContext;
   readonly #needs: DeletionNeeds;
 
@@ -50,21 +59,19 @@ export class AccountDeletion {
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
     const { db, clock, audit } = this.#context;
-    const { accounts, stepUp } = this.#needs;
+    const { access, stepUp } = this.#needs;
     await stepUp.requireRecent(session);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
       const { id: userId, email } = user;
       const now = clock();
-      // The way back would go to the new address alone: whoever stole the account by changing it could destroy it.
-      if ((await findPendingToken(tx, userId, 'email_undo', now)) !== undefined)
-        throw new Problem('change_pending');
+      // The token would go to the new address alone: a thief who changed the address could destroy the account.
+      await this.#needs.tokens.requireSettledAddress(tx, userId);
       const deleteAt = now + deletionDays * dayMs;
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
-      await accounts.revokeAccess(tx, userId);
-      const proof = { kind: 'deletion_undo', minutes: deletionDays * 24 * 60 } as const;
-      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, proof);
+      await access.revoke(tx, userId);
+      const { link: undoLink } = await this.#needs.tokens.issue(tx, user, { kind: deletionUndoKind });
       await notify(this.#context, tx, user, {
         kind: 'deletion_requested',
         facts: { deleteAt, undoLink },
@@ -84,7 +91,7 @@ export class AccountDeletion {
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, clock, audit } = this.#context;
-    const live = await this.#needs.tokens.find('deletion_undo', presented, {}, source);
+    const live = await this.#needs.tokens.find(deletionUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const userId = live.user.id;
       await lockUser(tx, userId);
@@ -98,16 +105,15 @@ export class AccountDeletion {
     });
   }
 
-  /** Removes the accounts whose time has come, and says how many. */
-  async purge(): Promise<number> {
+  /**
+   * Removes up to `limit` accounts whose time has come and returns how many. Each in a transaction of its own: an account
+   * may have many rows.
+   */
+  async purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;
     const now = clock();
     let total = 0;
-    for (let found = purgeBatch; found === purgeBatch;) {
-      const ids = await listDueUsers(db, now, purgeBatch);
-      for (const id of ids) if (await this.#remove(id, now)) total += 1;
-      found = ids.length;
-    }
+    for (const id of await listDueUsers(db, now, limit)) if (await this.#remove(id, now)) total += 1;
     return total;
   }
 

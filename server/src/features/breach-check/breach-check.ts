@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
-import type { PasswordCheck } from '../../identity/password/rule.ts';
+import type { PasswordCheck } from '../../user/password-rule.ts';
 
 export interface BreachCheckOptions {
   /** What the five digits are put behind, with a slash. */

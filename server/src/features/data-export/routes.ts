@@ -1,18 +1,16 @@
-// What a person may ask of a service that knows something of them: a copy of it, and to be forgotten.
+// Exports everything that is stored about the signed-in user as one JSON file.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
-import { nameDevice } from '../../kit/device.ts';
 import { guardedRead } from '../../http/cross-site.ts';
-import { costing } from '../../http/limits.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
-import { EmailMessage, mailCost, token } from '../../http/fields.ts';
-import { sessionOf, sourceOf, type AuthRoom } from '../../identity/sign-in/guard.ts';
-import { describeSession, SessionEntry } from '../../identity/sign-in/routes.ts';
+import { SessionEntry } from '../../identity/session/routes.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { DataExports } from './data-export.ts';
 
 const Instant = Type.String({ format: 'date-time' });
 const OptionalText = Type.Optional(Type.String());
@@ -80,72 +78,41 @@ const ExportDocument = Type.Object({
   ),
 });
 
-const Closed = Type.Object({ email: Type.String(), message: Type.String(), delete_at: Instant });
-
 /** Behind the member door. */
-export const dataRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  const { auth, cookie } = room;
-  scope.get(
-    '/profile/export',
-    {
-      config: guardedRead,
-      schema: {
-        summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
-        response: { 200: ExportDocument },
+export function dataRoutes({
+  dataExports,
+}: {
+  readonly dataExports: DataExports;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/profile/export',
+      {
+        config: guardedRead,
+        schema: {
+          summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
+          response: { 200: ExportDocument },
+        },
       },
-    },
-    async (request, reply) => {
-      const session = sessionOf(request);
-      return sendExport(reply, await auth.dataExports.create(session, sourceOf(request, room)), session.id);
-    },
-  );
-
-  scope.delete(
-    '/profile',
-    {
-      config: costing(mailCost),
-      schema: {
-        summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
-        response: { 200: Closed },
+      async (request, reply) => {
+        const session = sessionOf(request);
+        return sendExport(reply, await dataExports.create(session, request.source));
       },
-    },
-    async (request, reply) => {
-      const closed = await auth.deletions.request(sessionOf(request), sourceOf(request, room));
-      void reply.header('set-cookie', cookie.clear());
-      return { email: closed.email, message: 'account closed', delete_at: instant(closed.deleteAt) };
-    },
-  );
-};
-
-/** Taking back that an account is removed: open, since its owner has no session any more. */
-export const deletionUndoRoutes: FastifyPluginAsyncTypebox<AuthRoom> = async (scope, room) => {
-  scope.put(
-    '/profile/undo',
-    {
-      schema: {
-        summary: 'Opens an account again that its owner has closed',
-        body: Type.Object({ token }),
-        response: { 200: EmailMessage },
-      },
-    },
-    async (request) => {
-      const user = await room.auth.deletions.undo(request.body.token, sourceOf(request, room));
-      return { email: user.email, message: 'account open again' };
-    },
-  );
-};
+    );
+  };
+}
 
 /** As a file to keep, read from the database no faster than it is taken. */
-function sendExport(reply: FastifyReply, data: DataExport, currentSession: string): FastifyReply {
+function sendExport(reply: FastifyReply, data: DataExport): FastifyReply {
   const day = instant(data.exportedAt).slice(0, 10);
   return reply
     .type('application/json; charset=utf-8')
     .header('content-disposition', `attachment; filename="account-${day}.json"`)
-    .send(Readable.from(textOf(data, currentSession)));
+    .send(Readable.from(textOf(data)));
 }
 
-async function* textOf(data: DataExport, currentSession: string): AsyncGenerator<string> {
-  yield JSON.stringify(describeFacts(data, currentSession)).slice(0, -1);
+async function* textOf(data: DataExport): AsyncGenerator<string> {
+  yield JSON.stringify(describeFacts(data)).slice(0, -1);
   yield* listOf('mails', data.mails, describeMail);
   yield* listOf('events', data.events, describeEvent);
   yield '}';
@@ -167,10 +134,7 @@ async function* listOf<Row>(
   yield ']';
 }
 
-function describeFacts(
-  { exportedAt, user, sessions, devices, secondFactors, tokens, tries }: DataExport,
-  currentSession: string,
-): object {
+function describeFacts({ exportedAt, user, members }: DataExport): object {
   return {
     exported_at: instant(exportedAt),
     account: {
@@ -181,27 +145,7 @@ function describeFacts(
       password_changed_at: user.hashedPassword === null ? undefined : instant(user.passwordChangedAt),
       language: user.language ?? undefined,
     },
-    sessions: sessions.map((session) => describeSession(session, currentSession)),
-    devices: devices.map((row) => ({
-      id: row.id,
-      device: nameDevice(row.user_agent ?? undefined),
-      created_at: instant(row.created_at),
-      expires_at: instant(row.expires_at),
-      remembered_until: optional(row.remembered_until),
-    })),
-    second_factors: secondFactors,
-    tokens: tokens.map(({ kind, target, created_at, expires_at }) => ({
-      kind,
-      email: target ?? undefined,
-      created_at: instant(created_at),
-      expires_at: instant(expires_at),
-    })),
-    attempts: tries.map(({ subject, factor, failures, last_at }) => ({
-      factor,
-      device_id: /^device:(.+)/.exec(subject)?.[1],
-      failures,
-      last_at: instant(last_at),
-    })),
+    ...members,
   };
 }
 

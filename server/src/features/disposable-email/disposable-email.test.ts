@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isProblem } from '../../kit/problem.ts';
 import { hashPassword, Hasher } from '../../hash/hasher.ts';
 import { DB } from '../../library/db.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, type AddressRule } from '../../user/email-address.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { freshEmail } from '../../../test/support/person.ts';
 import {
@@ -18,7 +18,7 @@ import {
 } from '../../../test/support/request.ts';
 import { testService, type TestService } from '../../../test/support/service.ts';
 import { useAuth } from '../../../test/support/auth.ts';
-import { anyAddress, noDisposableAddress, type AddressRule } from './disposable-email.ts';
+import { anyAddress, noDisposableAddress } from './disposable-email.ts';
 
 const isRefused = (error: unknown): boolean =>
   isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email';

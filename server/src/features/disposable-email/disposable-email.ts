@@ -1,14 +1,7 @@
 // Which address an account may have. Asked where one is registered or changed, and never at login, reset or
 // confirmation: an account that exists keeps its address.
 import { fieldProblem } from '../../kit/problem.ts';
-import type { EmailAddress } from '../../user/email-address.ts';
-
-/**
- * Decides whether an account may have an address. Looks at the address alone, so that a known and an unknown one are
- * refused alike.
- * @throws {Problem} invalid_request, naming `email`, with a reason that a person understands.
- */
-export type AddressRule = (address: EmailAddress) => Promise<void>;
+import type { AddressRule } from '../../user/email-address.ts';
 
 /** Every address. */
 export const anyAddress: AddressRule = async () => {};

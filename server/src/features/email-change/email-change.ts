@@ -4,23 +4,47 @@
 import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { UniqueViolation, type Database } from '../../db/database.ts';
-import { isSameAddress, requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, removeUser, updateUser, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { isFlooded, notify } from '../../identity/notice.ts';
-import type { LiveProof, OneTimeTokens } from '../../identity/token/one-time-token.ts';
+import { tokenKind } from '../../identity/token/kinds.ts';
+import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import { findPendingToken } from '../../identity/token/store.ts';
 
 const changeMinutes = 60;
 /** How long the old address may undo a change: over a weekend. */
 const undoHours = 72;
 
+/** Proves the new address; redeemed in a session of the account. */
+export const emailChangeKind = tokenKind({
+  kind: 'email_change',
+  prefix: 'chg',
+  minutes: changeMinutes,
+  page: { path: '/account/email', name: 'email_change', requestPath: '/account/address' },
+  route: '/profile/email',
+  refusalEvent: 'user_updated',
+});
+
+/** Restores the old address. */
+export const emailUndoKind = tokenKind({
+  kind: 'email_undo',
+  prefix: 'und',
+  minutes: undoHours * 60,
+  page: { path: '/account/email/undo', name: 'email_undo' },
+  route: '/profile/email/undo',
+  refusalEvent: 'user_updated',
+  survivesPasswordChange: true,
+  restoresAddress: true,
+});
+
 export interface EmailChangeNeeds {
+  readonly access: AccountAccess;
   readonly accounts: Accounts;
   readonly stepUp: StepUp;
   readonly passwordReset: PasswordReset;
@@ -36,28 +60,32 @@ export class EmailChange {
     this.#needs = needs;
   }
 
-  /** See Auth.requestEmailChange. */
+  /**
+   * Mails a token to another address for the account. The address changes once the token is redeemed in a session of the
+   * account.
+   * @throws {Problem} password_wrong, too_many_attempts, step_up_required, change_pending; invalid_request for the same
+   *   address, or one that the rules refuse.
+   */
   async request(
     session: Session,
-    { email, password }: { email: string; password: string | undefined },
+    { address, password }: { address: EmailAddress; password: string | undefined },
     source: ClientSource,
   ): Promise<void> {
     const { db, audit, addressRule } = this.#context;
     const { stepUp, tokens } = this.#needs;
-    const address = requireEmailAddress(email);
-    if (isSameAddress(email, session.email))
+    if (address.key === toEmailAddress(session.email)?.key)
       throw fieldProblem('email', 'is the address of the account already', 'same_email');
     await addressRule(address);
     await stepUp.requirePassword(session, password, source);
     await db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
-      await this.#requireSettled(tx, user);
+      await tokens.requireSettledAddress(tx, user.id); // a second change would take the undo token from the true owner
       const owner = await findUserByEmail(tx, address);
       const isFlood = await isFlooded(this.#context, tx, user, 'email_change');
       const initiator = owner === undefined && !isFlood ? user : undefined;
-      const proof = { kind: 'email_change', minutes: changeMinutes, target: address.text } as const;
-      const facts = await tokens.issue(tx, initiator, proof, source);
+      const token = { kind: emailChangeKind, target: address.text };
+      const facts = await tokens.issue(tx, initiator, token, source);
       await notify(this.#context, tx, initiator, {
         kind: 'email_change',
         facts,
@@ -78,16 +106,20 @@ export class EmailChange {
     });
   }
 
-  /** See Auth.changeEmail. */
+  /**
+   * Consumes the token and changes the address. The old address gets a token that restores it.
+   * @throws {Problem} token_invalid, also if another account has confirmed the address since; change_pending.
+   */
   async redeem(session: Session, presented: string, source: ClientSource): Promise<User> {
     const { db } = this.#context;
-    const live = await this.#needs.tokens.find('email_change', presented, { userId: session.userId }, source);
+    const { tokens } = this.#needs;
+    const live = await tokens.find(emailChangeKind, presented, { userId: session.userId }, source);
     const address = requireEmailAddress(live.target);
     return db
       .transaction(async (tx) => {
         const user = await lockUser(tx, session.userId);
         if (user === undefined) throw new Problem('session_required');
-        await this.#requireSettled(tx, user);
+        await tokens.requireSettledAddress(tx, user.id);
         return this.#move(tx, user, { live, address, source });
       })
       .catch((error: unknown) => {
@@ -96,11 +128,14 @@ export class EmailChange {
       });
   }
 
-  /** See Auth.undoEmailChange. */
+  /**
+   * Restores the old address: removes the password, ends every session and mails a reset token.
+   * @throws {Problem} token_invalid; email_taken if another account has confirmed the old address since.
+   */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit, clock } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
-    const live = await tokens.find('email_undo', presented, {}, source);
+    const live = await tokens.find(emailUndoKind, presented, {}, source);
     const address = requireEmailAddress(live.target);
     return db.transaction(async (tx) => {
       const { id } = live.user;
@@ -121,7 +156,7 @@ export class EmailChange {
       const deed = { event: 'user_updated', outcome: 'success', reason: 'email_change_undone' } as const;
       await audit.record(tx, { ...deed, userId: id }, source);
       await notify(this.#context, tx, user, { kind: 'email_change_undone', facts: {}, source });
-      await passwordReset.post(tx, user, source);
+      await passwordReset.send(tx, user, source);
       return user;
     });
   }
@@ -129,17 +164,16 @@ export class EmailChange {
   async #move(
     tx: Database,
     user: User,
-    { live, address, source }: { live: LiveProof; address: EmailAddress; source: ClientSource },
+    { live, address, source }: { live: LiveToken; address: EmailAddress; source: ClientSource },
   ): Promise<User> {
     const { clock, audit } = this.#context;
-    const { accounts, tokens } = this.#needs;
+    const { access, tokens } = this.#needs;
     await tokens.consume(tx, live);
-    await accounts.revokeTokens(tx, user.id);
+    await access.revoke(tx, user.id, { kinds: ['token'] });
     await updateUser(tx, user.id, { email: address }, clock());
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');
-    const proof = { kind: 'email_undo', minutes: undoHours * 60, target: user.email } as const;
-    const { link: undoLink } = await tokens.issue(tx, user, proof);
+    const { link: undoLink } = await tokens.issue(tx, user, { kind: emailUndoKind, target: user.email });
     await notify(this.#context, tx, user, {
       kind: 'email_changed',
       facts: { newEmail: moved.email, undoLink, undoHours },
@@ -149,11 +183,5 @@ export class EmailChange {
     const deed = { event: 'user_updated', outcome: 'success', reason: 'email_changed' } as const;
     await audit.record(tx, { ...deed, userId: user.id }, source);
     return moved;
-  }
-
-  /** While a change can be undone no other is made: the second would take the undoing from the true owner's hands. */
-  async #requireSettled(tx: Database, user: User): Promise<void> {
-    if ((await findPendingToken(tx, user.id, 'email_undo', this.#context.clock())) !== undefined)
-      throw new Problem('change_pending');
   }
 }

@@ -1,16 +1,28 @@
 // Signing in by a link or a code that was mailed. One factor like the password, and never a second one beside it: who
 // holds the mailbox can also set a new password.
 import { minuteMs } from '../../kit/clock.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../../identity/context.ts';
 import type { SignIn, Login } from '../../identity/sign-in/sign-in.ts';
 import { isFlooded, notify } from '../../identity/notice.ts';
+import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 
 /** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const signInMinutes = 10;
+
+/** Signs a user in. */
+export const emailSignInKind = tokenKind({
+  kind: 'sign_in',
+  prefix: 'sgn',
+  minutes: signInMinutes,
+  page: { path: '/sign-in/link', name: 'sign_in_mail', requestPath: '/sign-in' },
+  route: '/sessions/email',
+  refusalEvent: 'authn_login_fail',
+  namesAccount: true,
+});
 
 export class EmailSignIn {
   readonly #context: AuthContext;
@@ -23,20 +35,14 @@ export class EmailSignIn {
     this.#signIn = signIn;
   }
 
-  /** See Auth.requestSignIn. */
-  async request(email: string, source: ClientSource): Promise<void> {
+  /** Mails a link and a code that sign the user of this address in. Any other address looks and costs the same. */
+  async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, audit } = this.#context;
-    const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isFlood = await isFlooded(this.#context, tx, user, 'sign_in');
       const recipient = user !== undefined && this.#isOpen(user) && !isFlood ? user : undefined;
-      const facts = await this.#tokens.issue(
-        tx,
-        recipient,
-        { kind: 'sign_in', minutes: signInMinutes },
-        source,
-      );
+      const facts = await this.#tokens.issue(tx, recipient, { kind: emailSignInKind }, source);
       await notify(this.#context, tx, recipient, {
         kind: 'sign_in',
         facts,
@@ -55,9 +61,12 @@ export class EmailSignIn {
     return disabledAt === null && (emailVerifiedAt !== null || !this.#context.confirmEmail);
   }
 
-  /** See Auth.signInByEmail. */
-  async redeem(email: string, presented: string, source: ClientSource): Promise<Login | undefined> {
-    const live = await this.#tokens.find('sign_in', presented, { email }, source);
+  /**
+   * Consumes the token or its code and signs the user in; `undefined` for a user who may not sign in any more.
+   * @throws {Problem} token_invalid, too_many_attempts.
+   */
+  async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<Login | undefined> {
+    const live = await this.#tokens.find(emailSignInKind, presented, { email }, source);
     const signInContext = await this.#signIn.signInContextOf(live.user, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);

@@ -5,46 +5,49 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
+import { seeOther, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import { addressOf } from '../../http/markup.ts';
-import { seeOther, paths, type PageRoom } from '../../page/page-guard.ts';
 
 const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
 
-export const forwardAuthRoutes: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  scope.get(
-    '/forward_auth',
-    {
-      schema: {
-        summary: 'For proxies: who is signed in, as headers; else 401, or the way to sign in',
-        querystring: Type.Object({
-          sign_in: Type.Optional(
-            Type.Literal('redirect', {
-              description: 'Sends a person to sign in, and back to X-Forwarded-Uri',
-            }),
-          ),
-        }),
-        response: { 200: Who },
+export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/forward_auth',
+      {
+        schema: {
+          summary: 'For proxies: who is signed in, as headers; else 401, or the way to sign in',
+          querystring: Type.Object({
+            sign_in: Type.Optional(
+              Type.Literal('redirect', {
+                description: 'Sends a person to sign in, and back to X-Forwarded-Uri',
+              }),
+            ),
+          }),
+          response: { 200: Who },
+        },
+        // node:http writes headers and a body that is text as one text, all of it in UTF-8: the bytes of asHeader would be
+        // encoded a second time. Beside bytes they stay what they are.
+        onSend: (_request, _reply, payload, done) =>
+          done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
       },
-      // node:http writes headers and a body that is text as one text, all of it in UTF-8: the bytes of asHeader would be
-      // encoded a second time. Beside bytes they stay what they are.
-      onSend: (_request, _reply, payload, done) =>
-        done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
-    },
-    async (request, reply) => {
-      const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-      if (session !== undefined) {
-        void reply
-          .header('remote-user', String(session.userId))
-          .header('remote-email', asHeader(session.email));
-        return { id: session.userId, email: session.email };
-      }
-      // nginx knows 401 and 403 alone; the others pass a redirect on.
-      if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
-      const target = room.returnTargets.parse(forwardedAddress(request));
-      return seeOther(reply, addressOf(`${room.publicOrigin}${paths.signIn}`, { return_to: target }));
-    },
-  );
-};
+      async (request, reply) => {
+        const { session } = request;
+        if (session !== null) {
+          void reply
+            .header('remote-user', String(session.userId))
+            .header('remote-email', asHeader(session.email));
+          return { id: session.userId, email: session.email };
+        }
+        // nginx knows 401 and 403 alone; the others pass a redirect on.
+        if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
+        const target = pages.parseTarget(forwardedAddress(request));
+        return seeOther(reply, addressOf(`${pages.publicOrigin}${paths.signIn}`, { return_to: target }));
+      },
+    );
+  };
+}
 
 /** Where the person wished to go, as the proxy says. It decides nothing but where they may come back to. */
 function forwardedAddress({ headers }: FastifyRequest): string | undefined {

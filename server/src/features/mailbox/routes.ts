@@ -4,15 +4,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { wantsPage, type Pages } from '../../http/pages.ts';
 import { handle } from '../../http/fields.ts';
 import { logoSource } from '../../mail/logo.ts';
-import type { KeptMail, Outbox } from '../../mail/outbox.ts';
-
-export interface Mailbox {
-  readonly mailbox: Outbox;
-  readonly pages: Pages;
-}
+import type { KeptMail } from '../../mail/outbox.ts';
+import type { PageKit } from '../../page/page.ts';
+import type { Outbox } from '../../mail/outbox.ts';
+import { wantsPage } from '../../http/pages.ts';
 
 const maxMails = 100;
 /** Where the page of a mail finds the logo that the mail would bring along. */
@@ -33,55 +30,63 @@ const MailReply = Type.Object({
 
 type KeptMailReply = Type.Static<typeof MailReply>;
 
-export const mailboxRoutes: FastifyPluginAsyncTypebox<Mailbox> = async (scope, { mailbox, pages }) => {
-  scope.get(
-    '/dev/mailbox',
-    {
-      schema: {
-        summary: 'Mails of local mode, newest first',
-        response: { 200: Type.Object({ mails: Type.Array(MailReply) }) },
+export function mailboxRoutes({
+  mail: mailbox,
+  pages,
+}: {
+  readonly mail: Outbox;
+  readonly pages: PageKit;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/dev/mailbox',
+      {
+        schema: {
+          summary: 'Mails of local mode, newest first',
+          response: { 200: Type.Object({ mails: Type.Array(MailReply) }) },
+        },
       },
-    },
-    async (request, reply) => {
-      const mails = await mailbox.listKept(maxMails);
-      if (!wantsPage(request)) return { mails: mails.map(toReply) };
-      const t = pages.speak(request);
-      const items = mails.map(
-        ({ id, recipient, subject, text, createdAt: at }) =>
-          html`<article>
-            <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
-            <p>${t('page.mailbox.to', { recipient, at })}</p>
-            <details>
-              <summary>${t('page.mailbox.text')}</summary>
-              <pre>!${linked(text)}</pre>
-            </details>
-          </article>`,
-      );
-      const body = html`<p>${t('page.mailbox.what')}</p>
-        !${items.length === 0 ? html`<p>${t('page.mailbox.empty')}</p>` : items.join('')}`;
-      return pages.send(request, reply, { title: t('page.mailbox.title'), body, isWide: true });
-    },
-  );
+      async (request, reply) => {
+        const mails = await mailbox.listKept(maxMails);
+        if (!wantsPage(request)) return { mails: mails.map(toReply) };
+        const t = pages.translate(request);
+        const items = mails.map(
+          ({ id, recipient, subject, text, createdAt: at }) =>
+            html`<article>
+              <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
+              <p>${t('page.mailbox.to', { recipient, at })}</p>
+              <details>
+                <summary>${t('page.mailbox.text')}</summary>
+                <pre>!${linked(text)}</pre>
+              </details>
+            </article>`,
+        );
+        const body = html`<p>${t('page.mailbox.what')}</p>
+          !${items.length === 0 ? html`<p>${t('page.mailbox.empty')}</p>` : items.join('')}`;
+        return pages.send(request, reply, { title: t('page.mailbox.title'), body, isWide: true });
+      },
+    );
 
-  scope.get(
-    '/dev/mailbox/:id',
-    { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
-    async (request, reply) => {
-      const mail = await mailbox.findKept(request.params.id);
-      if (mail === undefined) throw new Problem('not_found');
-      return reply
-        .header('content-security-policy', mailPolicy)
-        .type('text/html; charset=utf-8')
-        .send(mail.html.replace(logoSource, `src="${logoPath}"`));
-    },
-  );
+    scope.get(
+      '/dev/mailbox/:id',
+      { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
+      async (request, reply) => {
+        const mail = await mailbox.findKept(request.params.id);
+        if (mail === undefined) throw new Problem('not_found');
+        return reply
+          .header('content-security-policy', mailPolicy)
+          .type('text/html; charset=utf-8')
+          .send(mail.html.replace(logoSource, `src="${logoPath}"`));
+      },
+    );
 
-  scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
-    const { logo } = mailbox;
-    if (logo === undefined) throw new Problem('not_found');
-    return reply.type(logo.type).send(logo.content);
-  });
-};
+    scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
+      const { logo } = mailbox;
+      if (logo === undefined) throw new Problem('not_found');
+      return reply.type(logo.type).send(logo.content);
+    });
+  };
+}
 
 function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {
   return { ...mail, to: recipient, created_at: createdAt };

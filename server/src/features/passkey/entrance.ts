@@ -1,58 +1,60 @@
-// Coming in by a passkey alone: an account that is made with one, and signing in. What pages and programs ask for alike.
+// Signing in and registering with a passkey alone: what pages and programs both do.
 import { nameDevice } from '../../kit/device.ts';
 import { Problem } from '../../kit/problem.ts';
-import type { Login } from '../../identity/sign-in/sign-in.ts';
-import type { Auth } from '../../library/auth.ts';
-import type { ClientSource } from '../../identity/context.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
+import type { ClientSource } from '../../identity/context.ts';
+import type { Accounts } from '../../identity/account/account.ts';
+import type { Login, SignIn } from '../../identity/sign-in/sign-in.ts';
 import { registrationOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
 
-/** What this needs of the service. */
-interface Entrance {
-  readonly auth: Auth;
+export interface PasskeyEntranceParts {
+  readonly accounts: Accounts;
+  readonly signIn: SignIn;
   readonly passkeys: Passkeys;
 }
 
-/** What a browser made for a new account. */
+/** What a browser created for a new account. */
 export interface NewAccount {
   readonly address: EmailAddress;
   readonly credential: string;
   readonly name?: string | undefined;
 }
 
-/**
- * Adds a user with a passkey and no password.
- * @throws {ValueError} when the address is taken.
- * @throws {Problem} factor_invalid, invalid_request: whatever the address.
- */
-export async function registerWithPasskey(
-  { auth, passkeys }: Entrance,
-  { address, credential, name }: NewAccount,
-  source: ClientSource,
-): Promise<User> {
-  const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
-  await passkeys.claim(verified);
-  const naming = { name, device: nameDevice(source.device) };
-  return auth.registerWith(
-    address.text,
-    (tx, userId) => passkeys.attach(tx, userId, verified, naming),
-    source,
-  );
-}
+export class PasskeyEntrance {
+  readonly #parts: PasskeyEntranceParts;
 
-/**
- * Signs in with what a browser answered.
- * @throws {Problem} factor_invalid.
- */
-export async function signInWithPasskey(
-  { auth, passkeys }: Entrance,
-  credential: string,
-  source: ClientSource,
-): Promise<{ user: User; login: Login }> {
-  const { user, consume } = await passkeys.verifySignIn(credential);
-  const login = await auth.signIn.enter(user, { factor: 'passkey', consume }, source);
-  if (user === undefined || login === undefined) throw new Problem('factor_invalid');
-  return { user, login };
+  constructor(parts: PasskeyEntranceParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Adds a user with a passkey and without a password.
+   * @throws {ValueError} if the address is taken.
+   * @throws {Problem} factor_invalid, invalid_request: for a known and an unknown address alike.
+   */
+  async register({ address, credential, name }: NewAccount, source: ClientSource): Promise<User> {
+    const { accounts, passkeys } = this.#parts;
+    const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
+    await passkeys.claim(verified);
+    const naming = { name, device: nameDevice(source.device) };
+    return accounts.registerWith(
+      address,
+      (tx, userId) => passkeys.attach(tx, userId, verified, naming),
+      source,
+    );
+  }
+
+  /**
+   * Signs in with the answer of a browser.
+   * @throws {Problem} factor_invalid.
+   */
+  async signIn(credential: string, source: ClientSource): Promise<{ user: User; login: Login }> {
+    const { passkeys, signIn } = this.#parts;
+    const { user, consume } = await passkeys.verifySignIn(credential);
+    const login = await signIn.enter(user, { factor: 'passkey', consume }, source);
+    if (user === undefined || login === undefined) throw new Problem('factor_invalid');
+    return { user, login };
+  }
 }

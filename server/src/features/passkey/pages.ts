@@ -6,41 +6,28 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
 import type { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
-import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import type { Translate } from '../../http/pages.ts';
+import { field, hidden, notice } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { accountBody } from '../../identity/account/pages.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
 import { hashCost, mailCost, toFactorLabel } from '../../http/fields.ts';
-import { enrollmentSubjectOf, rememberBrowser, sendLogin, sourceOf } from '../../identity/sign-in/guard.ts';
-import { refusalOf } from '../../page/page-form.ts';
-import {
-  afterFactor,
-  afterLogin,
-  formField,
-  formToken,
-  seeOther,
-  rerenderOnProblem,
-  PageQuery,
-  pageSourceOf,
-  paths,
-  requireForm,
-  returnTo,
-  type PageRoom,
-  type SignInWay,
-} from '../../page/page-guard.ts';
-import { codeForm } from '../../identity/token/pages.ts';
-import { registering } from '../../identity/account/sign-up-pages.ts';
+import { verificationKind } from '../../identity/account/verification.ts';
 import { passkeySection } from './prompt.ts';
 import { enrollmentOf } from './challenge.ts';
-import { registerWithPasskey, signInWithPasskey } from './entrance.ts';
 import type { Passkeys } from './passkey.ts';
 import type { PasskeyRow } from './store.ts';
-
-export interface PasskeyPageRoom extends PageRoom {
-  readonly passkeys: Passkeys;
-}
+import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { refusalOf } from '../../page/form.ts';
+import { pageSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { enrollmentSubjectOf, sendLogin, afterLogin, afterEnrollment } from '../../identity/sign-in/guard.ts';
+import { costing } from '../../http/limits.ts';
+import type { SignInWay } from '../../identity/sign-in/way.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
+import { codeForm } from '../../identity/token/pages.ts';
+import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
+import { registerQuietly, type RegistrationPolicy } from '../../identity/account/registration.ts';
+import type { PasskeyEntrance } from './entrance.ts';
+import type { Translate } from '../../http/pages.ts';
+import { addressOf } from '../../http/markup.ts';
 
 const SignInForm = Type.Object({ credential: formField, return_to: Type.Optional(formField) });
 const RegisterForm = Type.Object({
@@ -56,104 +43,135 @@ const OwnForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Beside the password, to sign in. */
-export const passkeySignIn: SignInWay = {
-  form: (room, request, next) =>
-    passkeyForm(room, request, {
-      action: `${paths.signIn}/passkey`,
-      next,
-      key: 'page.passkeys.sign_in',
-      script: 'data-webauthn="get" data-options="/sessions/passkey" data-autofill',
-    }),
-};
+/** The button that signs in with a passkey. */
+export function passkeySignIn(pages: PageKit): SignInWay {
+  return {
+    place: 'below',
+    render: (request, next) =>
+      passkeyForm(pages, request, {
+        action: `${paths.signIn}/passkey`,
+        next,
+        key: 'page.passkeys.sign_in',
+        script: 'data-webauthn="get" data-options="/sessions/passkey" data-autofill',
+      }),
+  };
+}
 
-/** In the place of a password, to make an account. */
-export const passkeySignUp: SignInWay = {
-  form: (room, request, next) =>
-    passkeyForm(room, request, {
-      action: `${paths.signUp}/passkey`,
-      next,
-      key: 'page.passkeys.sign_up',
-      script: 'data-webauthn="create" data-options="/users/passkey" data-email="email"',
-      more: hidden('email', ''),
-    }),
-};
+/** The button that registers with a passkey instead of a password. */
+export function passkeySignUp(pages: PageKit): SignInWay {
+  return {
+    place: 'below',
+    render: (request, next) =>
+      passkeyForm(pages, request, {
+        action: `${paths.signUp}/passkey`,
+        next,
+        key: 'page.passkeys.sign_up',
+        script: 'data-webauthn="create" data-options="/users/passkey" data-email="email"',
+        more: hidden('email', ''),
+      }),
+  };
+}
 
 const Endpoints = Type.Object({ enroll: Type.String(), manage: Type.String() });
 
 /** Where password managers lead a person who may have a passkey (W3C, Passkey endpoints). */
-export const passkeyEndpointRoutes: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
-  const manage = `${room.publicOrigin}${passkeySection.path}`;
-  scope.get(
-    '/.well-known/passkey-endpoints',
-    {
-      schema: {
-        summary: 'Where passkeys are made and looked after',
-        response: { 200: Endpoints },
+export function passkeyEndpointRoutes({ pages }: { readonly pages: PageKit }): FastifyPluginAsyncTypebox {
+  const manage = `${pages.publicOrigin}${passkeySection.path}`;
+
+  return async (scope) => {
+    scope.get(
+      '/.well-known/passkey-endpoints',
+      {
+        schema: {
+          summary: 'Where passkeys are made and looked after',
+          response: { 200: Endpoints },
+        },
       },
-    },
-    async () => ({ enroll: manage, manage }),
-  );
-};
+      async () => ({ enroll: manage, manage }),
+    );
+  };
+}
 
 /** Signing in, and making an account. */
-export const passkeyOpenPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
-  const { rules, pages } = room;
+export function passkeyOpenPages({
+  pages,
+  cookies,
+  policy,
+  entrance,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly policy: RegistrationPolicy;
+  readonly entrance: PasskeyEntrance;
+}): FastifyPluginAsyncTypebox {
   const refuse = (
     request: FastifyRequest,
     reply: FastifyReply,
     { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
   ): FastifyReply => {
-    const t = pages.speak(request);
-    const address = addressOf(back, { return_to: returnTo(room, request) });
+    const t = pages.translate(request);
+    const address = addressOf(back, { return_to: pages.returnTo(request) });
     const body = html`!${refusalOf(t, problem, [])}
       <p class="links"><a href="${address}">${t('page.problem.again')}</a></p>`;
     return pages.send(request, reply, { title: t(titleKey), body });
   };
 
-  scope.post(
-    `${paths.signIn}/passkey`,
-    { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
-    async (request, reply) =>
-      rerenderOnProblem(
-        reply,
-        async () => {
-          const { login } = await signInWithPasskey(room, request.body.credential, sourceOf(request, room));
-          sendLogin(reply, room, login);
-          return seeOther(reply, afterLogin(login, returnTo(room, request)));
-        },
-        (problem) => refuse(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
-      ),
-  );
+  return async (scope) => {
+    scope.post(
+      `${paths.signIn}/passkey`,
+      { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
+      async (request, reply) =>
+        rerenderOnProblem(
+          reply,
+          async () => {
+            const { login } = await entrance.signIn(request.body.credential, request.source);
+            sendLogin(reply, cookies, login);
+            return seeOther(reply, afterLogin(login, pages.returnTo(request)));
+          },
+          (problem) =>
+            refuse(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
+        ),
+    );
 
-  scope.post(
-    `${paths.signUp}/passkey`,
-    {
-      config: costing(mailCost),
-      schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
-    },
-    async (request, reply) =>
-      rerenderOnProblem(
-        reply,
-        async () => {
-          const address = requireEmailAddress(request.body.email);
-          const { text: email } = address;
-          const source = pageSourceOf(room, request);
-          const account = { address, credential: request.body.credential };
-          await registering(room, () => registerWithPasskey(room, account, source));
-          if (!rules.confirmsEmail)
-            return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
-          rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'verification', email });
-        },
-        (problem) => refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
-      ),
-  );
-};
+    scope.post(
+      `${paths.signUp}/passkey`,
+      {
+        config: costing(mailCost),
+        schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
+      },
+      async (request, reply) =>
+        rerenderOnProblem(
+          reply,
+          async () => {
+            const address = requireEmailAddress(request.body.email);
+            const { text: email } = address;
+            const source = pageSourceOf(pages, request);
+            const account = { address, credential: request.body.credential };
+            await registerQuietly(policy, () => entrance.register(account, source));
+            if (!policy.emailConfirmation)
+              return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
+            cookies.setRequest(reply, source);
+            return codeForm(pages, request, reply, { kind: verificationKind, email });
+          },
+          (problem) =>
+            refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
+        ),
+    );
+  };
+}
 
 /** Behind the door of who may change factors: the list. */
-export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (scope, room) => {
-  const { auth, pages, passkeys } = room;
+export function passkeyPages({
+  pages,
+  cookies,
+  enrollment,
+  passkeys,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly enrollment: Enrollment;
+  readonly passkeys: Passkeys;
+}): FastifyPluginAsyncTypebox {
   const { path } = passkeySection;
 
   const show = async (
@@ -161,12 +179,12 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const t = pages.speak(request);
+    const t = pages.translate(request);
     const subject = enrollmentSubjectOf(request);
-    await auth.enrollment.requireSubject(subject);
+    await enrollment.requireSubject(subject);
     const rows = await passkeys.list(subjectUserIdOf(subject));
-    const token = formToken(room, subjectIdOf(subject));
-    const next = subject.pending === undefined ? undefined : returnTo(room, request);
+    const token = pages.formToken(subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
     const add = (use: 'sign_in' | 'second_factor'): string =>
       html`<form
         method="post"
@@ -192,67 +210,74 @@ export const passkeyPages: FastifyPluginAsyncTypebox<PasskeyPageRoom> = async (s
       }
       <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
       !${add('sign_in')} !${add('second_factor')}`;
-    return pages.send(request, reply, { title: t('page.passkeys.title'), body: accountBody(t, body) });
+    return pages.sendAccount(request, reply, { title: t('page.passkeys.title'), body: body });
   };
 
-  scope.get(
-    path,
-    { schema: { summary: 'Page: your passkeys', querystring: PageQuery } },
-    async (request, reply) => show(request, reply),
-  );
+  return async (scope) => {
+    scope.get(
+      path,
+      { schema: { summary: 'Page: your passkeys', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
 
-  scope.post(
-    path,
-    { config: costing(hashCost), schema: { summary: 'Page: adds a passkey', body: OwnForm } },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      requireForm(room, subjectIdOf(subject), request.body.form_token);
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          const source = sourceOf(request, room);
-          const { credential = '' } = request.body;
-          const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(subject)));
-          const naming = { device: nameDevice(source.device) };
-          const { login } = await auth.enrollment.add(subject, passkeys.addition(verified, naming), source);
-          return afterFactor(room, { request, reply, subject, login }, addressOf(path, { done: 'added' }));
-        },
-        (problem) => show(request, reply, problem),
-      );
-    },
-  );
+    scope.post(
+      path,
+      { config: costing(hashCost), schema: { summary: 'Page: adds a passkey', body: OwnForm } },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        pages.requireForm(subjectIdOf(subject), request.body.form_token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            const source = request.source;
+            const { credential = '' } = request.body;
+            const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(subject)));
+            const naming = { device: nameDevice(source.device) };
+            const { login } = await enrollment.add(subject, passkeys.addition(verified, naming), source);
+            return afterEnrollment(reply, cookies, {
+              subject,
+              login,
+              path: addressOf(path, { done: 'added' }),
+              next: pages.returnTo(request),
+            });
+          },
+          (problem) => show(request, reply, problem),
+        );
+      },
+    );
 
-  scope.post(
-    `${path}/rename`,
-    { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      const { id = '', name, form_token: token } = request.body;
-      requireForm(room, subjectIdOf(subject), token);
-      const label = toFactorLabel(name);
-      if (label !== undefined) await passkeys.rename(subjectUserIdOf(subject), id, label);
-      return seeOther(reply, path);
-    },
-  );
+    scope.post(
+      `${path}/rename`,
+      { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        const { id = '', name, form_token: token } = request.body;
+        pages.requireForm(subjectIdOf(subject), token);
+        const label = toFactorLabel(name);
+        if (label !== undefined) await passkeys.rename(subjectUserIdOf(subject), id, label);
+        return seeOther(reply, path);
+      },
+    );
 
-  scope.post(
-    `${path}/remove`,
-    { schema: { summary: 'Page: removes a passkey', body: OwnForm } },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      const { id = '', form_token: token } = request.body;
-      requireForm(room, subjectIdOf(subject), token);
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          await auth.enrollment.change(subject, passkeys.removal(id), sourceOf(request, room));
-          return seeOther(reply, addressOf(path, { done: 'removed' }));
-        },
-        (problem) => show(request, reply, problem),
-      );
-    },
-  );
-};
+    scope.post(
+      `${path}/remove`,
+      { schema: { summary: 'Page: removes a passkey', body: OwnForm } },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        const { id = '', form_token: token } = request.body;
+        pages.requireForm(subjectIdOf(subject), token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            await enrollment.change(subject, passkeys.removal(id), request.source);
+            return seeOther(reply, addressOf(path, { done: 'removed' }));
+          },
+          (problem) => show(request, reply, problem),
+        );
+      },
+    );
+  };
+}
 
 function doneNotice(t: Translate, done: string | undefined): string {
   if (done === 'added') return notice('done', t('page.passkeys.added'));
@@ -304,11 +329,11 @@ interface PasskeyForm {
 
 /** A button that only a script can make work: hidden without one. */
 function passkeyForm(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   { action, next, key, script, more = '' }: PasskeyForm,
 ): string {
-  const t = room.pages.speak(request);
+  const t = pages.translate(request);
   return html`<form method="post" action="${action}" !${script} hidden>
     <p class="or"><span>${t('page.sign_in.or')}</span></p>
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more}

@@ -100,6 +100,8 @@ const reasonCharacters = 300;
 export class Passkeys implements SecondFactor {
   readonly name = 'passkey';
   readonly isBackup = false;
+  /** Proof of possession of a key, and what unlocks it: a passkey verifies its user. */
+  readonly amr = ['pop', 'mfa'];
   readonly relyingParty: RelyingParty;
   readonly #db: Database;
   readonly #clock: Clock;

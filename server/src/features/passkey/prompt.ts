@@ -1,7 +1,8 @@
 // Passkeys as other pages offer them: their place in an account, and how one is asked for as second factor.
 import { html } from 'ghtml';
+import { scriptInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { scriptInputs, type FactorPrompt } from '../../identity/factor/prompt.ts';
+import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 
 export const passkeySection = {
   path: '/account/passkeys',

@@ -3,21 +3,30 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { accountBody } from '../../identity/account/pages.ts';
-import { sessionOf, sourceOf } from '../../identity/sign-in/guard.ts';
-import { formField, formToken, PageQuery, requireForm, type PageRoom } from '../../page/page-guard.ts';
 import { recoveryCodeSection } from './prompt.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
-
-export interface RecoveryCodePageRoom extends PageRoom {
-  readonly recoveryCodes: RecoveryCodes;
-}
+import { formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
+import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 
 const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
 
 /** Behind the member door for pages. */
-export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> = async (scope, room) => {
-  const { auth, pages, recoveryCodes } = room;
+export function recoveryCodePages({
+  pages,
+  stepUp,
+  secondFactors,
+  enrollment,
+  recoveryCodes,
+}: {
+  readonly pages: PageKit;
+  readonly stepUp: StepUp;
+  readonly secondFactors: SecondFactors;
+  readonly enrollment: Enrollment;
+  readonly recoveryCodes: RecoveryCodes;
+}): FastifyPluginAsyncTypebox {
   const { path } = recoveryCodeSection;
 
   const show = async (
@@ -25,13 +34,13 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
     reply: FastifyReply,
     codes?: readonly string[],
   ): Promise<FastifyReply> => {
-    const t = pages.speak(request);
+    const t = pages.translate(request);
     const session = sessionOf(request);
-    await auth.stepUp.requireRecent(session);
-    const isAsked = (await auth.factorsOf(session.userId)).length > 0;
+    await stepUp.requireRecent(session);
+    const isAsked = (await secondFactors.namesOf(session.userId)).length > 0;
     const left = await recoveryCodes.count(session.userId);
     const form = html`<form method="post" action="${path}">
-      !${formToken(room, session.id)}
+      !${pages.formToken(session.id)}
       <button !${codes === undefined ? '' : 'class="second"'}>${t('page.recovery_codes.act')}</button>
     </form>`;
     const shown =
@@ -43,30 +52,29 @@ export const recoveryCodePages: FastifyPluginAsyncTypebox<RecoveryCodePageRoom> 
             </ul>`;
     const body = html`<p>${t('page.recovery_codes.what')}</p>
       !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${t('page.recovery_codes.none')}</p>`}`;
-    return pages.send(request, reply, {
-      title: t('page.recovery_codes.title'),
-      body: accountBody(t, body),
-    });
+    return pages.sendAccount(request, reply, { title: t('page.recovery_codes.title'), body });
   };
 
-  scope.get(
-    path,
-    { schema: { summary: 'Page: your recovery codes', querystring: PageQuery } },
-    async (request, reply) => show(request, reply),
-  );
+  return async (scope) => {
+    scope.get(
+      path,
+      { schema: { summary: 'Page: your recovery codes', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
 
-  scope.post(
-    path,
-    { schema: { summary: 'Page: makes new recovery codes and shows them this once', body: OwnForm } },
-    async (request, reply) => {
-      const session = sessionOf(request);
-      requireForm(room, session.id, request.body.form_token);
-      const codes = await auth.enrollment.change(
-        { session },
-        recoveryCodes.replacement(auth.secondFactors),
-        sourceOf(request, room),
-      );
-      return show(request, reply, codes);
-    },
-  );
-};
+    scope.post(
+      path,
+      { schema: { summary: 'Page: makes new recovery codes and shows them this once', body: OwnForm } },
+      async (request, reply) => {
+        const session = sessionOf(request);
+        pages.requireForm(session.id, request.body.form_token);
+        const codes = await enrollment.change(
+          { session },
+          recoveryCodes.replacement(secondFactors),
+          request.source,
+        );
+        return show(request, reply, codes);
+      },
+    );
+  };
+}

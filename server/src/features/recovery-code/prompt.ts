@@ -1,6 +1,7 @@
 // Recovery codes as other pages offer them: their place in an account, and how one is asked for.
+import { codeInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { codeInputs, type FactorPrompt } from '../../identity/factor/prompt.ts';
+import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 
 export const recoveryCodeSection = {
   path: '/account/recovery-codes',

@@ -29,6 +29,7 @@ const codesPerUser = 10;
 export class RecoveryCodes implements SecondFactor {
   readonly name = 'recovery_code';
   readonly isBackup = true;
+  readonly amr = ['otp'];
   readonly #options: RecoveryCodesOptions;
 
   constructor(options: RecoveryCodesOptions) {

@@ -5,32 +5,20 @@ import type QrLibrary from 'qr';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
-import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import type { Translate } from '../../http/pages.ts';
-import { accountBody } from '../../identity/account/pages.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/enrollment/enrollment.ts';
+import { field, hidden, notice } from '../../http/markup.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
-import { enrollmentSubjectOf, sourceOf } from '../../identity/sign-in/guard.ts';
-import { refusalOf } from '../../page/page-form.ts';
-import {
-  afterFactor,
-  formField,
-  formToken,
-  seeOther,
-  rerenderOnProblem,
-  PageQuery,
-  requireForm,
-  returnTo,
-  type PageRoom,
-} from '../../page/page-guard.ts';
 import { totpSection } from './prompt.ts';
 import type { AuthenticatorRow } from './store.ts';
 import type { NewAuthenticator, Totp } from './totp.ts';
-
-export interface TotpPageRoom extends PageRoom {
-  readonly totp: Totp;
-}
+import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { refusalOf } from '../../page/form.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
+import { enrollmentSubjectOf, afterEnrollment } from '../../identity/sign-in/guard.ts';
+import { costing } from '../../http/limits.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
+import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
+import type { Translate } from '../../http/pages.ts';
+import { addressOf } from '../../http/markup.ts';
 
 const OwnForm = Type.Object({
   id: Type.Optional(formField),
@@ -42,8 +30,17 @@ const OwnForm = Type.Object({
 });
 
 /** Behind the door of who may change factors. */
-export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, room) => {
-  const { auth, pages, totp } = room;
+export function totpPages({
+  pages,
+  cookies,
+  enrollment,
+  totp,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly enrollment: Enrollment;
+  readonly totp: Totp;
+}): FastifyPluginAsyncTypebox {
   const { path } = totpSection;
 
   const show = async (
@@ -51,12 +48,12 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     reply: FastifyReply,
     problem?: Problem,
   ): Promise<FastifyReply> => {
-    const t = pages.speak(request);
+    const t = pages.translate(request);
     const subject = enrollmentSubjectOf(request);
-    await auth.enrollment.requireSubject(subject);
+    await enrollment.requireSubject(subject);
     const rows = await totp.list(subjectUserIdOf(subject));
-    const token = formToken(room, subjectIdOf(subject));
-    const next = subject.pending === undefined ? undefined : returnTo(room, request);
+    const token = pages.formToken(subjectIdOf(subject));
+    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
     const { done } = request.query as { done?: string }; // PageQuery
     const body = html`!${done === 'added' ? notice('done', t('page.totp.added')) : ''}
       !${done === 'removed' ? notice('done', t('page.totp.removed')) : ''} !${refusalOf(t, problem, [])}
@@ -78,7 +75,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
         })}
         <button>${t('page.totp.add')}</button>
       </form>`;
-    return pages.send(request, reply, { title: t('page.totp.title'), body: accountBody(t, body) });
+    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
   };
 
   const showSeed = async (
@@ -87,7 +84,7 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
     made: NewAuthenticator,
     isWrong = false,
   ): Promise<FastifyReply> => {
-    const t = pages.speak(request);
+    const t = pages.translate(request);
     const subject = enrollmentSubjectOf(request);
     const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
     const body = html`<ol class="steps">
@@ -103,8 +100,8 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
         <li>${t('page.totp.enter')}</li>
       </ol>
       <form method="post" action="${path}/confirm">
-        !${formToken(room, subjectIdOf(subject))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
-        !${hidden('return_to', subject.pending === undefined ? undefined : returnTo(room, request))}
+        !${pages.formToken(subjectIdOf(subject))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
+        !${hidden('return_to', subject.pending === undefined ? undefined : pages.returnTo(request))}
         !${field({
           name: 'code',
           label: t('page.totp.code'),
@@ -113,75 +110,78 @@ export const totpPages: FastifyPluginAsyncTypebox<TotpPageRoom> = async (scope, 
         })}
         <button>${t('page.totp.confirm')}</button>
       </form>`;
-    return pages.send(request, reply, { title: t('page.totp.title'), body: accountBody(t, body) });
+    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
   };
 
-  scope.get(
-    path,
-    { schema: { summary: 'Page: your authenticator apps', querystring: PageQuery } },
-    async (request, reply) => show(request, reply),
-  );
+  return async (scope) => {
+    scope.get(
+      path,
+      { schema: { summary: 'Page: your authenticator apps', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
 
-  scope.post(
-    path,
-    { schema: { summary: 'Page: shows the seed of another authenticator app', body: OwnForm } },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      requireForm(room, subjectIdOf(subject), request.body.form_token);
-      const user = await auth.enrollment.requireSubject(subject);
-      const name = toFactorLabel(request.body.name) ?? pages.speak(request)('page.totp.usual_name');
-      return showSeed(request, reply, await totp.begin(user, name));
-    },
-  );
+    scope.post(
+      path,
+      { schema: { summary: 'Page: shows the seed of another authenticator app', body: OwnForm } },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        pages.requireForm(subjectIdOf(subject), request.body.form_token);
+        const user = await enrollment.requireSubject(subject);
+        const name = toFactorLabel(request.body.name) ?? pages.translate(request)('page.totp.usual_name');
+        return showSeed(request, reply, await totp.begin(user, name));
+      },
+    );
 
-  scope.post(
-    `${path}/confirm`,
-    {
-      config: costing(hashCost),
-      schema: { summary: 'Page: confirms an authenticator app by a code of it', body: OwnForm },
-    },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      const { id = '', code = '', secret = '', form_token: token } = request.body;
-      requireForm(room, subjectIdOf(subject), token);
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          const { login } = await auth.enrollment.add(
-            subject,
-            totp.addition({ id, code }),
-            sourceOf(request, room),
-          );
-          return afterFactor(room, { request, reply, subject, login }, addressOf(path, { done: 'added' }));
-        },
-        async (problem) => {
-          const user = await auth.enrollment.requireSubject(subject);
-          const uri = totp.uriOf(user, secret);
-          if (problem.code !== 'factor_invalid' || uri === undefined) return show(request, reply, problem);
-          return showSeed(request, reply, { id, secret, uri }, true);
-        },
-      );
-    },
-  );
+    scope.post(
+      `${path}/confirm`,
+      {
+        config: costing(hashCost),
+        schema: { summary: 'Page: confirms an authenticator app by a code of it', body: OwnForm },
+      },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        const { id = '', code = '', secret = '', form_token: token } = request.body;
+        pages.requireForm(subjectIdOf(subject), token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            const { login } = await enrollment.add(subject, totp.addition({ id, code }), request.source);
+            return afterEnrollment(reply, cookies, {
+              subject,
+              login,
+              path: addressOf(path, { done: 'added' }),
+              next: pages.returnTo(request),
+            });
+          },
+          async (problem) => {
+            const user = await enrollment.requireSubject(subject);
+            const uri = totp.uriOf(user, secret);
+            if (problem.code !== 'factor_invalid' || uri === undefined) return show(request, reply, problem);
+            return showSeed(request, reply, { id, secret, uri }, true);
+          },
+        );
+      },
+    );
 
-  scope.post(
-    `${path}/remove`,
-    { schema: { summary: 'Page: removes an authenticator app', body: OwnForm } },
-    async (request, reply) => {
-      const subject = enrollmentSubjectOf(request);
-      const { id = '', form_token: token } = request.body;
-      requireForm(room, subjectIdOf(subject), token);
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          await auth.enrollment.change(subject, totp.removal(id), sourceOf(request, room));
-          return seeOther(reply, addressOf(path, { done: 'removed' }));
-        },
-        (problem) => show(request, reply, problem),
-      );
-    },
-  );
-};
+    scope.post(
+      `${path}/remove`,
+      { schema: { summary: 'Page: removes an authenticator app', body: OwnForm } },
+      async (request, reply) => {
+        const subject = enrollmentSubjectOf(request);
+        const { id = '', form_token: token } = request.body;
+        pages.requireForm(subjectIdOf(subject), token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            await enrollment.change(subject, totp.removal(id), request.source);
+            return seeOther(reply, addressOf(path, { done: 'removed' }));
+          },
+          (problem) => show(request, reply, problem),
+        );
+      },
+    );
+  };
+}
 
 function authenticatorItem(
   t: Translate,

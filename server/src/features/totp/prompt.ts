@@ -1,6 +1,7 @@
 // Authenticator apps as other pages offer them: their place in an account, and how a code is asked for.
+import { codeInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { codeInputs, type FactorPrompt } from '../../identity/factor/prompt.ts';
+import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 
 export const totpSection = {
   path: '/account/authenticators',

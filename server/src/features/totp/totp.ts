@@ -63,6 +63,7 @@ const load = createRequire(import.meta.url);
 export class Totp implements SecondFactor {
   readonly name = 'totp';
   readonly isBackup = false;
+  readonly amr = ['otp'];
   readonly #options: TotpOptions;
 
   constructor(options: TotpOptions) {

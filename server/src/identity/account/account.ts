@@ -1,24 +1,22 @@
 // Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import {
   addUser,
   findUserByEmail,
   lockUserByEmail,
   removeUser,
   updateDisabled,
+  updateLanguage,
   updatePasswordHash,
 } from '../../user/store.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
-import { removePendingTokensOf } from '../token/store.ts';
+import type { AccountAccess } from './access.ts';
 import type { EmailVerification } from './verification.ts';
 
 /** Why a password is replaced, by whose deed, and which session lives on. */
@@ -42,6 +40,7 @@ interface Opening {
 }
 
 export interface AccountNeeds {
+  readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
   readonly emailVerification: EmailVerification;
@@ -49,21 +48,26 @@ export interface AccountNeeds {
 
 export class Accounts {
   readonly #context: AuthContext;
+  readonly #access: AccountAccess;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
   readonly #emailVerification: EmailVerification;
 
-  constructor(context: AuthContext, { attempts, secondFactors, emailVerification }: AccountNeeds) {
+  constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;
+    this.#access = access;
     this.#attempts = attempts;
     this.#secondFactors = secondFactors;
     this.#emailVerification = emailVerification;
   }
 
-  /** See Auth.registerUser. */
-  async register(email: string, password: string, source: ClientSource): Promise<User> {
+  /**
+   * Adds a user with this address and password.
+   * @throws {ValueError} `User <e-mail> already exists`, decided by the unique index of the database.
+   * @throws {Problem} invalid_request for an address or a password that the rules refuse.
+   */
+  async register(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, addressRule, passwordRule } = this.#context;
-    const address = requireEmailAddress(email);
     await addressRule(address);
     await passwordRule(password, { email: address.text, field: 'password' });
     // Before the address is tried, so that a taken one takes the same time as a free one.
@@ -73,10 +77,14 @@ export class Accounts {
     return user;
   }
 
-  /** See Auth.registerWith. */
-  async registerWith(email: string, attach: Attach, source: ClientSource): Promise<User> {
+  /**
+   * Adds a user without a password: `attach` gives the account its way in, inside the same transaction. It also runs for an
+   * account whose address is not confirmed yet, whose older factors are removed then, and for no user if it is taken.
+   * @throws {ValueError} `User <e-mail> already exists`.
+   * @throws {Problem} invalid_request for an address that the rules refuse; whatever `attach` throws.
+   */
+  async registerWith(address: EmailAddress, attach: Attach, source: ClientSource): Promise<User> {
     const { db, addressRule } = this.#context;
-    const address = requireEmailAddress(email);
     await addressRule(address);
     const opening = { hashedPassword: null, attach };
     const user = await db.transaction((tx) => this.#add(tx, address, opening, source));
@@ -84,10 +92,12 @@ export class Accounts {
     return user;
   }
 
-  /** See Auth.setPassword. */
-  async setPassword(email: string, password: string, source: ClientSource): Promise<User> {
+  /**
+   * Sets a password for the operator: ends all sessions and revokes the pending tokens.
+   * @throws {Problem} unknown_email, also for a disabled user; invalid_request for a password that the rule refuses.
+   */
+  async setPassword(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
-    const address = requireEmailAddress(email);
     await passwordRule(password, { email: address.text, field: 'password' });
     const hashedPassword = await hasher.hash(password);
     return db.transaction(async (tx) => {
@@ -104,7 +114,7 @@ export class Accounts {
     const { db, clock, audit } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
-      if (disabled) await this.revokeAccess(tx, userId);
+      if (disabled) await this.#access.revoke(tx, userId);
       const reason = disabled ? 'disabled' : 'enabled';
       await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
       return true;
@@ -122,6 +132,16 @@ export class Accounts {
     });
   }
 
+  /** Stores the language that the user reads; mails are written in it. */
+  async setLanguage(userId: number, language: string): Promise<void> {
+    await updateLanguage(this.#context.db, userId, language);
+  }
+
+  /** Checks that a password may be set. @throws {Problem} invalid_request with the reason, naming `password`. */
+  requireGoodPassword(password: string, email: string): Promise<void> {
+    return this.#context.passwordRule(password, { email, field: 'password' });
+  }
+
   /**
    * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
    * when there is no such user, or it is disabled. Runs inside a transaction.
@@ -135,7 +155,7 @@ export class Accounts {
     const { clock, audit } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.revokeAccess(tx, userId, keptSession);
+    await this.#access.revoke(tx, userId, { except: keptSession });
     await this.#attempts.forget(tx, userId, 'password');
     await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
     await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
@@ -148,7 +168,7 @@ export class Accounts {
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
-    await this.revokeAccess(tx, userId);
+    await this.#access.revoke(tx, userId);
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 
@@ -188,10 +208,10 @@ export class Accounts {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
     const replaced = isOpen && newest !== undefined ? owner.id : noUserId;
     await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
-    await this.revokeAccess(tx, replaced);
+    await this.#access.revoke(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
-    await this.#emailVerification.ask(tx, isOpen ? owner : undefined, source);
+    await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 
@@ -215,19 +235,5 @@ export class Accounts {
   ): Promise<void> {
     if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
-  }
-
-  /** Ends a user's sessions but the kept one, and voids the pending tokens and known devices. Inside a transaction. */
-  async revokeAccess(tx: Database, userId: number, keptSession?: string): Promise<void> {
-    if (keptSession === undefined) await removeSessionsOf(tx, userId);
-    else await removeOtherSessionsOf(tx, userId, keptSession);
-    await this.revokeTokens(tx, userId);
-    await removePendingAuthenticationsOf(tx, userId);
-    await removeDevicesOf(tx, userId);
-  }
-
-  /** Voids what was mailed and not redeemed yet, but for the undoing of a change of address and of a first factor. Inside a transaction. */
-  async revokeTokens(tx: Database, userId: number): Promise<void> {
-    await removePendingTokensOf(tx, userId);
   }
 }

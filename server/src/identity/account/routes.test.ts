@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../kit/clock.ts';
 import { createToken } from '../../kit/secret.ts';
+import { sessionKind } from '../cookie-kinds.ts';
+import { resetKind } from '../password/reset.ts';
 import { contentsOf } from '../../../test/support/contents.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { createPerson, freshEmail, type Person } from '../../../test/support/person.ts';
@@ -146,7 +148,7 @@ const refusals: readonly RefusalRow[] = [
   },
   {
     name: 'PUT /reset_password with a token that was never given',
-    request: ({ email }) => put(email, createToken('reset').token),
+    request: ({ email }) => put(email, createToken(resetKind).token),
     status: 403,
     code: 'token_invalid',
   },
@@ -171,7 +173,7 @@ const refusals: readonly RefusalRow[] = [
   {
     name: 'PUT /reset_password with the right handle and another secret',
     request: ({ email, resetToken }) =>
-      put(email, resetToken.slice(0, 36) + createToken('reset').token.slice(36)),
+      put(email, resetToken.slice(0, 36) + createToken(resetKind).token.slice(36)),
     status: 403,
     code: 'token_invalid',
   },
@@ -362,7 +364,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       '',
       'session_id=',
       'session_id=nonsense',
-      `session_id=${createToken('session').token}`,
+      `session_id=${createToken(sessionKind).token}`,
     ]) {
       test(`greets whatever cookie comes along: "${cookie.slice(0, 20)}"`, async () => {
         const reply = await send({ method: 'GET', path: '/', headers: { cookie } });
@@ -430,7 +432,7 @@ onEachEngine('the contract over HTTP', (engine) => {
         const reply = await send({ method: 'GET', path: '/profile', headers: { cookie } });
         assert.deepEqual(reply.body, { email }, cookie);
       }
-      const unknown = createToken('session').token;
+      const unknown = createToken(sessionKind).token;
       const cookie = `session_id=${unknown}; session_id=${person.sessionId}`;
       assertProblem(
         await send({ method: 'GET', path: '/profile', headers: { cookie } }),
@@ -460,10 +462,10 @@ onEachEngine('the contract over HTTP', (engine) => {
         'without a cookie': () => undefined,
         'with an empty cookie': () => '',
         'with a cookie that is no session': () => 'nonsense',
-        'with an unknown session': () => createToken('session').token,
+        'with an unknown session': () => createToken(sessionKind).token,
         'with a reset token for a session': ({ resetToken }) => resetToken,
         'with the right handle and another secret': ({ sessionId }) =>
-          sessionId.slice(0, 36) + createToken('session').token.slice(36),
+          sessionId.slice(0, 36) + createToken(sessionKind).token.slice(36),
         'with the session in upper case': ({ sessionId }) => sessionId.toUpperCase(),
       };
       for (const [name, cookie] of Object.entries(rows)) {

@@ -11,7 +11,9 @@ import { testService } from '../../../test/support/service.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
 import { createToken } from '../../kit/secret.ts';
+import { requestKind } from '../cookie-kinds.ts';
 import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
@@ -131,15 +133,20 @@ onEachEngine('the record of addresses', (engine) => {
 
   test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
     const { auth } = service.service.core;
-    const initiator = { ...somebody, requestToken: createToken('request').token };
+    const initiator = { ...somebody, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
-      const { id } = await auth.registerWith(email, async () => {}, initiator);
+      const { id } = await auth.identity.accounts.registerWith(
+        requireEmailAddress(email),
+        async () => {},
+        initiator,
+      );
       return { email, id };
     };
     const ada = await made();
-    const ask = (source: ClientSource) => () => auth.requestVerification(ada.email, source);
-    const stranger = { ...somebody, requestToken: createToken('request').token };
+    const ask = (source: ClientSource) => () =>
+      auth.identity.emailVerification.request(requireEmailAddress(ada.email), source);
+    const stranger = { ...somebody, requestToken: createToken(requestKind).token };
     later();
     for (const source of [somebody, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
@@ -148,26 +155,43 @@ onEachEngine('the record of addresses', (engine) => {
       });
     const eve = await made();
     later();
-    assert.deepEqual(await traces({ ada: eve.id }, () => auth.requestVerification(eve.email, initiator)), {
-      record: ['authn_token_created success email_verification ada'],
-      mails: ['email_verification to ada for 1440'],
-    });
+    assert.deepEqual(
+      await traces({ ada: eve.id }, () =>
+        auth.identity.emailVerification.request(requireEmailAddress(eve.email), initiator),
+      ),
+      {
+        record: ['authn_token_created success email_verification ada'],
+        mails: ['email_verification to ada for 1440'],
+      },
+    );
     const token = await service.tokenFor(eve.email);
     for (const source of [somebody, stranger])
-      await assert.rejects(auth.verifyEmail(eve.email, token, source), (error) =>
-        isProblem(error, 'same_browser_required'),
+      await assert.rejects(
+        auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, source),
+        (error) => isProblem(error, 'same_browser_required'),
       );
-    assert.equal((await auth.verifyEmail(eve.email, token, initiator)).id, eve.id);
+    assert.equal(
+      (await auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, initiator)).id,
+      eve.id,
+    );
 
     const joe = await made();
     await service.deliver();
     const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
-    assert.equal((await auth.verifyEmail(joe.email, code, initiator)).id, joe.id);
+    assert.equal(
+      (await auth.identity.emailVerification.redeem(requireEmailAddress(joe.email), code, initiator)).id,
+      joe.id,
+    );
     const noUserId = freshEmail();
-    assert.deepEqual(await traces({}, () => auth.requestVerification(noUserId, initiator)), {
-      record: ['authn_token_created failure email_verification nobody'],
-      mails: [],
-    });
+    assert.deepEqual(
+      await traces({}, () =>
+        auth.identity.emailVerification.request(requireEmailAddress(noUserId), initiator),
+      ),
+      {
+        record: ['authn_token_created failure email_verification nobody'],
+        mails: [],
+      },
+    );
   });
 
   test('another confirmation is redeemed by its code where it was asked for', async () => {

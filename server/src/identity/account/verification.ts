@@ -2,36 +2,47 @@
 import { hourMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { removeDevicesOf } from '../sign-in/device-store.ts';
 import { isFlooded, notify } from '../notice.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
-import { removeSessionsOf } from '../session/store.ts';
+import type { AccountAccess } from './access.ts';
 
 /** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
 const verificationHours = 24;
 
+/** Confirms the address of an account. */
+export const verificationKind = tokenKind({
+  kind: 'verification',
+  prefix: 'vrf',
+  minutes: verificationHours * 60,
+  page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again' },
+  route: '/email_verification',
+  refusalEvent: 'user_updated',
+  namesAccount: true,
+});
+
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
+  readonly #access: AccountAccess;
 
-  constructor(context: AuthContext, tokens: OneTimeTokens) {
+  constructor(context: AuthContext, tokens: OneTimeTokens, access: AccountAccess) {
     this.#context = context;
     this.#tokens = tokens;
+    this.#access = access;
   }
 
   /**
-   * Posts a token to the user's address, in the place of the older one; without a user does as much and writes nothing.
-   * Runs inside a transaction.
+   * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
+   * nothing. Inside a transaction.
    */
-  async ask(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
-    const minutes = verificationHours * 60;
-    const proof = { kind: 'verification', minutes, target: user?.email ?? '' } as const;
-    const facts = await this.#tokens.issue(tx, user, proof, source);
+  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+    const token = { kind: verificationKind, target: user?.email ?? '' };
+    const facts = await this.#tokens.issue(tx, user, token, source);
     await notify(this.#context, tx, user, {
       kind: 'email_verification',
       facts,
@@ -41,10 +52,12 @@ export class EmailVerification {
     });
   }
 
-  /** See Auth.requestVerification. */
-  async askAgain(email: string, source: ClientSource): Promise<void> {
+  /**
+   * Sends a new confirmation token to an account whose address is not confirmed. Any other address looks and costs the
+   * same.
+   */
+  async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, audit } = this.#context;
-    const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isAsked =
@@ -53,7 +66,7 @@ export class EmailVerification {
         user.disabledAt === null &&
         (await this.#isHeld(tx, user, source));
       const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
-      await this.ask(tx, isAsked && !isFlood ? user : undefined, source);
+      await this.send(tx, isAsked && !isFlood ? user : undefined, source);
       const outcome = isAsked ? 'success' : 'failure';
       await audit.record(
         tx,
@@ -63,10 +76,13 @@ export class EmailVerification {
     });
   }
 
-  /** See Auth.verifyEmail. */
-  async redeem(email: string, presented: string, source: ClientSource): Promise<User> {
+  /**
+   * Confirms the address of the account and consumes the token.
+   * @throws {Problem} token_invalid; same_browser_required for an account without a password in another browser.
+   */
+  async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<User> {
     const { db, clock, audit } = this.#context;
-    const live = await this.#tokens.find('verification', presented, { email }, source);
+    const live = await this.#tokens.find(verificationKind, presented, { email }, source);
     if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
     return db.transaction(async (tx) => {
@@ -76,9 +92,7 @@ export class EmailVerification {
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
-        await removeSessionsOf(tx, user.id);
-        await removePendingAuthenticationsOf(tx, user.id);
-        await removeDevicesOf(tx, user.id);
+        await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
       await audit.record(
         tx,
@@ -96,7 +110,7 @@ export class EmailVerification {
   async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
     return (
       user.hashedPassword !== null ||
-      (await this.#tokens.isInitiatingBrowser(tx, user.id, 'verification', source))
+      (await this.#tokens.isInitiatingBrowser(tx, user.id, verificationKind, source))
     );
   }
 }

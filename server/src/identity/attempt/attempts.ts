@@ -1,7 +1,7 @@
 // How often a factor may be tried: the one mechanism for every door. A door begins a try before it verifies anything,
 // and tells of success; what it does not tell of has failed.
 import type { Clock } from '../../kit/clock.ts';
-import { secondMs } from '../../kit/clock.ts';
+import { dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
@@ -14,6 +14,7 @@ import {
   removeAttempts,
   removeAttemptsOf,
   removeAttempt,
+  removeOldAttempts,
   type AttemptKey,
   type AttemptCount,
 } from './store.ts';
@@ -38,7 +39,11 @@ export interface Attempt {
   readonly count: number;
 }
 
+/** Days without an attempt after which a counter is removed. One guess a month is no attack. */
+const keptDays = 30;
+
 export class Attempts {
+  readonly name = 'attempts';
   readonly #db: Database;
   readonly #clock: Clock;
 
@@ -91,6 +96,11 @@ export class Attempts {
   /** The account is removed: nothing is counted against it any more. Inside a transaction. */
   async forgetAll(tx: Database, userId: number): Promise<void> {
     await removeAttemptsOf(tx, subjectOfUser(userId));
+  }
+
+  /** Removes up to `limit` counters without a recent attempt and returns how many. */
+  purge(limit: number): Promise<number> {
+    return removeOldAttempts(this.#db, this.#clock() - keptDays * dayMs, limit);
   }
 
   /** What is counted against an account and its known devices. */

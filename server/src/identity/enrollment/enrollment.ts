@@ -6,33 +6,19 @@ import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { AccountAccess } from '../account/access.ts';
 import type { Accounts } from '../account/account.ts';
-import type { SignIn, Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { forgetMemories } from '../sign-in/device-store.ts';
+import type { Devices } from '../sign-in/devices.ts';
 import { notify } from '../notice.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import { removePendingAuthenticationsOf } from '../sign-in/pending-store.ts';
 import type { PasswordReset } from '../password/reset.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeOtherSessionsOf, removeSessionsOf } from '../session/store.ts';
+import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-
-/** Who changes the factors of an account: a session, or a login that awaits its first second factor. */
-export type EnrollmentSubject =
-  | { readonly session: Session; readonly pending?: undefined }
-  | { readonly session?: undefined; readonly pending: PendingAuthentication };
-
-/** Of the session or the login whose factors are changed. */
-export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
-  return (session ?? pending).id;
-}
-
-/** Whose factors are changed. */
-export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
-  return (session ?? pending).userId;
-}
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
@@ -54,7 +40,20 @@ export interface FactorAdded<T> {
 /** How long the first factor of an account can be undone. */
 const undoHours = 72;
 
+/** Removes the first authenticator of an account again. */
+export const factorUndoKind = tokenKind({
+  kind: 'factor_undo',
+  prefix: 'fac',
+  minutes: undoHours * 60,
+  page: { path: '/account/factors/undo', name: 'factor_undo' },
+  route: '/profile/factors/undo',
+  refusalEvent: 'user_updated',
+  survivesPasswordChange: true,
+});
+
 export interface EnrollmentNeeds {
+  readonly access: AccountAccess;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
@@ -62,8 +61,8 @@ export interface EnrollmentNeeds {
   readonly passwordReset: PasswordReset;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** People may sign in by mail: an account without password and passkey has a way in. */
-  readonly signsInByEmail: boolean;
+  /** Ways into an account besides its password and its authenticators. */
+  readonly waysIn: readonly ((db: Database, userId: number) => Promise<boolean>)[];
 }
 
 export class Enrollment {
@@ -105,19 +104,18 @@ export class Enrollment {
       // Made before the factor is, which is removed as one that was set up since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
-      await forgetMemories(tx, user.id);
+      await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
-      // What is open beside it was begun without the factor. A stranger who has the password and is half-way as well
-      // would otherwise set one of his own up, and be in.
-      await removeSessionsOf(tx, user.id);
+      // The other sessions and pending authentications began without the factor: an attacker who knows the password and
+      // has one pending could otherwise add an authenticator too, and be signed in.
+      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
       const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
         use: factor,
         signInContext,
       });
-      await removePendingAuthenticationsOf(tx, user.id);
       return { result, login };
     });
   }
@@ -135,7 +133,7 @@ export class Enrollment {
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
-      await forgetMemories(tx, id);
+      await this.#needs.devices.forgetRemembered(tx, id);
       if (deed === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#tell(tx, user, { factor, deed }, source);
@@ -152,7 +150,7 @@ export class Enrollment {
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, audit } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
-    const live = await tokens.find('factor_undo', presented, {}, source);
+    const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
@@ -161,7 +159,7 @@ export class Enrollment {
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
       await audit.record(tx, { ...deed, userId: user.id }, source);
       await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
-      await passwordReset.post(tx, user, source);
+      await passwordReset.send(tx, user, source);
       return user;
     });
   }
@@ -174,8 +172,7 @@ export class Enrollment {
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
-      await removeSessionsOf(tx, userId);
-      await removePendingAuthenticationsOf(tx, userId);
+      await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
       const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
       await audit.record(tx, { ...deed, userId }, source);
       await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
@@ -194,8 +191,7 @@ export class Enrollment {
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
-    const proof = { kind: 'factor_undo', minutes: undoHours * 60, target: user.email } as const;
-    return (await tokens.issue(tx, user, proof)).link;
+    return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
   }
 
   /** Records what was done, and tells its owner. */
@@ -224,19 +220,25 @@ export class Enrollment {
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
     const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
     if (elevated === undefined) throw new Problem('session_required');
-    await removeOtherSessionsOf(tx, session.userId, elevated.id);
-    await removePendingAuthenticationsOf(tx, session.userId);
+    await this.#needs.access.revoke(tx, session.userId, { kinds: ['sign_in'], except: elevated.id });
     return { token: elevated.token, deviceToken: undefined };
   }
 
   /** Of two who remove the last two at once the second is refused: the user's row is locked. */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
-    const { secondFactors, signsInByEmail } = this.#needs;
+    const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);
     if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
     const isWayInLeft =
-      user.hashedPassword !== null || signsInByEmail || (await secondFactors.hasWayIn(tx, user.id));
+      user.hashedPassword !== null ||
+      (await secondFactors.hasWayIn(tx, user.id)) ||
+      (await this.#hasOtherWayIn(tx, user.id));
     if (!isWayInLeft) throw new Problem('last_factor');
     await secondFactors.removeIdleBackups(tx, user.id);
+  }
+
+  async #hasOtherWayIn(tx: Database, userId: number): Promise<boolean> {
+    for (const isOpen of this.#needs.waysIn) if (await isOpen(tx, userId)) return true;
+    return false;
   }
 }

@@ -36,6 +36,8 @@ export interface SecondFactor {
   readonly name: string;
   /** It replaces another one in need: by itself it asks nobody for a second factor. */
   readonly isBackup: boolean;
+  /** Its authentication method references (RFC 8176 §2); with `mfa` if it is several factors by itself. */
+  readonly amr: readonly string[];
   /** True if the user has set it up. */
   isSet(db: Database, userId: number): Promise<boolean>;
   /** True if the user can sign in with it alone; absent where nobody can. */
@@ -54,21 +56,6 @@ export interface SecondFactor {
 
 /** Whether second factors are asked for: never, of whoever has set one up, or of everybody. */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
-
-/** Values of RFC 8176 for the factors that it knows; ours stand for themselves. */
-const methods: Readonly<Record<string, string>> = {
-  password: 'pwd',
-  totp: 'otp',
-  recovery_code: 'otp',
-  passkey: 'pop',
-};
-
-/** Authentication method references of a session (RFC 8176 §2): each method once, and `mfa` when there were several. */
-export function methodsOf(uses: readonly FactorUse[]): string[] {
-  const names = new Set(uses.map(({ factor }) => factor));
-  const values = new Set([...names].map((name) => methods[name] ?? name));
-  return names.size > 1 || names.has('passkey') ? [...values, 'mfa'] : [...values];
-}
 
 /** The factors of a stored session. */
 export function parseFactors(text: string): FactorUse[] {

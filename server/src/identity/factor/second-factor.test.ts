@@ -9,13 +9,13 @@ import type { Database } from '../../db/database.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
+import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
-  methodsOf,
   parseFactors,
   withFactor,
   type FirstFactor,
@@ -33,20 +33,32 @@ const source = { actor: 'user' } as const;
 class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
+  readonly amr: readonly string[];
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly occasions: Occasion[] = [];
   readonly removals: number[] = [];
+  /** How often it was asked whether it is set up. */
+  asked = 0;
   /** Somebody else spends the proof in the moment between. */
   isConsumed = false;
 
-  constructor(name: string, { isBackup = false, isFirst = false } = {}) {
+  constructor(
+    name: string,
+    {
+      isBackup = false,
+      isFirst = false,
+      amr = [name],
+    }: { isBackup?: boolean; isFirst?: boolean; amr?: string[] } = {},
+  ) {
     this.name = name;
+    this.amr = amr;
     this.isBackup = isBackup;
     this.#isFirst = isFirst;
   }
 
   async isSet(_db: Database, userId: number): Promise<boolean> {
+    this.asked += 1;
     return this.setBy.has(userId);
   }
 
@@ -115,8 +127,10 @@ onEachEngine('second factors', (engine) => {
   ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
-    const signInContext = await auth.signIn.signInContextOf(user, from);
-    const login = await database.transaction((tx) => auth.signIn.admit(tx, user, factor, signInContext));
+    const signInContext = await auth.identity.signIn.signInContextOf(user, from);
+    const login = await database.transaction((tx) =>
+      auth.identity.signIn.admit(tx, user, factor, signInContext),
+    );
     assert.ok(login);
     return login;
   }
@@ -129,7 +143,7 @@ onEachEngine('second factors', (engine) => {
 
   async function pendingOf(auth: Auth, { pending, token }: Login): Promise<PendingAuthentication> {
     assert.equal(token, undefined);
-    const found = await auth.signIn.findPending(pending?.token);
+    const found = await auth.identity.signIn.findPending(pending?.token);
     assert.ok(found);
     return found;
   }
@@ -139,7 +153,11 @@ onEachEngine('second factors', (engine) => {
     bench.riddle.setBy.add(bench.bob.id);
     const { auth } = bench;
     const pending = await pendingOf(auth, await enter(bench));
-    const { login } = await auth.signIn.complete(pending, { factor: 'riddle', proof: 'riddle' }, source);
+    const { login } = await auth.identity.signIn.complete(
+      pending,
+      { factor: 'riddle', proof: 'riddle' },
+      source,
+    );
     return session(auth, login);
   }
 
@@ -222,7 +240,7 @@ onEachEngine('second factors', (engine) => {
     const { auth, database, bob } = bench;
     let spent = 0;
     const given = { factor: 'email', consume: async () => (spent += 1) > 0 } as const;
-    const come = (): Promise<Login | undefined> => auth.signIn.enter(bob, given, source);
+    const come = (): Promise<Login | undefined> => auth.identity.signIn.enter(bob, given, source);
     assert.equal(await come(), undefined);
     assert.equal(spent, 0);
     await updateVerified(database, bob.id, 1);
@@ -241,7 +259,7 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.add(bob.id);
       const pending = await pendingOf(auth, await enter(bench, 'password', from));
       const given = { factor: 'riddle', proof: 'riddle', remembersDevice: true };
-      return (await auth.signIn.complete(pending, given, from)).login;
+      return (await auth.identity.signIn.complete(pending, given, from)).login;
     }
 
     for (const knownDeviceDays of [0, 30])
@@ -250,7 +268,7 @@ onEachEngine('second factors', (engine) => {
         const { auth, bob, clock } = bench;
         const { deviceToken } = await remember(bench, { ...source, device: 'x'.repeat(600) });
         assert.ok(deviceToken);
-        const [device, ...others] = await auth.listRememberedDevices(bob.id);
+        const [device, ...others] = await auth.identity.devices.listRemembered(bob.id);
         assert.deepEqual([device?.user_agent, others], ['x'.repeat(500), []]);
         const from = { ...source, deviceToken };
         assert.ok((await enter(bench, 'password', from)).token);
@@ -258,6 +276,20 @@ onEachEngine('second factors', (engine) => {
         clock.advance(2 * dayMs);
         assert.equal((await enter(bench, 'password', from)).token, undefined);
       });
+
+    test('but that was forgotten while the password was verified', async () => {
+      const bench = await withBob({ rememberedDeviceDays: 2 });
+      const { auth, database, bob } = bench;
+      const { deviceToken } = await remember(bench);
+      const user = await findUserById(database, bob.id);
+      assert.ok(user);
+      const signInContext = await auth.identity.signIn.signInContextOf(user, { ...source, deviceToken });
+      await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
+      const login = await database.transaction((tx) =>
+        auth.identity.signIn.admit(tx, user, 'password', signInContext),
+      );
+      assert.equal(login?.pending?.demand.kind, 'second_factor');
+    });
 
     test('which may be one that was known before', async () => {
       const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
@@ -288,7 +320,7 @@ onEachEngine('second factors', (engine) => {
     test('and none is where the operator does not allow it', async () => {
       const bench = await withBob();
       assert.equal((await remember(bench)).deviceToken, undefined);
-      assert.deepEqual(await bench.auth.listRememberedDevices(bench.bob.id), []);
+      assert.deepEqual(await bench.auth.identity.devices.listRemembered(bench.bob.id), []);
     });
   });
 
@@ -298,7 +330,7 @@ onEachEngine('second factors', (engine) => {
       auth: Auth,
       pending: PendingAuthentication,
       given = right,
-    ): Promise<{ user: User; login: Login }> => auth.signIn.complete(pending, given, source);
+    ): Promise<{ user: User; login: Login }> => auth.identity.signIn.complete(pending, given, source);
 
     test('open a session of both, once', async () => {
       const bench = await withBob();
@@ -316,7 +348,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await factorsIn(bench), [['email', 'riddle']]);
       assert.deepEqual(riddle.occasions, [{ purpose: 'second_factor', subjectId: pending.id }]);
       assert.deepEqual(await recorded(bench, 'authn_login_success'), ['success email+riddle user']);
-      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
       await assert.rejects(give(auth, pending), refused('pending_login_required'));
       assert.equal((await factorsIn(bench)).length, 1);
     });
@@ -359,6 +391,21 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await recorded(bench, 'authn_login_fail'), []);
     });
 
+    test('ask their own factor alone whether it is set up, and a backup one that it replaces', async () => {
+      const bench = await withBob();
+      const { auth, riddle, key, backup, bob } = bench;
+      const factors = [riddle, key, backup];
+      for (const factor of factors) factor.setBy.add(bob.id);
+      const pending = await pendingOf(auth, await enter(bench));
+      const askedFor = async (factor: string): Promise<number[]> => {
+        for (const each of factors) each.asked = 0;
+        await assert.rejects(give(auth, pending, { factor, proof: 'wrong' }), refused('factor_invalid'));
+        return factors.map(({ asked }) => asked);
+      };
+      assert.deepEqual(await askedFor('key'), [0, 1, 0]);
+      assert.deepEqual(await askedFor('backup'), [1, 0, 1]);
+    });
+
     test('and spent in the moment between open nothing, and count', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
@@ -381,7 +428,7 @@ onEachEngine('second factors', (engine) => {
       for (let i = 0; i < 5; i += 1)
         await assert.rejects(give(auth, pending, { ...right, proof: 'wrong' }), refused('factor_invalid'));
       await assert.rejects(give(auth, pending), refused('too_many_attempts'));
-      const known = await auth.signIn.complete(pending, right, { ...source, deviceToken });
+      const known = await auth.identity.signIn.complete(pending, right, { ...source, deviceToken });
       assert.deepEqual([typeof known.login.token, known.login.deviceToken], ['string', undefined]);
     });
 
@@ -419,20 +466,20 @@ onEachEngine('second factors', (engine) => {
       clock.advance(10 * minuteMs - 1);
       const later = await enter(bench);
       assert.equal(await auth.purge(), 0);
-      assert.ok(await auth.signIn.findPending(pending?.token));
+      assert.ok(await auth.identity.signIn.findPending(pending?.token));
       clock.advance(1);
-      assert.equal(await auth.signIn.findPending(pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(pending?.token), undefined);
       assert.equal(await auth.purge(), 1);
-      assert.ok(await auth.signIn.findPending(later.pending?.token));
+      assert.ok(await auth.identity.signIn.findPending(later.pending?.token));
     });
 
     test('are awaited of nobody whose first factor no longer counts', async () => {
       const bench = await withBob();
       const { auth, database, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
-      const signInContext = await auth.signIn.signInContextOf(bob, source);
+      const signInContext = await auth.identity.signIn.signInContextOf(bob, source);
       const admit = (): Promise<Login | undefined> =>
-        database.transaction((tx) => auth.signIn.admit(tx, bob, 'password', signInContext));
+        database.transaction((tx) => auth.identity.signIn.admit(tx, bob, 'password', signInContext));
       assert.ok(await admit());
       await auth.setDisabled(bob.id, true);
       assert.equal(await admit(), undefined, 'disabled');
@@ -452,11 +499,12 @@ onEachEngine('second factors', (engine) => {
         '',
         text.slice(0, 36),
         text.slice(0, 37) + (other.pending?.token ?? '').slice(37),
-        createToken('pending_login').token,
+        createToken(pendingAuthenticationKind).token,
         text.replace('.pnd_', '.ses_'),
       ];
-      for (const stranger of strangers) assert.equal(await auth.signIn.findPending(stranger), undefined);
-      assert.equal((await auth.signIn.findPending(text))?.id, text.slice(0, 36));
+      for (const stranger of strangers)
+        assert.equal(await auth.identity.signIn.findPending(stranger), undefined);
+      assert.equal((await auth.identity.signIn.findPending(text))?.id, text.slice(0, 36));
     });
   });
 
@@ -475,10 +523,10 @@ onEachEngine('second factors', (engine) => {
       for (const factor of ['password', 'email'] as const) {
         const current = await session(auth, await enter(bench, factor));
         clock.advance(10 * minuteMs - 1);
-        await auth.stepUp.requireRecent(current);
+        await auth.identity.stepUp.requireRecent(current);
         clock.advance(1);
-        await assert.rejects(auth.stepUp.requireRecent(current), stepUpFor('password'));
-        await auth.stepUp.requireRecentSecond(current);
+        await assert.rejects(auth.identity.stepUp.requireRecent(current), stepUpFor('password'));
+        await auth.identity.stepUp.requireRecentSecond(current);
       }
     });
 
@@ -489,17 +537,17 @@ onEachEngine('second factors', (engine) => {
       const both = await bothIn(bench);
       backup.setBy.add(bob.id);
       for (const require of [
-        (one: Session) => auth.stepUp.requireRecent(one),
-        (one: Session) => auth.stepUp.requireRecentSecond(one),
-        async (one: Session) => void (await auth.stepUp.requirePassword(one, password, source)),
+        (one: Session) => auth.identity.stepUp.requireRecent(one),
+        (one: Session) => auth.identity.stepUp.requireRecentSecond(one),
+        async (one: Session) => void (await auth.identity.stepUp.requirePassword(one, password, source)),
       ]) {
         await require(both);
         await assert.rejects(require(byPassword), stepUpFor('riddle', 'backup'));
       }
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.stepUp.requireRecentSecond(both), stepUpFor('riddle', 'backup'));
+      await assert.rejects(auth.identity.stepUp.requireRecentSecond(both), stepUpFor('riddle', 'backup'));
       riddle.setBy.clear();
-      await auth.stepUp.requireRecentSecond(both);
+      await auth.identity.stepUp.requireRecentSecond(both);
     });
 
     test('an account without a password is asked for a mail, and none with one passes without it', async () => {
@@ -507,18 +555,24 @@ onEachEngine('second factors', (engine) => {
       const { auth, database, clock, bob } = bench;
       const current = await session(auth, await enter(bench));
       await assert.rejects(
-        auth.stepUp.requirePassword(current, undefined, source),
+        auth.identity.stepUp.requirePassword(current, undefined, source),
         (error) =>
           isProblem(error, 'invalid_request') &&
           error.fields[0]?.field === 'password' &&
           error.fields[0].message === 'is missing',
       );
-      await assert.rejects(auth.stepUp.requirePassword(current, 'wrong', source), refused('password_wrong'));
-      assert.equal((await auth.stepUp.requirePassword(current, password, source)).id, bob.id);
+      await assert.rejects(
+        auth.identity.stepUp.requirePassword(current, 'wrong', source),
+        refused('password_wrong'),
+      );
+      assert.equal((await auth.identity.stepUp.requirePassword(current, password, source)).id, bob.id);
       await database.execute('update users set hashed_password = null');
-      assert.equal((await auth.stepUp.requirePassword(current, undefined, source)).id, bob.id);
+      assert.equal((await auth.identity.stepUp.requirePassword(current, undefined, source)).id, bob.id);
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.stepUp.requirePassword(current, undefined, source), stepUpFor('email'));
+      await assert.rejects(
+        auth.identity.stepUp.requirePassword(current, undefined, source),
+        stepUpFor('email'),
+      );
     });
 
     test('give the session another token and the factor, of each the latest use', async () => {
@@ -530,7 +584,7 @@ onEachEngine('second factors', (engine) => {
         clock.advance(minuteMs);
         const before = await session(auth, { token });
         const proof = factor === 'password' ? password : factor;
-        const next = await auth.stepUp.give(before, { factor, proof }, source);
+        const next = await auth.identity.stepUp.give(before, { factor, proof }, source);
         assert.equal(await auth.getSession(token), undefined, 'the old token is dead');
         if (factor === 'riddle')
           assert.deepEqual(riddle.occasions, [{ purpose: 'step_up', subjectId: before.id }]);
@@ -554,7 +608,7 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const current = await session(bench.auth, await enter(bench));
       await bench.auth.removeUser(bench.bob.id);
-      await assert.rejects(bench.auth.stepUp.requireRecent(current), stepUpFor('email'));
+      await assert.rejects(bench.auth.identity.stepUp.requireRecent(current), stepUpFor('email'));
     });
 
     test('wrong, unknown, spent, or for a session that is over change nothing', async () => {
@@ -563,7 +617,7 @@ onEachEngine('second factors', (engine) => {
       const token = await auth.createSession(email);
       const current = await session(auth, { token });
       const give = (factor: string, proof: string): Promise<string> =>
-        auth.stepUp.give(current, { factor, proof }, source);
+        auth.identity.stepUp.give(current, { factor, proof }, source);
       await assert.rejects(give('riddle', 'riddle'), refused('factor_invalid'), 'not set up');
       riddle.setBy.add(bob.id);
       await assert.rejects(give('riddle', 'wrong'), refused('factor_invalid'));
@@ -583,7 +637,7 @@ onEachEngine('second factors', (engine) => {
       await auth.removeUser(bob.id);
       await assert.rejects(give('riddle', 'riddle'), refused('session_required'));
       await assert.rejects(
-        auth.stepUp.requirePassword(current, password, source),
+        auth.identity.stepUp.requirePassword(current, password, source),
         refused('session_required'),
       );
     });
@@ -597,11 +651,11 @@ onEachEngine('second factors', (engine) => {
       const given = { factor: 'riddle', proof: 'riddle' };
       for (let i = 0; i < 5; i += 1)
         await assert.rejects(
-          auth.stepUp.give(current, { ...given, proof: 'wrong' }, source),
+          auth.identity.stepUp.give(current, { ...given, proof: 'wrong' }, source),
           refused('factor_invalid'),
         );
-      await assert.rejects(auth.stepUp.give(current, given, source), refused('too_many_attempts'));
-      assert.ok(await auth.stepUp.give(current, given, { ...source, deviceToken }));
+      await assert.rejects(auth.identity.stepUp.give(current, given, source), refused('too_many_attempts'));
+      assert.ok(await auth.identity.stepUp.give(current, given, { ...source, deviceToken }));
     });
   });
 
@@ -666,7 +720,7 @@ onEachEngine('second factors', (engine) => {
       const eves = await auth.createSession('eve@example.org');
       const [first, other] = [await enter(bench), await enter(bench)];
       const subject = { session: await session(auth, first) };
-      const { result, login } = await auth.enrollment.add(subject, add(riddle), source);
+      const { result, login } = await auth.identity.enrollment.add(subject, add(riddle), source);
       assert.equal(result, 'added');
       assert.deepEqual([login?.deviceToken, login?.pending], [undefined, undefined]);
       for (const { token } of [first, other]) assert.equal(await auth.getSession(token), undefined);
@@ -685,8 +739,8 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, key } = bench;
       const subject = { session: await bothIn(bench) };
       const half = await enter(bench);
-      await auth.enrollment.add(subject, { ...add(key), factor: 'key' }, source);
-      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
+      await auth.identity.enrollment.add(subject, { ...add(key), factor: 'key' }, source);
+      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
       assert.deepEqual([riddle.setBy.size, key.setBy.size], [1, 1]);
     });
 
@@ -694,11 +748,11 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const { auth, riddle } = bench;
       const pending = await pendingOf(auth, await enter(bench));
-      const { login } = await auth.enrollment.add({ pending }, add(riddle), source);
+      const { login } = await auth.identity.enrollment.add({ pending }, add(riddle), source);
       assert.ok(await auth.getSession(login?.token));
       assert.deepEqual(await factorsIn(bench), [['password', 'riddle']]);
       await assert.rejects(
-        auth.enrollment.add({ pending }, add(riddle), source),
+        auth.identity.enrollment.add({ pending }, add(riddle), source),
         refused('pending_login_required'),
       );
     });
@@ -709,12 +763,18 @@ onEachEngine('second factors', (engine) => {
       const subject = { session: await bothIn(bench) };
       const change = add(riddle);
       const pending = await pendingOf(auth, await enter(bench));
-      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
-      await assert.rejects(auth.enrollment.add({ pending }, change, source), refused('session_required'));
-      assert.equal((await auth.enrollment.requireSubject(subject)).id, bob.id);
+      await assert.rejects(auth.identity.enrollment.requireSubject({ pending }), refused('session_required'));
+      await assert.rejects(
+        auth.identity.enrollment.add({ pending }, change, source),
+        refused('session_required'),
+      );
+      assert.equal((await auth.identity.enrollment.requireSubject(subject)).id, bob.id);
       clock.advance(10 * minuteMs);
-      await assert.rejects(auth.enrollment.add(subject, change, source), refused('step_up_required'));
-      await assert.rejects(auth.enrollment.requireSubject(subject), refused('step_up_required'));
+      await assert.rejects(
+        auth.identity.enrollment.add(subject, change, source),
+        refused('step_up_required'),
+      );
+      await assert.rejects(auth.identity.enrollment.requireSubject(subject), refused('step_up_required'));
       assert.deepEqual(await recorded(bench, 'user_updated'), []);
     });
 
@@ -723,13 +783,13 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, bob } = bench;
       const pending = await pendingOf(auth, await enter(bench));
       await auth.setDisabled(bob.id, true);
-      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
+      await assert.rejects(auth.identity.enrollment.requireSubject({ pending }), refused('session_required'));
       await auth.setDisabled(bob.id, false);
-      assert.ok(await auth.enrollment.requireSubject({ pending }));
+      assert.ok(await auth.identity.enrollment.requireSubject({ pending }));
       await auth.removeUser(bob.id);
-      await assert.rejects(auth.enrollment.requireSubject({ pending }), refused('session_required'));
+      await assert.rejects(auth.identity.enrollment.requireSubject({ pending }), refused('session_required'));
       await assert.rejects(
-        auth.enrollment.add({ pending }, add(riddle), source),
+        auth.identity.enrollment.add({ pending }, add(riddle), source),
         refused('session_required'),
       );
     });
@@ -746,7 +806,10 @@ onEachEngine('second factors', (engine) => {
         const subject = { session: await session(auth, await enter(bench)) };
         assert.ok(seen.between);
         seen.between.before = () => work(makeAuth().auth, bob.id);
-        await assert.rejects(auth.enrollment.add(subject, add(riddle), source), refused('session_required'));
+        await assert.rejects(
+          auth.identity.enrollment.add(subject, add(riddle), source),
+          refused('session_required'),
+        );
         assert.equal(riddle.setBy.size, 0);
       });
     }
@@ -756,7 +819,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, database, riddle } = bench;
       const subject = { session: await session(auth, await enter(bench, 'email')) };
       await database.execute('update users set hashed_password = null');
-      assert.ok((await auth.enrollment.add(subject, add(riddle), source)).login?.token);
+      assert.ok((await auth.identity.enrollment.add(subject, add(riddle), source)).login?.token);
     });
 
     test('and taken away without an end to the session', async () => {
@@ -764,7 +827,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, key, backup, bob } = bench;
       const subject = { session: await bothIn(bench) };
       backup.setBy.add(bob.id);
-      await auth.enrollment.change(subject, remove(bench), source);
+      await auth.identity.enrollment.change(subject, remove(bench), source);
       assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
       assert.equal((await factorsIn(bench)).length, 1);
@@ -776,7 +839,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, key, backup, bob } = bench;
       const subject = { session: await bothIn(bench) };
       for (const factor of [key, backup]) factor.setBy.add(bob.id);
-      await auth.enrollment.change(subject, remove(bench), source);
+      await auth.identity.enrollment.change(subject, remove(bench), source);
       assert.deepEqual([key.setBy.size, backup.setBy.size], [1, 1]);
     });
 
@@ -784,7 +847,7 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const subject = { session: await bothIn(bench) };
-      await auth.enrollment.change(subject, { ...add(riddle), deed: 'replaced' }, source);
+      await auth.identity.enrollment.change(subject, { ...add(riddle), deed: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_replaced user']);
     });
@@ -794,10 +857,14 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle } = bench;
       const current = await bothIn(bench);
       const give = (proof: string): Promise<unknown> =>
-        auth.stepUp.give(current, { factor: 'riddle', proof }, source);
+        auth.identity.stepUp.give(current, { factor: 'riddle', proof }, source);
       for (let i = 0; i < 5; i += 1) await assert.rejects(give('wrong'), refused('factor_invalid'));
       await assert.rejects(give('riddle'), refused('too_many_attempts'));
-      await auth.enrollment.change({ session: current }, { ...add(riddle), deed: 'replaced' }, source);
+      await auth.identity.enrollment.change(
+        { session: current },
+        { ...add(riddle), deed: 'replaced' },
+        source,
+      );
       await assert.doesNotReject(give('riddle'));
     });
 
@@ -853,7 +920,7 @@ onEachEngine('second factors', (engine) => {
         const bench = await withBob(options);
         const subject = { session: await bothIn(bench) };
         await prepare?.(bench);
-        const changed = bench.auth.enrollment.change(subject, remove(bench), source);
+        const changed = bench.auth.identity.enrollment.change(subject, remove(bench), source);
         if (passes) await assert.doesNotReject(changed, name);
         else await assert.rejects(changed, refused('last_factor'), name);
         assert.equal((await recorded(bench, 'user_updated')).length, passes ? 1 : 0, name);
@@ -868,7 +935,7 @@ onEachEngine('second factors', (engine) => {
       const work = async (tx: Database): Promise<void> =>
         void (await tx.query((sql) => sql.deleteFrom('sessions').where('id', '=', current.id)));
       await assert.rejects(
-        auth.enrollment.add({ session: current }, { ...add(riddle), work }, source),
+        auth.identity.enrollment.add({ session: current }, { ...add(riddle), work }, source),
         refused('session_required'),
       );
       assert.ok((await factorsIn(bench)).length === 1, 'nothing of it happened');
@@ -878,54 +945,75 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle, backup, bob } = bench;
       const operator = { actor: 'operator' } as const;
-      const reset = (): Promise<boolean> => auth.enrollment.reset(bob.id, operator);
+      const reset = (): Promise<boolean> => auth.identity.enrollment.reset(bob.id, operator);
       await auth.createSession(email);
       backup.setBy.add(bob.id);
       assert.equal(await reset(), false, 'a backup of nothing');
       riddle.setBy.add(bob.id + 1);
-      assert.equal(await auth.enrollment.reset(bob.id + 1, operator), false, 'nobody');
+      assert.equal(await auth.identity.enrollment.reset(bob.id + 1, operator), false, 'nobody');
       riddle.setBy.clear();
       assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
       riddle.setBy.add(bob.id);
       const half = await enter(bench);
       const pending = await pendingOf(auth, half);
       const wrong = { factor: 'riddle', proof: 'wrong' };
-      await assert.rejects(auth.signIn.complete(pending, wrong, source), refused('factor_invalid'));
+      await assert.rejects(auth.identity.signIn.complete(pending, wrong, source), refused('factor_invalid'));
       assert.equal(await reset(), true);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0]);
       assert.deepEqual(await factorsIn(bench), []);
-      assert.equal(await auth.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factors_reset operator']);
       assert.equal(await reset(), false, 'a second time');
     });
   });
+
+  describe('name the authentication methods of a session (RFC 8176 §2)', () => {
+    const at = 1;
+    const rows: Record<string, readonly string[]> = {
+      '': [],
+      password: ['pwd'],
+      email: ['email'],
+      'password totp': ['pwd', 'otp', 'mfa'],
+      'password recovery_code': ['pwd', 'otp', 'mfa'],
+      'totp recovery_code': ['otp', 'mfa'],
+      passkey: ['pop', 'mfa'],
+      'email passkey': ['email', 'pop', 'mfa'],
+      'totp of_another_release': ['otp', 'of_another_release', 'mfa'],
+    };
+    for (const [names, methods] of Object.entries(rows)) {
+      test(`${names || 'no factor'}: ${methods.join(', ') || 'none'}`, () => {
+        const totp = new Riddle('totp', { amr: ['otp'] });
+        const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
+        const { secondFactors, plugged } = auth.identity;
+        plugged.dormantFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
+        const uses = names.split(' ').filter(Boolean);
+        assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
+      });
+    }
+  });
+
+  test('that are switched off are neither asked for nor a way in, but exported and removed', async () => {
+    const bench = await withBob({ secondFactors: [] });
+    const { auth, database, bob } = bench;
+    const off = new Riddle('off', { isFirst: true });
+    off.setBy.add(bob.id);
+    const { secondFactors, plugged } = auth.identity;
+    plugged.dormantFactors.push(off);
+    assert.ok((await enter(bench)).token);
+    assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
+    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
+    assert.deepEqual(await secondFactors.exportOf(database, bob.id), { off: { isSet: true } });
+    await database.transaction((tx) => secondFactors.removeAll(tx, bob.id));
+    assert.deepEqual(off.removals, [bob.id]);
+  });
 });
 
-describe('the methods of a session (RFC 8176 §2)', () => {
+test('a session keeps the latest use of each factor', () => {
   const at = 1;
-  const rows: Record<string, readonly string[]> = {
-    '': [],
-    password: ['pwd'],
-    email: ['email'],
-    'password totp': ['pwd', 'otp', 'mfa'],
-    'password recovery_code': ['pwd', 'otp', 'mfa'],
-    'totp recovery_code': ['otp', 'mfa'],
-    passkey: ['pop', 'mfa'],
-    'email passkey': ['email', 'pop', 'mfa'],
-  };
-  for (const [names, methods] of Object.entries(rows)) {
-    test(`of ${names || 'nothing'} are ${methods.join(', ') || 'none'}`, () => {
-      const uses = names.split(' ').filter(Boolean);
-      assert.deepEqual(methodsOf(uses.map((factor) => ({ factor, at }))), methods);
-    });
-  }
-
-  test('of each factor the latest use is kept', () => {
-    const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
-    assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
-      { factor: 'totp', at: 1 },
-      { factor: 'password', at: 2 },
-    ]);
-  });
+  const uses = ['password', 'totp'].map((factor) => ({ factor, at }));
+  assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
+    { factor: 'totp', at: 1 },
+    { factor: 'password', at: 2 },
+  ]);
 });

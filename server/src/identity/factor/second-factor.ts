@@ -1,12 +1,12 @@
-// The second factors of a service: which are asked of whom, and the one way to verify one. Each kind is a room of its
-// own (features/), plugged in by app/rooms.ts.
+// The second factors of a service: which sign-in requires of a user, and the one way to verify one. Each kind is a
+// feature.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { notify } from '../notice.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Consume } from './factor.ts';
+import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
 
 /** What a person owes after the first factor. */
 export interface Requirement {
@@ -26,24 +26,57 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
+  /** Switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  readonly dormant: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
+/** Values of RFC 8176 for the factors that are no second factor. An email link has none registered. */
+const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
+  password: ['pwd'],
+  email: ['email'],
+};
+
 export class SecondFactors {
+  readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  /** Those that are asked for, backups last. */
-  readonly #factors: readonly SecondFactor[];
-  readonly #all: readonly SecondFactor[];
+  readonly #on: readonly SecondFactor[];
+  readonly #dormant: readonly SecondFactor[];
 
-  constructor(context: AuthContext, attempts: Attempts, { factors, policy }: SecondFactorsOptions) {
+  /** The lists are read at each call: modules add to them before the first request. */
+  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#factors =
-      policy === 'off' ? [] : factors.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
-    this.#all = factors;
+    this.#on = factors;
+    this.#dormant = dormant;
     this.policy = policy;
+  }
+
+  /** Those that sign-in asks for, backups last. */
+  get #factors(): readonly SecondFactor[] {
+    if (this.policy === 'off') return [];
+    return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+  }
+
+  get #all(): readonly SecondFactor[] {
+    return [...this.#on, ...this.#dormant];
+  }
+
+  /**
+   * Authentication method references of a session (RFC 8176 §2): each once, and `mfa` last if several factors were given
+   * or one of them is several by itself.
+   */
+  methodsOf(uses: readonly FactorUse[]): string[] {
+    const names = new Set(uses.map(({ factor }) => factor));
+    const methods = new Set([...names].flatMap((name) => this.#methodsOfFactor(name)));
+    const isMultiFactor = methods.delete('mfa') || names.size > 1;
+    return isMultiFactor ? [...methods, 'mfa'] : [...methods];
+  }
+
+  #methodsOfFactor(name: string): readonly string[] {
+    return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
   }
 
   /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
@@ -56,10 +89,26 @@ export class SecondFactors {
     return names;
   }
 
-  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
-  async hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+  /** As `setOf`, outside of a transaction. */
+  namesOf(userId: number): Promise<string[]> {
+    return this.setOf(this.#context.db, userId);
+  }
+
+  /** True if the user has set the factor up; a backup counts only where it replaces another one. */
+  async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
+    const { db } = this.#context;
+    if (!(await factor.isSet(db, userId))) return false;
+    return !factor.isBackup || !(await this.#hasNone(this.#factors, db, userId));
+  }
+
+  async #hasNone(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
+    for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
+  }
+
+  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
+  hasNoFactor(db: Database, userId: number): Promise<boolean> {
+    return this.#hasNone(this.#on, db, userId);
   }
 
   /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
@@ -73,7 +122,7 @@ export class SecondFactors {
 
   /** True if the user can sign in with one of them alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#all) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 
@@ -87,9 +136,8 @@ export class SecondFactors {
     occasion: Occasion,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
-    const isSet = (await this.setOf(this.#context.db, user.id)).includes(name);
-    const factor = isSet ? this.#factors.find((each) => each.name === name) : undefined;
-    if (factor === undefined) throw new Problem('factor_invalid');
+    const factor = this.#factors.find((each) => each.name === name);
+    if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
     const consume = await factor.check(user, proof, occasion);
     if (consume === undefined) {
@@ -146,10 +194,10 @@ export class SecondFactors {
     for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
   }
 
-  /** Removes up to `limit` rows of each factor that have expired, and says how many. */
+  /** Removes up to `limit` expired rows of all factors and returns how many. */
   async purge(limit: number): Promise<number> {
     let total = 0;
-    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit)) ?? 0;
+    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit - total)) ?? 0;
     return total;
   }
 

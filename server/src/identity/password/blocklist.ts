@@ -6,7 +6,7 @@
 // `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` fall, and four unrelated words stand.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { PasswordCheck } from './rule.ts';
+import type { PasswordCheck } from '../../user/password-rule.ts';
 
 /** Shorter words of an address or a name occur in other words by chance. */
 const minWord = 4;

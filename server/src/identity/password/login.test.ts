@@ -7,6 +7,7 @@ import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
+import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { memberOf } from '../../../test/support/request.ts';
 import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
@@ -229,7 +230,7 @@ onEachEngine('a login', (engine) => {
     const doors = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
-      requirePassword: () => auth.stepUp.requirePassword(session, password, { actor: 'user' }),
+      requirePassword: () => auth.identity.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
     for (const [name, open] of Object.entries(doors)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
@@ -250,7 +251,7 @@ onEachEngine('a login', (engine) => {
 
     test('makes it known for as long as the operator says, and to the millisecond', async () => {
       const bench = await withBob({ knownDeviceDays: days });
-      assert.equal(bench.auth.knownDeviceMs, days * dayMs);
+      assert.equal(bench.auth.identity.devices.knownMs, days * dayMs);
       const device = await signIn(bench);
       assert.ok(device);
       bench.clock.advance(days * dayMs - 1);
@@ -298,6 +299,20 @@ onEachEngine('a login', (engine) => {
       for (let i = 0; i < 5; i += 1) await bench.auth.logIn(email, wrong);
       await assert.rejects(bench.auth.logIn(email, password, on(eves)), isTooMany);
       assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
+    });
+
+    test('that is known runs 12 statements (13 while it looked the device up twice)', async () => {
+      const bench = await withBob({ knownDeviceDays: days });
+      const login = await bench.auth.logIn(email, password, on(undefined));
+      const from = { ...on(login?.deviceToken), sessionToken: login?.token };
+      const recorder = new Recorder(bench.database);
+      const { auth } = makeAuth({ hasher, knownDeviceDays: days, through: () => recorder });
+      assert.ok((await auth.logIn(email, password, from))?.token);
+      assert.equal(recorder.recorded.length, 12);
+      const lookups = recorder.recorded.filter(({ compiled }) =>
+        /^select.*known_devices/.test(compiled.text),
+      );
+      assert.equal(lookups.length, 1);
     });
 
     test('is not known where the operator keeps none', async () => {

@@ -1,15 +1,22 @@
-// Where a login by password is decided: the try is counted, the password verified, and the person admitted for the
-// password that was verified. An unknown user, a disabled one, an unconfirmed address and a wrong password look and cost
-// alike.
+// Decides a login by password: counts the attempt, verifies the password and signs the user in. An unknown user, a disabled
+// one, an unconfirmed address and a wrong password get the same answer and cost the same (constant work).
 import { isProblem, Problem } from '../../kit/problem.ts';
-import { toEmailAddress } from '../../user/email-address.ts';
+import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
+import type { Devices } from '../sign-in/devices.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
+import type { PasswordVerifier } from '../sign-in/step-up.ts';
 import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import type { Session } from '../session/session.ts';
+
+/** An address, and the account that has it. */
+interface Claimed {
+  readonly address: EmailAddress;
+  readonly user: User | undefined;
+}
 
 /** A password that was right. */
 interface Verified {
@@ -17,51 +24,63 @@ interface Verified {
   readonly attempt: Attempt;
 }
 
-export class PasswordLogin {
+export interface PasswordLoginNeeds {
+  readonly attempts: Attempts;
+  readonly devices: Devices;
+  readonly signIn: SignIn;
+}
+
+export class PasswordLogin implements PasswordVerifier {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
+  readonly #devices: Devices;
   readonly #signIn: SignIn;
 
-  constructor(context: AuthContext, attempts: Attempts, signIn: SignIn) {
+  constructor(context: AuthContext, { attempts, devices, signIn }: PasswordLoginNeeds) {
     this.#context = context;
     this.#attempts = attempts;
+    this.#devices = devices;
     this.#signIn = signIn;
   }
 
-  /** See Auth.validLogin. */
-  async isValid(email: string, password: string, source: ClientSource): Promise<boolean> {
-    const verified = await this.#verify(email, password, source);
-    if (verified === undefined) return false;
-    await this.#attempts.succeed(this.#context.db, verified.attempt);
-    return true;
+  /**
+   * True only if the user exists and the password is right. Counts as an attempt. Constant work: an unknown user costs the
+   * same.
+   * @throws {Problem} too_many_attempts.
+   */
+  async isValid(address: EmailAddress, password: string, source: ClientSource): Promise<boolean> {
+    return (await this.#verifyNow(address, password, source)) !== undefined;
+  }
+
+  /** See PasswordVerifier. */
+  async requirePassword({ email }: Session, password: string, source: ClientSource): Promise<User> {
+    const address = toEmailAddress(email);
+    const user = address && (await this.#verifyNow(address, password, source));
+    if (user === undefined) throw new Problem('password_wrong');
+    return user;
   }
 
   /**
-   * The user of a session, if the password is theirs. Counts as a try, like a login.
-   * @throws {Problem} password_wrong, too_many_attempts.
+   * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
+   * `undefined` for an unknown or disabled user, a wrong password, an address that must be confirmed first, and a password
+   * that was replaced during the verification.
+   * @throws {Problem} too_many_attempts, before anything is verified.
    */
-  async requirePassword({ email }: Session, password: string, source: ClientSource): Promise<User> {
-    const verified = await this.#verify(email, password, source);
-    if (verified === undefined) throw new Problem('password_wrong');
-    await this.#attempts.succeed(this.#context.db, verified.attempt);
-    return verified.user;
-  }
-
-  /** See Auth.logIn. */
-  async logIn(email: string, password: string, source: ClientSource): Promise<Login | undefined> {
-    const verified = await this.#verify(email, password, source);
+  async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
+    const { db, confirmEmail } = this.#context;
+    const claimed = await this.#find(address);
+    const signInContext = await this.#signIn.signInContextOf(claimed.user, source);
+    const verified = await this.#verify(claimed, { password, deviceId: signInContext.device?.id }, source);
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
-    const { db, confirmEmail } = this.#context;
     if (confirmEmail && user.emailVerifiedAt === null) {
-      // As a wrong password: whoever has just registered somebody's address has its password, and would learn here
-      // whether the address was free.
+      // Answered like a wrong password: an attacker who has just registered the address of somebody else knows its
+      // password, and would learn here whether the address was free.
       await this.#recordFailure(user, 'email_unconfirmed', attempt, source);
       return undefined;
     }
-    const signInContext = await this.#signIn.signInContextOf(user, source);
     return db.transaction(async (tx) => {
-      // A second factor that is being added is set before it is asked whether one is.
+      // An authenticator that is being added is committed before the second factors are read.
       await lockUser(tx, user.id);
       const login = await this.#signIn.admit(tx, user, 'password', signInContext);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
@@ -69,16 +88,30 @@ export class PasswordLogin {
     });
   }
 
-  /** The user whose password this is, with the try that was counted before it was verified. */
-  async #verify(email: string, password: string, source: ClientSource): Promise<Verified | undefined> {
-    const address = toEmailAddress(email);
-    if (address === undefined) return undefined;
-    const { db, hasher, log } = this.#context;
-    const user = await findUserByEmail(db, address);
-    const device = await this.#signIn.knownDevice(user, source.deviceToken);
-    hasher.requireCapacity(); // before the try is counted: a refusal for want of time is nobody's wrong guess
+  async #find(address: EmailAddress): Promise<Claimed> {
+    return { address, user: await findUserByEmail(this.#context.db, address) };
+  }
+
+  /** The user whose password this is; the attempt has succeeded with that. */
+  async #verifyNow(address: EmailAddress, password: string, source: ClientSource): Promise<User | undefined> {
+    const claimed = await this.#find(address);
+    const device = await this.#devices.find(claimed.user, source.deviceToken);
+    const verified = await this.#verify(claimed, { password, deviceId: device?.id }, source);
+    if (verified === undefined) return undefined;
+    await this.#attempts.succeed(this.#context.db, verified.attempt);
+    return verified.user;
+  }
+
+  /** The user whose password this is, with the attempt that was counted before the verification. */
+  async #verify(
+    { address, user }: Claimed,
+    { password, deviceId }: { password: string; deviceId: string | undefined },
+    source: ClientSource,
+  ): Promise<Verified | undefined> {
+    const { hasher, log } = this.#context;
+    hasher.requireCapacity(); // before the attempt is counted: a rejection under load is not a wrong password
     const attempt = await this.#attempts.begin(
-      { userId: user?.id, emailKey: address.key, deviceId: device?.id },
+      { userId: user?.id, emailKey: address.key, deviceId },
       'password',
     );
     const { matches, outdated, unreadable } = await hasher
@@ -87,7 +120,7 @@ export class PasswordLogin {
         if (isProblem(error, 'too_busy')) await this.#attempts.withdraw(attempt);
         throw error;
       });
-    // Nobody could ever tell this from a wrong password, least of all the person.
+    // To the user this looks like a wrong password, so only the log can say it.
     if (unreadable !== undefined)
       log.error(
         { user_id: user?.id, reason: unreadable },
@@ -102,7 +135,7 @@ export class PasswordLogin {
     return { user, attempt };
   }
 
-  /** Hashes the password by today's method. Where there is no time for that now, there is at another login. */
+  /** Replaces a hash of an older method or cost. If the service is busy, the next login does it. */
   async #upgradeHash({ id, hashedPassword }: User, password: string): Promise<void> {
     const { db, hasher } = this.#context;
     if (hashedPassword === null) return;

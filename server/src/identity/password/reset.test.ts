@@ -9,6 +9,7 @@ import { Hasher } from '../../hash/hasher.ts';
 import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
 import { createToken } from '../../kit/secret.ts';
+import { resetKind } from './reset.ts';
 import type { User } from '../../user/user.ts';
 
 const email = 'bob@example.org';
@@ -180,7 +181,7 @@ onEachEngine('a reset token', (engine) => {
       ];
       await assert.rejects(auth.updatePassword(bobs.slice(0, 37) + eves.slice(37), 'x'), isInvalid);
       await assert.rejects(
-        auth.updatePassword(bobs.slice(0, 37) + createToken('reset').token.slice(37), 'x'),
+        auth.updatePassword(bobs.slice(0, 37) + createToken(resetKind).token.slice(37), 'x'),
         isInvalid,
       );
       await auth.updatePassword(bobs, 'the second');
@@ -217,7 +218,7 @@ onEachEngine('a reset token', (engine) => {
     const hasher = new CountingHasher(cheapHashing);
     const counted = makeAuth({ hasher }).auth;
     for (let i = 0; i < 5; i += 1)
-      await assert.rejects(counted.updatePassword(createToken('reset').token, 'x'), isInvalid);
+      await assert.rejects(counted.updatePassword(createToken(resetKind).token, 'x'), isInvalid);
     await assert.rejects(counted.updatePassword('x', 'x'), isInvalid);
     assert.equal(hashes, 0);
     await counted.updatePassword(await auth.getResetPasswordToken(email), 'the second');

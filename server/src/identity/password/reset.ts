@@ -3,13 +3,25 @@ import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { AuditSource } from '../../audit/event.ts';
-import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
 import { isFlooded, notify } from '../notice.ts';
+import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
+
+/** Sets a new password. Its life is the operator's option RESET_TOKEN_MINUTES. */
+export const resetKind = tokenKind({
+  kind: 'reset',
+  prefix: 'rst',
+  minutes: 60,
+  page: { path: '/reset', name: 'reset', requestPath: '/forgot', hasPassword: true },
+  route: '/reset_password',
+  refusalEvent: 'authn_password_change_fail',
+  namesAccount: true,
+});
 
 export class PasswordReset {
   readonly #context: AuthContext;
@@ -28,42 +40,46 @@ export class PasswordReset {
     this.#minutes = minutes;
   }
 
-  /** See Auth.getResetPasswordToken. */
-  async createToken(email: string, source: ClientSource): Promise<string> {
+  /**
+   * Creates a reset token for the user and replaces the previous one.
+   * @throws {Problem} unknown_email; also for a disabled user.
+   */
+  async createToken(address: EmailAddress, source: ClientSource): Promise<string> {
     const { db } = this.#context;
-    const address = toEmailAddress(email);
     const token = await db.transaction(async (tx) => {
-      const user = address && (await lockUserByEmail(tx, address));
+      const user = await lockUserByEmail(tx, address);
       if (user === undefined || user.disabledAt !== null) return undefined;
       await this.#recordRequest(tx, user, true, source);
-      return (await this.#tokens.issue(tx, user, { kind: 'reset', minutes: this.#minutes }, source)).token;
+      return (await this.#tokens.issue(tx, user, { kind: resetKind, minutes: this.#minutes }, source)).token;
     });
     if (token === undefined) throw new Problem('unknown_email');
     return token;
   }
 
-  /** See Auth.requestReset. */
-  async requestByMail(email: string, source: ClientSource): Promise<void> {
+  /** Mails a new reset token to the account of this address. Known and unknown addresses look and cost the same. */
+  async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db } = this.#context;
-    const address = requireEmailAddress(email);
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       // The mail of a moment ago still holds a live token; another would void it and only help whoever floods.
       const isFlood = await isFlooded(this.#context, tx, user, 'reset_password');
       const recipient = user?.disabledAt === null && !isFlood ? user : undefined;
-      await this.post(tx, recipient, source);
+      await this.send(tx, recipient, source);
       await this.#recordRequest(tx, user, recipient !== undefined, source);
     });
   }
 
-  /** Posts a reset token to the user's address; without a user does as much and writes nothing. Inside a transaction. */
-  async post(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+  /**
+   * Mails a reset token to the user's address. Without a user it runs the same statements but stores nothing. Inside a
+   * transaction.
+   */
+  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
     const minutes = this.#minutes;
     // The address is the target: whoever redeems what came by mail alone owns it.
     const facts = await this.#tokens.issue(
       tx,
       user,
-      { kind: 'reset', minutes, target: user?.email ?? '' },
+      { kind: resetKind, minutes, target: user?.email ?? '' },
       source,
     );
     await notify(this.#context, tx, user, {
@@ -75,16 +91,21 @@ export class PasswordReset {
     });
   }
 
-  /** See Auth.updatePassword. */
+  /**
+   * Consumes the reset token or its code, stores the new password, ends every session of the user and forgets the failed
+   * attempts: all or nothing. With `email` the token must be that user's.
+   * @throws {Problem} token_invalid; nothing changes.
+   * @throws {Problem} invalid_request for a password that the rule refuses; the token can still be used.
+   */
   async redeem(
-    proof: string | null | undefined,
+    presented: string | null | undefined,
     password: string,
-    email: string | undefined,
+    email: EmailAddress | undefined,
     source: ClientSource,
   ): Promise<User> {
     const { db, hasher, clock, passwordRule } = this.#context;
     // A look before the work, so that a guessed token costs no hash.
-    const live = await this.#tokens.find('reset', proof, { email }, source);
+    const live = await this.#tokens.find(resetKind, presented, { email }, source);
     await passwordRule(password, { email: live.user.email, field: 'new_password' });
     const hashedPassword = await hasher.hash(password);
     return db.transaction(async (tx) => {

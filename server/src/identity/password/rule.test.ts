@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Problem } from '../../kit/problem.ts';
 import { Blocklist } from './blocklist.ts';
-import { anyPassword, passwordRule, type PasswordRule } from './rule.ts';
+import type { PasswordRule } from '../../user/password-rule.ts';
+import { anyPassword, passwordRule } from './rule.ts';
 
 const context = { email: 'guillaume@holberton.io', field: 'new_password' } as const;
 

@@ -8,6 +8,7 @@ import { Hasher, type Verification } from '../../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { createToken } from '../../kit/secret.ts';
+import { sessionKind } from '../cookie-kinds.ts';
 import { updatePasswordHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Auth } from '../../library/auth.ts';
@@ -103,7 +104,7 @@ onEachEngine('a session', (engine) => {
 
     test('has the lengths that the operator gave', async () => {
       const { auth, clock } = await withBob({ sessionDays: 2, sessionIdleDays: 1 });
-      assert.equal(auth.sessionMs, 2 * dayMs);
+      assert.equal(auth.identity.sessions.life.sessionMs, 2 * dayMs);
       const token = await newSession(auth);
       clock.advance(dayMs);
       assert.equal(await isLive(auth, token), false);
@@ -148,7 +149,7 @@ onEachEngine('a session', (engine) => {
       const { auth } = await withBob();
       const [one, other] = [await newSession(auth), await newSession(auth)];
       assert.equal(await isLive(auth, one.slice(0, 37) + other.slice(37)), false);
-      assert.equal(await isLive(auth, one.slice(0, 37) + createToken('session').token.slice(37)), false);
+      assert.equal(await isLive(auth, one.slice(0, 37) + createToken(sessionKind).token.slice(37)), false);
       assert.equal(await isLive(auth, one), true);
     });
 
@@ -350,17 +351,17 @@ onEachEngine('a session', (engine) => {
       };
       const entry = (reason: string): unknown[][] => [[reason, 'success', bob.id, 'user']];
 
-      assert.equal(await auth.endOtherSessions(current, source), 0);
-      assert.equal(await auth.endOwnSession(current, crypto.randomUUID(), source), false);
+      assert.equal(await auth.identity.sessions.endOthers(current, source), 0);
+      assert.equal(await auth.identity.sessions.endOwn(current, crypto.randomUUID(), source), false);
       assert.equal(await auth.endSession(crypto.randomUUID(), source), false);
       await auth.destroySession(bob.id + 1, source);
       assert.deepEqual(await recorded(), []);
 
       const other = (await newSession(auth)).slice(0, 36);
-      assert.equal(await auth.endOwnSession(current, other, source), true);
+      assert.equal(await auth.identity.sessions.endOwn(current, other, source), true);
       assert.deepEqual(await recorded(), entry('ended'));
       for (let i = 0; i < 2; i += 1) await newSession(auth);
-      assert.equal(await auth.endOtherSessions(current, source), 2);
+      assert.equal(await auth.identity.sessions.endOthers(current, source), 2);
       assert.deepEqual(await recorded(), entry('others_ended'));
       assert.equal(await auth.endSession(current.id, source), true);
       assert.deepEqual(await recorded(), entry('ended'));

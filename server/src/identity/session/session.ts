@@ -1,10 +1,15 @@
 // Sessions: made for a user whose proof was verified, found by the token at every request, ended one or all.
 import type { Clock } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
+import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { AuthContext } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -12,7 +17,11 @@ import {
   findSession,
   listSessions,
   removeExpiredSessions,
+  removeOtherSessionsOf,
+  removeOwnSession,
+  removeSession,
   removeSessionsBeyond,
+  removeSessionsOf,
   replaceSession,
   type SessionSummary,
 } from './store.ts';
@@ -25,6 +34,14 @@ export interface Session {
   readonly email: string;
   /** Unix milliseconds. */
   readonly expiresAt: number;
+}
+
+/** A session of a list, without its secret. */
+export interface ListedSession extends SessionSummary {
+  /** The factors that were given for it. */
+  readonly uses: readonly FactorUse[];
+  /** Its authentication method references (RFC 8176). */
+  readonly amr: readonly string[];
 }
 
 export interface SessionLife {
@@ -40,14 +57,20 @@ export interface SessionLife {
 const deviceCharacters = 500;
 
 export class Sessions {
+  readonly name = 'sessions';
+  readonly kind = 'sign_in';
   readonly life: SessionLife;
+  readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #secondFactors: SecondFactors;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, life: SessionLife) {
+  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
+    this.#context = context;
     this.#db = context.db;
     this.life = life;
+    this.#secondFactors = secondFactors;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
@@ -61,7 +84,7 @@ export class Sessions {
     user: User,
     { uses = [], device }: { uses?: readonly FactorUse[]; device?: string | undefined } = {},
   ): Promise<string | undefined> {
-    const { id, secretHash, token } = createToken('session');
+    const { id, secretHash, token } = createToken(sessionKind);
     const { id: userId, passwordChangedAt } = user;
     const now = this.#clock();
     const expiresAt = now + this.life.sessionMs;
@@ -82,7 +105,7 @@ export class Sessions {
 
   /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
-    const parts = parseToken('session', token);
+    const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
     const row = await findSession(this.#db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
@@ -110,16 +133,88 @@ export class Sessions {
     factor: string,
   ): Promise<{ id: string; token: string } | undefined> {
     const factors = await this.factorsOf(tx, id);
-    const { id: newId, secretHash, token } = createToken('session');
+    const { id: newId, secretHash, token } = createToken(sessionKind);
     const uses = withFactor(factors, { factor, at: this.#clock() });
     const isElevated = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
     return isElevated ? { id: newId, token } : undefined;
   }
 
+  /**
+   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user, and
+   * for an address that must be confirmed first.
+   */
+  async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
+    const { db, audit, confirmEmail } = this.#context;
+    const user = await findUserByEmail(db, address);
+    if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
+    return db.transaction(async (tx) => {
+      const token = await this.add(tx, user);
+      if (token !== undefined)
+        await audit.record(tx, { event: 'session_created', outcome: 'success', userId: user.id }, source);
+      return token;
+    });
+  }
+
+  /** The user of a session, as they are now. @throws {Problem} session_required if the account was removed. */
+  async userOf({ userId }: Session): Promise<User> {
+    const user = await findUserById(this.#db, userId);
+    if (user === undefined) throw new Problem('session_required');
+    return user;
+  }
+
+  /** Ends every session of the user; an unknown id does nothing. */
+  async endAll(userId: number, source: ClientSource): Promise<void> {
+    if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would refuse the number
+    return this.#db.transaction(async (tx) => {
+      if ((await removeSessionsOf(tx, userId)) > 0) await this.#recordEnd(tx, userId, 'all_ended', source);
+    });
+  }
+
+  /** Ends one session by its handle; false if there is none. */
+  end(id: string, source: ClientSource): Promise<boolean> {
+    return this.#db.transaction(async (tx) => {
+      const userId = await removeSession(tx, id);
+      if (userId !== undefined) await this.#recordEnd(tx, userId, 'ended', source);
+      return userId !== undefined;
+    });
+  }
+
+  /** Ends another session of the session's user; false if the user has no session with this handle. */
+  endOwn({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
+    return this.#db.transaction(async (tx) => {
+      const isEnded = await removeOwnSession(tx, userId, id);
+      if (isEnded) await this.#recordEnd(tx, userId, 'ended', source);
+      return isEnded;
+    });
+  }
+
+  /** Ends all sessions of the session's user but this one, and returns how many. */
+  endOthers({ userId, id }: Session, source: ClientSource): Promise<number> {
+    return this.#db.transaction(async (tx) => {
+      const ended = await removeOtherSessionsOf(tx, userId, id);
+      if (ended > 0) await this.#recordEnd(tx, userId, 'others_ended', source);
+      return ended;
+    });
+  }
+
+  /** See Revocable. */
+  async revokeAll(
+    tx: Database,
+    userId: number,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<void> {
+    if (except === undefined) await removeSessionsOf(tx, userId);
+    else await removeOtherSessionsOf(tx, userId, except);
+  }
+
   /** Live sessions of one user, or of all, newest first. */
-  list(userId: number | undefined, limit: number): Promise<SessionSummary[]> {
+  async list(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     const now = this.#clock();
-    return listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+    const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
+    return rows.map((row) => {
+      const uses = parseFactors(row.factors);
+      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+    });
   }
 
   /** Writes what was noted of sessions since the last time. */
@@ -127,8 +222,13 @@ export class Sessions {
     return this.#seen.flush();
   }
 
-  /** Removes up to `limit` expired sessions and says how many. */
+  /** Removes up to `limit` expired sessions and returns how many. */
   purge(limit: number): Promise<number> {
     return removeExpiredSessions(this.#db, this.#clock(), limit);
+  }
+
+  #recordEnd(tx: Database, userId: number, reason: string, source: ClientSource): Promise<void> {
+    const deed = { event: 'session_expired', outcome: 'success', reason } as const;
+    return this.#context.audit.record(tx, { ...deed, userId }, source);
   }
 }

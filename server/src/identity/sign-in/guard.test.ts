@@ -10,7 +10,9 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { cookieOf, PublicService, sessionCookie } from '../../../test/support/public-service.ts';
 import { assertProblem, memberOf, type Reply } from '../../../test/support/request.ts';
 import { createToken } from '../../kit/secret.ts';
-import { enrollmentSubjectOf, pendingAuthenticationOf, sessionOf } from './guard.ts';
+import { pendingAuthenticationKind } from '../cookie-kinds.ts';
+import { sessionOf } from '../session/guard.ts';
+import { enrollmentSubjectOf, pendingAuthenticationOf } from './guard.ts';
 
 const pendingCookie = '__Host-pending_login';
 const requestCookie = '__Host-request';
@@ -40,7 +42,7 @@ onEachEngine('at the doors', (engine) => {
     } as const;
     for (const [where, [method, path, look]] of Object.entries(rows)) {
       test(where, async (context: TestContext) => {
-        const cookie = `${sessionCookie}=${(await service.member()).sessionId}; ${pendingCookie}=${createToken('pending_login').token}`;
+        const cookie = `${sessionCookie}=${(await service.member()).sessionId}; ${pendingCookie}=${createToken(pendingAuthenticationKind).token}`;
         context.mock.method(service.service.core.database, look, fault);
         const fields = { factor: 'totp', proof: '000000' };
         const reply = await service.send({
@@ -56,7 +58,7 @@ onEachEngine('at the doors', (engine) => {
     test('in the question whether there is time to hash', async (context: TestContext) => {
       const { email, password } = await service.member();
       context.mock.method(service.service.core.hasher, 'requireCapacity', fault);
-      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
+      const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       assertProblem(await service.logIn(email, password), 500, 'internal_error');
       assert.equal(refuse.mock.callCount(), 0);
     });
@@ -82,11 +84,11 @@ onEachEngine('at the doors', (engine) => {
       }
   });
 
-  test('a route that is hung behind none of them finds nobody there', () => {
+  test('a route at another access level finds neither a session nor a pending authentication', () => {
     const request = { session: null, pendingAuthentication: null } as FastifyRequest; // all of it that is looked at
-    assert.throws(() => sessionOf(request), /not behind the member door/);
-    assert.throws(() => pendingAuthenticationOf(request), /not behind the half-way door/);
-    assert.throws(() => enrollmentSubjectOf(request), /not behind the half-way door/);
+    assert.throws(() => sessionOf(request), /not at the access level session/);
+    assert.throws(() => pendingAuthenticationOf(request), /not at the access level pending/);
+    assert.throws(() => enrollmentSubjectOf(request), /not at the access level pending/);
   });
 
   test('whoever has a session is told from whoever has none, in the record', async () => {
@@ -162,7 +164,7 @@ onEachEngine('a login for which there is no time', (engine) => {
       { hashing: { ...cheapHashing, longestWaitMs: -1 } },
     );
     try {
-      const refuse = context.mock.method(service.service.core.throttle, 'refuse');
+      const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       const reply = await service.send({
         method: 'POST',
         path: '/sessions',

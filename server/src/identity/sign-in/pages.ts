@@ -1,181 +1,201 @@
-// Signing in by password or mail, and signing out.
+// Giving a second factor: to complete a login, and once more before something that matters.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { Problem } from '../../kit/problem.ts';
+import { isProblem } from '../../kit/problem.ts';
+import { hidden } from '../../http/markup.ts';
+import { hashCost } from '../../http/fields.ts';
+import { promptsFor, type PromptForm } from '../factor/prompt.ts';
+import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { renderParts, type SectionPart } from '../../page/account-section.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { sessionOf } from '../session/guard.ts';
+import { pendingAuthenticationOf, sendLogin, afterLogin } from './guard.ts';
 import { costing } from '../../http/limits.ts';
-import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
-import { hashCost, mailCost } from '../../http/fields.ts';
-import { admission, rememberBrowser, sendLogin, sessionOf, sourceOf } from './guard.ts';
-import { faultOf, refusalOf } from '../../page/page-form.ts';
-import {
-  afterLogin,
-  formField,
-  formToken,
-  seeOther,
-  rerenderOnProblem,
-  PageQuery,
-  paths,
-  requireForm,
-  pageSourceOf,
-  returnTo,
-  type PageRoom,
-  type SignInWay,
-} from '../../page/page-guard.ts';
-import { codeForm } from '../token/pages.ts';
+import type { SignIn } from './sign-in.ts';
+import type { Session } from '../session/session.ts';
+import type { StepUp } from './step-up.ts';
+import type { FactorPrompt } from '../factor/prompt.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
+import { addressOf } from '../../http/markup.ts';
 
-const SignInForm = Type.Object({
-  email: formField,
-  password: Type.Optional(formField),
+const FactorForm = Type.Object({
+  factor: formField,
+  proof: formField,
+  remember_device: Type.Optional(formField),
   return_to: Type.Optional(formField),
-});
-const SignOutForm = Type.Object({
   form_token: Type.Optional(formField),
-  return_to: Type.Optional(formField),
 });
 
-/** Signing in by password or mail. */
-export const signInPages: FastifyPluginAsyncTypebox<
-  PageRoom & { readonly ways: readonly SignInWay[] }
-> = async (scope, room) => {
-  const { auth, pages } = room;
-
-  const show = (
+/** Behind the half-way door: the second factor of a login. */
+export function factorPages({
+  pages,
+  cookies,
+  signIn,
+  secondFactors,
+  prompts,
+  parts,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly signIn: SignIn;
+  readonly secondFactors: SecondFactors;
+  /** How each authenticator is asked for. */
+  readonly prompts: readonly FactorPrompt[];
+  /** Controls below the prompt, which modules add. */
+  readonly parts: readonly SectionPart[];
+}): FastifyPluginAsyncTypebox {
+  const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    email = '',
-    problem?: Problem,
-  ): FastifyReply => {
-    const t = pages.speak(request);
-    const next = returnTo(room, request);
-    const { done } = request.query as { done?: string };
-    const body = html`!${done === 'password' ? notice('done', t('page.reset.done')) : ''}
-      !${done === 'confirmed' ? notice('done', t('page.confirm.done')) : ''}
-      !${done === 'signed_out' ? notice('done', t('page.sign_out.done')) : ''}
-      !${refusalOf(t, problem, ['email'])}
-      <form method="post" action="${paths.signIn}">
-        !${hidden('return_to', next)}
-        !${field({
-          name: 'email',
-          label: t('page.field.email'),
-          type: 'email',
-          value: email,
-          autocomplete: 'username webauthn',
-          fault: faultOf(t, problem, 'email'),
-        })}
-        !${field({
-          name: 'password',
-          label: t('page.field.password'),
-          type: 'password',
-          autocomplete: 'current-password',
-        })}
-        <button>${t('page.sign_in.act')}</button>
-        !${
-          room.signsInByEmail
-            ? html`<button class="second" formaction="${paths.signIn}/email" formnovalidate>
-                ${t('page.sign_in.by_mail')}
-              </button>`
-            : ''
-        }
-      </form>
-      !${room.ways.map((way) => way.form(room, request, next))}
+    refused?: PromptForm['refused'],
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const pending = pendingAuthenticationOf(request);
+    const next = pages.returnTo(request);
+    if (pending.kind === 'enrollment') return seeOther(reply, addressOf(paths.setUp, { return_to: next }));
+    const names = await secondFactors.namesOf(pending.userId);
+    const body = html`<p>${t('page.factor.what')}</p>
+      !${promptsFor(t, prompts, names, {
+        action: paths.factor,
+        occasion: 'second_factor',
+        hidden: html`!${pages.formToken(pending.id)} !${hidden('return_to', next)}`,
+        refused,
+        below: await renderParts(parts, 'factor', request),
+      })}
       <p class="links">
-        <a href="${addressOf(paths.forgot, { return_to: next })}">${t('page.sign_in.forgot')}</a>
-        <a href="${addressOf(paths.signUp, { return_to: next })}">${t('page.sign_in.sign_up')}</a>
-        !${
-          room.rules.confirmsEmail
-            ? html`<a href="${addressOf('/confirm/again', { return_to: next })}"
-                >${t('page.sign_in.confirm')}</a
-              >`
-            : ''
-        }
+        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
       </p>`;
-    return pages.send(request, reply, { title: t('page.sign_in.title'), body });
+    return pages.send(request, reply, { title: t('page.factor.title'), body });
   };
 
-  scope.get(
-    paths.signIn,
-    { schema: { summary: 'Page: sign in', querystring: PageQuery } },
-    async (request, reply) => {
-      const session = await auth.getSession(room.cookie.read(request.headers.cookie));
-      if (session !== undefined) return seeOther(reply, returnTo(room, request) ?? paths.account);
-      return show(request, reply, request.query.email);
-    },
-  );
+  return async (scope) => {
+    scope.get(
+      paths.factor,
+      { schema: { summary: 'Page: give the second factor', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
 
-  scope.post(
-    paths.signIn,
-    {
-      ...admission(room),
-      config: costing(hashCost),
-      schema: { summary: 'Page: signs in', body: SignInForm },
-    },
-    async (request, reply) => {
-      const { email, password = '' } = request.body;
-      return rerenderOnProblem(
-        reply,
-        async () => {
-          const { text } = requireEmailAddress(email);
-          const login = await auth.logIn(text, password, sourceOf(request, room));
-          if (login === undefined) throw new Problem('invalid_credentials');
-          sendLogin(reply, room, login);
-          return seeOther(reply, afterLogin(login, returnTo(room, request)));
-        },
-        (problem) => show(request, reply, email, problem),
-      );
-    },
-  );
+    scope.post(
+      paths.factor,
+      {
+        config: costing(hashCost),
+        schema: { summary: 'Page: completes a login with the second factor', body: FactorForm },
+      },
+      async (request, reply) => {
+        const { factor, proof, remember_device: wish, form_token: token } = request.body;
+        const pending = pendingAuthenticationOf(request);
+        pages.requireForm(pending.id, token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            const given = { factor, proof, remembersDevice: wish === 'true' };
+            const { login } = await signIn.complete(pending, given, request.source);
+            sendLogin(reply, cookies, login);
+            cookies.clearPending(reply);
+            return seeOther(reply, afterLogin(login, pages.returnTo(request)));
+          },
+          (problem) =>
+            show(request, reply, { factor, text: pages.translate(request)(`page.problem.${problem.code}`) }),
+        );
+      },
+    );
+  };
+}
 
-  if (!room.signsInByEmail) return;
-  scope.post(
-    `${paths.signIn}/email`,
-    {
-      config: costing(mailCost),
-      schema: { summary: 'Page: sends a link and a code that sign in', body: SignInForm },
-    },
-    async (request, reply) =>
-      rerenderOnProblem(
-        reply,
-        async () => {
-          const { text } = requireEmailAddress(request.body.email);
-          const source = pageSourceOf(room, request);
-          await auth.requestSignIn(text, source);
-          rememberBrowser(reply, room, source);
-          return codeForm(room, request, reply, { kind: 'sign_in', email: text });
-        },
-        (problem) => show(request, reply, request.body.email, problem),
-      ),
-  );
-};
+/** Behind the member door: proving once more that it is you. */
+export function stepUpPages({
+  pages,
+  cookies,
+  stepUp,
+  prompts,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly stepUp: StepUp;
+  /** How each authenticator is asked for. */
+  readonly prompts: readonly FactorPrompt[];
+}): FastifyPluginAsyncTypebox {
+  /** Names of the factors of which one is needed; `undefined` when one was given a short while ago. */
+  const owed = async (session: Session): Promise<readonly string[] | undefined> => {
+    try {
+      await stepUp.requireRecent(session);
+      return undefined;
+    } catch (error) {
+      if (!isProblem(error, 'step_up_required')) throw error;
+      return error.demand?.factors ?? [];
+    }
+  };
 
-/** Behind the member door: signing out. */
-export const signOutPages: FastifyPluginAsyncTypebox<PageRoom> = async (scope, room) => {
-  const { auth, pages } = room;
-  scope.get(
-    '/sign-out',
-    { schema: { summary: 'Page: sign out', querystring: PageQuery } },
-    async (request, reply) => {
-      const t = pages.speak(request);
-      const body = html`<p>${t('page.sign_out.what', { email: sessionOf(request).email })}</p>
-        <form method="post" action="/sign-out">
-          !${formToken(room, sessionOf(request).id)} !${hidden('return_to', returnTo(room, request))}
-          <button>${t('page.sign_out.act')}</button>
-        </form>`;
-      return pages.send(request, reply, { title: t('page.sign_out.title'), body });
-    },
-  );
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refused?: PromptForm['refused'],
+  ): Promise<FastifyReply> => {
+    const t = pages.translate(request);
+    const session = sessionOf(request);
+    const next = pages.returnTo(request) ?? paths.account;
+    const names = await owed(session);
+    if (names === undefined) return seeOther(reply, next);
+    // Whoever has neither password nor factor signs in anew by mail.
+    const body = names.includes('email')
+      ? html`<p>${t('page.step_up.by_mail')}</p>
+          <form method="post" action="/sign-out">
+            !${pages.formToken(session.id)}
+            <button>${t('page.sign_out.act')}</button>
+          </form>`
+      : html`<p>${t('page.step_up.what')}</p>
+          !${promptsFor(t, prompts, names, {
+            action: paths.stepUp,
+            occasion: 'step_up',
+            hidden: html`!${pages.formToken(session.id)} !${hidden('return_to', next)}
+            !${
+              names.includes('password')
+                ? html`<input
+                    type="text"
+                    name="username"
+                    value="${session.email}"
+                    autocomplete="username"
+                    hidden
+                    readonly
+                  />`
+                : ''
+            }`,
+            refused,
+          })}`;
+    return pages.send(request, reply, { title: t('page.step_up.title'), body });
+  };
 
-  scope.post(
-    '/sign-out',
-    { schema: { summary: 'Page: signs out', body: SignOutForm } },
-    async (request, reply) => {
-      const session = sessionOf(request);
-      requireForm(room, session.id, request.body.form_token);
-      await auth.endSession(session.id, sourceOf(request, room));
-      void reply.header('set-cookie', room.cookie.clear());
-      return seeOther(reply, returnTo(room, request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
-    },
-  );
-};
+  return async (scope) => {
+    scope.get(
+      paths.stepUp,
+      { schema: { summary: 'Page: prove once more that it is you', querystring: PageQuery } },
+      async (request, reply) => show(request, reply),
+    );
+
+    scope.post(
+      paths.stepUp,
+      {
+        config: costing(hashCost),
+        schema: { summary: 'Page: notes a factor that is given once more', body: FactorForm },
+      },
+      async (request, reply) => {
+        const { factor, proof, form_token: token } = request.body;
+        const session = sessionOf(request);
+        pages.requireForm(session.id, token);
+        return rerenderOnProblem(
+          reply,
+          async () => {
+            const elevated = await stepUp.give(session, { factor, proof }, request.source);
+            sendLogin(reply, cookies, { token: elevated, deviceToken: undefined });
+            return seeOther(reply, pages.returnTo(request) ?? paths.account);
+          },
+          (problem) =>
+            show(request, reply, { factor, text: pages.translate(request)(`page.problem.${problem.code}`) }),
+        );
+      },
+    );
+  };
+}

@@ -106,6 +106,19 @@ export async function removePendingAuthenticationsOf(db: Database, userId: numbe
   await db.run(deleteByUser, { userId });
 }
 
+const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
+  sql.deleteFrom('pending_logins').where('user_id', '=', p.userId).where('id', '<>', p.kept),
+);
+
+/** Removes the user's pending authentications except one. */
+export async function removeOtherPendingAuthenticationsOf(
+  db: Database,
+  userId: number,
+  kept: string,
+): Promise<void> {
+  await db.run(deleteOthers, { userId, kept });
+}
+
 const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
   sql
     .deleteFrom('pending_logins')

@@ -5,9 +5,11 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
-import { noUserId, type User } from '../../user/user.ts';
+import type { User } from '../../user/user.ts';
 import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { addDevice, findKnownDevice, hasDevices, rememberDevice, type KnownDevice } from './device-store.ts';
+import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
+import type { KnownDevice } from './device-store.ts';
+import type { Devices } from './devices.ts';
 import {
   formatFactors,
   parseFactors,
@@ -21,6 +23,9 @@ import {
   addPendingAuthentication,
   consumePendingAuthentication,
   findPendingAuthentication,
+  removeExpiredPendingAuthentications,
+  removeOtherPendingAuthenticationsOf,
+  removePendingAuthenticationsOf,
 } from './pending-store.ts';
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
@@ -57,20 +62,17 @@ export interface SignInContext {
 
 /** Life of a pending login: long enough to look for the phone. */
 export const pendingMs = 10 * minuteMs;
-/** Characters of a user agent that are kept. */
-const userAgentCharacters = 500;
-/** Devices known of one user; the oldest is forgotten. */
-const devicesPerUser = 20;
 
 export interface SignInNeeds {
   readonly sessions: Sessions;
   readonly secondFactors: SecondFactors;
-  readonly knownDeviceMs: number;
-  /** How long no second factor is asked for on a device whose owner wishes it; 0 for always. */
-  readonly rememberedMs: number;
+  readonly devices: Devices;
 }
 
+/** Also the `Revocable` and the `Purgeable` of the pending authentications. */
 export class SignIn {
+  readonly name = 'pending authentications';
+  readonly kind = 'sign_in';
   readonly #context: AuthContext;
   readonly #needs: SignInNeeds;
 
@@ -79,15 +81,11 @@ export class SignIn {
     this.#needs = needs;
   }
 
-  /** How long a device is known: no shorter than it is remembered. */
-  get knownDeviceMs(): number {
-    return Math.max(this.#needs.knownDeviceMs, this.#needs.rememberedMs);
-  }
-
   /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
   async signInContextOf(user: User | undefined, source: ClientSource): Promise<SignInContext> {
-    const replaced = await this.#needs.sessions.find(source.sessionToken);
-    return { replaced, device: await this.knownDevice(user, source.deviceToken), source };
+    const { sessions, devices } = this.#needs;
+    const replaced = await sessions.find(source.sessionToken);
+    return { replaced, device: await devices.find(user, source.deviceToken), source };
   }
 
   /**
@@ -104,7 +102,7 @@ export class SignIn {
     // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
     const demand =
       factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
-    const isSpared = demand?.kind === 'second_factor' && this.#isRemembered(signInContext.device);
+    const isSpared = demand?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return demand === undefined || isSpared
       ? this.#open(tx, user, uses, signInContext)
       : this.#await(tx, user, uses, demand);
@@ -131,7 +129,7 @@ export class SignIn {
 
   /** The live pending login of a token. */
   async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
-    const parts = parseToken('pending_login', token);
+    const parts = parseToken(pendingAuthenticationKind, token);
     if (parts === undefined) return undefined;
     const row = await findPendingAuthentication(this.#context.db, parts, this.#context.clock());
     return (
@@ -167,7 +165,7 @@ export class SignIn {
       await lockUser(tx, user.id);
       await secondFactors.consume(tx, verified, source);
       const login = await this.finish(tx, user, pending, { use: given.factor, signInContext });
-      if (!given.remembersDevice || this.#needs.rememberedMs === 0) return { user, login };
+      if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
       const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
     });
@@ -193,15 +191,20 @@ export class SignIn {
     return login;
   }
 
-  /** The device if it is one of this user's. The look is taken for an unknown user too. */
-  async knownDevice(
-    user: User | undefined,
-    deviceToken: string | undefined,
-  ): Promise<KnownDevice | undefined> {
-    const parts = parseToken('device', deviceToken);
-    if (parts === undefined) return undefined;
+  /** Ends the user's pending authentications. Inside a transaction. */
+  async revokeAll(
+    tx: Database,
+    userId: number,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<void> {
+    if (except === undefined) await removePendingAuthenticationsOf(tx, userId);
+    else await removeOtherPendingAuthenticationsOf(tx, userId, except);
+  }
+
+  /** Removes up to `limit` expired pending authentications and returns how many. */
+  purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;
-    return findKnownDevice(db, parts, user?.id ?? noUserId, clock());
+    return removeExpiredPendingAuthentications(db, clock(), limit);
   }
 
   async #enter(
@@ -227,7 +230,7 @@ export class SignIn {
     { replaced, device, source }: SignInContext,
   ): Promise<Login | undefined> {
     const { audit } = this.#context;
-    const { sessions, knownDeviceMs } = this.#needs;
+    const { sessions, devices } = this.#needs;
     const userId = user.id;
     const token = await sessions.add(tx, user, { uses, device: source.device });
     if (token === undefined) return undefined;
@@ -238,10 +241,10 @@ export class SignIn {
     const reason = uses.map(({ factor }) => factor).join('+');
     await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
     await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
-    if (device !== undefined || knownDeviceMs === 0) return { token, deviceToken: undefined };
-    if (await hasDevices(tx, userId))
+    if (device !== undefined || !devices.knowsAll) return { token, deviceToken: undefined };
+    if (await devices.hasAny(tx, userId))
       await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
-    return { token, deviceToken: (await this.#addDevice(tx, userId)).token };
+    return { token, deviceToken: (await devices.add(tx, userId)).token };
   }
 
   async #await(
@@ -250,7 +253,7 @@ export class SignIn {
     uses: readonly FactorUse[],
     demand: Requirement,
   ): Promise<Login | undefined> {
-    const { id, secretHash, token } = createToken('pending_login');
+    const { id, secretHash, token } = createToken(pendingAuthenticationKind);
     const now = this.#context.clock();
     const isAdded = await addPendingAuthentication(tx, {
       id,
@@ -265,33 +268,28 @@ export class SignIn {
     return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
   }
 
-  /** Has no second factor asked for on the device for a while: that of the arrival, or a new one. */
+  /**
+   * True if the device needs no second factor. Read again in the transaction: since the context was built, the password
+   * was verified, and meanwhile an added authenticator may have made the service forget the device.
+   */
+  async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
+    const { devices } = this.#needs;
+    return (
+      devices.isRemembered(device) && devices.isRemembered(await devices.find(user, source.deviceToken, tx))
+    );
+  }
+
+  /** Remembers the device of the sign-in, or a new one, and returns the token of a new one. */
   async #remember(
     tx: Database,
     userId: number,
     { device, source }: SignInContext,
     added: string | undefined,
   ): Promise<string | undefined> {
-    const known = device?.id ?? parseToken('device', added)?.id;
-    const { id, token } =
-      known === undefined ? await this.#addDevice(tx, userId) : { id: known, token: added };
-    await rememberDevice(tx, {
-      id,
-      until: this.#context.clock() + this.#needs.rememberedMs,
-      userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
-    });
+    const known = device?.id ?? parseToken(deviceKind, added)?.id;
+    const { devices } = this.#needs;
+    const { id, token } = known === undefined ? await devices.add(tx, userId) : { id: known, token: added };
+    await devices.remember(tx, id, source.device);
     return token;
-  }
-
-  #isRemembered(device: KnownDevice | undefined): boolean {
-    return this.#needs.rememberedMs > 0 && (device?.remembered_until ?? 0) > this.#context.clock();
-  }
-
-  async #addDevice(tx: Database, userId: number): Promise<{ id: string; token: string }> {
-    const { id, secretHash, token } = createToken('device');
-    const now = this.#context.clock();
-    const expiresAt = now + this.knownDeviceMs;
-    await addDevice(tx, { id, secretHash, userId, now, expiresAt }, devicesPerUser);
-    return { id, token };
   }
 }

@@ -4,18 +4,26 @@ import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { SignIn } from './sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import type { PasswordLogin } from '../password/login.ts';
+import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
 
 /** How old a factor may be (SECURITY.md: re-authentication window). */
 const recentMs = 10 * minuteMs;
 
+/** Verifies the password of a signed-in user. The class PasswordLogin does. */
+export interface PasswordVerifier {
+  /**
+   * Returns the session's user if the password is right. Counts as an attempt.
+   * @throws {Problem} password_wrong, too_many_attempts.
+   */
+  requirePassword(session: Session, password: string, source: ClientSource): Promise<User>;
+}
+
 export interface StepUpNeeds {
-  readonly signIn: SignIn;
-  readonly passwordLogin: PasswordLogin;
+  readonly devices: Devices;
+  readonly passwords: PasswordVerifier;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
 }
@@ -65,7 +73,7 @@ export class StepUp {
     }
     await this.requireRecentSecond(session);
     if (password === undefined) throw fieldProblem('password', 'is missing');
-    return this.#needs.passwordLogin.requirePassword(session, password, source);
+    return this.#needs.passwords.requirePassword(session, password, source);
   }
 
   /**
@@ -100,12 +108,12 @@ export class StepUp {
     given: { factor: string; proof: string },
     source: ClientSource,
   ): Promise<{ user: User; verified?: VerifiedFactor }> {
-    const { signIn, passwordLogin, secondFactors } = this.#needs;
+    const { devices, passwords, secondFactors } = this.#needs;
     if (given.factor === 'password')
-      return { user: await passwordLogin.requirePassword(session, given.proof, source) };
+      return { user: await passwords.requirePassword(session, given.proof, source) };
     const user = await findUserById(this.#context.db, session.userId);
     if (user === undefined) throw new Problem('session_required');
-    const device = await signIn.knownDevice(user, source.deviceToken);
+    const device = await devices.find(user, source.deviceToken);
     const occasion = { purpose: 'step_up', subjectId: session.id } as const;
     return {
       user,

@@ -1,4 +1,4 @@
-// What each mailed proof leaves behind: its row in the record and its mails; redeemed, refused and used again.
+// What each kind of mailed token records and mails when it is redeemed, refused and used again.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Browser, signIn } from '../../../test/support/browser.ts';
@@ -24,21 +24,21 @@ onEachEngine('the record of', (engine) => {
     tracesIn(service, people, deed);
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
-  describe('a proof:', () => {
-    interface Proof {
-      /** Asks for it, and gives the token. */
+  describe('a token:', () => {
+    interface Case {
+      /** Requests it, and returns the token. */
       readonly ask: (member: Member, browser: Browser) => Promise<string>;
       readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
       readonly kind: string;
-      /** What the reply to it says. */
+      /** Message of the reply. */
       readonly said: string;
       readonly spent: Traces;
-      /** What is recorded of one that is refused. */
+      /** What is recorded when it is refused. */
       readonly refusal: string;
     }
     const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
     const wished = new Map<string, string>();
-    const proofs: readonly Proof[] = [
+    const cases: readonly Case[] = [
       {
         kind: 'reset',
         said: 'Password updated',
@@ -125,7 +125,7 @@ onEachEngine('the record of', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, ask, redeem, said, spent, refusal } of proofs) {
+    for (const { kind, ask, redeem, said, spent, refusal } of cases) {
       test(`${kind}, redeemed and used again`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
@@ -142,7 +142,7 @@ onEachEngine('the record of', (engine) => {
         });
       });
 
-      test(`${kind}, redeemed to the millisecond of its end, and gone then`, async () => {
+      test(`${kind}, can be redeemed until the last millisecond of its life`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const token = await ask(member, browser);
@@ -160,7 +160,7 @@ onEachEngine('the record of', (engine) => {
       });
     }
 
-    test('sign_in, redeemed with the address of another', async () => {
+    test('sign_in, refused with the address of another user', async () => {
       const [ada, eve] = [await service.member(), await service.member()];
       await service.post('/sessions/email', { email: ada.email });
       const token = await service.tokenFor(ada.email);
@@ -172,7 +172,7 @@ onEachEngine('the record of', (engine) => {
       assert.equal((await give(ada.email)()).status, 200);
     });
 
-    test('whose link is redeemed forgets the wrong codes before', async () => {
+    test('forgets the wrong codes once its link is redeemed', async () => {
       const { email, id } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
@@ -195,7 +195,7 @@ onEachEngine('the record of', (engine) => {
       assert.deepEqual(await tries(), []);
     });
 
-    test('what is neither a token nor a code that was asked for here costs no try, and leaves nothing', async () => {
+    test('counts no attempt for a malformed token, nor for a code in another browser, and records nothing', async () => {
       const { email, id: ada } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
@@ -214,7 +214,7 @@ onEachEngine('the record of', (engine) => {
       }
     });
 
-    test('wrong codes for one unknown address leave another alone', async () => {
+    test('limits wrong codes for an unknown address by that address', async () => {
       const asking = new Browser(service);
       await asking.post('/reset_password', { email: freshEmail() });
       const give = async (email: string): Promise<number> => {
@@ -227,7 +227,7 @@ onEachEngine('the record of', (engine) => {
       assert.equal(await give(freshEmail()), 403);
     });
 
-    test('a code that is wrong, of somebody and of nobody', async () => {
+    test('records a wrong code, with and without an account', async () => {
       const member = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email: member.email });
@@ -242,7 +242,7 @@ onEachEngine('the record of', (engine) => {
     });
   });
 
-  test('a mailed reset gives back the user whose address it proves, confirmed or not', async () => {
+  test('a mailed reset confirms the address, a reset token from a reply does not', async () => {
     const { auth } = service.service.core;
     for (const { email, id } of [await service.member(), await service.newcomer()]) {
       const user = await auth.updatePassword(await service.resetToken(email), newPassword, email);
@@ -255,7 +255,7 @@ onEachEngine('the record of', (engine) => {
   });
 });
 
-test('the code of a program without keys fits its own digest and no other', () => {
+test('without keys a code matches its own digest and no other', () => {
   const mac = unkeyedCodes.sign('reset:token:ABCD2345');
   assert.match(mac, /^[\w-]{43}$/);
   assert.equal(unkeyedCodes.check('reset:token:ABCD2345', mac), true);

@@ -1,110 +1,95 @@
-// One-time proofs: made for a mail, redeemed by the token of its link anywhere, or by its short code where it was asked
-// for. What a proof is for is part of the token and of its row; only digests are stored; a newer one voids the older.
+// One-time tokens: issued for a mail, and redeemed by the token of its link in any browser, or by its short code in the
+// browser that requested the mail. The kind is part of the token and of its row; only digests are stored; a newer token
+// of a kind replaces the older one.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
 import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { AuditDeed, AuditSource } from '../../audit/event.ts';
-import type { Proof } from '../../mail/text.ts';
-import { isSameAddress, toEmailAddress } from '../../user/email-address.ts';
+import type { Proof as MailedToken } from '../../mail/text.ts';
+import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import { idOf, type AuthContext, type ClientSource, type CodeSigner } from '../context.ts';
+import type { Purgeable, Revocable } from '../contribution.ts';
+import { tokenLink, type TokenKind } from './kinds.ts';
 import {
   beginCodeAttempt,
   consumeToken,
   findPendingToken,
   findToken,
+  removeExpiredTokens,
+  removePendingTokensOf,
   removeToken,
   replaceToken,
 } from './store.ts';
 
-/** What a proof may be spent on. */
-export type ProofKind =
-  | 'reset'
-  | 'verification'
-  | 'sign_in'
-  | 'email_change'
-  | 'email_undo'
-  | 'deletion_undo'
-  | 'factor_undo';
-
-/** Where a person redeems a proof: the page that the link in the mail opens. Opening it changes nothing. */
-export const proofPages = {
-  verification: '/confirm',
-  reset: '/reset',
-  sign_in: '/sign-in/link',
-  email_change: '/account/email',
-  email_undo: '/account/email/undo',
-  deletion_undo: '/account/delete/undo',
-  factor_undo: '/account/factors/undo',
-} as const satisfies Record<ProofKind, string>;
-
-/** Proofs that are redeemed with the account's address, to which they are mailed. */
-const namesAccount: ReadonlySet<ProofKind> = new Set(['verification', 'reset', 'sign_in']);
-
-/** What is recorded of a proof that is refused. */
-const refusals = {
-  reset: 'authn_password_change_fail',
-  verification: 'user_updated',
-  sign_in: 'authn_login_fail',
-  email_change: 'user_updated',
-  email_undo: 'user_updated',
-  deletion_undo: 'user_updated',
-  factor_undo: 'user_updated',
-} as const satisfies Record<ProofKind, AuditDeed['event']>;
-
-/** Life of a code: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
+/** Life of a code: the user who requested it is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;
 
-export interface NewProof {
-  readonly kind: ProofKind;
-  readonly minutes: number;
-  /** The address that is proved or restored. */
+export interface NewToken {
+  readonly kind: TokenKind;
+  /** Life of the token, if it is not that of the kind. */
+  readonly minutes?: number;
+  /** The address that the token proves or restores. */
   readonly target?: string;
 }
 
-/** A proof that can be redeemed, and whose it is. */
-export interface LiveProof extends TokenParts {
-  readonly kind: ProofKind;
+/** A token that can be redeemed, and its user. */
+export interface LiveToken extends TokenParts {
+  readonly kind: TokenKind;
   readonly user: User;
   /** Unix milliseconds. */
   readonly madeAt: number;
   readonly target: string | null;
-  /** It comes from the browser that asked for the mail. */
+  /** The request comes from the browser that requested the mail. */
   readonly isInitiatingBrowser: boolean;
 }
 
-/** What the redeemer says beside the proof: it must fit. */
+/** What must fit the token: the address of its account, or the user who redeems it in a session. */
 export interface Claim {
-  readonly email?: string | undefined;
+  readonly email?: EmailAddress | undefined;
   readonly userId?: number;
 }
 
-/** Codes of a program without keys: plain digests. */
+/** Signs codes for a program without keys: with plain digests. */
 export const unkeyedCodes: CodeSigner = {
   sign: (text) => Buffer.from(digest(text)).toString('base64url'),
   check: (text, mac) => equalDigests(digest(text), Buffer.from(mac, 'base64url')),
 };
 
-export class OneTimeTokens {
+export class OneTimeTokens implements Revocable, Purgeable {
+  readonly name = 'one-time tokens';
+  /** As a `Revocable`. */
+  readonly kind = 'token';
+  /** The kinds that modules have declared. Read at each call: modules add to them before the first request. */
+  readonly kinds: readonly TokenKind[];
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
 
-  constructor(context: AuthContext, attempts: Attempts) {
+  constructor(
+    context: AuthContext,
+    { attempts, kinds }: { attempts: Attempts; kinds: readonly TokenKind[] },
+  ) {
     this.#context = context;
     this.#attempts = attempts;
+    this.kinds = kinds;
   }
 
-  /** Makes a proof in the place of the older one; for nobody it does as much and writes nothing. Inside a transaction. */
+  /**
+   * Issues a token and replaces the user's previous one of this kind. Without a user it runs the same statements but
+   * stores nothing, so that timing reveals nothing. Inside a transaction.
+   */
   async issue(
     tx: Database,
     user: User | undefined,
-    { kind, minutes, target }: NewProof,
+    { kind, target, minutes = kind.minutes }: NewToken,
     { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
-  ): Promise<Proof & { token: string }> {
+  ): Promise<MailedToken & { token: string }> {
+    // Otherwise a new password would revoke the token although its kind survives that.
+    if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
     const { clock, codes, post } = this.#context;
     const { id, secretHash, token } = createToken(kind);
     const code = createShortCode();
@@ -114,7 +99,7 @@ export class OneTimeTokens {
       id,
       secretHash,
       userId: user?.id ?? noUserId,
-      kind,
+      kind: kind.kind,
       now,
       expiresAt: now + minutes * minuteMs,
       ...(target !== undefined && { target }),
@@ -124,23 +109,17 @@ export class OneTimeTokens {
         requestMac: codes.sign(requestText(kind, requestToken)),
       }),
     });
-    // A link to another address than the account's names no account: a mistyped one is a stranger's.
-    const query = new URLSearchParams({
-      ...(namesAccount.has(kind) && { email: user?.email ?? '' }),
-      token,
-      ...(returnTo !== undefined && { return_to: returnTo }),
-    });
-    const link = `${post?.publicUrl ?? ''}${proofPages[kind]}?${query.toString()}`;
+    const link = tokenLink(post?.publicUrl ?? '', kind, { email: user?.email ?? '', token, returnTo });
     return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
   }
 
   /**
-   * What a token proves, or a code together with the request that asked for it. A look before any work: nothing is
-   * spent, and only `consume` decides.
-   * @throws {Problem} token_invalid for one that is unknown, spent, expired, of another kind or somebody else's.
+   * Finds the live token that was presented: as a token, or as a code in the browser that requested it. Call it before
+   * any costly work. It consumes nothing: only `consume` decides.
+   * @throws {Problem} token_invalid for a token that is unknown, consumed, expired, of another kind or another user's.
    * @throws {Problem} too_many_attempts for too many codes.
    */
-  async find(kind: ProofKind, presented: unknown, claim: Claim, source: ClientSource): Promise<LiveProof> {
+  async find(kind: TokenKind, presented: unknown, claim: Claim, source: ClientSource): Promise<LiveToken> {
     const parts = parseToken(kind, presented);
     if (parts !== undefined) return this.#findByToken(kind, parts, claim, source);
     const code = parseShortCode(presented);
@@ -150,46 +129,74 @@ export class OneTimeTokens {
   }
 
   /**
-   * Spends the proof, once and atomically. Inside the transaction of what it opens, which has locked the user.
-   * @throws {Problem} token_invalid when it was spent, voided or expired meanwhile.
+   * Consumes the token, once and atomically. Inside the transaction of what it permits, which has locked the user.
+   * @throws {Problem} token_invalid if it was consumed or revoked or has expired since `find`.
    */
-  async consume(tx: Database, { id, secretHash, kind, user }: LiveProof): Promise<void> {
-    const userId = await consumeToken(tx, { id, secretHash }, kind, this.#context.clock());
+  async consume(tx: Database, { id, secretHash, kind, user }: LiveToken): Promise<void> {
+    const userId = await consumeToken(tx, { id, secretHash }, kind.kind, this.#context.clock());
     if (userId !== user.id) throw new Problem('token_invalid');
     await this.#attempts.forget(tx, userId, 'email_code');
   }
 
-  /** True if the request is of the browser that asked for the user's live proof of the kind. */
+  /** True if the request comes from the browser that requested the user's live token of the kind. */
   async isInitiatingBrowser(
     db: Database,
     userId: number,
-    kind: ProofKind,
+    kind: TokenKind,
     source: ClientSource,
   ): Promise<boolean> {
-    const token = await findPendingToken(db, userId, kind, this.#context.clock());
+    const token = await findPendingToken(db, userId, kind.kind, this.#context.clock());
     return token !== undefined && this.#isInitiatingBrowser(kind, token.request_mac, source);
   }
 
-  #isInitiatingBrowser(kind: ProofKind, mac: string | null, { requestToken }: ClientSource): boolean {
+  /**
+   * Refuses a user whose address was changed and can still be restored.
+   * @throws {Problem} change_pending.
+   */
+  async requireSettledAddress(db: Database, userId: number): Promise<void> {
+    const now = this.#context.clock();
+    for (const { kind } of this.kinds.filter(({ restoresAddress }) => restoresAddress))
+      if ((await findPendingToken(db, userId, kind, now)) !== undefined) throw new Problem('change_pending');
+  }
+
+  /**
+   * Revokes the user's pending tokens, except those of kinds that survive a new password. Consumed ones stay, to notice
+   * their reuse. Inside a transaction.
+   */
+  async revokeAll(tx: Database, userId: number): Promise<void> {
+    const kept = this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
+    await removePendingTokensOf(
+      tx,
+      userId,
+      kept.map(({ kind }) => kind),
+    );
+  }
+
+  /** Removes up to `limit` expired tokens and returns how many. */
+  purge(limit: number): Promise<number> {
+    return removeExpiredTokens(this.#context.db, this.#context.clock(), limit);
+  }
+
+  #isInitiatingBrowser(kind: TokenKind, mac: string | null, { requestToken }: ClientSource): boolean {
     if (mac === null || requestToken === undefined) return false;
     return this.#context.codes.check(requestText(kind, requestToken), mac);
   }
 
   async #findByToken(
-    kind: ProofKind,
+    kind: TokenKind,
     parts: TokenParts,
     { email, userId }: Claim,
     source: ClientSource,
-  ): Promise<LiveProof> {
+  ): Promise<LiveToken> {
     const { db, clock } = this.#context;
-    const token = await findToken(db, parts, kind);
+    const token = await findToken(db, parts, kind.kind);
     if (token === undefined) throw new Problem('token_invalid');
     const user = await findUserById(db, token.user_id);
     const isReuse = token.spent_at !== null;
     const isExpired = token.expires_at <= clock();
     const isTheirs =
       user !== undefined &&
-      (email === undefined || isSameAddress(email, user.email)) &&
+      (email === undefined || email.key === toEmailAddress(user.email)?.key) &&
       (userId === undefined || userId === user.id);
     if (!isReuse && !isExpired && isTheirs)
       return {
@@ -201,7 +208,7 @@ export class OneTimeTokens {
         isInitiatingBrowser: this.#isInitiatingBrowser(kind, token.request_mac, source),
       };
     await db.transaction(async (tx) => {
-      // Gone for good, whatever becomes of the clock. A spent one stays, so that its reuse is noticed.
+      // Removed for good, even if the clock is set back. A consumed token stays, to notice its reuse.
       if (isExpired && !isReuse) await removeToken(tx, parts.id);
       await this.#recordRefusal(tx, kind, { isReuse, userId: token.user_id }, source);
     });
@@ -209,18 +216,17 @@ export class OneTimeTokens {
   }
 
   async #findByCode(
-    kind: ProofKind,
+    kind: TokenKind,
     text: string,
     { email, userId }: Claim,
     source: AuditSource,
-  ): Promise<LiveProof> {
+  ): Promise<LiveToken> {
     const { db, clock, codes } = this.#context;
-    const address = toEmailAddress(email);
     const user =
-      userId === undefined ? address && (await findUserByEmail(db, address)) : await findUserById(db, userId);
-    const subject = { userId: user?.id, emailKey: address?.key ?? '', deviceId: undefined };
+      userId === undefined ? email && (await findUserByEmail(db, email)) : await findUserById(db, userId);
+    const subject = { userId: user?.id, emailKey: email?.key ?? '', deviceId: undefined };
     const attempt = await this.#attempts.begin(subject, 'email_code');
-    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind, clock());
+    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
     if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
       await db.transaction((tx) => this.#recordRefusal(tx, kind, { isReuse: false, ...idOf(user) }, source));
       throw new Problem('token_invalid');
@@ -232,23 +238,23 @@ export class OneTimeTokens {
 
   #recordRefusal(
     tx: Database,
-    kind: ProofKind,
+    kind: TokenKind,
     { isReuse, userId }: { isReuse: boolean; userId?: number },
     source: AuditSource,
   ): Promise<void> {
     const deed: AuditDeed = isReuse
-      ? { event: 'authn_token_reuse', outcome: 'failure', reason: kind }
-      : { event: refusals[kind], outcome: 'failure', reason: 'token_invalid' };
+      ? { event: 'authn_token_reuse', outcome: 'failure', reason: kind.kind }
+      : { event: kind.refusalEvent, outcome: 'failure', reason: 'token_invalid' };
     return this.#context.audit.record(tx, { ...deed, ...(userId !== undefined && { userId }) }, source);
   }
 }
 
-/** What a code's digest is of: its purpose and the request that asked for it are part of it. */
-function codeText(kind: ProofKind, requestToken: string, code: string): string {
+/** The text under a code's MAC: the kind and the initiating browser are part of it. */
+function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
   return `${kind}:${requestToken}:${code}`;
 }
 
-/** What the digest of the request that asked is of. */
-function requestText(kind: ProofKind, requestToken: string): string {
+/** The text under the MAC of the initiating browser. */
+function requestText({ kind }: TokenKind, requestToken: string): string {
   return `${kind}:${requestToken}`;
 }

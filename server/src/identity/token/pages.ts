@@ -1,25 +1,19 @@
-// The pages that the links of mails open, and those where their codes are typed. Looking at one changes nothing, however
-// often and by whom: a scanner of mails may open it. Only the person's own press of the button redeems.
+// The pages that the links of mails open, and the forms for their codes. Opening a page changes nothing, because scanners of
+// mails open links as well: only the form, which a person sends, redeems the token.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { costing } from '../../http/limits.ts';
+import { costing, hashing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import { wantsPage } from '../../http/pages.ts';
+import { wantsPage, type Translate } from '../../http/pages.ts';
 import { hashCost } from '../../http/fields.ts';
-import { admission, sendLogin, sourceOf, type AuthRoom } from '../sign-in/guard.ts';
-import { proofPages, type ProofKind } from './one-time-token.ts';
-import { faultOf, newPasswordField, refusalOf } from '../../page/page-form.ts';
-import {
-  afterLogin,
-  seeOther,
-  rerenderOnProblem,
-  paths,
-  returnTo,
-  type PageRoom,
-} from '../../page/page-guard.ts';
+import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import type { TokenKind } from './kinds.ts';
+import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
+import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;
@@ -39,109 +33,47 @@ const LinkForm = Type.Object({
 });
 const Hint = Type.Object({ message: Type.String(), method: Type.String(), path: Type.String() });
 
-interface Fields {
+/** What the form of a token's page sends. */
+export interface TokenFields {
+  /** As in the link, or as typed: empty for kinds that do not name the account. */
   readonly email: string;
+  /** The token, or its code. */
   readonly token: string;
   readonly new_password?: string;
 }
 
-interface ProofPage {
-  readonly kind: ProofKind;
-  /** Its messages are `page.<name>.…` */
-  readonly name: string;
-  /** The route by which a program redeems. */
-  readonly route: string;
-  readonly hasPassword?: boolean;
-  /** Redeems, and says where the person goes then; nowhere where the page itself tells that it is done. */
+/** The page of a kind of token, as the module that declares the kind contributes it. */
+export interface TokenPage {
+  readonly kind: TokenKind;
+  /**
+   * Redeems the token. Returns the path on which the person continues; `undefined` if this page itself says that it is
+   * done.
+   */
   readonly redeem: (
-    room: AuthRoom,
-    fields: Fields,
+    fields: TokenFields,
     request: FastifyRequest,
     reply: FastifyReply,
-  ) => Promise<((next: string | undefined) => string) | undefined>;
+  ) => Promise<string | undefined>;
 }
 
-const proofPageList: readonly ProofPage[] = [
-  {
-    kind: 'verification',
-    name: 'confirm',
-    route: '/email_verification',
-    async redeem(room, { email, token }, request) {
-      await room.auth.verifyEmail(email, token, sourceOf(request, room));
-      return (next) => addressOf(paths.signIn, { done: 'confirmed', email, return_to: next });
-    },
-  },
-  {
-    kind: 'reset',
-    name: 'reset',
-    route: '/reset_password',
-    hasPassword: true,
-    async redeem(room, { email, token, new_password: password = '' }, request) {
-      await room.auth.updatePassword(token, password, email, sourceOf(request, room));
-      return (next) => addressOf(paths.signIn, { done: 'password', email, return_to: next });
-    },
-  },
-  {
-    kind: 'sign_in',
-    name: 'sign_in_mail',
-    route: '/sessions/email',
-    async redeem(room, { email, token }, request, reply) {
-      const login = await room.auth.signInByEmail(email, token, sourceOf(request, room));
-      if (login === undefined) throw new Problem('token_invalid');
-      sendLogin(reply, room, login);
-      return (next) => afterLogin(login, next);
-    },
-  },
-  {
-    kind: 'email_change',
-    name: 'email_change',
-    route: '/profile/email',
-    async redeem(room, { token }, request) {
-      const session = await room.auth.getSession(room.cookie.read(request.headers.cookie));
-      // In a session of the account alone. Whoever has none signs in, and comes back to the link.
-      if (session === undefined)
-        return () => addressOf(paths.signIn, { return_to: addressOf(proofPages.email_change, { token }) });
-      request.session = session;
-      await room.auth.changeEmail(session, token, sourceOf(request, room));
-      return () => addressOf('/account/address', { done: 'changed' });
-    },
-  },
-  {
-    kind: 'email_undo',
-    name: 'email_undo',
-    route: '/profile/email/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.undoEmailChange(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-  {
-    kind: 'deletion_undo',
-    name: 'deletion_undo',
-    route: '/profile/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.deletions.undo(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-  {
-    kind: 'factor_undo',
-    name: 'factor_undo',
-    route: '/profile/factors/undo',
-    async redeem(room, { token }, request) {
-      await room.auth.enrollment.undo(token, sourceOf(request, room));
-      return undefined;
-    },
-  },
-];
+/**
+ * The address of the account with which a token is redeemed.
+ * @throws {Problem} token_invalid if it is malformed: the link was damaged.
+ */
+export function addressOfAccount({ email }: TokenFields): EmailAddress {
+  const address = toEmailAddress(email);
+  if (address === undefined) throw new Problem('token_invalid');
+  return address;
+}
 
-/** The pages of the given kinds of proof. */
-export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: readonly ProofKind[] }> = async (
-  scope,
-  room,
-) => {
-  for (const page of proofPageList.filter(({ kind }) => room.kinds.includes(kind))) {
-    const path = proofPages[page.kind];
+/** The page of a kind: its form (GET), and what the form does (POST). */
+export function tokenPages(
+  { pages }: { readonly pages: PageKit },
+  { kind, redeem }: TokenPage,
+): FastifyPluginAsyncTypebox {
+  const { path, name } = kind.page;
+
+  return async (scope) => {
     scope.get(
       path,
       {
@@ -153,15 +85,14 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
       },
       async (request, reply) => {
         const { email = '', token = '' } = request.query;
-        const hint = { message: 'redeem the token with this request', method: 'PUT', path: page.route };
-        return wantsPage(request) ? sendForm(room, request, reply, { page, email, token }) : hint;
+        const hint = { message: 'redeem the token with this request', method: 'PUT', path: kind.route };
+        return wantsPage(request) ? sendForm(pages, request, reply, { kind, email, token }) : hint;
       },
     );
     scope.post(
       path,
       {
-        ...(page.hasPassword === true && admission(room)),
-        config: costing(hashCost),
+        config: kind.page.hasPassword === true ? hashing(hashCost) : costing(hashCost),
         schema: { summary: 'Redeems what the page holds', body: LinkForm },
       },
       async (request, reply) => {
@@ -169,82 +100,75 @@ export const proofPageRoutes: FastifyPluginAsyncTypebox<PageRoom & { kinds: read
         return rerenderOnProblem(
           reply,
           async () => {
-            const onward = await page.redeem(room, { ...request.body, email }, request, reply);
-            if (onward !== undefined) return seeOther(reply, onward(returnTo(room, request)));
-            const t = room.pages.speak(request);
-            const body = notice('done', t(`page.${page.name}.done`));
-            return room.pages.send(request, reply, { title: t(`page.${page.name}.title`), body });
+            const next = await redeem({ ...request.body, email }, request, reply);
+            if (next !== undefined) return seeOther(reply, next);
+            const t = pages.translate(request);
+            const body = notice('done', t(`page.${name}.done`));
+            return pages.send(request, reply, { title: t(`page.${name}.title`), body });
           },
           (problem) =>
-            by === 'code' && askPaths[page.kind] !== undefined
-              ? codeForm(room, request, reply, { kind: page.kind, email, problem })
-              : sendForm(room, request, reply, { page, email, token, problem }),
+            // Only a mail that was requested has a code.
+            by === 'code' && kind.page.requestPath !== undefined
+              ? codeForm(pages, request, reply, { kind, email, problem })
+              : sendForm(pages, request, reply, { kind, email, token, problem }),
         );
       },
     );
-  }
-};
+  };
+}
 
-/** The form that a link opens. After a refusal that no other password mends it has no button: asking anew helps. */
+/** Sends the form that a link opens. After a problem that another password does not solve, it offers another mail instead. */
 function sendForm(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
-  { page, email, token, problem }: { page: ProofPage; email: string; token: string; problem?: Problem },
+  { kind, email, token, problem }: { kind: TokenKind; email: string; token: string; problem?: Problem },
 ): FastifyReply {
-  const t = room.pages.speak(request);
-  const { kind, name, hasPassword = false } = page;
-  const next = returnTo(room, request);
+  const t = pages.translate(request);
+  const { path, name, hasPassword = false } = kind.page;
+  const next = pages.returnTo(request);
   const isOver =
     problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
   const fields = hasPassword
-    ? html`!${accountField(email)} !${newPasswordField(room, t, { name: 'new_password', problem })}`
+    ? html`!${accountField(email)} !${newPasswordField(pages, t, { name: 'new_password', problem })}`
     : hidden('email', email);
   const form = html`<p>${t(`page.${name}.what`, { email })}</p>
-    <form method="post" action="${proofPages[kind]}">
+    <form method="post" action="${path}">
       !${fields} !${hidden('token', token)} !${hidden('return_to', next)}
       <button>${t(`page.${name}.act`)}</button>
     </form>`;
   const body = html`!${refusalOf(t, problem, ['new_password'])}
-  !${isOver ? askAgain(t, kind, email, next) : form}`;
+  !${isOver ? requestAgain(t, kind, email, next) : form}`;
   const title = t(`page.${name}.title`);
-  return room.pages.send(request, reply, { title, body, hasSecretAddress: true });
+  return pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
-/** Where another mail is asked for; the others come by themselves, and hold no code. */
-const askPaths: Partial<Record<ProofKind, string>> = {
-  verification: '/confirm/again',
-  reset: paths.forgot,
-  sign_in: paths.signIn,
-  email_change: '/account/address',
-};
-
-function askAgain(
-  t: ReturnType<PageRoom['pages']['speak']>,
-  kind: ProofKind,
+/** The link to the page on which another mail can be requested; empty if no user requests this kind. */
+function requestAgain(
+  t: Translate,
+  { page: { requestPath: path } }: TokenKind,
   email: string,
   next: string | undefined,
 ): string {
-  const path = askPaths[kind];
   if (path === undefined) return '';
   const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
   return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
 }
 
-/** Tells that a mail is on its way, and takes the code of it. */
+/** Sends the form for the code of a mail that was requested. */
 export function codeForm(
-  room: PageRoom,
+  pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
-  { kind, email, problem }: { kind: ProofKind; email: string; problem?: Problem },
+  { kind, email, problem }: { kind: TokenKind; email: string; problem?: Problem },
 ): FastifyReply {
-  const t = room.pages.speak(request);
-  const next = returnTo(room, request);
-  const hasPassword = proofPageList.some((page) => page.kind === kind && page.hasPassword === true);
-  const body = html`<p>${t(`page.code.${kind}`, { email })}</p>
-    !${room.keepsMails ? html`<p class="notice"><a href="/dev/mailbox">${t('page.code.mailbox')}</a></p>` : ''}
+  const t = pages.translate(request);
+  const next = pages.returnTo(request);
+  const { path, hasPassword = false } = kind.page;
+  const body = html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
+    !${pages.keepsMails ? html`<p class="notice"><a href="${paths.mailbox}">${t('page.code.mailbox')}</a></p>` : ''}
     !${refusalOf(t, problem, ['new_password'])}
-    <form method="post" action="${proofPages[kind]}">
+    <form method="post" action="${path}">
       !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
       !${hidden('by', 'code')}
       !${field({
@@ -254,14 +178,14 @@ export function codeForm(
         hint: t('page.code.hint'),
         fault: faultOf(t, problem, 'token'),
       })}
-      !${hasPassword ? newPasswordField(room, t, { name: 'new_password', problem }) : ''}
-      <button>${t(`page.code.${kind}_act`)}</button>
+      !${hasPassword ? newPasswordField(pages, t, { name: 'new_password', problem }) : ''}
+      <button>${t(`page.code.${kind.kind}_act`)}</button>
     </form>
-    !${askAgain(t, kind, email, next)}`;
-  return room.pages.send(request, reply, { title: t('page.code.title'), body });
+    !${requestAgain(t, kind, email, next)}`;
+  return pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
-/** The account whose password is set, as password managers look for it; nothing that a person has to see or fill in. */
+/** Names the account whose password is set, for password managers. Hidden: the person fills nothing in. */
 function accountField(email: string): string {
   return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }

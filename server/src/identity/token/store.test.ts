@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
+import { resetKind } from '../password/reset.ts';
 import { DB } from '../../library/db.ts';
 import { consumeToken, findToken, listPendingTokens, removePendingTokensOf, replaceToken } from './store.ts';
 
@@ -15,19 +16,19 @@ onEachEngine('the table of one-time tokens', (engine) => {
   async function addToken(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
     const { database } = opened();
     const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, 'hash');
-    const token = createToken('reset');
+    const token = createToken(resetKind);
     const { id, secretHash } = token;
     await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
     return { token, userId };
   }
 
-  test('a token is spent once, and tells whose it was', async () => {
+  test('a token is consumed once, and the consumer learns its user', async () => {
     const { token, userId } = await addToken();
     assert.equal(await consumeToken(opened().database, token, 'reset', now), userId);
     assert.equal(await consumeToken(opened().database, token, 'reset', now), undefined);
   });
 
-  test('of a hundred who spend it at once one does', async () => {
+  test('of a hundred concurrent attempts to consume a token one succeeds', async () => {
     const { token } = await addToken();
     const owners = await Promise.all(
       Array.from({ length: 100 }, () => consumeToken(opened().database, token, 'reset', now)),
@@ -35,15 +36,15 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(owners.filter((owner) => owner !== undefined).length, 1);
   });
 
-  test('nobody spends it by another secret, as another kind, or after its end; then it still can be spent', async () => {
+  test('is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
-    const { secretHash } = createToken('reset');
+    const { secretHash } = createToken(resetKind);
     assert.equal(await consumeToken(database, { id: token.id, secretHash }, 'reset', now), undefined);
     assert.equal(
       await consumeToken(
         database,
-        { id: createToken('reset').id, secretHash: token.secretHash },
+        { id: createToken(resetKind).id, secretHash: token.secretHash },
         'reset',
         now,
       ),
@@ -54,21 +55,21 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(await consumeToken(database, token, 'reset', now + life - 1), userId);
   });
 
-  test('a token that is spent in a transaction that fails is unspent', async () => {
+  test('a token that is consumed in a transaction that fails remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const failed = database.transaction(async (tx) => {
       await consumeToken(tx, token, 'reset', now);
-      throw new Error('a whim');
+      throw new Error('a failure');
     });
-    await assert.rejects(failed, /a whim/);
+    await assert.rejects(failed, /a failure/);
     assert.equal(await consumeToken(database, token, 'reset', now), userId);
   });
 
-  test('a user has one token of a kind, and tokens of two kinds side by side', async () => {
+  test('a user has at most one token of a kind, and may have tokens of several kinds', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
-    const [newer, other] = [createToken('reset'), createToken('reset')];
+    const [newer, other] = [createToken(resetKind), createToken(resetKind)];
     const rest = { userId, now, expiresAt: now + life };
     await replaceToken(database, { id: newer.id, secretHash: newer.secretHash, kind: 'reset', ...rest });
     await replaceToken(database, {
@@ -86,11 +87,11 @@ onEachEngine('the table of one-time tokens', (engine) => {
     }
   });
 
-  test('pending tokens can be voided together; a spent one stays, so that its reuse is noticed', async () => {
+  test('revokes the pending tokens together, and keeps a consumed one to notice its reuse', async () => {
     const { database } = opened();
-    const { token: spent, userId } = await addToken();
-    const pending = createToken('reset');
-    await consumeToken(database, spent, 'reset', now);
+    const { token: consumed, userId } = await addToken();
+    const pending = createToken(resetKind);
+    await consumeToken(database, consumed, 'reset', now);
     await replaceToken(database, {
       id: pending.id,
       secretHash: pending.secretHash,
@@ -99,17 +100,36 @@ onEachEngine('the table of one-time tokens', (engine) => {
       now,
       expiresAt: now + life,
     });
-    await removePendingTokensOf(database, userId);
-    assert.equal((await findToken(database, spent, 'reset'))?.spent_at, now);
+    await removePendingTokensOf(database, userId, []);
+    assert.equal((await findToken(database, consumed, 'reset'))?.spent_at, now);
     assert.equal(await findToken(database, pending, 'verification'), undefined);
   });
 
-  test('a user sees those that can be spent still, by kind and without their secrets', async () => {
+  test('keeps the pending tokens of the kinds that survive', async () => {
     const { database } = opened();
-    const { token: spent, userId } = await addToken();
-    await consumeToken(database, spent, 'reset', now);
+    const add = async (kind: string, userId: number): Promise<NewToken> => {
+      const token = createToken(resetKind);
+      const { id, secretHash } = token;
+      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
+      return token;
+    };
+    const { token: revoked, userId } = await addToken();
+    const kept = [await add('email_undo', userId), await add('factor_undo', userId)] as const;
+    await removePendingTokensOf(database, userId, ['email_undo', 'factor_undo']);
+    assert.equal(await findToken(database, revoked, 'reset'), undefined);
+    assert.equal((await findToken(database, kept[0], 'email_undo'))?.user_id, userId);
+    assert.equal((await findToken(database, kept[1], 'factor_undo'))?.user_id, userId);
+    await removePendingTokensOf(database, userId, ['factor_undo']);
+    assert.equal(await findToken(database, kept[0], 'email_undo'), undefined);
+    assert.equal((await findToken(database, kept[1], 'factor_undo'))?.user_id, userId);
+  });
+
+  test('lists the tokens that can still be consumed, by kind and without their secrets', async () => {
+    const { database } = opened();
+    const { token: consumed, userId } = await addToken();
+    await consumeToken(database, consumed, 'reset', now);
     const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
-      const { id, secretHash } = createToken('reset');
+      const { id, secretHash } = createToken(resetKind);
       const more = target !== undefined && { target };
       await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
     };

@@ -15,7 +15,7 @@ type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   requestMac: string | null;
 };
 
-/** What a token proves or restores, and its code, are not in each. */
+/** A new row. Not every kind has a target or a code. */
 type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optional>>;
 type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac';
 
@@ -62,7 +62,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
         code_mac: row.ref('excluded.code_mac'),
         code_expires_at: row.ref('excluded.code_expires_at'),
         request_mac: row.ref('excluded.request_mac'),
-        // Whoever asks for code after code gets no more tries by it, until one of them was right.
+        // Requesting code after code gives no more attempts, until a token was consumed.
         code_tries: row
           .case()
           .when('one_time_tokens.spent_at', 'is', null)
@@ -73,12 +73,12 @@ const upsertToken = statement((sql, p: TokenRow) =>
     ),
 );
 
-/** Adds a token in the place of the user's older one of that kind; none for nobody. */
+/** Adds a token and replaces the user's previous one of that kind. Adds nothing if no user has the id. */
 export async function replaceToken(db: Database, token: NewOneTimeToken): Promise<void> {
   await db.run(upsertToken, { target: null, codeMac: null, codeExpiresAt: null, requestMac: null, ...token });
 }
 
-/** A token's row as far as it is told: whose it is, and whether it can be spent. */
+/** The user of a token, and whether it can be consumed. */
 export interface TokenState {
   readonly user_id: number;
   readonly created_at: number;
@@ -97,15 +97,15 @@ const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
     .where('secret_hash', '=', p.secretHash),
 );
 
-/** A token's state. It may be spent a moment later: only `consumeToken` decides. */
+/** The state of a token. It may change at any time: only `consumeToken` decides. */
 export function findToken(db: Database, parts: TokenParts, kind: string): Promise<TokenState | undefined> {
   return db.first(selectToken, { ...parts, kind });
 }
 
-/** Codes that may be tried in all, whichever of them is the newest. */
+/** Attempts at the codes of a user's token, however many codes were requested. */
 const maxCodeAttempts = 10;
 
-/** The token whose code is tried. */
+/** The token whose code is attempted. */
 export interface AttemptedCode {
   readonly id: string;
   readonly secret_hash: Uint8Array;
@@ -126,7 +126,7 @@ const countCodeAttempt = statement((sql, p: { userId: number; kind: string; now:
     .returning(['id', 'secret_hash', 'created_at', 'target', 'code_mac']),
 );
 
-/** Counts a try of a user's code and hands out what it is compared with; `undefined` when none may be tried. */
+/** Counts an attempt at a user's code and returns what to compare it with; `undefined` if no attempt is left. */
 export function beginCodeAttempt(
   db: Database,
   userId: number,
@@ -148,7 +148,7 @@ const consume = statement((sql, p: TokenParts & { kind: string; now: number }) =
     .returning('user_id'),
 );
 
-/** Spends a live token, once and atomically, and says whose it was. */
+/** Consumes a live token, once and atomically, and returns the id of its user. */
 export async function consumeToken(
   db: Database,
   parts: TokenParts,
@@ -167,21 +167,29 @@ export async function removeToken(db: Database, id: string): Promise<void> {
   await db.run(deleteById, { id });
 }
 
-const deleteUnused = statement((sql, p: { userId: number }) =>
-  sql
-    .deleteFrom('one_time_tokens')
-    .where('user_id', '=', p.userId)
-    .where('spent_at', 'is', null)
-    .where('kind', 'not in', ['email_undo', 'factor_undo']),
-);
+/** A statement by the kinds that it keeps: their number is part of its text. */
+const deletePending = new Map<string, ReturnType<typeof deletePendingExcept>>();
 
-/**
- * Voids the pending tokens of a user. A spent one stays, so that its reuse is noticed, and so does the undoing of a
- * change of address or of a first factor: whoever took an account over by that would else void it by another password,
- * and so would its owner.
- */
-export async function removePendingTokensOf(db: Database, userId: number): Promise<void> {
-  await db.run(deleteUnused, { userId });
+function deletePendingExcept(kept: readonly string[]) {
+  return statement((sql, p: { userId: number }) => {
+    const pending = sql
+      .deleteFrom('one_time_tokens')
+      .where('user_id', '=', p.userId)
+      .where('spent_at', 'is', null);
+    return kept.length === 0 ? pending : pending.where('kind', 'not in', kept);
+  });
+}
+
+/** Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse. */
+export async function removePendingTokensOf(
+  db: Database,
+  userId: number,
+  kept: readonly string[],
+): Promise<void> {
+  const key = kept.join(' ');
+  const removal = deletePending.get(key) ?? deletePendingExcept(kept);
+  deletePending.set(key, removal);
+  await db.run(removal, { userId });
 }
 
 const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>
@@ -194,7 +202,7 @@ const selectPending = statement((sql, p: { userId: number; kind: string; now: nu
     .where('expires_at', '>', p.now),
 );
 
-/** The user's live token of the kind, as far as it is told: who asked for it. */
+/** The initiating browser of the user's live token of the kind. */
 export function findPendingToken(
   db: Database,
   userId: number,
@@ -204,7 +212,7 @@ export function findPendingToken(
   return db.first(selectPending, { userId, kind, now });
 }
 
-/** A token without its secret, for its owner. */
+/** A token without its secret, as its user may see it. */
 export interface TokenSummary {
   readonly kind: string;
   readonly target: string | null;
@@ -222,7 +230,7 @@ const selectLive = statement((sql, p: { userId: number; now: number }) =>
     .orderBy('kind'),
 );
 
-/** The tokens of a user that can be spent. */
+/** The tokens of a user that can be consumed. */
 export function listPendingTokens(db: Database, userId: number, now: number): Promise<TokenSummary[]> {
   return db.run(selectLive, { userId, now });
 }
@@ -236,7 +244,7 @@ const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
     .returning('id'),
 );
 
-/** Removes up to `limit` expired tokens, spent or not, and says how many. */
+/** Removes up to `limit` expired tokens, consumed or not, and returns how many. */
 export async function removeExpiredTokens(db: Database, now: number, limit: number): Promise<number> {
   return (await db.run(deleteExpired, { now, limit })).length;
 }

@@ -1,4 +1,4 @@
-// Every route that answers is listed in doors.snapshot.txt with its access level and cost, and the list has no other
+// Every route that answers is listed in routes.snapshot.txt with its access level and cost, and the list has no other
 // routes: a reviewer sees each new route.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { PublicService } from '../support/public-service.ts';
 import { send } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
-const snapshot = readFileSync(new URL('../doors.snapshot.txt', import.meta.url), 'utf8');
+const snapshot = readFileSync(new URL('../routes.snapshot.txt', import.meta.url), 'utf8');
 const lines = [...snapshot.matchAll(/^([\w-]+) +cost (\d+) +([A-Z]+) +(\/\S*)(?: +\((in [^()]+)\))?$/gm)].map(
-  ([, door, cost, method, path, mode = '']) => ({
-    text: `${door} ${cost} ${method} ${path}`,
+  ([, access, cost, method, path, mode = '']) => ({
+    text: `${access} ${cost} ${method} ${path}`,
     isInLocal: !mode.startsWith('in public'),
     isInPublic: !mode.startsWith('in local'),
   }),
@@ -19,10 +19,10 @@ const lines = [...snapshot.matchAll(/^([\w-]+) +cost (\d+) +([A-Z]+) +(\/\S*)(?:
 /** Routes that answer. On each known path, other methods are rejected with 405, and OPTIONS lists the allowed ones. */
 async function answeringRoutes({ app, routes }: TestService): Promise<string[]> {
   const answering: string[] = [];
-  for (const { method, url, door, cost } of routes) {
+  for (const { method, url, access, cost } of routes) {
     if (method === 'OPTIONS') continue;
     const { status } = await send(app, { method: method as 'GET', path: url.replace(':code', 'not_found') });
-    if (status !== 405) answering.push(`${door} ${cost} ${method} ${url}`);
+    if (status !== 405) answering.push(`${access} ${cost} ${method} ${url}`);
   }
   return answering.toSorted();
 }

@@ -1,12 +1,13 @@
-// What the forms of pages share: a new password, and what is wrong with a form or one of its fields.
+// Parts of forms: the field of a new password, and the problem of a form or of one of its fields.
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
-import { paths, type PageRoom } from './page-guard.ts';
+import type { PageKit } from './page.ts';
+import { paths } from './paths.ts';
 
-/** A field for a new password: its length is counted as it is typed, and common ones are told. */
+/** A field for a new password. The script counts its length and checks it against the password rule. */
 export function newPasswordField(
-  { passwordMinLength }: PageRoom,
+  { passwordMinLength }: PageKit,
   t: Translate,
   { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
 ): string {
@@ -22,7 +23,7 @@ export function newPasswordField(
   });
 }
 
-/** What is wrong with a field of a form, said to the person. */
+/** The sentence about a field's fault; `undefined` if the field has none. */
 export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
   const fault = problem?.fields.find((one) => one.field === name);
   return (
@@ -30,7 +31,7 @@ export function faultOf(t: Translate, problem: Problem | undefined, name: string
   );
 }
 
-/** What is wrong with a form as a whole, where no field of it is. */
+/** The notice about a problem of the form as a whole; empty if one of the named fields shows it. */
 export function refusalOf(t: Translate, problem: Problem | undefined, names: readonly string[]): string {
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';

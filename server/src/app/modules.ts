@@ -1,0 +1,42 @@
+// THE LIST: every module of the service, in the order in which pages offer what they contribute. Deleting a feature is
+// deleting its folder and its line here.
+import type { Module } from '../module.ts';
+import { account } from '../identity/account/module.ts';
+import { enrollment } from '../identity/enrollment/module.ts';
+import { password } from '../identity/password/module.ts';
+import { session } from '../identity/session/module.ts';
+import { signIn } from '../identity/sign-in/module.ts';
+import { accountDeletion } from '../features/account-deletion/module.ts';
+import { activity } from '../features/activity/module.ts';
+import { breachCheck } from '../features/breach-check/module.ts';
+import { dataExport } from '../features/data-export/module.ts';
+import { disposableEmail } from '../features/disposable-email/module.ts';
+import { emailChange } from '../features/email-change/module.ts';
+import { emailSignIn } from '../features/email-sign-in/module.ts';
+import { forwardAuth } from '../features/forward-auth/module.ts';
+import { mailbox } from '../features/mailbox/module.ts';
+import { passkey } from '../features/passkey/module.ts';
+import { recoveryCode } from '../features/recovery-code/module.ts';
+import { rememberedDevice } from '../features/remembered-device/module.ts';
+import { totp } from '../features/totp/module.ts';
+
+export const modules: readonly Module[] = [
+  account,
+  emailChange,
+  password,
+  signIn,
+  enrollment,
+  passkey,
+  totp,
+  recoveryCode,
+  emailSignIn,
+  session,
+  rememberedDevice,
+  activity,
+  dataExport,
+  accountDeletion,
+  forwardAuth,
+  breachCheck,
+  disposableEmail,
+  mailbox,
+];

@@ -1,0 +1,24 @@
+// Closing one's own account, and the removal two weeks later.
+import { identityModule } from '../../module.ts';
+import { tokenPages } from '../../identity/token/pages.ts';
+import { AccountDeletion, deletionUndoKind } from './deletion.ts';
+import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
+import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
+
+export const accountDeletion = identityModule({
+  name: 'account-deletion',
+  build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
+    const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
+    return {
+      routes: [
+        { access: 'session', json: deletionRoutes({ cookies, deletion }) },
+        { access: 'open', json: deletionUndoRoutes({ deletion }) },
+        { access: 'session', pages: closeAccountPages({ pages, cookies, deletion }) },
+        { access: 'open', pages: tokenPages({ pages }, undoPage(deletion)) },
+      ],
+      parts: [closeAccountPart(pages)],
+      tokenKinds: [deletionUndoKind],
+      purges: [deletion],
+    };
+  },
+});

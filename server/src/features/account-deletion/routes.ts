@@ -1,0 +1,66 @@
+// Closes the account of the signed-in user, and reopens it.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { formatInstant as instant } from '../../kit/clock.ts';
+import { EmailMessage, mailCost, token } from '../../http/fields.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import { costing } from '../../http/limits.ts';
+import type { AccountDeletion } from './deletion.ts';
+
+const Closed = Type.Object({
+  email: Type.String(),
+  message: Type.String(),
+  delete_at: Type.String({ format: 'date-time' }),
+});
+
+/** Behind the member door. */
+export function deletionRoutes({
+  cookies,
+  deletion,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly deletion: AccountDeletion;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.delete(
+      '/profile',
+      {
+        config: costing(mailCost),
+        schema: {
+          summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
+          response: { 200: Closed },
+        },
+      },
+      async (request, reply) => {
+        const closed = await deletion.request(sessionOf(request), request.source);
+        cookies.clearSession(reply);
+        return { email: closed.email, message: 'account closed', delete_at: instant(closed.deleteAt) };
+      },
+    );
+  };
+}
+
+/** Taking back that an account is removed: open, since its owner has no session any more. */
+export function deletionUndoRoutes({
+  deletion,
+}: {
+  readonly deletion: AccountDeletion;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.put(
+      '/profile/undo',
+      {
+        schema: {
+          summary: 'Opens an account again that its owner has closed',
+          body: Type.Object({ token }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const user = await deletion.undo(request.body.token, request.source);
+        return { email: user.email, message: 'account open again' };
+      },
+    );
+  };
+}

@@ -1,0 +1,11 @@
+// What happened to an account, for its owner.
+import { module } from '../../module.ts';
+import { activityPages, activitySection } from './pages.ts';
+
+export const activity = module({
+  name: 'activity',
+  build: ({ audit, pages }) => ({
+    routes: [{ access: 'session', pages: activityPages({ pages, audit }) }],
+    account: [activitySection],
+  }),
+});

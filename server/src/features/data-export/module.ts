@@ -1,0 +1,19 @@
+// A copy of everything that is stored about a person (GDPR articles 15 and 20).
+import { identityModule } from '../../module.ts';
+import { DataExports } from './data-export.ts';
+import { dataPages, dataSection } from './pages.ts';
+import { dataRoutes } from './routes.ts';
+
+export const dataExport = identityModule({
+  name: 'data-export',
+  build: ({ context, pages, plugged, plugs: { parts }, stepUp }) => {
+    const dataExports = new DataExports(context, { plugged, stepUp });
+    return {
+      routes: [
+        { access: 'session', json: dataRoutes({ dataExports }) },
+        { access: 'session', pages: dataPages({ pages, stepUp, parts }) },
+      ],
+      account: [dataSection],
+    };
+  },
+});

@@ -1,0 +1,27 @@
+// Another address for an account, and the way back for the owner of the old one.
+import { module } from '../../module.ts';
+import { tokenPages } from '../../identity/token/pages.ts';
+import { EmailChange, emailChangeKind, emailUndoKind } from './email-change.ts';
+import { addressSection, changePage, emailChangePages, undoPage } from './pages.ts';
+import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
+
+export const emailChange = module({
+  name: 'email-change',
+  build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
+    const rule = new EmailChange(context, { access, accounts, passwordReset, stepUp, tokens });
+    return {
+      routes: [
+        { access: 'open', json: emailUndoRoutes({ emailChange: rule }) },
+        { access: 'session', json: emailChangeRoutes({ cookies, emailChange: rule }) },
+        {
+          access: 'session',
+          pages: emailChangePages({ pages, cookies, sessions, stepUp, emailChange: rule }),
+        },
+        { access: 'optional', pages: tokenPages({ pages }, changePage(rule)) },
+        { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
+      ],
+      account: [addressSection],
+      tokenKinds: [emailChangeKind, emailUndoKind],
+    };
+  },
+});

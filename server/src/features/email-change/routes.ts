@@ -1,0 +1,79 @@
+// Requests, redeems and undoes a change of the email address.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { email, EmailMessage, mailCost, password, token } from '../../http/fields.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import { hashing } from '../../http/limits.ts';
+import type { EmailChange } from './email-change.ts';
+
+/** Change of address, asked for and proved in a session. */
+export function emailChangeRoutes({
+  cookies,
+  emailChange,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly emailChange: EmailChange;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/profile/email',
+      {
+        config: hashing(mailCost),
+        schema: {
+          summary: 'Asks for another address, with the current password',
+          body: Type.Object({ email, password: Type.Optional(password) }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request, reply) => {
+        const { email: typed, password: given } = request.body;
+        const address = requireEmailAddress(typed);
+        const source = initiatingSourceOf(request);
+        await emailChange.request(sessionOf(request), { address, password: given }, source);
+        cookies.setRequest(reply, source);
+        return { email: address.text, message: 'confirmation token sent' };
+      },
+    );
+
+    scope.put(
+      '/profile/email',
+      {
+        schema: {
+          summary: 'Changes the address to the one that is proved',
+          body: Type.Object({ token }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const user = await emailChange.redeem(sessionOf(request), request.body.token, request.source);
+        return { email: user.email, message: 'email changed' };
+      },
+    );
+  };
+}
+
+/** Undoing a change of address: open, since whoever has to do it may have no session any more. */
+export function emailUndoRoutes({
+  emailChange,
+}: {
+  readonly emailChange: EmailChange;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.put(
+      '/profile/email/undo',
+      {
+        schema: {
+          summary: 'Gives the account back to its old address',
+          body: Type.Object({ token }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const user = await emailChange.undo(request.body.token, request.source);
+        return { email: user.email, message: 'email restored' };
+      },
+    );
+  };
+}

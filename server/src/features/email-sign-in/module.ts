@@ -1,0 +1,30 @@
+// Sign-in by a link or a code that is mailed. It counts as one factor, and never as a second one.
+import { module } from '../../module.ts';
+import { SignInForm } from '../../identity/sign-in/form.ts';
+import { tokenPages } from '../../identity/token/pages.ts';
+import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
+import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
+import { emailSignInRoutes } from './routes.ts';
+
+export const emailSignIn = module({
+  name: 'email-sign-in',
+  isOn: (options) => options.emailSignIn,
+  build: ({ context, cookies, pages, signIn, tokens }, { emailConfirmation }) => {
+    const rule = new EmailSignIn(context, { tokens, signIn });
+    const way = emailSignInWay(pages);
+    const signInForm = new SignInForm({ pages, ways: [way], emailConfirmation });
+    return {
+      routes: [
+        { access: 'open', json: emailSignInRoutes({ cookies, emailSignIn: rule }) },
+        { access: 'open', pages: emailSignInPages({ pages, cookies, emailSignIn: rule, signInForm }) },
+        {
+          access: 'open',
+          pages: tokenPages({ pages }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
+        },
+      ],
+      tokenKinds: [emailSignInKind],
+      signInWays: [way],
+      waysIn: [async () => true],
+    };
+  },
+});

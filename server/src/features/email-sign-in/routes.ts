@@ -1,0 +1,58 @@
+// Requests and redeems a sign-in by email.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { email, EmailMessage, LoginReply, mailCost, token } from '../../http/fields.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
+import { costing } from '../../http/limits.ts';
+import type { EmailSignIn } from './email-sign-in.ts';
+
+/** Signing in by mail. */
+export function emailSignInRoutes({
+  cookies,
+  emailSignIn,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly emailSignIn: EmailSignIn;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/sessions/email',
+      {
+        config: costing(mailCost),
+        schema: {
+          summary: 'Asks for a link and a code that sign in',
+          body: Type.Object({ email }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request, reply) => {
+        const address = requireEmailAddress(request.body.email);
+        const source = initiatingSourceOf(request);
+        await emailSignIn.request(address, source);
+        cookies.setRequest(reply, source);
+        return { email: address.text, message: 'sign-in link sent' };
+      },
+    );
+
+    scope.put(
+      '/sessions/email',
+      {
+        schema: {
+          summary: 'Logs in with what was mailed',
+          body: Type.Object({ email, token }),
+          response: { 200: LoginReply },
+        },
+      },
+      async (request, reply) => {
+        const address = requireEmailAddress(request.body.email);
+        const login = await emailSignIn.redeem(address, request.body.token, request.source);
+        if (login === undefined) throw new Problem('token_invalid');
+        sendLogin(reply, cookies, login);
+        return loginBody(address.text, login);
+      },
+    );
+  };
+}

@@ -1,0 +1,8 @@
+// Tells a reverse proxy who is signed in.
+import { module } from '../../module.ts';
+import { forwardAuthRoutes } from './routes.ts';
+
+export const forwardAuth = module({
+  name: 'forward-auth',
+  build: ({ pages }) => ({ routes: [{ access: 'optional', json: forwardAuthRoutes({ pages }) }] }),
+});

@@ -1,0 +1,10 @@
+// The development mailbox: in local mode, mails are kept and read here.
+import { module } from '../../module.ts';
+import { mailboxRoutes } from './routes.ts';
+
+export const mailbox = module({
+  name: 'mailbox',
+  build: ({ mail, pages }) => ({
+    routes: pages.keepsMails ? [{ access: 'open', json: mailboxRoutes({ mail, pages }) }] : [],
+  }),
+});

@@ -1,0 +1,24 @@
+// Recovery codes: one-time codes that replace another second factor (NIST SP 800-63B-4 §3.1.2).
+import { module } from '../../module.ts';
+import { recoveryCodePages } from './pages.ts';
+import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
+import { RecoveryCodes } from './recovery-code.ts';
+import { recoveryCodeRoutes } from './routes.ts';
+
+export const recoveryCode = module({
+  name: 'recovery-code',
+  isOn: ({ secondFactor }) => secondFactor !== 'off',
+  build: ({ context: { db, clock, codes }, enrollment, pages, secondFactors, stepUp }) => {
+    const recoveryCodes = new RecoveryCodes({ db, clock, signer: codes });
+    const parts = { enrollment, secondFactors, recoveryCodes };
+    return {
+      secondFactor: recoveryCodes,
+      routes: [
+        { access: 'session', json: recoveryCodeRoutes(parts) },
+        { access: 'session', pages: recoveryCodePages({ ...parts, pages, stepUp }) },
+      ],
+      account: [recoveryCodeSection],
+      prompts: [recoveryCodePrompt],
+    };
+  },
+});

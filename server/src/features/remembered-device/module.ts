@@ -1,0 +1,16 @@
+// Remembered devices: no second factor is asked for on them for a while.
+import { module } from '../../module.ts';
+import { rememberDevicePart, rememberedDevicePages, rememberedDevicePart } from './pages.ts';
+import { rememberedDeviceRoutes } from './routes.ts';
+
+export const rememberedDevice = module({
+  name: 'remembered-device',
+  isOn: ({ secondFactor, rememberedDeviceDays }) => secondFactor !== 'off' && rememberedDeviceDays > 0,
+  build: ({ devices, pages }, { rememberedDeviceDays }) => ({
+    routes: [
+      { access: 'session', json: rememberedDeviceRoutes({ devices }) },
+      { access: 'session', pages: rememberedDevicePages({ pages, devices }) },
+    ],
+    parts: [rememberedDevicePart({ pages, devices }), rememberDevicePart(pages, rememberedDeviceDays)],
+  }),
+});

@@ -1,0 +1,86 @@
+// Lists and forgets the devices on which the user is not asked for a second factor, on the page of the sessions.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { nameDevice } from '../../kit/device.ts';
+import { seeOther, formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import type { SectionPart } from '../../page/account-section.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { Devices } from '../../identity/sign-in/devices.ts';
+
+const ForgetForm = Type.Object({
+  id: Type.Optional(formField),
+  form_token: Type.Optional(formField),
+});
+
+export interface RememberedDevicePageParts {
+  readonly pages: PageKit;
+  readonly devices: Devices;
+}
+
+/** The list of remembered devices, as a part of the page of the sessions; empty if there are none. */
+export function rememberedDevicePart({ pages, devices }: RememberedDevicePageParts): SectionPart {
+  return { section: 'sessions', render: (request) => renderDevices(pages, devices, request) };
+}
+
+async function renderDevices(pages: PageKit, devices: Devices, request: FastifyRequest): Promise<string> {
+  const t = pages.translate(request);
+  const current = sessionOf(request);
+  const remembered = await devices.listRemembered(current.userId);
+  if (remembered.length === 0) return '';
+  const items = remembered.map(({ id, user_agent: agent, remembered_until: until }) => {
+    const name = nameDevice(agent ?? undefined) ?? t('page.sessions.unknown');
+    return html`<li>
+      <div>
+        <strong>${name}</strong>
+        <small>${t('page.sessions.remembered_until', { until: until ?? 0 })}</small>
+      </div>
+      <form method="post" action="${paths.sessions}/devices">
+        !${pages.formToken(current.id)}
+        <input type="hidden" name="id" value="${id}" />
+        <button class="small" aria-label="${t('page.sessions.forget_one', { name })}">
+          ${t('page.sessions.forget')}
+        </button>
+      </form>
+    </li>`;
+  });
+  return html`<h2>${t('page.sessions.remembered')}</h2>
+    <ul class="rows">
+      !${items}
+    </ul>`;
+}
+
+/** Behind the member door for pages. */
+export function rememberedDevicePages({
+  pages,
+  devices,
+}: RememberedDevicePageParts): FastifyPluginAsyncTypebox {
+  const path = paths.sessions;
+
+  return async (scope) => {
+    scope.post(
+      `${path}/devices`,
+      { schema: { summary: 'Page: forgets a device', body: ForgetForm } },
+      async (request, reply) => {
+        const current = sessionOf(request);
+        pages.requireForm(current.id, request.body.form_token);
+        await devices.forget(current, request.body.id ?? '', request.source);
+        return seeOther(reply, path);
+      },
+    );
+  };
+}
+
+/** The choice not to be asked for a second factor on this device, below the prompt for one. */
+export function rememberDevicePart(pages: PageKit, days: number): SectionPart {
+  return {
+    section: 'factor',
+    render: (request) =>
+      html`<label class="choice">
+        <input type="checkbox" name="remember_device" value="true" />
+        ${pages.translate(request)('page.factor.remember', { days })}
+      </label>`,
+  };
+}

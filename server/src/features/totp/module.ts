@@ -1,0 +1,31 @@
+// TOTP: codes of an authenticator app as a second factor (RFC 6238).
+import { module } from '../../module.ts';
+import { totpPages } from './pages.ts';
+import { totpPrompt, totpSection } from './prompt.ts';
+import { totpRoutes } from './routes.ts';
+import { Totp } from './totp.ts';
+
+export const totp = module({
+  name: 'totp',
+  isOn: ({ secondFactor }) => secondFactor !== 'off',
+  build: ({ context: { db, clock }, cookies, enrollment, keyring, pages }) => {
+    const factor = new Totp({
+      db,
+      clock,
+      issuer: pages.productName,
+      cipher: {
+        encrypt: (text, id) => keyring.encrypt('totp', text, id),
+        decrypt: (text, id) => keyring.decrypt('totp', text, id),
+      },
+    });
+    return {
+      secondFactor: factor,
+      routes: [
+        { access: 'enrollment', json: totpRoutes({ cookies, enrollment, totp: factor }) },
+        { access: 'enrollment', pages: totpPages({ pages, cookies, enrollment, totp: factor }) },
+      ],
+      account: [totpSection],
+      prompts: [totpPrompt],
+    };
+  },
+});

@@ -1,0 +1,26 @@
+// Accounts: registration, the profile, and the confirmation of the address.
+import { identityModule, type RouteSet } from '../../module.ts';
+import { tokenPages } from '../token/pages.ts';
+import { accountPages } from './pages.ts';
+import { profileRoutes, registrationRoutes } from './routes.ts';
+import { confirmAgainPages, verificationPage } from './verification-pages.ts';
+import { verificationRoutes } from './verification-routes.ts';
+
+export const account = identityModule({
+  name: 'account',
+  build: ({ accounts, cookies, emailVerification, pages }, policy) => {
+    const confirmation: readonly RouteSet[] = [
+      { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },
+      { access: 'open', pages: confirmAgainPages({ pages, cookies, emailVerification }) },
+      { access: 'open', pages: tokenPages({ pages }, verificationPage(pages, emailVerification)) },
+    ];
+    return {
+      routes: [
+        { access: 'open', json: registrationRoutes({ accounts, cookies, policy }) },
+        { access: 'session', json: profileRoutes() },
+        { access: 'session', pages: accountPages({ pages }) },
+        ...(policy.emailConfirmation ? confirmation : []),
+      ],
+    };
+  },
+});

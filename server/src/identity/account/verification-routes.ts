@@ -1,0 +1,54 @@
+// Requests and redeems the confirmation of an email address.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { email, EmailMessage, mailCost, token } from '../../http/fields.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
+import { costing } from '../../http/limits.ts';
+import type { EmailVerification } from './verification.ts';
+
+/** Confirmation of an address. */
+export function verificationRoutes({
+  cookies,
+  emailVerification,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly emailVerification: EmailVerification;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/email_verification',
+      {
+        config: costing(mailCost),
+        schema: {
+          summary: 'Asks for another confirmation token',
+          body: Type.Object({ email }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request, reply) => {
+        const address = requireEmailAddress(request.body.email);
+        const source = initiatingSourceOf(request);
+        await emailVerification.request(address, source);
+        cookies.setRequest(reply, source);
+        return { email: address.text, message: 'confirmation token sent' };
+      },
+    );
+
+    scope.put(
+      '/email_verification',
+      {
+        schema: {
+          summary: 'Confirms an address',
+          body: Type.Object({ email, token }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const address = requireEmailAddress(request.body.email);
+        await emailVerification.redeem(address, request.body.token, request.source);
+        return { email: address.text, message: 'email confirmed' };
+      },
+    );
+  };
+}

@@ -1,0 +1,18 @@
+// Enrollment: the page that leads to the first authenticator, and undoing the first one.
+import { identityModule } from '../../module.ts';
+import { tokenPages } from '../token/pages.ts';
+import { setUpPages, undoPage } from './pages.ts';
+import { factorUndoRoutes } from './routes.ts';
+
+export const enrollment = identityModule({
+  name: 'enrollment',
+  build: ({ enrollment: rule, pages, plugs, secondFactors }) => ({
+    routes: [
+      { access: 'open', json: factorUndoRoutes({ enrollment: rule }) },
+      { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
+      ...(secondFactors.policy === 'off'
+        ? []
+        : [{ access: 'pending', pages: setUpPages({ pages, sections: plugs.enrollments }) } as const]),
+    ],
+  }),
+});

@@ -1,0 +1,29 @@
+// Undoes the enrollment of an account's first second factor.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { EmailMessage, token } from '../../http/fields.ts';
+import type { Enrollment } from './enrollment.ts';
+
+/** Undoing the first second factor of an account: open, since it keeps its owner out. */
+export function factorUndoRoutes({
+  enrollment,
+}: {
+  readonly enrollment: Enrollment;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.put(
+      '/profile/factors/undo',
+      {
+        schema: {
+          summary: 'Takes the first second factor of an account away again, with what was set up since',
+          body: Type.Object({ token }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const user = await enrollment.undo(request.body.token, request.source);
+        return { email: user.email, message: 'factors removed' };
+      },
+    );
+  };
+}

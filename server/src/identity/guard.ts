@@ -1,0 +1,126 @@
+// What a browser brings along and gets back beside the body: its cookies, and where its request comes from.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { dayMs } from '../kit/clock.ts';
+import { languageOf } from '../kit/language.ts';
+import { createToken } from '../kit/secret.ts';
+import type { ClientAddress } from '../http/client-address.ts';
+import { TokenCookie } from '../http/token-cookie.ts';
+import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
+import type { PageKit } from '../page/page.ts';
+import type { ClientSource } from './context.ts';
+
+/** How long a browser is recognized as the one that asked for a mail: as long as the longest-lived of those mails. */
+const requestMs = dayMs;
+
+export interface BrowserCookieOptions {
+  /** Cookies are sent over https only. */
+  readonly secure: boolean;
+  /** Life of the session cookie in milliseconds. */
+  readonly sessionMs: number;
+  /** Life of the device cookie in milliseconds. */
+  readonly deviceMs: number;
+}
+
+/** The cookies that the service sets: session, known device, pending authentication, and the browser that asked for a mail. */
+export class BrowserCookies {
+  readonly session: TokenCookie;
+  readonly device: TokenCookie;
+  readonly pending: TokenCookie;
+  readonly request: TokenCookie;
+  readonly #sessionMs: number;
+  readonly #deviceMs: number;
+
+  constructor({ secure, sessionMs, deviceMs }: BrowserCookieOptions) {
+    this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, secure });
+    this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
+    this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });
+    this.request = new TokenCookie({ name: 'request', kind: requestKind, secure });
+    this.#sessionMs = sessionMs;
+    this.#deviceMs = deviceMs;
+  }
+
+  setSession(reply: FastifyReply, token: string): void {
+    void reply.header('set-cookie', this.session.write(token, this.#sessionMs));
+  }
+
+  clearSession(reply: FastifyReply): void {
+    void reply.header('set-cookie', this.session.clear());
+  }
+
+  setDevice(reply: FastifyReply, token: string): void {
+    void reply.header('set-cookie', this.device.write(token, this.#deviceMs));
+  }
+
+  /** Sets the cookie of a pending authentication for the given milliseconds. */
+  setPending(reply: FastifyReply, token: string, lifeMs: number): void {
+    void reply.header('set-cookie', this.pending.write(token, lifeMs));
+  }
+
+  clearPending(reply: FastifyReply): void {
+    void reply.header('set-cookie', this.pending.clear());
+  }
+
+  /** Marks the browser that asked for a mail, so that it may type the code of that mail. */
+  setRequest(reply: FastifyReply, { requestToken }: { readonly requestToken: string }): void {
+    void reply.header('set-cookie', this.request.write(requestToken, requestMs));
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the request comes from, and what it brings along beside its body. */
+    readonly source: ClientSource;
+  }
+}
+
+/** Gives every request its `source`, read when it is first asked for. */
+export function installSource(
+  app: FastifyInstance,
+  clientAddress: ClientAddress,
+  cookies: BrowserCookies,
+): void {
+  const sources = new WeakMap<FastifyRequest, ClientSource>();
+  app.decorateRequest('source', {
+    getter(this: FastifyRequest) {
+      let source = sources.get(this);
+      if (source === undefined) {
+        source = readSource(this, clientAddress, cookies);
+        sources.set(this, source);
+      }
+      return source;
+    },
+  });
+}
+
+function readSource(
+  request: FastifyRequest,
+  clientAddress: ClientAddress,
+  cookies: BrowserCookies,
+): ClientSource {
+  const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
+  return {
+    actor: request.session === null ? 'anonymous' : 'user',
+    address: clientAddress.of(request).address,
+    requestId: request.id,
+    device,
+    language: languageOf(languages),
+    deviceToken: cookies.device.read(header),
+    sessionToken: cookies.session.read(header),
+    requestToken: cookies.request.read(header),
+  };
+}
+
+/** The source of a request for a mail. A browser without a request token gets a new one: send it with `setRequest`. */
+export function initiatingSourceOf({
+  source,
+}: FastifyRequest): ClientSource & { readonly requestToken: string } {
+  return { ...source, requestToken: source.requestToken ?? createToken(requestKind).token };
+}
+
+/** As `initiatingSourceOf`, for a form: the link of the mail carries on where the person wants to go in the end. */
+export function pageSourceOf(
+  pages: PageKit,
+  request: FastifyRequest,
+): ClientSource & { readonly requestToken: string } {
+  return { ...initiatingSourceOf(request), returnTo: pages.returnTo(request) };
+}

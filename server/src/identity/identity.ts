@@ -1,0 +1,188 @@
+// Builds the rules once. The result has one member per rule; everything above takes the members it calls.
+import { dayMs, type Clock } from '../kit/clock.ts';
+import type { Log } from '../kit/log.ts';
+import type { Database } from '../db/database.ts';
+import type { Hasher } from '../hash/hasher.ts';
+import type { Recorder } from '../audit/event.ts';
+import type { Outbox } from '../mail/outbox.ts';
+import type { AddressRule } from '../user/email-address.ts';
+import type { PasswordCheck, PasswordRule } from '../user/password-rule.ts';
+import { AccountAccess } from './account/access.ts';
+import { Accounts } from './account/account.ts';
+import { EmailVerification, verificationKind } from './account/verification.ts';
+import { Attempts } from './attempt/attempts.ts';
+import type { AuthContext, CodeSigner } from './context.ts';
+import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
+import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
+import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
+import { SecondFactors } from './factor/second-factor.ts';
+import { PasswordChange } from './password/change.ts';
+import { PasswordLogin } from './password/login.ts';
+import { PasswordReset, resetKind } from './password/reset.ts';
+import { passwordRule } from './password/rule.ts';
+import { personalDataOf } from './personal-data.ts';
+import { Sessions } from './session/session.ts';
+import { Devices } from './sign-in/devices.ts';
+import { SignIn } from './sign-in/sign-in.ts';
+import { StepUp } from './sign-in/step-up.ts';
+import { OneTimeTokens } from './token/one-time-token.ts';
+import type { TokenKind } from './token/kinds.ts';
+
+export interface IdentityParts {
+  readonly db: Database;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Recorder;
+  /** Absent where no mail is sent. */
+  readonly post: Outbox | undefined;
+  /** MACs of short codes. */
+  readonly codes: CodeSigner;
+  readonly options: IdentityOptions;
+}
+
+/** Options of the rules, under the names of config/options.ts. */
+interface IdentityOptions {
+  /** No session before the address is confirmed; needs `post`. */
+  readonly emailConfirmation: boolean;
+  /** Code points of the shortest password. */
+  readonly passwordMinLength: number;
+  /** Replaces the rule of `passwordMinLength` and the password checks. */
+  readonly passwordRule?: PasswordRule | undefined;
+  /** Absolute life of a session. */
+  readonly sessionDays: number;
+  /** Life of a session without a request. */
+  readonly sessionIdleDays: number;
+  /** Sessions of one user; a new one replaces the oldest. */
+  readonly sessionsPerUser: number;
+  readonly resetTokenMinutes: number;
+  /** How long a device is known after a sign-in; 0: no device is. */
+  readonly knownDeviceDays: number;
+  /** How long a remembered device needs no second factor; 0: never remembered. */
+  readonly rememberedDeviceDays: number;
+  /** Whether sign-in requires a second factor. */
+  readonly secondFactor: SecondFactorPolicy;
+}
+
+/** True if the user can sign in this way. */
+export type WayIn = (db: Database, userId: number) => Promise<boolean>;
+
+/**
+ * What modules contribute. They push into the arrays before the first request; the rules read them at each call.
+ * `createIdentity` pushes what the rules contribute themselves.
+ */
+export interface Plugged {
+  /** In the order in which pages offer them. */
+  readonly secondFactors: SecondFactor[];
+  /** Second factors that are switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  readonly dormantFactors: SecondFactor[];
+  readonly revokes: Revocable[];
+  readonly exports: PersonalData[];
+  readonly purges: Purgeable[];
+  /** Kinds of mailed tokens. */
+  readonly tokenKinds: TokenKind[];
+  /** Run in this order. */
+  readonly passwordChecks: PasswordCheck[];
+  /** All must accept an address. */
+  readonly addressChecks: AddressRule[];
+  /** Ways into an account besides its password and its authenticators. */
+  readonly waysIn: WayIn[];
+}
+
+/** Creates the arrays, with what the caller has to plug in already. */
+export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
+  const none = {
+    revokes: [],
+    exports: [],
+    purges: [],
+    secondFactors: [],
+    dormantFactors: [],
+    tokenKinds: [],
+    passwordChecks: [],
+    addressChecks: [],
+    waysIn: [],
+  };
+  return { ...none, ...initial };
+}
+
+/** The rules. */
+export interface Identity {
+  /** What the rules share; features that build rules of their own take it too. */
+  readonly context: AuthContext;
+  readonly plugged: Plugged;
+  readonly access: AccountAccess;
+  readonly accounts: Accounts;
+  readonly attempts: Attempts;
+  readonly devices: Devices;
+  readonly emailVerification: EmailVerification;
+  readonly enrollment: Enrollment;
+  readonly passwordChange: PasswordChange;
+  readonly passwordLogin: PasswordLogin;
+  readonly passwordReset: PasswordReset;
+  readonly secondFactors: SecondFactors;
+  readonly sessions: Sessions;
+  readonly signIn: SignIn;
+  readonly stepUp: StepUp;
+  readonly tokens: OneTimeTokens;
+  /** Removes everything that has expired, in batches, and returns how many rows; what a removed account takes along is not counted. */
+  purge(): Promise<number>;
+}
+
+/** Builds the rules and adds their own contributions to `plugged`. */
+export function createIdentity({ options, ...parts }: IdentityParts, plugged: Plugged): Identity {
+  const context = { ...parts, ...accountRules(options, plugged), confirmEmail: options.emailConfirmation };
+  const attempts = new Attempts(parts.db, parts.clock);
+  const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
+  const { secondFactor: policy, resetTokenMinutes: minutes } = options;
+  const { secondFactors: factors, dormantFactors: dormant } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, dormant, policy });
+  const sessions = new Sessions(context, secondFactors, {
+    sessionMs: options.sessionDays * dayMs,
+    idleMs: options.sessionIdleDays * dayMs,
+    perUser: options.sessionsPerUser,
+  });
+  const access = new AccountAccess(plugged.revokes);
+  const emailVerification = new EmailVerification(context, tokens, access);
+  const accounts = new Accounts(context, { access, attempts, secondFactors, emailVerification });
+  const devices = new Devices(context, {
+    knownMs: options.knownDeviceDays * dayMs,
+    rememberedMs: options.rememberedDeviceDays * dayMs,
+  });
+  const signIn = new SignIn(context, { sessions, secondFactors, devices });
+  const passwordLogin = new PasswordLogin(context, { attempts, devices, signIn });
+  const stepUp = new StepUp(context, { passwords: passwordLogin, secondFactors, sessions, devices });
+  const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
+  const passwordChange = new PasswordChange(context, accounts, stepUp);
+  const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
+  const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
+  plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
+  plugged.exports.push(...personalDataOf({ clock: parts.clock, attempts, secondFactors, sessions }));
+  plugged.revokes.push(sessions, tokens, signIn, devices);
+  plugged.purges.push(sessions, tokens, signIn, devices, secondFactors, attempts);
+  return {
+    ...signedIn,
+    context,
+    plugged,
+    attempts,
+    emailVerification,
+    enrollment,
+    passwordChange,
+    passwordLogin,
+    passwordReset,
+    tokens,
+    purge: () => purgeAll(plugged.purges),
+  };
+}
+
+/** What a new password and a new address must be. */
+function accountRules(
+  options: IdentityOptions,
+  { passwordChecks: checks, addressChecks }: Plugged,
+): Pick<AuthContext, 'passwordRule' | 'addressRule'> {
+  return {
+    passwordRule: options.passwordRule ?? passwordRule({ minLength: options.passwordMinLength, checks }),
+    addressRule: async (address) => {
+      for (const check of addressChecks) await check(address);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+// Login by password, resetting and changing it. The contract fixes what most of them answer to the byte.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import {
+  Credentials,
+  email,
+  EmailMessage,
+  hashCost,
+  LoginReply,
+  mailCost,
+  password,
+  token,
+} from '../../http/fields.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
+import { sessionOf } from '../session/guard.ts';
+import { sendLogin, loginBody } from '../sign-in/guard.ts';
+import { costing, hashing } from '../../http/limits.ts';
+import type { PasswordLogin } from './login.ts';
+import type { PasswordReset } from './reset.ts';
+import type { PasswordChange } from './change.ts';
+
+/** Has `reset_token` if the service returns it in the reply (local mode), else `message`. */
+const ResetReply = Type.Object({
+  email: Type.String(),
+  reset_token: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+});
+
+/** Login by password. */
+export function passwordLoginRoutes({
+  cookies,
+  passwordLogin,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly passwordLogin: PasswordLogin;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/sessions',
+      {
+        config: hashing(hashCost),
+        schema: { summary: 'Logs in', body: Credentials, response: { 200: LoginReply } },
+      },
+      async (request, reply) => {
+        const address = requireEmailAddress(request.body.email);
+        const login = await passwordLogin.logIn(address, request.body.password, request.source);
+        if (login === undefined) throw new Problem('invalid_credentials');
+        sendLogin(reply, cookies, login);
+        return loginBody(address.text, login);
+      },
+    );
+  };
+}
+
+/** Requests and redeems a password reset. */
+export function passwordResetRoutes({
+  cookies,
+  passwordReset,
+  resetTokenBy,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly passwordReset: PasswordReset;
+  /** Where a reset token is sent. */
+  readonly resetTokenBy: 'reply' | 'mail';
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.post(
+      '/reset_password',
+      {
+        config: costing(mailCost),
+        schema: {
+          summary: 'Asks for a reset token',
+          body: Type.Object({ email }),
+          response: { 200: ResetReply },
+        },
+      },
+      async (request, reply) => {
+        const address = requireEmailAddress(request.body.email);
+        if (resetTokenBy === 'mail') {
+          const source = initiatingSourceOf(request);
+          await passwordReset.request(address, source);
+          cookies.setRequest(reply, source);
+          return { email: address.text, message: 'reset token sent' };
+        }
+        return {
+          email: address.text,
+          reset_token: await passwordReset.createToken(address, request.source),
+        };
+      },
+    );
+
+    scope.put(
+      '/reset_password',
+      {
+        config: hashing(hashCost),
+        schema: {
+          summary: 'Sets a new password with a reset token',
+          body: Type.Object({ email, reset_token: token, new_password: password }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const address = requireEmailAddress(request.body.email);
+        await passwordReset.redeem(
+          request.body.reset_token,
+          request.body.new_password,
+          address,
+          request.source,
+        );
+        return { email: address.text, message: 'Password updated' };
+      },
+    );
+  };
+}
+
+/** Behind the member door: changes the password. */
+export function passwordRoutes({
+  passwordChange,
+}: {
+  readonly passwordChange: PasswordChange;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.put(
+      '/profile/password',
+      {
+        config: hashing(2 * hashCost),
+        schema: {
+          summary: 'Sets a new password with the current one',
+          body: Type.Object({ password: Type.Optional(password), new_password: password }),
+          response: { 200: EmailMessage },
+        },
+      },
+      async (request) => {
+        const { password: current, new_password: next } = request.body;
+        const user = await passwordChange.change(sessionOf(request), { current, next }, request.source);
+        return { email: user.email, message: 'Password updated' };
+      },
+    );
+  };
+}

@@ -1,0 +1,39 @@
+// Access by session: which requests have one, and which are refused without one.
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { Problem } from '../../kit/problem.ts';
+import type { BrowserCookies } from '../guard.ts';
+import type { Session, Sessions } from './session.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the access levels `session`, `optional` and `enrollment`; null without a live session. */
+    session: Session | null;
+  }
+}
+
+export interface SessionGuardParts {
+  readonly sessions: Sessions;
+  readonly cookies: BrowserCookies;
+}
+
+/** Rejects a request without a live session. @throws {Problem} session_required. */
+export function sessionGuard({ sessions, cookies }: SessionGuardParts): onRequestAsyncHookHandler {
+  return async (request) => {
+    const session = await sessions.find(cookies.session.read(request.headers.cookie));
+    if (session === undefined) throw new Problem('session_required');
+    request.session = session;
+  };
+}
+
+/** Sets the session of a request that has one, and rejects none. */
+export function optionalSessionGuard({ sessions, cookies }: SessionGuardParts): onRequestAsyncHookHandler {
+  return async (request) => {
+    request.session = (await sessions.find(cookies.session.read(request.headers.cookie))) ?? null;
+  };
+}
+
+/** The session of a request at the access level `session`. */
+export function sessionOf(request: FastifyRequest): Session {
+  if (request.session === null) throw new Error('This route is not at the access level session');
+  return request.session;
+}

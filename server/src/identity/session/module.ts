@@ -1,0 +1,16 @@
+// Sessions: the list of one's own, ending them, and signing out.
+import { identityModule } from '../../module.ts';
+import { sessionPages, sessionSection, signOutPages } from './pages.ts';
+import { sessionRoutes } from './routes.ts';
+
+export const session = identityModule({
+  name: 'session',
+  build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
+    routes: [
+      { access: 'session', json: sessionRoutes({ cookies, sessions }) },
+      { access: 'session', pages: sessionPages({ pages, sessions, parts }) },
+      { access: 'session', pages: signOutPages({ pages, cookies, sessions }) },
+    ],
+    account: [sessionSection],
+  }),
+});

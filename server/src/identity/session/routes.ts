@@ -1,0 +1,86 @@
+// Lists and ends the sessions of the signed-in user, and signs out.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { handle, Message } from '../../http/fields.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { sessionOf } from './guard.ts';
+import { describeSession } from './session-entry.ts';
+import type { Sessions } from './session.ts';
+
+/** Sessions that one reply lists: more than a user may hold. */
+const maxListed = 1000;
+
+const Instant = Type.String({ format: 'date-time' });
+/** A session, as its owner sees it. */
+export const SessionEntry = Type.Object({
+  id: Type.String({ description: 'Handle of the session; no secret' }),
+  device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+  created_at: Instant,
+  last_seen_at: Instant,
+  expires_at: Instant,
+  amr: Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' }),
+  factors: Type.Array(Type.Object({ factor: Type.String(), auth_time: Instant })),
+  current: Type.Boolean(),
+});
+const SessionList = Type.Object({ sessions: Type.Array(SessionEntry) });
+
+/** Behind the member door. */
+export function sessionRoutes({
+  cookies,
+  sessions,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly sessions: Sessions;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      '/sessions',
+      { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
+      async (request) => {
+        const current = sessionOf(request);
+        const listed = await sessions.list(current.userId, maxListed);
+        return { sessions: listed.map((session) => describeSession(session, current.id)) };
+      },
+    );
+
+    scope.delete(
+      '/sessions/:id',
+      {
+        schema: {
+          summary: 'Ends one of your sessions',
+          params: Type.Object({ id: handle }),
+          response: { 200: Message },
+        },
+      },
+      async (request) => {
+        const isEnded = await sessions.endOwn(sessionOf(request), request.params.id, request.source);
+        if (!isEnded) throw new Problem('not_found');
+        return { message: 'session ended' };
+      },
+    );
+
+    scope.delete(
+      '/sessions',
+      {
+        schema: {
+          summary: 'Logs out; with others=true ends your other sessions instead',
+          querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
+          response: { 200: Message, 302: Message },
+        },
+      },
+      async (request, reply) => {
+        if (request.query.others === 'true') {
+          await sessions.endOthers(sessionOf(request), request.source);
+          return { message: 'other sessions ended' };
+        }
+        await sessions.end(sessionOf(request).id, request.source);
+        cookies.clearSession(reply);
+        const body = { message: 'logged out' };
+        // A redirect suits a browser; a program that names JSON itself is told in words.
+        if (request.headers.accept?.includes('application/json')) return body;
+        return reply.status(302).header('location', '/').send(body);
+      },
+    );
+  };
+}

@@ -1,0 +1,32 @@
+// A session as JSON, for its user.
+import { formatInstant as instant } from '../../kit/clock.ts';
+import { nameDevice } from '../../kit/device.ts';
+import type { ListedSession } from './session.ts';
+
+export interface SessionEntry {
+  readonly id: string;
+  readonly device?: string;
+  readonly created_at: string;
+  readonly last_seen_at: string;
+  readonly expires_at: string;
+  readonly amr: string[];
+  readonly factors: { factor: string; auth_time: string }[];
+  /** It is the session that asks. */
+  readonly current: boolean;
+}
+
+/** Formats a session; `currentId` is the handle of the session that asks. */
+export function describeSession(session: ListedSession, currentId: string): SessionEntry {
+  const { id, device, created_at, last_seen_at, expires_at, uses, amr } = session;
+  const name = nameDevice(device ?? undefined);
+  return {
+    id,
+    ...(name !== undefined && { device: name }),
+    created_at: instant(created_at),
+    last_seen_at: instant(last_seen_at),
+    expires_at: instant(expires_at),
+    amr: [...amr],
+    factors: uses.map(({ factor, at }) => ({ factor, auth_time: instant(at) })),
+    current: id === currentId,
+  };
+}

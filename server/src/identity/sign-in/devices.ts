@@ -1,0 +1,129 @@
+// Known devices: browsers in which a user has signed in. A known device has a rate limit of its own, gets no mail about a
+// new device, and may be remembered: then it needs no second factor for a while.
+import { createToken, parseToken } from '../../kit/secret.ts';
+import type { Database } from '../../db/database.ts';
+import { noUserId, type User } from '../../user/user.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { deviceKind } from '../cookie-kinds.ts';
+import type { Session } from '../session/session.ts';
+import {
+  addDevice,
+  findKnownDevice,
+  forgetMemories,
+  hasDevices,
+  listRemembered,
+  rememberDevice,
+  removeDevice,
+  removeDevicesOf,
+  removeExpiredDevices,
+  type KnownDevice,
+  type RememberedDevice,
+} from './device-store.ts';
+
+/** Characters of a user agent that are stored. */
+const userAgentCharacters = 500;
+/** Known devices of one user; a new one replaces the oldest. */
+const devicesPerUser = 20;
+
+export interface DeviceLife {
+  /** How long a device is known after a sign-in; 0: no device is. */
+  readonly knownMs: number;
+  /** How long a device can be remembered; 0: never. */
+  readonly rememberedMs: number;
+}
+
+export class Devices {
+  readonly name = 'known devices';
+  readonly kind = 'device';
+  readonly #context: AuthContext;
+  readonly #life: DeviceLife;
+
+  constructor(context: AuthContext, life: DeviceLife) {
+    this.#context = context;
+    this.#life = life;
+  }
+
+  /** How long a device is known, in milliseconds: no shorter than it is remembered. Also the life of its cookie. */
+  get knownMs(): number {
+    return Math.max(this.#life.knownMs, this.#life.rememberedMs);
+  }
+
+  /** True if every sign-in makes its device known, not only one that is remembered. */
+  get knowsAll(): boolean {
+    return this.#life.knownMs > 0;
+  }
+
+  /** True if users may have devices remembered. */
+  get canRemember(): boolean {
+    return this.#life.rememberedMs > 0;
+  }
+
+  /** The device of a token, if this user signed in on it. Constant work: runs its statement for an unknown user too. */
+  async find(
+    user: User | undefined,
+    deviceToken: string | undefined,
+    db: Database = this.#context.db,
+  ): Promise<KnownDevice | undefined> {
+    const parts = parseToken(deviceKind, deviceToken);
+    return parts && findKnownDevice(db, parts, user?.id ?? noUserId, this.#context.clock());
+  }
+
+  /** True if any device of the user is known. */
+  hasAny(db: Database, userId: number): Promise<boolean> {
+    return hasDevices(db, userId);
+  }
+
+  /** True if the device needs no second factor now. */
+  isRemembered(device: KnownDevice | undefined): boolean {
+    return this.canRemember && (device?.remembered_until ?? 0) > this.#context.clock();
+  }
+
+  /** Adds a device and returns its handle and token. Inside a transaction. */
+  async add(tx: Database, userId: number): Promise<{ id: string; token: string }> {
+    const { id, secretHash, token } = createToken(deviceKind);
+    const now = this.#context.clock();
+    await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + this.knownMs }, devicesPerUser);
+    return { id, token };
+  }
+
+  /** Lets the device sign in without a second factor from now on, for the configured time. Inside a transaction. */
+  async remember(tx: Database, id: string, userAgent: string | undefined): Promise<void> {
+    await rememberDevice(tx, {
+      id,
+      until: this.#context.clock() + this.#life.rememberedMs,
+      userAgent: userAgent?.slice(0, userAgentCharacters) ?? null,
+    });
+  }
+
+  /** Asks for a second factor on every device of the user again; the devices stay known. Inside a transaction. */
+  async forgetRemembered(tx: Database, userId: number): Promise<void> {
+    await forgetMemories(tx, userId);
+  }
+
+  /** Devices of a user that need no second factor, newest first. */
+  listRemembered(userId: number): Promise<RememberedDevice[]> {
+    return listRemembered(this.#context.db, userId, this.#context.clock());
+  }
+
+  /** Removes a device of the session's user; false if the user has no device with this handle. */
+  forget({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
+    const { db, audit } = this.#context;
+    return db.transaction(async (tx) => {
+      if (!(await removeDevice(tx, userId, id))) return false;
+      const deed = { event: 'user_updated', outcome: 'success', reason: 'device_forgotten' } as const;
+      await audit.record(tx, { ...deed, userId }, source);
+      return true;
+    });
+  }
+
+  /** See Revocable. */
+  async revokeAll(tx: Database, userId: number): Promise<void> {
+    await removeDevicesOf(tx, userId);
+  }
+
+  /** Removes up to `limit` expired devices and returns how many. */
+  purge(limit: number): Promise<number> {
+    const { db, clock } = this.#context;
+    return removeExpiredDevices(db, clock(), limit);
+  }
+}

@@ -1,0 +1,22 @@
+// The second factor of a login, and step-up.
+import { identityModule, type RouteSet } from '../../module.ts';
+import { factorPages, stepUpPages } from './pages.ts';
+import { secondFactorRoutes, stepUpRoutes } from './routes.ts';
+
+export const signIn = identityModule({
+  name: 'sign-in',
+  build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
+    const parts2 = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
+    const secondFactor: readonly RouteSet[] = [
+      { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
+      { access: 'pending', pages: factorPages(parts2) },
+    ];
+    return {
+      routes: [
+        { access: 'session', json: stepUpRoutes({ cookies, stepUp }) },
+        { access: 'session', pages: stepUpPages({ pages, cookies, stepUp, prompts }) },
+        ...(secondFactors.policy === 'off' ? [] : secondFactor),
+      ],
+    };
+  },
+});

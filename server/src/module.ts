@@ -1,0 +1,131 @@
+// What a module may contribute to the service, and what the service gives it: types, and `module()`.
+import type { FastifyPluginAsync } from 'fastify';
+import type { Keyring } from './kit/keyring.ts';
+import type { Options } from './config/options.ts';
+import type { Audit } from './audit/audit.ts';
+import type { Job } from './jobs/jobs.ts';
+import type { Outbox } from './mail/outbox.ts';
+import type { AddressRule } from './user/email-address.ts';
+import type { PasswordCheck } from './user/password-rule.ts';
+import type { AccountSection, SectionPart } from './page/account-section.ts';
+import type { PageKit } from './page/page.ts';
+import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
+import type { SecondFactor } from './identity/factor/factor.ts';
+import type { FactorPrompt } from './identity/factor/prompt.ts';
+import type { BrowserCookies } from './identity/guard.ts';
+import type { Identity, WayIn } from './identity/identity.ts';
+import type { TokenKind } from './identity/token/kinds.ts';
+import type { SignInWay } from './identity/sign-in/way.ts';
+
+/**
+ * Who may call a route. `open`: anybody. `optional`: anybody, and a live session is recognized. `session`: a live
+ * session. `pending`: a login that requires a second factor. `enrollment`: a session, or a login that must set up an
+ * authenticator first. `admin` and `client` are reserved.
+ */
+export type AccessLevel = 'open' | 'optional' | 'session' | 'pending' | 'enrollment' | 'admin' | 'client';
+
+/** What the service gives every feature. A `build` takes the members that it needs and hands them on by name. */
+export interface Core extends Pick<
+  Identity,
+  | 'context'
+  | 'access'
+  | 'accounts'
+  | 'devices'
+  | 'enrollment'
+  | 'passwordReset'
+  | 'secondFactors'
+  | 'sessions'
+  | 'signIn'
+  | 'stepUp'
+  | 'tokens'
+> {
+  readonly audit: Audit;
+  readonly cookies: BrowserCookies;
+  readonly keyring: Keyring;
+  readonly mail: Outbox;
+  readonly pages: PageKit;
+}
+
+/** What modules contribute to pages, complete when the first request comes. */
+interface PagePlugs {
+  readonly sections: readonly AccountSection[];
+  /** Pages on which an authenticator is set up. */
+  readonly enrollments: readonly AccountSection[];
+  readonly parts: readonly SectionPart[];
+  readonly prompts: readonly FactorPrompt[];
+  readonly signInWays: readonly SignInWay[];
+  readonly signUpWays: readonly SignInWay[];
+}
+
+/** What the service gives the modules of identity: all its rules, and what the others contribute to their pages. */
+export interface IdentityCore extends Core, Identity {
+  readonly plugs: PagePlugs;
+}
+
+/** Routes at one access level: for programs (`json`, part of the API) or for people (`pages`). */
+export type RouteSet = { readonly access: AccessLevel } & (
+  | { readonly json: FastifyPluginAsync; readonly pages?: undefined }
+  | { readonly pages: FastifyPluginAsync; readonly json?: undefined }
+);
+
+/** What a module contributes. */
+export interface Contribution {
+  readonly routes?: readonly RouteSet[];
+  readonly secondFactor?: SecondFactor;
+  /** How pages ask for an authenticator. */
+  readonly prompts?: readonly FactorPrompt[];
+  /** Ways to sign in and to register besides the password. */
+  readonly signInWays?: readonly SignInWay[];
+  readonly signUpWays?: readonly SignInWay[];
+  /** Pages of the account, and parts of such pages. */
+  readonly account?: readonly AccountSection[];
+  readonly parts?: readonly SectionPart[];
+  /** What ends with a password, an address or the account. */
+  readonly revokes?: readonly Revocable[];
+  /** What a person gets in the copy of their data. */
+  readonly exports?: readonly PersonalData[];
+  readonly purges?: readonly Purgeable[];
+  /** Kinds of mailed tokens that it issues. */
+  readonly tokenKinds?: readonly TokenKind[];
+  readonly jobs?: readonly Job[];
+  readonly passwordChecks?: readonly PasswordCheck[];
+  readonly addressChecks?: readonly AddressRule[];
+  /** Ways into an account that has neither a password nor an authenticator. */
+  readonly waysIn?: readonly WayIn[];
+}
+
+interface Definition<Given extends Core> {
+  /** The name of its folder. */
+  readonly name: string;
+  /** Folder of its messages: `import.meta.resolve('./messages/')`. */
+  readonly messages?: string;
+  /**
+   * False when the options switch it off: it then has no routes, pages, prompts, checks and jobs. What it stores is
+   * still exported, revoked and removed.
+   */
+  readonly isOn?: (options: Options) => boolean;
+  readonly build?: (core: Given, options: Options) => Contribution;
+}
+
+/** A module as `app/modules.ts` lists it. */
+export interface Module {
+  readonly name: string;
+  readonly messages: string | undefined;
+  readonly isOn: (options: Options) => boolean;
+  readonly build: (core: IdentityCore, options: Options) => Contribution;
+}
+
+/** Declares a feature. */
+export function module(definition: Definition<Core>): Module {
+  return identityModule(definition);
+}
+
+/** Declares a module of identity: it gets all rules, and cannot be switched off. */
+export function identityModule({
+  name,
+  messages,
+  isOn = () => true,
+  build = () => ({}),
+}: Definition<IdentityCore>): Module {
+  return { name, messages, isOn, build };
+}

@@ -1,0 +1,15 @@
+/** Addresses of the pages that other pages lead to. */
+export const paths = {
+  signIn: '/sign-in',
+  factor: '/sign-in/factor',
+  setUp: '/sign-in/set-up',
+  signUp: '/sign-up',
+  forgot: '/forgot',
+  stepUp: '/step-up',
+  account: '/account',
+  password: '/account/password',
+  sessions: '/account/sessions',
+  data: '/account/data',
+  confirmAgain: '/confirm/again',
+  mailbox: '/dev/mailbox',
+} as const;

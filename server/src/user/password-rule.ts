@@ -1,0 +1,22 @@
+// What decides whether a password may be set. The rule itself is identity/password/rule.ts; checks come from there and
+// from features.
+
+/** The account for which a password is set. */
+export interface PasswordContext {
+  readonly email: string;
+  /** Name of the field that the password came in; the problem names it. */
+  readonly field: 'password' | 'new_password';
+}
+
+/**
+ * Decides whether a password may be set. Login does not ask it: an older password stays usable.
+ * @throws {Problem} invalid_request with a reason for the user.
+ */
+export type PasswordRule = (password: string, context: PasswordContext) => Promise<void>;
+
+/** Rejects passwords that are easy to guess or known to attackers. */
+export interface PasswordCheck {
+  readonly finds: 'guessable' | 'breached';
+  /** Returns why the password may not be set, in words for the user; `undefined` if nothing was found. */
+  reasonAgainst(password: string, email: string): Promise<string | undefined>;
+}
