@@ -4,7 +4,7 @@
  *
  *   npm run generate
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '../server/src/kit/log.ts';
@@ -17,6 +17,7 @@ import { problemStatus } from '../server/src/http/problem-handler.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
 import { buildService } from '../server/src/app/core.ts';
+import { eventReference } from './event-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -27,6 +28,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['openapi.json', `${JSON.stringify(open.openapi, null, 2)}\n`],
     ['docs/configuration.md', configurationManual()],
     ['docs/problems.md', problemManual()],
+    ['docs/reference/events.md', eventReference()],
     ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
   ]);
 }
@@ -174,5 +176,8 @@ function problemManual(): string {
 }
 
 if (import.meta.main) {
-  for (const [file, text] of await generate()) writeFileSync(path.join(root, file), text);
+  for (const [file, text] of await generate()) {
+    mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+  }
 }

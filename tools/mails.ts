@@ -6,14 +6,9 @@ import type { Browser } from 'playwright-core';
 import { languages } from '../server/src/kit/language.ts';
 import { picture } from '../server/src/config/picture.ts';
 import { logoSource } from '../server/src/mail/logo.ts';
-import { deletionUndoKind } from '../server/src/features/account-deletion/deletion.ts';
-import { emailChangeKind, emailUndoKind } from '../server/src/features/email-change/email-change.ts';
-import { emailSignInKind } from '../server/src/features/email-sign-in/email-sign-in.ts';
-import { verificationKind } from '../server/src/identity/account/verification.ts';
-import { factorUndoKind } from '../server/src/identity/enrollment/enrollment.ts';
-import { resetKind } from '../server/src/identity/password/reset.ts';
-import { tokenLink, type TokenKind } from '../server/src/identity/token/kinds.ts';
-import { composeMail, type MailFacts, type MailKind, type Sender } from '../server/src/mail/text.ts';
+import { allMails } from '../server/src/app/event-list.ts';
+import type { MailKind } from '../server/src/mail/mail-kind.ts';
+import { composeMail, type Sender } from '../server/src/mail/text.ts';
 import { openBrowser } from '../server/test/support/chromium.ts';
 
 const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
@@ -26,37 +21,6 @@ const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
 `;
 
 const publicUrl = 'https://accounts.example.org';
-const token = '01a1fb80-3101-7209-85ad-d12c88cf036f.xyz_a8TgEPl7DPTmwel5bNKPXrxy9awZhzSG4bXry-Jrtw8';
-const code = 'K7QM-2NXP';
-
-function linkTo(kind: TokenKind): string {
-  return tokenLink(publicUrl, kind, { email: 'ada@example.org', token });
-}
-
-const facts: MailFacts = {
-  email_verification: { link: linkTo(verificationKind), code, minutes: 24 * 60, codeMinutes: 10 },
-  reset_password: { link: linkTo(resetKind), code, minutes: 60, codeMinutes: 10 },
-  sign_in: { link: linkTo(emailSignInKind), code, minutes: 10, codeMinutes: 10 },
-  email_change: { link: linkTo(emailChangeKind), code, minutes: 60, codeMinutes: 10 },
-  email_changed: {
-    newEmail: 'ada.lovelace@example.org',
-    undoLink: linkTo(emailUndoKind),
-    undoHours: 72,
-  },
-  email_change_undone: {},
-  deletion_requested: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: linkTo(deletionUndoKind) },
-  deletion_undone: {},
-  already_registered: {},
-  password_changed: {},
-  new_device: {},
-  first_factor: { factor: 'totp', undoLink: linkTo(factorUndoKind), undoHours: 72 },
-  factor_undone: {},
-  factor_changed: { factor: 'totp', deed: 'added' },
-  recovery_code_used: { left: 2 },
-  factors_reset: {},
-};
-const kinds = Object.keys(facts) as MailKind[]; // its own keys
-
 const at = Date.UTC(2026, 2, 14, 9, 26); // always the same, so that a picture changes with its mail alone
 const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
@@ -65,34 +29,40 @@ const widths = { wide: 600, phone: 360 } as const;
 
 /** How a mail is looked at. */
 interface View {
-  readonly kind: MailKind;
+  readonly mail: MailKind;
   readonly language: string;
   readonly scheme: 'light' | 'dark';
   readonly screen: keyof typeof widths;
 }
 
+function mailOf(name: string): MailKind {
+  const mail = allMails.find((each) => each.name === name);
+  if (mail === undefined) throw new Error(`There is no mail ${name}`);
+  return mail;
+}
+
 /** Each mail once, and enough of the rest to see how it looks. */
 const shown: readonly View[] = [
-  ...kinds.map((kind): View => ({ kind, language: 'en', scheme: 'light', screen: 'wide' })),
-  { kind: 'email_verification', language: 'en', scheme: 'dark', screen: 'wide' },
-  { kind: 'new_device', language: 'en', scheme: 'dark', screen: 'wide' },
-  { kind: 'reset_password', language: 'fr', scheme: 'light', screen: 'wide' },
-  { kind: 'email_changed', language: 'fr', scheme: 'light', screen: 'phone' },
+  ...allMails.map((mail): View => ({ mail, language: 'en', scheme: 'light', screen: 'wide' })),
+  { mail: mailOf('email_verification'), language: 'en', scheme: 'dark', screen: 'wide' },
+  { mail: mailOf('new_device'), language: 'en', scheme: 'dark', screen: 'wide' },
+  { mail: mailOf('reset_password'), language: 'fr', scheme: 'light', screen: 'wide' },
+  { mail: mailOf('email_changed'), language: 'fr', scheme: 'light', screen: 'phone' },
 ];
 
 function everyView(): View[] {
   return languages().flatMap((language) =>
-    kinds.flatMap((kind) =>
+    allMails.flatMap((mail) =>
       (['light', 'dark'] as const).flatMap((scheme) =>
-        (['wide', 'phone'] as const).map((screen) => ({ kind, language, scheme, screen })),
+        (['wide', 'phone'] as const).map((screen) => ({ mail, language, scheme, screen })),
       ),
     ),
   );
 }
 
-function nameOf({ kind, language, scheme, screen }: View): string {
+function nameOf({ mail, language, scheme, screen }: View): string {
   const parts = [
-    kind,
+    mail.name,
     language,
     ...(scheme === 'dark' ? ['dark'] : []),
     ...(screen === 'phone' ? ['phone'] : []),
@@ -100,10 +70,14 @@ function nameOf({ kind, language, scheme, screen }: View): string {
   return `${parts.join('.')}.png`;
 }
 
-function compose(sender: Sender, kind: MailKind, language: string): ReturnType<typeof composeMail> {
+function compose(
+  sender: Sender,
+  { name, example, ...mail }: MailKind,
+  language: string,
+): ReturnType<typeof composeMail> {
   // The operator's doing comes from no address.
-  const occasion = kind === 'factors_reset' ? { at } : { at, address: '192.0.2.7', device };
-  return composeMail(sender, { kind, facts: facts[kind], occasion, language });
+  const occasion = name === 'factors_reset' ? { at } : { at, address: '192.0.2.7', device };
+  return composeMail(sender, { kind: name, outline: mail.compose(example), occasion, language });
 }
 
 /** A file, or a page of a browser, has no parts that a content id could name. */
@@ -115,12 +89,12 @@ function writeFiles(folder: string, sender: Sender): number {
   const { logo } = sender;
   mkdirSync(folder, { recursive: true });
   if (logo !== undefined) writeFileSync(path.join(folder, 'logo'), logo.content);
-  const all = languages().flatMap((language) => kinds.map((kind) => ({ kind, language })));
-  for (const { kind, language } of all) {
-    const mail = compose(sender, kind, language);
-    const file = path.join(folder, `${kind}.${language}`);
-    writeFileSync(`${file}.html`, withLogoAt(mail.html, 'logo'));
-    writeFileSync(`${file}.txt`, `Subject: ${mail.subject}\n\n${mail.text}`);
+  const all = languages().flatMap((language) => allMails.map((mail) => ({ mail, language })));
+  for (const { mail, language } of all) {
+    const { subject, text, html } = compose(sender, mail, language);
+    const file = path.join(folder, `${mail.name}.${language}`);
+    writeFileSync(`${file}.html`, withLogoAt(html, 'logo'));
+    writeFileSync(`${file}.txt`, `Subject: ${subject}\n\n${text}`);
   }
   return all.length;
 }
@@ -131,7 +105,7 @@ async function draw(browser: Browser, view: View, sender: Sender): Promise<Buffe
     colorScheme: view.scheme,
     viewport: { width: widths[view.screen], height: 100 }, // grows to the mail
   });
-  const { html } = compose(sender, view.kind, view.language);
+  const { html } = compose(sender, view.mail, view.language);
   await page.setContent(
     logo === undefined
       ? html

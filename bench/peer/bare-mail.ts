@@ -1,5 +1,6 @@
 // The most mails that the library sends when nothing is read, decrypted or noted: the same two connections, the same
 // mail again and again. Prints how many a second.
+import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
 import { smtpTransport } from '../../server/src/mail/smtp.ts';
 import { composeMail } from '../../server/src/mail/text.ts';
 import { emailOf } from '../support/accounts.ts';
@@ -10,7 +11,7 @@ const sender = { productName: 'Bienvenue', publicUrl: 'https://accounts.example'
 const link = `https://accounts.example/reset_password?token=${crypto.randomUUID()}`;
 const mail = composeMail(sender, {
   kind: 'reset_password',
-  facts: { link, code: undefined, minutes: 60, codeMinutes: 10 },
+  outline: resetPasswordMail.compose({ link, code: undefined, minutes: 60, codeMinutes: 10 }),
   occasion: { at: Date.now(), address: '192.0.2.7', device: 'Mozilla/5.0 Firefox/140.0' },
   language: undefined,
 });

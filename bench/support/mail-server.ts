@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildService } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
+import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';
 import { emailOf, spread } from './accounts.ts';
@@ -87,12 +88,12 @@ export async function fillOutbox(
         const now = Date.now();
         await service.core.mail.post(tx, {
           kind: 'reset_password',
-          facts: {
+          outline: resetPasswordMail.compose({
             link: `https://accounts.example/reset_password?token=${crypto.randomUUID()}`,
             code: undefined,
             minutes: 60,
             codeMinutes: 10,
-          },
+          }),
           occasion: { at: now, address: '192.0.2.7', device: 'Mozilla/5.0 Firefox/140.0' },
           language: undefined,
           recipient: emailOf(userId),

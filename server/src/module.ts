@@ -4,6 +4,7 @@ import type { Keyring } from './kit/keyring.ts';
 import type { Options } from './config/options.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
+import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
@@ -11,6 +12,7 @@ import type { AccountSection, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
+import type { EventKind } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
@@ -97,6 +99,10 @@ export interface Contribution {
 interface Definition<Given extends Core> {
   /** The name of its folder. */
   readonly name: string;
+  /** What it records (docs/reference/events.md). */
+  readonly events?: Readonly<Record<string, EventKind>>;
+  /** Mails that it sends besides those of its events. */
+  readonly mails?: readonly MailKind[];
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
   /**
@@ -110,6 +116,8 @@ interface Definition<Given extends Core> {
 /** A module as `app/modules.ts` lists it. */
 export interface Module {
   readonly name: string;
+  readonly events: readonly EventKind[];
+  readonly mails: readonly MailKind[];
   readonly messages: string | undefined;
   readonly isOn: (options: Options) => boolean;
   readonly build: (core: IdentityCore, options: Options) => Contribution;
@@ -123,9 +131,11 @@ export function module(definition: Definition<Core>): Module {
 /** Declares a module of identity: it gets all rules, and cannot be switched off. */
 export function identityModule({
   name,
+  events = {},
+  mails = [],
   messages,
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore>): Module {
-  return { name, messages, isOn, build };
+  return { name, events: Object.values(events), mails, messages, isOn, build };
 }

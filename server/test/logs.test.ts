@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AuditEvent } from '../src/audit/event.ts';
 import { createPerson, freshEmail, type Person } from './support/person.ts';
+import { reasonIn } from './support/traces.ts';
 import { memberOf, send, type ContractRequest } from './support/request.ts';
 import { startService, testService, type ServiceProcess, type TestService } from './support/service.ts';
 
@@ -220,10 +221,10 @@ describe('the record', () => {
 
   test('has each login, successful or not: time, user, address, device and request', async () => {
     const events = await eventsOf(logIn('wrong'), logIn(person.password));
-    assert.deepEqual(events.map(({ event, reason }) => `${event} ${reason}`).toSorted(), [
+    assert.deepEqual(events.map((event) => `${event.event} ${reasonIn(event)}`).toSorted(), [
       'authn_login_fail wrong_password',
-      'authn_login_success password',
-      'session_created null',
+      'authn_login_success signed_in factors=password',
+      'session_created session_created',
     ]);
     for (const { at, userId, address, device: browser, requestId, actor } of events) {
       assert.deepEqual([at, userId, browser, actor], [service.clock.now(), 1, 'a browser', 'anonymous']);

@@ -3,9 +3,11 @@
 import type { Module } from '../module.ts';
 import { account } from '../identity/account/module.ts';
 import { enrollment } from '../identity/enrollment/module.ts';
+import { factor } from '../identity/factor/module.ts';
 import { password } from '../identity/password/module.ts';
 import { session } from '../identity/session/module.ts';
 import { signIn } from '../identity/sign-in/module.ts';
+import { token } from '../identity/token/module.ts';
 import { accountDeletion } from '../features/account-deletion/module.ts';
 import { activity } from '../features/activity/module.ts';
 import { breachCheck } from '../features/breach-check/module.ts';
@@ -21,6 +23,8 @@ import { rememberedDevice } from '../features/remembered-device/module.ts';
 import { totp } from '../features/totp/module.ts';
 
 export const modules: readonly Module[] = [
+  token,
+  factor,
   account,
   emailChange,
   password,

@@ -1,15 +1,73 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { dayMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
 import { Audit } from './audit.ts';
-import { programSource, type AuditDeed } from './event.ts';
+import { programSource, type AuditSource, type NewAuditEvent } from './event.ts';
 
 const sign = (text: string): string => createHmac('sha256', 'key').update(text).digest('base64url');
-const login: AuditDeed = { event: 'authn_login_success', outcome: 'success', userId: 1 };
+const login: NewAuditEvent = {
+  event: 'authn_login_success',
+  outcome: 'success',
+  reason: 'signed_in',
+  userId: 1,
+  facts: { factors: ['password', 'totp'] },
+};
+/** Rows as commit 4f8c6a4 wrote them, in form 1, with the digests of its code under the same key. */
+const rowsOfForm1 = [
+  {
+    id: '01a22403-626f-7000-9532-ab974545d9b2',
+    at: 1_700_000_000_000,
+    event: 'authn_login_success',
+    outcome: 'success',
+    reason: 'password+totp',
+    actor: 'anonymous',
+    user_id: 7,
+    address: '192.0.2.7',
+    device: 'Mozilla/5.0 "x"',
+    request_id: 'req-1',
+    mac: 'QpmBHrFywY86Tql4R34zcmfbjzhCAJNZ0i78T0g_9y0',
+    seal_number: 1,
+    seal: '9ETz19T_kesFh05H06Jf8sre-Gh7DNJ-uVnYUoMFdKw',
+  },
+  {
+    id: '01a22403-6271-7000-afaa-fce37f18b2c5',
+    at: 1_700_000_000_001,
+    event: 'sys_startup',
+    outcome: 'success',
+    reason: null,
+    actor: 'service',
+    user_id: null,
+    address: null,
+    device: null,
+    request_id: null,
+    mac: 'MoxWFwdmMl4RjpABofnLUhJR-llTFvsbggrtdJgxLeA',
+    seal_number: 2,
+    seal: 'duasBUE4ETSzbtgE5ed38tJCN7O5ZoSXVeTrhZrYT6k',
+  },
+  {
+    id: '01a22403-6275-7000-8b6f-b69d13da9736',
+    at: 1_700_000_000_002,
+    event: 'user_updated',
+    outcome: 'success',
+    reason: 'totp_added',
+    actor: 'user',
+    user_id: 7,
+    address: '192.0.2.7',
+    device: null,
+    request_id: null,
+    mac: 'StWpqBSFoiq9BNWAyLANLCX0VB3VR9gDT6NK9eVwvgw',
+    seal_number: null,
+    seal: null,
+  },
+] as const;
+/** What a row of form 1 lacks: `form` is the default of the column, as an older release leaves it. */
+const lacking = { facts: null, actor_id: null, target_kind: null, target_id: null, form: 1 };
+
+const operator: AuditSource = { actor: 'operator', actorId: 'ops' };
 
 interface Bench {
   readonly db: Database;
@@ -40,13 +98,13 @@ onEachEngine('the audit record', (engine) => {
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.unsealed, verdict.lastNumber], [[], 5, 2, 5]);
     }));
 
-  test('an event is recorded with its deed or not at all', () =>
+  test('an event is recorded with its action or not at all', () =>
     withAudit(engine, async ({ db, audit }) => {
       const failing = db.transaction(async (tx) => {
         await audit.record(tx, login, programSource);
-        throw new Error('the deed failed');
+        throw new Error('the action failed');
       });
-      await assert.rejects(failing, /the deed failed/);
+      await assert.rejects(failing, /the action failed/);
       assert.deepEqual(await audit.list({ limit: 10 }), []);
     }));
 
@@ -63,6 +121,73 @@ onEachEngine('the audit record', (engine) => {
         assert.match(faults[0] ?? '', /was changed or inserted/);
       }));
   }
+
+  test('a row keeps who acted, what it concerns and the facts', () =>
+    withAudit(engine, async ({ db, audit }) => {
+      await audit.record(db, { ...login, target: { kind: 'session', id: 's' } }, operator);
+      const [event] = await audit.list({ limit: 1 });
+      assert.deepEqual(
+        [event?.actor, event?.actorId, event?.userId, event?.target, event?.reason, event?.facts],
+        ['operator', 'ops', 1, { kind: 'session', id: 's' }, 'signed_in', { factors: ['password', 'totp'] }],
+      );
+    }));
+
+  for (const change of [
+    { form: 1 },
+    { form: 3 },
+    { facts: '{"factors":["password"]}' },
+    { facts: 'no JSON' },
+    { facts: null },
+    { actor: 'user' },
+    { actor_id: '8' },
+    { actor_id: null },
+    { reason: 'another' },
+    { target_kind: 'device' },
+    { target_id: null },
+  ] as const)
+    test(`a row whose ${JSON.stringify(change)} was changed is found`, () =>
+      withAudit(engine, async ({ db, audit }) => {
+        await audit.record(db, { ...login, target: { kind: 'session', id: 's' } }, operator);
+        await db.query((sql) => sql.updateTable('audit_events').set(change));
+        assert.match((await audit.verify()).faults.join(), /^Row \S+ was changed or inserted$/);
+        assert.equal((await audit.list({ limit: 1 })).length, 1, 'it is listed as it is');
+      }));
+
+  describe('of rows that 4f8c6a4 wrote', () => {
+    const withOldRows = (work: (bench: Bench) => Promise<void>): Promise<void> =>
+      withAudit(engine, async (bench) => {
+        const { db } = bench;
+        for (const row of rowsOfForm1)
+          await db.query((sql) => sql.insertInto('audit_events').values({ ...row, ...lacking }));
+        const { seal, seal_number: last } = rowsOfForm1[1];
+        await db.query((sql) => sql.updateTable('audit_chain').set({ last_number: last, last_seal: seal }));
+        await work(bench);
+      });
+
+    test('each verifies, sealed and unsealed, before rows of today', () =>
+      withOldRows(async ({ db, audit }) => {
+        await record(audit, db, 2);
+        assert.deepEqual((await audit.verify()).faults, []);
+        assert.equal(await audit.seal(), 3);
+        const verdict = await audit.verify();
+        assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 5, 5]);
+      }));
+
+    for (const change of [
+      { form: 2 },
+      { facts: '{}' },
+      { actor_id: '7' },
+      { target_kind: 'session' },
+      { target_id: 's' },
+      { reason: 'password' },
+    ])
+      test(`one whose ${JSON.stringify(change)} was changed is found`, () =>
+        withOldRows(async ({ db, audit }) => {
+          const { id } = rowsOfForm1[2];
+          await db.query((sql) => sql.updateTable('audit_events').set(change).where('id', '=', id));
+          assert.deepEqual((await audit.verify()).faults, [`Row ${id} was changed or inserted`]);
+        }));
+  });
 
   for (const [where, userId] of [
     ['beginning', 0],

@@ -1,17 +1,17 @@
-// The record of what happened, written in the transaction of each deed, and the chain that shows that nobody changed,
-// removed or inserted a row.
+// The audit record: each event is written in the transaction of its action, and a chain shows that no row was changed,
+// removed or inserted.
 //
-// Each row carries a keyed digest of its own content, made when it is written: nobody without the key can change a row
-// or add one. A moment later a job seals the rows: it numbers them and gives each the keyed digest of the seal before
-// and its own, so that a removed row leaves a gap. Only the sealing job takes the chain's lock; the deeds themselves
-// never wait for each other, which is why rows are not chained as they are written. What this cannot show: rows
-// removed in the moment before they are sealed, and the whole end of the chain cut off together with an older copy of
-// audit_chain put back; `bienvenue audit verify` prints the chain's end, to be kept elsewhere.
+// Each row carries a keyed digest of its own content, made when it is written: without the key no row can be changed or
+// added. Within a second a job seals the rows: it numbers them and gives each the keyed digest of the previous seal and
+// its own digest, so that a removed row leaves a gap. Only the sealing job takes the chain's lock; the actions
+// themselves never wait for each other, which is why rows are not chained as they are written. What this cannot show:
+// rows removed before they are sealed, and the end of the chain cut off together with an older copy of audit_chain put
+// back; `bienvenue audit verify` prints the chain's end, to be kept elsewhere.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import type { Database } from '../db/database.ts';
-import type { AuditDeed, AuditEvent, AuditSource, Recorder } from './event.ts';
+import type { AuditEvent, AuditSource, NewAuditEvent, Recorder } from './event.ts';
 import {
   addEvent,
   findChain,
@@ -20,9 +20,9 @@ import {
   listUnsealed,
   lockChain,
   removeUpTo,
-  toEvent,
   writeSeals,
   type AuditQuery,
+  type AuditContent,
   type AuditRow,
   type Seal,
 } from './store.ts';
@@ -74,21 +74,26 @@ export class Audit implements Recorder {
     this.#keptMs = keptDays * dayMs;
   }
 
-  /** Records a deed inside its own transaction: both happen or neither. */
-  async record(tx: Database, deed: AuditDeed, source: AuditSource): Promise<void> {
-    const event: AuditEvent = {
+  /** Records an event inside the transaction of its action: both happen or neither. */
+  async record(tx: Database, event: NewAuditEvent, source: AuditSource): Promise<void> {
+    const content: AuditContent = {
+      form: currentForm,
       id: generateUuid(),
       at: this.#clock(),
-      event: deed.event,
-      outcome: deed.outcome,
-      reason: deed.reason ?? null,
+      event: event.event,
+      outcome: event.outcome,
+      reason: event.reason,
+      facts: event.facts === undefined ? null : JSON.stringify(event.facts),
       actor: source.actor,
-      userId: deed.userId ?? null,
+      actor_id: source.actorId ?? null,
+      user_id: event.userId ?? null,
+      target_kind: event.target?.kind ?? null,
+      target_id: event.target?.id ?? null,
       address: source.address ?? null,
       device: toStoredText(source.device),
-      requestId: source.requestId ?? null,
+      request_id: source.requestId ?? null,
     };
-    await addEvent(tx, event, this.#mac.sign(canonical(event)));
+    await addEvent(tx, content, this.#mac.sign(canonicalForms[currentForm](content)));
   }
 
   /** Events, newest first. */
@@ -167,7 +172,8 @@ export class Audit implements Recorder {
   }
 
   #isOurs(row: AuditRow): boolean {
-    return this.#mac.check(canonical(toEvent(row)), row.mac);
+    const text = canonicalText(row);
+    return text !== undefined && this.#mac.check(text, row.mac);
   }
 
   #sealBatch(): Promise<number> {
@@ -199,10 +205,53 @@ export class Audit implements Recorder {
   }
 }
 
-/** What a row's digest is made of: its content in a fixed order, unambiguous as JSON. */
-function canonical(event: AuditEvent): string {
-  const { id, at, event: name, outcome, reason, actor, userId, address, device, requestId } = event;
-  return JSON.stringify([id, at, name, outcome, reason, actor, userId, address, device, requestId]);
+/** The form in which rows are written. */
+const currentForm = 2;
+
+/**
+ * What a row's digest is made of, by the row's form: its content in a fixed order, unambiguous as JSON. Form 1 has no
+ * facts, actor id and target. A later form begins with its number, so that no text is one of two forms.
+ */
+const canonicalForms = {
+  1: (row: AuditContent): string =>
+    JSON.stringify([
+      row.id,
+      row.at,
+      row.event,
+      row.outcome,
+      row.reason,
+      row.actor,
+      row.user_id,
+      row.address,
+      row.device,
+      row.request_id,
+    ]),
+  2: (row: AuditContent): string =>
+    JSON.stringify([
+      2,
+      row.id,
+      row.at,
+      row.event,
+      row.outcome,
+      row.reason,
+      row.facts,
+      row.actor,
+      row.actor_id,
+      row.user_id,
+      row.target_kind,
+      row.target_id,
+      row.address,
+      row.device,
+      row.request_id,
+    ]),
+} as const;
+
+/** What the row's digest is made of; `undefined` for a row that no release writes. */
+function canonicalText(row: AuditRow): string | undefined {
+  if (row.form === 2) return canonicalForms[2](row);
+  // The digest of form 1 does not cover these columns: a value in one of them was written by somebody else.
+  const isPlain = [row.facts, row.actor_id, row.target_kind, row.target_id].every((value) => value === null);
+  return row.form === 1 && isPlain ? canonicalForms[1](row) : undefined;
 }
 
 /** What a row's seal is made of. */

@@ -3,49 +3,93 @@ import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { AuditChainTable, AuditEventTable } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
-import type { AuditEvent } from './event.ts';
+import type { AuditEvent, AuditFacts } from './event.ts';
 
 export type AuditRow = Selectable<AuditEventTable>;
 export type AuditChain = Selectable<AuditChainTable>;
+/** What a row says, without its digests. */
+export type AuditContent = Omit<AuditRow, 'mac' | 'seal_number' | 'seal'>;
+
+/** Every column by name: a prepared statement must not change its result when a later release adds one. */
+const columns = [
+  'id',
+  'at',
+  'event',
+  'outcome',
+  'reason',
+  'facts',
+  'actor',
+  'actor_id',
+  'user_id',
+  'target_kind',
+  'target_id',
+  'address',
+  'device',
+  'request_id',
+  'form',
+  'mac',
+  'seal_number',
+  'seal',
+] as const;
+const chainColumns = ['id', 'first_number', 'first_seal', 'last_number', 'last_seal'] as const;
 
 /** The event of a row. */
-export function toEvent(row: AuditRow): AuditEvent {
-  const {
+function toEvent(row: AuditRow): AuditEvent {
+  const { id, at, event, outcome, reason, actor, address, device } = row;
+  const { target_kind: kind, target_id: targetId } = row;
+  return {
     id,
     at,
     event,
     outcome,
     reason,
+    facts: toFacts(row.facts),
     actor,
-    user_id: userId,
+    actorId: row.actor_id,
+    userId: row.user_id,
+    target: kind === null || targetId === null ? null : { kind, id: targetId },
     address,
     device,
-    request_id: requestId,
-  } = row;
-  return { id, at, event, outcome, reason, actor, userId, address, device, requestId };
+    requestId: row.request_id,
+  };
 }
 
-const insertEvent = statement((sql, p: AuditEvent & { mac: string }) =>
+/** Stored facts; `null` for a text that is no JSON: the service did not write it, and a verification reports the row. */
+function toFacts(text: string | null): AuditFacts | null {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as AuditFacts; // written by Audit.record()
+  } catch {
+    return null;
+  }
+}
+
+const insertEvent = statement((sql, p: AuditContent & { mac: string }) =>
   sql.insertInto('audit_events').values({
     id: p.id,
     at: p.at,
     event: p.event,
     outcome: p.outcome,
     reason: p.reason,
+    facts: p.facts,
     actor: p.actor,
-    user_id: p.userId,
+    actor_id: p.actor_id,
+    user_id: p.user_id,
+    target_kind: p.target_kind,
+    target_id: p.target_id,
     address: p.address,
     device: p.device,
-    request_id: p.requestId,
+    request_id: p.request_id,
+    form: p.form,
     mac: p.mac,
     seal_number: null,
     seal: null,
   }),
 );
 
-/** Adds an event, inside the transaction of the deed. */
-export async function addEvent(tx: Database, event: AuditEvent, mac: string): Promise<void> {
-  await tx.run(insertEvent, { ...event, mac });
+/** Adds an event, inside the transaction of its action. */
+export async function addEvent(tx: Database, content: AuditContent, mac: string): Promise<void> {
+  await tx.run(insertEvent, { ...content, mac });
 }
 
 /** Changes nothing; takes the lock of the chain, so that one instance seals at a time. */
@@ -54,7 +98,7 @@ const lockChainRow = statement((sql) =>
     .updateTable('audit_chain')
     .set((row) => ({ last_number: row.ref('last_number') }))
     .where('id', '=', 1)
-    .returningAll(),
+    .returning(chainColumns),
 );
 
 /** The ends of the chain, locked until the transaction ends. */
@@ -64,7 +108,9 @@ export async function lockChain(tx: Database): Promise<AuditChain> {
   return chain;
 }
 
-const selectChain = statement((sql) => sql.selectFrom('audit_chain').selectAll().where('id', '=', 1));
+const selectChain = statement((sql) =>
+  sql.selectFrom('audit_chain').select(chainColumns).where('id', '=', 1),
+);
 
 /** The ends of the chain; `undefined` if somebody removed the row. */
 export function findChain(db: Database): Promise<AuditChain | undefined> {
@@ -72,7 +118,12 @@ export function findChain(db: Database): Promise<AuditChain | undefined> {
 }
 
 const selectUnsealed = statement((sql, p: { limit: number }) =>
-  sql.selectFrom('audit_events').selectAll().where('seal_number', 'is', null).orderBy('id').limit(p.limit),
+  sql
+    .selectFrom('audit_events')
+    .select(columns)
+    .where('seal_number', 'is', null)
+    .orderBy('id')
+    .limit(p.limit),
 );
 
 /** The oldest unsealed rows. */
@@ -104,7 +155,7 @@ export async function writeSeals(tx: Database, seals: readonly Seal[]): Promise<
 const selectSealed = statement((sql, p: { after: number; limit: number }) =>
   sql
     .selectFrom('audit_events')
-    .selectAll()
+    .select(columns)
     .where('seal_number', '>', p.after)
     .orderBy('seal_number')
     .limit(p.limit),
@@ -133,7 +184,7 @@ type EventPage = { userId: number; at: number; id: string; limit: number };
 const selectOfUser = statement((sql, p: EventPage) =>
   sql
     .selectFrom('audit_events')
-    .selectAll()
+    .select(columns)
     .where('user_id', '=', p.userId)
     .where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '>', tuple(p.at, p.id)))
     .orderBy('at')
@@ -156,7 +207,7 @@ export interface AuditQuery {
 /** Events, newest first. */
 export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
   const rows = await db.query((sql) => {
-    let query = sql.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+    let query = sql.selectFrom('audit_events').select(columns).orderBy('id', 'desc').limit(limit);
     if (userId !== undefined) query = query.where('user_id', '=', userId);
     if (event !== undefined) query = query.where('event', '=', event);
     return query;

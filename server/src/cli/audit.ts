@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { AuditEvent } from '../audit/event.ts';
 import type { CommandContext } from './cli.ts';
 import { exitCode, print, showInstant, table } from './output.ts';
 import { count, requireUser } from './user.ts';
@@ -11,6 +12,24 @@ interface Flags {
   readonly event?: string;
 }
 
+/** An event as a row of the table. */
+function rowOf(event: AuditEvent): string[] {
+  const { facts, actor, actorId, userId, target } = event;
+  return [
+    showInstant(event.at),
+    event.event,
+    event.outcome,
+    event.reason ?? '-',
+    Object.entries(facts ?? {})
+      .map(([name, value]) => `${name}=${String(value)}`)
+      .join(' ') || '-',
+    actorId === null ? actor : `${actor} ${actorId}`,
+    userId === null ? '-' : String(userId),
+    target === null ? '-' : `${target.kind} ${target.id}`,
+    event.address ?? '-',
+  ];
+}
+
 export function auditCommand(context: CommandContext): Command {
   const command = new Command('audit').description('list what happened; verify that the record is whole');
 
@@ -18,7 +37,7 @@ export function auditCommand(context: CommandContext): Command {
     .command('list')
     .description('list events, newest first')
     .option('--user <email>', "only this user's")
-    .option('--event <name>', 'only events of this name')
+    .option('--event <name>', 'only events of this name in the OWASP Logging Vocabulary')
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, event, limit }: Flags) =>
@@ -29,16 +48,8 @@ export function auditCommand(context: CommandContext): Command {
           ...(owner !== undefined && { userId: owner.id }),
           ...(event !== undefined && { event }),
         });
-        const rows = events.map(({ at, event: name, outcome, reason, actor, userId, address }) => [
-          showInstant(at),
-          name,
-          outcome,
-          reason ?? '-',
-          actor,
-          userId === null ? '-' : String(userId),
-          address ?? '-',
-        ]);
-        print(json, events, table(['AT', 'EVENT', 'OUTCOME', 'REASON', 'BY', 'USER', 'ADDRESS'], rows));
+        const head = ['AT', 'EVENT', 'OUTCOME', 'REASON', 'FACTS', 'BY', 'USER', 'TARGET', 'ADDRESS'];
+        print(json, events, table(head, events.map(rowOf)));
       }),
     );
 

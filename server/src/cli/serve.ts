@@ -4,6 +4,7 @@ import { readOptions } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildService, startJobs } from '../app/core.ts';
+import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './cli.ts';
 import { Refusal } from './output.ts';
@@ -41,8 +42,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         throw error;
       }
       startJobs(service);
-      const { audit, context } = service.core;
-      await audit.record(context.db, { event: 'sys_startup', outcome: 'success' }, { actor: 'service' });
+      const { db, events } = service.core.context;
+      await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
 
       const address = app.server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -63,8 +64,8 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
-        await audit
-          .record(context.db, { event: 'sys_shutdown', outcome: 'success' }, { actor: 'service' })
+        await events
+          .emit(db, serviceEvents.service_stopped, { source: { actor: 'service' } })
           .catch(() => {}); // a database that is gone must not hold up the stop
         await service.close();
         log.info({}, 'Stopped');

@@ -235,4 +235,14 @@ export const migrations: readonly Migration[] = [
       `create index users_by_deletion on users (delete_at) where delete_at is not null`,
     ],
   },
+  {
+    name: 'actor, target and facts of audit events',
+    statements: (type) => [
+      `alter table audit_events add column facts ${type.text}`,
+      `alter table audit_events add column actor_id ${type.text}`,
+      `alter table audit_events add column target_kind ${type.text}`,
+      `alter table audit_events add column target_id ${type.text}`,
+      `alter table audit_events add column form ${type.integer} not null default 1`,
+    ],
+  },
 ];

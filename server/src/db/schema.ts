@@ -106,13 +106,24 @@ export interface AuditEventTable {
   at: Instant;
   event: string;
   outcome: string;
+  /** Name of the event in the module that declares it; null in rows of form 1 alone. */
   reason: string | null;
+  /** What else is recorded, as a JSON object; null where there is nothing else. */
+  facts: string | null;
+  /** Kind of the actor. */
   actor: string;
+  /** Which one of its kind: a user's id, a client's. */
+  actor_id: string | null;
   /** The account concerned; no foreign key, since the record outlives it. */
   user_id: number | null;
   address: string | null;
   device: string | null;
   request_id: string | null;
+  /** The thing that was changed beside the account: `session` or `device`, and its public handle. */
+  target_kind: string | null;
+  target_id: string | null;
+  /** Which canonical form the digest is made of. */
+  form: number;
   /** Keyed digest of the columns above: a row that we did not write has none that fits. */
   mac: string;
   /** Place in the chain; null until the row is sealed, a moment after it was written. */

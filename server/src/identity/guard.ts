@@ -8,6 +8,7 @@ import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
 import type { ClientSource } from './context.ts';
+import { actorOf } from './principal.ts';
 
 /** How long a browser is recognized as the one that asked for a mail: as long as the longest-lived of those mails. */
 const requestMs = dayMs;
@@ -99,7 +100,7 @@ function readSource(
 ): ClientSource {
   const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
   return {
-    actor: request.session === null ? 'anonymous' : 'user',
+    ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
     address: clientAddress.of(request).address,
     requestId: request.id,
     device,

@@ -14,6 +14,7 @@ import { Attempts } from './attempt/attempts.ts';
 import type { AuthContext, CodeSigner } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
+import { Events, type EventSubscriber } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
@@ -87,6 +88,8 @@ export interface Plugged {
   readonly addressChecks: AddressRule[];
   /** Ways into an account besides its password and its authenticators. */
   readonly waysIn: WayIn[];
+  /** Run with each event, inside its transaction. */
+  readonly subscribes: EventSubscriber[];
 }
 
 /** Creates the arrays, with what the caller has to plug in already. */
@@ -101,6 +104,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     passwordChecks: [],
     addressChecks: [],
     waysIn: [],
+    subscribes: [],
   };
   return { ...none, ...initial };
 }
@@ -116,6 +120,8 @@ export interface Identity {
   readonly devices: Devices;
   readonly emailVerification: EmailVerification;
   readonly enrollment: Enrollment;
+  /** Records what happens and mails it to the owner of the account. */
+  readonly events: Events;
   readonly passwordChange: PasswordChange;
   readonly passwordLogin: PasswordLogin;
   readonly passwordReset: PasswordReset;
@@ -129,9 +135,20 @@ export interface Identity {
 }
 
 /** Builds the rules and adds their own contributions to `plugged`. */
-export function createIdentity({ options, ...parts }: IdentityParts, plugged: Plugged): Identity {
-  const context = { ...parts, ...accountRules(options, plugged), confirmEmail: options.emailConfirmation };
-  const attempts = new Attempts(parts.db, parts.clock);
+export function createIdentity(
+  { options, audit, post, ...parts }: IdentityParts,
+  plugged: Plugged,
+): Identity {
+  const { clock } = parts;
+  const events = new Events({ audit, outbox: post, clock, subscribers: plugged.subscribes });
+  const context = {
+    ...parts,
+    ...accountRules(options, plugged),
+    events,
+    publicUrl: post?.publicUrl ?? '',
+    confirmEmail: options.emailConfirmation,
+  };
+  const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
   const { secondFactors: factors, dormantFactors: dormant } = plugged;
@@ -156,13 +173,14 @@ export function createIdentity({ options, ...parts }: IdentityParts, plugged: Pl
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
   plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
-  plugged.exports.push(...personalDataOf({ clock: parts.clock, attempts, secondFactors, sessions }));
+  plugged.exports.push(...personalDataOf({ clock, attempts, secondFactors, sessions }));
   plugged.revokes.push(sessions, tokens, signIn, devices);
   plugged.purges.push(sessions, tokens, signIn, devices, secondFactors, attempts);
   return {
     ...signedIn,
     context,
     plugged,
+    events,
     attempts,
     emailVerification,
     enrollment,

@@ -63,9 +63,11 @@ async function fill(database: Database): Promise<void> {
       await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
       const mail = { id: generateUuid(), kind: 'new_device', recipient: '', content: '' };
       await addMail(tx, { ...mail, userId, now, expiresAt: now + dayMs });
-      const deed = { event: 'user_created', outcome: 'success', reason: null, actor: 'program' };
-      const whence = { address: null, device: null, requestId: null };
-      await addEvent(tx, { ...deed, ...whence, id: generateUuid(), at: now, userId }, 'mac');
+      const event = { event: 'user_created', outcome: 'success', reason: 'account_created', facts: null };
+      const actor = { actor: 'program', actor_id: null, user_id: userId, target_kind: null, target_id: null };
+      const client = { address: null, device: null, request_id: null };
+      const row = { ...event, ...actor, ...client, id: generateUuid(), at: now, form: 2 };
+      await addEvent(tx, row, 'mac');
     }
   });
   // PostgreSQL counts its rows by itself after a while. SQLite never does, and must choose well without.

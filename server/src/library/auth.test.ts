@@ -351,11 +351,11 @@ onEachEngine('class Auth of the contract', (engine) => {
     await auth.destroySession(id); // nothing is left to end
     const events = await audit.list({ userId: id, limit: 10 });
     assert.deepEqual(events.map(({ event, outcome, reason }) => [event, outcome, reason]).toReversed(), [
-      ['user_created', 'success', null],
-      ['session_created', 'success', null],
-      ['session_expired', 'success', 'ended'],
-      ['session_created', 'success', null],
-      ['session_expired', 'success', 'all_ended'],
+      ['user_created', 'success', 'account_created'],
+      ['session_created', 'success', 'session_created'],
+      ['session_expired', 'success', 'session_ended'],
+      ['session_created', 'success', 'session_created'],
+      ['session_expired', 'success', 'all_sessions_ended'],
     ]);
   });
 
@@ -383,7 +383,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       const events = await audit.list({ event: 'authn_token_created', limit: 10 });
       assert.deepEqual(
         events.map(({ outcome, reason, userId }) => [outcome, reason, userId]),
-        [['success', 'reset', id]],
+        [['success', 'reset_requested', id]],
       );
     });
 

@@ -54,15 +54,13 @@ function withOutbox(engine: EngineName, work: (bench: Bench) => Promise<void>): 
 }
 
 async function post({ db, outbox, clock }: Bench, expiresInMs = hourMs): Promise<void> {
-  const facts = {
+  const outline = {
+    values: { minutes: 60, hours: 1, codeMinutes: 10 },
     link: 'https://accounts.test/reset?token=abc',
-    code: undefined,
-    minutes: 60,
-    codeMinutes: 10,
   };
   await outbox.post(db, {
     kind: 'reset_password',
-    facts,
+    outline,
     recipient: 'bob@example.org',
     userId: 1,
     language: undefined,

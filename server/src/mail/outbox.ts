@@ -21,7 +21,7 @@ import {
   type MailRow,
 } from './store.ts';
 import { logoSource, type Logo } from './logo.ts';
-import { composeMail, type Letter, type MailKind, type MailText, type Sender } from './text.ts';
+import { composeMail, type Letter, type MailText, type Sender } from './text.ts';
 
 /** Encrypts what waits in the outbox: it may hold a token, which is nowhere stored in clear. */
 interface MailCipher {
@@ -43,8 +43,8 @@ export interface OutboxOptions {
 }
 
 /** A mail to post. */
-export interface NewMail<K extends MailKind = MailKind> extends Letter<K> {
-  /** The account; `nobody` for a mail that is composed like any other and not written. */
+export interface NewMail extends Letter {
+  /** The account; `noUserId` for a mail that is composed like any other and not stored. */
   readonly userId: number;
   /** A stored address, never one that somebody typed. */
   readonly recipient: string;
@@ -93,7 +93,7 @@ export class Outbox {
   }
 
   /** Writes a mail, inside the transaction of its cause. */
-  async post<K extends MailKind>(tx: Database, mail: NewMail<K>): Promise<void> {
+  async post(tx: Database, mail: NewMail): Promise<void> {
     const { cipher, clock, sender } = this.#options;
     const { kind, userId, recipient, expiresAt } = mail;
     const content = cipher.encrypt(JSON.stringify(composeMail(sender, mail)));
@@ -111,13 +111,13 @@ export class Outbox {
   }
 
   /** True if the person got a mail of this kind a moment ago: another one would only help whoever floods them. */
-  hasPosted(tx: Database, userId: number, kind: MailKind): Promise<boolean> {
+  hasPosted(tx: Database, userId: number, kind: string): Promise<boolean> {
     // Before or after: a mail of an hour to come is none of a moment ago, only the clock was set back.
     return hasMailAbout(tx, userId, kind, { instant: this.#options.clock(), ms: mailPauseMs });
   }
 
   /** Takes back the mails of a kind to a user that were not sent yet, since another takes their place. */
-  async withdraw(tx: Database, userId: number, kind: MailKind): Promise<void> {
+  async withdraw(tx: Database, userId: number, kind: string): Promise<void> {
     await removeUnsentMails(tx, userId, kind);
   }
 

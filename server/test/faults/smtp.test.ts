@@ -121,7 +121,7 @@ describe('a mail server that fails', () => {
     await database.transaction((tx) =>
       outbox.post(tx, {
         kind: 'password_changed',
-        facts: {},
+        outline: { values: {} },
         userId: 1,
         recipient: 'bob@example.org',
         language: undefined,

@@ -50,7 +50,8 @@ const columns: { readonly [T in Table]: { readonly secret: string; readonly othe
   },
   audit_events: {
     secret: 'mac seal',
-    other: 'id at event outcome reason actor user_id address device request_id seal_number',
+    other:
+      'id at event outcome reason facts actor actor_id user_id target_kind target_id address device request_id form seal_number',
   },
   mails: {
     secret: 'content',
@@ -277,7 +278,11 @@ onEachEngine('the rights of data subjects', (engine) => {
       'members without a value are absent',
     );
     const names = events.map(({ event, reason }) => `${String(event)} ${String(reason)}`);
-    for (const one of ['user_created undefined', 'user_updated totp_added', 'sensitive_read data_export'])
+    for (const one of [
+      'user_created account_created',
+      'user_updated first_factor_added',
+      'sensitive_read data_exported',
+    ])
       assert.ok(names.includes(one), `${one}: ${names.join(', ')}`);
     const login = events.findLast(({ event }) => event === 'authn_login_success');
     assert.match(String(login?.['address']), /^10\.0\.\d+\.\d+$/);
@@ -467,7 +472,7 @@ onEachEngine('the rights of data subjects', (engine) => {
       assert.deepEqual(await rowsOf(table, id), [], table);
     const deeds = await rowsOf('audit_events', id);
     const removal = deeds.find(({ event }) => event === 'user_deleted');
-    assert.deepEqual([removal?.['reason'], removal?.['actor']], ['deletion_requested', 'service']);
+    assert.deepEqual([removal?.['reason'], removal?.['actor']], ['account_deleted', 'service']);
     assert.ok(!JSON.stringify(deeds).includes(email), 'the record remains, without the address');
     assertProblem(await undo(token), 403, 'token_invalid');
     await service.post('/users', { email, password: newPassword });
@@ -498,7 +503,9 @@ onEachEngine('the rights of data subjects', (engine) => {
     assert.equal((await undo(token)).status, 200);
     assertProblem(await undo(token), 403, 'token_invalid');
     const deeds = await rowsOf('audit_events', member.id);
-    assert.ok(deeds.some(({ event, reason }) => event === 'authn_token_reuse' && reason === 'deletion_undo'));
+    assert.ok(
+      deeds.some(({ event, facts }) => event === 'authn_token_reuse' && facts === '{"kind":"deletion_undo"}'),
+    );
     await at.post('/sessions', { email: member.email, password: member.password });
     assert.equal((await close(at)).status, 200);
     assertProblem(await undo(token), 403, 'token_invalid');

@@ -9,6 +9,7 @@ import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
+import { reasonIn } from '../support/traces.ts';
 
 const origin = 'https://accounts.test';
 
@@ -382,7 +383,7 @@ onEachEngine('passkeys', (engine) => {
     const ada = await withPasskey();
     const refusals = async (): Promise<(number | undefined)[]> =>
       (await service.service.core.audit.list({ event: 'authn_login_fail', limit: 2000 }))
-        .filter(({ reason }) => reason === 'refused_passkey')
+        .filter((event) => reasonIn(event) === 'first_factor_refused factor=passkey')
         .map(({ userId }) => userId ?? undefined);
     const earlier = await refusals();
     assert.equal((await signIn(new Browser(service), ada.device, { isForged: true })).status, 401);

@@ -1,15 +1,22 @@
-// What an action leaves behind: rows of the record and mails, as sentences that a test can compare.
+// What an action leaves behind: audit rows and mails, as sentences that a test can compare.
+import type { AuditEvent } from '../../src/audit/event.ts';
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { PublicService } from './public-service.ts';
 
 export interface Traces {
-  /** `event outcome reason`, and the name of its user, in alphabetical order. */
+  /** `event outcome reason fact=value`, and whose it was by name, in alphabetical order. */
   readonly record: string[];
   /** `kind to whom for so many minutes`, in alphabetical order. */
   readonly mails: string[];
 }
 
-/** Returns what an action leaves behind in the service. Users are called by the given names. */
+/** Why, with the facts: `signed_in factors=password,totp`. */
+export function reasonIn({ reason, facts }: Pick<AuditEvent, 'reason' | 'facts'>): string {
+  const known = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${String(value)}`);
+  return [String(reason), ...known].join(' ');
+}
+
+/** What an action leaves behind in the service. People are called by the names that are given. */
 export async function tracesIn(
   { service }: PublicService,
   people: Readonly<Record<string, number>>,
@@ -26,7 +33,7 @@ export async function tracesIn(
   const mails = (await mailsNow()).filter(({ id }) => !known.has(id));
   return {
     record: events
-      .map(({ event, outcome, reason, userId }) => `${event} ${outcome} ${reason} ${nameOf(userId)}`)
+      .map((row) => `${row.event} ${row.outcome} ${reasonIn(row)} ${nameOf(row.userId)}`)
       .toSorted(),
     mails: mails
       .map((mail) => {

@@ -8,14 +8,12 @@ import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
-import { notify } from '../../identity/notice.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import { deletionDays, deletionEvents } from './event.ts';
 
-/** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
-const deletionDays = 14;
 const purger: AuditSource = { actor: 'service' };
 
 /** Opens a closed account again. */
@@ -25,7 +23,6 @@ export const deletionUndoKind = tokenKind({
   minutes: deletionDays * 24 * 60,
   page: { path: '/account/delete/undo', name: 'deletion_undo' },
   route: '/profile/undo',
-  refusalEvent: 'user_updated',
 });
 
 /** An account that was closed by its owner. */
@@ -58,7 +55,7 @@ export class AccountDeletion {
    *   was changed a short while ago.
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     const { access, stepUp } = this.#needs;
     await stepUp.requireRecent(session);
     return db.transaction(async (tx) => {
@@ -72,15 +69,11 @@ export class AccountDeletion {
       if (!(await closeUser(tx, { id: userId, now, deleteAt }))) throw new Problem('session_required');
       await access.revoke(tx, userId);
       const { link: undoLink } = await this.#needs.tokens.issue(tx, user, { kind: deletionUndoKind });
-      await notify(this.#context, tx, user, {
-        kind: 'deletion_requested',
-        facts: { deleteAt, undoLink },
-        lifeMs: deletionDays * dayMs,
-        voidsEarlier: true,
+      await events.emit(tx, deletionEvents.deletion_requested, {
+        user,
+        mail: { facts: { deleteAt, undoLink } },
         source,
       });
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_requested' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
       return { email, deleteAt };
     });
   }
@@ -90,7 +83,7 @@ export class AccountDeletion {
    * @throws {Problem} token_invalid; also when the operator has disabled or enabled the account meanwhile.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     const live = await this.#needs.tokens.find(deletionUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const userId = live.user.id;
@@ -98,9 +91,7 @@ export class AccountDeletion {
       await this.#needs.tokens.consume(tx, live);
       const user = await reopenUser(tx, userId, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'deletion_undone' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      await notify(this.#context, tx, user, { kind: 'deletion_undone', facts: {}, source });
+      await events.emit(tx, deletionEvents.deletion_undone, { user, source });
       return user;
     });
   }
@@ -118,12 +109,11 @@ export class AccountDeletion {
   }
 
   #remove(userId: number, now: number): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeDueUser(tx, userId, now))) return false;
       await this.#needs.attempts.forgetAll(tx, userId);
-      const deed = { event: 'user_deleted', outcome: 'success', reason: 'deletion_requested' } as const;
-      await audit.record(tx, { ...deed, userId }, purger);
+      await events.emit(tx, deletionEvents.account_deleted, { user: { id: userId }, source: purger });
       return true;
     });
   }

@@ -1,5 +1,6 @@
 // Closing one's own account, and the removal two weeks later.
 import { identityModule } from '../../module.ts';
+import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { AccountDeletion, deletionUndoKind } from './deletion.ts';
 import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
@@ -7,6 +8,7 @@ import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
   name: 'account-deletion',
+  events: deletionEvents,
   build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
     const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
     return {

@@ -13,6 +13,7 @@ import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { PersonalData } from '../../identity/contribution.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import { dataExportEvents } from './event.ts';
 
 /** Everything about an account, without a secret. */
 export interface DataExport {
@@ -58,14 +59,15 @@ export class DataExports {
    * @throws {Problem} step_up_required; too_many_requests; session_required when the user is gone.
    */
   async create(session: Session, source: ClientSource): Promise<DataExport> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     const { stepUp, plugged } = this.#needs;
     const { userId } = session;
     await stepUp.requireRecent(session);
     const { isAllowed, seconds } = this.#limit.take(String(userId), 1);
     if (!isAllowed) throw new Problem('too_many_requests', { retryAfterSeconds: seconds });
-    const deed = { event: 'sensitive_read', outcome: 'success', reason: 'data_export' } as const;
-    await db.transaction((tx) => audit.record(tx, { ...deed, userId }, source));
+    await db.transaction((tx) =>
+      events.emit(tx, dataExportEvents.data_exported, { user: { id: userId }, source }),
+    );
     const user = await findUserById(db, userId);
     if (user === undefined) throw new Problem('session_required');
     const exportedAt = clock();

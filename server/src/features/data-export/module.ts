@@ -1,11 +1,13 @@
 // A copy of everything that is stored about a person (GDPR articles 15 and 20).
 import { identityModule } from '../../module.ts';
+import { dataExportEvents } from './event.ts';
 import { DataExports } from './data-export.ts';
 import { dataPages, dataSection } from './pages.ts';
 import { dataRoutes } from './routes.ts';
 
 export const dataExport = identityModule({
   name: 'data-export',
+  events: dataExportEvents,
   build: ({ context, pages, plugged, plugs: { parts }, stepUp }) => {
     const dataExports = new DataExports(context, { plugged, stepUp });
     return {

@@ -30,7 +30,7 @@ onEachEngine('the record of', (engine) => {
     const browser = await signedIn(ada);
     const { password } = ada;
     const people = { ada: ada.id, eve: eve.id };
-    const record = ['authn_token_created success email_change ada'];
+    const record = ['authn_token_created success email_change_requested ada'];
     const ask = (email: string) => () => browser.post('/profile/email', { email, password });
     const own = await ask(` ${ada.email.toUpperCase()}`)();
     assert.match(own.text, /is the address of the account already/);

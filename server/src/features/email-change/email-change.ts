@@ -1,7 +1,6 @@
 // Another address for an account. Nothing moves until the person who is signed in has proved the new one: a mistyped
 // address gives nothing away, since its owner has no session. The old address may undo it for three days, which throws
 // out whoever changed it.
-import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { UniqueViolation, type Database } from '../../db/database.ts';
 import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
@@ -10,16 +9,13 @@ import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
-import { isFlooded, notify } from '../../identity/notice.ts';
+import { alreadyRegisteredMail } from '../../identity/account/event.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-
-const changeMinutes = 60;
-/** How long the old address may undo a change: over a weekend. */
-const undoHours = 72;
+import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 
 /** Proves the new address; redeemed in a session of the account. */
 export const emailChangeKind = tokenKind({
@@ -28,7 +24,6 @@ export const emailChangeKind = tokenKind({
   minutes: changeMinutes,
   page: { path: '/account/email', name: 'email_change', requestPath: '/account/address' },
   route: '/profile/email',
-  refusalEvent: 'user_updated',
 });
 
 /** Restores the old address. */
@@ -38,7 +33,6 @@ export const emailUndoKind = tokenKind({
   minutes: undoHours * 60,
   page: { path: '/account/email/undo', name: 'email_undo' },
   route: '/profile/email/undo',
-  refusalEvent: 'user_updated',
   survivesPasswordChange: true,
   restoresAddress: true,
 });
@@ -71,7 +65,7 @@ export class EmailChange {
     { address, password }: { address: EmailAddress; password: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const { db, audit, addressRule } = this.#context;
+    const { db, events, addressRule } = this.#context;
     const { stepUp, tokens } = this.#needs;
     if (address.key === toEmailAddress(session.email)?.key)
       throw fieldProblem('email', 'is the address of the account already', 'same_email');
@@ -82,27 +76,17 @@ export class EmailChange {
       if (user === undefined) throw new Problem('session_required');
       await tokens.requireSettledAddress(tx, user.id); // a second change would take the undo token from the true owner
       const owner = await findUserByEmail(tx, address);
-      const isFlood = await isFlooded(this.#context, tx, user, 'email_change');
-      const initiator = owner === undefined && !isFlood ? user : undefined;
       const token = { kind: emailChangeKind, target: address.text };
-      const facts = await tokens.issue(tx, initiator, token, source);
-      await notify(this.#context, tx, initiator, {
-        kind: 'email_change',
-        facts,
+      await events.send(tx, emailChangeMail, {
+        user: owner === undefined ? user : undefined,
         recipient: address.text,
-        lifeMs: changeMinutes * minuteMs,
-        voidsEarlier: true,
+        isLimited: true,
+        facts: (recipient) => tokens.issue(tx, recipient, token, source),
         source,
       });
-      // Whether it is taken is told to its owner alone.
-      const isTold = await isFlooded(this.#context, tx, owner, 'already_registered');
-      await notify(this.#context, tx, isTold ? undefined : owner, {
-        kind: 'already_registered',
-        facts: {},
-        source,
-      });
-      const deed = { event: 'authn_token_created', outcome: 'success', reason: 'email_change' } as const;
-      await audit.record(tx, { ...deed, userId: user.id }, source);
+      // Only the owner of a taken address learns that it is taken.
+      await events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
+      await events.emit(tx, emailChangeEvents.email_change_requested, { user, source });
     });
   }
 
@@ -133,7 +117,7 @@ export class EmailChange {
    * @throws {Problem} token_invalid; email_taken if another account has confirmed the old address since.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, audit, clock } = this.#context;
+    const { db, events, clock } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find(emailUndoKind, presented, {}, source);
     const address = requireEmailAddress(live.target);
@@ -153,9 +137,7 @@ export class EmailChange {
       await accounts.revokeAccessSince(tx, id, live.madeAt);
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'email_change_undone' } as const;
-      await audit.record(tx, { ...deed, userId: id }, source);
-      await notify(this.#context, tx, user, { kind: 'email_change_undone', facts: {}, source });
+      await events.emit(tx, emailChangeEvents.email_change_undone, { user, source });
       await passwordReset.send(tx, user, source);
       return user;
     });
@@ -166,7 +148,7 @@ export class EmailChange {
     user: User,
     { live, address, source }: { live: LiveToken; address: EmailAddress; source: ClientSource },
   ): Promise<User> {
-    const { clock, audit } = this.#context;
+    const { clock, events } = this.#context;
     const { access, tokens } = this.#needs;
     await tokens.consume(tx, live);
     await access.revoke(tx, user.id, { kinds: ['token'] });
@@ -174,14 +156,12 @@ export class EmailChange {
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');
     const { link: undoLink } = await tokens.issue(tx, user, { kind: emailUndoKind, target: user.email });
-    await notify(this.#context, tx, user, {
-      kind: 'email_changed',
-      facts: { newEmail: moved.email, undoLink, undoHours },
-      lifeMs: undoHours * hourMs,
+    // To the old address: `user` is the account as it was.
+    await events.emit(tx, emailChangeEvents.email_changed, {
+      user,
+      mail: { facts: { newEmail: moved.email, undoLink } },
       source,
     });
-    const deed = { event: 'user_updated', outcome: 'success', reason: 'email_changed' } as const;
-    await audit.record(tx, { ...deed, userId: user.id }, source);
     return moved;
   }
 }

@@ -1,5 +1,6 @@
 // Another address for an account, and the way back for the owner of the old one.
 import { module } from '../../module.ts';
+import { emailChangeEvents, emailChangeMail } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailChange, emailChangeKind, emailUndoKind } from './email-change.ts';
 import { addressSection, changePage, emailChangePages, undoPage } from './pages.ts';
@@ -7,6 +8,8 @@ import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
 export const emailChange = module({
   name: 'email-change',
+  events: emailChangeEvents,
+  mails: [emailChangeMail],
   build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
     const rule = new EmailChange(context, { access, accounts, passwordReset, stepUp, tokens });
     return {

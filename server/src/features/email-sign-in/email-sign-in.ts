@@ -1,17 +1,13 @@
 // Signing in by a link or a code that was mailed. One factor like the password, and never a second one beside it: who
 // holds the mailbox can also set a new password.
-import { minuteMs } from '../../kit/clock.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../../identity/context.ts';
+import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { SignIn, Login } from '../../identity/sign-in/sign-in.ts';
-import { isFlooded, notify } from '../../identity/notice.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
-
-/** Life of a link: whoever asked is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
-const signInMinutes = 10;
+import { emailSignInEvents, signInMail, signInMinutes } from './event.ts';
 
 /** Signs a user in. */
 export const emailSignInKind = tokenKind({
@@ -20,7 +16,7 @@ export const emailSignInKind = tokenKind({
   minutes: signInMinutes,
   page: { path: '/sign-in/link', name: 'sign_in_mail', requestPath: '/sign-in' },
   route: '/sessions/email',
-  refusalEvent: 'authn_login_fail',
+  refusalEvent: emailSignInEvents.sign_in_token_refused,
   namesAccount: true,
 });
 
@@ -37,22 +33,18 @@ export class EmailSignIn {
 
   /** Mails a link and a code that sign the user of this address in. Any other address looks and costs the same. */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      const isFlood = await isFlooded(this.#context, tx, user, 'sign_in');
-      const recipient = user !== undefined && this.#isOpen(user) && !isFlood ? user : undefined;
-      const facts = await this.#tokens.issue(tx, recipient, { kind: emailSignInKind }, source);
-      await notify(this.#context, tx, recipient, {
-        kind: 'sign_in',
-        facts,
-        lifeMs: signInMinutes * minuteMs,
-        voidsEarlier: true,
+      const recipient = await events.send(tx, signInMail, {
+        user: user !== undefined && this.#isOpen(user) ? user : undefined,
+        isLimited: true,
+        facts: (to) => this.#tokens.issue(tx, to, { kind: emailSignInKind }, source),
         source,
       });
-      const outcome = recipient === undefined ? 'failure' : 'success';
-      const deed = { event: 'authn_token_created', outcome, reason: 'sign_in', ...idOf(user) } as const;
-      await audit.record(tx, deed, source);
+      const { sign_in_requested, sign_in_request_refused } = emailSignInEvents;
+      const event = recipient === undefined ? sign_in_request_refused : sign_in_requested;
+      await events.emit(tx, event, { user, source });
     });
   }
 

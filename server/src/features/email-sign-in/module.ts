@@ -1,5 +1,6 @@
 // Sign-in by a link or a code that is mailed. It counts as one factor, and never as a second one.
 import { module } from '../../module.ts';
+import { emailSignInEvents, signInMail } from './event.ts';
 import { SignInForm } from '../../identity/sign-in/form.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
@@ -8,6 +9,8 @@ import { emailSignInRoutes } from './routes.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
+  events: emailSignInEvents,
+  mails: [signInMail],
   isOn: (options) => options.emailSignIn,
   build: ({ context, cookies, pages, signIn, tokens }, { emailConfirmation }) => {
     const rule = new EmailSignIn(context, { tokens, signIn });

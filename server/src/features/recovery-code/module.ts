@@ -1,5 +1,6 @@
 // Recovery codes: one-time codes that replace another second factor (NIST SP 800-63B-4 §3.1.2).
 import { module } from '../../module.ts';
+import { recoveryCodeUsedMail } from './event.ts';
 import { recoveryCodePages } from './pages.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
 import { RecoveryCodes } from './recovery-code.ts';
@@ -7,6 +8,7 @@ import { recoveryCodeRoutes } from './routes.ts';
 
 export const recoveryCode = module({
   name: 'recovery-code',
+  mails: [recoveryCodeUsedMail],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
   build: ({ context: { db, clock, codes }, enrollment, pages, secondFactors, stepUp }) => {
     const recoveryCodes = new RecoveryCodes({ db, clock, signer: codes });

@@ -7,9 +7,10 @@ import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Consume, UseNotice } from '../../identity/factor/factor.ts';
+import type { SecondFactor, Consume, FactorUsed } from '../../identity/factor/factor.ts';
 import type { FactorChange } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
+import { recoveryCodeUsedMail } from './event.ts';
 import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
 
 export interface RecoveryCodesOptions {
@@ -88,8 +89,9 @@ export class RecoveryCodes implements SecondFactor {
     return (tx) => consumeCode(tx, row.id, clock());
   }
 
-  async tellUse(tx: Database, userId: number): Promise<UseNotice> {
-    return { kind: 'recovery_code_used', facts: { left: await countCodes(tx, userId) } };
+  async tellUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
+    const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
+    await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }
 
   async exportOf(db: Database, userId: number): Promise<object> {

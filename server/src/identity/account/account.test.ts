@@ -27,10 +27,14 @@ onEachEngine('the record of', (engine) => {
     const { id: ada, sessionId } = await service.member();
     const record = async (deed: () => Promise<boolean>): Promise<string[]> =>
       (await traces({ ada }, async () => assert.equal(await deed(), true))).record;
-    assert.deepEqual(await record(() => auth.setDisabled(ada, true)), ['user_updated success disabled ada']);
+    assert.deepEqual(await record(() => auth.setDisabled(ada, true)), [
+      'user_updated success account_disabled ada',
+    ]);
     assert.equal(await service.profile(sessionId), 403);
-    assert.deepEqual(await record(() => auth.setDisabled(ada, false)), ['user_updated success enabled ada']);
-    assert.deepEqual(await record(() => auth.removeUser(ada)), ['user_deleted success null ada']);
+    assert.deepEqual(await record(() => auth.setDisabled(ada, false)), [
+      'user_updated success account_enabled ada',
+    ]);
+    assert.deepEqual(await record(() => auth.removeUser(ada)), ['user_deleted success account_removed ada']);
     const nothing = await traces({ ada }, async () => {
       assert.equal(await auth.setDisabled(ada, true), false);
       assert.equal(await auth.removeUser(ada), false);
@@ -46,13 +50,13 @@ onEachEngine('the record of', (engine) => {
     const changed = { password: ada.password, new_password: newPassword };
     const mails = ['password_changed to ada for 1440'];
     assert.deepEqual(await traces(people, () => browser.put('/profile/password', changed)), {
-      record: ['authn_password_change success changed ada'],
+      record: ['authn_password_change success password_changed ada'],
       mails,
     });
     const { auth } = service.service.core;
     const set = () => auth.setPassword(ada.email, `${newPassword} again`);
     assert.deepEqual(await traces(people, set), {
-      record: ['authn_password_change success set ada'],
+      record: ['authn_password_change success password_set ada'],
       mails,
     });
   });

@@ -1,4 +1,4 @@
-// Accounts: made, given a new password, closed, removed. What a new password ends is decided here, once.
+// Creates, disables and removes accounts, and replaces passwords. A new password ends access by way of AccountAccess.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
@@ -11,29 +11,31 @@ import {
   updateLanguage,
   updatePasswordHash,
 } from '../../user/store.ts';
+import type { NoFacts } from '../../mail/mail-kind.ts';
 import { noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { isFlooded, notify } from '../notice.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
+import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import type { EmailVerification } from './verification.ts';
 
-/** Why a password is replaced, by whose deed, and which session lives on. */
+/** Which event a new password is, where it comes from, and which session stays. */
 export interface Replacement {
-  readonly reason: 'set' | 'reset' | 'changed';
+  readonly event: PlainEvent<NoFacts>;
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
 }
 
 /**
- * Gives a new account its first way in, where that is no password; for nobody, in the place of a taken one, it does as
- * much and writes nothing. Inside the transaction that makes the account.
+ * Adds the first authenticator of an account without a password. Constant work: for a taken address it runs with
+ * `noUserId`, and stores nothing. Inside the transaction that creates the account.
  */
 export type Attach = (tx: Database, userId: number) => Promise<unknown>;
 
-/** What a new account is opened by: a password, or what is attached to it. */
+/** The first authenticator of a new account: a password, or what `attach` adds. */
 interface Opening {
   readonly hashedPassword: string | null;
   readonly attach?: Attach;
@@ -70,7 +72,7 @@ export class Accounts {
     const { db, hasher, addressRule, passwordRule } = this.#context;
     await addressRule(address);
     await passwordRule(password, { email: address.text, field: 'password' });
-    // Before the address is tried, so that a taken one takes the same time as a free one.
+    // Constant work: hashed before the address is looked up, so that a taken one takes the same time.
     const hashedPassword = await hasher.hash(password);
     const user = await db.transaction((tx) => this.#add(tx, address, { hashedPassword }, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
@@ -103,31 +105,38 @@ export class Accounts {
     return db.transaction(async (tx) => {
       const found = await findUserByEmail(tx, address);
       const user =
-        found && (await this.replacePassword(tx, found.id, hashedPassword, { reason: 'set', source }));
+        found &&
+        (await this.replacePassword(tx, found.id, hashedPassword, {
+          event: accountEvents.password_set,
+          source,
+        }));
       if (user === undefined) throw new Problem('unknown_email');
       return user;
     });
   }
 
-  /** See Auth.setDisabled. */
+  /**
+   * Disables a user and ends all access, or enables the user again, also one who has closed the account; false if there
+   * is no such user.
+   */
   setDisabled(userId: number, disabled: boolean, source: ClientSource): Promise<boolean> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await updateDisabled(tx, userId, disabled ? clock() : null))) return false;
       if (disabled) await this.#access.revoke(tx, userId);
-      const reason = disabled ? 'disabled' : 'enabled';
-      await audit.record(tx, { event: 'user_updated', outcome: 'success', reason, userId }, source);
+      const { account_disabled, account_enabled } = accountEvents;
+      await events.emit(tx, disabled ? account_disabled : account_enabled, { user: { id: userId }, source });
       return true;
     });
   }
 
-  /** See Auth.removeUser. */
+  /** Removes a user with everything that belongs to the account; false if there is no such user. */
   remove(userId: number, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeUser(tx, userId))) return false;
       await this.#attempts.forgetAll(tx, userId);
-      await audit.record(tx, { event: 'user_deleted', outcome: 'success', userId }, source);
+      await events.emit(tx, accountEvents.account_removed, { user: { id: userId }, source });
       return true;
     });
   }
@@ -143,28 +152,27 @@ export class Accounts {
   }
 
   /**
-   * Stores a new password, ends whatever the old one opened, forgets its wrong tries and tells the owner. `undefined`
-   * when there is no such user, or it is disabled. Runs inside a transaction.
+   * Stores a new password, ends what the previous one opened, resets its attempts and notifies the user. `undefined` for
+   * an unknown or disabled user. Inside a transaction.
    */
   async replacePassword(
     tx: Database,
     userId: number,
     hashedPassword: string,
-    { reason, source, keptSession }: Replacement,
+    { event, source, keptSession }: Replacement,
   ): Promise<User | undefined> {
-    const { clock, audit } = this.#context;
+    const { clock, events } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
     await this.#access.revoke(tx, userId, { except: keptSession });
     await this.#attempts.forget(tx, userId, 'password');
-    await audit.record(tx, { event: 'authn_password_change', outcome: 'success', reason, userId }, source);
-    await notify(this.#context, tx, user, { kind: 'password_changed', facts: {}, source });
+    await events.emit(tx, event, { user, source });
     return user;
   }
 
   /**
-   * Puts whoever came in by what changed at an instant out again: the password is void, what is open ends, and factors
-   * that were set up since are gone. What was set up before stays. Inside a transaction that has locked the user.
+   * Undoes a takeover that began at an instant: removes the password, ends all access, and removes second factors that
+   * were added since. Earlier ones stay. Inside a transaction that has locked the user.
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
@@ -178,14 +186,14 @@ export class Accounts {
     opening: Opening,
     source: ClientSource,
   ): Promise<User | undefined> {
-    const { clock, audit, confirmEmail } = this.#context;
+    const { clock, events, confirmEmail } = this.#context;
     const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
-    const deed =
-      added === undefined
-        ? ({ event: 'user_created', outcome: 'failure', reason: 'email_taken', ...idOf(owner) } as const)
-        : ({ event: 'user_created', outcome: 'success', userId: added.id } as const);
-    await audit.record(tx, deed, source);
+    const { account_created, email_taken } = accountEvents;
+    await events.emit(tx, added === undefined ? email_taken : account_created, {
+      user: added ?? owner,
+      source,
+    });
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
     if (added !== undefined) await opening.attach?.(tx, added.id);
@@ -195,9 +203,9 @@ export class Accounts {
   }
 
   /**
-   * Asks for a confirmation of the address, or tells its owner that it is taken. Nobody has proved yet to own an
-   * unconfirmed one: the newest registration counts, and whoever registered a stranger's address beforehand has neither
-   * its password, nor a factor, nor a live token once the owner comes (pre-hijacking). Does as much for every address.
+   * Mails a confirmation token, or a note that the address is taken. Until an address is confirmed the newest registration
+   * counts: an attacker who registered it first keeps no password, factor, session or token (account pre-hijacking).
+   * Constant work for every address.
    */
   async #askOrTell(
     tx: Database,
@@ -215,19 +223,14 @@ export class Accounts {
     await this.#tellOwner(tx, isOpen ? undefined : owner, source);
   }
 
-  /** Tells the owner of a taken address that somebody tried to register it; without one does as much and writes nothing. */
+  /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
   async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
-    const isFlood = await isFlooded(this.#context, tx, owner, 'already_registered');
-    await notify(this.#context, tx, isFlood ? undefined : owner, {
-      kind: 'already_registered',
-      facts: {},
-      source,
-    });
+    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
   }
 
   /**
-   * Whoever proves an address that the account's maker has not takes it over, without the factor by which it was made:
-   * that is a stranger's. Inside a transaction.
+   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox takes it
+   * over: they belong to the one who registered the address. Inside a transaction.
    */
   async removeFactorsOfUnverifiedAccount(
     tx: Database,

@@ -1,5 +1,6 @@
 // Accounts: registration, the profile, and the confirmation of the address.
 import { identityModule, type RouteSet } from '../../module.ts';
+import { accountEvents, alreadyRegisteredMail, emailVerificationMail } from './event.ts';
 import { tokenPages } from '../token/pages.ts';
 import { accountPages } from './pages.ts';
 import { profileRoutes, registrationRoutes } from './routes.ts';
@@ -8,6 +9,8 @@ import { verificationRoutes } from './verification-routes.ts';
 
 export const account = identityModule({
   name: 'account',
+  events: accountEvents,
+  mails: [alreadyRegisteredMail, emailVerificationMail],
   build: ({ accounts, cookies, emailVerification, pages }, policy) => {
     const confirmation: readonly RouteSet[] = [
       { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },

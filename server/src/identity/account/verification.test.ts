@@ -36,7 +36,7 @@ onEachEngine('the record of addresses', (engine) => {
     const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
     const { record, mails } = await traces({}, register);
     const bob = await service.idOf(email);
-    assert.deepEqual(record, [`user_created success null user ${bob}`]);
+    assert.deepEqual(record, [`user_created success account_created user ${bob}`]);
     assert.deepEqual(mails, [`email_verification to user ${bob} for 1440`]);
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     assert.deepEqual(await traces({ bob }, register), {
@@ -82,7 +82,7 @@ onEachEngine('the record of addresses', (engine) => {
       assert.deepEqual(body, { email, message: 'confirmation token sent' });
     };
     const deed = (outcome: string, whose = 'ada'): string =>
-      `authn_token_created ${outcome} email_verification ${whose}`;
+      `authn_token_created ${outcome} email_verification_${outcome === 'success' ? 'requested' : 'request_refused'} ${whose}`;
     const early = await traces({ ada }, ask);
     assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
     later();
@@ -109,13 +109,13 @@ onEachEngine('the record of addresses', (engine) => {
     const token = await service.tokenFor(email);
     const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
     const stranger = await traces({ ada }, redeem(freshEmail()));
-    assert.deepEqual(stranger.record, ['user_updated failure token_invalid ada']);
+    assert.deepEqual(stranger.record, ['user_updated failure token_refused kind=verification ada']);
     assert.deepEqual(await traces({ ada }, redeem(email)), {
       record: ['user_updated success email_verified ada'],
       mails: [],
     });
     const again = await traces({ ada }, redeem(email));
-    assert.deepEqual(again.record, ['authn_token_reuse failure verification ada']);
+    assert.deepEqual(again.record, ['authn_token_reuse failure token_reused kind=verification ada']);
     const next = await service.newcomer();
     const late = await service.tokenFor(next.email);
     service.service.clock.advance(dayMs - 1);
@@ -124,7 +124,7 @@ onEachEngine('the record of addresses', (engine) => {
     service.service.clock.advance(1);
     const over = () => service.put('/email_verification', { email: next.email, token: late });
     assert.deepEqual((await traces({ ada: next.id }, over)).record, [
-      'user_updated failure token_invalid ada',
+      'user_updated failure token_refused kind=verification ada',
     ]);
     service.service.clock.advance(dayMs - 2);
     const last = await service.put('/email_verification', { email: patient, token: intime });
@@ -150,7 +150,7 @@ onEachEngine('the record of addresses', (engine) => {
     later();
     for (const source of [somebody, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
-        record: ['authn_token_created failure email_verification ada'],
+        record: ['authn_token_created failure email_verification_request_refused ada'],
         mails: [],
       });
     const eve = await made();
@@ -160,7 +160,7 @@ onEachEngine('the record of addresses', (engine) => {
         auth.identity.emailVerification.request(requireEmailAddress(eve.email), initiator),
       ),
       {
-        record: ['authn_token_created success email_verification ada'],
+        record: ['authn_token_created success email_verification_requested ada'],
         mails: ['email_verification to ada for 1440'],
       },
     );
@@ -188,7 +188,7 @@ onEachEngine('the record of addresses', (engine) => {
         auth.identity.emailVerification.request(requireEmailAddress(noUserId), initiator),
       ),
       {
-        record: ['authn_token_created failure email_verification nobody'],
+        record: ['authn_token_created failure email_verification_request_refused nobody'],
         mails: [],
       },
     );

@@ -1,18 +1,14 @@
 // Whether mail to an account's address reaches its owner.
-import { hourMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { isFlooded, notify } from '../notice.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { AccountAccess } from './access.ts';
-
-/** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
-const verificationHours = 24;
+import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
 
 /** Confirms the address of an account. */
 export const verificationKind = tokenKind({
@@ -21,7 +17,6 @@ export const verificationKind = tokenKind({
   minutes: verificationHours * 60,
   page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again' },
   route: '/email_verification',
-  refusalEvent: 'user_updated',
   namesAccount: true,
 });
 
@@ -40,15 +35,18 @@ export class EmailVerification {
    * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
    * nothing. Inside a transaction.
    */
-  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
-    const token = { kind: verificationKind, target: user?.email ?? '' };
-    const facts = await this.#tokens.issue(tx, user, token, source);
-    await notify(this.#context, tx, user, {
-      kind: 'email_verification',
-      facts,
-      lifeMs: verificationHours * hourMs,
-      voidsEarlier: true, // of many who register one address at once its owner hears but once
+  async send(
+    tx: Database,
+    user: User | undefined,
+    source: ClientSource,
+    { isLimited = false }: { isLimited?: boolean } = {},
+  ): Promise<void> {
+    await this.#context.events.send(tx, emailVerificationMail, {
+      user,
       source,
+      isLimited,
+      facts: (recipient) =>
+        this.#tokens.issue(tx, recipient, { kind: verificationKind, target: recipient?.email ?? '' }, source),
     });
   }
 
@@ -57,7 +55,7 @@ export class EmailVerification {
    * same.
    */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isAsked =
@@ -65,14 +63,10 @@ export class EmailVerification {
         user.emailVerifiedAt === null &&
         user.disabledAt === null &&
         (await this.#isHeld(tx, user, source));
-      const isFlood = await isFlooded(this.#context, tx, user, 'email_verification');
-      await this.send(tx, isAsked && !isFlood ? user : undefined, source);
-      const outcome = isAsked ? 'success' : 'failure';
-      await audit.record(
-        tx,
-        { event: 'authn_token_created', outcome, reason: 'email_verification', ...idOf(user) },
-        source,
-      );
+      await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
+      const { email_verification_requested: requested, email_verification_request_refused: refused } =
+        accountEvents;
+      await events.emit(tx, isAsked ? requested : refused, { user, source });
     });
   }
 
@@ -81,7 +75,7 @@ export class EmailVerification {
    * @throws {Problem} token_invalid; same_browser_required for an account without a password in another browser.
    */
   async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<User> {
-    const { db, clock, audit } = this.#context;
+    const { db, clock, events } = this.#context;
     const live = await this.#tokens.find(verificationKind, presented, { email }, source);
     if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
       throw new Problem('same_browser_required');
@@ -94,11 +88,7 @@ export class EmailVerification {
         // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
         await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
-      await audit.record(
-        tx,
-        { event: 'user_updated', outcome: 'success', reason: 'email_verified', userId: user.id },
-        source,
-      );
+      await events.emit(tx, accountEvents.email_verified, { user, source });
       return user;
     });
   }

@@ -1,5 +1,5 @@
-// How often a factor may be tried: the one mechanism for every door. A door begins a try before it verifies anything,
-// and tells of success; what it does not tell of has failed.
+// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()` afterwards; an
+// attempt without `succeed()` counts as failed.
 import type { Clock } from '../../kit/clock.ts';
 import { dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
@@ -19,23 +19,23 @@ import {
   type AttemptCount,
 } from './store.ts';
 
-/** Name of a factor: `password`, `email_code`, or a second factor's. Tries of each are counted apart: one that is off leaves the others unharmed. */
+/** Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is blocked leaves the others usable. */
 export type Factor = string;
 
-/** Whose tries are counted. */
+/** What attempts are counted against. */
 export interface Subject {
-  /** The account; undefined for an address that nobody has, which is counted all the same. */
+  /** The account; undefined for an address without one, which is counted too. */
   readonly userId: number | undefined;
   /** Normal form of the address that was given. */
   readonly emailKey: string;
-  /** A device on which the account was signed in before. It has a counter of its own, so that a stranger's failures do not lock the owner out. */
+  /** A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner out. */
   readonly deviceId: string | undefined;
 }
 
-/** A try that was counted. */
+/** An attempt that was counted. */
 export interface Attempt {
   readonly key: AttemptKey;
-  /** Consecutive tries with this one. */
+  /** Consecutive attempts, including this one. */
   readonly count: number;
 }
 
@@ -53,47 +53,48 @@ export class Attempts {
   }
 
   /**
-   * Counts a try before it is verified. From the fifth consecutive one on each must wait, longer every time; at a
-   * hundred the factor is off until it is replaced (NIST SP 800-63B-4 §3.2.2).
-   * @throws {Problem} too_many_attempts; the try is then neither verified nor counted.
+   * Counts an attempt before it is verified. From the fifth consecutive one on each must wait, longer every time; after a
+   * hundred the factor is blocked until it is replaced (NIST SP 800-63B-4 §3.2.2).
+   * @throws {Problem} too_many_attempts; the attempt must not be verified and is not counted.
    */
   async begin(subject: Subject, factor: Factor): Promise<Attempt> {
     const key = { subject: subjectText(subject), factor };
     const now = this.#clock();
     const count = await addAttempt(this.#db, key, now);
     if (count !== undefined) return { key, count };
-    const tries = await findAttempts(this.#db, key);
-    const waitMs = tries === undefined || tries.failures >= maxAttempts ? undefined : tries.next_at - now;
+    const counter = await findAttempts(this.#db, key);
+    const waitMs =
+      counter === undefined || counter.failures >= maxAttempts ? undefined : counter.next_at - now;
     throw new Problem(
       'too_many_attempts',
       waitMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / secondMs)) },
     );
   }
 
-  /** The try was right: forgets the ones before it. Inside the transaction of what it opens. */
+  /** The attempt was right: resets the counter. Inside the transaction that uses the result. */
   async succeed(tx: Database, { key }: Attempt): Promise<void> {
     await removeAttempts(tx, key);
   }
 
-  /** The try was not verified after all: the service was too busy, and nobody has guessed anything. */
+  /** Takes an attempt back that was not verified because the service was too busy. */
   async withdraw({ key }: Attempt): Promise<void> {
     await removeAttempt(this.#db, key, this.#clock());
   }
 
   /**
-   * Somebody registered an address: the tries on it that were counted before are the new account's. Otherwise a waiting
-   * time that ends with a registration would tell that the address was free.
+   * Moves the attempts on an address to the account that was just registered for it. Otherwise a waiting time that ends
+   * with a registration would reveal that the address had no account (account enumeration).
    */
   async inherit(tx: Database, userId: number, emailKey: string): Promise<void> {
     await moveAttempts(tx, subjectOfEmail(emailKey), subjectOfUser(userId));
   }
 
-  /** The factor was replaced: its tries no longer count against the account. */
+  /** Resets the counter of a factor that was replaced. Inside a transaction. */
   async forget(tx: Database, userId: number, factor: Factor): Promise<void> {
     await removeAttempts(tx, { subject: subjectOfUser(userId), factor });
   }
 
-  /** The account is removed: nothing is counted against it any more. Inside a transaction. */
+  /** Removes all counters of an account that is removed. Inside a transaction. */
   async forgetAll(tx: Database, userId: number): Promise<void> {
     await removeAttemptsOf(tx, subjectOfUser(userId));
   }
@@ -103,7 +104,7 @@ export class Attempts {
     return removeOldAttempts(this.#db, this.#clock() - keptDays * dayMs, limit);
   }
 
-  /** What is counted against an account and its known devices. */
+  /** Lists the counters of an account and its known devices. */
   list(userId: number, deviceIds: readonly string[]): Promise<AttemptCount[]> {
     return listAttemptsOf(this.#db, [subjectOfUser(userId), ...deviceIds.map(subjectOfDevice)]);
   }

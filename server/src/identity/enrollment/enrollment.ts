@@ -1,7 +1,6 @@
-// Setting second factors up and taking them away: by whoever is signed in and has just proved it, or by whoever must set
-// one up before anything else opens. One transaction with the record and the notice; the last way in stays. The first of
-// an account can be undone from its mailbox: a stranger who knew the password would keep the owner out with it.
-import { hourMs } from '../../kit/clock.ts';
+// Adds and removes second factors: for a session with a recent factor, or a pending authentication that must add one first.
+// In one transaction with the event; the last way to sign in stays. The first second factor of an account can be removed
+// from its mailbox: otherwise an attacker who knows the password could lock the owner out with it.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -11,7 +10,6 @@ import type { Accounts } from '../account/account.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
-import { notify } from '../notice.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { PasswordReset } from '../password/reset.ts';
@@ -19,6 +17,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import { enrollmentEvents, undoHours } from './event.ts';
 
 export interface FactorAddition<T> {
   /** Name of the factor. */
@@ -31,14 +30,18 @@ export interface FactorChange<T> extends FactorAddition<T> {
   readonly deed: 'removed' | 'replaced';
 }
 
-/** What an addition gives: its own result, and the login whose session carries it on. */
+/** Result of an addition: of its own work, and the sign-in that continues. */
 export interface FactorAdded<T> {
   readonly result: T;
   readonly login: Login;
 }
 
-/** How long the first factor of an account can be undone. */
-const undoHours = 72;
+const changeEvents = {
+  added: enrollmentEvents.factor_added,
+  removed: enrollmentEvents.factor_removed,
+  replaced: enrollmentEvents.factor_replaced,
+};
+type FactorDeed = keyof typeof changeEvents;
 
 /** Removes the first authenticator of an account again. */
 export const factorUndoKind = tokenKind({
@@ -47,7 +50,6 @@ export const factorUndoKind = tokenKind({
   minutes: undoHours * 60,
   page: { path: '/account/factors/undo', name: 'factor_undo' },
   route: '/profile/factors/undo',
-  refusalEvent: 'user_updated',
   survivesPasswordChange: true,
 });
 
@@ -75,8 +77,9 @@ export class Enrollment {
   }
 
   /**
-   * The user whose factors the holder may change now.
-   * @throws {Problem} step_up_required; session_required for nobody, and for a login that owes a factor that is set.
+   * Returns the user whose factors may be changed now.
+   * @throws {Problem} step_up_required; session_required for a user who is gone or disabled, and for a pending
+   *   authentication that requires a factor that is set up.
    */
   async requireSubject(subject: EnrollmentSubject): Promise<User> {
     const { session, pending } = subject;
@@ -88,9 +91,9 @@ export class Enrollment {
   }
 
   /**
-   * Adds a factor, which is proved in the same moment: the session has it from here on. The account's other sessions and
-   * half-way logins, which were made without it, end; its tries are counted anew.
-   * @throws {Problem} step_up_required, session_required; whatever the work throws.
+   * Adds a factor that `work` verifies; the session has it from then on. The account's other sessions and pending
+   * authentications end, and the factor's attempts are reset.
+   * @throws {Problem} step_up_required, session_required; what `work` throws.
    */
   async add<T>(
     subject: EnrollmentSubject,
@@ -101,7 +104,7 @@ export class Enrollment {
     const signInContext = await this.#needs.signIn.signInContextOf(known, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, known.id);
-      // Made before the factor is, which is removed as one that was set up since.
+      // Issued before the factor is added, so that the undo removes it as one that was added since.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, user.id);
@@ -121,8 +124,8 @@ export class Enrollment {
   }
 
   /**
-   * Removes or replaces a factor. One that was replaced counts its tries anew.
-   * @throws {Problem} step_up_required, session_required, last_factor; whatever the work throws.
+   * Removes or replaces a factor. The attempts of a replaced one are reset.
+   * @throws {Problem} step_up_required, session_required, last_factor; what `work` throws.
    */
   async change<T>(
     subject: EnrollmentSubject,
@@ -142,13 +145,13 @@ export class Enrollment {
   }
 
   /**
-   * Takes the first factor away again, and what was set up since: the account is as it was, but that its password is
-   * void, everybody is signed out, and a mail to set a new one is sent.
-   * @throws {Problem} token_invalid; also while the account is closed, or has another address than the one that the way
-   *   back was mailed to: that is undone first.
+   * Removes the first second factor and what was added since. Also removes the password, ends all access and mails a reset
+   * token.
+   * @throws {Problem} token_invalid; also while the account is disabled, or has another address than the token was mailed
+   *   to: that change must be undone first.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const { accounts, passwordReset, tokens } = this.#needs;
     const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
@@ -156,26 +159,22 @@ export class Enrollment {
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factor_undone' } as const;
-      await audit.record(tx, { ...deed, userId: user.id }, source);
-      await notify(this.#context, tx, user, { kind: 'factor_undone', facts: {}, source });
+      await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
       await passwordReset.send(tx, user, source);
       return user;
     });
   }
 
-  /** Takes all second factors of a user away, for the operator; false where there is none. Ends the sessions. */
+  /** Removes all second factors of a user and ends the sessions, for the operator; false if the user has none. */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
       if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
         return false;
       await this.#needs.secondFactors.removeAll(tx, userId);
       await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'factors_reset' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
-      await notify(this.#context, tx, user, { kind: 'factors_reset', facts: {}, source });
+      await events.emit(tx, enrollmentEvents.factors_reset, { user, source });
       return true;
     });
   }
@@ -187,36 +186,34 @@ export class Enrollment {
     return user;
   }
 
-  /** The way back for the mailbox of an account that has no factor yet; `undefined` for another. */
+  /** Issues the undo token if the account has no second factor yet; otherwise `undefined`. */
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
     return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
   }
 
-  /** Records what was done, and tells its owner. */
+  /** Records the change and mails it to the user. */
   async #tell(
     tx: Database,
     user: User,
-    { factor, deed, undoLink }: { factor: string; deed: string; undoLink?: string | undefined },
+    { factor, deed, undoLink }: { factor: string; deed: FactorDeed; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
-    const reason = `${factor}_${deed}`;
-    const event = { event: 'user_updated', outcome: 'success', reason, userId: user.id } as const;
-    await this.#context.audit.record(tx, event, source);
-    const mail =
-      undoLink === undefined
-        ? ({ kind: 'factor_changed', facts: { factor, deed } } as const)
-        : ({
-            kind: 'first_factor',
-            facts: { factor, undoLink, undoHours },
-            lifeMs: undoHours * hourMs,
-            voidsEarlier: true,
-          } as const);
-    await notify(this.#context, tx, user, { ...mail, source });
+    const { events } = this.#context;
+    const facts = { factor };
+    if (undoLink === undefined)
+      await events.emit(tx, changeEvents[deed], { user, facts, mail: { facts: { factor, deed } }, source });
+    else
+      await events.emit(tx, enrollmentEvents.first_factor_added, {
+        user,
+        facts,
+        mail: { facts: { factor, undoLink } },
+        source,
+      });
   }
 
-  /** The session with the new factor, under a new token; the others end. */
+  /** Adds the factor to the session, which gets a new token; the user's other sessions end. */
   async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
     const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
     if (elevated === undefined) throw new Problem('session_required');
@@ -224,7 +221,7 @@ export class Enrollment {
     return { token: elevated.token, deviceToken: undefined };
   }
 
-  /** Of two who remove the last two at once the second is refused: the user's row is locked. */
+  /** Of two concurrent removals of the last two the second is rejected: the user's row is locked. */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
     const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);

@@ -1,11 +1,13 @@
 // Enrollment: the page that leads to the first authenticator, and undoing the first one.
 import { identityModule } from '../../module.ts';
+import { enrollmentEvents } from './event.ts';
 import { tokenPages } from '../token/pages.ts';
 import { setUpPages, undoPage } from './pages.ts';
 import { factorUndoRoutes } from './routes.ts';
 
 export const enrollment = identityModule({
   name: 'enrollment',
+  events: enrollmentEvents,
   build: ({ enrollment: rule, pages, plugs, secondFactors }) => ({
     routes: [
       { access: 'open', json: factorUndoRoutes({ enrollment: rule }) },

@@ -1,7 +1,8 @@
-// Factors: how a person proved to be the user. What a session is worth follows from which were given, and when.
+// Factors: how a user authenticated, and when. A session stores which were given.
 import type { Database } from '../../db/database.ts';
-import type { MailFacts } from '../../mail/text.ts';
 import type { User } from '../../user/user.ts';
+import type { ClientSource } from '../context.ts';
+import type { Events } from '../event.ts';
 
 /** A factor that was given for a session. */
 export interface FactorUse {
@@ -11,50 +12,51 @@ export interface FactorUse {
   readonly at: number;
 }
 
-/** How a session is begun. */
+/** The factor with which a sign-in begins. */
 export type FirstFactor = 'password' | 'email' | 'passkey';
 
-/** What a proof is given for, and in which login or session: it is worth nothing in another. */
+/** Purpose of an authenticator output, and the sign-in or session for which it is given: it is not accepted in another. */
 export interface Occasion {
   readonly purpose: 'second_factor' | 'step_up';
-  /** Handle of the pending login or of the session. */
+  /** Handle of the pending authentication or of the session. */
   readonly subjectId: string;
 }
 
-/** Spends what was verified, once and atomically; false when it was spent meanwhile. Inside a transaction. */
+/** Consumes what was verified, once and atomically; false if it was consumed already. Inside a transaction. */
 export type Consume = (tx: Database) => Promise<boolean>;
 
-/** A mail about the use of a factor. */
-export interface UseNotice {
-  readonly kind: 'recovery_code_used';
-  readonly facts: MailFacts['recovery_code_used'];
+/** Who used a factor, from where, and what sends the mail about it. */
+export interface FactorUsed {
+  readonly user: User;
+  readonly source: ClientSource;
+  readonly events: Events;
 }
 
-/** One kind of second factor, as its room plugs it in. */
+/** One kind of second factor; a feature contributes it. */
 export interface SecondFactor {
   /** Stable name, on the wire and in counters. */
   readonly name: string;
-  /** It replaces another one in need: by itself it asks nobody for a second factor. */
+  /** It only replaces another second factor: alone it does not make sign-in require one. */
   readonly isBackup: boolean;
   /** Its authentication method references (RFC 8176 §2); with `mfa` if it is several factors by itself. */
   readonly amr: readonly string[];
   /** True if the user has set it up. */
   isSet(db: Database, userId: number): Promise<boolean>;
-  /** True if the user can sign in with it alone; absent where nobody can. */
+  /** True if the user can sign in with it alone; absent if that is never possible. */
   isWayIn?(db: Database, userId: number): Promise<boolean>;
-  /** What spends the proof, if it is right. Changes nothing by itself; the try is counted already. */
+  /** Verifies an authenticator output and returns what consumes it; `undefined` if it is wrong. Changes nothing itself; the attempt is counted already. */
   check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined>;
-  /** What the owner is told of each use, where that is told at all. Inside its transaction. */
-  tellUse?(tx: Database, userId: number): Promise<UseNotice>;
-  /** What is known of what the user has set up, as the user may have it: no seed, key or digest. */
+  /** Mails each use to the owner; absent where no use is mailed. Inside its transaction. */
+  tellUse?(tx: Database, used: FactorUsed): Promise<void>;
+  /** What is stored about the user, for the copy of their data: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
-  /** Removes what the user has set up since the instant: all of it, if none is given. Inside a transaction. */
+  /** Removes what the user has set up, or only what was set up since an instant. Inside a transaction. */
   removeAll(tx: Database, userId: number, since?: number): Promise<void>;
-  /** Removes up to `limit` rows that have expired, and says how many; absent where none do. */
+  /** Removes up to `limit` expired rows and returns how many; absent if rows do not expire. */
   purge?(db: Database, limit: number): Promise<number>;
 }
 
-/** Whether second factors are asked for: never, of whoever has set one up, or of everybody. */
+/** Whether sign-in requires a second factor: never, of users who have set one up, or always. */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
 
 /** The factors of a stored session. */
@@ -66,7 +68,7 @@ export function formatFactors(uses: readonly FactorUse[]): string {
   return JSON.stringify(uses);
 }
 
-/** The factors with one more: of each the latest use. */
+/** Adds a use; of each factor the latest stays. */
 export function withFactor(uses: readonly FactorUse[], use: FactorUse): FactorUse[] {
   return [...uses.filter(({ factor }) => factor !== use.factor), use];
 }

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
 import { useAuth, type AuthUnderTest, type AuthTestOptions } from '../../../test/support/auth.ts';
+import { reasonIn } from '../../../test/support/traces.ts';
 import type { Database } from '../../db/database.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { isProblem, type Problem, type ProblemCode } from '../../kit/problem.ts';
@@ -169,7 +170,7 @@ onEachEngine('second factors', (engine) => {
 
   async function recorded({ audit, bob }: Bench, event: string): Promise<unknown[]> {
     const events = await audit.list({ event, userId: bob.id, limit: 20 });
-    return events.map(({ outcome, reason, actor }) => `${outcome} ${reason} ${actor}`).toSorted();
+    return events.map((row) => `${row.outcome} ${reasonIn(row)} ${row.actor}`).toSorted();
   }
 
   async function attemptsOf({ database }: Bench, factor: string): Promise<number[]> {
@@ -246,7 +247,9 @@ onEachEngine('second factors', (engine) => {
     await updateVerified(database, bob.id, 1);
     assert.ok((await come())?.token);
     assert.equal(spent, 1);
-    assert.deepEqual(await recorded(bench, 'authn_login_fail'), ['failure refused_email user']);
+    assert.deepEqual(await recorded(bench, 'authn_login_fail'), [
+      'failure first_factor_refused factor=email user',
+    ]);
     await auth.removeUser(bob.id);
     assert.equal(await come(), undefined);
     assert.equal(spent, 1);
@@ -347,7 +350,9 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual([user.id, login.pending], [bob.id, undefined]);
       assert.deepEqual(await factorsIn(bench), [['email', 'riddle']]);
       assert.deepEqual(riddle.occasions, [{ purpose: 'second_factor', subjectId: pending.id }]);
-      assert.deepEqual(await recorded(bench, 'authn_login_success'), ['success email+riddle user']);
+      assert.deepEqual(await recorded(bench, 'authn_login_success'), [
+        'success signed_in factors=email,riddle user',
+      ]);
       assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
       await assert.rejects(give(auth, pending), refused('pending_login_required'));
       assert.equal((await factorsIn(bench)).length, 1);
@@ -363,7 +368,7 @@ onEachEngine('second factors', (engine) => {
       await assert.rejects(give(auth, pending), refused('too_many_attempts'));
       assert.deepEqual(
         await recorded(bench, 'authn_login_fail'),
-        Array.from({ length: 5 }, () => 'failure wrong_riddle user'),
+        Array.from({ length: 5 }, () => 'failure wrong_second_factor factor=riddle user'),
       );
       assert.deepEqual([await attemptsOf(bench, 'riddle'), await attemptsOf(bench, 'key')], [[5], []]);
       await give(auth, pending, { factor: 'key', proof: 'key' });
@@ -597,9 +602,9 @@ onEachEngine('second factors', (engine) => {
         { factor: 'password', at: clock.now() },
       ]);
       assert.deepEqual(await recorded(bench, 'authn_login_success'), [
-        'success step_up_password user',
-        'success step_up_password user',
-        'success step_up_riddle user',
+        'success stepped_up factor=password user',
+        'success stepped_up factor=password user',
+        'success stepped_up factor=riddle user',
       ]);
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
     });
@@ -726,7 +731,9 @@ onEachEngine('second factors', (engine) => {
       for (const { token } of [first, other]) assert.equal(await auth.getSession(token), undefined);
       assert.equal((await auth.getSession(login?.token))?.userId, bob.id);
       assert.ok(await auth.getSession(eves));
-      assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_added user']);
+      assert.deepEqual(await recorded(bench, 'user_updated'), [
+        'success first_factor_added factor=riddle user',
+      ]);
       const [mine] = await auth.listSessions(bob.id, 10);
       assert.deepEqual(
         parseFactors(mine?.factors ?? '').map(({ factor }) => factor),
@@ -831,7 +838,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
       assert.equal((await factorsIn(bench)).length, 1);
-      assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_removed user']);
+      assert.deepEqual(await recorded(bench, 'user_updated'), ['success factor_removed factor=riddle user']);
     });
 
     test('with a backup that stays while another is left', async () => {
@@ -849,7 +856,7 @@ onEachEngine('second factors', (engine) => {
       const subject = { session: await bothIn(bench) };
       await auth.identity.enrollment.change(subject, { ...add(riddle), deed: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
-      assert.deepEqual(await recorded(bench, 'user_updated'), ['success riddle_replaced user']);
+      assert.deepEqual(await recorded(bench, 'user_updated'), ['success factor_replaced factor=riddle user']);
     });
 
     test('and count their tries anew once they are replaced', async () => {

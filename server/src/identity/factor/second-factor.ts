@@ -5,18 +5,18 @@ import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { notify } from '../notice.ts';
+import { factorEvents } from './event.ts';
 import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
 
-/** What a person owes after the first factor. */
+/** What sign-in requires after the first factor. */
 export interface Requirement {
-  /** One of the factors that are set up, or to set one up. */
+  /** `second_factor`: one that the user has set up; `enrollment`: to set one up. */
   readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the factors that will do. */
+  /** Names of the factors that are accepted. */
   readonly factors: readonly string[];
 }
 
-/** A second factor that was right: spent inside the transaction of what it opens. */
+/** A second factor that was right; consumed inside the transaction that uses it. */
 export interface VerifiedFactor {
   readonly user: User;
   readonly attempt: Attempt;
@@ -79,7 +79,7 @@ export class SecondFactors {
     return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
   }
 
-  /** Names of the factors of which the user may be asked for one; none for whom nothing but a backup is set. */
+  /** Names of the factors of which sign-in requires one; none if the user has only a backup. */
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
@@ -106,12 +106,12 @@ export class SecondFactors {
     return true;
   }
 
-  /** True if no factor is set, whether it is asked for or not; a backup by itself is none. */
+  /** True if the user has set up no factor, whether sign-in requires it or not; backups do not count. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
     return this.#hasNone(this.#on, db, userId);
   }
 
-  /** What stands between a first factor of the user and a session; `undefined` where nothing does. */
+  /** What sign-in requires of the user after the first factor; `undefined` if nothing. */
   async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
     const factors = await this.setOf(db, userId);
     if (factors.length > 0) return { kind: 'second_factor', factors };
@@ -127,7 +127,7 @@ export class SecondFactors {
   }
 
   /**
-   * Verifies a second factor; the try is counted before. Nothing is spent yet.
+   * Verifies a second factor; the attempt is counted first. Nothing is consumed yet.
    * @throws {Problem} factor_invalid, too_many_attempts.
    */
   async verify(
@@ -148,8 +148,8 @@ export class SecondFactors {
   }
 
   /**
-   * Spends what was verified. Inside the transaction of what it opens.
-   * @throws {Problem} factor_invalid when it was spent meanwhile.
+   * Consumes what was verified. Inside the transaction that uses it.
+   * @throws {Problem} factor_invalid if it was consumed already.
    */
   async consume(
     tx: Database,
@@ -158,11 +158,10 @@ export class SecondFactors {
   ): Promise<void> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
-    const told = await factor.tellUse?.(tx, user.id);
-    if (told !== undefined) await notify(this.#context, tx, user, { ...told, source });
+    await factor.tellUse?.(tx, { user, source, events: this.#context.events });
   }
 
-  /** Removes every factor of the user, backups included, and forgets their tries. Inside a transaction. */
+  /** Removes every factor of the user, backups included, and resets their attempts. Inside a transaction. */
   async removeAll(tx: Database, userId: number): Promise<void> {
     for (const factor of this.#all) {
       await factor.removeAll(tx, userId);
@@ -170,25 +169,25 @@ export class SecondFactors {
     }
   }
 
-  /** What is known of each factor of the user, by its name. */
+  /** What is stored about the user by each factor, by its name. */
   async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
     const known: Record<string, object> = {};
     for (const factor of this.#all) known[factor.name] = await factor.exportOf(db, userId);
     return known;
   }
 
-  /** Removes what the user has set up since the instant, and backups that replace nothing then. Inside a transaction. */
+  /** Removes what the user has set up since an instant, and backups that replace nothing then. Inside a transaction. */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);
   }
 
-  /** The factor was set up anew: tries of before no longer count against it. Inside a transaction. */
+  /** Resets the attempts of a factor that was replaced. Inside a transaction. */
   async forgetAttempts(tx: Database, userId: number, factor: string): Promise<void> {
     await this.#attempts.forget(tx, userId, factor);
   }
 
-  /** Removes the backups of a user who has nothing left that they could replace. Inside a transaction. */
+  /** Removes the backups of a user without another second factor. Inside a transaction. */
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
     if ((await this.setOf(tx, userId)).length > 0) return;
     for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
@@ -201,14 +200,10 @@ export class SecondFactors {
     return total;
   }
 
-  async recordFailure({ id }: User, factor: string, source: ClientSource): Promise<void> {
-    const { db, audit } = this.#context;
+  async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
+    const { db, events } = this.#context;
     await db.transaction((tx) =>
-      audit.record(
-        tx,
-        { event: 'authn_login_fail', outcome: 'failure', reason: `wrong_${factor}`, userId: id },
-        source,
-      ),
+      events.emit(tx, factorEvents.wrong_second_factor, { user, facts: { factor }, source }),
     );
   }
 }

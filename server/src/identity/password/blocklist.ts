@@ -1,19 +1,18 @@
-// Passwords that everybody tries first: the common ones, and what fills up the asked-for length without adding anything
-// to guess. NIST SP 800-63B-4 §3.1.1.2 compares whole passwords with a list, and so does this; but of the common ones
-// hardly any has fifteen characters. So a password is also looked at without its padding: without the words that an
-// attacker knows (the name of the service, the person's address), without runs of keys, and once instead of repeated.
-// What is left must not be a common password, and must have half of the asked-for length. So `password1234567`,
-// `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` fall, and four unrelated words stand.
+// Rejects common passwords, and passwords that reach the required length with padding. NIST SP 800-63B-4 §3.1.1.2 compares
+// whole passwords with a list, and so does this; but few common passwords have fifteen characters. So the check also removes
+// the padding: words that an attacker knows (the name of the service, the user's address), runs of keys and repetitions. The
+// rest must not be a common password, and must have half of the required length. `password1234567`, `passwordpassword`,
+// `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { PasswordCheck } from '../../user/password-rule.ts';
 
 /** Shorter words of an address or a name occur in other words by chance. */
 const minWord = 4;
-/** Characters of the shortest run that is taken for padding: three in a row occur in words (first, pots). */
+/** Characters of the shortest run that counts as padding: three in a row occur in words (first, pots). */
 const minRun = 4;
 
-/** The rows of keyboards, and the ways that fingers walk over them. */
+/** The rows of keyboards, and the paths that fingers take across them. */
 const walks = [
   'abcdefghijklmnopqrstuvwxyz',
   '1234567890',
@@ -31,9 +30,9 @@ const walks = [
 ];
 
 export interface BlocklistOptions {
-  /** Code points of the shortest password that the rule takes. */
+  /** Code points of the shortest password that the rule accepts. */
   readonly minLength: number;
-  /** What the service is called and where it is: `Example Accounts`, `accounts.example.org`. */
+  /** Name and host of the service: `Example Accounts`, `accounts.example.org`. */
   readonly names: readonly string[];
 }
 
@@ -62,9 +61,9 @@ export class Blocklist implements PasswordCheck {
   }
 
   /**
-   * The common passwords that are long enough to matter, one a line: 18,000 of 49,000, as one text of 170 kB, which is
-   * searched in some microseconds; as an array of strings, all of them would hold 3 MB for good. So it is read from the
-   * package's file instead of imported. Read once, at the first need.
+   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which is
+   * searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead of
+   * imported, once, at the first use.
    */
   #commonPasswords(): Promise<string> {
     this.#common ??= readCommonPasswords(this.#minRest).catch((error: unknown) => {
@@ -82,7 +81,7 @@ async function readCommonPasswords(minLength: number): Promise<string> {
   return `\n${passwords.filter(({ length }) => length >= minLength).join('\n')}\n`;
 }
 
-/** One spelling for what looks alike on a keyboard: full-width and ligatures (NFKC), capitals. */
+/** Gives full-width characters, ligatures (NFKC) and capitals one spelling. */
 function fold(text: string): string {
   return text.normalize('NFKC').toLowerCase();
 }

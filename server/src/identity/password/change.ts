@@ -1,9 +1,10 @@
-// A new password for whoever is signed in and knows the current one. A stolen session alone changes nothing.
+// Replaces the password of a signed-in user who knows the current one. A stolen session alone is not enough.
 import { Problem } from '../../kit/problem.ts';
 import { lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 
@@ -18,7 +19,11 @@ export class PasswordChange {
     this.#stepUp = stepUp;
   }
 
-  /** See Auth.changePassword. */
+  /**
+   * Stores a new password and ends all other access.
+   * @throws {Problem} password_wrong, too_many_attempts, step_up_required; session_required if the session has ended;
+   *   invalid_request for a password that the rule rejects.
+   */
   async change(
     session: Session,
     { current, next }: { current: string | undefined; next: string },
@@ -30,11 +35,11 @@ export class PasswordChange {
     const hashedPassword = await hasher.hash(next);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
-      // Of two who change it at once with the same current one, the second is wrong.
+      // Of two concurrent changes with the same current password the second is wrong.
       if (user === undefined || user.passwordChangedAt > verified.passwordChangedAt)
         throw new Problem('password_wrong');
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {
-        reason: 'changed',
+        event: passwordEvents.password_changed,
         source,
         keptSession: session.id,
       });

@@ -11,6 +11,7 @@ import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { memberOf } from '../../../test/support/request.ts';
 import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
+import { reasonIn } from '../../../test/support/traces.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -125,9 +126,7 @@ onEachEngine('a login', (engine) => {
     }
     const facts = (events: readonly AuditEvent[]): string[] =>
       events
-        .map(({ event, outcome, reason, userId, actor }) =>
-          [event, outcome, reason, userId, actor].map(String).join(' '),
-        )
+        .map((row) => [row.event, row.outcome, reasonIn(row), row.userId, row.actor].map(String).join(' '))
         .toSorted();
 
     test('why it failed, and whose it was if it was anybody’s', async () => {
@@ -144,7 +143,7 @@ onEachEngine('a login', (engine) => {
         `${fail} failure user_disabled ${id} anonymous`,
         `${fail} failure wrong_password ${id} anonymous`,
         `${fail} failure wrong_password ${id} anonymous`,
-        `user_updated success disabled ${id} operator`,
+        `user_updated success account_disabled ${id} operator`,
       ]);
     });
 
@@ -192,14 +191,14 @@ onEachEngine('a login', (engine) => {
       const source = { actor: 'anonymous', sessionToken } as const;
       for (let i = 0; i < 2; i += 1) assert.ok((await auth.logIn(email, password, source))?.token);
       const ofLogin = (userId: number, actor: string): string[] => [
-        `authn_login_success success password ${userId} ${actor}`,
-        `session_created success null ${userId} ${actor}`,
+        `authn_login_success success signed_in factors=password ${userId} ${actor}`,
+        `session_created success session_created ${userId} ${actor}`,
       ];
       assert.deepEqual(
         facts(await recorded(bench)),
         [
           ...ofLogin(eve.id, 'program'),
-          `session_expired success replaced ${eve.id} anonymous`,
+          `session_expired success session_replaced ${eve.id} anonymous`,
           ...ofLogin(id, 'anonymous'),
           ...ofLogin(id, 'anonymous'),
         ].toSorted(),

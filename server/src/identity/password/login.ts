@@ -9,7 +9,8 @@ import type { SignIn, Login } from '../sign-in/sign-in.ts';
 import type { PasswordVerifier } from '../sign-in/step-up.ts';
 import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
+import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
 
 /** An address, and the account that has it. */
@@ -17,6 +18,13 @@ interface Claimed {
   readonly address: EmailAddress;
   readonly user: User | undefined;
 }
+
+/** Why a login by password fails. */
+type FailureEvent = (typeof passwordEvents)[
+  | 'unknown_user'
+  | 'user_disabled'
+  | 'wrong_password'
+  | 'email_unconfirmed'];
 
 /** A password that was right. */
 interface Verified {
@@ -76,7 +84,7 @@ export class PasswordLogin implements PasswordVerifier {
     if (confirmEmail && user.emailVerifiedAt === null) {
       // Answered like a wrong password: an attacker who has just registered the address of somebody else knows its
       // password, and would learn here whether the address was free.
-      await this.#recordFailure(user, 'email_unconfirmed', attempt, source);
+      await this.#recordFailure(user, passwordEvents.email_unconfirmed, attempt, source);
       return undefined;
     }
     return db.transaction(async (tx) => {
@@ -127,8 +135,13 @@ export class PasswordLogin implements PasswordVerifier {
         'A stored password hash cannot be verified: only a new password lets this user in',
       );
     if (user === undefined || !matches || user.disabledAt !== null) {
-      const reason = user === undefined ? 'unknown_user' : matches ? 'user_disabled' : 'wrong_password';
-      await this.#recordFailure(user, reason, attempt, source);
+      const known = matches ? passwordEvents.user_disabled : passwordEvents.wrong_password;
+      await this.#recordFailure(
+        user,
+        user === undefined ? passwordEvents.unknown_user : known,
+        attempt,
+        source,
+      );
       return undefined;
     }
     if (outdated) await this.#upgradeHash(user, password);
@@ -148,18 +161,17 @@ export class PasswordLogin implements PasswordVerifier {
 
   async #recordFailure(
     user: User | undefined,
-    reason: string,
+    reason: FailureEvent,
     { count }: Attempt,
     source: ClientSource,
   ): Promise<void> {
-    const { db, audit } = this.#context;
-    const subject = idOf(user);
+    const { db, events } = this.#context;
     await db.transaction(async (tx) => {
-      await audit.record(tx, { event: 'authn_login_fail', outcome: 'failure', reason, ...subject }, source);
+      await events.emit(tx, reason, { user, source });
       if (count === freeAttempts)
-        await audit.record(tx, { event: 'authn_login_fail_max', outcome: 'failure', ...subject }, source);
+        await events.emit(tx, passwordEvents.password_attempts_slowed, { user, source });
       if (count === maxAttempts)
-        await audit.record(tx, { event: 'authn_login_lock', outcome: 'failure', ...subject }, source);
+        await events.emit(tx, passwordEvents.password_attempts_locked, { user, source });
     });
   }
 }

@@ -1,5 +1,6 @@
 // Passwords: signing in and registering with one, changing it, and resetting a forgotten one.
 import { identityModule } from '../../module.ts';
+import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';
 import { SignInForm } from '../sign-in/form.ts';
 import { tokenPages } from '../token/pages.ts';
@@ -11,6 +12,8 @@ import { signUpPages } from './sign-up-pages.ts';
 
 export const password = identityModule({
   name: 'password',
+  events: passwordEvents,
+  mails: [resetPasswordMail],
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {
     const { passwordLogin, passwordReset, passwordChange } = rules;
     const { emailConfirmation, resetTokenBy, passwordMinLength: minLength, productName, publicUrl } = options;

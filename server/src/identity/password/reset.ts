@@ -2,14 +2,13 @@
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import type { AuditSource } from '../../audit/event.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
-import { isFlooded, notify } from '../notice.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
 import { tokenKind } from '../token/kinds.ts';
+import { passwordEvents, resetPasswordMail } from './event.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 
 /** Sets a new password. Its life is the operator's option RESET_TOKEN_MINUTES. */
@@ -19,7 +18,7 @@ export const resetKind = tokenKind({
   minutes: 60,
   page: { path: '/reset', name: 'reset', requestPath: '/forgot', hasPassword: true },
   route: '/reset_password',
-  refusalEvent: 'authn_password_change_fail',
+  refusalEvent: passwordEvents.reset_token_refused,
   namesAccount: true,
 });
 
@@ -61,33 +60,37 @@ export class PasswordReset {
     const { db } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      // The mail of a moment ago still holds a live token; another would void it and only help whoever floods.
-      const isFlood = await isFlooded(this.#context, tx, user, 'reset_password');
-      const recipient = user?.disabledAt === null && !isFlood ? user : undefined;
-      await this.send(tx, recipient, source);
+      // A mail of the last minute still holds a live token: another one would revoke it and only help a flood.
+      const open = user?.disabledAt === null ? user : undefined;
+      const recipient = await this.send(tx, open, source, { isLimited: true });
       await this.#recordRequest(tx, user, recipient !== undefined, source);
     });
   }
 
   /**
-   * Mails a reset token to the user's address. Without a user it runs the same statements but stores nothing. Inside a
-   * transaction.
+   * Mails a reset token to the user's address and returns who gets it. Without a user it runs the same statements but
+   * stores nothing. Inside a transaction.
    */
-  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+  async send(
+    tx: Database,
+    user: User | undefined,
+    source: ClientSource,
+    { isLimited = false }: { isLimited?: boolean } = {},
+  ): Promise<User | undefined> {
     const minutes = this.#minutes;
-    // The address is the target: whoever redeems what came by mail alone owns it.
-    const facts = await this.#tokens.issue(
-      tx,
+    return this.#context.events.send(tx, resetPasswordMail, {
       user,
-      { kind: resetKind, minutes, target: user?.email ?? '' },
       source,
-    );
-    await notify(this.#context, tx, user, {
-      kind: 'reset_password',
-      facts,
+      isLimited,
       lifeMs: minutes * minuteMs,
-      voidsEarlier: true,
-      source,
+      // The address is the target: only its owner can redeem what came by mail.
+      facts: (recipient) =>
+        this.#tokens.issue(
+          tx,
+          recipient,
+          { kind: resetKind, minutes, target: recipient?.email ?? '' },
+          source,
+        ),
     });
   }
 
@@ -113,7 +116,10 @@ export class PasswordReset {
       const before = await lockUser(tx, id);
       await this.#tokens.consume(tx, live);
       if (before !== undefined) await this.#accounts.removeFactorsOfUnverifiedAccount(tx, before);
-      const user = await this.#accounts.replacePassword(tx, id, hashedPassword, { reason: 'reset', source });
+      const user = await this.#accounts.replacePassword(tx, id, hashedPassword, {
+        event: passwordEvents.password_reset,
+        source,
+      });
       if (user === undefined) throw new Problem('token_invalid');
       return live.target === user.email ? ((await updateVerified(tx, id, clock())) ?? user) : user;
     });
@@ -123,10 +129,12 @@ export class PasswordReset {
     tx: Database,
     user: User | undefined,
     isIssued: boolean,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<void> {
-    const outcome = isIssued ? 'success' : 'failure';
-    const deed = { event: 'authn_token_created', outcome, reason: 'reset', ...idOf(user) } as const;
-    return this.#context.audit.record(tx, deed, source);
+    const { reset_requested, reset_request_refused } = passwordEvents;
+    return this.#context.events.emit(tx, isIssued ? reset_requested : reset_request_refused, {
+      user,
+      source,
+    });
   }
 }

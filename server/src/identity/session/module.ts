@@ -1,10 +1,12 @@
 // Sessions: the list of one's own, ending them, and signing out.
 import { identityModule } from '../../module.ts';
+import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
 
 export const session = identityModule({
   name: 'session',
+  events: sessionEvents,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [
       { access: 'session', json: sessionRoutes({ cookies, sessions }) },

@@ -1,10 +1,11 @@
-// What requests tell of sessions, gathered and written in batches off the requests' path: that one was seen, or that
-// somebody came with an expired one.
+// Collects which sessions were used, and which expired ones were presented, and writes both in batches, so that a request
+// does not wait for a write.
 import { minuteMs } from '../../kit/clock.ts';
 import type { AuthContext } from '../context.ts';
+import { sessionEvents } from './event.ts';
 import { noteSeen, removeSession } from './store.ts';
 
-/** How far behind the truth `last_seen_at` may be: small against the idle life, large against the cost of a write. */
+/** How old `last_seen_at` may become: short compared to the idle life, long enough to save writes. */
 const seenGranularityMs = 5 * minuteMs;
 /** Sessions noted by one statement. */
 const batchSize = 500;
@@ -28,7 +29,7 @@ export class SeenSessions {
     this.#expired.add(sessionId);
   }
 
-  /** Writes what was noted. What cannot be written is noted again by the session's next request. */
+  /** Writes what was collected. If that fails, the next request of a session notes it again. */
   async flush(): Promise<void> {
     const { db, clock, log } = this.#context;
     const seen = [...this.#seen];
@@ -46,15 +47,15 @@ export class SeenSessions {
 
   /** Removes the row, so that each expired session is recorded once however often it comes. */
   #endExpired(id: string): Promise<void> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
       if (userId === undefined) return;
-      await audit.record(
-        tx,
-        { event: 'session_use_after_expire', outcome: 'failure', userId },
-        { actor: 'anonymous' },
-      );
+      await events.emit(tx, sessionEvents.expired_session_used, {
+        user: { id: userId },
+        target: { kind: 'session', id },
+        source: { actor: 'anonymous' },
+      });
     });
   }
 }

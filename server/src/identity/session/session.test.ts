@@ -4,6 +4,7 @@ import { onEachEngine } from '../../../test/support/engines.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
+import { reasonIn } from '../../../test/support/traces.ts';
 import { Hasher, type Verification } from '../../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
@@ -335,7 +336,13 @@ onEachEngine('a session', (engine) => {
   describe('that is ended by its owner', () => {
     const reasonsIn = async ({ audit }: AuthUnderTest): Promise<unknown[]> =>
       (await audit.list({ event: 'session_expired', limit: 10 })).map(
-        ({ reason, outcome, userId, actor }) => [reason, outcome, userId, actor],
+        ({ outcome, userId, actor, target, ...event }) => [
+          reasonIn(event),
+          outcome,
+          userId,
+          actor,
+          target && `${target.kind} ${target.id}`,
+        ],
       );
 
     test('is recorded with its reason, and what ends nothing is not', async () => {
@@ -349,7 +356,9 @@ onEachEngine('a session', (engine) => {
         await database.execute('delete from audit_events');
         return reasons;
       };
-      const entry = (reason: string): unknown[][] => [[reason, 'success', bob.id, 'user']];
+      const entry = (reason: string, ended?: string): unknown[][] => [
+        [reason, 'success', bob.id, 'user', ended === undefined ? null : `session ${ended}`],
+      ];
 
       assert.equal(await auth.identity.sessions.endOthers(current, source), 0);
       assert.equal(await auth.identity.sessions.endOwn(current, crypto.randomUUID(), source), false);
@@ -359,15 +368,15 @@ onEachEngine('a session', (engine) => {
 
       const other = (await newSession(auth)).slice(0, 36);
       assert.equal(await auth.identity.sessions.endOwn(current, other, source), true);
-      assert.deepEqual(await recorded(), entry('ended'));
+      assert.deepEqual(await recorded(), entry('session_ended', other));
       for (let i = 0; i < 2; i += 1) await newSession(auth);
       assert.equal(await auth.identity.sessions.endOthers(current, source), 2);
-      assert.deepEqual(await recorded(), entry('others_ended'));
+      assert.deepEqual(await recorded(), entry('other_sessions_ended count=2'));
       assert.equal(await auth.endSession(current.id, source), true);
-      assert.deepEqual(await recorded(), entry('ended'));
+      assert.deepEqual(await recorded(), entry('session_ended', current.id));
       await newSession(auth);
       await auth.destroySession(bob.id, source);
-      assert.deepEqual(await recorded(), entry('all_ended'));
+      assert.deepEqual(await recorded(), entry('all_sessions_ended count=1'));
     });
   });
 

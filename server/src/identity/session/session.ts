@@ -1,4 +1,4 @@
-// Sessions: made for a user whose proof was verified, found by the token at every request, ended one or all.
+// Creates sessions for users whose factors were verified, finds them by token at each request, and ends them.
 import type { Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
@@ -10,6 +10,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
+import { sessionEvents } from './event.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -26,7 +27,7 @@ import {
   type SessionSummary,
 } from './store.ts';
 
-/** A session as its request sees it. */
+/** The session of a request. */
 export interface Session {
   /** Public handle, a UUID. */
   readonly id: string;
@@ -49,11 +50,11 @@ export interface SessionLife {
   readonly sessionMs: number;
   /** Life without a request in milliseconds. */
   readonly idleMs: number;
-  /** Sessions that a user may hold; the oldest goes. */
+  /** Sessions of one user; a new one replaces the oldest. */
   readonly perUser: number;
 }
 
-/** Characters of a user agent that are kept. */
+/** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
 export class Sessions {
@@ -76,8 +77,8 @@ export class Sessions {
   }
 
   /**
-   * Adds a session for the password that the user had when it was verified: the token for its holder, or `undefined`
-   * when the password has changed since, or the user is gone or disabled. Runs inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user is gone
+   * or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
@@ -103,7 +104,7 @@ export class Sessions {
     return token;
   }
 
-  /** The live session of a token; `undefined` for null, empty, malformed, unknown, ended and expired ones. */
+  /** The live session of a token; `undefined` for null, and for an empty, malformed, unknown, ended or expired one. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
@@ -124,8 +125,8 @@ export class Sessions {
   }
 
   /**
-   * Notes another factor of a session, which gets a new token: what was known of it before opens nothing any more (OWASP
-   * ASVS 5.0 §7.2.4). `undefined` when the session is over. Inside a transaction.
+   * Adds a factor to a session, which gets a new handle and token; the previous token stops working (OWASP ASVS 5.0
+   * §7.2.4). `undefined` if the session has ended. Inside a transaction.
    */
   async elevate(
     tx: Database,
@@ -144,13 +145,12 @@ export class Sessions {
    * for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
-    const { db, audit, confirmEmail } = this.#context;
+    const { db, events, confirmEmail } = this.#context;
     const user = await findUserByEmail(db, address);
     if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.add(tx, user);
-      if (token !== undefined)
-        await audit.record(tx, { event: 'session_created', outcome: 'success', userId: user.id }, source);
+      if (token !== undefined) await events.emit(tx, sessionEvents.session_created, { user, source });
       return token;
     });
   }
@@ -166,7 +166,13 @@ export class Sessions {
   async endAll(userId: number, source: ClientSource): Promise<void> {
     if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would refuse the number
     return this.#db.transaction(async (tx) => {
-      if ((await removeSessionsOf(tx, userId)) > 0) await this.#recordEnd(tx, userId, 'all_ended', source);
+      const count = await removeSessionsOf(tx, userId);
+      if (count > 0)
+        await this.#context.events.emit(tx, sessionEvents.all_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
     });
   }
 
@@ -174,7 +180,7 @@ export class Sessions {
   end(id: string, source: ClientSource): Promise<boolean> {
     return this.#db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
-      if (userId !== undefined) await this.#recordEnd(tx, userId, 'ended', source);
+      if (userId !== undefined) await this.#emitEnd(tx, userId, id, source);
       return userId !== undefined;
     });
   }
@@ -183,7 +189,7 @@ export class Sessions {
   endOwn({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
     return this.#db.transaction(async (tx) => {
       const isEnded = await removeOwnSession(tx, userId, id);
-      if (isEnded) await this.#recordEnd(tx, userId, 'ended', source);
+      if (isEnded) await this.#emitEnd(tx, userId, id, source);
       return isEnded;
     });
   }
@@ -191,9 +197,14 @@ export class Sessions {
   /** Ends all sessions of the session's user but this one, and returns how many. */
   endOthers({ userId, id }: Session, source: ClientSource): Promise<number> {
     return this.#db.transaction(async (tx) => {
-      const ended = await removeOtherSessionsOf(tx, userId, id);
-      if (ended > 0) await this.#recordEnd(tx, userId, 'others_ended', source);
-      return ended;
+      const count = await removeOtherSessionsOf(tx, userId, id);
+      if (count > 0)
+        await this.#context.events.emit(tx, sessionEvents.other_sessions_ended, {
+          user: { id: userId },
+          facts: { count },
+          source,
+        });
+      return count;
     });
   }
 
@@ -217,7 +228,7 @@ export class Sessions {
     });
   }
 
-  /** Writes what was noted of sessions since the last time. */
+  /** Writes when sessions were last used, since the previous call. */
   flush(): Promise<void> {
     return this.#seen.flush();
   }
@@ -227,8 +238,11 @@ export class Sessions {
     return removeExpiredSessions(this.#db, this.#clock(), limit);
   }
 
-  #recordEnd(tx: Database, userId: number, reason: string, source: ClientSource): Promise<void> {
-    const deed = { event: 'session_expired', outcome: 'success', reason } as const;
-    return this.#context.audit.record(tx, { ...deed, userId }, source);
+  #emitEnd(tx: Database, userId: number, id: string, source: ClientSource): Promise<void> {
+    return this.#context.events.emit(tx, sessionEvents.session_ended, {
+      user: { id: userId },
+      target: { kind: 'session', id },
+      source,
+    });
   }
 }

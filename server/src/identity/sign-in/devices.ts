@@ -6,6 +6,7 @@ import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind } from '../cookie-kinds.ts';
 import type { Session } from '../session/session.ts';
+import { signInEvents } from './event.ts';
 import {
   addDevice,
   findKnownDevice,
@@ -107,11 +108,14 @@ export class Devices {
 
   /** Removes a device of the session's user; false if the user has no device with this handle. */
   forget({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       if (!(await removeDevice(tx, userId, id))) return false;
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'device_forgotten' } as const;
-      await audit.record(tx, { ...deed, userId }, source);
+      await events.emit(tx, signInEvents.device_forgotten, {
+        user: { id: userId },
+        target: { kind: 'device', id },
+        source,
+      });
       return true;
     });
   }

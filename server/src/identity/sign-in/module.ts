@@ -1,10 +1,13 @@
 // The second factor of a login, and step-up.
 import { identityModule, type RouteSet } from '../../module.ts';
+import { signInEvents, newDeviceMail } from './event.ts';
 import { factorPages, stepUpPages } from './pages.ts';
 import { secondFactorRoutes, stepUpRoutes } from './routes.ts';
 
 export const signIn = identityModule({
   name: 'sign-in',
+  events: signInEvents,
+  mails: [newDeviceMail],
   build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
     const parts2 = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
     const secondFactor: readonly RouteSet[] = [

@@ -1,12 +1,12 @@
-// Where a proof becomes a session, whichever door it came through: a first factor gives a session where no second is
-// asked for, and otherwise a pending login, which opens nothing but the door of the second.
+// Signs users in after a first factor was verified, whichever feature verified it: with a session, or, if a second factor is
+// required, with a pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import { idOf, type AuthContext, type ClientSource } from '../context.ts';
+import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
@@ -18,7 +18,6 @@ import {
   type FirstFactor,
   type Consume,
 } from '../factor/factor.ts';
-import { notify } from '../notice.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
@@ -29,38 +28,40 @@ import {
 } from './pending-store.ts';
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
+import { sessionEvents } from '../session/event.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import { newDeviceMail, signInEvents } from './event.ts';
 
-/** What a login gives its holder: a session, or what awaits the second factor. */
+/** Result of a sign-in: a session, or a pending authentication. */
 export interface Login {
-  /** Token of the new session; `undefined` while a second factor is owed. */
+  /** Token of the new session; `undefined` while a second factor is required. */
   readonly token: string | undefined;
-  /** Token of the device, when it was not known before. */
+  /** Token of the device, if it was not known before. */
   readonly deviceToken: string | undefined;
-  /** What is owed, and the token of whoever owes it. */
+  /** Token of the pending authentication, and what it requires. */
   readonly pending?: { readonly token: string; readonly demand: Requirement };
 }
 
-/** Somebody who gave a first factor and owes the second. */
+/** A sign-in whose first factor was verified and whose second is required. */
 export interface PendingAuthentication {
   readonly id: string;
   readonly userId: number;
   readonly kind: Requirement['kind'];
   readonly factors: readonly FactorUse[];
-  /** Of the user when the first factor was verified. */
+  /** `passwordChangedAt` of the user when the first factor was verified. */
   readonly passwordChangedAt: number;
 }
 
-/** What comes with a proof. */
+/** What the browser brings to a sign-in. */
 export interface SignInContext {
-  /** The session that the browser holds already. */
+  /** The session that the browser has already; sign-in replaces it. */
   readonly replaced: Session | undefined;
-  /** The device, if the user was signed in on it before. */
+  /** The device, if the user has signed in on it before. */
   readonly device: KnownDevice | undefined;
   readonly source: ClientSource;
 }
 
-/** Life of a pending login: long enough to look for the phone. */
+/** Life of a pending authentication: long enough to look for the phone. */
 export const pendingMs = 10 * minuteMs;
 
 export interface SignInNeeds {
@@ -81,7 +82,7 @@ export class SignIn {
     this.#needs = needs;
   }
 
-  /** What comes with the requests of a browser for this user; the looks are taken for an unknown user too. */
+  /** Reads the context of a sign-in. Constant work: runs the same statements for an unknown user. */
   async signInContextOf(user: User | undefined, source: ClientSource): Promise<SignInContext> {
     const { sessions, devices } = this.#needs;
     const replaced = await sessions.find(source.sessionToken);
@@ -89,8 +90,9 @@ export class SignIn {
   }
 
   /**
-   * Gives a user whose first factor was verified a session, in the place of the one that the browser holds, or a pending
-   * login; `undefined` when the proof no longer counts. Inside a transaction.
+   * Signs in a user whose first factor was verified: with a session that replaces the browser's, or with a pending
+   * authentication. `undefined` if the user's password has changed since, or the user is gone or disabled. Inside a
+   * transaction that has locked the user.
    */
   async admit(
     tx: Database,
@@ -99,7 +101,7 @@ export class SignIn {
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
-    // A passkey that verified its user is two factors by itself: the device, and what unlocks it.
+    // A passkey that verified its user is two factors: the device, and what unlocks it.
     const demand =
       factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isSpared = demand?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
@@ -109,25 +111,25 @@ export class SignIn {
   }
 
   /**
-   * Signs a user in whose first factor was verified by its own room: what spends it is missing where it was wrong, and so
-   * is the user where it was nobody's. `undefined` then, when it was spent meanwhile, and when it opens nothing: as for a
-   * password, an address that nobody has confirmed is no reason that is told.
+   * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
+   * `user: undefined` if the credential belongs to no account. `undefined` in these cases, if it was consumed already, and
+   * for an address that must be confirmed first.
    */
   async enter(
     user: User | undefined,
     { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const login = user && consume && (await this.#enter(user, factor, consume, source));
-    if (login === undefined) {
-      const deed = { event: 'authn_login_fail', outcome: 'failure', reason: `refused_${factor}` } as const;
-      await db.transaction((tx) => audit.record(tx, { ...deed, ...idOf(user) }, source));
-    }
+    if (login === undefined)
+      await db.transaction((tx) =>
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+      );
     return login;
   }
 
-  /** The live pending login of a token. */
+  /** The live pending authentication of a token. */
   async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
     const parts = parseToken(pendingAuthenticationKind, token);
     if (parts === undefined) return undefined;
@@ -144,9 +146,9 @@ export class SignIn {
   }
 
   /**
-   * The session of whoever gives the second factor that was owed. Whoever wishes it is not asked again on this device
-   * for a while, where the options have that.
-   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required when the login is over.
+   * Verifies the second factor and signs the user in. With `remembersDevice` this device needs none for a while, if the
+   * service allows it.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required if the authentication has ended.
    */
   async complete(
     pending: PendingAuthentication,
@@ -172,8 +174,9 @@ export class SignIn {
   }
 
   /**
-   * The session of a pending login whose demand is met. Inside the transaction in which it is, which has locked the user.
-   * @throws {Problem} pending_login_required when it is over, or the password has changed since.
+   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
+   * locked the user.
+   * @throws {Problem} pending_login_required if it has ended, or the password has changed since.
    */
   async finish(
     tx: Database,
@@ -217,7 +220,7 @@ export class SignIn {
     const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
-      // Before it is spent: what becomes of the proof would tell of an address that waits for its confirmation.
+      // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
       if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
       return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
     });
@@ -229,21 +232,22 @@ export class SignIn {
     uses: readonly FactorUse[],
     { replaced, device, source }: SignInContext,
   ): Promise<Login | undefined> {
-    const { audit } = this.#context;
+    const { events } = this.#context;
     const { sessions, devices } = this.#needs;
     const userId = user.id;
     const token = await sessions.add(tx, user, { uses, device: source.device });
     if (token === undefined) return undefined;
-    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined) {
-      const deed = { event: 'session_expired', outcome: 'success', reason: 'replaced' } as const;
-      await audit.record(tx, { ...deed, userId: replaced.userId }, source);
-    }
-    const reason = uses.map(({ factor }) => factor).join('+');
-    await audit.record(tx, { event: 'authn_login_success', outcome: 'success', reason, userId }, source);
-    await audit.record(tx, { event: 'session_created', outcome: 'success', userId }, source);
+    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined)
+      await events.emit(tx, sessionEvents.session_replaced, {
+        user: { id: replaced.userId },
+        target: { kind: 'session', id: replaced.id },
+        source,
+      });
+    const factors = uses.map(({ factor }) => factor);
+    await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
+    await events.emit(tx, sessionEvents.session_created, { user, source });
     if (device !== undefined || !devices.knowsAll) return { token, deviceToken: undefined };
-    if (await devices.hasAny(tx, userId))
-      await notify(this.#context, tx, user, { kind: 'new_device', facts: {}, source });
+    if (await devices.hasAny(tx, userId)) await events.send(tx, newDeviceMail, { user, source });
     return { token, deviceToken: (await devices.add(tx, userId)).token };
   }
 

@@ -1,10 +1,11 @@
-// Step-up: what is dangerous asks for a factor that was given a short while ago, whatever the session's age. Whoever
-// finds an open session cannot make the account theirs (OWASP ASVS 5.0 §7.5.1).
+// Step-up: sensitive actions require a factor that was given in the last ten minutes, whatever the session's age, so that an
+// attacker who finds an open session cannot take the account over (OWASP ASVS 5.0 §7.5.1, RFC 9470).
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import { signInEvents } from './event.ts';
 import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
@@ -38,9 +39,8 @@ export class StepUp {
   }
 
   /**
-   * Passes a session in which a factor was given in the last ten minutes: a second factor where the account has one,
-   * any other where it has none.
-   * @throws {Problem} step_up_required with the factors that would do.
+   * Requires a recent factor: a second factor if the account has one, otherwise any.
+   * @throws {Problem} step_up_required with the factors that are accepted.
    */
   async requireRecent(session: Session): Promise<void> {
     const { db } = this.#context;
@@ -50,8 +50,7 @@ export class StepUp {
   }
 
   /**
-   * As requireRecent where the account has a second factor; passes every session where it has none. For what asks for
-   * the password itself.
+   * Requires a recent second factor if the account has one. For actions that ask for the password themselves.
    * @throws {Problem} step_up_required.
    */
   async requireRecentSecond(session: Session): Promise<void> {
@@ -60,8 +59,8 @@ export class StepUp {
   }
 
   /**
-   * The user of a session who gives the password, and a second factor where the account has one; of an account without
-   * a password any recent factor.
+   * Requires the password, and a recent second factor if the account has one; for an account without a password any recent
+   * factor. Returns the user.
    * @throws {Problem} password_wrong, too_many_attempts, step_up_required.
    */
   async requirePassword(session: Session, password: string | undefined, source: ClientSource): Promise<User> {
@@ -77,15 +76,15 @@ export class StepUp {
   }
 
   /**
-   * Notes a factor that is given now. The session gets a new token.
-   * @throws {Problem} password_wrong, factor_invalid, too_many_attempts; session_required when the session is over.
+   * Verifies a factor and adds it to the session, which gets a new token. Returns the token.
+   * @throws {Problem} password_wrong, factor_invalid, too_many_attempts; session_required if the session has ended.
    */
   async give(
     session: Session,
     given: { factor: string; proof: string },
     source: ClientSource,
   ): Promise<string> {
-    const { db, audit } = this.#context;
+    const { db, events } = this.#context;
     const { sessions, secondFactors } = this.#needs;
     const { user, verified } = await this.#verify(session, given, source);
     return db.transaction(async (tx) => {
@@ -93,12 +92,7 @@ export class StepUp {
       if (verified !== undefined) await secondFactors.consume(tx, verified, source);
       const elevated = await sessions.elevate(tx, session.id, given.factor);
       if (elevated === undefined) throw new Problem('session_required');
-      const reason = `step_up_${given.factor}`;
-      await audit.record(
-        tx,
-        { event: 'authn_login_success', outcome: 'success', reason, userId: user.id },
-        source,
-      );
+      await events.emit(tx, signInEvents.stepped_up, { user, facts: { factor: given.factor }, source });
       return elevated.token;
     });
   }
@@ -129,7 +123,7 @@ export class StepUp {
     throw new Problem('step_up_required', { demand: { factors, maxAgeSeconds: recentMs / secondMs } });
   }
 
-  /** What a person without a second factor can give; a new sign-in does as well. */
+  /** Names of the factors that a user without a second factor can give; signing in again works too. */
   async #firstFactorsOf(userId: number): Promise<string[]> {
     const user = await findUserById(this.#context.db, userId);
     return (user?.hashedPassword ?? null) === null ? ['email'] : ['password'];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tokenKind, tokenLink } from './kinds.ts';
+import { tokenEvents } from './event.ts';
 
 const row = {
   kind: 'sample',
@@ -8,7 +9,7 @@ const row = {
   minutes: 10,
   page: { path: '/sample', name: 'sample' },
   route: '/samples',
-  refusalEvent: 'user_updated',
+  refusalEvent: tokenEvents.token_refused,
 } as const;
 const parts = { email: 'ada+b@example.org', token: 'the token' };
 

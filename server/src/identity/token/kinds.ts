@@ -1,7 +1,8 @@
 // The kinds of mailed tokens. A kind is one row, declared by the module that redeems it; everything that differs between
 // two kinds stands in the row, so that nothing here names a kind.
-import type { AuditDeed } from '../../audit/event.ts';
 import type { SecretKind } from '../../kit/secret.ts';
+import type { EventKind } from '../event.ts';
+import { tokenEvents } from './event.ts';
 
 /** A kind of mailed token. The messages of the form for its code are `page.code.<kind>` and `page.code.<kind>_act`. */
 export interface TokenKind extends SecretKind {
@@ -11,8 +12,8 @@ export interface TokenKind extends SecretKind {
   readonly page: TokenPageRow;
   /** Path of the route (PUT) by which a program redeems a token. */
   readonly route: string;
-  /** Event that is recorded when a token is refused. */
-  readonly refusalEvent: AuditDeed['event'];
+  /** Event that is emitted when a token is refused; `token_refused` by default. */
+  readonly refusalEvent: EventKind<{ readonly kind: 'text' }, never>;
   /** The token is mailed to the address of the account and redeemed together with it. */
   readonly namesAccount: boolean;
   /**
@@ -37,11 +38,17 @@ interface TokenPageRow {
   readonly hasPassword?: boolean;
 }
 
-type Flag = 'namesAccount' | 'survivesPasswordChange' | 'restoresAddress';
+type Optional = 'refusalEvent' | 'namesAccount' | 'survivesPasswordChange' | 'restoresAddress';
 
 /** Declares a kind of mailed token. Flags that are absent are false. */
-export function tokenKind(row: Omit<TokenKind, Flag> & Partial<Pick<TokenKind, Flag>>): TokenKind {
-  return { namesAccount: false, survivesPasswordChange: false, restoresAddress: false, ...row };
+export function tokenKind(row: Omit<TokenKind, Optional> & Partial<Pick<TokenKind, Optional>>): TokenKind {
+  return {
+    refusalEvent: tokenEvents.token_refused,
+    namesAccount: false,
+    survivesPasswordChange: false,
+    restoresAddress: false,
+    ...row,
+  };
 }
 
 /** What the link of a mail carries besides the path of its page. */

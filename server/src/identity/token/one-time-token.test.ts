@@ -45,10 +45,10 @@ onEachEngine('the record of', (engine) => {
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
         spent: {
-          record: ['authn_password_change success reset ada'],
+          record: ['authn_password_change success password_reset ada'],
           mails: [mail('password_changed', 1440)],
         },
-        refusal: 'authn_password_change_fail failure token_invalid ada',
+        refusal: 'authn_password_change_fail failure reset_token_refused kind=reset ada',
       },
       {
         kind: 'sign_in',
@@ -65,10 +65,13 @@ onEachEngine('the record of', (engine) => {
             headers: { cookie: `__Host-device=${deviceToken}` },
           }),
         spent: {
-          record: ['authn_login_success success email ada', 'session_created success null ada'],
+          record: [
+            'authn_login_success success signed_in factors=email ada',
+            'session_created success session_created ada',
+          ],
           mails: [],
         },
-        refusal: 'authn_login_fail failure token_invalid ada',
+        refusal: 'authn_login_fail failure sign_in_token_refused kind=sign_in ada',
       },
       {
         kind: 'email_change',
@@ -85,7 +88,7 @@ onEachEngine('the record of', (engine) => {
           record: ['user_updated success email_changed ada'],
           mails: [mail('email_changed', 72 * 60)],
         },
-        refusal: 'user_updated failure token_invalid ada',
+        refusal: 'user_updated failure token_refused kind=email_change ada',
       },
       {
         kind: 'email_undo',
@@ -101,7 +104,7 @@ onEachEngine('the record of', (engine) => {
           record: ['user_updated success email_change_undone ada'],
           mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
         },
-        refusal: 'user_updated failure token_invalid ada',
+        refusal: 'user_updated failure token_refused kind=email_undo ada',
       },
       {
         kind: 'factor_undo',
@@ -115,7 +118,7 @@ onEachEngine('the record of', (engine) => {
           record: ['user_updated success factor_undone ada'],
           mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
         },
-        refusal: 'user_updated failure token_invalid ada',
+        refusal: 'user_updated failure token_refused kind=factor_undo ada',
       },
     ];
     const lives: Record<string, number> = {
@@ -137,7 +140,7 @@ onEachEngine('the record of', (engine) => {
         });
         assert.deepEqual(left, spent);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
-          record: [`authn_token_reuse failure ${kind} ada`],
+          record: [`authn_token_reuse failure token_reused kind=${kind} ada`],
           mails: [],
         });
       });
@@ -166,7 +169,7 @@ onEachEngine('the record of', (engine) => {
       const token = await service.tokenFor(ada.email);
       const give = (email: string) => () => service.put('/sessions/email', { email, token });
       assert.deepEqual(await traces({ ada: ada.id, eve: eve.id }, give(eve.email)), {
-        record: ['authn_login_fail failure token_invalid ada'],
+        record: ['authn_login_fail failure sign_in_token_refused kind=sign_in ada'],
         mails: [],
       });
       assert.equal((await give(ada.email)()).status, 200);
@@ -234,10 +237,10 @@ onEachEngine('the record of', (engine) => {
       const give = (email: string) => () =>
         asking.put('/reset_password', { email, reset_token: '2222-2222', new_password: newPassword });
       assert.deepEqual((await traces({ ada: member.id }, give(member.email))).record, [
-        'authn_password_change_fail failure token_invalid ada',
+        'authn_password_change_fail failure reset_token_refused kind=reset ada',
       ]);
       assert.deepEqual((await traces({}, give(freshEmail()))).record, [
-        'authn_password_change_fail failure token_invalid nobody',
+        'authn_password_change_fail failure reset_token_refused kind=reset nobody',
       ]);
     });
   });

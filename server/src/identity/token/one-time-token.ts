@@ -6,14 +6,14 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
 import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
-import type { AuditDeed, AuditSource } from '../../audit/event.ts';
-import type { Proof as MailedToken } from '../../mail/text.ts';
+import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
 import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
-import { idOf, type AuthContext, type ClientSource, type CodeSigner } from '../context.ts';
+import type { AuthContext, ClientSource, CodeSigner } from '../context.ts';
 import type { Purgeable, Revocable } from '../contribution.ts';
+import { tokenEvents } from './event.ts';
 import { tokenLink, type TokenKind } from './kinds.ts';
 import {
   beginCodeAttempt,
@@ -90,7 +90,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
   ): Promise<MailedToken & { token: string }> {
     // Otherwise a new password would revoke the token although its kind survives that.
     if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
-    const { clock, codes, post } = this.#context;
+    const { clock, codes, publicUrl } = this.#context;
     const { id, secretHash, token } = createToken(kind);
     const code = createShortCode();
     const now = clock();
@@ -109,7 +109,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
         requestMac: codes.sign(requestText(kind, requestToken)),
       }),
     });
-    const link = tokenLink(post?.publicUrl ?? '', kind, { email: user?.email ?? '', token, returnTo });
+    const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
     return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
   }
 
@@ -219,7 +219,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
     kind: TokenKind,
     text: string,
     { email, userId }: Claim,
-    source: AuditSource,
+    source: ClientSource,
   ): Promise<LiveToken> {
     const { db, clock, codes } = this.#context;
     const user =
@@ -228,7 +228,9 @@ export class OneTimeTokens implements Revocable, Purgeable {
     const attempt = await this.#attempts.begin(subject, 'email_code');
     const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
     if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
-      await db.transaction((tx) => this.#recordRefusal(tx, kind, { isReuse: false, ...idOf(user) }, source));
+      await db.transaction((tx) =>
+        this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source),
+      );
       throw new Problem('token_invalid');
     }
     await this.#attempts.succeed(db, attempt);
@@ -239,13 +241,14 @@ export class OneTimeTokens implements Revocable, Purgeable {
   #recordRefusal(
     tx: Database,
     kind: TokenKind,
-    { isReuse, userId }: { isReuse: boolean; userId?: number },
-    source: AuditSource,
+    { isReuse, userId }: { isReuse: boolean; userId: number | undefined },
+    source: ClientSource,
   ): Promise<void> {
-    const deed: AuditDeed = isReuse
-      ? { event: 'authn_token_reuse', outcome: 'failure', reason: kind.kind }
-      : { event: kind.refusalEvent, outcome: 'failure', reason: 'token_invalid' };
-    return this.#context.audit.record(tx, { ...deed, ...(userId !== undefined && { userId }) }, source);
+    return this.#context.events.emit(tx, isReuse ? tokenEvents.token_reused : kind.refusalEvent, {
+      user: userId === undefined ? undefined : { id: userId },
+      facts: { kind: kind.kind },
+      source,
+    });
   }
 }
 

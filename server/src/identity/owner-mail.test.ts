@@ -41,21 +41,21 @@ onEachEngine('the mails of', (engine) => {
       const ask = (email: string) => () => service.post(path, { email });
       const people = { ada: member.id };
       assert.deepEqual(await traces(people, ask(member.email)), {
-        record: [`authn_token_created success ${reason} ada`],
+        record: [`authn_token_created success ${reason}_requested ada`],
         mails: [`${mail} to ada for ${minutes}`],
       });
       assert.deepEqual(await traces(people, ask(member.email)), {
-        record: [`authn_token_created failure ${reason} ada`],
+        record: [`authn_token_created failure ${reason}_request_refused ada`],
         mails: [],
       });
       assert.deepEqual(await traces(people, ask(freshEmail())), {
-        record: [`authn_token_created failure ${reason} nobody`],
+        record: [`authn_token_created failure ${reason}_request_refused nobody`],
         mails: [],
       });
       later();
       await service.service.core.auth.setDisabled(member.id, true);
       assert.deepEqual(await traces(people, ask(member.email)), {
-        record: [`authn_token_created failure ${reason} ada`],
+        record: [`authn_token_created failure ${reason}_request_refused ada`],
         mails: [],
       });
     }
@@ -125,7 +125,10 @@ onEachEngine('the mails of', (engine) => {
 
   test('a sign-in on a new device: told where another was known, and for a day', async () => {
     const { id: ada, email, password, deviceToken } = await service.member();
-    const record = ['authn_login_success success password ada', 'session_created success null ada'];
+    const record = [
+      'authn_login_success success signed_in factors=password ada',
+      'session_created success session_created ada',
+    ];
     const logIn = (device?: string) => () => service.logIn(email, password, device);
     assert.deepEqual(await traces({ ada }, logIn(deviceToken)), { record, mails: [] });
     assert.deepEqual(await traces({ ada }, logIn()), { record, mails: ['new_device to ada for 1440'] });

@@ -1,0 +1,15 @@
+// Every event and every mail that the service knows: docs/reference/events.md is generated from it.
+import type { EventKind } from '../identity/event.ts';
+import type { MailKind } from '../mail/mail-kind.ts';
+import { serviceEvents } from './event.ts';
+import { modules } from './modules.ts';
+
+export const allEvents: readonly EventKind[] = [
+  ...Object.values(serviceEvents),
+  ...modules.flatMap(({ events }) => events),
+];
+
+/** Each kind of mail once. */
+export const allMails: readonly MailKind[] = [
+  ...new Set([...modules.flatMap(({ mails }) => mails), ...allEvents.flatMap(({ mail }) => mail ?? [])]),
+];

@@ -1,0 +1,14 @@
+import { defineEvents } from '../identity/event.ts';
+
+export const serviceEvents = defineEvents('app', {
+  service_started: {
+    vocabulary: 'sys_startup',
+    outcome: 'success',
+    says: 'An instance of the service began to serve.',
+  },
+  service_stopped: {
+    vocabulary: 'sys_shutdown',
+    outcome: 'success',
+    says: 'An instance of the service stopped serving.',
+  },
+});

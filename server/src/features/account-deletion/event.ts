@@ -1,0 +1,40 @@
+import { dayMs } from '../../kit/clock.ts';
+import { defineMail, defineNotice, exampleLink } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../../identity/event.ts';
+
+/** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
+export const deletionDays = 14;
+
+interface ClosedAccountFacts {
+  /** Unix milliseconds. */
+  readonly deleteAt: number;
+  readonly undoLink: string;
+}
+
+const deletionRequestedMail = defineMail<ClosedAccountFacts>({
+  name: 'deletion_requested',
+  lifeMs: deletionDays * dayMs,
+  replacesEarlier: true,
+  example: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: exampleLink('/account/delete/undo') },
+  compose: ({ deleteAt, undoLink }) => ({ values: { deleteAt }, link: undoLink }),
+});
+
+export const deletionEvents = defineEvents('account-deletion', {
+  deletion_requested: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The user closed the account. It is deleted 14 days later, and can be opened again by mail until then.',
+    mail: deletionRequestedMail,
+  },
+  deletion_undone: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'A closed account was opened again by mail.',
+    mail: defineNotice('deletion_undone'),
+  },
+  account_deleted: {
+    vocabulary: 'user_deleted',
+    outcome: 'success',
+    says: 'A closed account was deleted when its time was up.',
+  },
+});

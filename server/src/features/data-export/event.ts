@@ -1,0 +1,9 @@
+import { defineEvents } from '../../identity/event.ts';
+
+export const dataExportEvents = defineEvents('data-export', {
+  data_exported: {
+    vocabulary: 'sensitive_read',
+    outcome: 'success',
+    says: 'The user downloaded the data of the account.',
+  },
+});

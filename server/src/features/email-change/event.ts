@@ -1,0 +1,43 @@
+import { hourMs } from '../../kit/clock.ts';
+import { defineMail, defineNotice, defineProofMail, exampleLink } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../../identity/event.ts';
+
+/** How long the old address can undo a change: longer than a weekend. */
+export const undoHours = 72;
+export const changeMinutes = 60;
+
+/** To the new address. */
+export const emailChangeMail = defineProofMail('email_change', '/account/email', changeMinutes);
+
+interface ChangedAddress {
+  readonly newEmail: string;
+  readonly undoLink: string;
+}
+
+/** To the old address, once the new one is confirmed. */
+const emailChangedMail = defineMail<ChangedAddress>({
+  name: 'email_changed',
+  lifeMs: undoHours * hourMs,
+  example: { newEmail: 'ada.lovelace@example.org', undoLink: exampleLink('/account/email/undo') },
+  compose: ({ newEmail, undoLink }) => ({ values: { newEmail, undoHours }, link: undoLink }),
+});
+
+export const emailChangeEvents = defineEvents('email-change', {
+  email_change_requested: {
+    vocabulary: 'authn_token_created',
+    outcome: 'success',
+    says: 'The user asked for another address. If it is free, it was mailed a token.',
+  },
+  email_changed: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The new address was confirmed and replaced the old one, which can undo this for 72 hours.',
+    mail: emailChangedMail,
+  },
+  email_change_undone: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The owner of the old address undid the change. All sessions were ended; the password must be reset.',
+    mail: defineNotice('email_change_undone'),
+  },
+});

@@ -1,0 +1,26 @@
+import { defineProofMail } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../../identity/event.ts';
+
+/** Life of a link: the person who asked for it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
+export const signInMinutes = 10;
+
+export const signInMail = defineProofMail('sign_in', '/sign-in/link?email=ada%40example.org', signInMinutes);
+
+export const emailSignInEvents = defineEvents('email-sign-in', {
+  sign_in_requested: {
+    vocabulary: 'authn_token_created',
+    outcome: 'success',
+    says: 'A sign-in link was mailed.',
+  },
+  sign_in_request_refused: {
+    vocabulary: 'authn_token_created',
+    outcome: 'failure',
+    says: 'A sign-in link was requested, and none was mailed: no account, one that nobody may sign in to, or too soon.',
+  },
+  sign_in_token_refused: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A mailed sign-in link or code was refused: expired, of another account, or wrong.',
+    facts: { kind: 'text' },
+  },
+});

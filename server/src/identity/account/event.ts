@@ -1,0 +1,66 @@
+import { defineNotice, defineProofMail } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../event.ts';
+
+/** Life of a confirmation token (NIST SP 800-63B-4 §3.1.3.1: at most 24 hours by mail). */
+export const verificationHours = 24;
+
+export const emailVerificationMail = defineProofMail(
+  'email_verification',
+  '/confirm?email=ada%40example.org',
+  verificationHours * 60,
+);
+
+/** To the owner of an address with which someone tried to register. */
+export const alreadyRegisteredMail = defineNotice('already_registered');
+
+export const passwordChangedMail = defineNotice('password_changed');
+
+/** Accounts: created, confirmed, disabled, removed. */
+export const accountEvents = defineEvents('account', {
+  account_created: {
+    vocabulary: 'user_created',
+    outcome: 'success',
+    says: 'An account was created.',
+  },
+  email_taken: {
+    vocabulary: 'user_created',
+    outcome: 'failure',
+    says: 'A registration was refused: the address has an account, which is the one concerned.',
+  },
+  email_verification_requested: {
+    vocabulary: 'authn_token_created',
+    outcome: 'success',
+    says: 'Another mail to confirm the address was requested.',
+  },
+  email_verification_request_refused: {
+    vocabulary: 'authn_token_created',
+    outcome: 'failure',
+    says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
+  },
+  email_verified: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The owner of the address confirmed it.',
+  },
+  password_set: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    says: 'The operator or a program set a new password. All sessions were ended.',
+    mail: passwordChangedMail,
+  },
+  account_disabled: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The account was disabled. All sessions were ended.',
+  },
+  account_enabled: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The account was enabled.',
+  },
+  account_removed: {
+    vocabulary: 'user_deleted',
+    outcome: 'success',
+    says: 'The operator or a program removed the account.',
+  },
+});

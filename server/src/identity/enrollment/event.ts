@@ -1,0 +1,75 @@
+import { hourMs } from '../../kit/clock.ts';
+import { defineMail, defineNotice, exampleLink } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../event.ts';
+
+/** How long the first second factor of an account can be undone. */
+export const undoHours = 72;
+
+interface FactorChange {
+  readonly factor: string;
+  readonly deed: 'added' | 'removed' | 'replaced';
+}
+
+const factorChangedMail = defineMail<FactorChange>({
+  name: 'factor_changed',
+  example: { factor: 'totp', deed: 'added' },
+  compose: ({ factor, deed }) => ({ values: { factor, deed } }),
+});
+
+interface FirstFactor {
+  readonly factor: string;
+  readonly undoLink: string;
+}
+
+/** Whoever knew the password could lock the owner out with a first second factor: the owner can undo it. */
+const firstFactorMail = defineMail<FirstFactor>({
+  name: 'first_factor',
+  lifeMs: undoHours * hourMs,
+  replacesEarlier: true,
+  example: { factor: 'totp', undoLink: exampleLink('/account/factors/undo') },
+  compose: ({ factor, undoLink }) => ({ values: { factor, undoHours }, link: undoLink }),
+});
+
+/** Second factors: added, replaced, removed. */
+export const enrollmentEvents = defineEvents('enrollment', {
+  first_factor_added: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The first second factor of the account was added. Its owner can undo this for 72 hours.',
+    facts: { factor: 'text' },
+    mail: firstFactorMail,
+  },
+  factor_added: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'A further second factor was added.',
+    facts: { factor: 'text' },
+    mail: factorChangedMail,
+  },
+  factor_removed: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'A second factor was removed.',
+    facts: { factor: 'text' },
+    mail: factorChangedMail,
+  },
+  factor_replaced: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'A second factor was replaced.',
+    facts: { factor: 'text' },
+    mail: factorChangedMail,
+  },
+  factor_undone: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The owner undid the first second factor by mail. All sessions were ended; the password must be reset.',
+    mail: defineNotice('factor_undone'),
+  },
+  factors_reset: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'The operator removed all second factors. All sessions were ended.',
+    mail: defineNotice('factors_reset'),
+  },
+});

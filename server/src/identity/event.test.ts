@@ -1,0 +1,276 @@
+// The declared events, and what `Events` makes of one.
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { onEachEngine, useDatabase } from '../../test/support/engines.ts';
+import { Recorder } from '../../test/support/recorder.ts';
+import { testClock } from '../../test/support/clock.ts';
+import type { NewAuditEvent, AuditSource } from '../audit/event.ts';
+import { allEvents, allMails } from '../app/event-list.ts';
+import { hourMs, minuteMs } from '../kit/clock.ts';
+import { languages, messageKeys } from '../kit/language.ts';
+import { silentLog } from '../kit/log.ts';
+import { defineMail, defineNotice, type MailKind } from '../mail/mail-kind.ts';
+import { Outbox } from '../mail/outbox.ts';
+import { listMails } from '../mail/store.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
+import { addUser } from '../user/store.ts';
+import type { User } from '../user/user.ts';
+import { defineEvents, Events, type EmittedEvent, type EventKind } from './event.ts';
+
+const source = path.join(import.meta.dirname, '..');
+const filesIn = (pattern: string): string[] =>
+  globSync(pattern, { cwd: source, exclude: ['**/*.test.ts'] }).map((file) => file.replaceAll('\\', '/'));
+
+/** What is wrong with events, as sentences. */
+function faultsIn(events: readonly EventKind[]): string[] {
+  const names = events.map(({ name }) => name);
+  return [
+    ...names.filter((name, i) => names.indexOf(name) !== i).map((name) => `${name} is declared twice`),
+    ...names.filter((name) => !/^[a-z]+(?:_[a-z]+)*$/.test(name)).map((name) => `${name} is no name`),
+    ...events.filter(({ says }) => !/^[A-Z].+\.$/.test(says)).map(({ name }) => `${name} has no sentence`),
+  ];
+}
+
+/** Messages that the mails need and that a catalogue lacks. */
+function missingMessages(mails: readonly MailKind[]): string[] {
+  return languages().flatMap((language) => {
+    const keys = new Set(messageKeys(language));
+    return mails.flatMap((mail) => {
+      const { link } = mail.compose(mail.example);
+      const parts = ['subject', 'what', 'not_you', ...(link === undefined ? [] : ['link'])];
+      const needed = parts.map((part) => `mail.${mail.name}.${part}`);
+      return needed.filter((key) => !keys.has(key)).map((key) => `${language} ${key}`);
+    });
+  });
+}
+
+describe('the declared events', () => {
+  test('are declared once, each with a name and a sentence', () => {
+    assert.deepEqual(faultsIn(allEvents), []);
+    const [first = assert.fail()] = allEvents;
+    assert.deepEqual(faultsIn([...allEvents, first]), [`${first.name} is declared twice`]);
+    assert.deepEqual(faultsIn([{ ...first, name: 'Is not', says: '' }]), [
+      'Is not is no name',
+      'Is not has no sentence',
+    ]);
+  });
+
+  test('are all in the list, with every mail', async () => {
+    const listed = new Set<unknown>([...allEvents, ...allMails]);
+    const declared: unknown[] = [];
+    for (const file of filesIn('*/**/event.ts').filter((name) => !/^(?:audit|identity)\/event/.test(name))) {
+      const exported = Object.values((await import(path.join(source, file))) as Record<string, unknown>);
+      declared.push(...exported.flatMap(declarationsIn));
+    }
+    assert.ok(declared.length > 40, 'they were read');
+    assert.deepEqual(
+      declared.filter((one) => !listed.has(one)),
+      [],
+    );
+  });
+
+  test('have mails with messages in every language', () => {
+    assert.deepEqual(missingMessages(allMails), []);
+    const unknown = defineMail({ name: 'none', example: 1, compose: () => ({ values: {}, link: 'x' }) });
+    const parts = ['subject', 'what', 'not_you', 'link'];
+    const expected = languages().flatMap((language) => parts.map((part) => `${language} mail.none.${part}`));
+    assert.deepEqual(missingMessages([unknown]), expected);
+    const names = allMails.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, 'one kind has one row');
+  });
+
+  test('are emitted, not recorded: only Events calls the recorder', () => {
+    const files = filesIn('**/*.ts').filter((file) =>
+      readFileSync(path.join(source, file), 'utf8').includes('.record('),
+    );
+    const outside = files.filter((file) => !file.startsWith('audit/'));
+    assert.deepEqual(outside, ['identity/event.ts']);
+  });
+});
+
+/** Events and mails in what a file exports. */
+function declarationsIn(exported: unknown): unknown[] {
+  if (typeof exported !== 'object' || exported === null) return [];
+  return 'compose' in exported ? [exported] : Object.values(exported);
+}
+
+interface Greeting {
+  readonly link: string;
+}
+const greeting = defineMail<Greeting>({
+  name: 'email_verification',
+  replacesEarlier: true,
+  example: { link: '' },
+  compose: ({ link }) => ({ values: { minutes: 60, hours: 1 }, link }),
+});
+const testEvents = defineEvents('test', {
+  plain: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.' },
+  told: {
+    vocabulary: 'user_updated',
+    outcome: 'failure',
+    says: 'It happened.',
+    facts: { factors: 'texts', count: 'number', kind: 'text' },
+    mail: defineNotice('password_changed'),
+  },
+  linked: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.', mail: greeting },
+});
+const client: AuditSource = { actor: 'user', actorId: '1', address: '192.0.2.7' };
+
+onEachEngine('an event', (engine) => {
+  const opened = useDatabase(engine);
+
+  async function withEvents(subscribers: ConstructorParameters<typeof Events>[0]['subscribers'] = []) {
+    const clock = testClock();
+    const recorder = new Recorder(opened().database);
+    const recorded: NewAuditEvent[] = [];
+    const outbox = new Outbox({
+      database: recorder,
+      cipher: { encrypt: (text) => text, decrypt: (text) => text },
+      transport: undefined,
+      clock: clock.now,
+      log: silentLog,
+      domain: 'accounts.test',
+      sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
+    });
+    const events = new Events({
+      audit: { record: async (_tx, event) => void recorded.push(event) },
+      outbox,
+      clock: clock.now,
+      subscribers,
+    });
+    const user =
+      (await addUser(recorder, requireEmailAddress('ada@example.org'), null, clock.now(), 'fr')) ??
+      assert.fail();
+    const mails = async () =>
+      (await listMails(recorder, 10)).map((mail) => [
+        mail.kind,
+        mail.recipient,
+        (mail.expires_at - mail.created_at) / hourMs,
+      ]);
+    return { events, recorded, recorder, clock, user, mails, outbox };
+  }
+
+  test('is recorded with its name, its facts, the account and the target', async () => {
+    const { events, recorded, recorder, user, mails } = await withEvents();
+    const target = { kind: 'session', id: 's' };
+    await events.emit(recorder, testEvents.plain, { source: client });
+    await events.emit(recorder, testEvents.plain, { user, target, source: client });
+    const facts = { factors: ['password', 'totp'], count: 2, kind: 'reset' };
+    await events.emit(recorder, testEvents.told, { user, facts, source: client });
+    const success = { event: 'user_updated', outcome: 'success', reason: 'plain' };
+    assert.deepEqual(recorded, [
+      success,
+      { ...success, userId: user.id, target },
+      { event: 'user_updated', outcome: 'failure', reason: 'told', userId: user.id, facts },
+    ]);
+    assert.deepEqual(await mails(), [['password_changed', 'ada@example.org', 24]]);
+  });
+
+  test('is refused by the compiler without its facts, its mail or its user', async () => {
+    const { events, recorder, user } = await withEvents();
+    const facts = { factors: [], count: 1, kind: '' };
+    const never = async (): Promise<void> => {
+      // @ts-expect-error: the event has facts
+      await events.emit(recorder, testEvents.told, { user, source: client });
+      // @ts-expect-error: a fact is missing
+      await events.emit(recorder, testEvents.told, { user, facts: { factors: [] }, source: client });
+      // @ts-expect-error: a fact has the wrong type
+      await events.emit(recorder, testEvents.told, { user, facts: { ...facts, count: '1' }, source: client });
+      // @ts-expect-error: the event has no facts
+      await events.emit(recorder, testEvents.plain, { user, facts: { factors: [] }, source: client });
+      // @ts-expect-error: the event has a mail, whose reader must be said
+      await events.emit(recorder, testEvents.told, { user: { id: 1 }, facts, source: client });
+      // @ts-expect-error: the mail has facts
+      await events.emit(recorder, testEvents.linked, { user, source: client });
+      // @ts-expect-error: the mail has facts
+      await events.send(recorder, greeting, { user, source: client });
+    };
+    assert.equal(typeof never, 'function', 'it is compiled, not run');
+  });
+
+  test('mails its facts in the language of the owner, to another address and for as long as asked', async () => {
+    const { events, recorder, user, mails, outbox } = await withEvents();
+    const mail = { facts: { link: 'https://accounts.test/x' }, recipient: 'new@example.org', lifeMs: hourMs };
+    await events.emit(recorder, testEvents.linked, { user, mail, source: client });
+    assert.deepEqual(await mails(), [['email_verification', 'new@example.org', 1]]);
+    const [kept] = await outbox.listKept(1);
+    assert.match(kept?.text ?? '', /https:\/\/accounts\.test\/x/);
+    assert.match(kept?.html ?? '', /lang="fr"/);
+    assert.match(kept?.text ?? '', /192\.0\.2\.7/);
+  });
+
+  test('replaces an earlier mail that was not sent, if its kind says so', async () => {
+    const { events, recorder, user, mails } = await withEvents();
+    const facts = { factors: [], count: 0, kind: '' };
+    for (const link of ['https://accounts.test/1', 'https://accounts.test/2']) {
+      await events.emit(recorder, testEvents.linked, { user, mail: { facts: { link } }, source: client });
+      await events.emit(recorder, testEvents.told, { user, facts, source: client });
+    }
+    const kinds = (await mails()).map(([kind]) => String(kind));
+    assert.deepEqual(kinds.toSorted(), ['email_verification', 'password_changed', 'password_changed']);
+  });
+
+  test('costs an unknown account the same statements, and stores no mail for it', async () => {
+    const { events, recorder, user, mails } = await withEvents();
+    const run = async (owner: User | undefined): Promise<string[]> => {
+      const before = recorder.recorded.length;
+      const mail = { facts: { link: 'https://accounts.test/x' } };
+      await events.emit(recorder, testEvents.linked, { user: owner, mail, source: client });
+      const facts = async (): Promise<Greeting> => mail.facts;
+      await events.send(recorder, greeting, { user: owner, facts, isLimited: true, source: client });
+      return recorder.recorded.slice(before).map(({ compiled }) => compiled.text);
+    };
+    const unknown = await run(undefined);
+    assert.deepEqual(await mails(), []);
+    assert.ok(unknown.length >= 5);
+    assert.deepEqual(await run(user), unknown);
+    assert.equal((await mails()).length, 1);
+  });
+
+  test('of which the mail is limited sends one a minute, and makes its facts for nobody after that', async () => {
+    const { events, recorder, user, mails, clock } = await withEvents();
+    const made: (number | undefined)[] = [];
+    const send = async (): Promise<number | undefined> => {
+      const facts = async (to: User | undefined): Promise<Greeting> => {
+        made.push(to?.id);
+        return { link: 'https://accounts.test/x' };
+      };
+      return (await events.send(recorder, greeting, { user, facts, isLimited: true, source: client }))?.id;
+    };
+    assert.deepEqual([await send(), await send()], [user.id, undefined]);
+    assert.equal((await mails()).length, 1);
+    clock.advance(minuteMs);
+    assert.equal(await send(), user.id);
+    assert.deepEqual(made, [user.id, undefined, user.id]);
+  });
+
+  test('reaches each subscriber inside its transaction, and one that fails undoes it', async () => {
+    const seen: EmittedEvent[] = [];
+    const note = async (_tx: unknown, event: EmittedEvent): Promise<void> => void seen.push(event);
+    const first = await withEvents([note]);
+    const facts = { factors: ['totp'], count: 1, kind: 'x' };
+    await first.events.emit(first.recorder, testEvents.told, { user: first.user, facts, source: client });
+    assert.deepEqual(seen, [
+      { kind: testEvents.told, userId: first.user.id, target: undefined, facts, source: client },
+    ]);
+
+    const refuse = async (): Promise<void> => {
+      throw new Error('no');
+    };
+    const failing = new Events({
+      audit: { record: async () => {} },
+      outbox: first.outbox,
+      clock: Date.now,
+      subscribers: [refuse],
+    });
+    await assert.rejects(
+      first.recorder.transaction((tx) =>
+        failing.emit(tx, testEvents.told, { user: first.user, facts, source: client }),
+      ),
+      /^Error: no$/,
+    );
+    assert.equal((await first.mails()).length, 1);
+  });
+});

@@ -1,0 +1,11 @@
+import { defineEvents } from '../event.ts';
+
+/** Second factors that were given. */
+export const factorEvents = defineEvents('factor', {
+  wrong_second_factor: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A second factor was given and was wrong.',
+    facts: { factor: 'text' },
+  },
+});

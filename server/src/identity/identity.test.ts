@@ -1,0 +1,100 @@
+// What modules plug into the rules after these were built: revoked, purged, exported and checked like the rules' own.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onEachEngine } from '../../test/support/engines.ts';
+import { featuresOf, useAuth } from '../../test/support/auth.ts';
+import { fieldProblem, isProblem } from '../kit/problem.ts';
+import type { AccessKind } from './contribution.ts';
+
+const email = 'bob@example.org';
+const password = 'b4l0u';
+const source = { actor: 'user' } as const;
+
+onEachEngine('a module that plugs in', (engine) => {
+  const makeAuth = useAuth(engine);
+
+  test('has its access revoked with a new password and a disabled account, and by kind', async () => {
+    const { auth, database } = makeAuth();
+    const { id } = await auth.registerUser(email, password);
+    const { access, plugged } = auth.identity;
+    const revoked: string[] = [];
+    const kinds: readonly AccessKind[] = ['sign_in', 'device', 'token', 'grant'];
+    for (const kind of kinds)
+      plugged.revokes.push({
+        kind,
+        revokeAll: async (_tx, userId, { except } = {}) =>
+          void revoked.push(`${kind} ${userId === id} ${except}`),
+      });
+    const revokedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
+      revoked.length = 0;
+      await work();
+      return [...revoked];
+    };
+    const all = kinds.map((kind) => `${kind} true undefined`);
+    assert.deepEqual(await revokedBy(() => auth.setPassword(email, 'another')), all);
+    assert.deepEqual(await revokedBy(() => auth.setDisabled(id, true)), all);
+    const some = { kinds: ['grant', 'token'], except: 'kept' } as const;
+    assert.deepEqual(await revokedBy(() => database.transaction((tx) => access.revoke(tx, id, some))), [
+      'token true kept',
+      'grant true kept',
+    ]);
+  });
+
+  test('has its expired rows purged batch by batch', async () => {
+    const { auth } = makeAuth();
+    const limits: number[] = [];
+    let left = 1200;
+    const purge = async (limit: number): Promise<number> => {
+      limits.push(limit);
+      const removed = Math.min(limit, left);
+      left -= removed;
+      return removed;
+    };
+    auth.identity.plugged.purges.push({ name: 'api keys', purge });
+    assert.equal(await auth.purge(), 1200);
+    assert.deepEqual(limits, [500, 500, 500]);
+  });
+
+  test('adds a member to the copy of personal data', async () => {
+    const { auth } = makeAuth();
+    const { dataExports } = featuresOf(auth);
+    const { id } = await auth.registerUser(email, password);
+    auth.identity.plugged.exports.push({
+      name: 'api_keys',
+      exportOf: async (_db, userId, sessionId) => [{ userId, sessionId }],
+    });
+    const session = await auth.getSession((await auth.logIn(email, password))?.token);
+    assert.ok(session);
+    const { members } = await dataExports.create(session, source);
+    assert.deepEqual(Object.keys(members), [
+      'sessions',
+      'devices',
+      'second_factors',
+      'tokens',
+      'attempts',
+      'api_keys',
+    ]);
+    assert.deepEqual(members['api_keys'], [{ userId: id, sessionId: session.id }]);
+  });
+
+  test('rejects passwords and addresses, in this order of the checks', async () => {
+    const { auth } = makeAuth();
+    const { plugged } = auth.identity;
+    const asked: string[] = [];
+    const reasonAgainst = async (text: string): Promise<string | undefined> => {
+      asked.push(text);
+      return text === 'breached' ? 'was found in a data breach' : undefined;
+    };
+    plugged.passwordChecks.push({ finds: 'breached', reasonAgainst });
+    plugged.addressChecks.push(async ({ key }) => {
+      asked.push(key);
+      if (key.endsWith('.test')) throw fieldProblem('email', 'is not allowed', 'no_email');
+    });
+    const rejected = (field: string) => (error: unknown) =>
+      isProblem(error, 'invalid_request') && error.fields[0]?.field === field;
+    await assert.rejects(auth.registerUser('bob@mail.test', 'breached'), rejected('email'));
+    await assert.rejects(auth.registerUser(email, 'breached'), rejected('password'));
+    await auth.registerUser(email, password);
+    assert.deepEqual(asked, ['bob@mail.test', email, 'breached', email, password]);
+  });
+});

@@ -1,0 +1,67 @@
+import { defineProofMail } from '../../mail/mail-kind.ts';
+import { passwordChangedMail } from '../account/event.ts';
+import { defineEvents } from '../event.ts';
+
+export const resetPasswordMail = defineProofMail('reset_password', '/reset?email=ada%40example.org', 60);
+
+/** Logins by password, and new passwords. */
+export const passwordEvents = defineEvents('password', {
+  wrong_password: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A wrong password was given.',
+  },
+  unknown_user: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A login was attempted with an address that has no account.',
+  },
+  user_disabled: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'The password was right, but the account is disabled.',
+  },
+  email_unconfirmed: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'The password was right, but the address of the account is not confirmed.',
+  },
+  password_attempts_slowed: {
+    vocabulary: 'authn_login_fail_max',
+    outcome: 'failure',
+    says: 'The free password attempts are used up: from now on there is a pause between two attempts.',
+  },
+  password_attempts_locked: {
+    vocabulary: 'authn_login_lock',
+    outcome: 'failure',
+    says: 'The last password attempt is used up: the password is locked.',
+  },
+  reset_requested: {
+    vocabulary: 'authn_token_created',
+    outcome: 'success',
+    says: 'A token for a new password was issued.',
+  },
+  reset_request_refused: {
+    vocabulary: 'authn_token_created',
+    outcome: 'failure',
+    says: 'A token for a new password was requested, and none was issued: no account, a disabled one, or too soon.',
+  },
+  reset_token_refused: {
+    vocabulary: 'authn_password_change_fail',
+    outcome: 'failure',
+    says: 'A token or code for a new password was refused: expired, of another account, or wrong.',
+    facts: { kind: 'text' },
+  },
+  password_reset: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    says: 'A new password was set with a mailed token or code. All sessions were ended.',
+    mail: passwordChangedMail,
+  },
+  password_changed: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    says: 'A signed-in user changed the password. All other sessions were ended.',
+    mail: passwordChangedMail,
+  },
+});

@@ -1,0 +1,32 @@
+import { defineNotice } from '../../mail/mail-kind.ts';
+import { defineEvents } from '../event.ts';
+
+/** Signing in, step-up, and the devices on which no second factor is asked for. */
+export const signInEvents = defineEvents('sign-in', {
+  signed_in: {
+    vocabulary: 'authn_login_success',
+    outcome: 'success',
+    says: 'A user signed in with these factors.',
+    facts: { factors: 'texts' },
+  },
+  first_factor_refused: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'A first factor other than a password was refused, or opens no session.',
+    facts: { factor: 'text' },
+  },
+  stepped_up: {
+    vocabulary: 'authn_login_success',
+    outcome: 'success',
+    says: 'A signed-in user confirmed with this factor that it is them.',
+    facts: { factor: 'text' },
+  },
+  device_forgotten: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    says: 'A remembered device was forgotten: it is asked for a second factor again. Its handle is the target.',
+  },
+});
+
+/** Sent on a sign-in from a device that was not known, if another one was. */
+export const newDeviceMail = defineNotice('new_device');

@@ -1,0 +1,17 @@
+import { defineEvents } from '../event.ts';
+
+/** One-time tokens and codes that were refused, where their kind has no event of its own. */
+export const tokenEvents = defineEvents('token', {
+  token_reused: {
+    vocabulary: 'authn_token_reuse',
+    outcome: 'failure',
+    says: 'A one-time token was presented again after its use.',
+    facts: { kind: 'text' },
+  },
+  token_refused: {
+    vocabulary: 'user_updated',
+    outcome: 'failure',
+    says: 'A token or code that changes an account was refused: expired, of another account, or wrong.',
+    facts: { kind: 'text' },
+  },
+});

@@ -1,0 +1,5 @@
+// Mailed tokens: what they have in common. Their kinds belong to the modules that redeem them.
+import { identityModule } from '../../module.ts';
+import { tokenEvents } from './event.ts';
+
+export const token = identityModule({ name: 'token', events: tokenEvents });

@@ -1,0 +1,54 @@
+// docs/reference/events.md: every event that the service records, from the rows that the modules declare.
+import { allEvents, allMails } from '../server/src/app/event-list.ts';
+import type { EventKind } from '../server/src/identity/event.ts';
+
+/** The page, in Markdown. */
+export function eventReference(): string {
+  const modules = [...Map.groupBy(allEvents, ({ module }) => module)];
+  const eventMails = new Set(allEvents.map(({ mail }) => mail));
+  const otherMails = allMails.filter((mail) => !eventMails.has(mail)).map(({ name }) => `\`${name}\``);
+  return [
+    '# Events',
+    '',
+    '<!-- Written by `npm run generate` from the files server/src/**/event.ts. -->',
+    '',
+    'Each event is one row of the audit record, written in the transaction of the action. `bienvenue audit list` shows them,',
+    'and the data export of a user contains those of the account.',
+    '',
+    '| member | what it says |',
+    '|---|---|',
+    '| `reason` | Name of the event, as below. It does not change; programs decide by it. |',
+    '| `event` | Name in the [OWASP Logging Vocabulary](https://cheatsheetseries.owasp.org/cheatsheets/Logging_Vocabulary_Cheat_Sheet.html). |',
+    '| `outcome` | `success` or `failure`. |',
+    '| `facts` | What else is recorded: the facts of the event, as a JSON object. |',
+    '| `actor`, `actor_id` | Who acted: `anonymous`, `user`, `operator`, `program`, `service` or `client`, and which one. |',
+    '| `user_id` | The account concerned; absent if there is none. |',
+    '| `target` | The session or device concerned, by its public handle. |',
+    '| `address`, `user_agent`, `request_id` | Where the request came from. |',
+    '',
+    'The mail of an event is sent to the owner of the account each time. These mails are sent by themselves, or not each',
+    `time: ${otherMails.join(', ')}.`,
+    ...modules.flatMap(([module, events]) => [
+      '',
+      `## ${module}`,
+      '',
+      '| name | vocabulary | outcome | facts | mail | what happened |',
+      '|---|---|---|---|---|---|',
+      ...events.map(eventLine),
+    ]),
+    '',
+  ].join('\n');
+}
+
+function eventLine({ name, vocabulary, outcome, facts, mail, says }: EventKind): string {
+  const factNames = Object.entries(facts).map(([fact, type]) => `\`${fact}\` (${type})`);
+  const cells = [
+    `\`${name}\``,
+    `\`${vocabulary}\``,
+    outcome,
+    factNames.join(', '),
+    mail === undefined ? '' : `\`${mail.name}\``,
+    says,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
