@@ -23,15 +23,15 @@ import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { freshAddress } from './arena.ts';
-import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
+import { inOrder, ordersOf, type Action, type Ending } from './interleaving.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
 const properRefusals = new Set(['token_invalid', 'unknown_email']);
 
 /** Two actions in parallel, and what must hold afterwards. */
 interface Pair {
-  readonly first: Deed<unknown>;
-  readonly second: Deed<unknown>;
+  readonly first: Action<unknown>;
+  readonly second: Action<unknown>;
   readonly check: (endings: {
     readonly first: Ending<unknown>;
     readonly second: Ending<unknown>;

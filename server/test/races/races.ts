@@ -69,7 +69,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each('of many parallel registrations of one address in many spellings one succeeds', registerTogether);
     each('of many parallel uses of one reset token one succeeds, and its password logs in', redeemTogether);
@@ -95,17 +95,17 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       'no session is valid after the acknowledgement of disabling an account, nor after it is enabled again',
       logInDuringDisabling,
     );
-    seldom('many parallel logouts end the session without an error', logOutTogether);
-    seldom(
+    raceRarely('many parallel logouts end the session without an error', logOutTogether);
+    raceRarely(
       'each of many parallel requests for a reset token gets one, and one of them is valid',
       forgetTogether,
     );
     each('registration, reset and logout may be repeated after a lost reply', repeatLost);
-    seldom(
+    raceRarely(
       'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
       consumeCodeTogether(),
     );
-    seldom(
+    raceRarely(
       'F4: of many parallel uses of one app code one succeeds, and one with the next code',
       takeStepTogether(),
     );
@@ -113,11 +113,11 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
       guessCodeTogether(),
     );
-    seldom(
+    raceRarely(
       'F11: of two parallel removals of the last two passkeys of an account one is rejected',
       removeLastTogether(),
     );
-    seldom('of many parallel answers to one challenge one signs in', answerTogether());
+    raceRarely('of many parallel answers to one challenge one signs in', answerTogether());
   });
 
   describe('of public mode', () => {
@@ -128,19 +128,22 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each(
       'many parallel registrations of one address get the same reply, and its owner gets one mail',
       registerTogether,
     );
 
-    seldom(
+    raceRarely(
       'many parallel registrations of a confirmed address get the same reply, and its owner gets one mail',
       registerConfirmed,
     );
 
-    seldom('many parallel reset requests get the same reply, and the owner gets one mail', forgetInPublic);
+    raceRarely(
+      'many parallel reset requests get the same reply, and the owner gets one mail',
+      forgetInPublic,
+    );
   });
 }
 
@@ -388,7 +391,7 @@ async function usersLike(database: Database, email: string): Promise<object[]> {
 async function userOf(database: Database, email: string): Promise<User> {
   const address = toEmailAddress(email);
   const user = address && (await findUserByEmail(database, address));
-  if (user === undefined) throw new Error(`Nobody has ${email}`);
+  if (user === undefined) throw new Error(`No user has ${email}`);
   return user;
 }
 

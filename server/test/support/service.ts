@@ -130,8 +130,8 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
-      if (told !== undefined) resolve(Number(told));
+      const listening = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      if (listening !== undefined) resolve(Number(listening));
     };
     createInterface({ input: child.stdout }).on('line', onLine);
     createInterface({ input: child.stderr }).on('line', onLine);
