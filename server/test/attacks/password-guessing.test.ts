@@ -1,5 +1,5 @@
 // Password guessing: how many attempts one account, one address and all clients together have, and that other people's
-// failed attempts lock nobody out.
+// failed attempts lock no owner out.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';

@@ -1,6 +1,6 @@
 // Pairs of actions on one account, in every order of their steps, on PostgreSQL, where transactions run in parallel.
 // SQLite has one writer; its races are in races.ts. The clock stands still, so that two actions of the same instant are
-// told apart. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+// covered too. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
