@@ -11,6 +11,7 @@ import { silentLog } from '../server/src/kit/log.ts';
 import { problemSentences, type ProblemCode } from '../server/src/kit/problem.ts';
 import { options, type OptionName, type OptionRow } from '../server/src/config/options.ts';
 import { hasSecretFile, readOptions, type Environment } from '../server/src/config/read-options.ts';
+import { migratedModules } from '../server/src/app/migrations.ts';
 import { openDatabase } from '../server/src/db/open-database.ts';
 import { createLog } from '../server/src/http/log.ts';
 import { problemStatus } from '../server/src/http/problem-handler.ts';
@@ -52,7 +53,7 @@ async function describe(
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
     const service = await buildService(
       configuration,
-      await openDatabase(configuration.options.databaseUrl),
+      await openDatabase(configuration.options.databaseUrl, migratedModules),
       silentLog,
     );
     let routes: readonly RouteEntry[] = [];

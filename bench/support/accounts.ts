@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { hashSync } from '@node-rs/argon2';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
+import { migratedModules } from '../../server/src/app/migrations.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { defaultHashCost } from '../../server/src/hash/hasher.ts';
 
@@ -53,7 +54,7 @@ const batch = 10_000;
 
 /** Makes a database of this release's schema with so many users, each with a password and one session. */
 export async function fillDatabase(url: string, accounts: number): Promise<void> {
-  await openDatabase(url).then((database) => database.close());
+  await openDatabase(url, migratedModules).then((database) => database.close());
   await (url.startsWith('sqlite:')
     ? fillSqlite(url.slice('sqlite:'.length), accounts)
     : fillPostgres(url, accounts));

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { migratedModules } from '../../server/src/app/migrations.ts';
 import { buildService } from '../../server/src/app/core.ts';
 import { readOptions } from '../../server/src/config/read-options.ts';
 import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
@@ -79,7 +80,7 @@ export async function fillOutbox(
   count: number,
 ): Promise<void> {
   const configuration = readOptions(environment);
-  const database = await openDatabase(configuration.options.databaseUrl);
+  const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
   const service = await buildService(configuration, database, silentLog); // its jobs are not started: it sends none
   const people = spread(accounts, count);
   for (let from = 0; from < count; from += batch) {

@@ -1,5 +1,6 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
 import { readOptions, type Environment } from './config/read-options.ts';
+import { migratedModules } from './app/migrations.ts';
 import { openDatabase } from './db/open-database.ts';
 import { buildService, startJobs, type Service } from './app/core.ts';
 import { createLog } from './http/log.ts';
@@ -34,7 +35,7 @@ const defaultUrl = 'sqlite:./data/bienvenue.db';
  * @throws {Problem} unavailable, when PostgreSQL does not answer.
  */
 export async function openDb(url: string = defaultUrl): Promise<DB> {
-  return new DB(await openDatabase(url));
+  return new DB(await openDatabase(url, migratedModules));
 }
 
 /**
@@ -47,7 +48,7 @@ export async function openService(environment: Environment = {}): Promise<Servic
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(databaseUrl), log);
+  const service = await buildService(configuration, await openDatabase(databaseUrl, migratedModules), log);
   startJobs(service);
   return service;
 }

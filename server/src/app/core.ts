@@ -14,6 +14,8 @@ import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
 import { Jobs, type Job } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
+import { cipherOf } from '../keys/sealed.ts';
+import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { PageKit } from '../page/page.ts';
@@ -167,6 +169,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
   plugged.waysIn.push(...(built.waysIn ?? []));
+  plugged.subscribes.push(...(built.subscribes ?? []));
   plugs.sections.push(...(built.account ?? []));
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));
@@ -247,10 +250,7 @@ function buildOutbox(
   const { clock = systemClock } = overrides;
   const transport =
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
-  const cipher = {
-    encrypt: (text: string) => keyring.encrypt('mail', text),
-    decrypt: (text: string) => keyring.decrypt('mail', text),
-  };
+  const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
   const { productName, productColor: color, productLogo: logo } = options;
   const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { schemaVersion } from '../db/migrate.ts';
+import { readVersions } from '../db/migrate.ts';
 import type { Database } from '../db/database.ts';
 
 const Status = Type.Object({ status: Type.String() });
@@ -18,7 +18,7 @@ export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
       '/health/ready',
       { schema: { summary: 'Requests are served', response: { 200: Status } } },
       async () => {
-        await schemaVersion(db);
+        await readVersions(db);
         return { status: 'ready' };
       },
     );

@@ -1,37 +1,23 @@
 // The audit_events table and the ends of its chain. Rows are only ever added, sealed once, and removed from the old end.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { AuditChainTable, AuditEventTable } from '../db/schema.ts';
-import { statement } from '../db/statement.ts';
+import type { Sql } from '../db/engine.ts';
+import { statementsFor } from '../db/statement.ts';
 import type { AuditEvent, AuditFacts } from './event.ts';
+import {
+  auditChainColumns,
+  auditEventColumns,
+  type AuditChainTable,
+  type AuditEventTable,
+  type AuditTables,
+} from './schema.ts';
+
+const { statement } = statementsFor<AuditTables>();
 
 export type AuditRow = Selectable<AuditEventTable>;
 export type AuditChain = Selectable<AuditChainTable>;
 /** What a row says, without its digests. */
 export type AuditContent = Omit<AuditRow, 'mac' | 'seal_number' | 'seal'>;
-
-/** Every column by name: a prepared statement must not change its result when a later release adds one. */
-const columns = [
-  'id',
-  'at',
-  'event',
-  'outcome',
-  'reason',
-  'facts',
-  'actor',
-  'actor_id',
-  'user_id',
-  'target_kind',
-  'target_id',
-  'address',
-  'device',
-  'request_id',
-  'form',
-  'mac',
-  'seal_number',
-  'seal',
-] as const;
-const chainColumns = ['id', 'first_number', 'first_seal', 'last_number', 'last_seal'] as const;
 
 /** The event of a row. */
 function toEvent(row: AuditRow): AuditEvent {
@@ -98,7 +84,7 @@ const lockChainRow = statement((sql) =>
     .updateTable('audit_chain')
     .set((row) => ({ last_number: row.ref('last_number') }))
     .where('id', '=', 1)
-    .returning(chainColumns),
+    .returning(auditChainColumns),
 );
 
 /** The ends of the chain, locked until the transaction ends. */
@@ -109,10 +95,10 @@ export async function lockChain(tx: Database): Promise<AuditChain> {
 }
 
 const selectChain = statement((sql) =>
-  sql.selectFrom('audit_chain').select(chainColumns).where('id', '=', 1),
+  sql.selectFrom('audit_chain').select(auditChainColumns).where('id', '=', 1),
 );
 
-/** The ends of the chain; `undefined` if somebody removed the row. */
+/** The ends of the chain; `undefined` if the row was removed. */
 export function findChain(db: Database): Promise<AuditChain | undefined> {
   return db.first(selectChain, {});
 }
@@ -120,7 +106,7 @@ export function findChain(db: Database): Promise<AuditChain | undefined> {
 const selectUnsealed = statement((sql, p: { limit: number }) =>
   sql
     .selectFrom('audit_events')
-    .select(columns)
+    .select(auditEventColumns)
     .where('seal_number', 'is', null)
     .orderBy('id')
     .limit(p.limit),
@@ -155,7 +141,7 @@ export async function writeSeals(tx: Database, seals: readonly Seal[]): Promise<
 const selectSealed = statement((sql, p: { after: number; limit: number }) =>
   sql
     .selectFrom('audit_events')
-    .select(columns)
+    .select(auditEventColumns)
     .where('seal_number', '>', p.after)
     .orderBy('seal_number')
     .limit(p.limit),
@@ -184,7 +170,7 @@ type EventPage = { userId: number; at: number; id: string; limit: number };
 const selectOfUser = statement((sql, p: EventPage) =>
   sql
     .selectFrom('audit_events')
-    .select(columns)
+    .select(auditEventColumns)
     .where('user_id', '=', p.userId)
     .where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '>', tuple(p.at, p.id)))
     .orderBy('at')
@@ -206,8 +192,8 @@ export interface AuditQuery {
 
 /** Events, newest first. */
 export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
-  const rows = await db.query((sql) => {
-    let query = sql.selectFrom('audit_events').select(columns).orderBy('id', 'desc').limit(limit);
+  const rows = await db.query((sql: Sql<AuditTables>) => {
+    let query = sql.selectFrom('audit_events').select(auditEventColumns).orderBy('id', 'desc').limit(limit);
     if (userId !== undefined) query = query.where('user_id', '=', userId);
     if (event !== undefined) query = query.where('event', '=', event);
     return query;

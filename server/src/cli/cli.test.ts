@@ -239,6 +239,9 @@ describe('beside a running service', () => {
     ]);
     assert.ok((events as unknown[]).length > 5);
     assert.equal(listed.trimEnd().split('\n').length, 4);
+    assert.match(listed, /^AT +EVENT +OUTCOME +REASON +FACTS +BY +USER +TARGET +ADDRESS/);
+    const ended = (events as object[]).find((event) => memberOf(event, 'reason') === 'all_sessions_ended');
+    assert.deepEqual([memberOf(ended, 'actor'), memberOf(ended, 'facts')], ['operator', { count: 2 }]);
     assert.deepEqual(memberOf(verdict, 'faults'), []);
     assert.match(verified, /each as it was written/);
     assert.deepEqual(
@@ -375,7 +378,7 @@ describe('doctor finds', () => {
     await json('migrate', environment);
     {
       using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
-      database.exec('update bienvenue_schema set version = 999');
+      database.exec("update schema_versions set version = 999 where module = 'totp'");
     }
     const result = await examine(environment);
     assert.equal(result.code, 1);
@@ -383,11 +386,11 @@ describe('doctor finds', () => {
       found(result, 'fault')
         .map(({ says }) => says)
         .join('\n'),
-      /version 999 is newer/,
+      /totp has version 999/,
     );
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
-        refused(line, environment, 1, /schema 999.*newer release/),
+        refused(line, environment, 1, /version 999 of the schema of "totp".*newer release/),
       ),
     );
   });

@@ -1,4 +1,5 @@
 import { readOptions } from '../config/read-options.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
 import { buildService } from '../app/core.ts';
@@ -13,7 +14,7 @@ export async function withCore<T>(
   const configuration = readOptions(environment);
   const service = await buildService(
     configuration,
-    await openDatabase(configuration.options.databaseUrl),
+    await openDatabase(configuration.options.databaseUrl, migratedModules),
     silentLog,
   );
   try {

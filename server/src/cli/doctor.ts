@@ -7,7 +7,8 @@ import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { ConfigurationFault, readOptions, type Configuration } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
-import { latestVersion, schemaVersion } from '../db/migrate.ts';
+import { migratedModules } from '../app/migrations.ts';
+import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite-damage.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
@@ -96,26 +97,12 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
     if (path !== undefined) examineSqliteFile(path);
     const database = await connectDatabase(options.databaseUrl);
     try {
-      const version = await schemaVersion(database).catch(() => 0);
+      const differences = await schemaDifferences(database, migratedModules);
       const clock = await checkClock(database);
-      const schema: Finding =
-        version === latestVersion
-          ? { about: 'schema', verdict: 'ok', says: `version ${version}` }
-          : version < latestVersion
-            ? {
-                about: 'schema',
-                verdict: 'ok',
-                says: `version ${version}; the next start brings it to ${latestVersion}`,
-              }
-            : {
-                about: 'schema',
-                verdict: 'fault',
-                says: `version ${version} is newer than this release knows (${latestVersion}): start the newer release`,
-              };
-      const keys = version === latestVersion ? [await checkKeyring(options, database)] : [];
+      const keys = differences.length === 0 ? [await checkKeyring(options, database)] : [];
       return [
         { about: 'database', verdict: 'ok', says: `${database.engine.name} answers` },
-        schema,
+        toFinding(differences),
         ...keys,
         clock,
       ];
@@ -127,6 +114,24 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
       { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
     ];
   }
+}
+
+function toFinding(differences: readonly SchemaDifference[]): Finding {
+  const about = 'schema';
+  const newer = differences.filter(({ found, known }) => found > known);
+  if (newer.length > 0) {
+    const names = newer.map(
+      ({ module, found, known }) => `${module} has version ${found}, known is ${known}`,
+    );
+    return {
+      about,
+      verdict: 'fault',
+      says: `a newer release wrote it (${names.join('; ')}): start the newer release`,
+    };
+  }
+  const missing = differences.reduce((sum, { found, known }) => sum + known - found, 0);
+  const says = missing === 0 ? 'up to date' : `steps missing: ${missing}; the next start runs them`;
+  return { about, verdict: 'ok', says };
 }
 
 async function checkKeyring(source: KeySource, database: Database): Promise<Finding> {

@@ -77,3 +77,17 @@ test('keys in SECRET_KEY are listed, and are not ours to rotate', async (t) => {
   assert.equal(code, 1);
   assert.match(stderr, /^The keys are in SECRET_KEY/);
 });
+
+test('secrets are encrypted again under the new key once the service has it', async (t) => {
+  const environment = { DATA_DIR: await temporaryFolder(t) };
+  await host.json(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
+  const { stdout } = await host.run(['key', 'rotate'], { environment });
+  assert.match(stdout, /bienvenue key reseal/);
+  const resealed = await host.json(['key', 'reseal'], { environment });
+  assert.deepEqual(resealed, [
+    { table: 'totp_authenticators', column: 'seed', rows: 0, left: 0 },
+    { table: 'mails', column: 'content', rows: 0, left: 0 },
+  ]);
+  const words = await host.run(['key', 'reseal'], { environment });
+  assert.match(words.stdout, /^COLUMN +ENCRYPTED AGAIN +LEFT\ntotp_authenticators\.seed +0 +0\n/);
+});

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { readOptions } from '../config/read-options.ts';
-import { latestVersion } from '../db/migrate.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { migrateDatabase } from '../db/open-database.ts';
 import type { CommandContext } from './cli.ts';
 import { print } from './output.ts';
@@ -10,11 +10,14 @@ export function migrateCommand({ environment }: CommandContext): Command {
     .description("bring the database to this release's schema; serve does so by itself")
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl);
+      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl, migratedModules);
+      const schema = Object.fromEntries(
+        migratedModules.map(({ name, migrations }) => [name, migrations.length]),
+      );
       const words = [
         ...steps.map((step) => `done: ${step}`),
-        `schema ${latestVersion}${steps.length === 0 ? ', nothing to do' : ''}`,
+        steps.length === 0 ? 'The schema was up to date, nothing to do.' : 'The schema is up to date.',
       ];
-      print(json, { schema: latestVersion, steps }, words.join('\n'));
+      print(json, { schema, steps }, words.join('\n'));
     });
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../config/read-options.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildService, startJobs } from '../app/core.ts';
@@ -23,7 +24,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
 
       const service = await buildService(
         configuration,
-        await openDatabase(databaseUrl, { isExamined: true }),
+        await openDatabase(databaseUrl, migratedModules, { isExamined: true }),
         log,
         overrides,
       );

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase, withDatabase } from '../../test/support/engines.ts';
+import type { CoreTables } from '../../test/support/tables.ts';
 import { isProblem } from '../kit/problem.ts';
 import { UniqueViolation, type Database } from './database.ts';
 import { connectDatabase } from './open-database.ts';
-import { lookup, statement } from './statement.ts';
+import { statementsFor } from './statement.ts';
+
+const { lookup, statement } = statementsFor<CoreTables>();
 
 const insertUser = statement((sql, p: { email: string; now: number }) =>
   sql

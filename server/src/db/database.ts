@@ -1,8 +1,11 @@
 // What a store holds: a database of either engine, or a transaction on it, which looks the same so that store
 // functions compose.
 import type { Compilable } from 'kysely';
-import type { Engine, Sql } from './engine.ts';
+import type { DefaultTables, Engine, Sql } from './engine.ts';
 import type { Lookup, Statement } from './statement.ts';
+
+/** Writes a query about the given tables. */
+export type QueryBuilder<R, Tables = DefaultTables> = (sql: Sql<Tables>) => Compilable<R>;
 
 export interface Database {
   readonly engine: Engine;
@@ -22,8 +25,11 @@ export interface Database {
   /** Finds at most one row by key. Outside of a transaction an engine may gather the look-ups of one turn. */
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined>;
 
-  /** Builds and runs a query whose shape depends on its input. Not for hot paths. */
-  query<R>(build: (sql: Sql) => Compilable<R>): Promise<R[]>;
+  /**
+   * Builds and runs a query whose shape depends on its input. Not for hot paths. The callback says which tables it is
+   * about: `db.query((sql: Sql<UserTables>) => …)`.
+   */
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]>;
 
   /** The engine's own clock, in Unix milliseconds: only for comparing it with ours. */
   now(): Promise<number>;
@@ -33,7 +39,8 @@ export interface Database {
 
   /**
    * Runs the work in one transaction: all or nothing. Inside it await nothing but the transaction (no hashing, no
-   * mail), because it may hold the one writer. Inside a transaction it just runs the work.
+   * mail), because it may hold the one writer. The work may run again after it failed and was rolled back, so it changes
+   * nothing outside of the transaction. Inside a transaction it just runs the work.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T>;
 

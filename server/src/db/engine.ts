@@ -1,4 +1,4 @@
-// What differs between SQLite and PostgreSQL, as named capabilities: a store never asks which engine it runs on.
+// What differs between SQLite and PostgreSQL, as named capabilities: a store does not ask which engine it runs on.
 import {
   DummyDriver,
   Kysely,
@@ -8,12 +8,18 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql as rawSql,
+  type RawBuilder,
   type SelectModifierNode,
 } from 'kysely';
-import type { Schema } from './schema.ts';
+/**
+ * The tables that `Database.query` assumes where its callback does not say. The service declares none, so that every
+ * store names the tables it uses; the tests declare theirs here (test/support/tables.ts).
+ */
+export interface DefaultTables {}
 
-/** Writes SQL and never runs it. */
-export type Sql = Kysely<Schema>;
+/** Writes SQL about the given tables and never runs it. */
+export type Sql<Tables = DefaultTables> = Kysely<Tables>;
 
 /** Names of column types and table options in DDL. */
 export interface TypeNames {
@@ -27,26 +33,38 @@ export interface TypeNames {
   readonly table: string;
   /** The same for a table that is found by its text key alone. */
   readonly keyedTable: string;
+  /** In `create index` and `drop index`, for a step outside a transaction. */
+  readonly concurrently: string;
+}
+
+/** What the database says of itself: expressions for the number of tables or valid indexes of a name, 0 or 1. */
+export interface Catalog {
+  readonly countTables: (name: string) => RawBuilder<number>;
+  readonly countIndexes: (name: string) => RawBuilder<number>;
 }
 
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
-  readonly sql: Sql;
+  /** Knows no table: a statement says which tables it is about. */
+  readonly sql: Sql<object>;
   readonly types: TypeNames;
+  readonly catalog: Catalog;
   /** True where a look-up crosses a socket, so that those of one turn of the event loop are worth gathering. */
   readonly gathersLookups: boolean;
+  /** True where an index can be built next to writes, which must not be inside a transaction. */
+  readonly buildsIndexesConcurrently: boolean;
 }
 
 /** Leaves row locks out: SQLite has one writer at a time, and no word for them. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
-    if (node.modifier !== 'ForNoKeyUpdate') super.visitSelectModifier(node);
+    if (node.modifier !== 'ForNoKeyUpdate' && node.modifier !== 'SkipLocked') super.visitSelectModifier(node);
   }
 }
 
 export const sqliteEngine: Engine = {
   name: 'sqlite',
-  sql: new Kysely<Schema>({
+  sql: new Kysely<object>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
@@ -62,13 +80,21 @@ export const sqliteEngine: Engine = {
     bytes: 'blob',
     table: 'strict',
     keyedTable: 'strict, without rowid',
+    concurrently: '',
   },
+  catalog: {
+    countTables: (name) =>
+      rawSql`(select count(*) from sqlite_master where type = 'table' and name = ${name})`,
+    countIndexes: (name) =>
+      rawSql`(select count(*) from sqlite_master where type = 'index' and name = ${name})`,
+  },
+  buildsIndexesConcurrently: false,
   gathersLookups: false,
 };
 
 export const postgresEngine: Engine = {
   name: 'postgres',
-  sql: new Kysely<Schema>({
+  sql: new Kysely<object>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
       createDriver: () => new DummyDriver(),
@@ -84,6 +110,13 @@ export const postgresEngine: Engine = {
     bytes: 'bytea',
     table: '',
     keyedTable: '',
+    concurrently: 'concurrently',
   },
+  catalog: {
+    countTables: (name) => rawSql`(select count(*) from pg_class where oid = to_regclass(${name}))`,
+    countIndexes: (name) =>
+      rawSql`(select count(*) from pg_index where indexrelid = to_regclass(${name}) and indisvalid)`,
+  },
+  buildsIndexesConcurrently: true,
   gathersLookups: true,
 };

@@ -1,20 +1,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, withEmptyDatabase, type EngineName } from '../../test/support/engines.ts';
+import {
+  formerKey,
+  formerSecrets,
+  formerSteps,
+  formerTables,
+  writeFormerDatabase,
+} from '../../test/support/former-database.ts';
 import { source, startScript } from '../../test/support/script.ts';
+import { migratedModules } from '../app/migrations.ts';
+import { Audit } from '../audit/audit.ts';
+import { Keyring, parseKeys } from '../kit/keyring.ts';
 import type { Database } from './database.ts';
-import { latestVersion, migrate, NewerSchema, schemaVersion } from './migrate.ts';
-import { migrations, type Migration } from './migrations.ts';
+import type { Sql } from './engine.ts';
+import { migrate, NewerSchema, readVersions, schemaDifferences } from './migrate.ts';
+import { concurrentIndex, hasIndex, hasTable, type MigratedModule, type Migration } from './migration.ts';
 import { connectDatabase, migrateDatabase, openDatabase } from './open-database.ts';
 
-const names = migrations.map(({ name }) => name);
+const allSteps = migratedModules.flatMap(({ name: module, migrations }) =>
+  migrations.map(({ name }) => `${module}: ${name}`),
+);
+const allVersions = new Map(migratedModules.map(({ name, migrations }) => [name, migrations.length]));
 
 /** Runs the work on an empty database that is open and not migrated. */
-function withConnection(engine: EngineName, work: (db: Database) => Promise<void>): Promise<void> {
+function withConnection(
+  engine: EngineName,
+  work: (db: Database, url: string) => Promise<void>,
+): Promise<void> {
   return withEmptyDatabase(engine, async (url) => {
-    const db = await connectDatabase(url);
+    const db = await connectDatabase(url, { patient: true });
     try {
-      await work(db);
+      await work(db, url);
     } finally {
       await db.close();
     }
@@ -30,83 +47,135 @@ const faulty: Migration = {
   name: 'faulty',
   statements: ({ integer }) => [`create table three (id ${integer})`, 'create nonsense'],
 };
+const index = concurrentIndex('one_by_id', 'one (id)');
 
-/** True when the table is there. */
-async function has(db: Database, table: string): Promise<boolean> {
-  return db.execute(`select count(*) from ${table}`).then(
-    () => true,
-    () => false,
-  );
+function modules(...migrations: Migration[]): readonly MigratedModule[] {
+  return [{ name: 'sample', migrations }];
 }
 
 onEachEngine('the migrations', (engine) => {
   test('of an empty database are all steps, in order; a second start finds nothing to do', () =>
     withEmptyDatabase(engine, async (url) => {
-      assert.deepEqual(await migrateDatabase(url), names);
-      assert.deepEqual(await migrateDatabase(url), []);
+      assert.deepEqual(await migrateDatabase(url, migratedModules), allSteps);
+      assert.deepEqual(await migrateDatabase(url, migratedModules), []);
       const db = await connectDatabase(url);
-      assert.equal(await schemaVersion(db), latestVersion);
+      assert.deepEqual(await readVersions(db), allVersions);
+      assert.deepEqual(await schemaDifferences(db, migratedModules), []);
       await db.close();
     }));
 
   test('of an older database are the missing steps alone, and what was there stays', () =>
     withConnection(engine, async (db) => {
-      assert.deepEqual(await migrate(db, [first]), ['first']);
+      assert.deepEqual(await migrate(db, modules(first)), ['sample: first']);
       await db.execute('insert into one values (7)');
-      assert.deepEqual(await migrate(db, [first, second]), ['second']);
-      assert.equal(await schemaVersion(db), 2);
-      assert.ok((await has(db, 'one')) && (await has(db, 'two')));
+      assert.deepEqual(await schemaDifferences(db, modules(first, second)), [
+        { module: 'sample', found: 1, known: 2 },
+      ]);
+      assert.deepEqual(await migrate(db, modules(first, second)), ['sample: second']);
+      assert.deepEqual(await readVersions(db), new Map([['sample', 2]]));
+      assert.ok((await hasTable(db, 'one')) && (await hasTable(db, 'two')));
     }));
 
-  test('that meet a fault leave nothing of any missing step, rise with the fault, and can be run again', () =>
+  test('of each module are numbered on their own, and a module that is gone keeps its tables', () =>
     withConnection(engine, async (db) => {
-      await migrate(db, [first]);
-      await assert.rejects(migrate(db, [first, second, faulty]), /nonsense/);
-      assert.equal(await schemaVersion(db), 1);
-      assert.deepEqual([await has(db, 'two'), await has(db, 'three')], [false, false]);
-      assert.deepEqual(await migrate(db, [first, second]), ['second']);
+      const other = {
+        name: 'other',
+        migrations: [{ ...second, statements: () => ['create table two (id integer)'] }],
+      };
+      assert.deepEqual(await migrate(db, [...modules(first), other]), ['sample: first', 'other: second']);
+      const third = { name: 'third', statements: () => ['create table three (id integer)'] };
+      assert.deepEqual(await migrate(db, modules(first, third)), ['sample: third']);
+      assert.deepEqual(
+        await readVersions(db),
+        new Map([
+          ['sample', 2],
+          ['other', 1],
+        ]),
+      );
+      assert.equal(await hasTable(db, 'two'), true);
     }));
 
-  test('of a database of a newer release are refused, and it is left unchanged', () =>
+  test('that meet a fault leave nothing of any missing step, reject with it, and can be run again', () =>
     withConnection(engine, async (db) => {
-      await migrate(db, [first, second]);
-      await assert.rejects(migrate(db, [first]), (error) => {
+      await migrate(db, modules(first));
+      await assert.rejects(migrate(db, modules(first, second, faulty)), /nonsense/);
+      assert.deepEqual(await readVersions(db), new Map([['sample', 1]]));
+      assert.deepEqual([await hasTable(db, 'two'), await hasTable(db, 'three')], [false, false]);
+      assert.deepEqual(await migrate(db, modules(first, second)), ['sample: second']);
+    }));
+
+  test('of a database of a newer release are refused by the name of the module, and it is left unchanged', () =>
+    withConnection(engine, async (db) => {
+      await migrate(db, modules(first, second));
+      const older = [{ name: 'new', migrations: [faulty] }, ...modules(first)];
+      await assert.rejects(migrate(db, older), (error) => {
         assert.ok(error instanceof NewerSchema);
         assert.match(
           error.message,
-          /has schema 2, this release knows up to 1\. Start the newer release again, or restore/,
+          /version 2 of the schema of "sample", this release knows up to 1\. Start the newer release again, or restore/,
         );
         return true;
       });
-      assert.equal(await schemaVersion(db), 2);
-      assert.equal(await has(db, 'two'), true);
+      assert.deepEqual(await readVersions(db), new Map([['sample', 2]]));
+      assert.equal(await hasTable(db, 'two'), true);
     }));
 
-  test('of six that open an empty database at once are done once, and all six can use it', () =>
+  test('may include a step outside of the transaction, between others', () =>
+    withConnection(engine, async (db) => {
+      const steps = ['sample: first', 'sample: index one_by_id', 'sample: second'];
+      assert.deepEqual(await migrate(db, modules(first, index, second)), steps);
+      assert.equal(await hasIndex(db, 'one_by_id'), true);
+      assert.deepEqual(await migrate(db, modules(first, index, second)), []);
+    }));
+
+  test('resume at a step outside of the transaction that was interrupted, before or after it was complete', () =>
+    withConnection(engine, async (db) => {
+      const broken: Migration = {
+        name: 'index one_by_id',
+        isOutsideTransaction: true,
+        statements: () => ['create nonsense'],
+      };
+      await assert.rejects(migrate(db, modules(first, broken, second)), /nonsense/);
+      // PostgreSQL commits what comes before; SQLite has it all in one transaction.
+      assert.equal(await hasTable(db, 'one'), engine === 'postgres');
+      assert.equal(await hasTable(db, 'two'), false);
+      await migrate(db, modules(first));
+      await db.execute('create index one_by_id on one (id)'); // complete, and its version not noted yet
+      assert.deepEqual(await migrate(db, modules(first, index, second)), [
+        'sample: index one_by_id',
+        'sample: second',
+      ]);
+    }));
+
+  test('of six that migrate together are done once, a step outside of the transaction among them', () =>
+    withConnection(engine, async (db, url) => {
+      const all = await Promise.all(Array.from({ length: 5 }, () => connectDatabase(url, { patient: true })));
+      const done = await Promise.all([db, ...all].map((one) => migrate(one, modules(first, index, second))));
+      assert.deepEqual(done.flat(), ['sample: first', 'sample: index one_by_id', 'sample: second']);
+      await Promise.all(all.map((one) => one.close()));
+    }));
+
+  test('of six that open an empty database together are done once, and all six can use it', () =>
     withEmptyDatabase(engine, async (url) => {
-      const opened = await Promise.all(Array.from({ length: 6 }, () => openDatabase(url)));
-      for (const db of opened) assert.equal(await schemaVersion(db), latestVersion);
-      const done = await Promise.all(opened.map((db) => migrate(db)));
+      const opened = await Promise.all(Array.from({ length: 6 }, () => openDatabase(url, migratedModules)));
+      for (const db of opened) assert.deepEqual(await readVersions(db), allVersions);
+      const done = await Promise.all(opened.map((db) => migrate(db, migratedModules)));
       assert.deepEqual(done.flat(), []);
       await Promise.all(opened.map((db) => db.close()));
     }));
 
-  test('of six that migrate an empty database at once are reported by one', () =>
-    withEmptyDatabase(engine, async (url) => {
-      const done = await Promise.all(Array.from({ length: 6 }, () => migrateDatabase(url)));
-      assert.deepEqual(done.flat(), names);
-    }));
-
-  test('of two processes that start at once are done by one, and the other waits for it', () =>
+  test('of two processes that start together are done by one, and the other waits for it', () =>
     withEmptyDatabase(engine, async (url) => {
       const text = `
         import { migrateDatabase } from '${source('db/open-database.ts')}';
-        const done = await Promise.all([migrateDatabase(process.argv[1]), migrateDatabase(process.argv[1])]);
+        import { migratedModules } from '${source('app/migrations.ts')}';
+        const migrated = () => migrateDatabase(process.argv[1], migratedModules);
+        const done = await Promise.all([migrated(), migrated()]);
         console.log(done.flat().length);`;
       const scripts = [startScript(text, url), startScript(text, url)];
       assert.deepEqual(await Promise.all(scripts.map(({ ended }) => ended)), [0, 0]);
       const counts = scripts.map(({ lines }) => Number(lines[0]));
-      assert.equal(Math.max(...counts), names.length);
+      assert.equal(Math.max(...counts), allSteps.length);
       assert.equal(Math.min(...counts), 0);
     }));
 
@@ -118,23 +187,107 @@ onEachEngine('the migrations', (engine) => {
         import { migrate } from '${source('db/migrate.ts')}';
         const db = await connectDatabase(process.argv[1]);
         const step = (name) => ({ name, statements: () => ['create table ' + name + ' (id integer)'] });
-        await migrate(db, [step('one')]);
-        await migrate(db, [step('one'), step('two'), {
+        const modules = (...migrations) => [{ name: 'sample', migrations }];
+        await migrate(db, modules(step('one')));
+        await migrate(db, modules(step('one'), step('two'), {
           name: 'long',
           *statements() { yield 'create table three (id integer)'; console.log('half'); for (;;) yield 'update one set id = 1'; },
-        }]);`,
+        }));`,
         url,
       );
       await script.printed('half');
       script.kill();
       await script.ended;
       const db = await connectDatabase(url);
-      assert.equal(await schemaVersion(db), 1);
+      assert.deepEqual(await readVersions(db), new Map([['sample', 1]]));
       assert.deepEqual(
-        [await has(db, 'one'), await has(db, 'two'), await has(db, 'three')],
+        [await hasTable(db, 'one'), await hasTable(db, 'two'), await hasTable(db, 'three')],
         [true, false, false],
       );
-      assert.deepEqual(await migrate(db, [first, second]), ['second']);
+      assert.deepEqual(await migrate(db, modules(first, second)), ['sample: second']);
       await db.close();
     }));
 });
+
+onEachEngine('a database of release 4f8c6a4', (engine) => {
+  test('continues from any number of its steps, to the same columns as a new one', async () => {
+    const columnsOf = (tables: readonly string[], db: Database): Promise<string[][]> =>
+      Promise.all(tables.map((table) => columns(db, table)));
+    const names = Object.keys(formerTables).filter((name) => name !== 'bienvenue_schema');
+    let expected: string[][] = [];
+    await withConnection(engine, async (db) => {
+      await migrate(db, migratedModules);
+      expected = await columnsOf(names, db);
+    });
+    for (let steps = 1; steps <= formerSteps.length; steps += 6) {
+      await withConnection(engine, async (db) => {
+        await writeFormerDatabase(db, steps);
+        await migrate(db, migratedModules);
+        assert.deepEqual(await readVersions(db), allVersions);
+        assert.deepEqual(await columnsOf(names, db), expected);
+      });
+    }
+  });
+
+  test('keeps every row, its audit record verifies, and its secrets can be read', () =>
+    withConnection(engine, async (db) => {
+      await writeFormerDatabase(db);
+      await migrate(db, migratedModules);
+      for (const [table, rows] of Object.entries(formerTables)) {
+        if (table === 'bienvenue_schema' || rows.length === 0) continue;
+        const names = Object.keys(rows[0] ?? {});
+        const now = await db.query((sql: Sql<Record<string, Record<string, unknown>>>) =>
+          sql.selectFrom(table).select(names),
+        );
+        const byKey = (list: readonly object[]): string[] =>
+          list.map((row) => JSON.stringify(row)).toSorted();
+        assert.deepEqual(byKey(now.map(hexed)), byKey(rows), table);
+      }
+      const ring = new Keyring(parseKeys(formerKey));
+      const verdict = await new Audit({
+        database: db,
+        clock: () => Date.now(),
+        keptDays: 365,
+        mac: {
+          sign: (text) => ring.mac('audit', text),
+          check: (text, mac) => ring.checkMac('audit', text, mac),
+        },
+      }).verify();
+      assert.deepEqual(verdict.faults, []);
+      assert.equal(verdict.sealed + verdict.unsealed, formerTables['audit_events']?.length);
+      const [seed] = formerTables['totp_authenticators'] ?? [];
+      assert.equal(ring.decrypt('totp', String(seed?.['seed']), String(seed?.['id'])), formerSecrets.seed);
+    }));
+
+  test('is refused by that release once it was upgraded, instead of being used with half of its versions', () =>
+    withConnection(engine, async (db) => {
+      await writeFormerDatabase(db);
+      await migrate(db, migratedModules);
+      const [row] = await db.query((sql) => sql.selectFrom('bienvenue_schema').select('version'));
+      assert.ok((row?.version ?? 0) > formerSteps.length);
+    }));
+});
+
+/** Names of the columns of a table, in their order. */
+async function columns(db: Database, table: string): Promise<string[]> {
+  const rows = await db.query((sql: Sql<Record<string, Record<string, unknown>>>) =>
+    db.engine.name === 'sqlite'
+      ? sql.selectFrom(`pragma_table_info`).select('name').where('arg', '=', table)
+      : sql
+          .selectFrom('information_schema.columns')
+          .select('column_name as name')
+          .where('table_name', '=', table)
+          .orderBy('ordinal_position'),
+  );
+  return rows.map((row) => String(row['name']));
+}
+
+/** A row as the fixture has it: bytes as `{ hex }`. */
+function hexed(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value,
+    ]),
+  );
+}

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
+import type { MigratedModule } from './migration.ts';
 import { openSqlite } from './sqlite.ts';
 import { examineSqliteFile } from './sqlite-damage.ts';
 
@@ -25,13 +26,13 @@ export async function connectDatabase(url: string, { patient = false } = {}): Pr
 }
 
 /**
- * Brings a database to this release's schema and returns the names of the steps that were missing.
- * @throws {NewerSchema} when the database is ahead of this release.
+ * Brings a database to the schema of the modules and returns the steps that were missing, as `module: name`.
+ * @throws {NewerSchema} if the database is ahead of this release.
  */
-export async function migrateDatabase(url: string): Promise<string[]> {
+export async function migrateDatabase(url: string, modules: readonly MigratedModule[]): Promise<string[]> {
   const database = await connectDatabase(url, { patient: true });
   try {
-    return await migrate(database);
+    return await migrate(database, modules);
   } finally {
     await database.close();
   }
@@ -41,20 +42,24 @@ export async function migrateDatabase(url: string): Promise<string[]> {
 const examinedBytes = 256 * 1024 * 1024;
 
 /**
- * Opens the database and brings it to this release's schema first. With `isExamined` a file that is not too large is
- * looked through before.
- * @throws {DatabaseRefused} when it is damaged.
+ * Opens the database after bringing it to the schema of the modules. With `isExamined` a file that is not too large is
+ * checked for damage first.
+ * @throws {DatabaseRefused} if it is damaged.
  */
-export async function openDatabase(url: string, { isExamined = false } = {}): Promise<Database> {
+export async function openDatabase(
+  url: string,
+  modules: readonly MigratedModule[],
+  { isExamined = false } = {},
+): Promise<Database> {
   const path = sqlitePath(url);
   if (path === undefined) {
-    await migrateDatabase(url);
+    await migrateDatabase(url, modules);
     return connectDatabase(url);
   }
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
   const database = await openSqlite(path); // with the same limits for both: it need not be opened twice
   try {
-    await migrate(database);
+    await migrate(database, modules);
     return database;
   } catch (error) {
     await database.close();

@@ -3,8 +3,8 @@
 import { sql as rawSql } from 'kysely';
 import pg from 'pg';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { UniqueViolation, type Database } from './database.ts';
-import { postgresEngine } from './engine.ts';
+import { UniqueViolation, type Database, type QueryBuilder } from './database.ts';
+import { postgresEngine, type DefaultTables, type Sql } from './engine.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
 
 /** Connections of one instance. PasswordLogin wait for the hash, not for a connection. */
@@ -21,6 +21,14 @@ type Row = Record<string, unknown>;
 type Queryable = Pick<pg.PoolClient, 'query'>;
 
 const uniqueViolation = '23505';
+/**
+ * The connection's prepared statement is of no use any more: its result has other columns since another instance
+ * migrated (0A000, cached plan must not change result type), or the server forgot it (26000). A new connection prepares
+ * it again.
+ */
+const staleCodes = new Set(['0A000', '26000']);
+/** Each attempt discards one stale connection, so that one more than the pool has is enough. */
+const maxAttempts = poolSize + 1;
 /** SQLSTATE classes of faults of the moment: connection, resources, operator intervention, system, transaction rollback. */
 const passingClasses = new Set(['08', '53', '57', '58', '40', '25']);
 
@@ -48,7 +56,12 @@ function isUnanswered(error: unknown): boolean {
   return isProblem(error, 'unavailable') && !(error.cause instanceof pg.DatabaseError);
 }
 
-async function send<R>(target: Queryable, compiled: Compiled, parameters: object): Promise<R[]> {
+function isStale(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && staleCodes.has(error.code ?? '');
+}
+
+/** Runs one statement; on a pool, whose `query` discards the connection of an error, until a prepared one is not stale. */
+async function send<R>(target: Queryable, compiled: Compiled, parameters: object, attempt = 1): Promise<R[]> {
   const values = compiled.bind(parameters);
   const query =
     compiled.name === ''
@@ -58,6 +71,8 @@ async function send<R>(target: Queryable, compiled: Compiled, parameters: object
     const result = await target.query<Row>(query);
     return result.rows as R[]; // the row type was inferred from the statement that wrote the SQL
   } catch (error) {
+    const mayRepeat = target instanceof pg.Pool && compiled.name !== '' && attempt < maxAttempts;
+    if (mayRepeat && isStale(error)) return send(target, compiled, parameters, attempt + 1);
     throw toError(error);
   }
 }
@@ -110,17 +125,23 @@ class Gatherer {
   }
 }
 
-/** Runs on one connection: a transaction, or the one that migrates. */
+/** Runs statements on a pool, or on the one connection of a transaction. */
 class PostgresTransaction implements Database {
   readonly engine = postgresEngine;
   readonly #client: Queryable;
+  #isStale = false;
 
   constructor(client: Queryable) {
     this.#client = client;
   }
 
+  /** True once a prepared statement was stale: the transaction has failed, and succeeds on another connection. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
   run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
-    return send(this.#client, compiledStatements.of(statement), parameters);
+    return this.#send(compiledStatements.of(statement), parameters);
   }
 
   async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
@@ -132,15 +153,15 @@ class PostgresTransaction implements Database {
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    return (await send<R>(this.#client, compiledStatements.ofLookup(lookup), { key: [key] }))[0];
+    return (await this.#send<R>(compiledStatements.ofLookup(lookup), { key: [key] }))[0];
   }
 
-  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
-    return send<R>(this.#client, compileOnce(postgresEngine, build), {});
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+    return this.#send<R>(compileOnce(postgresEngine, build), {});
   }
 
   async now(): Promise<number> {
-    const [row] = await this.query((sql) =>
+    const [row] = await this.query((sql: Sql<object>) =>
       sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')),
     );
     return Number(row?.now);
@@ -165,6 +186,14 @@ class PostgresTransaction implements Database {
 
   async close(): Promise<void> {
     throw new Error('A transaction is not closed; it ends with its work');
+  }
+
+  #send<R>(compiled: Compiled, parameters: object): Promise<R[]> {
+    const rows = send<R>(this.#client, compiled, parameters);
+    rows.catch((error: unknown) => {
+      if (error instanceof Error && isStale(error)) this.#isStale = true;
+    });
+    return rows;
   }
 }
 
@@ -200,7 +229,7 @@ class PostgresDatabase implements Database {
     return this.#call(() => this.#gatherer(lookup).find(key) as Promise<R | undefined>); // the lookup's own row type
   }
 
-  query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#call(() => this.#plain.query(build));
   }
 
@@ -247,7 +276,8 @@ class PostgresDatabase implements Database {
     return gatherer;
   }
 
-  async #transact<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+  /** Runs the work again, as a whole, if a stale statement made it fail: nothing of it was committed. */
+  async #transact<T>(work: (transaction: Database) => Promise<T>, attempt = 1): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw toError(error);
     });
@@ -261,14 +291,16 @@ class PostgresDatabase implements Database {
       if (ended !== 'COMMIT') throw new Error('The transaction is rolled back: a statement has failed');
       return result;
     } catch (error) {
-      // A connection that gave no answer, or cannot even roll back, is thrown away, not returned to the pool. The first
-      // is not asked again: that would double the wait.
+      // A connection that gave no answer, cannot even roll back, or has stale statements is discarded, not returned to
+      // the pool. The first is not asked again: that would double the wait.
       broken = isUnanswered(error);
       if (!broken) await client.query('rollback').catch(() => (broken = true));
-      throw error;
+      if (!transaction.isStale || attempt === maxAttempts) throw error;
+      broken = true;
     } finally {
       client.release(broken);
     }
+    return this.#transact(work, attempt + 1);
   }
 }
 

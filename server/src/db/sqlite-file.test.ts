@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from './open-database.ts';
 import { applicationId, checkSqliteFile, DatabaseRefused } from './sqlite-file.ts';
 
@@ -26,7 +27,7 @@ let foreign = Buffer.alloc(0);
 
 before(async () => {
   const path = join(folder, 'good.db');
-  await (await openDatabase(`sqlite:${path}`)).close();
+  await (await openDatabase(`sqlite:${path}`, migratedModules)).close();
   good = readFileSync(path);
   using other = new DatabaseSync(join(folder, 'foreign.db'));
   other.exec('create table notes (text); insert into notes values (1)');
@@ -66,7 +67,7 @@ describe('a file that is not a sound database of ours is refused, and no byte of
       const path = join(place, 'test.db');
       const bytes = content();
       writeFileSync(path, bytes);
-      await assert.rejects(openDatabase(`sqlite:${path}`), (error) => {
+      await assert.rejects(openDatabase(`sqlite:${path}`, migratedModules), (error) => {
         assert.ok(error instanceof DatabaseRefused, String(error));
         assert.match(error.message, message);
         assert.ok(error.message.startsWith(path));
@@ -147,7 +148,7 @@ describe('a new file', () => {
     { skip: process.platform === 'win32' && 'Windows has no such rights' },
     async () => {
       const place = join(folder, 'a', 'b');
-      await (await openDatabase(`sqlite:${join(place, 'test.db')}`)).close();
+      await (await openDatabase(`sqlite:${join(place, 'test.db')}`, migratedModules)).close();
       for (const made of [place, join(folder, 'a')]) assert.equal(statSync(made).mode & 0o777, 0o700);
     },
   );
@@ -155,13 +156,13 @@ describe('a new file', () => {
   test('takes the place of an empty one, which holds nothing that could be lost', async () => {
     const path = join(folder, 'empty.db');
     writeFileSync(path, '');
-    await (await openDatabase(`sqlite:${path}`)).close();
+    await (await openDatabase(`sqlite:${path}`, migratedModules)).close();
     assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
   });
 
   test('carries our mark in itself from the first moment on, not in a log beside it', async () => {
     const path = join(folder, 'marked.db');
-    const database = await openDatabase(`sqlite:${path}`);
+    const database = await openDatabase(`sqlite:${path}`, migratedModules);
     assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
     await database.close();
   });
@@ -169,7 +170,7 @@ describe('a new file', () => {
   test('is alone in its folder once it is closed', async () => {
     const place = join(folder, 'alone');
     mkdirSync(place);
-    await (await openDatabase(`sqlite:${join(place, 'test.db')}`)).close();
+    await (await openDatabase(`sqlite:${join(place, 'test.db')}`, migratedModules)).close();
     assert.deepEqual(readdirSync(place), ['test.db']);
   });
 });

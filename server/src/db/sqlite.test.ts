@@ -7,10 +7,14 @@ import { sql as rawSql } from 'kysely';
 import { useDatabase, withDatabase, withEmptyDatabase } from '../../test/support/engines.ts';
 import { source, startScript } from '../../test/support/script.ts';
 import { threadsStartedBy } from '../../test/support/thread.ts';
+import type { CoreTables } from '../../test/support/tables.ts';
 import { isProblem } from '../kit/problem.ts';
 import type { Database } from './database.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { connectDatabase, openDatabase, sqlitePath } from './open-database.ts';
-import { statement } from './statement.ts';
+import { statementsFor } from './statement.ts';
+
+const { statement } = statementsFor<CoreTables>();
 
 const insertUser = statement((sql, p: { email: string }) =>
   sql
@@ -165,7 +169,7 @@ describe('a process that is killed', () => {
   const open = `
     import { openDatabase } from '${source('db/open-database.ts')}';
     console.log('begin');
-    const database = await openDatabase(process.argv[1]);
+    const database = await openDatabase(process.argv[1], migratedModules);
     console.log('open');
     setInterval(() => {}, 1000);`;
 
@@ -186,7 +190,7 @@ describe('a process that is killed', () => {
         while (!isNow(path) && !script.lines.includes('open')) await setImmediate();
         script.kill();
         await script.ended;
-        const db = await openDatabase(url);
+        const db = await openDatabase(url, migratedModules);
         await db.run(insertUser, { email: 'a' });
         assert.deepEqual(await emails(db), ['a']);
         await db.close();
@@ -210,7 +214,7 @@ describe('a process that is killed', () => {
       script.kill();
       await script.ended;
       const acknowledged = script.lines.length;
-      const db = await openDatabase(url);
+      const db = await openDatabase(url, migratedModules);
       const count = async (table: 'users' | 'sessions' | 'one_time_tokens'): Promise<number> =>
         (await db.query((sql) => sql.selectFrom(table).select('id'))).length;
       const [users, sessions, tokens] = [

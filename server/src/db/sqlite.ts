@@ -4,8 +4,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
-import { UniqueViolation, type Database } from './database.ts';
-import { sqliteEngine } from './engine.ts';
+import { UniqueViolation, type Database, type QueryBuilder } from './database.ts';
+import { sqliteEngine, type DefaultTables } from './engine.ts';
 import { damagedFile, isDamage } from './sqlite-damage.ts';
 import { applicationId, checkSqliteFile } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
@@ -118,7 +118,7 @@ class SqliteTransaction implements Database {
     return rows[0];
   }
 
-  async query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#noting(this.#database.send<R>(compileOnce(sqliteEngine, build), noParameters));
   }
 
@@ -195,7 +195,7 @@ class SqliteDatabase implements Database {
     return this.#read(() => this.#prepare(compiled).get(key) as R | undefined);
   }
 
-  async query<R>(build: Parameters<typeof compileOnce<R>>[1]): Promise<R[]> {
+  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     const compiled = compileOnce(sqliteEngine, build);
     if (compiled.isRead) {
       return this.#read(

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../test/support/engines.ts';
-import { postgresEngine, sqliteEngine } from './engine.ts';
-import { CompiledStatements, compileOnce, lookup, statement } from './statement.ts';
+import type { CoreTables } from '../../test/support/tables.ts';
+import { postgresEngine, sqliteEngine, type Sql } from './engine.ts';
+import { CompiledStatements, compileOnce, statementsFor } from './statement.ts';
+
+const { lookup, statement } = statementsFor<CoreTables>();
 
 const insertUser = statement((sql, p: { id: number; email: string; hash: string | null }) =>
   sql.insertInto('users').values({
@@ -119,7 +122,7 @@ describe('compiling', () => {
       ),
       false,
     );
-    assert.equal(compileOnce(sqliteEngine, (sql) => sql.deleteFrom('users')).isRead, false);
+    assert.equal(compileOnce(sqliteEngine, (sql: Sql<CoreTables>) => sql.deleteFrom('users')).isRead, false);
   });
 
   test('a look-up takes one key, or where look-ups are gathered a list of keys', () => {

@@ -7,13 +7,16 @@ import type { Engine, Sql } from './engine.ts';
 export interface Statement<P extends object, R> {
   /** Names the prepared statement on the server; unique in the process. */
   readonly name: string;
-  readonly build: (sql: Sql, parameters: P) => Compilable<R>;
+  readonly build: (sql: Sql<object>, parameters: P) => Compilable<R>;
 }
+
+/** Writes the condition that the column is the key, or among the gathered keys. */
+type IsKey = (column: string) => Expression<SqlBool>;
 
 /** A look-up of at most one row by a text key, which an engine may gather with its like. */
 export interface Lookup<R extends { lookup_key: string }> {
   readonly name: string;
-  readonly build: (sql: Sql, isKey: (column: string) => Expression<SqlBool>) => Compilable<R>;
+  readonly build: (sql: Sql<object>, isKey: IsKey) => Compilable<R>;
 }
 
 /** SQL text ready for the driver. */
@@ -39,21 +42,37 @@ const placeholders: unknown = new Proxy({}, { get: (_target, name) => new Placeh
 
 let statements = 0;
 
-/**
- * Declares a statement. Parameters are used like values; they are bound by name at each run:
- * `statement((sql, p: { id: number }) => sql.selectFrom('users').selectAll().where('id', '=', p.id))`.
- */
-export function statement<P extends object, R>(
-  build: (sql: Sql, parameters: P) => Compilable<R>,
-): Statement<P, R> {
+function newName(): string {
   statements += 1;
-  return { name: `bienvenue_${statements}`, build };
+  return `bienvenue_${statements}`;
 }
 
-/** Declares a look-up. The query must name the key column `lookup_key` among its results. */
-export function lookup<R extends { lookup_key: string }>(build: Lookup<R>['build']): Lookup<R> {
-  statements += 1;
-  return { name: `bienvenue_${statements}`, build };
+/** What a store declares its statements with; see `statementsFor`. */
+export interface Statements<Tables> {
+  /**
+   * Declares a statement. Parameters are used like values; they are bound by name at each run:
+   * `statement((sql, p: { id: number }) => sql.selectFrom('users').select('email').where('id', '=', p.id))`.
+   */
+  readonly statement: <P extends object, R>(
+    build: (sql: Sql<Tables>, parameters: P) => Compilable<R>,
+  ) => Statement<P, R>;
+  /** Declares a look-up. The query must name the key column `lookup_key` among its results. */
+  readonly lookup: <R extends { lookup_key: string }>(
+    build: (sql: Sql<Tables>, isKey: IsKey) => Compilable<R>,
+  ) => Lookup<R>;
+}
+
+/** Returns what declares statements about the given tables, which a store takes from the `schema.ts` of their modules. */
+export function statementsFor<Tables>(): Statements<Tables> {
+  return {
+    // The builder writes the same SQL whatever tables its type knows: they exist at compile time only.
+    statement: (build) => ({ name: newName(), build: (sql, p) => build(sqlFor<Tables>(sql), p) }),
+    lookup: (build) => ({ name: newName(), build: (sql, isKey) => build(sqlFor<Tables>(sql), isKey) }),
+  };
+}
+
+function sqlFor<Tables>(sql: Sql<object>): Sql<Tables> {
+  return sql as unknown as Sql<Tables>; // Kysely is invariant in its tables, and knows none of them at run time
 }
 
 function compile<R>(name: string, query: Compilable<R>): Compiled {
@@ -68,9 +87,9 @@ function compile<R>(name: string, query: Compilable<R>): Compiled {
   };
 }
 
-/** Compiles a query that is built anew at each call: for rare ones whose shape depends on their input. */
-export function compileOnce<R>(engine: Engine, build: (sql: Sql) => Compilable<R>): Compiled {
-  return compile('', build(engine.sql));
+/** Compiles a query for one call: for rare ones whose shape depends on their input. */
+export function compileOnce<R, Tables>(engine: Engine, build: (sql: Sql<Tables>) => Compilable<R>): Compiled {
+  return compile('', build(sqlFor<Tables>(engine.sql)));
 }
 
 /** The statements compiled for one engine, each at its first use. */

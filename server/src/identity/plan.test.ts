@@ -8,6 +8,7 @@ import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
 import { addEvent } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
@@ -86,7 +87,7 @@ onEachEngine('among thousands of rows', (engine) => {
 
   before(async () => {
     fresh = await freshDatabase(engine);
-    database = await openDatabase(fresh.url);
+    database = await openDatabase(fresh.url, migratedModules);
     await fill(database);
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);

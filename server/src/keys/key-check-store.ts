@@ -1,6 +1,12 @@
 // The key_checks table: by what a database knows its keys again.
 import type { Database } from '../db/database.ts';
-import { statement } from '../db/statement.ts';
+import { statementsFor } from '../db/statement.ts';
+import type { KeyTables } from './schema.ts';
+import type { VersionTables } from '../db/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = KeyTables & VersionTables;
+const { statement } = statementsFor<Tables>();
 
 export interface KeyCheck {
   /** Id of the key. */
@@ -8,7 +14,7 @@ export interface KeyCheck {
   readonly checkValue: string;
 }
 
-const selectAll = statement((sql) =>
+const selectEvery = statement((sql) =>
   sql
     .selectFrom('key_checks')
     .select(['id', 'check_value as checkValue'])
@@ -18,7 +24,7 @@ const selectAll = statement((sql) =>
 
 /** Every key that the database was used with, the oldest first. */
 export function listKeyChecks(db: Database): Promise<KeyCheck[]> {
-  return db.run(selectAll, {});
+  return db.run(selectEvery, {});
 }
 
 const insertCheck = statement((sql, p: KeyCheck & { now: number }) =>
@@ -30,15 +36,15 @@ export async function addKeyCheck(db: Database, check: KeyCheck, now: number): P
   await db.run(insertCheck, { ...check, now });
 }
 
-/** Changes nothing; takes the lock of the row that migrations lock, which other starting instances wait for. */
-const lockSchema = statement((sql) =>
+/** Changes nothing; takes the lock of this module's row, for which other starting instances wait. */
+const lockKeys = statement((sql) =>
   sql
-    .updateTable('bienvenue_schema')
+    .updateTable('schema_versions')
     .set((row) => ({ version: row.ref('version') }))
-    .where('id', '=', 1),
+    .where('module', '=', 'keys'),
 );
 
 /** Lets one transaction at a time add keys: two first starts with different keys must not both succeed. */
 export async function lockKeyChecks(tx: Database): Promise<void> {
-  await tx.run(lockSchema, {});
+  await tx.run(lockKeys, {});
 }

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { onEachEngine, withDatabase } from '../../test/support/engines.ts';
 import { createKey, formatKeys, Keyring, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 import type { Database } from '../db/database.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { listKeyChecks } from './key-check-store.ts';
 import { checkKeys, openKeyring, rotateKeys, type KeySource } from './open-keyring.ts';
@@ -109,7 +110,9 @@ onEachEngine('the keys of a database', (engine) => {
 
   test('are the keys of one instance, when several with keys of their own start first at once', () =>
     withDatabase(engine, async (db, url) => {
-      const databases = await Promise.all(Array.from({ length: 6 }, () => openDatabase(url)));
+      const databases = await Promise.all(
+        Array.from({ length: 6 }, () => openDatabase(url, migratedModules)),
+      );
       try {
         const results = await Promise.allSettled(
           databases.map((one) => openKeyring(inOption(createKey()), one, now)),
@@ -131,7 +134,9 @@ onEachEngine('the keys of a database', (engine) => {
   test('are the same for instances that start first at once with the same', () =>
     withDatabase(engine, async (db, url) => {
       const source = inOption(createKey(), createKey());
-      const databases = await Promise.all(Array.from({ length: 6 }, () => openDatabase(url)));
+      const databases = await Promise.all(
+        Array.from({ length: 6 }, () => openDatabase(url, migratedModules)),
+      );
       try {
         const rings = await Promise.all(databases.map((one) => openKeyring(source, one, now)));
         assert.ok(rings.every((ring) => ring instanceof Keyring));

@@ -1,8 +1,60 @@
 // The contract's `session_id` and `reset_token` as attributes of a user, on the tables where sessions and one-time
 // tokens live: `updateUser` replaces what the user had of the kind.
 import type { Database } from '../db/database.ts';
-import { statement } from '../db/statement.ts';
+import type { Sql } from '../db/engine.ts';
+import { statementsFor } from '../db/statement.ts';
 import type { TokenParts } from '../kit/secret.ts';
+import type { SessionTables } from '../identity/session/schema.ts';
+import type { TokenTables } from '../identity/token/schema.ts';
+import { userColumns, type UserTables } from '../user/schema.ts';
+import { toUser } from '../user/store.ts';
+import type { User } from '../user/user.ts';
+
+/** The tables of the statements below. */
+type Tables = SessionTables & TokenTables & UserTables;
+const { statement } = statementsFor<Tables>();
+
+/** Attributes to find a user by; all that are given must match. */
+export interface UserFilter {
+  readonly id?: number;
+  readonly emailKey?: string;
+  readonly session?: TokenParts;
+  readonly resetToken?: TokenParts;
+}
+
+/** Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none. */
+export async function findUserBy(db: Database, filter: UserFilter, now: number): Promise<User | undefined> {
+  const { id, emailKey, session, resetToken } = filter;
+  const rows = await db.query((sql: Sql<Tables>) => {
+    let query = sql.selectFrom('users').select(userColumns).orderBy('users.id').limit(1);
+    if (id !== undefined) query = query.where('users.id', '=', id);
+    if (emailKey !== undefined) query = query.where('users.email_key', '=', emailKey);
+    if (session !== undefined) {
+      query = query.where('users.id', 'in', (nested) =>
+        nested
+          .selectFrom('sessions')
+          .select('user_id')
+          .where('id', '=', session.id)
+          .where('secret_hash', '=', session.secretHash)
+          .where('expires_at', '>', now),
+      );
+    }
+    if (resetToken !== undefined) {
+      query = query.where('users.id', 'in', (nested) =>
+        nested
+          .selectFrom('one_time_tokens')
+          .select('user_id')
+          .where('id', '=', resetToken.id)
+          .where('kind', '=', 'reset')
+          .where('secret_hash', '=', resetToken.secretHash)
+          .where('spent_at', 'is', null)
+          .where('expires_at', '>', now),
+      );
+    }
+    return query;
+  });
+  return rows[0] && toUser(rows[0]);
+}
 
 interface Life {
   readonly now: number;

@@ -9,6 +9,7 @@ import { isProblem } from '../kit/problem.ts';
 import { createToken } from '../kit/secret.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { UniqueViolation } from '../db/database.ts';
+import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DB, type UserFields, type UserFilters } from './db.ts';
 import { InvalidRequest, NoResultFound, ValueError } from '../user/user.ts';
@@ -168,7 +169,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
   test('closing it closes its database', () =>
     withEmptyDatabase(engine, async (url) => {
-      const db = new DB(await openDatabase(url));
+      const db = new DB(await openDatabase(url, migratedModules));
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.close();
       await assert.rejects(db.findUserBy({ id }));

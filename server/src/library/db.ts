@@ -7,8 +7,14 @@ import { UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { resetKind } from '../identity/password/reset.ts';
-import { removeTokens, replaceResetToken, replaceSession } from './attribute-store.ts';
-import { addUser, findUserBy, updateUser, type UserChange, type UserFilter } from '../user/store.ts';
+import {
+  findUserBy,
+  removeTokens,
+  replaceResetToken,
+  replaceSession,
+  type UserFilter,
+} from './attribute-store.ts';
+import { addUser, updateUser, type UserChange } from '../user/store.ts';
 import { InvalidRequest, NoResultFound, ValueError, type User } from '../user/user.ts';
 
 /** Attributes by which a user is found. */

@@ -1,8 +1,13 @@
 // The mails table: what is to be sent, written in the transaction of its cause.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { MailTable } from '../db/schema.ts';
-import { statement } from '../db/statement.ts';
+import { statementsFor } from '../db/statement.ts';
+import { mailColumns, type MailTable, type MailTables } from './schema.ts';
+import type { UserTables } from '../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = MailTables & UserTables;
+const { statement } = statementsFor<Tables>();
 
 export type MailRow = Selectable<MailTable>;
 
@@ -106,7 +111,7 @@ const claim = statement((sql, p: { now: number; leaseUntil: number; limit: numbe
     )
     // Repeated outside, where it is decided after waiting for another instance that claimed the same row.
     .where('next_at', '<=', p.now)
-    .returningAll(),
+    .returning(mailColumns),
 );
 
 /** Takes due mails until the lease ends: no other instance tries them meanwhile. */
@@ -158,7 +163,7 @@ export async function retryMail(db: Database, id: string, now: number): Promise<
 }
 
 const selectNewest = statement((sql, p: { limit: number }) =>
-  sql.selectFrom('mails').selectAll().orderBy('created_at', 'desc').limit(p.limit),
+  sql.selectFrom('mails').select(mailColumns).orderBy('created_at', 'desc').limit(p.limit),
 );
 
 /** Mails, newest first. */
@@ -167,7 +172,7 @@ export function listMails(db: Database, limit: number): Promise<MailRow[]> {
 }
 
 const selectMail = statement((sql, p: { id: string }) =>
-  sql.selectFrom('mails').selectAll().where('id', '=', p.id),
+  sql.selectFrom('mails').select(mailColumns).where('id', '=', p.id),
 );
 
 export function findMail(db: Database, id: string): Promise<MailRow | undefined> {

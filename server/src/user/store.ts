@@ -1,14 +1,16 @@
 // The users table. Nothing in here decides; a unique index and the `where` of each statement do.
 import type { Expression, ExpressionBuilder, Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { Schema, UserTable } from '../db/schema.ts';
-import { statement } from '../db/statement.ts';
-import type { TokenParts } from '../kit/secret.ts';
+import type { Sql } from '../db/engine.ts';
+import { statementsFor } from '../db/statement.ts';
 import type { EmailAddress } from './email-address.ts';
 import type { User } from './user.ts';
+import { userColumns, type UserTable, type UserTables } from './schema.ts';
+
+const { statement } = statementsFor<UserTables>();
 
 /** The user of a row. */
-function toUser(row: Selectable<UserTable>): User {
+export function toUser(row: Selectable<UserTable>): User {
   return {
     id: row.id,
     email: row.email,
@@ -50,7 +52,7 @@ const insertUser = statement((sql, p: NewUser) =>
         ),
     )
     .onConflict((conflict) => conflict.column('email_key').doNothing())
-    .returningAll(),
+    .returning(userColumns),
 );
 
 /** Adds a user; `undefined` when the address is taken, which the unique index decides. */
@@ -72,7 +74,7 @@ export async function addUser(
 }
 
 const selectByEmail = statement((sql, p: { emailKey: string }) =>
-  sql.selectFrom('users').selectAll().where('email_key', '=', p.emailKey),
+  sql.selectFrom('users').select(userColumns).where('email_key', '=', p.emailKey),
 );
 
 export async function findUserByEmail(db: Database, email: EmailAddress): Promise<User | undefined> {
@@ -81,7 +83,7 @@ export async function findUserByEmail(db: Database, email: EmailAddress): Promis
 }
 
 const selectById = statement((sql, p: { id: number }) =>
-  sql.selectFrom('users').selectAll().where('id', '=', p.id),
+  sql.selectFrom('users').select(userColumns).where('id', '=', p.id),
 );
 
 export async function findUserById(db: Database, id: number): Promise<User | undefined> {
@@ -90,7 +92,7 @@ export async function findUserById(db: Database, id: number): Promise<User | und
 }
 
 const lockByEmail = statement((sql, p: { emailKey: string }) =>
-  sql.selectFrom('users').selectAll().where('email_key', '=', p.emailKey).forNoKeyUpdate(),
+  sql.selectFrom('users').select(userColumns).where('email_key', '=', p.emailKey).forNoKeyUpdate(),
 );
 
 /**
@@ -103,7 +105,7 @@ export async function lockUserByEmail(tx: Database, email: EmailAddress): Promis
 }
 
 const lockById = statement((sql, p: { id: number }) =>
-  sql.selectFrom('users').selectAll().where('id', '=', p.id).forNoKeyUpdate(),
+  sql.selectFrom('users').select(userColumns).where('id', '=', p.id).forNoKeyUpdate(),
 );
 
 /** As `lockUserByEmail`, by the id. */
@@ -113,7 +115,7 @@ export async function lockUser(tx: Database, id: number): Promise<User | undefin
 }
 
 const selectPage = statement((sql, p: { after: number; limit: number }) =>
-  sql.selectFrom('users').selectAll().where('id', '>', p.after).orderBy('id').limit(p.limit),
+  sql.selectFrom('users').select(userColumns).where('id', '>', p.after).orderBy('id').limit(p.limit),
 );
 
 /** Users in the order of their ids, after the given one. */
@@ -121,49 +123,7 @@ export async function listUsers(db: Database, after: number, limit: number): Pro
   return (await db.run(selectPage, { after, limit })).map(toUser);
 }
 
-/** What a user is found by; all that are given must hold. */
-export interface UserFilter {
-  readonly id?: number;
-  readonly emailKey?: string;
-  readonly session?: TokenParts;
-  readonly resetToken?: TokenParts;
-}
-
-/** Finds the first user for whom all given filters hold. Expired sessions and spent or expired tokens find nobody. */
-export async function findUserBy(db: Database, filter: UserFilter, now: number): Promise<User | undefined> {
-  const { id, emailKey, session, resetToken } = filter;
-  const rows = await db.query((sql) => {
-    let query = sql.selectFrom('users').selectAll('users').orderBy('users.id').limit(1);
-    if (id !== undefined) query = query.where('users.id', '=', id);
-    if (emailKey !== undefined) query = query.where('users.email_key', '=', emailKey);
-    if (session !== undefined) {
-      query = query.where('users.id', 'in', (nested) =>
-        nested
-          .selectFrom('sessions')
-          .select('user_id')
-          .where('id', '=', session.id)
-          .where('secret_hash', '=', session.secretHash)
-          .where('expires_at', '>', now),
-      );
-    }
-    if (resetToken !== undefined) {
-      query = query.where('users.id', 'in', (nested) =>
-        nested
-          .selectFrom('one_time_tokens')
-          .select('user_id')
-          .where('id', '=', resetToken.id)
-          .where('kind', '=', 'reset')
-          .where('secret_hash', '=', resetToken.secretHash)
-          .where('spent_at', 'is', null)
-          .where('expires_at', '>', now),
-      );
-    }
-    return query;
-  });
-  return rows[0] && toUser(rows[0]);
-}
-
-type Users = ExpressionBuilder<Schema, 'users'>;
+type Users = ExpressionBuilder<UserTables, 'users'>;
 
 /** Another instant than that of the last password, even in the same millisecond or when the clock went back. */
 const instantOfChange =
@@ -200,7 +160,7 @@ export async function updateUser(
 ): Promise<boolean> {
   const { email, hashedPassword } = change;
   if (email === undefined && hashedPassword === undefined) return (await findUserById(db, id)) !== undefined;
-  const rows = await db.query((sql) =>
+  const rows = await db.query((sql: Sql<UserTables>) =>
     sql
       .updateTable('users')
       .set({
@@ -274,7 +234,7 @@ const setReopened = statement((sql, p: { id: number; now: number }) =>
     .set({ disabled_at: null, delete_at: null })
     .where('id', '=', p.id)
     .where('delete_at', '>', p.now)
-    .returningAll(),
+    .returning(userColumns),
 );
 
 /** Opens the doors to a user who was to be removed later; `undefined` for any other one. */
@@ -319,7 +279,7 @@ const setVerified = statement((sql, p: { id: number; now: number }) =>
     .set({ email_verified_at: p.now })
     .where('id', '=', p.id)
     .where('disabled_at', 'is', null)
-    .returningAll(),
+    .returning(userColumns),
 );
 
 /** Notes that mail reaches the user; `undefined` when there is no such user, or it is disabled. */
@@ -342,7 +302,7 @@ const setPassword = statement((sql, p: { id: number; hashedPassword: string | nu
     .set({ hashed_password: p.hashedPassword, password_changed_at: instantOfChange(p.now) })
     .where('id', '=', p.id)
     .where('disabled_at', 'is', null)
-    .returningAll(),
+    .returning(userColumns),
 );
 
 /** Stores a new password's hash, or that there is no password; `undefined` when there is no such user, or it is disabled. */

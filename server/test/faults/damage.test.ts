@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase, sqlitePath } from '../../src/db/open-database.ts';
 import { DatabaseRefused } from '../../src/db/sqlite-file.ts';
 import { withEmptyDatabase } from '../support/engines.ts';
@@ -16,7 +17,7 @@ async function withAccounts(
   work: (url: string, path: string, bytes: Buffer) => Promise<void>,
 ): Promise<void> {
   await withEmptyDatabase('sqlite', async (url) => {
-    const database = await openDatabase(url);
+    const database = await openDatabase(url, migratedModules);
     const rows = Array.from(
       { length: accounts },
       (_, i) => `('p${i}@example.org', 'p${i}@example.org', 'hash', 1, 1)`,
@@ -41,14 +42,14 @@ test('the start detects a page with a flipped header, whichever page it is', () 
       for (let i = head; i < head + 8; i += 1) damaged[i] = (damaged[i] ?? 0) ^ 0xff;
       writeFileSync(path, damaged);
       await assert.rejects(
-        openDatabase(url, { isExamined: true }),
+        openDatabase(url, migratedModules, { isExamined: true }),
         (error) => error instanceof DatabaseRefused && error.message.includes(`${path} is damaged`),
         `page ${page}`,
       );
       assert.ok(readFileSync(path).equals(damaged), 'the file is unchanged');
     }
     writeFileSync(path, bytes);
-    await (await openDatabase(url, { isExamined: true })).close();
+    await (await openDatabase(url, migratedModules, { isExamined: true })).close();
   }));
 
 test('the start detects a truncated file, wherever it was cut', () =>
@@ -65,7 +66,7 @@ test('the start detects a truncated file, wherever it was cut', () =>
       writeFileSync(path, bytes);
       truncateSync(path, length);
       await assert.rejects(
-        openDatabase(url, { isExamined: true }),
+        openDatabase(url, migratedModules, { isExamined: true }),
         (error) => error instanceof DatabaseRefused && /is (damaged|no SQLite)/.test(error.message),
         `${length} bytes`,
       );

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../src/kit/clock.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { listMails, type MailRow } from '../../src/mail/store.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -82,7 +83,7 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
 
   catcher.silentAt = undefined;
   const second = await start(withMail);
-  const database = await openDatabase(environment['DATABASE_URL'] ?? '');
+  const database = await openDatabase(environment['DATABASE_URL'] ?? '', migratedModules);
   try {
     const rowOf = async (email: string): Promise<MailRow | undefined> =>
       (await listMails(database, 10)).find(({ recipient }) => recipient === email);

@@ -6,6 +6,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { dayMs, hourMs } from '../../src/kit/clock.ts';
 import { silentLog } from '../../src/kit/log.ts';
 import type { Database } from '../../src/db/database.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../../src/mail/smtp.ts';
@@ -88,7 +89,7 @@ describe('a mail server that fails', () => {
 
   before(async () => {
     fresh = await freshDatabase('sqlite');
-    database = await openDatabase(fresh.url);
+    database = await openDatabase(fresh.url, migratedModules);
     await addUser(database, requireEmailAddress('bob@example.org'), null, 1);
   });
   after(async () => {

@@ -1,4 +1,5 @@
-import type { Database } from '../../src/db/database.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
 /**
@@ -36,8 +37,8 @@ export class Stopwatch implements Database {
     return this.#database.find(lookup, key);
   }
 
-  query<R>(build: Parameters<Database['query']>[0]): Promise<R[]> {
-    return this.#measure(() => this.#database.query(build) as Promise<R[]>); // the row type of the query that it was given
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+    return this.#measure(() => this.#database.query(build));
   }
 
   now(): Promise<number> {

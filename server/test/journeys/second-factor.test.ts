@@ -1,6 +1,8 @@
 // A second factor from end to end: enrolled, requested on every way to sign in, used for a step-up, lost and replaced.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { Sql } from '../../src/db/engine.ts';
+import type { TotpTables } from '../../src/features/totp/schema.ts';
 import { dayMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
@@ -414,7 +416,7 @@ onEachEngine('a second factor', (engine) => {
       id: string;
       secret: string;
     };
-    const rows = await service.service.core.database.query((sql) =>
+    const rows = await service.service.core.database.query((sql: Sql<TotpTables>) =>
       sql.selectFrom('totp_authenticators').selectAll().where('id', '=', id),
     );
     assert.ok(!JSON.stringify(rows).includes(secret));

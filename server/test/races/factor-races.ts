@@ -5,6 +5,10 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { pendingAuthenticationKind } from '../../src/identity/cookie-kinds.ts';
 import type { Database } from '../../src/db/database.ts';
+import type { Sql } from '../../src/db/engine.ts';
+import type { PasskeyTables } from '../../src/features/passkey/schema.ts';
+import type { RecoveryCodeTables } from '../../src/features/recovery-code/schema.ts';
+import type { TotpTables } from '../../src/features/totp/schema.ts';
 import { formatFactors } from '../../src/identity/factor/factor.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { listPasskeys, type PasskeyRow } from '../../src/features/passkey/store.ts';
@@ -203,7 +207,9 @@ const winnersOf = (outcomes: readonly Outcome[]): number =>
 export const consumeCodeTogether = racing(withRecoveryCodes, async (arena, contestant) => {
   const proofs = Array.from({ length: racers }, () => contestant.code);
   const more: PutBack = (tx, id) =>
-    tx.query((sql) => sql.updateTable('recovery_codes').set({ spent_at: null }).where('user_id', '=', id));
+    tx.query((sql: Sql<RecoveryCodeTables>) =>
+      sql.updateTable('recovery_codes').set({ spent_at: null }).where('user_id', '=', id),
+    );
   const outcomes = await giveTogether(arena, contestant, { factor: 'recovery_code', proofs, more });
   assert.equal(winnersOf(outcomes), 1);
 });
@@ -214,7 +220,9 @@ export const takeStepTogether = racing(withApp, async (arena, contestant, n) => 
   const [code, next] = [codeAt(contestant.seed, now), codeAt(contestant.seed, now + 30_000)];
   const proofs = Array.from({ length: racers }, (_, i) => (n % 2 === 1 && i % 2 === 1 ? next : code));
   const more: PutBack = (tx, id) =>
-    tx.query((sql) => sql.updateTable('totp_authenticators').set({ last_step: 0 }).where('user_id', '=', id));
+    tx.query((sql: Sql<TotpTables>) =>
+      sql.updateTable('totp_authenticators').set({ last_step: 0 }).where('user_id', '=', id),
+    );
   const outcomes = await giveTogether(arena, contestant, { factor: 'totp', proofs, more });
   const winners = (proof: string): number => winnersOf(outcomes.filter((_, i) => proofs[i] === proof));
   if (n % 2 === 0) assert.equal(winners(code), 1);
@@ -261,7 +269,7 @@ export const removeLastTogether = racing(withPasskeysAlone, async (arena, contes
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
   const there = await left();
   for (const row of contestant.passkeys.filter(({ id }) => !there.includes(id)))
-    await arena.database.query((sql) => sql.insertInto('passkeys').values(row));
+    await arena.database.query((sql: Sql<PasskeyTables>) => sql.insertInto('passkeys').values(row));
   const outcomes = await land(
     contestant.passkeys.map(({ id }, i) => ({
       to: arena.to(i),

@@ -2,7 +2,8 @@
 // continue. What a real race meets once in a thousand rounds is met here with certainty (PostgreSQL's own isolation
 // tests do the same).
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Database } from '../../src/db/database.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
 /** An action on the database that it is given. */
@@ -121,8 +122,8 @@ class Stepped implements Database {
     return this.#walk.stop(() => this.#database.find(lookup, key));
   }
 
-  query<R>(build: Parameters<Database['query']>[0]): Promise<R[]> {
-    return this.#walk.stop(() => this.#database.query(build) as Promise<R[]>); // the row type of the query that it was given
+  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+    return this.#walk.stop(() => this.#database.query(build));
   }
 
   now(): Promise<number> {

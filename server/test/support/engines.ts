@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, type SuiteContext } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
@@ -59,7 +60,7 @@ async function postgresDatabase(template?: string): Promise<FreshDatabase> {
 /** Creates the database of the run's PostgreSQL server that others are copied from; TEST_TEMPLATE names it to them. */
 export async function makeTemplate(): Promise<FreshDatabase> {
   const template = await postgresDatabase();
-  await (await openDatabase(template.url)).close();
+  await (await openDatabase(template.url, migratedModules)).close();
   process.env['TEST_TEMPLATE'] = new URL(template.url).pathname.slice(1);
   return template;
 }
@@ -101,7 +102,7 @@ export async function withDatabase<T>(
   work: (database: Database, url: string) => Promise<T>,
 ): Promise<T> {
   return lend(await freshDatabase(engine), async (url) => {
-    const database = await openDatabase(url);
+    const database = await openDatabase(url, migratedModules);
     try {
       return await work(database, url);
     } finally {
@@ -122,7 +123,7 @@ export function useDatabase(engine: EngineName): () => OpenDatabase {
   let database: Database | undefined;
   before(async () => {
     fresh = await freshDatabase(engine);
-    database = await openDatabase(fresh.url);
+    database = await openDatabase(fresh.url, migratedModules);
   });
   beforeEach(async () => {
     for (const table of ['users', 'attempts', 'audit_events'])

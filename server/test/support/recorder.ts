@@ -1,6 +1,5 @@
-import type { Compilable } from 'kysely';
-import type { Database } from '../../src/db/database.ts';
-import type { Engine, Sql } from '../../src/db/engine.ts';
+import type { Database, QueryBuilder } from '../../src/db/database.ts';
+import type { DefaultTables, Engine } from '../../src/db/engine.ts';
 import {
   CompiledStatements,
   compileOnce,
@@ -68,7 +67,7 @@ export class Recorder implements Database {
     return row;
   }
 
-  async query<R>(build: (sql: Sql) => Compilable<R>): Promise<R[]> {
+  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     const rows = await this.#database.query(build);
     this.recorded.push({ compiled: compileOnce(this.engine, build), parameters: {}, rows: rows.length });
     return rows;

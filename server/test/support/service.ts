@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import { readOptions, type Environment } from '../../src/config/read-options.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
@@ -75,7 +76,7 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(fresh.url), log, {
+  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,

@@ -1,7 +1,12 @@
 // The tables passkeys and spent_challenges.
 import type { Database } from '../../db/database.ts';
-import type { PasskeyTable } from '../../db/schema.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
+import { passkeyColumns, type PasskeyTable, type PasskeyTables } from './schema.ts';
+import type { UserTables } from '../../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = PasskeyTables & UserTables;
+const { statement } = statementsFor<Tables>();
 
 /** What the rows say of a passkey. */
 export type PasskeyRow = PasskeyTable;
@@ -82,7 +87,12 @@ export async function isVerifiedCredential(db: Database, credentialId: string): 
 }
 
 const selectByUser = statement((sql, p: { userId: number }) =>
-  sql.selectFrom('passkeys').selectAll().where('user_id', '=', p.userId).orderBy('created_at').orderBy('id'),
+  sql
+    .selectFrom('passkeys')
+    .select(passkeyColumns)
+    .where('user_id', '=', p.userId)
+    .orderBy('created_at')
+    .orderBy('id'),
 );
 
 /** The passkeys of a user, the oldest first. */
@@ -91,7 +101,7 @@ export function listPasskeys(db: Database, userId: number): Promise<PasskeyRow[]
 }
 
 const selectByCredential = statement((sql, p: { credentialId: string }) =>
-  sql.selectFrom('passkeys').selectAll().where('credential_id', '=', p.credentialId),
+  sql.selectFrom('passkeys').select(passkeyColumns).where('credential_id', '=', p.credentialId),
 );
 
 export function findPasskey(db: Database, credentialId: string): Promise<PasskeyRow | undefined> {
@@ -133,7 +143,7 @@ export async function renamePasskey(db: Database, naming: Naming): Promise<boole
 }
 
 const deleteOne = statement((sql, p: { userId: number; id: string }) =>
-  sql.deleteFrom('passkeys').where('id', '=', p.id).where('user_id', '=', p.userId).returningAll(),
+  sql.deleteFrom('passkeys').where('id', '=', p.id).where('user_id', '=', p.userId).returning(passkeyColumns),
 );
 
 /** Removes a passkey of the user's and gives it. */

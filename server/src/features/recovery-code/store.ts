@@ -1,6 +1,9 @@
 // The recovery_codes table.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
+import type { RecoveryCodeTables } from './schema.ts';
+
+const { statement } = statementsFor<RecoveryCodeTables>();
 
 type NewCode = { id: string; userId: number; codeMac: string; now: number };
 

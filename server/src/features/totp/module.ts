@@ -1,8 +1,10 @@
 // TOTP: codes of an authenticator app as a second factor (RFC 6238).
+import { cipherOf } from '../../keys/sealed.ts';
 import { module } from '../../module.ts';
 import { totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
+import { totpSeed } from './schema.ts';
 import { Totp } from './totp.ts';
 
 export const totp = module({
@@ -13,10 +15,7 @@ export const totp = module({
       db,
       clock,
       issuer: pages.productName,
-      cipher: {
-        encrypt: (text, id) => keyring.encrypt('totp', text, id),
-        decrypt: (text, id) => keyring.decrypt('totp', text, id),
-      },
+      cipher: cipherOf(keyring, totpSeed),
     });
     return {
       secondFactor: factor,

@@ -1,6 +1,9 @@
 // The totp_authenticators table.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
+import type { TotpTables } from './schema.ts';
+
+const { statement } = statementsFor<TotpTables>();
 
 type NewAuthenticatorRow = { id: string; userId: number; name: string; seed: string; now: number };
 

@@ -1,6 +1,10 @@
 // The attempts table: consecutive tries of a factor, counted before they are verified.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import type { Sql } from '../../db/engine.ts';
+import { statementsFor } from '../../db/statement.ts';
+import type { AttemptTables } from './schema.ts';
+
+const { statement } = statementsFor<AttemptTables>();
 
 /** Tries of one factor on one subject. */
 export interface AttemptKey {
@@ -109,7 +113,7 @@ export interface AttemptCount extends AttemptKey {
 
 /** What is counted against each of the subjects. */
 export function listAttemptsOf(db: Database, subjects: readonly string[]): Promise<AttemptCount[]> {
-  return db.query((sql) =>
+  return db.query((sql: Sql<AttemptTables>) =>
     sql
       .selectFrom('attempts')
       .select(['subject', 'factor', 'failures', 'last_at'])

@@ -1,7 +1,14 @@
 // The sessions table.
 import type { Database } from '../../db/database.ts';
-import { lookup, statement } from '../../db/statement.ts';
+import type { Sql } from '../../db/engine.ts';
+import { statementsFor } from '../../db/statement.ts';
 import type { NewToken } from '../../kit/secret.ts';
+import type { SessionTables } from './schema.ts';
+import type { UserTables } from '../../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = SessionTables & UserTables;
+const { lookup, statement } = statementsFor<Tables>();
 
 /** A session and its user, as the check of every request sees them. */
 export interface SessionRow {
@@ -197,7 +204,7 @@ export function listSessions(
   db: Database,
   { userId, now, seenSince, limit }: SessionFilter,
 ): Promise<SessionSummary[]> {
-  return db.query((sql) => {
+  return db.query((sql: Sql<Tables>) => {
     const query = sql
       .selectFrom('sessions')
       .innerJoin('users', 'users.id', 'sessions.user_id')
@@ -221,7 +228,7 @@ export function listSessions(
 
 /** Notes that sessions were seen; never moves the instant back. */
 export async function noteSeen(db: Database, ids: readonly string[], now: number): Promise<void> {
-  await db.query((sql) =>
+  await db.query((sql: Sql<Tables>) =>
     sql
       .updateTable('sessions')
       .set({ last_seen_at: now })

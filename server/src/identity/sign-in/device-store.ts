@@ -1,7 +1,10 @@
 // The known_devices table: browsers on which an account was signed in before.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import type { SignInTables } from './schema.ts';
+
+const { statement } = statementsFor<SignInTables>();
 
 /** A device on which a user was signed in. */
 export interface KnownDevice {

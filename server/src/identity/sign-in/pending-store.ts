@@ -1,7 +1,13 @@
 // The pending_logins table: a first factor was given, the second is owed.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import type { SignInTables } from './schema.ts';
+import type { UserTables } from '../../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = SignInTables & UserTables;
+const { statement } = statementsFor<Tables>();
 
 type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;

@@ -1,8 +1,14 @@
 // The one_time_tokens table: secrets that may be spent once. One row per user and kind, so a newer request voids the
 // older by taking its place.
 import type { Database } from '../../db/database.ts';
-import { statement } from '../../db/statement.ts';
+import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import type { TokenTables } from './schema.ts';
+import type { UserTables } from '../../user/schema.ts';
+
+/** The tables of the statements below. */
+type Tables = TokenTables & UserTables;
+const { statement } = statementsFor<Tables>();
 
 type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;

@@ -1,14 +1,52 @@
-// The schema, as steps. Forward only, numbered by their place, never edited once released. A running older release
-// keeps working beside a newer schema: a step only adds; what it replaces is dropped a release later.
-import type { TypeNames } from './engine.ts';
+// A database as release 4f8c6a4 wrote it: its single list of steps, word by word, and the rows of a service that one user
+// had signed up to, with a second factor and a mail that was not sent. The keys protect nothing else.
+import type { Database } from '../../src/db/database.ts';
+import type { TypeNames } from '../../src/db/engine.ts';
+import former from './former-database.json' with { type: 'json' };
 
-export interface Migration {
-  /** Says in the log what the step is for. */
-  readonly name: string;
-  readonly statements: (type: TypeNames) => readonly string[];
+/** The key of the rows. */
+export const formerKey = former.secretKey;
+/** What the user was shown: seed of the authenticator app, and the token of the session. */
+export const formerSecrets = { seed: former.secret, session: former.sessionToken };
+/** The rows of each table; bytes are `{ hex }`. */
+export const formerTables: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>> =
+  former.tables;
+
+/** Writes the schema after so many steps, and with all of them the rows too. */
+export async function writeFormerDatabase(db: Database, steps = formerSteps.length): Promise<void> {
+  const { integer, table } = db.engine.types;
+  await db.execute(
+    `create table bienvenue_schema (id ${integer} not null primary key, version ${integer} not null) ${table}`,
+  );
+  for (const step of formerSteps.slice(0, steps))
+    for (const text of step.statements(db.engine.types)) await db.execute(text);
+  if (steps < formerSteps.length) {
+    await db.execute(`insert into bienvenue_schema values (1, ${steps})`);
+    return;
+  }
+  await db.execute('delete from audit_chain');
+  for (const [name, rows] of Object.entries(formerTables)) {
+    for (const row of rows) {
+      const values = Object.values(row).map((value) => literal(db, value));
+      await db.execute(`insert into ${name} (${Object.keys(row).join()}) values (${values.join()})`);
+    }
+  }
+  if (db.engine.name === 'postgres')
+    await db.execute(`select setval(pg_get_serial_sequence('users', 'id'), (select max(id) from users))`);
 }
 
-export const migrations: readonly Migration[] = [
+function literal({ engine }: Database, value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  const { hex } = value as { hex: string }; // the only other kind in the file
+  return engine.name === 'postgres' ? String.raw`'\x${hex}'` : `x'${hex}'`;
+}
+
+export const formerSteps: readonly {
+  readonly name: string;
+  readonly statements: (type: TypeNames) => readonly string[];
+}[] = [
   {
     name: 'users, sessions and one-time tokens',
     statements: (type) => [
@@ -233,16 +271,6 @@ export const migrations: readonly Migration[] = [
     statements: (type) => [
       `alter table users add column delete_at ${type.instant}`,
       `create index users_by_deletion on users (delete_at) where delete_at is not null`,
-    ],
-  },
-  {
-    name: 'actor, target and facts of audit events',
-    statements: (type) => [
-      `alter table audit_events add column facts ${type.text}`,
-      `alter table audit_events add column actor_id ${type.text}`,
-      `alter table audit_events add column target_kind ${type.text}`,
-      `alter table audit_events add column target_id ${type.text}`,
-      `alter table audit_events add column form ${type.integer} not null default 1`,
     ],
   },
 ];

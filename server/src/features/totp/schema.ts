@@ -1,0 +1,30 @@
+// The table of authenticator apps.
+import type { Instant } from '../../db/schema.ts';
+import type { SealedColumn } from '../../db/sealed-column.ts';
+
+interface TotpAuthenticatorTable {
+  id: string;
+  user_id: number;
+  /** Name given by the user. */
+  name: string;
+  /** Base32, encrypted and tied to the row. */
+  seed: string;
+  created_at: Instant;
+  /** When its first code was verified; it is not a factor before. */
+  confirmed_at: Instant | null;
+  /** The newest step of 30 s whose code was accepted: codes of this and earlier steps are rejected. */
+  last_step: number | null;
+  last_used_at: Instant | null;
+}
+
+export interface TotpTables {
+  totp_authenticators: TotpAuthenticatorTable;
+}
+
+/** The seeds of authenticator apps. */
+export const totpSeed = {
+  table: 'totp_authenticators',
+  column: 'seed',
+  purpose: 'totp',
+  isTiedToRow: true,
+} satisfies SealedColumn;

@@ -1,0 +1,27 @@
+// The table of one-time tokens.
+import type { Generated } from 'kysely';
+import type { Instant } from '../../db/schema.ts';
+
+interface OneTimeTokenTable {
+  id: string;
+  user_id: number;
+  /** What the token is for; at most one row of a kind per user. */
+  kind: string;
+  secret_hash: Uint8Array;
+  created_at: Instant;
+  expires_at: Instant;
+  spent_at: Instant | null;
+  /** The address that the token confirms or restores, as it was entered; null where there is none. */
+  target: string | null;
+  /** Keyed digest of the short code and of the initiating browser; null where there is no code. */
+  code_mac: string | null;
+  code_expires_at: Instant | null;
+  /** Keyed digest of the initiating browser. */
+  request_mac: string | null;
+  /** Attempts at the code; a newer code keeps the count. */
+  code_tries: Generated<number>;
+}
+
+export interface TokenTables {
+  one_time_tokens: OneTimeTokenTable;
+}

@@ -1,0 +1,15 @@
+// The table by which a database recognizes its keys.
+import type { Instant } from '../db/schema.ts';
+
+/** The keys that the database was used with: a digest by which each is recognized, never the key. */
+interface KeyCheckTable {
+  /** Id of the key. */
+  id: string;
+  /** Keyed digest of a constant. */
+  check_value: string;
+  created_at: Instant;
+}
+
+export interface KeyTables {
+  key_checks: KeyCheckTable;
+}

@@ -1,0 +1,84 @@
+// Secrets at rest: texts are encrypted and decrypted by the column that they are in, so that no column can be written
+// that is not declared, and all of them can be encrypted again under a new key.
+import type { Keyring } from '../kit/keyring.ts';
+import type { Database } from '../db/database.ts';
+import {
+  countSealedOtherwise,
+  listSealedOtherwise,
+  replaceSealed,
+  type SealedColumn,
+} from '../db/sealed-column.ts';
+
+/** Encrypts and decrypts the texts of one column; `id` is that of the row, where texts are tied to it. */
+export interface ColumnCipher {
+  readonly encrypt: (text: string, id?: string) => string;
+  readonly decrypt: (text: string, id?: string) => string;
+}
+
+/** Returns the cipher of a declared column. */
+export function cipherOf(keyring: Keyring, { purpose, isTiedToRow }: SealedColumn): ColumnCipher {
+  const contextOf = (id: string | undefined): string => {
+    if (!isTiedToRow) return '';
+    if (id === undefined) throw new Error(`A text of ${purpose} is tied to its row`);
+    return id;
+  };
+  return {
+    encrypt: (text, id) => keyring.encrypt(purpose, text, contextOf(id)),
+    decrypt: (text, id) => keyring.decrypt(purpose, text, contextOf(id)),
+  };
+}
+
+/** Rows of one transaction: some milliseconds of the writer. */
+const batchSize = 100;
+
+/** Rows of one column that were encrypted again. */
+export interface Resealed {
+  readonly table: string;
+  readonly column: string;
+  readonly rows: number;
+  /** Rows that another process changed meanwhile to a text that is not under the current key. */
+  readonly left: number;
+}
+
+/**
+ * Encrypts the texts of all columns again that are not under the current key. It can be interrupted and started again: it
+ * finds what is left. A row that changes meanwhile keeps its new text. Afterwards older keys are needed for the digests
+ * of codes and of the audit record only.
+ * @param onBatch is told after each batch how many rows of how many are done.
+ * @throws {DecryptionFault} if a text was changed, or its key is not on the ring.
+ */
+export async function reseal(
+  db: Database,
+  keyring: Keyring,
+  columns: readonly SealedColumn[],
+  onBatch: (done: number, all: number) => void = () => {},
+): Promise<Resealed[]> {
+  const prefix = `v1.${keyring.ids[0]}.`;
+  const counts = await Promise.all(columns.map((column) => countSealedOtherwise(db, column, prefix)));
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const results: Resealed[] = [];
+  let done = 0;
+  for (const column of columns) {
+    let rows = 0;
+    const cipher = cipherOf(keyring, column);
+    for (let after = ''; ;) {
+      const batch = await listSealedOtherwise(db, column, { prefix, after, limit: batchSize });
+      const last = batch.at(-1);
+      if (last === undefined) break;
+      const renewed = batch.map(
+        (row) => [row, cipher.encrypt(cipher.decrypt(row.text, row.id), row.id)] as const,
+      );
+      rows += await db.transaction(async (tx) => {
+        let replaced = 0;
+        for (const [row, text] of renewed) if (await replaceSealed(tx, column, row, text)) replaced += 1;
+        return replaced;
+      });
+      after = last.id;
+      done += batch.length;
+      onBatch(done, all);
+    }
+    const left = await countSealedOtherwise(db, column, prefix);
+    results.push({ table: column.table, column: column.column, rows, left });
+  }
+  return results;
+}

@@ -1,0 +1,50 @@
+// The table of the outbox.
+import type { Instant } from '../db/schema.ts';
+import type { SealedColumn } from '../db/sealed-column.ts';
+
+export interface MailTable {
+  id: string;
+  user_id: number | null;
+  kind: string;
+  /** The stored address of the account, never one from the request. */
+  recipient: string;
+  /** Subject and text, encrypted, since they may contain a token; null once the mail was sent or given up. */
+  content: string | null;
+  created_at: Instant;
+  /** The next attempt is due at this instant. */
+  next_at: Instant;
+  /** The mail is of no use after this instant and is given up. */
+  expires_at: Instant;
+  tries: number;
+  sent_at: Instant | null;
+  given_up_at: Instant | null;
+  last_error: string | null;
+}
+
+/** Every column of mails, for statements that read whole rows: columns are named, never `*`. */
+export const mailColumns = [
+  'id',
+  'user_id',
+  'kind',
+  'recipient',
+  'content',
+  'created_at',
+  'next_at',
+  'expires_at',
+  'tries',
+  'sent_at',
+  'given_up_at',
+  'last_error',
+] as const satisfies readonly (keyof MailTable)[];
+
+export interface MailTables {
+  mails: MailTable;
+}
+
+/** The texts of mails that are not sent yet. */
+export const mailContent = {
+  table: 'mails',
+  column: 'content',
+  purpose: 'mail',
+  isTiedToRow: false,
+} satisfies SealedColumn;

@@ -1,0 +1,42 @@
+// The users table.
+import type { Generated } from 'kysely';
+import type { Instant } from '../db/schema.ts';
+
+export interface UserTable {
+  id: Generated<number>;
+  /** As its owner typed it at registration; mail goes to this. */
+  email: string;
+  /** Normal form, unique: see email-address.ts. */
+  email_key: string;
+  /** PHC string or a foreign hash; null for an account without a password. */
+  hashed_password: string | null;
+  created_at: Instant;
+  /** Changes with every new password: a session is added only for the password that was verified. */
+  password_changed_at: Instant;
+  /** When the user last confirmed the address; null if never. */
+  email_verified_at: Instant | null;
+  /** From then on the user cannot sign in and has no live session; set by the operator, or together with delete_at. */
+  disabled_at: Instant | null;
+  /** When a closed account is removed; null for an account that is not closed. */
+  delete_at: Instant | null;
+  /** Language tag of the user's pages and mails; null if unknown. */
+  language: string | null;
+}
+
+/** Every column of users, for statements that read whole rows: columns are named, never `*`. */
+export const userColumns = [
+  'id',
+  'email',
+  'email_key',
+  'hashed_password',
+  'created_at',
+  'password_changed_at',
+  'email_verified_at',
+  'disabled_at',
+  'delete_at',
+  'language',
+] as const satisfies readonly (keyof UserTable)[];
+
+export interface UserTables {
+  users: UserTable;
+}

@@ -1,0 +1,28 @@
+// The tables that the tests look into without a store. Those of a feature are named where they are looked at, so that
+// the feature's folder can be removed: `database.query((sql: Sql<TotpTables>) => …)`.
+import type { AuditTables } from '../../src/audit/schema.ts';
+import type { VersionTables } from '../../src/db/schema.ts';
+import type { AttemptTables } from '../../src/identity/attempt/schema.ts';
+import type { SessionTables } from '../../src/identity/session/schema.ts';
+import type { SignInTables } from '../../src/identity/sign-in/schema.ts';
+import type { TokenTables } from '../../src/identity/token/schema.ts';
+import type { KeyTables } from '../../src/keys/schema.ts';
+import type { MailTables } from '../../src/mail/schema.ts';
+import type { UserTables } from '../../src/user/schema.ts';
+
+/** Every table that is no feature's. */
+export interface CoreTables
+  extends
+    UserTables,
+    AuditTables,
+    MailTables,
+    KeyTables,
+    AttemptTables,
+    SessionTables,
+    TokenTables,
+    SignInTables,
+    VersionTables {}
+
+declare module '../../src/db/engine.ts' {
+  interface DefaultTables extends CoreTables {}
+}
