@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Keyring } from './kit/keyring.ts';
 import type { Options } from './config/options.ts';
 import type { Migration } from './db/migration.ts';
-import type { SealedColumn } from './db/sealed-column.ts';
+import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { MailKind } from './mail/mail-kind.ts';

@@ -16,7 +16,7 @@ import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
 import { migrate } from '../db/migrate.ts';
 import { connectDatabase } from '../db/open-database.ts';
-import type { SealedColumn } from '../db/sealed-column.ts';
+import type { SealedColumn } from '../db/schema.ts';
 import { DecryptionFault, Keyring, parseKeys } from '../kit/keyring.ts';
 import { cipherOf, reseal } from './sealed.ts';
 
