@@ -14,7 +14,7 @@ import type { AccountSection, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
-import type { EventKind } from './identity/event.ts';
+import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
@@ -36,6 +36,7 @@ export interface Core extends Pick<
   | 'accounts'
   | 'devices'
   | 'enrollment'
+  | 'events'
   | 'passwordReset'
   | 'secondFactors'
   | 'sessions'
@@ -96,6 +97,8 @@ export interface Contribution {
   readonly addressChecks?: readonly AddressRule[];
   /** Ways into an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
+  /** Run with each event, inside its transaction. */
+  readonly subscribes?: readonly EventSubscriber[];
 }
 
 interface Definition<Given extends Core> {

@@ -1,4 +1,4 @@
-// Whatever is sent: never a 500, and a refused request changes nothing.
+// Any input: never causes a 500, and a rejected request changes nothing.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc, { type Arbitrary } from 'fast-check';
@@ -23,7 +23,7 @@ const routes = [
   { method: 'PUT', path: '/reset_password', names: ['email', 'reset_token', 'new_password'] },
 ] as const;
 
-/** Any text: of letters, of any characters, of halves of surrogate pairs, huge, and the old acquaintances. */
+/** Any text: letters, arbitrary characters, lone surrogates, huge texts, and well-known attacks. */
 const anyText = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
@@ -52,7 +52,7 @@ const anyText = fc.oneof(
   ),
 );
 
-/** What a person has in hand, or any text. */
+/** A credential of the user, or any text. */
 function anyValueOf(name: string, person: () => Person): Arbitrary<string> {
   const own = {
     email: 'email',
@@ -67,7 +67,7 @@ function anyValueOf(name: string, person: () => Person): Arbitrary<string> {
   );
 }
 
-/** A field's value as JSON may have it. */
+/** The value of a field in JSON. */
 const anyJson = fc.oneof(anyText, fc.jsonValue(), fc.array(anyText, { maxLength: 3 }));
 
 const strangeNames = fc.constantFrom(
@@ -83,7 +83,7 @@ const strangeNames = fc.constantFrom(
   'e\r\nmail',
 );
 
-/** Some of the fields, some of them several times, and some that nobody asked for. */
+/** Some of the fields, some of them several times, and some that are unknown. */
 function anyFields(
   names: readonly string[],
   kind: BodyKind,
@@ -107,7 +107,7 @@ function anyFields(
     .map(([given, more]) => [...given.filter((pair) => pair !== undefined), ...more]);
 }
 
-/** A body of the kind, also with fields that an object cannot hold. */
+/** A body of this kind, also with fields that an object cannot hold. */
 function encodePairs(kind: BodyKind, pairs: readonly [string, unknown][]): { type: string; payload: string } {
   if (kind === 'json') {
     const members = pairs.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -127,7 +127,7 @@ function encodePairs(kind: BodyKind, pairs: readonly [string, unknown][]): { typ
   };
 }
 
-onEachEngine('whatever is sent', (engine) => {
+onEachEngine('any input', (engine) => {
   let service: TestService;
   let person: Person;
   before(async () => {
@@ -136,7 +136,7 @@ onEachEngine('whatever is sent', (engine) => {
   });
   after(() => service.close());
 
-  /** Sends it and asserts what must hold of any answer. */
+  /** Sends the request and asserts what holds for any reply. */
   const ask = async (request: ContractRequest): Promise<Reply> => {
     const earlier = await contentsOf(service.core.database);
     const reply = await send(service.app, request);
@@ -145,7 +145,11 @@ onEachEngine('whatever is sent', (engine) => {
       `${reply.status} ${reply.text}`,
     );
     if (reply.status < 400) return reply;
-    assert.deepEqual(await contentsOf(service.core.database), earlier, 'a refused request changed something');
+    assert.deepEqual(
+      await contentsOf(service.core.database),
+      earlier,
+      'a rejected request changed something',
+    );
     if (request.method !== 'HEAD') {
       assert.equal(typeof memberOf(reply.body, 'message'), 'string', reply.text);
       if (memberOf(reply.body, 'message') !== 'email already registered') {
@@ -170,7 +174,7 @@ onEachEngine('whatever is sent', (engine) => {
           const { status } = await ask({ method, path, headers: { 'content-type': type }, payload });
           outcomes[status < 400 ? 'taken' : 'refused'] += 1;
           service.clock.advance(1000);
-          // A person in whose name something succeeded is another one from now on.
+          // After a success in a user's name, the following requests use another user.
           const known = await send(service.app, {
             method: 'GET',
             path: '/profile',
@@ -313,7 +317,7 @@ onEachEngine('whatever is sent', (engine) => {
         fc.constantFrom(['GET', '/profile'] as const, ['DELETE', '/sessions'] as const),
         async (given, [method, path]) => {
           const { sessionId } = person;
-          // A true session id with something else in one place, or any text.
+          // A valid session id with another value in one place, or any text.
           const value =
             typeof given === 'string'
               ? given
@@ -328,7 +332,7 @@ onEachEngine('whatever is sent', (engine) => {
     );
   });
 
-  test('one address in many spellings, registered in parallel, gives one account', async () => {
+  test('parallel registrations of one address in many spellings create one account', async () => {
     const local = fc.stringMatching(/^[a-z][a-z0-9+-]{2,12}$/);
     const spelling = fc.record({
       upper: fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }),
@@ -355,7 +359,7 @@ onEachEngine('whatever is sent', (engine) => {
         );
         const refusals = replies.filter(({ status }) => status !== 200);
         assert.equal(replies.length - refusals.length, 1);
-        // 503 on a machine that is busy with something else.
+        // 503 on a machine that is busy with other programs.
         assert.deepEqual(
           refusals.filter(({ status }) => status !== 400 && status !== 503),
           [],
@@ -377,7 +381,7 @@ onEachEngine('whatever is sent', (engine) => {
   });
 });
 
-/** What may stand in a header: a socket refuses the rest before we see it. */
+/** Characters that a header may contain: a socket rejects the others before we see them. */
 const headerText = fc.string({ unit: 'binary-ascii' }).map(printable);
 
 function printable(text: string): string {

@@ -1,4 +1,5 @@
-// What is told of requests: in the log, a line each, without a secret; in the record, what concerns an account.
+// Logs and audit record: one log line for each request, without secrets, and an event for everything that concerns an
+// account.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -38,7 +39,7 @@ describe('the log', () => {
   };
 
   let ends = 0;
-  /** Lines that the work adds. The log is written a moment after the reply, so a request of its own marks their end. */
+  /** Lines that the work adds. The log is written shortly after the reply, so another request marks their end. */
   const linesOf = async (work: () => Promise<unknown>): Promise<string[]> => {
     const from = service.lines.length;
     await work();
@@ -52,7 +53,7 @@ describe('the log', () => {
     throw new Error('The log has no line for a request');
   };
 
-  test('has one JSON line for each request: when, from where, what, and how it ended', async () => {
+  test('has one JSON line for each request: time, client, request and outcome', async () => {
     const email = freshEmail();
     let id: unknown;
     const lines = await linesOf(async () => {
@@ -71,10 +72,10 @@ describe('the log', () => {
       ],
     );
     for (const { time } of parsed) assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    assert.equal(parsed[1]?.['request_id'], id, 'the refusal names its line');
+    assert.equal(parsed[1]?.['request_id'], id, 'the rejection contains the id of its line');
   });
 
-  test('does not grow with a flood: of its refusals some are told, and then how many more there were', async (t) => {
+  test('does not grow with a flood: logs some of its rejections, and then the number of the others', async (t) => {
     const flooded = await startService({ DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' });
     t.after(() => flooded.stop());
     const refused = async (): Promise<number> =>
@@ -91,14 +92,14 @@ describe('the log', () => {
         untold: parsed.reduce((sum, { requests }) => sum + Number(requests ?? 0), 0),
       };
     };
-    // The log is written a moment after the reply.
+    // The log is written shortly after the reply.
     for (let i = 0; i < 100 && count().told + count().untold <= 300; i += 1) await pause(20);
     const { told, untold } = count();
-    assert.ok(told < 300, `${told} refusals have a line of their own`);
-    assert.ok(untold > 0 && told + untold > 300, `${told} were told, and that there were ${untold} more`);
+    assert.ok(told < 300, `${told} rejections have a line of their own`);
+    assert.ok(untold > 0 && told + untold > 300, `${told} were logged, and that there were ${untold} more`);
   });
 
-  test('holds no password, no token, no cookie and no e-mail address, however they come', async () => {
+  test('contains no password, token, cookie or email address, wherever a request contains them', async () => {
     const email = freshEmail();
     const fields = { email, password: 'a secret password' };
     let token = '';
@@ -122,7 +123,7 @@ describe('the log', () => {
       };
       await fetch(`${service.baseUrl}/sessions`, { method: 'POST', ...broken });
     });
-    assert.equal(lines.length, 7, 'they were read at all');
+    assert.equal(lines.length, 7, 'the lines were read');
     const log = lines.join('\n');
     for (const secret of [
       'a secret password',
@@ -133,11 +134,11 @@ describe('the log', () => {
       email,
     ]) {
       assert.ok(secret.length > 8);
-      assert.ok(!log.includes(secret), `the log holds ${secret}`);
+      assert.ok(!log.includes(secret), `the log contains ${secret}`);
     }
   });
 
-  test('keeps to its lines, whatever is sent (log injection)', async () => {
+  test('writes one line for each request, whatever it contains (log injection)', async () => {
     const port = Number(new URL(service.baseUrl).port);
     const targets = [
       '/a%0d%0a{"level":"error"}',
@@ -164,7 +165,7 @@ describe('the log', () => {
     }
   });
 
-  test('tells a fault of ours with its cause, and the reply tells nothing of it', async () => {
+  test('contains the cause of an internal fault, which the reply does not reveal', async () => {
     const other = new DatabaseSync(join(folder, 'bienvenue.db'));
     other.exec('alter table sessions rename to elsewhere');
     const cookie = `session_id=${crypto.randomUUID()}.ses_${'x'.repeat(43)}`;
@@ -211,14 +212,14 @@ describe('the record', () => {
     headers: device,
     fields: { email: person.email, password },
   });
-  /** What the requests add, the oldest first; events of one millisecond are in no order. */
+  /** Events that the requests add, the oldest first; events of the same millisecond are in no order. */
   const eventsOf = async (...requests: readonly ContractRequest[]): Promise<AuditEvent[]> => {
     const known = new Set((await service.core.audit.list({ limit: 1000 })).map(({ id }) => id));
     for (const request of requests) await send(service.app, request);
     return (await service.core.audit.list({ limit: 1000 })).filter(({ id }) => !known.has(id)).toReversed();
   };
 
-  test('has each login, right and wrong: when, whose, from where, by which device and request', async () => {
+  test('has each login, successful or not: time, user, address, device and request', async () => {
     const events = await eventsOf(logIn('wrong'), logIn(person.password));
     assert.deepEqual(events.map((event) => `${event.event} ${reasonIn(event)}`).toSorted(), [
       'authn_login_fail wrong_password',
@@ -232,7 +233,7 @@ describe('the record', () => {
     }
   });
 
-  test('has the attempts to get round the controls: too many tries, a token used twice', async () => {
+  test('has attempts to bypass the controls: too many attempts, a token used twice', async () => {
     const redeem: ContractRequest = {
       method: 'PUT',
       path: '/reset_password',
@@ -245,7 +246,7 @@ describe('the record', () => {
   });
 });
 
-/** Sends bytes and waits until the server hangs up. */
+/** Sends bytes and waits until the server closes the connection. */
 function sendRaw(port: number, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });

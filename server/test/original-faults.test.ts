@@ -1,4 +1,4 @@
-// What the exercise that Bienvenue grew out of gets wrong, each fault under its name, and how it is here.
+// Faults of the exercise that Bienvenue grew out of, each under its name, and the behavior here.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
@@ -68,7 +68,7 @@ onEachEngine('the faults of the original', (engine) => {
       `PUT /reset_password HTTP/1.1\r\n${form}Content-Length: 0\r\n\r\n`,
       'POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=\r\nContent-Length: 1\r\n\r\nx',
       'POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
-      'DELETE /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n', // and hangs up in the middle
+      'DELETE /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n', // the client disconnects in the middle
     ];
     for (const text of bad) {
       await sendRaw(port, text);
@@ -97,7 +97,8 @@ onEachEngine('the faults of the original', (engine) => {
           await step({ method: 'POST', path: '/sessions', fields: { email, password: 'b4l0u' } }),
         ) ?? '';
       await step({ method: 'GET', path: '/profile', sessionId });
-      // What all of them share: one account's profile, its reset token, and its session, which only one can end.
+      // What all of them share: one account's profile, its reset token, and its session, which only one of them can
+      // end.
       await step({ method: 'POST', path: '/reset_password', fields: { email: shared.email } });
       await step({ method: 'GET', path: '/profile', sessionId: shared.sessionId });
       if (i % 2 === 0) await step({ method: 'DELETE', path: '/sessions', sessionId: shared.sessionId });
@@ -139,7 +140,7 @@ onEachEngine('the faults of the original', (engine) => {
   test('tokens and session ids in clear', async () => {
     const { email, password, sessionId, resetToken } = await createPerson(service.app);
     const stored = await everythingIn(service.url);
-    assert.ok(stored.includes(email), 'it was read at all');
+    assert.ok(stored.includes(email), 'the database was read');
     for (const secret of [
       password,
       sessionId,
@@ -153,7 +154,7 @@ onEachEngine('the faults of the original', (engine) => {
         Buffer.from(secret).toString('hex'),
         Buffer.from(secret).toString('base64'),
       ]) {
-        assert.ok(!stored.includes(form), `${form} stands in the database`);
+        assert.ok(!stored.includes(form), `${form} is in the database`);
       }
     }
   });
@@ -191,7 +192,7 @@ onEachEngine('the faults of the original', (engine) => {
     for (let i = 0; i < 12; i += 1) replies.push(await logIn(service.app, email, `guess ${i}`));
     const stopped = replies.filter(({ status }) => status === 429);
     assert.ok(stopped.length >= 4, replies.map(({ status }) => status).join(' '));
-    assert.ok(Number(stopped.at(-1)?.headers['retry-after']) > 0, 'it says when to come again');
+    assert.ok(Number(stopped.at(-1)?.headers['retry-after']) > 0, 'it says when to try again');
     assert.equal(
       (await logIn(service.app, email, password)).status,
       429,
@@ -216,7 +217,7 @@ onEachEngine('the faults of the original', (engine) => {
       );
     }
 
-    // An account that came from elsewhere, with a bcrypt hash of its own.
+    // An account that was imported with a bcrypt hash.
     const imported = freshEmail();
     await new DB(service.core.database).addUser(imported, hashSync(stem, 4));
     assert.equal((await logIn(service.app, imported, `${stem}b`)).status, 401);
@@ -253,7 +254,7 @@ onEachEngine('the faults of the original', (engine) => {
     assert.equal(
       (await logIn(service.app, email, `new ${winners[0]}`)).status,
       200,
-      "the password is the winner's",
+      'the password is that of the successful request',
     );
     assert.equal((await logIn(service.app, email, password)).status, 401);
     const earlier = await contentsOf(service.core.database);
@@ -262,7 +263,7 @@ onEachEngine('the faults of the original', (engine) => {
   });
 });
 
-/** Times, with hashes at their cost. The priority of threads that hash is the lowest, so they wait for other tests. */
+/** Response times with real hashes. The hashing threads have the lowest priority, so they wait for other tests. */
 onEachEngine('the faults of the original, by the clock', (engine) => {
   let service: TestService;
   before(async () => {
@@ -276,22 +277,22 @@ onEachEngine('the faults of the original, by the clock', (engine) => {
     return performance.now() - begun;
   };
 
-  /** How many times as long as for a known address the refusal for an unknown one takes. */
+  /** The ratio of the response times for an unknown and a known address. */
   const timeOfUnknown = async (): Promise<number> => {
     const times = { known: [] as number[], unknown: [] as number[] };
     for (let person = 0; person < 5; person += 1) {
       const { email } = await createPerson(service.app);
-      // Three wrong ones each: more would meet the limit on attempts.
+      // Three wrong passwords each: more would reach the limit on attempts.
       for (let i = 0; i < 3; i += 1) {
         times.known.push(await timeOfWrongLogin(email));
         times.unknown.push(await timeOfWrongLogin(freshEmail()));
       }
     }
-    return Math.min(...times.unknown) / Math.min(...times.known); // those that nothing else slowed
+    return Math.min(...times.unknown) / Math.min(...times.known); // those that no other load slowed down
   };
 
   test('enumeration by time (1 ms against 180 ms)', async () => {
-    // A machine that is busy with something else may spoil one measurement; who looks the user up first fails them all.
+    // Other load may spoil one measurement; a service that looks the user up first fails all of them.
     const ratios: number[] = [];
     do ratios.push(await timeOfUnknown());
     while (!ratios.some((ratio) => ratio > 0.6 && ratio < 1.6) && ratios.length < 4);
@@ -315,7 +316,7 @@ onEachEngine('the faults of the original, by the clock', (engine) => {
       }
       shares.push(longestGap / (await login));
     }
-    const share = Math.min(...shares); // of the login beside which nothing else kept the machine busy
+    const share = Math.min(...shares); // of the login during which the machine had no other load
     assert.ok(share < 0.4, `for ${share} of a login nothing else is served`);
   });
 });
@@ -324,7 +325,7 @@ function logIn(app: TestService['app'], email: string, password: string): Promis
   return send(app, { method: 'POST', path: '/sessions', fields: { email, password } });
 }
 
-/** Sends bytes, and hangs up at the first answer or after a moment without one. */
+/** Sends bytes, and closes the connection at the first reply or after a short time without one. */
 function sendRaw(port: number, text: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });

@@ -1,4 +1,4 @@
-// The package as somebody else has it: what tsc built, below node_modules, where Node strips no types.
+// The package as users install it: the output of tsc, below node_modules, where Node strips no types.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ before(async () => {
   installed = join(project, 'node_modules/@bienvenue/server');
   createPackage(installed);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  // What an installation would bring along; a version of the service's own stands beside it.
+  // Dependencies that an installation would add; the service may have a version of its own.
   const { dependencies, optionalDependencies } = readManifest();
   for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), '@types/node']) {
     const place = ['server/node_modules', 'node_modules']
@@ -51,7 +51,7 @@ await auth.close();
 await db.close();
 `;
 
-test('it holds no sources, and nothing of the tests', () => {
+test('it contains no sources and no tests', () => {
   const files = globSync('**/*', { cwd: installed, exclude: ['node_modules'] });
   assert.ok(
     files.includes(join('dist', 'index.js')) && files.includes(join('dist', 'index.d.ts')),
@@ -74,7 +74,7 @@ test("a user's program uses the library, its threads included", async () => {
   assert.deepEqual(JSON.parse(stdout), [1, 2, 'guillaume@holberton.io', true, true]);
 });
 
-test("a user's TypeScript finds its types", () => {
+test("a user's TypeScript program finds its types", () => {
   writeFileSync(join(project, 'program.ts'), `${program}\nconst wrong: string = user.id;\n`);
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const settings = [

@@ -88,7 +88,7 @@ async function record(audit: Audit, db: Database, times: number): Promise<void> 
 }
 
 onEachEngine('the audit record', (engine) => {
-  test('a record that nobody touched verifies, sealed or not', () =>
+  test('an unchanged record verifies, sealed or not', () =>
     withAudit(engine, async ({ db, audit }) => {
       await record(audit, db, 5);
       assert.deepEqual((await audit.verify()).faults, []);
@@ -230,13 +230,13 @@ onEachEngine('the audit record', (engine) => {
       assert.match((await audit.verify()).faults.join(), /does not follow/);
     }));
 
-  test('several who record and seal at once make one chain without a gap', () =>
+  test('concurrent recording and sealing makes one chain without a gap', () =>
     withAudit(engine, async ({ db, audit }) => {
-      const deeds = Array.from({ length: 60 }, () =>
+      const actions = Array.from({ length: 60 }, () =>
         db.transaction((tx) => audit.record(tx, login, programSource)),
       );
       const seals = Array.from({ length: 5 }, () => audit.seal());
-      await Promise.all([...deeds, ...seals]);
+      await Promise.all([...actions, ...seals]);
       await audit.seal();
       const verdict = await audit.verify();
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 60, 60]);

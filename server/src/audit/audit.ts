@@ -54,11 +54,11 @@ export interface AuditVerdict {
   readonly faults: readonly string[];
 }
 
-/** Rows sealed, read or removed at once: a transaction of some milliseconds. */
+/** Rows sealed, read or removed in one batch: a transaction of some milliseconds. */
 const batchSize = 200;
 /** Characters of a user agent that are kept. */
 const deviceCharacters = 200;
-/** Faults told before a verification stops looking: the first is what matters. */
+/** Faults after which a verification stops: the first one matters most. */
 const maxFaults = 100;
 
 export class Audit implements Recorder {
@@ -249,7 +249,7 @@ const canonicalForms = {
 /** What the row's digest is made of; `undefined` for a row that no release writes. */
 function canonicalText(row: AuditRow): string | undefined {
   if (row.form === 2) return canonicalForms[2](row);
-  // The digest of form 1 does not cover these columns: a value in one of them was written by somebody else.
+  // The digest of form 1 does not cover these columns: the service does not write a value into one of them.
   const isPlain = [row.facts, row.actor_id, row.target_kind, row.target_id].every((value) => value === null);
   return row.form === 1 && isPlain ? canonicalForms[1](row) : undefined;
 }

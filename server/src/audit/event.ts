@@ -46,7 +46,7 @@ export interface AuditSource {
 /** The source of a call through the library that names none. */
 export const programSource: AuditSource = { actor: 'program' };
 
-/** The thing that an action changed, beside the account: a session, a device. */
+/** The thing that an action changed, besides the account: a session, a device. */
 export interface AuditTarget {
   readonly kind: string;
   /** Public handle; never a secret. */

@@ -98,7 +98,7 @@ const selectChain = statement((sql) =>
   sql.selectFrom('audit_chain').select(auditChainColumns).where('id', '=', 1),
 );
 
-/** The ends of the chain; `undefined` if somebody removed the row. */
+/** The ends of the chain; `undefined` if the row was removed. */
 export function findChain(db: Database): Promise<AuditChain | undefined> {
   return db.first(selectChain, {});
 }

@@ -239,6 +239,9 @@ describe('beside a running service', () => {
     ]);
     assert.ok((events as unknown[]).length > 5);
     assert.equal(listed.trimEnd().split('\n').length, 4);
+    assert.match(listed, /^AT +EVENT +OUTCOME +REASON +FACTS +BY +USER +TARGET +ADDRESS/);
+    const ended = (events as object[]).find((event) => memberOf(event, 'reason') === 'all_sessions_ended');
+    assert.deepEqual([memberOf(ended, 'actor'), memberOf(ended, 'facts')], ['operator', { count: 2 }]);
     assert.deepEqual(memberOf(verdict, 'faults'), []);
     assert.match(verified, /each as it was written/);
     assert.deepEqual(

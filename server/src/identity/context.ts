@@ -40,6 +40,6 @@ export interface AuthContext {
   /** Address of the service, from which links in mails begin; empty where no mail is sent. */
   readonly publicUrl: string;
   /** No session before the address is confirmed. */
-  readonly confirmEmail: boolean;
+  readonly emailConfirmation: boolean;
   readonly codes: CodeSigner;
 }

@@ -107,7 +107,7 @@ const greeting = defineMail<Greeting>({
 });
 const testEvents = defineEvents('test', {
   plain: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.' },
-  told: {
+  mailed: {
     vocabulary: 'user_updated',
     outcome: 'failure',
     says: 'It happened.',
@@ -158,12 +158,12 @@ onEachEngine('an event', (engine) => {
     await events.emit(recorder, testEvents.plain, { source: client });
     await events.emit(recorder, testEvents.plain, { user, target, source: client });
     const facts = { factors: ['password', 'totp'], count: 2, kind: 'reset' };
-    await events.emit(recorder, testEvents.told, { user, facts, source: client });
+    await events.emit(recorder, testEvents.mailed, { user, facts, source: client });
     const success = { event: 'user_updated', outcome: 'success', reason: 'plain' };
     assert.deepEqual(recorded, [
       success,
       { ...success, userId: user.id, target },
-      { event: 'user_updated', outcome: 'failure', reason: 'told', userId: user.id, facts },
+      { event: 'user_updated', outcome: 'failure', reason: 'mailed', userId: user.id, facts },
     ]);
     assert.deepEqual(await mails(), [['password_changed', 'ada@example.org', 24]]);
   });
@@ -173,15 +173,16 @@ onEachEngine('an event', (engine) => {
     const facts = { factors: [], count: 1, kind: '' };
     const never = async (): Promise<void> => {
       // @ts-expect-error: the event has facts
-      await events.emit(recorder, testEvents.told, { user, source: client });
+      await events.emit(recorder, testEvents.mailed, { user, source: client });
       // @ts-expect-error: a fact is missing
-      await events.emit(recorder, testEvents.told, { user, facts: { factors: [] }, source: client });
+      await events.emit(recorder, testEvents.mailed, { user, facts: { factors: [] }, source: client });
+      const wrong = { ...facts, count: '1' };
       // @ts-expect-error: a fact has the wrong type
-      await events.emit(recorder, testEvents.told, { user, facts: { ...facts, count: '1' }, source: client });
+      await events.emit(recorder, testEvents.mailed, { user, facts: wrong, source: client });
       // @ts-expect-error: the event has no facts
       await events.emit(recorder, testEvents.plain, { user, facts: { factors: [] }, source: client });
       // @ts-expect-error: the event has a mail, whose reader must be said
-      await events.emit(recorder, testEvents.told, { user: { id: 1 }, facts, source: client });
+      await events.emit(recorder, testEvents.mailed, { user: { id: 1 }, facts, source: client });
       // @ts-expect-error: the mail has facts
       await events.emit(recorder, testEvents.linked, { user, source: client });
       // @ts-expect-error: the mail has facts
@@ -206,7 +207,7 @@ onEachEngine('an event', (engine) => {
     const facts = { factors: [], count: 0, kind: '' };
     for (const link of ['https://accounts.test/1', 'https://accounts.test/2']) {
       await events.emit(recorder, testEvents.linked, { user, mail: { facts: { link } }, source: client });
-      await events.emit(recorder, testEvents.told, { user, facts, source: client });
+      await events.emit(recorder, testEvents.mailed, { user, facts, source: client });
     }
     const kinds = (await mails()).map(([kind]) => String(kind));
     assert.deepEqual(kinds.toSorted(), ['email_verification', 'password_changed', 'password_changed']);
@@ -229,7 +230,7 @@ onEachEngine('an event', (engine) => {
     assert.equal((await mails()).length, 1);
   });
 
-  test('of which the mail is limited sends one a minute, and makes its facts for nobody after that', async () => {
+  test('with a limited mail sends one a minute, and makes the facts of a further one without a user', async () => {
     const { events, recorder, user, mails, clock } = await withEvents();
     const made: (number | undefined)[] = [];
     const send = async (): Promise<number | undefined> => {
@@ -251,9 +252,9 @@ onEachEngine('an event', (engine) => {
     const note = async (_tx: unknown, event: EmittedEvent): Promise<void> => void seen.push(event);
     const first = await withEvents([note]);
     const facts = { factors: ['totp'], count: 1, kind: 'x' };
-    await first.events.emit(first.recorder, testEvents.told, { user: first.user, facts, source: client });
+    await first.events.emit(first.recorder, testEvents.mailed, { user: first.user, facts, source: client });
     assert.deepEqual(seen, [
-      { kind: testEvents.told, userId: first.user.id, target: undefined, facts, source: client },
+      { kind: testEvents.mailed, userId: first.user.id, target: undefined, facts, source: client },
     ]);
 
     const refuse = async (): Promise<void> => {
@@ -267,7 +268,7 @@ onEachEngine('an event', (engine) => {
     });
     await assert.rejects(
       first.recorder.transaction((tx) =>
-        failing.emit(tx, testEvents.told, { user: first.user, facts, source: client }),
+        failing.emit(tx, testEvents.mailed, { user: first.user, facts, source: client }),
       ),
       /^Error: no$/,
     );

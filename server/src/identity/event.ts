@@ -80,7 +80,7 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
 /** Where an action comes from, and what its client reads. */
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
-/** What a mail with facts needs beside its kind. */
+/** What a mail with facts needs in addition to its kind. */
 interface MailOf<M> {
   readonly facts: M;
   /** Another stored address than the account's. */
@@ -114,7 +114,7 @@ type Letter<M> = {
 } & ([NoFacts] extends [M]
   ? { readonly facts?: undefined }
   : {
-      /** Makes the facts for whoever gets the mail: `undefined` where the mail is not stored. */
+      /** Makes the facts for the user who gets the mail; `undefined` if the mail is not stored. */
       readonly facts: (recipient: User | undefined) => Promise<M>;
     });
 

@@ -146,7 +146,7 @@ export function createIdentity(
     ...accountRules(options, plugged),
     events,
     publicUrl: post?.publicUrl ?? '',
-    confirmEmail: options.emailConfirmation,
+    emailConfirmation: options.emailConfirmation,
   };
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });

@@ -1,4 +1,4 @@
-// Which mails are written, for how long they are worth sending, and what they tell of whoever asked.
+// Which mails are written, for how long they are worth sending, and what they say about the client that asked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { featuresOf } from '../../test/support/auth.ts';
@@ -16,8 +16,8 @@ import { requestKind } from './cookie-kinds.ts';
 import type { ClientSource } from './context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** Of whom nothing else is known. */
-const somebody: ClientSource = { actor: 'user' };
+/** A client of which only the kind is known. */
+const bareSource: ClientSource = { actor: 'user' };
 
 onEachEngine('the mails of', (engine) => {
   let service: PublicService;
@@ -26,12 +26,14 @@ onEachEngine('the mails of', (engine) => {
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
-  test('a request for a mail: of a member, a moment later, of nobody and of a disabled one', async () => {
+  test('a requested mail: for a user, again within a minute, for an unknown address and for a disabled user', async () => {
     const asks = [
       ['/reset_password', 'reset', 'reset_password', 60],
       ['/sessions/email', 'sign_in', 'sign_in', 10],
@@ -92,7 +94,11 @@ onEachEngine('the mails of', (engine) => {
     assert.deepEqual(await waiting(newcomer.id), ['email_verification']);
     const { auth } = service.service.core;
     for (let i = 0; i < 2; i += 1) await auth.setPassword(ada.email, `${newPassword} ${i}`);
-    assert.deepEqual(await waiting(ada.id), ['password_changed', 'password_changed'], 'each is told');
+    assert.deepEqual(
+      await waiting(ada.id),
+      ['password_changed', 'password_changed'],
+      'one mail for each change',
+    );
   });
 
   test('a mail tells who asked for it as far as that is known, and its link leads back to where they came from', async () => {
@@ -107,23 +113,23 @@ onEachEngine('the mails of', (engine) => {
     const returnTo = 'https://accounts.test/account?tab=1';
     const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
     const { token: requestToken } = createToken(requestKind);
-    const known = await mailed({ ...somebody, address: '203.0.113.7', device, requestToken, returnTo });
+    const known = await mailed({ ...bareSource, address: '203.0.113.7', device, requestToken, returnTo });
     assert.match(known, /From: Firefox, Linux \(203\.0\.113\.7\)/);
     assert.match(known, /&return_to=https%3A%2F%2Faccounts\.test%2Faccount%3Ftab%3D1\n/);
     assert.notEqual(codeIn(known), undefined);
-    const nameless = await mailed({ ...somebody, address: '203.0.113.7' });
+    const nameless = await mailed({ ...bareSource, address: '203.0.113.7' });
     assert.match(nameless, /From: a program \(203\.0\.113\.7\)/);
     assert.doesNotMatch(nameless, /return_to/);
-    assert.equal(codeIn(nameless), undefined, 'nobody waits for one');
+    assert.equal(codeIn(nameless), undefined, 'no browser waits for it');
     const rows = await database.query((sql) =>
       sql.selectFrom('one_time_tokens').select(['code_mac', 'request_mac']).orderBy('created_at', 'desc'),
     );
     assert.deepEqual({ ...rows[0] }, { code_mac: null, request_mac: null });
-    const unknown = await mailed(somebody);
+    const unknown = await mailed(bareSource);
     assert.doesNotMatch(unknown, /From:|undefined/);
   });
 
-  test('a sign-in on a new device: told where another was known, and for a day', async () => {
+  test('a sign-in on a new device is mailed for a day, if another device was known', async () => {
     const { id: ada, email, password, deviceToken } = await service.member();
     const record = [
       'authn_login_success success signed_in factors=password ada',

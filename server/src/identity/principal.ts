@@ -12,7 +12,7 @@ export interface Principal {
   readonly roles: readonly string[];
   /** Authentication methods references (RFC 8176). */
   readonly amr: readonly string[];
-  /** Unix milliseconds of the last authentication; absent where nobody was authenticated. */
+  /** Unix milliseconds of the last authentication; absent if no user was authenticated. */
   readonly authTime?: number;
 }
 

@@ -230,7 +230,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   test('where addresses are confirmed a new password is as old as its account', async () => {
-    const { auth, db, database, clock } = makeAuth({ confirmEmail: true });
+    const { auth, db, database, clock } = makeAuth({ emailConfirmation: true });
     const { id } = await auth.registerUser(email, password);
     const { createdAt, passwordChangedAt } = await db.findUserBy({ id });
     assert.deepEqual([createdAt, passwordChangedAt], [clock.now(), clock.now()]);

@@ -37,7 +37,7 @@ export interface AuthOptions {
   /** MACs of short codes; plain digests by default. */
   readonly codes?: CodeSigner;
   /** No session before the address is confirmed; needs `post`. False by default. */
-  readonly confirmEmail?: boolean;
+  readonly emailConfirmation?: boolean;
   /** Which passwords may be set; by default any that is not empty. */
   readonly passwordRule?: PasswordRule;
   /** Which addresses an account may have; any by default. */
@@ -59,7 +59,7 @@ export interface AuthOptions {
   /** Whether sign-in requires a second factor; by default of users who have set one up. */
   readonly secondFactorPolicy?: SecondFactorPolicy;
   /** Users may sign in by a mailed link. */
-  readonly signsInByEmail?: boolean;
+  readonly emailSignIn?: boolean;
 }
 
 export class Auth {
@@ -221,7 +221,7 @@ function buildIdentity({
   ...options
 }: AuthOptions): Identity {
   const plugged = createPlugged({
-    waysIn: options.signsInByEmail === true ? [async () => true] : [],
+    waysIn: options.emailSignIn === true ? [async () => true] : [],
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
   });
@@ -235,7 +235,7 @@ function buildIdentity({
       codes,
       post: options.post,
       options: {
-        emailConfirmation: options.confirmEmail ?? false,
+        emailConfirmation: options.emailConfirmation ?? false,
         passwordMinLength: 1,
         passwordRule: options.passwordRule,
         sessionDays: options.sessionDays ?? 30,

@@ -75,7 +75,7 @@ export function declareOrders(stride: number): void {
         domain: 'accounts.test',
         sender: { productName: 'Bienvenue', publicUrl: 'https://accounts.test', color: '#1a56c4' },
       });
-      return authOn(db, { post: outbox, confirmEmail: true, ...options });
+      return authOn(db, { post: outbox, emailConfirmation: true, ...options });
     };
 
     before(async () => {
@@ -383,11 +383,11 @@ export function declareOrders(stride: number): void {
       async (stage) => {
         const { authOn: on } = stage;
         const { id, email } = await stage.newcomer();
-        const auth = on(database, { confirmEmail: false });
+        const auth = on(database, { emailConfirmation: false });
         const session = await auth.getSession((await auth.logIn(email, old))?.token);
         assert.ok(session !== undefined);
         return {
-          first: (db) => on(db, { confirmEmail: false }).logIn(email, old),
+          first: (db) => on(db, { emailConfirmation: false }).logIn(email, old),
           second: (db) => featuresOf(on(db)).deletions.request(session, { actor: 'user' }),
           check: async () => assert.equal(await countSessions(database, id), 0),
         };
@@ -424,7 +424,7 @@ async function wishFor(
   wished: string,
 ): Promise<{ email: string; session: Session; token: string }> {
   const { id, email } = await newcomer();
-  const auth = on(database, { confirmEmail: false });
+  const auth = on(database, { emailConfirmation: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
   await featuresOf(auth).emailChange.request(
@@ -448,7 +448,7 @@ async function closeAccount(
   { authOn: on, database, mailedToken }: Stage,
   { id, email }: User,
 ): Promise<{ token: string; deleteAt: number }> {
-  const auth = on(database, { confirmEmail: false });
+  const auth = on(database, { emailConfirmation: false });
   const session = await auth.getSession((await auth.logIn(email, old))?.token);
   assert.ok(session !== undefined);
   const { deleteAt } = await featuresOf(auth).deletions.request(session, { actor: 'user' });

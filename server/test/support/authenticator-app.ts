@@ -1,4 +1,4 @@
-// An authenticator app, written after RFC 6238 and not after the service: HMAC-SHA-1, steps of 30 s, six digits.
+// An authenticator app, written from RFC 6238 and independent of the service: HMAC-SHA-1, steps of 30 s, six digits.
 import { createHmac } from 'node:crypto';
 
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -11,7 +11,7 @@ export function decodeBase32(text: string): Buffer {
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
 }
 
-/** The code of an instant in Unix milliseconds (RFC 6238 §4.2, RFC 4226 §5.3). */
+/** The code at an instant in Unix milliseconds (RFC 6238 §4.2, RFC 4226 §5.3). */
 export function codeAt(secret: Buffer, ms: number, digits = 6): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(ms / 30_000)));

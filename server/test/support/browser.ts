@@ -1,9 +1,9 @@
-// A browser without a screen: it keeps the cookies that it is given and sends them along.
+// A simulated browser: it stores the cookies that it receives and sends them with each request.
 import assert from 'node:assert/strict';
 import { cookieOf, sessionCookie, type Member } from './public-service.ts';
 import type { ContractRequest, Reply } from './request.ts';
 
-/** Where its requests go: into a service in the process, or over a socket. */
+/** Sends its requests: into a service in the process, or over a socket. */
 interface Service {
   readonly send: (request: ContractRequest) => Promise<Reply>;
 }
@@ -18,17 +18,17 @@ export class Browser {
     this.#headers = headers;
   }
 
-  /** The live session as far as the browser knows. */
+  /** The current session as far as the browser knows. */
   get sessionId(): string | undefined {
     return this.#cookies.get(sessionCookie);
   }
 
-  /** Holds a cookie that it was not given by the service. */
+  /** Stores a cookie that the service did not set. */
   plant(name: string, value: string): void {
     this.#cookies.set(name, value);
   }
 
-  /** The value of a cookie that it holds. */
+  /** The value of a stored cookie. */
   cookie(name: string): string | undefined {
     return this.#cookies.get(name);
   }
@@ -59,7 +59,7 @@ export class Browser {
   }
 }
 
-/** A browser in which somebody has just logged in with the password. */
+/** A browser in which a user has just logged in with the password. */
 export async function signIn(
   service: Service,
   { email, password }: Pick<Member, 'email' | 'password'>,

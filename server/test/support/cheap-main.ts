@@ -1,4 +1,4 @@
-// The program `bienvenue` with hashes that cost little, for tests that start it and need many of them.
+// The program `bienvenue` with cheap hashes, for tests that start it and need many hashes.
 import { run } from '../../src/cli/cli.ts';
 import { cheapHashing } from './hashing.ts';
 

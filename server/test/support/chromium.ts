@@ -1,4 +1,4 @@
-// A browser that runs scripts: the Chromium that npm brings, or the machine's own.
+// A real browser that runs scripts: the Chromium from npm, or that of the machine.
 import npmChromium, { inflate } from '@sparticuz/chromium';
 import { chromium, type Browser } from 'playwright-core';
 import { existsSync } from 'node:fs';
@@ -10,19 +10,22 @@ const names = ['chromium', 'chromium-browser', 'google-chrome'];
 const cache = fileURLToPath(new URL('../../../node_modules/.cache', import.meta.url));
 const packageFolder = fileURLToPath(new URL('..', import.meta.resolve('@sparticuz/chromium')));
 
-/** In the place of the package's own, which looks for the fonts where AWS Lambda has them; without any it crashes. */
+/**
+ * Replaces the package's own configuration, which looks for the fonts where AWS Lambda has them; without fonts it
+ * crashes.
+ */
 const fontsConfiguration = '<fontconfig><dir prefix="relative">fonts</dir></fontconfig>';
 
 interface Program {
   readonly path: string;
-  /** What it needs beside the environment of the tests. */
+  /** Environment that it needs in addition to that of the tests. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
- * Opens the browser that CHROMIUM names, else that of npm, which has no screen to draw for and works half as long on a
- * page, else the machine's own. Pictures prefer the machine's: it has more fonts.
- * @throws when none runs on this machine, with the reason of each.
+ * Opens the browser that CHROMIUM names, else that from npm, which draws no screen and takes half as long for a page,
+ * else that of the machine. Screenshots prefer the machine's: it has more fonts.
+ * @throws if none runs on this machine, with the reason of each.
  */
 export async function openBrowser(preferred: 'npm' | 'machine' = 'npm'): Promise<Browser> {
   const { CHROMIUM: named } = process.env;
@@ -42,7 +45,7 @@ function launch({ path, environment }: Program): Promise<Browser> {
   return chromium.launch({
     executablePath: path,
     env: { ...process.env, ...environment },
-    // It sees no pages but ours. Root has no sandbox, and the shared memory of a container is small.
+    // It opens only our pages. Root has no sandbox, and the shared memory of a container is small.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
 }
@@ -54,7 +57,7 @@ function ownProgram(): Program {
   return { path, environment: {} };
 }
 
-/** The program of npm with its libraries and fonts, unpacked with its first use: some seconds, 200 MB. */
+/** The program from npm with its libraries and fonts, unpacked at its first use: some seconds, 200 MB. */
 async function npmProgram(): Promise<Program> {
   const manifest = await readFile(join(packageFolder, 'package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string }; // every package has one
@@ -69,11 +72,12 @@ async function npmProgram(): Promise<Program> {
   };
 }
 
-/** Unpacks beside and moves, so that nobody runs half a program. */
+/** Unpacks into another folder and renames it, so that no run uses a half-unpacked program. */
 async function unpack(folder: string): Promise<void> {
   await mkdir(cache, { recursive: true });
   const beside = await mkdtemp(join(cache, 'chromium-'));
-  // The package unpacks into the folder for temporary files, and would run what anybody has put there under its name.
+  // The package unpacks into the folder for temporary files, and would run a file that another user has put there under
+  // its name.
   const { TMPDIR: before } = process.env;
   process.env['TMPDIR'] = beside;
   try {
@@ -87,6 +91,6 @@ async function unpack(folder: string): Promise<void> {
   }
   await rename(beside, folder).catch(async (error: unknown) => {
     await rm(beside, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error; // else another run was first
+    if (!existsSync(folder)) throw error; // another run was first
   });
 }

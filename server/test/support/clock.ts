@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/kit/clock.ts';
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until the test moves it. */
 export interface TestClock {
   readonly now: Clock;
-  /** Moves it by so many milliseconds; back, if negative. */
+  /** Moves it by this many milliseconds; back, if negative. */
   readonly advance: (ms: number) => void;
 }
 

@@ -1,6 +1,6 @@
-// A process that runs commands of `bienvenue` one after the other, each with its own arguments, environment and standard
-// input. To start the program takes ten times as long as most commands do; what the program itself does (its start, its
-// end, signals) is tested by program.ts.
+// A process that runs commands of `bienvenue` one after the other, each with its own arguments, environment and
+// standard input. Starting the program takes ten times as long as most commands; program.ts tests the program itself
+// (its start, its end, signals).
 import { Readable } from 'node:stream';
 import type { Environment } from '../../src/config/read-options.ts';
 import { run } from '../../src/cli/cli.ts';
@@ -13,7 +13,7 @@ export interface HostedCommand {
   readonly input: string;
 }
 
-/** What is written to a stream while the work runs. */
+/** Collects what is written to a stream while the work runs. */
 async function written(stream: NodeJS.WriteStream, work: () => Promise<void>): Promise<string> {
   const parts: string[] = [];
   const write = stream.write.bind(stream);

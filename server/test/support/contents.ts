@@ -9,7 +9,7 @@ import type { CoreTables } from './tables.ts';
 
 type AllTables = CoreTables & PasskeyTables & RecoveryCodeTables & TotpTables;
 
-/** What the accounts are at this moment, row by row: equal contents mean that nothing changed. */
+/** Current rows of the accounts: equal contents mean that nothing changed. */
 export async function contentsOf(database: Database): Promise<Record<string, readonly object[]>> {
   const [users, sessions, tokens] = await Promise.all([
     database.query((sql) => sql.selectFrom('users').selectAll().orderBy('id')),
@@ -37,9 +37,9 @@ const tableNames: Record<
   passkeys: true,
   spent_challenges: true,
 };
-const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // its own keys
+const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // generates its own keys
 
-/** All that requests can change, row by row: accounts, factors, counters, record and mails. */
+/** All rows that requests can change: accounts, factors, counters, record and mails. */
 export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
   const contents: Record<string, readonly string[]> = {};
   for (const table of tables) {
@@ -49,7 +49,7 @@ export async function everyRowOf(database: Database): Promise<Record<string, rea
   return contents;
 }
 
-/** Every byte of a database that the engine keeps for us, as text: for asserting that something does not stand in it. */
+/** Every byte of a database that the engine stores for us, as text: to assert that it does not contain a value. */
 export async function everythingIn(url: string): Promise<string> {
   const path = sqlitePath(url);
   if (path !== undefined) {

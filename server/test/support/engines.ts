@@ -1,4 +1,4 @@
-// Both engines for a test: a fresh SQLite file, and a fresh database in the PostgreSQL server of the run.
+// Both engines for a test: a new SQLite file, and a new database in the PostgreSQL server of the run.
 import pg from 'pg';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { openDatabase } from '../../src/db/open-database.ts';
 export type EngineName = 'sqlite' | 'postgres';
 const everyEngine: readonly EngineName[] = ['sqlite', 'postgres'];
 
-/** The engines of this run: every one, or those that TEST_ENGINES names, which says so. */
+/** The engines of this run: all, or those that TEST_ENGINES names, which is then logged. */
 export const engineNames: readonly EngineName[] = chosenEngines();
 
 function chosenEngines(): readonly EngineName[] {
@@ -23,15 +23,15 @@ function chosenEngines(): readonly EngineName[] {
   return everyEngine.filter((name) => chosen.includes(name));
 }
 
-/** A database that nobody else uses, with the way to be rid of it. */
+/** A database for one test alone, with a function that removes it. */
 export interface FreshDatabase {
   readonly url: string;
   readonly drop: () => Promise<void>;
 }
 
-/** Makes a database without rows on the engine, for who migrates it first, as every start does. */
+/** Creates a database without rows on the engine; the test migrates it first, as every start does. */
 export function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
-  // PostgreSQL copies one that is migrated in half the time.
+  // PostgreSQL copies a migrated database in half the time.
   return engine === 'sqlite' ? sqliteFile() : postgresDatabase(process.env['TEST_TEMPLATE']);
 }
 
@@ -57,7 +57,7 @@ async function postgresDatabase(template?: string): Promise<FreshDatabase> {
   return { url: url.href, drop: () => onServer(server, `drop database if exists ${name} with (force)`) };
 }
 
-/** Makes the database in the PostgreSQL server of the run that others are copies of; TEST_TEMPLATE names it to them. */
+/** Creates the database of the run's PostgreSQL server that others are copied from; TEST_TEMPLATE names it to them. */
 export async function makeTemplate(): Promise<FreshDatabase> {
   const template = await postgresDatabase();
   await (await openDatabase(template.url, migratedModules)).close();
@@ -75,7 +75,7 @@ async function onServer(url: string, text: string): Promise<void> {
   }
 }
 
-/** Describes something once for each engine. */
+/** Declares a suite for each engine. */
 export function onEachEngine(title: string, body: (engine: EngineName, context: SuiteContext) => void): void {
   for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
 }
@@ -88,7 +88,7 @@ async function lend<T>(made: FreshDatabase, work: (url: string) => Promise<T>): 
   }
 }
 
-/** Runs the work with the URL of an empty database, which nobody has migrated. */
+/** Runs the work with the URL of an empty database that is not migrated. */
 export async function withEmptyDatabase<T>(
   engine: EngineName,
   work: (url: string) => Promise<T>,
@@ -96,7 +96,7 @@ export async function withEmptyDatabase<T>(
   return lend(await (engine === 'sqlite' ? sqliteFile() : postgresDatabase()), work);
 }
 
-/** Runs the work on a migrated, fresh database. */
+/** Runs the work on a new, migrated database. */
 export async function withDatabase<T>(
   engine: EngineName,
   work: (database: Database, url: string) => Promise<T>,
@@ -111,13 +111,13 @@ export async function withDatabase<T>(
   });
 }
 
-/** A database, and where it is. */
+/** A database and its URL. */
 export interface OpenDatabase {
   readonly database: Database;
   readonly url: string;
 }
 
-/** One database for all tests of a suite, empty before each of them. Making one takes longer than most tests. */
+/** One database for all tests of a suite, emptied before each of them. Creating one takes longer than most tests. */
 export function useDatabase(engine: EngineName): () => OpenDatabase {
   let fresh: FreshDatabase | undefined;
   let database: Database | undefined;
@@ -127,7 +127,7 @@ export function useDatabase(engine: EngineName): () => OpenDatabase {
   });
   beforeEach(async () => {
     for (const table of ['users', 'attempts', 'audit_events'])
-      await database?.execute(`delete from ${table}`); // the rest hangs on these
+      await database?.execute(`delete from ${table}`); // the other rows are removed by cascade
   });
   after(async () => {
     await database?.close();
@@ -135,7 +135,7 @@ export function useDatabase(engine: EngineName): () => OpenDatabase {
   });
   return () => {
     if (fresh === undefined || database === undefined)
-      throw new Error('The database is there once the suite runs');
+      throw new Error('The database exists once the suite runs');
     return { database, url: fresh.url };
   };
 }

@@ -1,4 +1,4 @@
-// Second factors as people set them up and give them, over HTTP: an authenticator app, recovery codes, a passkey.
+// Enrolls and uses second factors over HTTP, as users do: an authenticator app, recovery codes, a passkey.
 import assert from 'node:assert/strict';
 import { secondMs } from '../../src/kit/clock.ts';
 import { codeAt, decodeBase32 } from './authenticator-app.ts';
@@ -7,14 +7,14 @@ import type { TestClock } from './clock.ts';
 import type { PasskeyDevice, Quirks } from './passkey-device.ts';
 import { memberOf, type Reply } from './request.ts';
 
-/** An authenticator app that was set up. */
+/** An enrolled authenticator app. */
 export interface App {
   readonly id: string;
-  /** A code that was not given yet: each step is taken once, so the clock is moved to the next. */
+  /** A code that was not used yet: each time step is used once, so the clock is moved to the next. */
   readonly nextCode: () => string;
 }
 
-/** Sets an app up in the session, or in the half-way login that may. */
+/** Enrolls an app in a session, or in a pending login that may do so. */
 export async function addApp(browser: Browser, clock: TestClock): Promise<App> {
   const begun = await browser.post('/profile/totp', {});
   assert.equal(begun.status, 200, begun.text);
@@ -25,7 +25,7 @@ export async function addApp(browser: Browser, clock: TestClock): Promise<App> {
   return { id, nextCode };
 }
 
-/** What an app with this seed shows, one step after the other. */
+/** The codes of an app with this seed, one time step after the other. */
 export function codesOf(secret: string, clock: TestClock): App['nextCode'] {
   const seed = decodeBase32(secret);
   return () => {
@@ -34,20 +34,20 @@ export function codesOf(secret: string, clock: TestClock): App['nextCode'] {
   };
 }
 
-/** Has recovery codes made in the place of the older ones. */
+/** Creates recovery codes, which replace the older ones. */
 export async function addRecoveryCodes(browser: Browser): Promise<string[]> {
   const made = await browser.post('/profile/recovery_codes', {});
   assert.equal(made.status, 200, made.text);
-  return memberOf(made.body, 'recovery_codes') as string[]; // of the route's schema
+  return memberOf(made.body, 'recovery_codes') as string[]; // the schema of the route
 }
 
-/** What the service gives a browser for its authenticator. */
+/** Options that the service sends to a browser for its authenticator. */
 export function passkeyOptionsIn(reply: Reply): Record<string, unknown> {
   assert.equal(reply.status, 200, reply.text);
-  return memberOf(reply.body, 'public_key') as Record<string, unknown>; // of the route's schema
+  return memberOf(reply.body, 'public_key') as Record<string, unknown>; // the schema of the route
 }
 
-/** Adds a passkey of the device, and gives its id. */
+/** Adds a passkey of the device; returns its id. */
 export async function addPasskey(browser: Browser, device: PasskeyDevice): Promise<string> {
   const options = passkeyOptionsIn(await browser.post('/profile/passkeys', {}));
   const added = await browser.put('/profile/passkeys', { credential: device.create(options) });
@@ -65,7 +65,7 @@ export async function signInWithPasskey(
   return browser.put('/sessions/passkey', { credential: device.get(options, quirks) });
 }
 
-/** The answer of the device to a request for it as second factor, or for a step-up. */
+/** The device's response to a request for it as second factor, or for a step-up. */
 export async function passkeyProof(
   browser: Browser,
   device: PasskeyDevice,

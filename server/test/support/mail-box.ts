@@ -1,6 +1,6 @@
 import type { MailTransport, OutgoingMail } from '../../src/mail/smtp.ts';
 
-/** In the place of an SMTP server: keeps what it is given. */
+/** Replaces an SMTP server: stores the mails that it receives. */
 export interface MailBox {
   readonly transport: MailTransport;
   readonly mails: readonly OutgoingMail[];
@@ -11,12 +11,12 @@ export function mailBox(): MailBox {
   return { mails, transport: { send: async (mail) => void mails.push(mail), close: () => {} } };
 }
 
-/** The token of the link in a mail's text; `undefined` where there is none. */
+/** The token of the link in a mail's text; `undefined` without one. */
 export function tokenIn(text: string): string | undefined {
   return /https?:\/\/\S+[?&]token=([\w.-]+)/.exec(text)?.[1];
 }
 
-/** The short code in a mail's text; `undefined` where there is none. */
+/** The short code in a mail's text; `undefined` without one. */
 export function codeIn(text: string): string | undefined {
   return /(?<![\w-])[2-9A-Z]{4}-[2-9A-Z]{4}(?![\w-])/.exec(text)?.[0];
 }

@@ -1,31 +1,31 @@
-// A real SMTP server on loopback that keeps what it is sent, and fails in the ways that a test asks for.
+// A real SMTP server on loopback that stores the mails that it receives, and fails in the ways that a test chooses.
 import PostalMime, { type Email } from 'postal-mime';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** A mail as it was received. */
+/** A received mail. */
 export interface CaughtMail {
-  /** RCPT TO, as the server was told. */
+  /** RCPT TO, as the client sent it. */
   readonly recipients: readonly string[];
   readonly parsed: Email;
   readonly raw: string;
 }
 
-/** Where a server may fall silent: asked to take a mail, or with the whole of it in hand. */
+/** Steps at which a server may fall silent: when asked to accept a mail, or after it received the whole mail. */
 export type SilentStep = 'MAIL' | 'end of data';
 
 export interface MailCatcher {
   readonly url: string;
   readonly mails: CaughtMail[];
-  /** Where it gives no answer, nor hangs up. */
+  /** The step at which it neither replies nor closes the connection. */
   silentAt: SilentStep | undefined;
-  /** Clients that were given none. */
+  /** Clients that got no reply. */
   unanswered: number;
   readonly close: () => Promise<void>;
 }
 
-/** Starts the server on a free port; options replace its behaviour. */
+/** Starts the server on a free port; options replace its behavior. */
 export async function startMailCatcher(options: SMTPServerOptions = {}): Promise<MailCatcher> {
   const mails: CaughtMail[] = [];
   const answer = (step: SilentStep, done: () => void): void => {
@@ -48,7 +48,7 @@ export async function startMailCatcher(options: SMTPServerOptions = {}): Promise
     },
     ...options,
   });
-  server.on('error', () => {}); // a client that hangs up is part of some tests
+  server.on('error', () => {}); // some tests have clients that close the connection
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo; // listening on TCP
   const catcher: MailCatcher = {

@@ -1,6 +1,6 @@
-/** What attackers put where a page is told to go next. None may lead anywhere but to the service itself. */
+/** Values that attackers use as return addresses. None may lead to another site. */
 export const offSiteTargets: readonly string[] = [
-  // Two slashes begin a host, and a browser takes a backslash for a slash (WHATWG URL §4.4).
+  // Two slashes begin a host, and a browser reads a backslash as a slash (WHATWG URL §4.4).
   '//evil.test',
   '///evil.test',
   '////evil.test',
@@ -11,7 +11,7 @@ export const offSiteTargets: readonly string[] = [
   '//evil.test/..',
   '//evil.test:443/account',
   '//accounts.test@evil.test',
-  // What a browser leaves out.
+  // Characters that a browser removes.
   '/\t/evil.test',
   '/\n/evil.test',
   '/\r/evil.test',
@@ -42,7 +42,7 @@ export const offSiteTargets: readonly string[] = [
   'evil.test',
   '.evil.test',
   '@evil.test',
-  // An address that looks like one of ours.
+  // Addresses that look like ours.
   'https://evil.test',
   'https://evil.test/https://accounts.test',
   'https://accounts.test@evil.test',
@@ -75,7 +75,7 @@ export const offSiteTargets: readonly string[] = [
   'view-source:https://evil.test',
   'ftp://app.example.org',
   'about:blank',
-  // A header after the header.
+  // A second header after a line break.
   '/account\r\nLocation: https://evil.test',
   '/account\r\nSet-Cookie: session_id=x',
   '/account\nX-Evil: 1',

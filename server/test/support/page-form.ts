@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Browser } from './browser.ts';
 import type { Reply } from './request.ts';
 
-/** What a browser says that it would like to see. */
+/** The Accept header of a browser. */
 export const asPage = { accept: 'text/html,application/xhtml+xml' };
 
 /** The text of markup whose characters are escaped by their numbers. */
@@ -10,7 +10,7 @@ export function unescapeMarkup(markup: string): string {
   return markup.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }
 
-/** The form of a page: where it goes, and its filled fields as a browser reads them. */
+/** The form of a page: its target, and its filled fields as a browser reads them. */
 export function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
   const [, action = '', inputs = ''] =
     /<form method="post" action="([^"]+)"([\s\S]*?)<\/form>/.exec(text) ?? assert.fail(text);
@@ -21,7 +21,7 @@ export function formIn({ text }: Reply): { action: string; fields: Record<string
   };
 }
 
-/** Opens the page that a mail leads to and presses its button. */
+/** Opens the page that a mail links to and presses its button. */
 export async function pressButton(
   at: Browser,
   path: string,
@@ -36,7 +36,7 @@ export async function pressButton(
   );
 }
 
-/** What a browser shows in the end: it goes where a reply sends it. */
+/** What a browser shows in the end: it follows the redirects of a reply. */
 export async function follow(at: Browser, reply: Reply): Promise<Reply> {
   let shown = reply;
   for (let steps = 0; shown.status === 303 && steps < 5; steps += 1)

@@ -1,5 +1,5 @@
-// An authenticator and its browser, as far as a service sees them: makes credentials and answers requests as WebAuthn
-// Level 3 has it, honest or not, as a test wants. The real thing is in passkey-browser.test.ts.
+// A simulated authenticator with its browser: creates credentials and answers requests according to WebAuthn Level 3,
+// honestly or not, as a test chooses. Real ones are in passkey-browser.test.ts.
 import {
   createHash,
   createPublicKey,
@@ -15,14 +15,14 @@ export interface Quirks {
   readonly rpId?: string;
   /** Whether the device verified its user; true by default. */
   readonly isVerified?: boolean;
-  /** What it claims to have counted. */
+  /** The counter value that it claims. */
   readonly counter?: number;
   readonly challenge?: string;
   readonly userHandle?: string;
   readonly type?: string;
-  /** Signs with a key of somebody else. */
+  /** Signs with another key. */
   readonly isForged?: boolean;
-  /** Of the answer: flips a bit of the signature. */
+  /** Flips a bit of the response's signature. */
   readonly isTampered?: boolean;
 }
 
@@ -60,7 +60,7 @@ export class PasskeyDevice {
     this.#counts = counts;
   }
 
-  /** What navigator.credentials.create() would give, as JSON text. @throws when the options exclude the device. */
+  /** The result of navigator.credentials.create(), as JSON text. @throws if the options exclude the device. */
   create(publicKey: unknown, quirks: Quirks = {}): string {
     const { challenge, rp, user, excludeCredentials } = publicKey as CreationOptions; // the service's own options
     if (this.credentials.some(({ id }) => excludeCredentials.some((one) => one.id === id)))
@@ -72,7 +72,7 @@ export class PasskeyDevice {
     return this.#attest(credential, challenge, quirks);
   }
 
-  /** The last credential once more, as an answer to other options: what a dishonest client may send. */
+  /** The last credential again, as a response to other options: a dishonest client may send this. */
   remake(publicKey: unknown): string {
     const { challenge } = publicKey as CreationOptions; // the service's own options
     const credential = this.credentials.at(-1);
@@ -80,7 +80,7 @@ export class PasskeyDevice {
     return this.#attest(credential, challenge, {});
   }
 
-  /** What navigator.credentials.get() would give, as JSON text. @throws when the device has no such passkey. */
+  /** The result of navigator.credentials.get(), as JSON text. @throws if the device has no such passkey. */
   get(publicKey: unknown, quirks: Quirks = {}): string {
     const { challenge, rpId, allowCredentials = [] } = publicKey as RequestOptions; // the service's own options
     const credential = this.credentials.findLast(

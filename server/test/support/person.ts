@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { FastifyInstance } from 'fastify';
 import { memberOf, send, sessionIdOf } from './request.ts';
 
-/** Somebody with an account, a session and a reset token in hand. */
+/** A user with an account, a session and a reset token. */
 export interface Person {
   readonly email: string;
   readonly password: string;
@@ -12,13 +12,13 @@ export interface Person {
 
 let people = 0;
 
-/** An address that nobody has. */
+/** An address without an account. */
 export function freshEmail(): string {
   people += 1;
   return `person${people}@example.org`;
 }
 
-/** Registers somebody, logs them in and lets them forget their password, over HTTP. */
+/** Registers a user over HTTP, logs in and requests a reset token. */
 export async function createPerson(app: FastifyInstance): Promise<Person> {
   const email = freshEmail();
   const password = `the password of ${email}`;

@@ -1,4 +1,4 @@
-// How an engine would go about a statement: its own words.
+// The query plan of a statement, in the words of the engine.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import pg from 'pg';
 import { sqlitePath } from '../../src/db/open-database.ts';
@@ -30,7 +30,7 @@ async function planOnPostgres(url: string, text: string, values: unknown[]): Pro
   }
 }
 
-/** Steps that read a whole table: what a hot statement must not do. */
+/** Steps that read a whole table, which a hot statement must not do. */
 export function scansOf(plan: readonly string[]): string[] {
   return plan.filter((step) => /^SCAN (?!CONSTANT ROW|subquery)|Seq Scan on/.test(step));
 }

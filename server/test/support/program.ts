@@ -1,4 +1,4 @@
-// The program `bienvenue` as a person runs it: a process with arguments, an environment and a standard input.
+// Runs the program `bienvenue` as a process with arguments, an environment and a standard input.
 import assert from 'node:assert/strict';
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const hostScript = fileURLToPath(new URL('command-host.ts', import.meta.url));
 
 export interface Outcome {
-  /** Exit code; null when a signal ended it. */
+  /** Exit code; null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -19,15 +19,15 @@ export interface Outcome {
 
 export interface ProgramOptions {
   readonly environment?: Environment;
-  /** What it reads on standard input. */
+  /** Standard input. */
   readonly input?: string;
-  /** The runtime; the one of the tests, if nothing is said. */
+  /** The runtime; by default that of the tests. */
   readonly node?: string;
-  /** The file that it runs; src/main.ts, if nothing is said. */
+  /** The file that it runs; by default src/main.ts. */
   readonly script?: string;
 }
 
-/** A command that takes longer than this hangs. */
+/** Milliseconds after which a command counts as hanging. */
 const longestMs = 30_000;
 
 /** Runs a command to its end. */
@@ -47,7 +47,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
   return { code, stdout, stderr };
 }
 
-/** Runs commands in one process, one after the other (command-host.ts). Started with the first of them. */
+/** Runs commands in one process, one after the other (command-host.ts), which starts with the first of them. */
 export class CommandHost {
   #process: ChildProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -58,7 +58,7 @@ export class CommandHost {
     return outcome;
   }
 
-  /** Runs a command that must do what it was asked, with --json, and returns what it printed. */
+  /** Runs a command with --json that must succeed; returns its output. */
   async json(args: readonly string[], options: ProgramOptions = {}): Promise<unknown> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '));

@@ -1,4 +1,4 @@
-// The service as the open internet meets it: public mode, in the process, with a box for its mails.
+// The service in public mode, in the process, with a box for its mails.
 import assert from 'node:assert/strict';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { TestOverrides } from '../../src/app/core.ts';
@@ -11,7 +11,7 @@ import { testService, type TestService } from './service.ts';
 
 export const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.test',
-  SMTP_URL: 'smtp://127.0.0.1:9', // never spoken to where a mail box stands in its place
+  SMTP_URL: 'smtp://127.0.0.1:9', // not contacted when a mail box replaces it
   MAIL_FROM: 'Accounts <accounts@accounts.test>',
 };
 
@@ -19,13 +19,13 @@ export const sessionCookie = '__Host-session_id';
 export const deviceCookie = '__Host-device';
 export const pendingCookie = '__Host-pending_login';
 
-/** Somebody who registered, confirmed the address and logged in. */
+/** A user who registered, confirmed the address and logged in. */
 export interface Member {
   readonly id: number;
   readonly email: string;
   readonly password: string;
   readonly sessionId: string;
-  /** Of the browser on which they logged in. */
+  /** The device cookie of the browser with which they logged in. */
   readonly deviceToken: string;
 }
 
@@ -79,7 +79,7 @@ export class PublicService {
     return (await this.send({ method: 'GET', path: '/profile', headers: { cookie } })).status;
   }
 
-  /** Sends what waits in the outbox. */
+  /** Sends the mails that wait in the outbox. */
   async deliver(): Promise<void> {
     await this.service.core.outbox.deliver();
   }
@@ -93,7 +93,7 @@ export class PublicService {
     return token;
   }
 
-  /** Asks for a reset token and takes it out of the mail. */
+  /** Requests a reset token and reads it from the mail. */
   async resetToken(email: string): Promise<string> {
     assert.equal((await this.post('/reset_password', { email })).status, 200);
     return this.tokenFor(email);
@@ -103,7 +103,7 @@ export class PublicService {
     return this.put('/reset_password', { email, reset_token: token, new_password: password });
   }
 
-  /** Somebody who has registered and not confirmed the address. */
+  /** A user who has registered and not confirmed the address. */
   async newcomer(): Promise<Pick<Member, 'id' | 'email' | 'password'>> {
     const email = freshEmail();
     const password = `seven otters of ${crypto.randomUUID()}`;
@@ -133,7 +133,7 @@ export class PublicService {
   }
 }
 
-/** The value that a reply gives a cookie; `undefined` where it gives none, or clears it. */
+/** The value that a reply sets for a cookie; `undefined` if it sets none, or clears it. */
 export function cookieOf({ cookies }: Reply, name: string): string | undefined {
   for (const cookie of cookies) if (cookie.startsWith(`${name}=`)) return /^[^=]*=([^;]+)/.exec(cookie)?.[1];
   return undefined;

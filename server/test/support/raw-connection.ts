@@ -1,7 +1,7 @@
-// Bytes to a listening service, for what no client library would send.
+// Sends bytes to a listening service that no client library would send.
 import { connect } from 'node:net';
 
-/** What came back on one connection. */
+/** Bytes received on one connection. */
 export interface Exchange {
   /** Everything that was received, as Latin-1. */
   readonly text: string;
@@ -9,14 +9,14 @@ export interface Exchange {
   readonly statuses: readonly number[];
   /** The service closed the connection by itself. */
   readonly isClosed: boolean;
-  /** From the first byte sent to the first received. */
+  /** Milliseconds from the first byte sent to the first received. */
   readonly firstByteMs: number;
 }
 
-/** Longest wait for a service that says nothing. */
+/** Longest wait, in milliseconds, for a service that sends nothing. */
 const patienceMs = 3000;
 
-/** Sends the bytes on a connection of their own and reads until the service closes, or has been silent for a while. */
+/** Sends the bytes on a new connection and reads until the service closes it, or has been silent for some time. */
 export function exchange(port: number, bytes: string | Buffer, silenceMs = patienceMs): Promise<Exchange> {
   return new Promise((resolve) => {
     const received: Buffer[] = [];

@@ -8,15 +8,15 @@ import {
   type Statement,
 } from '../../src/db/statement.ts';
 
-/** One statement that was run. */
+/** A statement that was run. */
 export interface Recorded {
   readonly compiled: Compiled;
   readonly parameters: object;
-  /** Rows that came back. */
+  /** Number of rows that were returned. */
   readonly rows: number;
 }
 
-/** A database that passes everything on to the one it was given, and keeps what was asked of it. */
+/** A database that forwards everything to another one, and records the statements. */
 export class Recorder implements Database {
   readonly engine: Engine;
   readonly recorded: Recorded[];

@@ -1,8 +1,8 @@
-// Requests as the contract's clients make them, and what is asserted of every answer.
+// Requests as the contract's clients send them, and assertions that hold for every reply.
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import assert from 'node:assert/strict';
 
-/** The three ways in which the fields of a request come. */
+/** The three content types for the fields of a request. */
 export type BodyKind = 'form' | 'multipart' | 'json';
 export const bodyKinds: readonly BodyKind[] = ['form', 'multipart', 'json'];
 
@@ -13,13 +13,13 @@ export interface ContractRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE';
   readonly path: string;
   readonly fields?: Fields;
-  /** How the fields are sent; as a form, if nothing is said. */
+  /** The content type of the fields; by default a form. */
   readonly kind?: BodyKind;
   readonly sessionId?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Instead of fields. */
+  /** A raw body instead of fields. */
   readonly payload?: string | Buffer;
-  /** Network address that it comes from; one of its own, if nothing is said. */
+  /** Network address of the client; by default a new one. */
   readonly from?: string;
 }
 
@@ -27,7 +27,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
-  /** The body; `undefined` where it is no JSON. */
+  /** The body; `undefined` if it is not JSON. */
   readonly body: unknown;
   /** The Set-Cookie headers. */
   readonly cookies: readonly string[];
@@ -35,7 +35,7 @@ export interface Reply {
 
 const boundary = 'a-boundary-that-stands-in-no-field';
 
-/** The fields as a body of the kind, with its content type. */
+/** The fields as a body of this kind, with its content type. */
 export function encodeFields(kind: BodyKind, fields: Fields): { type: string; payload: string } {
   const pairs = Object.entries(fields).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, one]),
@@ -56,7 +56,7 @@ export function encodeFields(kind: BodyKind, fields: Fields): { type: string; pa
 
 let strangers = 0;
 
-/** An address that no request of this process came from: limits by address then see strangers. */
+/** A client address that this process has not used yet, so that limits by address see a new client. */
 export function strangerAddress(): string {
   strangers += 1;
   return `10.${(strangers >> 16) & 255}.${(strangers >> 8) & 255}.${strangers & 255}`;
@@ -85,7 +85,7 @@ export async function send(app: FastifyInstance, request: ContractRequest): Prom
       ...headers,
     },
     ...((body?.payload ?? payload) !== undefined && { payload: body?.payload ?? payload }),
-  } as InjectOptions); // its type knows no TRACE
+  } as InjectOptions); // its type does not include TRACE
   return {
     status: answer.statusCode,
     headers: answer.headers,
@@ -95,7 +95,7 @@ export async function send(app: FastifyInstance, request: ContractRequest): Prom
   };
 }
 
-/** Sends a request over a socket, to a service that listens. */
+/** Sends a request over a socket, to a listening service. */
 export async function sendTo(baseUrl: string, request: ContractRequest): Promise<Reply> {
   const { method, path, fields, kind = 'form', headers } = request;
   const body = fields === undefined ? undefined : encodeFields(kind, fields);
@@ -115,7 +115,7 @@ export async function sendTo(baseUrl: string, request: ContractRequest): Promise
   };
 }
 
-/** The session id that a reply sets; `undefined` where it sets none, or clears it. */
+/** The session id that a reply sets; `undefined` if it sets none, or clears it. */
 export function sessionIdOf({ cookies }: Reply): string | undefined {
   for (const cookie of cookies) {
     const value = /^session_id=([^;]+)/.exec(cookie)?.[1];
@@ -131,7 +131,7 @@ export function memberOf(body: unknown, name: string): unknown {
     : undefined;
 }
 
-/** Asserts that a reply is a refusal with all its members (RFC 9457 §3.1), and of which fields it complains. */
+/** Asserts that a reply is a problem with all its members (RFC 9457 §3.1), and names these fields. */
 export function assertProblem(
   reply: Reply,
   status: number,
@@ -141,7 +141,7 @@ export function assertProblem(
   assert.equal(reply.status, status, reply.text);
   assert.equal(reply.headers['content-type'], 'application/problem+json; charset=utf-8');
   assert.deepEqual(reply.cookies, []);
-  const { type, title, message, errors, request_id, ...others } = reply.body as Record<string, unknown>; // fails below if it is none
+  const { type, title, message, errors, request_id, ...others } = reply.body as Record<string, unknown>; // the assertion below fails if it is not
   assert.equal(type, `/problems/${code}`);
   assert.deepEqual(others, { status, code });
   for (const text of [title, message, request_id])

@@ -5,26 +5,26 @@ import type { Environment } from '../../src/config/read-options.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { startService, type ServiceProcess } from './service.ts';
 
-/** Who cleans up: a test, or hooks of a suite. */
+/** What cleans up: a test, or the hooks of a suite. */
 export interface Owner {
   after(work: () => Promise<void>): void;
 }
 
 export interface RunningService {
-  /** What its processes have in common: database, folder of data, few threads. Also for commands on the same data. */
+  /** What its processes share: database, data folder, few threads. Also for commands on the same data. */
   readonly environment: Environment;
-  /** Starts a process, which ends with the test if not before. */
+  /** Starts a process, which ends with the test at the latest. */
   readonly start: (more?: Environment) => Promise<ServiceProcess>;
 }
 
-/** A folder that goes with the test. */
+/** A folder that is removed with the test. */
 export async function temporaryFolder(t: Owner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-test-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** A fresh database for service processes, of the real program if nothing is said; it goes with the test, after them. */
+/** A new database for service processes, by default of the real program; it is removed after them, with the test. */
 export async function serviceOn(t: Owner, engine: EngineName, program?: string): Promise<RunningService> {
   const started: ServiceProcess[] = [];
   t.after(async () => {

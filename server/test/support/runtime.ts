@@ -1,6 +1,8 @@
 import type { Environment } from '../../src/config/read-options.ts';
 
-/** What a process under test is given besides its options: how the tests start fast themselves (postgres-server.ts). */
+/**
+ * Environment of a process under test in addition to its options: it lets the tests start fast (postgres-server.ts).
+ */
 export function runtimeEnvironment(): Environment {
   const names = ['PATH', 'NODE_COMPILE_CACHE', 'NODE_OPTIONS'];
   return Object.fromEntries(

@@ -1,4 +1,5 @@
-// Where the tests of a run put their databases: in memory, where there is room, since nothing of them outlives the run.
+// Where the tests of a run put their databases: in memory, if there is space, because they are not needed after the
+// run.
 import { chmod, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,11 +8,11 @@ const memory = '/dev/shm';
 /** Several times what a run takes, which is less than a gigabyte. */
 const roomBytes = 4 * 2 ** 30;
 
-/** Makes a folder that others may enter, as PostgreSQL does where the tests run as root. Whoever asked removes it. */
+/** Creates a folder that other users may enter, as PostgreSQL must if the tests run as root. The caller removes it. */
 export async function makeScratchFolder(): Promise<string> {
   const room = await statfs(memory).then(
     ({ bavail, bsize }) => bavail * bsize,
-    () => 0, // none on this system
+    () => 0, // this system has none
   );
   const folder = await mkdtemp(join(room >= roomBytes ? memory : tmpdir(), 'bienvenue-tests-'));
   await chmod(folder, 0o755);

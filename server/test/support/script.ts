@@ -1,5 +1,5 @@
-// A program of a few lines in a process of its own, for what one process cannot show: being killed, or another
-// instance at work on the same database.
+// A program of a few lines in a process of its own, for what one process cannot show: a kill, or another instance that
+// works on the same database.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 export interface Script {
   /** Lines of its output so far. */
   readonly lines: readonly string[];
-  /** Resolves when the line has been printed; rejects when the script ends without it. */
+  /** Resolves when the line has been printed; rejects if the script ends without it. */
   readonly printed: (line: string) => Promise<void>;
-  /** Ends it as a power cut would. */
+  /** Ends it as a power failure would. */
   readonly kill: () => void;
   /** Resolves to the exit code, null after a kill. */
   readonly ended: Promise<number | null>;
@@ -20,10 +20,10 @@ export function source(path: string): string {
   return new URL(`../../src/${path}`, import.meta.url).href;
 }
 
-/** Far more than any script needs, so that one that hangs fails its test and not the whole run. */
+/** Milliseconds, far more than any script needs, so that one that hangs fails its test and not the whole run. */
 const longestMs = 60_000;
 
-/** Starts the text as a module. Its arguments are `process.argv[1]` and following. */
+/** Runs the text as a module. Its arguments are `process.argv[1]` and following. */
 export function startScript(text: string, ...args: readonly string[]): Script {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', text, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,5 +1,5 @@
-// The service for a test: in the process (for `app.inject`, with a clock that is moved), or as a process of its own
-// behind a real socket.
+// The service for a test: in the process (for `app.inject`, with a clock that the test moves), or as a process of its
+// own behind a real socket.
 import type { FastifyInstance } from 'fastify';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ export const wideLimits: Environment = {
   GLOBAL_LIMIT_PER_MINUTE: '1000000',
 };
 
-/** Given, since these services have no folder of their own for a key file. */
+/** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
 
 /** The core, and what tests look at besides it. */
@@ -57,8 +57,8 @@ export interface TestService {
 }
 
 /**
- * Builds the service on a fresh database, not listening: use `app.inject`. The world is replaced by what is given; its
- * hashes cost little, if nothing is said.
+ * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
+ * default its hashes are cheap.
  */
 export async function testService(
   engine: EngineName,
@@ -109,12 +109,12 @@ export interface ServiceProcess {
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** The same program with hashes that cost little. */
+/** The same program with cheap hashes. */
 export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
-/** The start takes a fraction of a second; a busy machine gets this long. */
+/** Milliseconds: the start takes a fraction of a second; a busy machine gets this long. */
 const startMs = 20_000;
 
-/** Starts the service as a process on a free port and waits for its first line that says where it listens. */
+/** Starts the service as a process on a free port and waits for its first line, which says where it listens. */
 export async function startService(
   environment: Environment,
   program: string = main,

@@ -1,4 +1,4 @@
-/** The middle of the numbers. */
+/** The median. */
 export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -8,7 +8,8 @@ export function median(numbers: readonly number[]): number {
 
 /**
  * Probability of samples as different as these if both come from one distribution: the two-sided rank test of Mann and
- * Whitney (Annals of Mathematical Statistics 18, 1947), by its normal approximation, which is good from twenty on.
+ * Whitney (Annals of Mathematical Statistics 18, 1947), by its normal approximation, which is good from twenty samples
+ * on.
  */
 export function mannWhitney(a: readonly number[], b: readonly number[]): number {
   const all = [...a.map((value) => ({ value, isOfA: true })), ...b.map((value) => ({ value, isOfA: false }))];

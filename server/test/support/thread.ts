@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 
-/** The threads that the work starts, in order: to end one as a fault would. */
+/** The threads that the work starts, in order: tests end one as a fault would. */
 export async function threadsStartedBy<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly threads: readonly Worker[] }> {
@@ -10,7 +10,7 @@ export async function threadsStartedBy<T>(
   process.on('worker', note);
   try {
     const value = await work();
-    await setImmediate(); // the event follows a moment after the start
+    await setImmediate(); // the event follows shortly after the start
     return { value, threads };
   } finally {
     process.off('worker', note);

@@ -1,4 +1,4 @@
-// A person at a real browser, on the pages of a service that listens.
+// A user at a real browser, on the pages of a listening service.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type {
@@ -16,10 +16,10 @@ import { freePort } from './free-port.ts';
 import { codeIn } from './mail-box.ts';
 import { testService, type TestService } from './service.ts';
 
-/** What people type who take care. */
+/** A password of a careful user. */
 export const goodPassword = 'nine newts under a green umbrella';
 
-/** As the open internet has it, but for TLS and the mail server: those are not of the pages. */
+/** Public mode, without TLS and the mail server, which the pages do not involve. */
 export const asPublic: Environment = {
   EMAIL_CONFIRMATION: 'true',
   EMAIL_SIGN_IN: 'true',
@@ -69,7 +69,7 @@ export class Site {
     return codeIn(await this.#mailTo(email)) ?? assert.fail(`no code to ${email}`);
   }
 
-  /** The code that an app of this seed shows, of a step that no code was given of. */
+  /** The code that an app with this seed shows, of a time step that was not used yet. */
   nextCode(secret: string): string {
     this.service.clock.advance(30_000);
     return codeAt(decodeBase32(secret), this.service.clock.now());
@@ -77,9 +77,9 @@ export class Site {
 }
 
 export interface Sitting extends BrowserContextOptions {
-  /** Has a passkey device that always says yes. */
+  /** Has a passkey device that always confirms. */
   readonly hasDevice?: boolean;
-  /** The browser offers passkeys as a name is typed. */
+  /** The browser offers passkeys in the autofill of the email field. */
   readonly fillsPasskeys?: boolean;
 }
 
@@ -87,7 +87,7 @@ export class Visitor {
   readonly site: Site;
   readonly context: BrowserContext;
   readonly page: Page;
-  /** What went wrong in the page without anybody seeing it. */
+  /** Errors in the page that are not visible. */
   readonly faults: string[] = [];
   readonly #language: string;
   /** Origins that requests may go to. */
@@ -113,7 +113,7 @@ export class Visitor {
     page.on('pageerror', (error) => visitor.faults.push(String(error)));
     page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));
     page.on('console', (told) => {
-      // The browser's own word on a refused form; whatever else it complains of is a fault of the page.
+      // The browser's own message about a rejected form; any other message is a fault of the page.
       const isStatus = told.text().includes('Failed to load resource: the server responded');
       if (told.type() === 'error' && !isStatus) visitor.faults.push(told.text());
     });
@@ -122,7 +122,7 @@ export class Visitor {
       if (!visitor.#allowed.has(new URL(url).origin)) visitor.faults.push(`asked for ${url}`);
     });
     if (hasDevice) await visitor.#addDevice();
-    // It would sign the device's only passkey in before anybody looks.
+    // It would sign in with the device's only passkey before the test continues.
     if (!fillsPasskeys && options.javaScriptEnabled !== false)
       await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
     return visitor;
@@ -146,7 +146,7 @@ export class Visitor {
     };
   }
 
-  /** Plugs a second passkey device in; what comes back pulls it out. */
+  /** Connects a second passkey device; the returned function removes it. */
   hasAnotherDevice(): Promise<() => Promise<void>> {
     return this.#addDevice('usb');
   }
@@ -156,12 +156,12 @@ export class Visitor {
     return new Visitor(this.site, this.context, await this.context.newPage(), this.#language);
   }
 
-  /** The person goes there on purpose. */
+  /** Opens the page on purpose. */
   allow(origin: string): void {
     this.#allowed.add(origin);
   }
 
-  /** Path and query of where the person is. */
+  /** Path and query of the current page. */
   get at(): string {
     const { pathname, search } = new URL(this.page.url());
     return `${pathname}${search}`;
@@ -177,18 +177,18 @@ export class Visitor {
       await this.page.locator(`main input[name="${name}"]:visible`).first().fill(value);
   }
 
-  /** What the service says in the visitor's language. */
+  /** A message of the service in the visitor's language. */
   say(key: string, values: MessageValues = {}): string {
     return message(this.#language, key, values);
   }
 
-  /** Presses the button or link that bears the message, and waits for the page that comes. */
+  /** Presses the button or link with this message, and waits for the next page. */
   async press(key: string, values: MessageValues = {}): Promise<void> {
     const name = this.say(key, values);
     const main = this.page.locator('main');
     const button = main.getByRole('button', { name, exact: true });
     const link = main.getByRole('link', { name, exact: true });
-    const section = main.locator('a', { has: this.page.getByText(name, { exact: true }) }); // says more than its title
+    const section = main.locator('a', { has: this.page.getByText(name, { exact: true }) }); // contains more than its title
     await this.pressOn(button.or(link).or(section).first());
   }
 
@@ -197,19 +197,19 @@ export class Visitor {
     await Promise.all([loaded, what.click()]);
   }
 
-  /** Asserts that the person is on the page of this title. */
+  /** Asserts that the page has this title. */
   async sees(key: string): Promise<void> {
     const heading = (await this.page.locator('h1').innerText()).trim();
     assert.equal(heading, this.say(key), `at ${this.at}: ${await this.text()}`);
   }
 
-  /** Asserts that the page tells this. */
+  /** Asserts that the page shows this message. */
   async reads(key: string, values: MessageValues = {}): Promise<void> {
     const text = await this.text();
     assert.ok(text.includes(this.say(key, values)), `${this.at} does not say ${key}: ${text}`);
   }
 
-  /** What the content of the page says. */
+  /** The text of the page's content. */
   async text(): Promise<string> {
     return this.page.locator('main').innerText();
   }
@@ -226,7 +226,7 @@ export class Visitor {
     await this.press('page.sign_in.act');
   }
 
-  /** Signs up and in, with the address confirmed where that is asked for. */
+  /** Signs up and in; confirms the address if that is required. */
   async join(email: string): Promise<void> {
     await this.signUp(email);
     if (this.at === '/account') return;
@@ -235,14 +235,14 @@ export class Visitor {
     await this.signIn(email);
   }
 
-  /** Asserts that nothing went wrong unseen, and leaves. */
+  /** Asserts that no hidden error occurred, and closes the browser. */
   async leave(): Promise<void> {
     await this.context.close();
     assert.deepEqual(this.faults, []);
   }
 }
 
-/** A browser for the tests of one file; on a machine without, they skip and say why. */
+/** A browser for the tests of one file; on a machine without one, they skip and say why. */
 export class Venue {
   #chromium: Chromium | undefined;
   #whyNone = '';

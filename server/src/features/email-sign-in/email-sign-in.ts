@@ -50,7 +50,7 @@ export class EmailSignIn {
 
   /** An address that nobody has confirmed may have been registered by a stranger, who would know the password. */
   #isOpen({ disabledAt, emailVerifiedAt }: User): boolean {
-    return disabledAt === null && (emailVerifiedAt !== null || !this.#context.confirmEmail);
+    return disabledAt === null && (emailVerifiedAt !== null || !this.#context.emailConfirmation);
   }
 
   /**

@@ -30,7 +30,7 @@ export const passkey = module({
       db,
       clock,
       log,
-      confirmsEmail: options.emailConfirmation,
+      emailConfirmation: options.emailConfirmation,
       relyingParty: {
         id: url.hostname,
         name: options.productName,

@@ -54,7 +54,7 @@ export interface PasskeysOptions {
   readonly signer: CodeSigner;
   readonly relyingParty: RelyingParty;
   /** An account whose address nobody has confirmed is nobody's yet. */
-  readonly confirmsEmail: boolean;
+  readonly emailConfirmation: boolean;
 }
 
 /** As often as somebody may come in between; nobody does twice without meaning it. */
@@ -107,15 +107,15 @@ export class Passkeys implements SecondFactor {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #challenges: Challenges;
-  readonly #confirmsEmail: boolean;
+  readonly #emailConfirmation: boolean;
 
-  constructor({ db, clock, log, signer, relyingParty, confirmsEmail }: PasskeysOptions) {
+  constructor({ db, clock, log, signer, relyingParty, emailConfirmation }: PasskeysOptions) {
     this.#db = db;
     this.#clock = clock;
     this.#log = log;
     this.#challenges = new Challenges(clock, signer);
     this.relyingParty = relyingParty;
-    this.#confirmsEmail = confirmsEmail;
+    this.#emailConfirmation = emailConfirmation;
   }
 
   async isSet(db: Database, userId: number): Promise<boolean> {
@@ -319,7 +319,7 @@ export class Passkeys implements SecondFactor {
     // The person named nobody: the authenticator must (WebAuthn Level 3 §7.2, step 6).
     const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
     // One that waits for its confirmation is not told from one that nobody has, not by its time either.
-    const isUnverified = this.#confirmsEmail && user?.emailVerifiedAt === null;
+    const isUnverified = this.#emailConfirmation && user?.emailVerifiedAt === null;
     if (!isNamed || isUnverified) return { user };
     return {
       user,
@@ -355,7 +355,7 @@ export class Passkeys implements SecondFactor {
 
   /** Whether a credential is somebody's for whom it does not give way. */
   async #isRegistered(tx: Database, { credential_id: id }: { credential_id: string }): Promise<boolean> {
-    return this.#confirmsEmail ? isVerifiedCredential(tx, id) : (await findPasskey(tx, id)) !== undefined;
+    return this.#emailConfirmation ? isVerifiedCredential(tx, id) : (await findPasskey(tx, id)) !== undefined;
   }
 
   /** A credential that waits in an account that nobody has confirmed is free to whoever shows it. */
@@ -363,7 +363,7 @@ export class Passkeys implements SecondFactor {
     tx: Database,
     { credential_id: id }: { credential_id: string },
   ): Promise<void> {
-    if (this.#confirmsEmail) await removeUnverified(tx, id);
+    if (this.#emailConfirmation) await removeUnverified(tx, id);
   }
 
   /** What spends an answer of the passkey, if it is right. */

@@ -186,7 +186,7 @@ export class Accounts {
     opening: Opening,
     source: ClientSource,
   ): Promise<User | undefined> {
-    const { clock, events, confirmEmail } = this.#context;
+    const { clock, events, emailConfirmation } = this.#context;
     const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const { account_created, email_taken } = accountEvents;
@@ -197,7 +197,8 @@ export class Accounts {
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
     if (added !== undefined) await opening.attach?.(tx, added.id);
-    if (confirmEmail) await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
+    if (emailConfirmation)
+      await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
     else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
@@ -236,7 +237,7 @@ export class Accounts {
     tx: Database,
     { id, emailVerifiedAt, hashedPassword }: User,
   ): Promise<void> {
-    if (this.#context.confirmEmail && emailVerifiedAt === null && hashedPassword === null)
+    if (this.#context.emailConfirmation && emailVerifiedAt === null && hashedPassword === null)
       await this.#secondFactors.removeAll(tx, id);
   }
 }

@@ -21,7 +21,7 @@ interface FirstFactor {
   readonly undoLink: string;
 }
 
-/** Whoever knew the password could lock the owner out with a first second factor: the owner can undo it. */
+/** An attacker who knows the password could lock the owner out with a first second factor: the owner can undo it. */
 const firstFactorMail = defineMail<FirstFactor>({
   name: 'first_factor',
   lifeMs: undoHours * hourMs,

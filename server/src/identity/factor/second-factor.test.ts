@@ -237,7 +237,7 @@ onEachEngine('second factors', (engine) => {
   });
 
   test('a first factor is not spent for an account that nobody has confirmed, or that is gone', async () => {
-    const bench = await withBob({ confirmEmail: true });
+    const bench = await withBob({ emailConfirmation: true });
     const { auth, database, bob } = bench;
     let spent = 0;
     const given = { factor: 'email', consume: async () => (spent += 1) > 0 } as const;
@@ -664,32 +664,38 @@ onEachEngine('second factors', (engine) => {
     });
   });
 
-  for (const { title, confirmEmail, isConfirmed, hasPassword, isKept } of [
+  for (const { title, emailConfirmation, isConfirmed, hasPassword, isKept } of [
     {
       title: 'of a confirmed account',
-      confirmEmail: true,
+      emailConfirmation: true,
       isConfirmed: true,
       hasPassword: false,
       isKept: true,
     },
-    { title: 'beside a password', confirmEmail: true, isConfirmed: false, hasPassword: true, isKept: true },
+    {
+      title: 'beside a password',
+      emailConfirmation: true,
+      isConfirmed: false,
+      hasPassword: true,
+      isKept: true,
+    },
     {
       title: 'where none confirms',
-      confirmEmail: false,
+      emailConfirmation: false,
       isConfirmed: false,
       hasPassword: false,
       isKept: true,
     },
     {
       title: 'by which a stranger made the account are gone',
-      confirmEmail: true,
+      emailConfirmation: true,
       isConfirmed: false,
       hasPassword: false,
       isKept: false,
     },
   ])
     test(`${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
-      const { auth, database, clock, riddle, bob } = await withBob({ confirmEmail });
+      const { auth, database, clock, riddle, bob } = await withBob({ emailConfirmation });
       riddle.setBy.add(bob.id);
       await database.query((sql) =>
         sql
@@ -902,7 +908,7 @@ onEachEngine('second factors', (engine) => {
         },
         {
           name: 'no password, but mail signs in',
-          options: { signsInByEmail: true },
+          options: { emailSignIn: true },
           prepare: ({ database }) => database.execute(none),
           passes: true,
         },

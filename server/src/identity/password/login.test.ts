@@ -148,7 +148,7 @@ onEachEngine('a login', (engine) => {
     });
 
     test('that the address is not confirmed, which the person is not told', async () => {
-      const bench = await withBob({ confirmEmail: true });
+      const bench = await withBob({ emailConfirmation: true });
       const { auth, database, clock, id } = bench;
       assert.equal(await auth.logIn(email, password), undefined);
       assert.deepEqual(facts(await recorded(bench)), [`${fail} failure email_unconfirmed ${id} program`]);

@@ -75,13 +75,13 @@ export class PasswordLogin implements PasswordVerifier {
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
-    const { db, confirmEmail } = this.#context;
+    const { db, emailConfirmation } = this.#context;
     const claimed = await this.#find(address);
     const signInContext = await this.#signIn.signInContextOf(claimed.user, source);
     const verified = await this.#verify(claimed, { password, deviceId: signInContext.device?.id }, source);
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
-    if (confirmEmail && user.emailVerifiedAt === null) {
+    if (emailConfirmation && user.emailVerifiedAt === null) {
       // Answered like a wrong password: an attacker who has just registered the address of somebody else knows its
       // password, and would learn here whether the address was free.
       await this.#recordFailure(user, passwordEvents.email_unconfirmed, attempt, source);

@@ -145,9 +145,9 @@ export class Sessions {
    * for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
-    const { db, events, confirmEmail } = this.#context;
+    const { db, events, emailConfirmation } = this.#context;
     const user = await findUserByEmail(db, address);
-    if (user === undefined || (confirmEmail && user.emailVerifiedAt === null)) return undefined;
+    if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.add(tx, user);
       if (token !== undefined) await events.emit(tx, sessionEvents.session_created, { user, source });

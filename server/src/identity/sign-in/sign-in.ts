@@ -216,12 +216,12 @@ export class SignIn {
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
-    const { db, confirmEmail } = this.#context;
+    const { db, emailConfirmation } = this.#context;
     const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user.id);
       // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
-      if (locked === undefined || (confirmEmail && locked.emailVerifiedAt === null)) return undefined;
+      if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
       return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
     });
   }
