@@ -1,136 +1,151 @@
-// Which code is changed, and which tests must notice (docs/mutation.md). A mutant that survives costs all tests of its
+// Which code is changed, and which tests must notice (docs/project/mutation-testing.md). A mutant that survives costs all tests of its
 // area, so each has those nearest to it. The others of `npm test` would only find more.
 
-/** Who may pass: a change that survives here is a hole, and fails the run. */
-export const guards = ['guard', 'admission', 'step-up', 'factor-change', 'page-guard'].map(
-  (name) => `server/src/auth/${name}.ts`,
-);
+/** Code that decides who may pass: a change that survives here is a hole, and fails the run. */
+export const guards = [
+  'identity/sign-in/guard',
+  'identity/sign-in/sign-in',
+  'identity/sign-in/step-up',
+  'identity/enrollment/enrollment',
+  'page/page-guard',
+].map((name) => `server/src/${name}.ts`);
 
-/** @typedef {{ readonly files: readonly string[], readonly tests: readonly string[] }} Area */
+/**
+ * `code` holds files and folders below server/src, without the ending `.ts`; a folder stands for its files that no area
+ * before this one has, also for those that are added later. `tests` are below server, without the ending `.test.ts`.
+ * @typedef {{ readonly code: readonly string[], readonly tests: readonly string[] }} Area
+ */
 
 /** @type {Readonly<Record<string, Area>>} */
 export const areas = {
   users: {
-    files: ['user/email-address', 'user/store', 'user/db', 'user/attribute-store', 'user/user'],
+    code: ['user', 'library/attribute-store', 'library/db'],
     tests: [
       'src/user/email-address',
       'src/user/store',
-      'src/user/db',
-      'src/auth/auth',
-      'src/auth/second-factor',
-      'src/auth/account',
+      'src/library/db',
+      'src/library/auth',
+      'src/identity/factor/second-factor',
+      'src/identity/account/account',
       'test/journeys/data-rights',
     ],
   },
   passwords: {
-    files: ['password-rule', 'password-blocklist', 'breach-check', 'disposable-domain'].map(
-      (name) => `auth/${name}`,
-    ),
-    tests: ['password-rule', 'password-blocklist', 'breach-check', 'disposable-domain'].map(
-      (name) => `src/auth/${name}`,
-    ),
+    code: [
+      'identity/password/rule',
+      'identity/password/blocklist',
+      'features/breach-check',
+      'features/disposable-email',
+    ],
+    tests: [
+      'src/identity/password/rule',
+      'src/identity/password/blocklist',
+      'src/features/breach-check/breach-check',
+      'src/features/disposable-email/disposable-email',
+    ],
   },
   guards: {
-    files: [
-      'guard',
-      'admission',
-      'step-up',
-      'factor-change',
-      'page-guard',
-      'second-factor',
-      'factor',
-      'pending-login-store',
-    ].map((name) => `auth/${name}`),
+    code: [
+      'identity/sign-in/guard',
+      'identity/sign-in/sign-in',
+      'identity/sign-in/step-up',
+      'identity/sign-in/pending-store',
+      'identity/enrollment',
+      'identity/factor',
+      'page/page-guard',
+    ],
     tests: [
-      'src/auth/second-factor',
-      'src/auth/guard',
-      'src/auth/login',
-      'src/auth/page-guard',
-      'src/auth/session',
-      'src/auth/email-change',
-      'src/auth/account',
-      'src/auth/one-time-token',
+      'src/identity/factor/second-factor',
+      'src/identity/sign-in/guard',
+      'src/identity/password/login',
+      'src/page/page-guard',
+      'src/identity/session/session',
+      'src/features/email-change/email-change',
+      'src/identity/account/account',
+      'src/identity/token/one-time-token',
       'test/journeys/second-factor',
       'test/journeys/passkey',
       'test/journeys/data-rights',
     ],
   },
   attempts: {
-    files: ['login', 'attempts', 'attempt-store'].map((name) => `auth/${name}`),
-    tests: ['src/auth/login', 'src/auth/attempts', 'src/auth/second-factor', 'test/journeys/data-rights'],
+    code: ['identity/password/login', 'identity/attempt'],
+    tests: [
+      'src/identity/password/login',
+      'src/identity/attempt/attempts',
+      'src/identity/factor/second-factor',
+      'test/journeys/data-rights',
+    ],
   },
   sessions: {
-    files: [
-      'session',
-      'session-store',
-      'seen-sessions',
-      'session-routes',
-      'device-store',
-      'context',
-      'forward-auth-routes',
-    ].map((name) => `auth/${name}`),
+    code: [
+      'identity/session',
+      'identity/sign-in/routes',
+      'identity/sign-in/device-store',
+      'identity/context',
+      'features/forward-auth',
+    ],
     tests: [
-      'src/auth/session',
-      'src/auth/login',
-      'src/auth/session-routes',
-      'src/auth/forward-auth-routes',
+      'src/identity/session/session',
+      'src/identity/password/login',
+      'src/identity/session/routes',
+      'src/features/forward-auth/routes',
       'test/drift',
       'test/journeys/second-factor',
       'test/journeys/data-rights',
     ],
   },
-  proofs: {
-    files: [
-      'one-time-token',
-      'token-store',
-      'verification',
-      'reset',
-      'email-change',
-      'email-sign-in',
-      'notice',
-      'password-change',
-      'proof-routes',
-    ].map((name) => `auth/${name}`),
+  tokens: {
+    code: [
+      'identity/token',
+      'identity/account/verification',
+      'identity/password/reset',
+      'identity/password/change',
+      'identity/notice',
+      'features/email-change',
+      'features/email-sign-in',
+    ],
     tests: [
-      'src/auth/token-store',
-      'src/auth/reset',
-      'src/auth/one-time-token',
-      'src/auth/verification',
-      'src/auth/email-change',
-      'src/auth/notice',
-      'src/auth/account',
+      'src/identity/token/store',
+      'src/identity/password/reset',
+      'src/identity/token/one-time-token',
+      'src/identity/account/verification',
+      'src/features/email-change/email-change',
+      'src/identity/notice',
+      'src/identity/account/account',
       'test/drift',
-      'src/auth/auth',
+      'src/library/auth',
       'test/journeys/mail-flows',
       'test/journeys/mail-pages',
       'test/journeys/passkey',
     ],
   },
   accounts: {
-    files: [
-      'account',
-      'auth',
-      'routes',
-      'deletion',
-      'data-export',
-      'data-routes',
-      'fields',
-      'account-section',
-    ].map((name) => `auth/${name}`),
+    code: [
+      'identity/account/account',
+      'identity/account/routes',
+      'library/auth',
+      'page/account-section',
+      'features/account-deletion',
+      'features/data-export',
+      // What no other area names.
+      'identity',
+      'library',
+      'page',
+    ],
     tests: [
-      'src/auth/auth',
-      'src/auth/account',
-      'src/auth/verification',
-      'src/auth/session-routes',
-      'src/auth/email-change',
-      'src/auth/one-time-token',
-      'src/auth/fields',
-      'src/auth/login',
-      'src/auth/reset',
-      'src/auth/session',
-      'src/auth/second-factor',
+      'src/library/auth',
+      'src/identity/account/account',
+      'src/identity/account/verification',
+      'src/identity/session/routes',
+      'src/features/email-change/email-change',
+      'src/identity/token/one-time-token',
+      'src/identity/password/login',
+      'src/identity/password/reset',
+      'src/identity/session/session',
+      'src/identity/factor/second-factor',
       'test/drift',
-      'src/auth/routes',
+      'src/identity/account/routes',
       'test/journeys/data-rights',
       'test/journeys/mail-flows',
       'test/journeys/second-factor',

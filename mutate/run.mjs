@@ -1,8 +1,10 @@
 // Changes one thing at a time in the code of each area, and tells which changes no test notices. Given files, it measures
 // these alone: npm run mutate -- server/src/identity/sign-in/guard.ts server/src/identity/password/login.ts:40-80
+// With --list it prints the files of each area, and measures nothing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, globSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { makeScratchFolder } from '../server/test/support/scratch.ts';
 import { areas, guards } from './areas.mjs';
@@ -12,20 +14,27 @@ const program = join(import.meta.dirname, 'node_modules/@stryker-mutator/core/bi
 const results = join(root, '.cache/mutation');
 /** Of a folder's mutants, in percent. */
 const minScore = 80;
-/** Markup, which a real browser judges (server/test/pages). */
-const isMarkup = (/** @type {string} */ path) => /(pages|page-form|factor-prompt)\.ts$/.test(path);
+/** Markup, which a real browser judges (server/test/pages), and what the compiler checks. */
+const isLeftOut = (/** @type {string} */ path) =>
+  /(?:(?:pages|page-form|prompt|module|schema)\.ts|\.(?:test|system|long)\.ts)$/.test(path);
 
-/** @typedef {{ status: string, mutatorName: string, replacement?: string, location: { start: { line: number, column: number } } }} Mutant */
-/** @typedef {{ path: string, mutants: Mutant[] }} Measured */
+/** Folders in which every file is in an area. */
+const measuredFolders = ['identity', 'library', 'page', 'user'];
 
-/** @returns {Promise<string[]>} The code that is measured. */
-async function measuredFiles() {
-  const found = [];
-  for (const folder of ['auth', 'user'])
-    for (const name of await readdir(join(root, 'server/src', folder)))
-      if (name.endsWith('.ts') && !name.endsWith('.test.ts') && !isMarkup(name))
-        found.push(`${folder}/${name}`);
-  return found.map((path) => `server/src/${path}`);
+/** @param {readonly string[]} places Files and folders below server/src. @returns {string[]} The code in them that is measured. */
+function codeIn(places) {
+  const patterns = places.map((place) => `server/src/${place}{.ts,/**/*.ts}`);
+  return globSync(patterns, { cwd: root })
+    .filter((path) => !isLeftOut(path))
+    .toSorted();
+}
+
+/** Each file in the first area that names it or its folder. @returns {Map<string, string>} Areas by file. */
+function placeFiles() {
+  const placed = new Map();
+  for (const [area, { code }] of Object.entries(areas))
+    for (const file of codeIn(code)) if (!placed.has(file)) placed.set(file, area);
+  return placed;
 }
 
 /** @param {string} area @param {string[]} patterns @returns {Promise<Measured[]>} */
@@ -62,23 +71,32 @@ function scoreOf(mutants) {
   return { all, noticed, score: all === 0 ? '' : ((100 * noticed) / all).toFixed(0) };
 }
 
-const given = process.argv.slice(2);
-const files = await measuredFiles();
-const placed = Object.values(areas).flatMap((area) => area.files.map((name) => `server/src/${name}.ts`));
-const stray = [
-  ...files.filter((file) => !placed.includes(file)),
-  ...placed.filter((file) => !files.includes(file)),
+const isList = process.argv.includes('--list');
+const given = process.argv.slice(2).filter((text) => text !== '--list');
+const placed = placeFiles();
+const files = [...placed.keys()];
+const stray = codeIn(measuredFolders).filter((file) => !placed.has(file));
+if (stray.length > 0) throw new Error(`mutate/areas.mjs has no area for ${stray.join(', ')}`);
+const tests = Object.values(areas).flatMap((area) => area.tests.map((name) => `server/${name}.test.ts`));
+const absent = [
+  ...Object.values(areas).flatMap(({ code }) => code.filter((place) => codeIn([place]).length === 0)),
+  ...[...tests, ...guards].filter((file) => !existsSync(join(root, file))),
 ];
-if (stray.length > 0) throw new Error(`mutate/areas.mjs and the tree differ: ${stray.join(', ')}`);
+if (absent.length > 0) throw new Error(`mutate/areas.mjs names what does not exist: ${absent.join(', ')}`);
 const unknown = given.filter((text) => !files.includes(text.replace(/:.*/, '')));
 if (unknown.length > 0) throw new Error(`No code that is measured: ${unknown.join(', ')}`);
+
+if (isList) {
+  for (const [file, area] of placed) process.stdout.write(`${area.padEnd(12)} ${file}\n`);
+  process.exit(0);
+}
 
 await mkdir(results, { recursive: true });
 const begun = Date.now();
 /** @type {Measured[]} */
 const measured = [];
-for (const [area, { files: names }] of Object.entries(areas)) {
-  const own = names.map((name) => `server/src/${name}.ts`);
+for (const area of Object.keys(areas)) {
+  const own = files.filter((file) => placed.get(file) === area);
   const patterns = given.length === 0 ? own : given.filter((text) => own.includes(text.replace(/:.*/, '')));
   if (patterns.length > 0) measured.push(...(await measure(area, patterns)));
 }
@@ -103,7 +121,7 @@ const lines = [
   `${'file'.padEnd(28)} ${'mutants'.padStart(7)} ${'noticed'.padStart(7)} ${'score'.padStart(8)}`,
 ];
 const faults = [];
-for (const folder of ['auth', 'user']) {
+for (const folder of [...measuredFolders, 'features']) {
   const inside = measured.filter(({ path }) => path.startsWith(`server/src/${folder}/`));
   if (inside.length === 0) continue;
   for (const { path, mutants } of inside) lines.push(row(path.slice('server/src/'.length), mutants));

@@ -12,7 +12,7 @@ export class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
   constructor({ module, found, known }: SchemaDifference) {
     super(
-      `The database has version ${found} of the schema of "${module}", this release knows up to ${known}. Start the newer release again, or restore a backup made before the upgrade.`,
+      `The database has version ${found} of the schema of "${module}", but this release supports versions up to ${known}. Start the newer release, or restore a backup made before the upgrade.`,
     );
   }
 }

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { RequestHooks, type RequestHookOptions } from './request-hooks.ts';
 import { errorHandler } from './problem-handler.ts';
-import { createServer } from './server.ts';
+import { connectionTimes, createServer, type ConnectionTimes } from './server.ts';
 
 interface Line {
   readonly level: number;
@@ -32,15 +32,16 @@ const options: Omit<RequestHookOptions, 'log'> = {
 };
 
 /** A server with gates and one route that answers when it is told to. */
-async function serve(t: TestContext) {
+async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
   const lines: Line[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
   const hooks = new RequestHooks({ ...options, log });
-  const app = createServer(log, hooks);
+  const app = createServer(log, hooks, times);
   app.setErrorHandler(errorHandler());
   hooks.install(app);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   app.get('/', async () => 'at once');
+  app.post('/', async () => 'read');
   app.get('/late', async () => {
     await released;
     return 'late';
@@ -102,7 +103,7 @@ test('above the most connections a new one is refused, and those that are open a
   await untilRead(later, /at once$/);
   assert.deepEqual(
     lines.map(({ msg, count }) => [msg, count]),
-    [['Connections were refused: there are too many', 1]],
+    [['Connections were rejected: too many are open', 1]],
     'told once a minute',
   );
 });
@@ -167,4 +168,50 @@ test('a stop finishes what is under way, sends what is new elsewhere, and closes
   await underWay.closed;
   assert.match(underWay.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
   await closed;
+});
+
+/** A twentieth of what the service waits. */
+const shortTimes: ConnectionTimes = { requestMs: 500, headersMs: 250, checkMs: 50, stillMs: 350 };
+
+/** What a slow sender begins with, and goes on with for ever. */
+const slowSenders: Readonly<Record<string, readonly [begin: string, drip: string]>> = {
+  'half a request line': ['POST /us', 'x'],
+  'headers without an end': ['POST / HTTP/1.1\r\nHost: localhost\r\n', 'x'],
+  'a body without an end': [
+    'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10000\r\n\r\nemail=',
+    'x',
+  ],
+  'chunks without an end': [
+    'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
+    '1\r\n \r\n',
+  ],
+};
+
+// With the true times, over a socket of the real service: server/test/journeys/slow-sender.system.ts.
+for (const [what, [begin, drip]] of Object.entries(slowSenders)) {
+  test(`a client that sends ${what}, drop by drop, is disconnected`, { timeout: 8_000 }, async (t) => {
+    const { open } = await serve(t, shortTimes);
+
+    const { socket, closed } = open();
+    socket.write(begin);
+    const dripping = setInterval(() => socket.write(drip), 50); // sooner than a still connection is closed
+    t.after(() => clearInterval(dripping));
+    await closed;
+  });
+}
+
+test(
+  'a client that sends nothing in the midst of a request is disconnected',
+  { timeout: 8_000 },
+  async (t) => {
+    const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
+    const { socket, closed } = open();
+    socket.write('GET / HTTP/1.1\r\nHo');
+    await closed;
+  },
+);
+
+test('the service disconnects a slow sender within 15 seconds', () => {
+  const { requestMs, headersMs, checkMs } = connectionTimes;
+  assert.ok(Math.max(requestMs, headersMs) + checkMs <= 15_000);
 });

@@ -9,15 +9,28 @@ import { errorHandler } from './problem-handler.ts';
 import { responseClass, type ResponseRule } from './response.ts';
 import { secureReply } from './security-headers.ts';
 
-/** A whole request, its headers, and how often both are looked at: together they cut a slow sender within 11 s. */
-const requestTimeoutMs = 10 * secondMs;
-const headersTimeoutMs = 5 * secondMs;
-const connectionsCheckMs = secondMs;
+/** How long a connection may take, in milliseconds. */
+export interface ConnectionTimes {
+  /** From the first byte of a request to its last. */
+  readonly requestMs: number;
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** How often both are checked. */
+  readonly checkMs: number;
+  /** Without a byte in either direction while a request is under way. */
+  readonly stillMs: number;
+}
+
 /**
- * A connection on which nothing moves in the midst of a request: cuts who does not read the reply. Node waits twice as
- * long for one that is being written to. Nothing of ours takes so long to answer.
+ * Together these close the connection of a slow sender within 11 s. `stillMs` closes that of a client which does not read
+ * its reply: Node waits twice as long while it writes. No reply of the service takes so long.
  */
-const stillMs = 7 * secondMs;
+export const connectionTimes: ConnectionTimes = {
+  requestMs: 10 * secondMs,
+  headersMs: 5 * secondMs,
+  checkMs: secondMs,
+  stillMs: 7 * secondMs,
+};
 const keepAliveMs = 65 * secondMs; // longer than the idle minute of the usual proxies, so that they close first
 /** How long a stop waits for the first byte of a connection. */
 const silentMs = secondMs / 2;
@@ -39,7 +52,12 @@ function childless(log: FastifyBaseLogger): FastifyBaseLogger {
   return own;
 }
 
-export function createServer(log: FastifyBaseLogger, rule: ResponseRule): FastifyInstance {
+/** @param times Replaced by tests, which do not wait as long. */
+export function createServer(
+  log: FastifyBaseLogger,
+  rule: ResponseRule,
+  times: ConnectionTimes = connectionTimes,
+): FastifyInstance {
   const handle = errorHandler();
   const app = Fastify({
     loggerInstance: childless(log),
@@ -53,14 +71,14 @@ export function createServer(log: FastifyBaseLogger, rule: ResponseRule): Fastif
     clientErrorHandler: answerClientError(rule.headers, log),
     return503OnClosing: false, // the gates answer, with a problem
     bodyLimit: bodyBytes,
-    connectionTimeout: stillMs,
-    requestTimeout: requestTimeoutMs,
+    connectionTimeout: times.stillMs,
+    requestTimeout: times.requestMs,
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: pathParameterCharacters },
     http: {
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: connectionsCheckMs,
+      headersTimeout: times.headersMs,
+      connectionsCheckingInterval: times.checkMs,
       maxHeaderSize: headerBytes,
       insecureHTTPParser: false, // said here, no flag of the runtime can loosen it (request smuggling)
       requireHostHeader: false, // the gates see to it
@@ -99,7 +117,7 @@ function refuseConnectionsBeyond(app: FastifyInstance, most: number, log: Fastif
   const refused = new LogThrottle();
   const tell = (error?: Error): void => {
     const count = refused.take('connection');
-    if (count > 0) log.warn({ count, err: error }, 'Connections were refused: there are too many');
+    if (count > 0) log.warn({ count, err: error }, 'Connections were rejected: too many are open');
   };
   app.server.on('drop', () => tell());
   app.server.on('error', (error: NodeJS.ErrnoException) => {

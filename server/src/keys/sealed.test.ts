@@ -165,7 +165,7 @@ const declared = /^export const (\w+) = \{[^}]*\} satisfies SealedColumn;/gm;
 
 test('nothing is encrypted but by a declared column, and every declared column is in the list', () => {
   const source = join(import.meta.dirname, '..');
-  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts'] });
+  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
   const texts = files.map(
     (file) => [file.replaceAll('\\', '/'), readFileSync(join(source, file), 'utf8')] as const,
   );

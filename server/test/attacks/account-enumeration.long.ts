@@ -1,4 +1,4 @@
-// The response times of account-enumeration.test.ts with the full count and the true bound, on both engines. Needs an
+// The response times of account-enumeration.system.ts with the full count and the true bound, on both engines. Needs an
 // otherwise idle machine.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,25 +1,19 @@
-// Account enumeration: neither a reply's content, nor its time, nor the limits reveal whether an address has an account
-// or of what kind.
+// Account enumeration: neither a reply's content nor the limits reveal whether an address has an account or of what kind.
+// account-enumeration.system.ts compares the times.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { deviceKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
 import { verificationKind } from '../../src/identity/account/verification.ts';
 import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
-import { realHashing } from '../support/hashing.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
-import { mannWhitney, median } from '../support/statistics.ts';
 import {
   accountKinds,
-  compareTimes,
-  describeTimes,
   routes,
-  isAlike,
   prepareAccounts,
-  timeRoute,
   type AccountKind,
   type Addresses,
   type Route,
@@ -71,9 +65,6 @@ const moreRoutes: readonly Route[] = [
     hashes: false,
   },
 ];
-
-/** Median times are near this many milliseconds. */
-const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
 /** A reply without what differs between any two replies: the submitted address, the request id and the date. */
 const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
@@ -144,9 +135,9 @@ onEachEngine('account enumeration', (engine) => {
       for (let i = 0; i < 7; i += 1) story.push(await service.logIn(email, password));
       story.push(await service.post('/users', { email, password }));
       story.push(await service.logIn(email, password));
-      stories.push({ kind, told: story.map((reply) => comparable(reply, email)) });
+      stories.push({ kind, replies: story.map((reply) => comparable(reply, email)) });
     }
-    for (const { kind, told } of stories) assert.deepEqual(told, stories[0]?.told, kind);
+    for (const { kind, replies } of stories) assert.deepEqual(replies, stories[0]?.replies, kind);
   });
 
   test('A13 enumeration by limits: a registration does not end the wait after failed attempts', async () => {
@@ -196,52 +187,6 @@ onEachEngine('account enumeration', (engine) => {
         [429, undefined],
       ],
       'the factor is disabled after a hundred failures',
-    );
-  });
-});
-
-describe('account enumeration by time', () => {
-  /**
-   * A generous bound for a machine that runs other programs at the same time: a hash that is left out differs ten times
-   * as much. The full count with the true bound is in account-enumeration.long.ts.
-   */
-  const maxMs = 3;
-  let service: PublicService;
-  let emailOf: Addresses;
-  before(async () => {
-    service = await PublicService.start('sqlite', {}, { hashing: realHashing });
-    emailOf = await prepareAccounts(service);
-  });
-  after(() => service.close());
-
-  for (const route of routes) {
-    test(`A12 enumeration by time: ${route.name} takes equally long for every address`, async (t) => {
-      const kinds = route.hashes
-        ? (['confirmed', route.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
-        : accountKinds;
-      await timeRoute(service, route, emailOf, { kinds, rounds: 5 });
-      const differences = compareTimes(
-        await timeRoute(service, route, emailOf, { kinds, rounds: route.hashes ? 25 : 80 }),
-      );
-      t.diagnostic(describeTimes(route.name, differences));
-      assert.deepEqual(
-        differences.filter((difference) => !isAlike(difference, maxMs)),
-        [],
-      );
-    });
-  }
-
-  test('it reports a hash that is left out', () => {
-    assert.ok(mannWhitney(some(20), some(20)) > 0.9);
-    assert.ok(mannWhitney(some(20), some(25)) < 0.001);
-    assert.equal(median([3, 1, 2, 9]), 2.5);
-    const times = new Map([
-      ['unknown', some(1)],
-      ['confirmed', some(20)],
-    ] as const);
-    assert.deepEqual(
-      compareTimes(times).map((difference) => isAlike(difference, maxMs)),
-      [false],
     );
   });
 });

@@ -31,7 +31,7 @@ function faultsOf(all: readonly Row[], tested: ReadonlySet<string>, pending: rea
 }
 
 test('every attack has a test or waits for a feature', () => {
-  const places = ['*.{test,long}.ts', '../journeys/*.test.ts'];
+  const places = ['*.{test,system,long}.ts', '../journeys/*.{test,system}.ts'];
   const files = globSync(places, { cwd: import.meta.dirname, exclude: ['row.test.ts'] });
   assert.ok(files.some((file) => file.includes('journeys')));
   const tested = files.flatMap((file) => testedIn(readFileSync(join(import.meta.dirname, file), 'utf8')));

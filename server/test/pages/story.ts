@@ -11,7 +11,7 @@ import { asPublic, goodPassword, Site, Visitor, type Sitting, type Venue } from 
 /** The password of users who change theirs. */
 export const otherPassword = 'ten toads behind a blue door';
 
-export interface Scene {
+interface Scene {
   readonly site: Site;
   /** Opens a user's own browser, which must have reported no faults when the story ends. */
   readonly visitor: (sitting?: Sitting) => Promise<Visitor>;

@@ -1,6 +1,6 @@
 // Pairs of actions on one account, in every order of their steps, on PostgreSQL, where transactions run in parallel.
 // SQLite has one writer; its races are in races.ts. The clock stands still, so that two actions of the same instant are
-// told apart. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+// covered too. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
@@ -11,8 +11,6 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
-import { addAuthenticator, confirmAuthenticator } from '../../src/features/totp/store.ts';
-import { Totp } from '../../src/features/totp/totp.ts';
 import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
@@ -23,16 +21,17 @@ import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
+import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
-import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
+import { inOrder, ordersOf, type Action, type Ending } from './interleaving.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
 const properRefusals = new Set(['token_invalid', 'unknown_email']);
 
 /** Two actions in parallel, and what must hold afterwards. */
 interface Pair {
-  readonly first: Deed<unknown>;
-  readonly second: Deed<unknown>;
+  readonly first: Action<unknown>;
+  readonly second: Action<unknown>;
   readonly check: (endings: {
     readonly first: Ending<unknown>;
     readonly second: Ending<unknown>;
@@ -189,24 +188,27 @@ export function declareOrders(stride: number): void {
       },
     );
 
-    inEveryOrder(
-      'adding a second factor leaves no session without it that is created in parallel',
-      async ({ database: base, newcomer }) => {
-        const { id, email } = await newcomer();
-        const on = (db: Database): Auth => authOn(db, { secondFactors: [appOn(db)] });
-        const login = await on(base).logIn(email, old);
-        const session = (await on(base).getSession(login?.token)) ?? assert.fail();
-        const app = { factor: 'totp', work: addApp };
-        return {
-          first: (db) => on(db).logIn(email, old),
-          second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
-          check: async ({ second }) => {
-            assert.ok('value' in second, 'it is added');
-            assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
-          },
-        };
-      },
-    );
+    for (const { feature, enrollment } of kits) {
+      if (enrollment === undefined) continue;
+      inEveryOrder(
+        `adding a second factor (${feature}) leaves no session without it that is created in parallel`,
+        async ({ database: base, newcomer }) => {
+          const { id, email } = await newcomer();
+          const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
+          const login = await on(base).logIn(email, old);
+          const session = (await on(base).getSession(login?.token)) ?? assert.fail();
+          const app = { factor: enrollment.factorOn(base).name, work: enrollment.work };
+          return {
+            first: (db) => on(db).logIn(email, old),
+            second: (db) => on(db).identity.enrollment.add({ session }, app, { actor: 'user' }),
+            check: async ({ second }) => {
+              assert.ok('value' in second, 'it is added');
+              assert.equal(await countSessions(base, id), 1, 'the session in which it was added');
+            },
+          };
+        },
+      );
+    }
 
     inEveryOrder(
       'removing an account leaves no row that is created in parallel',
@@ -474,18 +476,6 @@ async function remainsOf(
       )
     ).length;
   return { user, rows };
-}
-
-/** Authenticator apps, whose seeds do not matter here. */
-function appOn(db: Database): Totp {
-  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
-  return new Totp({ db, clock: Date.now, cipher, issuer: 'x' });
-}
-
-async function addApp(tx: Database, { id: userId }: User): Promise<void> {
-  const id = `app of ${userId}`;
-  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', now: 0 });
-  await confirmAuthenticator(tx, { id, step: 0, now: 0 });
 }
 
 function assertProper(ending: Ending<unknown>): void {

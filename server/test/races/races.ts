@@ -1,4 +1,5 @@
-// The races, each for a given number of rounds: `races.test.ts` runs some, `races.long.ts` a thousand.
+// The races, each for a given number of rounds: 12 in `races.process.test.ts`, 50 in `races.system.ts`, 1,000 in
+// `races.long.ts`.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
@@ -6,6 +7,7 @@ import { toEmailAddress } from '../../src/user/email-address.ts';
 import { findUserByEmail } from '../../src/user/store.ts';
 import type { User } from '../../src/user/user.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
+import { factorKits, kits } from '../support/kit.ts';
 import {
   freshAddress,
   openArena,
@@ -15,13 +17,6 @@ import {
   sessionCookie,
   type Arena,
 } from './arena.ts';
-import {
-  answerTogether,
-  guessCodeTogether,
-  removeLastTogether,
-  consumeCodeTogether,
-  takeStepTogether,
-} from './factor-races.ts';
 import { ask, askAndHangUp, land, type Outcome } from './landing.ts';
 
 /** Racers of a round: each needs a hash, which takes most of the time of a round. */
@@ -55,7 +50,13 @@ export function declareRaces(measure: Rounds): void {
 function inRounds(times: number, arena: () => Arena) {
   return (title: string, round: (arena: Arena, n: number) => Promise<void>): void => {
     test(title, async () => {
-      for (let n = 0; n < times; n += 1) await round(arena(), n);
+      for (let n = 0; n < times; n += 1) {
+        try {
+          await round(arena(), n);
+        } catch (error) {
+          throw new Error(`In round ${n + 1} of ${times}: ${String(error)}`, { cause: error });
+        }
+      }
     });
   };
 }
@@ -69,7 +70,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each('of many parallel registrations of one address in many spellings one succeeds', registerTogether);
     each('of many parallel uses of one reset token one succeeds, and its password logs in', redeemTogether);
@@ -95,29 +96,15 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       'no session is valid after the acknowledgement of disabling an account, nor after it is enabled again',
       logInDuringDisabling,
     );
-    seldom('many parallel logouts end the session without an error', logOutTogether);
-    seldom(
+    raceRarely('many parallel logouts end the session without an error', logOutTogether);
+    raceRarely(
       'each of many parallel requests for a reset token gets one, and one of them is valid',
       forgetTogether,
     );
     each('registration, reset and logout may be repeated after a lost reply', repeatLost);
-    seldom(
-      'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
-      consumeCodeTogether(),
-    );
-    seldom(
-      'F4: of many parallel uses of one app code one succeeds, and one with the next code',
-      takeStepTogether(),
-    );
-    each(
-      'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
-      guessCodeTogether(),
-    );
-    seldom(
-      'F11: of two parallel removals of the last two passkeys of an account one is rejected',
-      removeLastTogether(),
-    );
-    seldom('of many parallel answers to one challenge one signs in', answerTogether());
+    const [factor] = factorKits;
+    for (const { title, isRare, create } of kits.flatMap(({ races = [] }) => races))
+      if (factor !== undefined) (isRare ? raceRarely : each)(title, create(factor));
   });
 
   describe('of public mode', () => {
@@ -128,19 +115,22 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each(
       'many parallel registrations of one address get the same reply, and its owner gets one mail',
       registerTogether,
     );
 
-    seldom(
+    raceRarely(
       'many parallel registrations of a confirmed address get the same reply, and its owner gets one mail',
       registerConfirmed,
     );
 
-    seldom('many parallel reset requests get the same reply, and the owner gets one mail', forgetInPublic);
+    raceRarely(
+      'many parallel reset requests get the same reply, and the owner gets one mail',
+      forgetInPublic,
+    );
   });
 }
 
@@ -388,7 +378,7 @@ async function usersLike(database: Database, email: string): Promise<object[]> {
 async function userOf(database: Database, email: string): Promise<User> {
   const address = toEmailAddress(email);
   const user = address && (await findUserByEmail(database, address));
-  if (user === undefined) throw new Error(`Nobody has ${email}`);
+  if (user === undefined) throw new Error(`No user has ${email}`);
   return user;
 }
 

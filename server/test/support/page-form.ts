@@ -37,7 +37,7 @@ export async function pressButton(
 }
 
 /** What a browser shows in the end: it follows the redirects of a reply. */
-export async function follow(at: Browser, reply: Reply): Promise<Reply> {
+async function follow(at: Browser, reply: Reply): Promise<Reply> {
   let shown = reply;
   for (let steps = 0; shown.status === 303 && steps < 5; steps += 1)
     shown = await at.get(String(shown.headers['location']), asPage);

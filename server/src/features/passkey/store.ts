@@ -35,7 +35,7 @@ const insertPasskey = statement((sql, p: NewPasskeyRow) =>
     .returning('id'),
 );
 
-/** Adds a passkey; false when its credential is registered already, whosever it is, and for nobody. */
+/** Adds a passkey; false when its credential is already registered, whosever it is, and for nobody. */
 export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
   return (await db.first(insertPasskey, row)) !== undefined;
 }

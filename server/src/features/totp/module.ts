@@ -4,9 +4,9 @@ import { module } from '../../module.ts';
 import { totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
-import { totpSeed } from './schema.ts';
 import { Totp } from './totp.ts';
 import { totpMigrations } from './migrations.ts';
+import { totpSeed } from './schema.ts';
 
 export const totp = module({
   name: 'totp',

@@ -1,0 +1,110 @@
+// How a passkey is enrolled and given, for the tests that hold for every factor.
+import assert from 'node:assert/strict';
+import type { Sql } from '../../../db/engine.ts';
+import type { PasskeyTables } from '../schema.ts';
+import { listPasskeys, type PasskeyRow } from '../store.ts';
+import { addPasskey, passkeyProof } from '../../../../test/support/factor.ts';
+import type { FeatureKit } from '../../../../test/support/kit.ts';
+import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
+import { freshAddress, sessionCookie, type Arena } from '../../../../test/races/arena.ts';
+import {
+  assertRefused,
+  bodyOf,
+  idOf,
+  origin,
+  parse,
+  post,
+  put,
+  racers,
+  racing,
+  winnersOf,
+  type Contestant,
+} from '../../../../test/races/factor-races.ts';
+import { ask, land, type Racer } from '../../../../test/races/landing.ts';
+
+interface PasskeyHolder extends Contestant {
+  readonly device: PasskeyDevice;
+  readonly passkeys: readonly PasskeyRow[];
+}
+
+/** A user without a password, who has two passkeys. */
+async function withPasskeysAlone(arena: Arena): Promise<PasskeyHolder> {
+  const to = arena.to(0);
+  const email = freshAddress();
+  const device = new PasskeyDevice(origin);
+  const make = async (racer: Racer): Promise<string> => device.create((await bodyOf(racer))['public_key']);
+  const credential = await make(post(to, '/users/passkey', '', { email }));
+  parse(await ask(put(to, '/users/passkey', '', { email, credential })));
+  const signedIn = await ask(put(to, '/sessions/passkey', '', { credential: await signIn(arena, device) }));
+  const another = new PasskeyDevice(origin);
+  const options = await bodyOf(post(to, '/profile/passkeys', sessionCookie(signedIn)));
+  const second = another.create(options['public_key']);
+  const added = await ask(put(to, '/profile/passkeys', sessionCookie(signedIn), { credential: second }));
+  const id = await idOf(arena, email);
+  const passkeys = await listPasskeys(arena.database, id);
+  assert.equal(passkeys.length, 2);
+  return { id, device, passkeys, cookie: sessionCookie(added) };
+}
+
+/** The device's answer to a new request to sign in. */
+async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
+  return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
+}
+
+/** Of two parallel removals of the last two ways to sign in one is rejected. */
+const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
+  const left = async (): Promise<string[]> =>
+    (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
+  const there = await left();
+  for (const row of contestant.passkeys.filter(({ id }) => !there.includes(id)))
+    await arena.database.query((sql: Sql<PasskeyTables>) => sql.insertInto('passkeys').values(row));
+  const outcomes = await land(
+    contestant.passkeys.map(({ id }, i) => ({
+      to: arena.to(i),
+      method: 'DELETE',
+      path: `/profile/passkeys/${id}`,
+      cookie: contestant.cookie,
+    })),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 409],
+  );
+  assert.equal((await left()).length, 1, 'one way to sign in is left');
+});
+
+/** Of many parallel answers to one challenge one signs in. */
+const answerTogether = racing(withPasskeysAlone, async (arena, contestant) => {
+  const credential = await signIn(arena, contestant.device);
+  const outcomes = await land(
+    Array.from({ length: racers }, (_, i) => put(arena.to(i), '/sessions/passkey', '', { credential })),
+  );
+  for (const { status, text } of outcomes) if (status !== 200) assertRefused(status, text);
+  assert.equal(winnersOf(outcomes), 1);
+});
+
+export const kit: FeatureKit = {
+  feature: 'passkey',
+  factor: {
+    name: 'passkey',
+    isBackup: false,
+    wrong: '{}',
+    enroll: async (browser, { origin: own }) => {
+      const device = new PasskeyDevice(own);
+      const id = await addPasskey(browser, device);
+      return {
+        output: (at, path) => passkeyProof(at, device, path),
+        remove: () => browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` }),
+        secrets: [],
+      };
+    },
+  },
+  races: [
+    {
+      title: 'F11: of two parallel removals of the last two passkeys of an account one is rejected',
+      isRare: true,
+      create: removeLastTogether,
+    },
+    { title: 'of many parallel answers to one challenge one signs in', isRare: true, create: answerTogether },
+  ],
+};

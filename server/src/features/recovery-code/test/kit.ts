@@ -1,0 +1,70 @@
+// How recovery codes are enrolled and given, for the tests that hold for every factor.
+import assert from 'node:assert/strict';
+import type { Sql } from '../../../db/engine.ts';
+import type { RecoveryCodeTables } from '../schema.ts';
+import { addRecoveryCodes } from '../../../../test/support/factor.ts';
+import type { FactorKit, FeatureKit } from '../../../../test/support/kit.ts';
+import type { Arena } from '../../../../test/races/arena.ts';
+import {
+  browserOf,
+  giveTogether,
+  newcomer,
+  origin,
+  racers,
+  racing,
+  winnersOf,
+  type Contestant,
+  type PutBack,
+} from '../../../../test/races/factor-races.ts';
+
+interface CodeHolder extends Contestant {
+  readonly code: string;
+}
+
+/** A user with the factor, and with recovery codes for the loss of it. */
+async function withRecoveryCodes(arena: Arena, factor: FactorKit): Promise<CodeHolder> {
+  const contestant = await newcomer(arena);
+  const browser = browserOf(arena, contestant);
+  await factor.enroll(browser, { clock: { now: Date.now, advance: () => {} }, origin });
+  const [code = ''] = await addRecoveryCodes(browser);
+  return { id: contestant.id, code, cookie: `session_id=${browser.cookie('session_id')}` };
+}
+
+/** Of many who give one recovery code, in pending authentications and in a step-up, one succeeds. */
+const consumeCodeTogether = (factor: FactorKit) =>
+  racing(
+    (arena) => withRecoveryCodes(arena, factor),
+    async (arena, contestant) => {
+      const proofs = Array.from({ length: racers }, () => contestant.code);
+      const more: PutBack = (tx, id) =>
+        tx.query((sql: Sql<RecoveryCodeTables>) =>
+          sql.updateTable('recovery_codes').set({ spent_at: null }).where('user_id', '=', id),
+        );
+      const outcomes = await giveTogether(arena, contestant, { factor: 'recovery_code', proofs, more });
+      assert.equal(winnersOf(outcomes), 1);
+    },
+  )();
+
+export const kit: FeatureKit = {
+  feature: 'recovery-code',
+  factor: {
+    name: 'recovery_code',
+    isBackup: true,
+    wrong: 'NOCODE-NOCODE',
+    enroll: async (browser) => {
+      const codes = await addRecoveryCodes(browser);
+      let given = 0;
+      return {
+        output: async () => codes[given++] ?? assert.fail('no code is left'),
+        secrets: codes,
+      };
+    },
+  },
+  races: [
+    {
+      title: 'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
+      isRare: true,
+      create: consumeCodeTogether,
+    },
+  ],
+};

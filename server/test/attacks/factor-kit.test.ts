@@ -1,0 +1,129 @@
+// What holds for every second factor, for each kit found in the features: when it is asked for, that an output is worth one
+// use, that wrong ones count, that its secrets stand nowhere in plain, and that nothing of it outlives the account.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { Browser, signIn } from '../support/browser.ts';
+import { everyRowOf, everythingIn } from '../support/contents.ts';
+import { onEachEngine } from '../support/engines.ts';
+import { factorKits, type EnrolledFactor, type FactorKit } from '../support/kit.ts';
+import { PublicService, type Member } from '../support/public-service.ts';
+import type { Reply } from '../support/request.ts';
+
+const origin = 'https://accounts.test';
+
+interface Holder extends Member {
+  /** Signed in, with a recent authentication. */
+  readonly browser: Browser;
+  readonly enrolled: EnrolledFactor;
+}
+
+onEachEngine('each second factor', (engine) => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start(engine);
+  });
+  after(() => service.close());
+
+  /** A user who has the factor; before a backup, also one that it replaces. */
+  async function holderOf(kit: FactorKit): Promise<Holder> {
+    const member = await service.member();
+    const browser = await signIn(service, member);
+    const { clock } = service.service;
+    const [first = assert.fail()] = factorKits;
+    if (kit.isBackup) await first.enroll(browser, { clock, origin });
+    return { ...member, browser, enrolled: await kit.enroll(browser, { clock, origin }) };
+  }
+
+  /** A browser in which the password was given, and the second factor is asked for. */
+  async function pendingFor({ email, password }: Member): Promise<Browser> {
+    const browser = new Browser(service);
+    const reply = await browser.post('/sessions', { email, password });
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(browser.sessionId, undefined, 'the password alone begins no session');
+    return browser;
+  }
+
+  const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
+    browser.post('/sessions/factor', { factor, proof });
+
+  const statusOfProfile = async (browser: Browser): Promise<number> => (await browser.get('/profile')).status;
+
+  for (const kit of factorKits) {
+    const { name } = kit;
+
+    test(`A45 half-way: ${name} is asked for after the password, and its output begins a session`, async () => {
+      const holder = await holderOf(kit);
+      const browser = await pendingFor(holder);
+      assert.equal(await statusOfProfile(browser), 403);
+      const reply = await give(browser, name, await holder.enrolled.output(browser, '/sessions/factor'));
+      assert.equal(reply.status, 200, reply.text);
+      assert.equal(await statusOfProfile(browser), 200);
+    });
+
+    test(`A49 replay: an output of ${name} is accepted once, also for a step-up`, async () => {
+      const holder = await holderOf(kit);
+      const browser = await pendingFor(holder);
+      const output = await holder.enrolled.output(browser, '/sessions/factor');
+      assert.equal((await give(browser, name, output)).status, 200);
+      const another = await pendingFor(holder);
+      assert.equal((await give(another, name, output)).status, 401);
+      assert.equal(await statusOfProfile(another), 403);
+      const stepUp = await browser.post('/sessions/step_up', { factor: name, proof: output });
+      assert.equal(stepUp.status, 401, stepUp.text);
+    });
+
+    test(`A18 another door: wrong outputs of ${name} are limited in pending authentications and in step-ups`, async () => {
+      const holder = await holderOf(kit);
+      const { wrong } = kit;
+      // A known device, on which step-ups are made, has a limit of its own.
+      const pending: number[] = [];
+      const stepUps: number[] = [];
+      for (let i = 0; i < 6; i += 1) {
+        pending.push((await give(await pendingFor(holder), name, wrong)).status);
+        const stepUp = await holder.browser.post('/sessions/step_up', { factor: name, proof: wrong });
+        stepUps.push(stepUp.status);
+      }
+      const limited = [401, 401, 401, 401, 401, 429];
+      assert.deepEqual({ pending, stepUps }, { pending: limited, stepUps: limited });
+    });
+
+    test(`A48 enrollment: ${name} is enrolled and removed with a recent authentication alone`, async () => {
+      const holder = await holderOf(kit);
+      service.service.clock.advance(11 * minuteMs);
+      await assert.rejects(
+        kit.enroll(holder.browser, { clock: service.service.clock, origin }),
+        'enrolled without a recent authentication',
+      );
+      if (holder.enrolled.remove === undefined) return;
+      assert.equal((await holder.enrolled.remove(holder.browser)).status, 401);
+      const proof = await holder.enrolled.output(holder.browser, '/sessions/step_up');
+      const elevated = await holder.browser.post('/sessions/step_up', { factor: name, proof });
+      assert.equal(elevated.status, 200, elevated.text);
+      assert.equal((await holder.enrolled.remove(holder.browser)).status, 200);
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email: holder.email, password: holder.password });
+      assert.equal(await statusOfProfile(browser), 200, 'the password suffices again');
+    });
+
+    test(`A55 logs: no secret of ${name} stands in the database or in an export`, async () => {
+      const { browser, enrolled, id } = await holderOf(kit);
+      const stored = await everythingIn(service.service.url);
+      const exported = await browser.get('/profile/export');
+      assert.equal(exported.status, 200, exported.text);
+      assert.match(exported.text, new RegExp(`"${name}"`));
+      for (const secret of enrolled.secrets) {
+        assert.ok(!stored.includes(secret), 'in the database');
+        assert.ok(!exported.text.includes(secret), 'in the export');
+      }
+      const found = new RegExp(`"user_id":${id}[,}]`);
+      const rowsOf = async (): Promise<string[]> =>
+        Object.entries(await everyRowOf(service.service.core.database))
+          .filter(([table]) => table !== 'audit_events')
+          .flatMap(([table, rows]) => rows.filter((row) => found.test(row)).map(() => table));
+      assert.notDeepEqual(await rowsOf(), []);
+      assert.equal(await service.service.core.auth.removeUser(id), true);
+      assert.deepEqual(await rowsOf(), [], 'nothing outlives the account');
+    });
+  }
+});

@@ -1,3 +1,0 @@
-import { declareOrders } from './orders.ts';
-
-declareOrders(14);

@@ -1,0 +1,88 @@
+// What a feature tells the tests that hold for every feature. `features/<name>/test/kit.ts` exports it as `kit`; the tests
+// loop over the kits found, so that a new feature is tested, and a deleted one is not, without an edit here.
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Database } from '../../src/db/database.ts';
+import type { SecondFactor } from '../../src/identity/factor/factor.ts';
+import type { User } from '../../src/user/user.ts';
+import type { Arena } from '../races/arena.ts';
+import type { Browser } from './browser.ts';
+import type { Reply } from './request.ts';
+
+/** The clock that the service under test goes by, in Unix milliseconds. */
+interface KitClock {
+  readonly now: () => number;
+  readonly advance: (ms: number) => void;
+}
+
+/** Where a factor is given: in a pending authentication, or for a step-up. */
+type FactorPath = '/sessions/factor' | '/sessions/step_up';
+
+/** A factor that an account has. */
+export interface EnrolledFactor {
+  /** An authenticator output that was not given yet and is right. */
+  output(browser: Browser, path: FactorPath): Promise<string>;
+  /** Removes it in a session with a recent authentication; absent where it cannot be removed by itself. */
+  remove?(browser: Browser): Promise<Reply>;
+  /** What no log, no export and no database may hold in plain. */
+  readonly secrets: readonly string[];
+}
+
+/** How a second factor is enrolled and given. */
+export interface FactorKit {
+  /** Its name in requests. */
+  readonly name: string;
+  /** It replaces another factor in need, and is enrolled after one. */
+  readonly isBackup: boolean;
+  /** An output that is right for no account. */
+  readonly wrong: string;
+  /** Enrolls it in a session, or in a pending authentication that must enroll one. */
+  enroll(
+    browser: Browser,
+    where: { readonly clock: KitClock; readonly origin: string },
+  ): Promise<EnrolledFactor>;
+}
+
+/** A race on the feature's own data (server/test/races). */
+interface KitRace {
+  readonly title: string;
+  /** Its parts are raced by others too: fewer rounds suffice. */
+  readonly isRare: boolean;
+  /** Makes a race, whose rounds share one account. A backup is raced beside another factor. */
+  readonly create: (factor: FactorKit) => (arena: Arena, round: number) => Promise<void>;
+}
+
+/** An enrollment by the rules alone, to be interleaved step by step (server/test/races/interleaving.ts). */
+interface KitEnrollment {
+  readonly factorOn: (database: Database) => SecondFactor;
+  readonly work: (tx: Database, user: User) => Promise<void>;
+}
+
+export interface FeatureKit {
+  /** Name of its folder. */
+  readonly feature: string;
+  readonly factor?: FactorKit;
+  readonly races?: readonly KitRace[];
+  readonly enrollment?: KitEnrollment;
+}
+
+const source = join(import.meta.dirname, '../../src');
+
+async function loadKits(): Promise<FeatureKit[]> {
+  const files = globSync('features/*/test/kit.ts', { cwd: source }).toSorted();
+  const loaded: FeatureKit[] = [];
+  for (const file of files) {
+    const { kit } = (await import(pathToFileURL(join(source, file)).href)) as { kit: FeatureKit }; // its own type says so
+    loaded.push(kit);
+  }
+  return loaded;
+}
+
+/** The kits of all features that are there. */
+export const kits: readonly FeatureKit[] = await loadKits();
+
+/** The factors among them: those that stand by themselves first. */
+export const factorKits: readonly FactorKit[] = kits
+  .flatMap(({ factor }) => factor ?? [])
+  .toSorted((one, other) => Number(one.isBackup) - Number(other.isBackup));

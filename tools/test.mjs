@@ -1,0 +1,225 @@
+/**
+ * Runs the tests of one lane (docs/decisions/0012-test-lanes.md). The name of a file says which lane it belongs to:
+ *
+ *   *.test.ts           main     shares a process with others
+ *   *.process.test.ts   main     has a process of its own: it ends processes, changes globals or measures time
+ *   *.system.ts|mjs     system   has a process of its own
+ *   *.long.ts           long     has a process of its own, one after the other
+ *
+ *   node tools/test.mjs [main|system|long] [--seed NUMBER] [--pattern TITLE] [--times FILE] [PATH…]
+ *
+ * A PATH is the beginning of a file's path, from the root of the project; without one, all files of the lane run. The
+ * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`. `--times` writes how long
+ * each test took: rows of milliseconds, kind, file, depth and title.
+ */
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = path.resolve(import.meta.dirname, '..');
+const globalSetupPath = path.join(root, 'server/test/support/postgres-server.ts');
+
+/** Tests whose subject behaves differently on each engine. The main lane runs these on both, and the others on SQLite. */
+const bothEngines =
+  /(?:^server\/src\/db\/|^server\/src\/library\/|store\.test\.ts$|^server\/test\/(?:model|races)\/|contract)/;
+/** A file that runs its tests once for each engine. */
+const usesEngines = /\b(?:onEachEngine|engineNames)\b/;
+
+/**
+ * What a process of the run holds.
+ * @typedef {{ name: string, files: string[], engines?: string, weight: number }} Job
+ */
+
+/** @param {string} suffix @returns {string[]} The files whose names end so, from the root of the project. */
+function filesNamed(suffix) {
+  return globSync([`server/{src,test}/**/*.${suffix}`, `tools/*.${suffix}`], { cwd: root })
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .toSorted();
+}
+
+/**
+ * Bytes of a file and of what it imports from its folder: what is known of how long it takes, before it has run.
+ * @param {string} file @returns {number}
+ */
+function sizeOf(file) {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const beside = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
+    path.join(root, path.dirname(file), name),
+  );
+  return beside.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
+}
+
+/** Divides files into processes of about the same weight. @param {string} name @param {string[]} files @param {number} count @param {string} engines @returns {Job[]} */
+function shards(name, files, count, engines) {
+  const jobs = Array.from({ length: Math.min(count, files.length) }, (_, i) => ({
+    name: `${name}-${i + 1}`,
+    files: /** @type {string[]} */ ([]),
+    engines,
+    weight: 0,
+  }));
+  for (const file of files) {
+    const [lightest] = jobs.toSorted((one, other) => one.weight - other.weight);
+    if (lightest === undefined) break;
+    lightest.files.push(file);
+    lightest.weight += sizeOf(file);
+  }
+  return jobs;
+}
+
+/** One process for each file. @param {string[]} files @returns {Job[]} */
+const alone = (files) =>
+  files.map((file) => ({ name: path.basename(file), files: [file], weight: sizeOf(file) }));
+
+/** The processes of each lane, from the files that are in it. @type {Record<string, (chosen: (files: string[]) => string[]) => Job[]>} */
+const lanes = {
+  main: (chosen) => {
+    const own = chosen(filesNamed('process.test.ts'));
+    const shared = chosen(filesNamed('test.ts')).filter((file) => !own.includes(file));
+    return [
+      ...shards(
+        'sqlite',
+        shared.filter((file) => !bothEngines.test(file)),
+        2,
+        'sqlite',
+      ),
+      ...shards(
+        'engines',
+        shared.filter((file) => bothEngines.test(file)),
+        1,
+        'sqlite,postgres',
+      ),
+      ...alone(own),
+    ];
+  },
+  system: (chosen) => {
+    const others = chosen(filesNamed('test.ts')).filter(
+      (file) => !bothEngines.test(file) && usesEngines.test(readFileSync(path.join(root, file), 'utf8')),
+    );
+    return [...shards('postgres', others, 2, 'postgres'), ...alone(chosen(filesNamed('system.{ts,mjs}')))];
+  },
+  long: (chosen) => alone(chosen(filesNamed('long.ts'))),
+};
+
+/** A generator of numbers from 0 to 1, the same for the same seed (mulberry32). @param {number} seed */
+function randomFrom(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** @template T @param {T[]} items @param {() => number} random @returns {T[]} */
+function shuffled(items, random) {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .toSorted((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
+
+/** CPU seconds of the ended child processes and theirs, where the system tells (Linux). @returns {number | undefined} */
+function childCpuSeconds() {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[13]) + Number(fields[14])) / 100; // cutime and cstime, in ticks of 10 ms
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes the program of a process: it imports the test files in their order. @param {string} folder @param {Job} job */
+async function writeProgram(folder, { name, files, engines }) {
+  const program = path.join(folder, `${name}.mjs`);
+  const lines = [
+    ...(engines === undefined ? [] : [`process.env['TEST_ENGINES'] ??= '${engines}';`]),
+    ...files.map((file) => `await import('${pathToFileURL(path.join(root, file)).href}');`),
+  ];
+  await writeFile(program, `${lines.join('\n')}\n`);
+  return program;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    pattern: { type: 'string' },
+    times: { type: 'string' },
+  },
+});
+const [lane = 'main', ...paths] = positionals;
+const jobsOf = lanes[lane];
+if (jobsOf === undefined)
+  throw new Error(`No lane is called ${lane}: there are ${Object.keys(lanes).join(', ')}`);
+
+const wanted = values.seed ?? process.env['TEST_SEED'];
+const seed = wanted === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(wanted ?? Number.NaN);
+if (wanted !== undefined && !Number.isInteger(seed))
+  throw new Error(`The seed is a whole number or random, not ${wanted}`);
+const random = wanted === undefined ? undefined : randomFrom(seed);
+const order = random === undefined ? 'largest file first' : `order of seed ${seed}`;
+
+const named = (/** @type {string[]} */ files) =>
+  paths.length === 0 ? files : files.filter((file) => paths.some((start) => file.startsWith(start)));
+const chosen = (/** @type {string[]} */ files) =>
+  random === undefined
+    ? named(files).toSorted((one, other) => sizeOf(other) - sizeOf(one))
+    : shuffled(named(files), random);
+
+const jobs = jobsOf(chosen);
+if (jobs.length === 0) throw new Error(`The ${lane} lane has no such file`);
+const cache = path.join(root, '.cache');
+await mkdir(cache, { recursive: true });
+const folder = await mkdtemp(path.join(cache, 'lane-'));
+const startedAt = performance.now();
+process.stdout.write(`Test lane ${lane}: ${order}\n`);
+/** @type {(string | number | undefined)[][]} */
+const times = [];
+const count = { 'test:pass': 0, 'test:fail': 0 };
+try {
+  const programs = [];
+  for (const job of jobs) programs.push(await writeProgram(folder, job));
+  const events = run({
+    files: programs,
+    // One more than there are cores: some processes wait for others.
+    concurrency: lane === 'long' ? 1 : 3,
+    globalSetupPath,
+    ...(values.pattern !== undefined && { testNamePatterns: [values.pattern] }),
+  });
+  const reporter = new spec();
+  reporter.pipe(process.stdout, { end: false });
+  for await (const event of events) {
+    const { type, data } = event;
+    if (type === 'test:pass' || type === 'test:fail') {
+      count[type] += 1;
+      times.push([
+        Math.round(data.details.duration_ms),
+        data.details.type,
+        path.relative(root, data.file ?? ''),
+        data.nesting,
+        data.name,
+      ]);
+    }
+    reporter.write(event);
+  }
+  reporter.end();
+  await finished(reporter);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+const cpu = childCpuSeconds();
+const result = count['test:fail'] === 0 ? 'passed' : 'FAILED';
+process.stdout.write(
+  `\nTest lane ${lane} ${result} in ${seconds} s${cpu === undefined ? '' : `, ${cpu.toFixed(1)} s of CPU`}; ${order}\n`,
+);
+if (count['test:fail'] > 0) process.exitCode = 1;
+if (values.times !== undefined) await writeFile(values.times, `${JSON.stringify(times)}\n`);
