@@ -5,7 +5,7 @@ import type { Keyring } from './kit/keyring.ts';
 import type { OptionCheck, OptionTable, OptionValues } from './config/option.ts';
 import type { coreOptions } from './config/options.ts';
 import type { Migration } from './db/migration.ts';
-import type { SealedColumn } from './db/sealed-column.ts';
+import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { MailKind } from './mail/mail-kind.ts';
