@@ -107,4 +107,10 @@ export const kit: FeatureKit = {
     },
     { title: 'of many parallel answers to one challenge one signs in', isRare: true, create: answerTogether },
   ],
+  columns: {
+    passkeys: {
+      secret: 'public_key user_handle',
+      other: 'id user_id credential_id counter kind storage transports aaguid name created_at last_used_at',
+    },
+  },
 };
