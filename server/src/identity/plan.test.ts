@@ -168,7 +168,6 @@ onEachEngine('among thousands of rows', (engine) => {
       /known_devices_by_expiry/,
       /attempts_by_age/,
       /pending_logins_by_expiry/,
-      /users_by_deletion/,
     ],
   ];
 
