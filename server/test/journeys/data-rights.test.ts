@@ -433,7 +433,7 @@ onEachEngine('the rights of data subjects', (engine) => {
 
     const token = await service.tokenFor(email);
     const said = service.mails.findLast(({ to }) => to === email);
-    assert.match(said?.subject ?? '', /is closed/);
+    assert.match(said?.subject ?? '', /was closed/);
     assert.match(said?.text ?? '', new RegExp(String(new Date(deleteAt).getUTCFullYear())));
     wait(14 * dayMs - 1);
     await core().auth.purge();

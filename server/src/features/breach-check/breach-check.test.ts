@@ -32,7 +32,7 @@ describe('the breach check', () => {
     ...silentLog,
     warn: (facts: object, sentence: string) => {
       told.push(facts);
-      assert.match(sentence, /BREACH_CHECK_URL does not answer as it should/);
+      assert.match(sentence, /BREACH_CHECK_URL does not answer correctly/);
     },
   };
 
