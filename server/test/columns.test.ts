@@ -19,7 +19,7 @@ function faultsOf(text: string): string[] {
 }
 
 test('no statement of the service reads or returns every column without naming them', () => {
-  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts'] });
+  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
   assert.ok(files.filter((file) => file.endsWith('store.ts')).length >= 10);
   assert.deepEqual(
     files.flatMap((file) =>
