@@ -1,4 +1,4 @@
-// npm run bench: measures the parts, prints the tables, and writes docs/performance.md.
+// npm run bench: measures the parts, prints the tables, and writes docs/project/benchmarks.md.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,13 +12,13 @@ const help = `npm run bench -- [--only PART,PART] [--quick] [--output FILE]
 
   --only PARTS   of ${partNames.join(', ')}; the report keeps what was measured of the others before
   --quick        a few seconds for each part, to see whether the programs work; writes no report
-  --output FILE  where the report goes; docs/performance.md otherwise
+  --output FILE  where the report goes; docs/project/benchmarks.md otherwise
   --help         this text
 
 BENCH_DATABASE_URL=postgres://… uses that server; its user must be allowed to create databases.
 `;
 
-const defaultOutput = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const defaultOutput = fileURLToPath(new URL('../docs/project/benchmarks.md', import.meta.url));
 
 interface Arguments {
   readonly names: readonly PartName[];

@@ -75,7 +75,7 @@ export const goals: readonly Goal[] = [
     isReached: atLeast(150),
   },
   ...(['service on SQLite', 'service on PostgreSQL'] as const).map((subject): Goal => ({
-    says: `Logins a second against the bare hash rate, ${subject}`,
+    says: `Logins per second against the bare hash rate, ${subject}`,
     aim: '>= 95 %',
     unit: '%',
     measured: ({ logins }) =>
@@ -100,7 +100,7 @@ export const goals: readonly Goal[] = [
     },
   ]),
   {
-    says: 'p99 of session checks with every fsync 5 ms slower, at 100 logins a second',
+    says: 'p99 of session checks with every fsync 5 ms slower, at 100 logins per second',
     aim: '< 10 ms',
     unit: 'ms',
     measured: (results) => results['slow-disk']?.result.slow?.checks.p99,
@@ -108,14 +108,14 @@ export const goals: readonly Goal[] = [
   },
   ...(['sqlite', 'postgres'] as const).flatMap((engine): Goal[] => [
     {
-      says: `CPU of a session check with a million accounts against ten thousand, ${engine}`,
+      says: `CPU of a session check with a million accounts, against ten thousand, ${engine}`,
       aim: '<= 1.5 x',
       unit: 'x',
       measured: (results) => scaleRatio(results, engine, 'checkMicros'),
       isReached: atMost(1.5),
     },
     {
-      says: `Time of a login with a million accounts against ten thousand, ${engine}`,
+      says: `Time of a login with a million accounts, against ten thousand, ${engine}`,
       aim: '<= 1.5 x',
       unit: 'x',
       measured: (results) => scaleRatio(results, engine, 'loginP50'),
@@ -123,7 +123,7 @@ export const goals: readonly Goal[] = [
     },
   ]),
   ...(['sqlite', 'postgres'] as const).map((engine): Goal => ({
-    says: `Time of a login while the mail server hangs against nothing to send, ${engine}`,
+    says: `Time of a login while the mail server hangs, against an empty queue, ${engine}`,
     aim: '<= 1.2 x',
     unit: 'x',
     measured: ({ mails }) =>
@@ -131,7 +131,7 @@ export const goals: readonly Goal[] = [
     isReached: atMost(1.2),
   })),
   {
-    says: 'Heaviest page, not compressed',
+    says: 'Heaviest page, uncompressed',
     aim: '< 20 kB',
     unit: 'kB',
     measured: ({ pages }) =>
@@ -139,7 +139,7 @@ export const goals: readonly Goal[] = [
     isReached: below(20),
   },
   {
-    says: 'Script of the pages, compressed',
+    says: 'Script of the pages, gzip',
     aim: '< 10 kB',
     unit: 'kB',
     measured: ({ pages }) => {
@@ -149,7 +149,7 @@ export const goals: readonly Goal[] = [
     isReached: below(10),
   },
   {
-    says: 'First answer after the start',
+    says: 'Time from start to first answer',
     aim: '< 500 ms',
     unit: 'ms',
     measured: ({ start }) => start?.result.sqlite.startMs,
@@ -170,7 +170,7 @@ export const goals: readonly Goal[] = [
     isReached: below(250),
   },
   {
-    says: 'Production install without the runtime',
+    says: 'Production installation without the runtime',
     aim: '< 200 MB',
     unit: 'MB',
     measured: ({ install }) => install?.result.megabytes,

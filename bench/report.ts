@@ -1,4 +1,4 @@
-// The report: docs/performance.md, and the same on the terminal.
+// Renders the results of the benchmarks as Markdown: docs/project/benchmarks.md and the terminal.
 import type { FloodFigures, FloodResult } from './part/flood.ts';
 import type { ChecksResult } from './part/checks.ts';
 import type { InstallResult } from './part/install.ts';
@@ -32,10 +32,10 @@ export function report(results: Results): string {
   return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`;
 }
 
-const intro = `# What it costs
+const intro = `# Benchmarks
 
-Written by \`npm run bench\`; every figure can be measured again by the command that stands with it. Compare the ratios,
-not the figures: those of another machine, or of another hour of the same one, differ by a third.`;
+Written by \`npm run bench\`. The command below each table repeats its measurement. Compare ratios, not absolute figures: figures of another
+machine, or of another hour on the same one, differ by a third.`;
 
 function goalSection(results: Results): string {
   const rows = goals.map(({ says, aim, unit, measured, isReached }): Cell[] => {
@@ -68,17 +68,17 @@ function checksSection(measured: Measured<ChecksResult>): string {
   const { betterAuth, express } = measured.machine;
   return `## Session checks
 
-\`GET /profile\` with a live cookie: one session looked up, its digest compared, the user's e-mail answered.
+\`GET /profile\` with a live cookie: look up one session, compare its digest, return the user's email address.
 
-${table(['server', 'requests/s', 'CPU µs each', 'against ours on SQLite', 'server busy', 'generator busy'], rows)}
+${table(['server', 'requests/s', 'CPU µs each', 'against service on SQLite', 'server busy', 'generator busy'], rows)}
 
 ${connections} connections, ${accounts.toLocaleString('en')} users with one session each, medians of ${rounds} interleaved rounds of ${seconds} s; ${pinned ? 'the server on one core, generator and PostgreSQL on the others' : 'not pinned to cores'}. PostgreSQL ${postgres}, fsync on.
-The ratios of the goals are those of the CPU column. Where a server is busy for less than its whole core, the generator or PostgreSQL was the limit of requests/s.
+The ratios of the goals are those of the CPU column. If a server is busy for less than its whole core, the generator or PostgreSQL limited the requests per second.
 
 - *bare SQLite*: node:http and node:sqlite, the same statement prepared once, the same digest, no framework, no log, no limits.
-- *bare PostgreSQL*: node:http and a pool of pg with a named statement, one query a request. Ours gathers the look-ups of one turn of the event loop into one statement.
-- *Better Auth* ${betterAuth}, \`get-session\`: node:sqlite, database joins on; its cookie cache is off, since with it an ended session goes on being accepted. It answers the whole session and user.
-- *Express by hand*: Express ${express}, express-session and passport-local with a store on prepared statements of node:sqlite, WAL and synchronous=normal (ours: full). It also renews the session's expiry with every request, as the manual asks for; ours notes it every five minutes.
+- *bare PostgreSQL*: node:http and a pool of pg with a named statement, one query per request. The service batches the look-ups of one turn of the event loop into one statement.
+- *Better Auth* ${betterAuth}, \`get-session\`: node:sqlite, database joins on; its cookie cache is off, because it would accept sessions that have ended. It returns the whole session and user.
+- *Express by hand*: Express ${express}, express-session and passport-local with a store on prepared statements of node:sqlite, WAL and synchronous=normal (the service: full). It also renews the session's expiry with every request, as its manual recommends; the service records it every five minutes.
 
 ${origin('checks', measured)}`;
 }
@@ -96,11 +96,11 @@ function loginsSection(measured: Measured<LoginsResult>): string {
   ]);
   return `## Logins and registrations
 
-\`POST /sessions\` with the right password, \`POST /users\` with a new address. argon2id with ${hashCost.memoryKib} KiB and ${hashCost.passes} passes everywhere. Threads that do nothing but verify such hashes, one for each core, reach **${show(hashesPerSecond)} a second**: the share is of that.
+\`POST /sessions\` with the correct password, \`POST /users\` with a new address. All use argon2id with ${hashCost.memoryKib} KiB and ${hashCost.passes} passes. Threads that only verify such hashes, one per core, reach **${show(hashesPerSecond)} per second**; the share is relative to that.
 
-${table(['server', 'logins/s', 'share', 'p50 ms', 'p99 ms', 'registrations/s', 'refused'], rows)}
+${table(['server', 'logins/s', 'share', 'p50 ms', 'p99 ms', 'registrations/s', 'rejected'], rows)}
 
-${connections} connections, ${accounts.toLocaleString('en')} users, medians of ${rounds} interleaved rounds of ${seconds} s, nothing pinned. Limits on attempts are set wide for ours, and the others have none. Ours also counts the attempt, writes the audit record and waits for the disk; a machine that is busy with something else makes it refuse what would wait too long.
+${connections} connections, ${accounts.toLocaleString('en')} users, medians of ${rounds} interleaved rounds of ${seconds} s, nothing pinned. The rate limits of the service are set very high, and the others have none. The service also counts the attempt, writes the audit log and waits for the disk. On a machine that is busy with other work it rejects requests that would wait too long.
 
 ${origin('logins', measured)}`;
 }
@@ -129,15 +129,15 @@ function floodSection(measured: Measured<FloodResult>): string {
   ]);
   return `## Session checks in a flood of logins
 
-${connections} connections send logins with wrong passwords to ${accounts.toLocaleString('en')} accounts, each as soon as the last was answered, while ${checksPerSecond.toLocaleString('en')} session checks a second are sent at fixed times (open loop). Latencies of the session checks, from the time at which each was due:
+${connections} connections send logins with wrong passwords to ${accounts.toLocaleString('en')} accounts, each as soon as the previous one was answered, while ${checksPerSecond.toLocaleString('en')} session checks per second are sent at fixed times (open loop). Latencies of the session checks, measured from the time at which each was due:
 
 ${table(['', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'p99 against idle'], latencyRows)}
 
-And what became of the flood:
+The flood itself:
 
-${table(['', 'hashed/s', 'refused/s by status', 'refusal p50 / p99 ms', 'MB before / during / after', 'recovery ms checks / login', 'generator late p99 ms'], floodRows)}
+${table(['', 'hashed/s', 'rejected/s by status', 'rejection p50 / p99 ms', 'MB before / during / after', 'recovery ms checks / login', 'generator late p99 ms'], floodRows)}
 
-*All hashed*: limits set so wide, and from so many addresses, that every attempt costs a hash. *Default limits*: from one address, as the service is set up in local mode. Medians of ${rounds} rounds of ${seconds} s idle and ${seconds} s of flood; service, generators and database share all cores. Recovery counts from the flood's end: until three windows of 100 ms in a row have their p90 within twice the idle p99, and until a right login is answered. What the generator itself was late is part of every latency.
+*All hashed*: limits so high, and requests from so many addresses, that every attempt costs a hash. *Default limits*: from one address, with the defaults of local mode. Medians of ${rounds} rounds of ${seconds} s idle and ${seconds} s of flood; service, generators and database share all cores. Recovery is the time from the end of the flood until three consecutive windows of 100 ms have a p90 within twice the idle p99, and until a correct login is answered. Every latency includes the delay of the generator itself.
 
 ${origin('flood', measured)}`;
 }
@@ -151,15 +151,15 @@ function slowDiskSection(measured: Measured<SlowDiskResult>): string {
       : table(
           ['', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms'],
           [
-            ['session checks, disk as it is', ...numbers(usual.checks)],
+            ['session checks, normal disk', ...numbers(usual.checks)],
             ['session checks, slow disk', ...numbers(slow.checks)],
-            ['logins, disk as it is', ...numbers(usual.logins)],
+            ['logins, normal disk', ...numbers(usual.logins)],
             ['logins, slow disk', ...numbers(slow.logins)],
           ],
         );
   return `## Slow disk
 
-Every fsync and fdatasync takes ${delayMs} ms longer (strace delays them; it traces the other rounds too), at ${loginsPerSecond} logins a second and ${checksPerSecond.toLocaleString('en')} session checks a second on SQLite, open loop.
+Every fsync and fdatasync takes ${delayMs} ms longer (strace delays them, and traces the other rounds too), at ${loginsPerSecond} logins and ${checksPerSecond.toLocaleString('en')} session checks per second on SQLite, open loop.
 
 ${figures}
 
@@ -192,19 +192,19 @@ function mailsSection(measured: Measured<MailsResult>): string {
       [`${name}: a queue is being sent`, ...numbers(sending), against(sending)],
     ];
   });
-  return `## Mails
+  return `## Emails
 
-The outbox sends ${mails.toLocaleString('en')} mails that wait in it to an SMTP server on this machine (the package smtp-server, a process of its own), each to somebody else. The library alone (nodemailer, the same two connections, the same mail again and again, nothing read, decrypted or noted) sends **${show(bareMailsPerSecond)} a second**: the share is of that.
+The outbox sends ${mails.toLocaleString('en')} queued emails to an SMTP server on this machine (the package smtp-server, in a separate process), each to a different recipient. The library alone (nodemailer, the same two connections, the same email repeatedly, nothing read, decrypted or recorded) sends **${show(bareMailsPerSecond)} per second**; the share is relative to that.
 
-${table(['sender', 'mails/s', 'share', 'CPU µs each', 'service busy', 'mail server busy', 'mails/s beside logins'], rateRows)}
+${table(['sender', 'emails/s', 'share', 'CPU µs each', 'service busy', 'mail server busy', 'emails/s during logins'], rateRows)}
 
-And what people feel of it: \`POST /sessions\` with the right password, ${loginsPerSecond} a second at fixed times (open loop).
+The effect on users: \`POST /sessions\` with the correct password, ${loginsPerSecond} per second at fixed times (open loop).
 
 ${table(['', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'p50 / p99 against nothing to send'], loginRows)}
 
-${accounts.toLocaleString('en')} users, medians of ${rounds} interleaved rounds of ${seconds} s; service, mail server, generator and PostgreSQL share all cores. *Hangs*: it takes the connection, and answers no \`MAIL FROM\`.
+${accounts.toLocaleString('en')} users, medians of ${rounds} interleaved rounds of ${seconds} s; service, mail server, generator and PostgreSQL share all cores. *Hangs*: the server accepts the connection and never answers \`MAIL FROM\`.
 
-What limits is the conversation: each mail is four questions and answers on one of two connections, and ten mails are claimed at a time; neither program is busy for the whole of a core. On a network the round trips take longer, and the CPU less of it. A login beside it waits for its hash, since the threads that hash give way to all else. Tried and left: four connections and twenty mails at a time, which in turns with two and ten sent between 0.8 and 1.3 times as many here; some mail providers take no more than three connections of a customer, and two instances would have eight.
+The SMTP dialog is the limit: each email takes four round trips on one of two connections, and a batch has ten emails; neither program uses a whole core. On a network the round trips take longer, and the CPU share is smaller. Logins in parallel wait for their hash, because hashing threads have the lowest priority. We tried four connections and batches of twenty: interleaved with two and ten, they sent between 0.8 and 1.3 times as many. We kept two, because some mail providers allow at most three connections per customer, and two instances would open eight.
 
 ${origin('mails', measured)}`;
 }
@@ -229,17 +229,17 @@ function pagesSection(measured: Measured<PagesResult>): string {
     show(first.reduce((total, weight) => total + read(weight), 0) / 1000);
   return `## Pages
 
-What one person waits for on SQLite, from the request to the last byte of the reply, beside a session check (\`GET /profile\`) in the same run:
+How long one user waits on SQLite, from the request to the last byte of the reply, compared with a session check (\`GET /profile\`) in the same run:
 
 ${table(['', 'p50 ms', 'p99 ms', 'CPU µs each', 'p50 against the check'], viewRows)}
 
-One connection, one request at a time, ${accounts.toLocaleString('en')} users with one session each, medians of ${rounds} interleaved rounds of ${seconds} s. A browser asks for the style sheet and the script once: their addresses change with their content, and it keeps them for a year.
+One connection, one request at a time, ${accounts.toLocaleString('en')} users with one session each, medians of ${rounds} interleaved rounds of ${seconds} s. A browser requests the style sheet and the script once: their addresses change with their content, and the browser caches them for a year.
 
-And what they weigh, as the service sends them and as a proxy with gzip would:
+Sizes, as the service sends them and as a proxy with gzip would:
 
 ${table(['', 'bytes', 'gzip'], weightRows)}
 
-The first visit of the sign-in page loads ${sum(({ bytes }) => bytes)} kB, or ${sum(({ gzipBytes }) => gzipBytes)} kB compressed, all of it from the service. The script is a module, which browsers run after they have read the page: what is seen first waits for the style sheet alone, and every form works without the script.
+The first visit of the sign-in page loads ${sum(({ bytes }) => bytes)} kB, or ${sum(({ gzipBytes }) => gzipBytes)} kB compressed, all of it from the service. The script is a module, which browsers run after parsing the page: the first paint waits for the style sheet only, and every form works without the script.
 
 ${origin('pages', measured)}`;
 }
@@ -253,12 +253,12 @@ ${table(
   [
     ['on SQLite', sqlite.startMs, sqlite.idleMb, show(loadedMb.sqlite)],
     ['on PostgreSQL', postgres.startMs, postgres.idleMb, show(loadedMb.postgres)],
-    ['the very first start, which makes the database', first.startMs, first.idleMb, '-'],
+    ['the first start, which creates the database', first.startMs, first.idleMb, '-'],
     ['bare node:http with node:sqlite, for comparison', bare.startMs, bare.idleMb, '-'],
   ],
 )}
 
-Medians of ${starts} starts of \`bienvenue serve\`, from its start as a process to the first answer; resident memory of the process with all its threads, two seconds after that, and after 20 s of session checks and 20 s of logins over 32 connections.
+Medians of ${starts} starts of \`bienvenue serve\`, from process start to the first answer; resident memory of the process with all its threads, two seconds later, and after 20 s of session checks and 20 s of logins over 32 connections.
 
 ${origin('start', measured)}`;
 }
@@ -301,7 +301,7 @@ function scaleSection(measured: Measured<ScaleResult>): string {
 
 ${table(['users and sessions', 'checks/s', 'CPU µs each', 'logins/s', 'one login alone, ms'], rows)}
 
-The service on one core; 10,000 different sessions spread over all are asked for. Medians of ${rounds} interleaved rounds of ${seconds} s.
+The service runs on one core; the requests use 10,000 sessions spread over all of them. Medians of ${rounds} interleaved rounds of ${seconds} s.
 
 ${origin('scale', measured)}`;
 }
@@ -312,8 +312,8 @@ function numbers({ p50, p90, p99, max }: Latencies): number[] {
 
 const method = `## Method
 
-- A and B are measured in turns (A B A B …), and medians are told. Every reply is checked, status and body; a wrong one ends the run.
-- The generator is a program of its own (\`bench/load\`). How much a server takes is measured by connections that send the next request when the reply has come; how long somebody waits, by requests sent at fixed times, whatever the server does, and counted from the time at which each was due.
-- CPU per request is the process's own time (\`/proc/<pid>/stat\`, all threads, user and system). It does not count PostgreSQL's.
-- Servers run with their defaults and log as they do in production, to a file; options that differ are named.
-- To run all of it: \`npm run bench\`, some forty minutes on a machine that does nothing else. \`npm run bench -- --help\` tells how to run parts, and how to try whether it works at all (\`--quick\`). \`BENCH_DATABASE_URL\` names a PostgreSQL to use instead of one that is started for the run.`;
+- A and B are measured in interleaved rounds (A B A B …), and the tables show medians. Status and body of every reply are checked; a wrong reply ends the run.
+- The generator is a separate program (\`bench/load\`). Throughput is measured with connections that send the next request after each reply. Latency is measured with requests sent at fixed times, independent of the server, and counted from the time at which each was due.
+- CPU per request is the time of the server process (\`/proc/<pid>/stat\`, all threads, user and system), without PostgreSQL.
+- Servers run with their defaults and log to a file as in production; the text names options that differ.
+- \`npm run bench\` runs everything, in some forty minutes on an idle machine. \`npm run bench -- --help\` shows how to run parts, and how to check that it works (\`--quick\`). \`BENCH_DATABASE_URL\` names a PostgreSQL server to use instead of one that is started for the run.`;

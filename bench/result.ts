@@ -1,5 +1,5 @@
-// The results of all parts, kept in a file beside the programs, so that a part can be measured anew by itself and the
-// report still holds the others, each with its own date and commit.
+// The results of all parts, stored in a file next to the programs, so that one part can be measured again while the
+// report keeps the others, each with its date and commit.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { measureChecks, type ChecksResult } from './part/checks.ts';

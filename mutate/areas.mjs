@@ -1,4 +1,4 @@
-// Which code is changed, and which tests must notice (docs/mutation.md). A mutant that survives costs all tests of its
+// Which code is changed, and which tests must notice (docs/project/mutation-testing.md). A mutant that survives costs all tests of its
 // area, so each has those nearest to it. The others of `npm test` would only find more.
 
 /** Code that decides who may pass: a change that survives here is a hole, and fails the run. */

@@ -6,7 +6,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { architectureFindings, readSources } from '../server/test/support/architecture.ts';
+import { architectureFindings, readCatalogs, readSources } from '../server/test/support/architecture.ts';
 import {
   ceilingFaults,
   ceilingsFile,
@@ -29,7 +29,7 @@ function write(name: 'architecture' | 'words', ceilings: object): void {
   writeFileSync(ceilingsFile(name), `${JSON.stringify(ceilings, null, 2)}\n`);
 }
 
-const findings = architectureFindings(readSources(root));
+const findings = architectureFindings(readSources(root), readCatalogs(root));
 const architecture = accept ? ceilingsOf(findings) : loweredCeilings(findings, readCeilings('architecture'));
 write('architecture', architecture);
 

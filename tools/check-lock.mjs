@@ -3,9 +3,9 @@
  *
  *   node tools/check-lock.mjs [LOCK…]        default: the locks of the project
  *
- * Three faults have been met. npm drops a package from the lock when a registry lacks its build for another platform,
- * and `npm ci` then fails elsewhere with "EUSAGE … Missing … from lock file". A `resolved` address ties everybody to the
- * registry of whoever wrote the lock. And a package without an integrity digest may be replaced on its way.
+ * Three faults have occurred. npm drops a package from the lock when a registry lacks its build for another platform,
+ * and `npm ci` then fails elsewhere with "EUSAGE … Missing … from lock file". A `resolved` address ties all users to the
+ * registry of the person who wrote the lock. And a package without an integrity digest may be replaced in transit.
  */
 import fs from 'node:fs';
 import path from 'node:path';

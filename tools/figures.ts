@@ -116,8 +116,12 @@ function membersOf(sources: readonly SourceFile[], name: string): number {
   const found = bodyOf(sources, `interface ${name}`) ?? bodyOf(sources, `class ${name}`);
   if (found === undefined) return 0;
   const own = found.body.match(/^ {2}(?:readonly )?[a-z]\w*\??[:(<]/gm)?.length ?? 0;
-  const parents = /\bextends ([^{]+)/.exec(found.head)?.[1]?.split(',') ?? [];
-  return parents.reduce((sum, parent) => sum + membersOf(sources, parent.trim()), own);
+  const parents = /\bextends ([^{]+)/.exec(found.head)?.[1] ?? '';
+  if (parents.startsWith('Pick<')) return own + (parents.match(/'\w+'/g)?.length ?? 0);
+  return parents
+    .split(',')
+    .filter((parent) => parent.trim() !== '')
+    .reduce((sum, parent) => sum + membersOf(sources, parent.trim()), own);
 }
 
 function bodyOf(
@@ -126,7 +130,7 @@ function bodyOf(
 ): { head: string; body: string } | undefined {
   const pattern = new RegExp(`^export (${declaration}\\b[^{]*)\\{\n(.*?)^\\}`, 'ms');
   for (const { text } of sources) {
-    const [, head = '', body = ''] = pattern.exec(onlyParts(text, 'code')) ?? [];
+    const [, head = '', body = ''] = pattern.exec(onlyParts(text, 'code', 'string')) ?? [];
     if (head !== '') return { head, body };
   }
   return undefined;

@@ -1,6 +1,6 @@
 /**
- * Writes the files that follow from the code: the description of the interface, the manual's tables, and the list of
- * routes that a review reads. A test compares them with what stands in the repository.
+ * Writes the files that follow from the code: openapi.json, the reference documentation, and the list of routes. A test
+ * compares them with the files in the repository.
  *
  *   npm run generate
  */
@@ -8,17 +8,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '../server/src/kit/log.ts';
-import { problemSentences, type ProblemCode } from '../server/src/kit/problem.ts';
-import { options, type OptionName, type OptionRow } from '../server/src/config/options.ts';
-import { hasSecretFile, readOptions, type Environment } from '../server/src/config/read-options.ts';
+import { getProblem, problemCodes } from '../server/src/kit/problem.ts';
+import { defaultDataDir, localDefault, type OptionRow } from '../server/src/config/option.ts';
+import { hasSecretFile, type Environment } from '../server/src/config/read-options.ts';
+import { allOptions, readOptions, type OptionName } from '../server/src/app/options.ts';
 import { migratedModules } from '../server/src/app/migrations.ts';
 import { openDatabase } from '../server/src/db/open-database.ts';
 import { createLog } from '../server/src/http/log.ts';
-import { problemStatus } from '../server/src/http/problem-handler.ts';
 import { createApp } from '../server/src/app/server.ts';
 import type { RouteEntry } from '../server/src/app/access.ts';
 import { buildService } from '../server/src/app/core.ts';
+import { commandLineReference } from './command-line-reference.ts';
 import { eventReference } from './event-reference.ts';
+import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -27,8 +29,10 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   const [local, open] = [await describe({}), await describe(publicMode)];
   return new Map([
     ['openapi.json', `${JSON.stringify(open.openapi, null, 2)}\n`],
-    ['docs/configuration.md', configurationManual()],
-    ['docs/problems.md', problemManual()],
+    ['docs/reference/configuration.md', configurationManual()],
+    ['docs/reference/problems.md', problemManual()],
+    ['docs/reference/http.md', httpManual(local, open)],
+    ['docs/reference/command-line.md', await commandLineReference()],
     ['docs/reference/events.md', eventReference()],
     ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
   ]);
@@ -44,10 +48,14 @@ const publicMode: Environment = {
   PASSKEY_ORIGINS: 'https://app.example.org',
 };
 
-/** What a service in this environment says of itself. */
-async function describe(
-  environment: Environment,
-): Promise<{ openapi: object; routes: readonly RouteEntry[] }> {
+/** What a service says about itself. */
+interface Described {
+  readonly openapi: object;
+  readonly routes: readonly RouteEntry[];
+}
+
+/** Describes a service that runs in this environment. */
+async function describe(environment: Environment): Promise<Described> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-generate-'));
   try {
     const configuration = readOptions({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
@@ -89,61 +97,65 @@ function routeLine({ access, cost, method, url }: RouteEntry): string {
   return [access.padEnd(10), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
 }
 
-/** Headings of the manual, each at the option that it begins with. */
+function httpManual(local: Described, open: Described): string {
+  const keys = new Set(local.routes.map(routeLine));
+  const always = new Set<ListedRoute>(open.routes.filter((route) => keys.has(routeLine(route))));
+  return httpReference(open.openapi, open.routes, (route) => !always.has(route));
+}
+
+/** Headings of the page, each with the first option of its section. */
 const headings: Partial<Record<OptionName, string>> = {
-  publicUrl: 'Where it is reached',
-  dataDir: 'What it keeps, and where',
-  logLevel: 'Log',
-  sessionDays: 'Sessions and tokens',
-  auditDays: 'Record of what happened',
-  passwordMinLength: 'Passwords',
-  revealAccounts: 'Rules that differ between local and public mode',
-  smtpUrl: 'Mail',
-  trustedProxies: 'Proxies, browsers and limits',
+  publicUrl: 'Address',
+  dataDir: 'Data and keys',
+  logLevel: 'Log and audit',
+  smtpUrl: 'Email',
+  productName: 'Pages',
+  trustedProxies: 'Proxies, browsers and rate limits',
   hashThreads: 'Hashing',
+  sessionDays: 'Sessions',
+  secondFactor: 'Second factors and passkeys',
+  passwordMinLength: 'Passwords',
+  revealAccounts: 'Accounts',
 };
 
 function configurationManual(): string {
-  const names = Object.keys(options) as OptionName[]; // the table's own keys
+  const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
   const sections = names.flatMap((name) => {
     const heading = headings[name];
     const begin =
       heading === undefined
         ? []
-        : ['', `## ${heading}`, '', '| option | default | what it does |', '|---|---|---|'];
-    return [...begin, optionLine(options[name])];
+        : ['', `## ${heading}`, '', '| option | default | description |', '|---|---|---|'];
+    return [...begin, optionLine(allOptions[name])];
   });
   return [
-    '# Options',
+    '# Configuration',
     '',
-    '<!-- Written by `npm run generate` from server/src/config/options.ts. -->',
+    '<!-- Generated by `npm run generate` from the option tables of the modules. -->',
     '',
-    'Options are environment variables. They may also stand in a TOML file, by the same names, whose path is in',
-    '`BIENVENUE_CONFIG`; the environment goes first. An empty value is as good as none. A service that is given something it',
-    'cannot use says everything that is wrong, at once, and does not start.',
+    'Set options as environment variables, or by the same names in a TOML file, and set `BIENVENUE_CONFIG` to its path. The',
+    'environment takes precedence. An empty value counts as unset. If any option is invalid, the service refuses to start and',
+    'lists every error.',
     '',
-    'Local mode is for trying things out: it holds while `PUBLIC_URL` is unset or names a loopback host. With an https',
-    '`PUBLIC_URL` the rules of the open internet hold: public mode. `bienvenue config` shows what holds.',
+    'If `PUBLIC_URL` is unset or names a loopback host, the service runs in local mode, for development. An https `PUBLIC_URL`',
+    'turns on public mode. `bienvenue config` prints the value of each option.',
     ...sections,
     '',
   ].join('\n');
 }
 
-function optionLine({ env, says, secret, ...row }: OptionRow<unknown>): string {
-  const file = hasSecretFile({ env, ...(secret && { secret }) })
-    ? `, and may be given as the path of a file in \`${env}_FILE\``
+function optionLine(row: OptionRow<unknown>): string {
+  const file = hasSecretFile(row, allOptions)
+    ? `, and may be given as the path of a file in \`${row.env}_FILE\``
     : '';
-  const secrecy = secret === true ? ` Secret: never shown${file}.` : '';
-  return `| \`${env}\` | ${inCell(defaultOf(row))} | ${inCell(says + secrecy)} |`;
+  const secrecy = row.secret === true ? ` Secret: never shown${file}.` : '';
+  return `| \`${row.env}\` | ${inCell(defaultOf(row))} | ${inCell(row.says + secrecy)} |`;
 }
 
-function defaultOf({
-  default: of,
-  defaultSays,
-}: Pick<OptionRow<unknown>, 'default' | 'defaultSays'>): string {
-  if (defaultSays !== undefined) return defaultSays;
+function defaultOf(row: OptionRow<unknown>): string {
+  if (row.defaultSays !== undefined) return row.defaultSays;
   const [local, open] = [false, true].map((isPublic) =>
-    showDefault(of({ isPublic, dataDir: './data', requiresSecondFactor: false })),
+    showDefault(row.default({ isPublic, dataDir: defaultDataDir, valueOf: localDefault })),
   );
   return local === open ? `${local}` : `${local} in local mode, ${open} in public mode`;
 }
@@ -158,20 +170,22 @@ function inCell(text: string): string {
 }
 
 function problemManual(): string {
-  const codes = Object.keys(problemSentences) as ProblemCode[]; // the table's own keys
   return [
     '# Problems',
     '',
-    '<!-- Written by `npm run generate` from server/src/kit/problem.ts and server/src/http/problem-handler.ts. -->',
+    '<!-- Generated by `npm run generate` from the files `problem.ts` of the modules. -->',
     '',
-    'A refused request is answered with `application/problem+json` (RFC 9457). Programs decide by `code`, which does not',
-    'change; the sentence in `title` and `message` is for people and may be reworded. Where fields are at fault, `errors`',
-    'names each with what is wrong. `request_id` stands in the log as well. One refusal has a body of its own, as the',
-    'contract wants it: a taken e-mail at `POST /users` is 400 with `{"message":"email already registered"}`.',
+    'A rejected request is answered with `application/problem+json` (RFC 9457). Decide by `code`: it does not change. The',
+    'sentences in `title` and `message` are for people and may be reworded. If fields are invalid, `errors` lists each of',
+    'them with its fault. `request_id` is also in the log. One reply has another body: `POST /users` with a taken email is',
+    '400 with `{"message":"email already registered"}`.',
     '',
-    '| code | status | sentence |',
+    '| code | status | title |',
     '|---|---|---|',
-    ...codes.map((code) => `| \`${code}\` | ${problemStatus[code]} | ${inCell(problemSentences[code])} |`),
+    ...problemCodes().map((code) => {
+      const { status, title } = getProblem(code);
+      return `| \`${code}\` | ${status} | ${inCell(title)} |`;
+    }),
     '',
   ].join('\n');
 }

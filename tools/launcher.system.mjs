@@ -23,7 +23,7 @@ if (verb === 'exit') process.exit(Number(value));
 setTimeout(() => {}, 20_000);
 `;
 
-/** `isOld` makes the copy believe that it runs on an old Node, beside a pinned runtime that starts the stand-in. */
+/** `isOld` makes the copy behave as if it ran on an old Node, next to a pinned runtime that starts the stand-in. */
 function createPackage(t, { isOld = false, hasRuntime = true } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bienvenue-launcher-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));

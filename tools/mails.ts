@@ -15,7 +15,7 @@ const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
 
   FOLDER             gets every mail in every language, as <kind>.<language>.html and .txt; mails otherwise
   LOGO               a PNG or JPEG file, as PRODUCT_LOGO may name it: it stands in the mails as it would arrive
-  --pictures FOLDER  draws the mails of docs/mails.md into it, as PNG, with the Chromium of the tests
+  --pictures FOLDER  draws the mails of docs/guides/email.md into it, as PNG, with the Chromium of the tests
   --all              draws each in every language, light and dark, on a wide screen and on a phone
   --help             this text
 `;

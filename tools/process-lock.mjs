@@ -1,8 +1,9 @@
 /**
- * Lets one process at a time do a piece of work in a folder, and lets the next one go on when the first has died.
+ * Lets one process at a time do a piece of work in a folder, and lets the next one continue if the first has died.
  *
- * The lock is a directory that holds the process ids of its owner. It appears and goes by `rename`, which is atomic, so
- * nobody ever sees it half made. Plain `fs` only: Node has no flock, and this runs before any dependency exists.
+ * The lock is a directory that contains the process ids of its owner. It appears and disappears by `rename`, which is
+ * atomic, so no process sees it half made. Plain `fs` only: Node has no flock, and this runs before any dependency
+ * exists.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -132,7 +133,7 @@ function isRunning(pid) {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return error.code === 'EPERM'; // it runs, and belongs to somebody else
+    return error.code === 'EPERM'; // it runs, as another user
   }
   return !isZombie(pid);
 }

@@ -1,7 +1,7 @@
 /**
  * Draws every page of the service as a browser shows it: light and dark, on a phone and on a desk, in each language.
  *
- *   npm run screenshots                 into docs/pages: those that docs/pages.md shows
+ *   npm run screenshots                 into docs/guides/pages: those that docs/guides/pages.md shows
  *   npm run screenshots -- FOLDER --all each page in each way
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,13 +33,13 @@ const ways: readonly Way[] = [
   { name: 'desk', colorScheme: 'light', locale: 'en-GB', viewport: desk },
   { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
 ];
-/** Without --all: the pictures of docs/pages.md. */
+/** Without --all: the pictures of docs/guides/pages.md. */
 const shown: ReadonlySet<string> = new Set([
   'sign-in',
   'sign-in.dark',
   'sign-in.french',
   'sign-up',
-  'look-into-mail',
+  'check-your-email',
   'second-factor',
   'account.desk',
   'passkeys',
@@ -94,7 +94,7 @@ class Walk {
     await page.evaluate('document.forms[0].noValidate = true');
     await this.#press(submit, 'sign-up-refused');
     await page.fill('#password', password);
-    await this.#press(submit, 'look-into-mail');
+    await this.#press(submit, 'check-your-email');
     await this.#at('/dev/mailbox', 'mailbox');
     await this.#at(await this.#mailed(), 'confirm');
     await this.#press(submit, 'confirmed');
@@ -214,11 +214,11 @@ async function main(): Promise<void> {
   });
   if (values.help) {
     process.stdout.write(
-      'npm run screenshots -- [FOLDER] [--all]\n\nDraws the pages of docs/pages.md, or all; into docs/pages if nothing is said.\n',
+      'npm run screenshots -- [FOLDER] [--all]\n\nDraws the pages of docs/guides/pages.md, or all; into docs/guides/pages if nothing is said.\n',
     );
     return;
   }
-  const folder = path.resolve(positionals[0] ?? path.join(root, 'docs', 'pages'));
+  const folder = path.resolve(positionals[0] ?? path.join(root, 'docs', 'guides', 'pages'));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const browser = await openBrowser('machine');

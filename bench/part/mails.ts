@@ -1,5 +1,5 @@
-// The outbox: how many mails a second it sends, and whether somebody who logs in feels that it works through a queue,
-// or that the mail server hangs.
+// The outbox: how many mails a second it sends, and whether logins get slower while it works through a queue, or while
+// the mail server hangs.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -43,7 +43,7 @@ export interface MailsResult {
 const accounts = 10_000;
 /** In the queue whose sending is measured by itself. */
 const mails = 2000;
-/** In the queue that is sent beside logins: more than most machines send in that time. */
+/** Mails in the queue that is sent during logins: more than most machines send in that time. */
 const queued = 3000;
 /** A fifth of what two cores hash: no login waits for another. */
 const loginsPerSecond = 20;

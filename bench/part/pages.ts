@@ -1,4 +1,5 @@
-// What people wait for and load: the pages, and the files that they bring along, beside a session check in the same run.
+// What browsers wait for and load: the pages and the files that they need, compared with a session check in the same
+// run.
 import { gzipSync } from 'node:zlib';
 import { pageView } from '../load/request.ts';
 import { runLoad, type PlannedRequest } from '../load/plan.ts';
@@ -46,7 +47,7 @@ const pagePaths = [
   '/account/data',
 ];
 const filePaths = ['/style.css', '/page.js', '/icon.svg'];
-/** Of somebody who has signed in. */
+/** Of a signed-in user. */
 const isOwn = (path: string): boolean => path.startsWith('/account');
 
 export async function measurePages(run: Run): Promise<PagesResult> {

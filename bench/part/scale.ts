@@ -9,7 +9,7 @@ export interface ScaleFigures {
   readonly checksPerSecond: number;
   readonly checkMicros: number;
   readonly loginsPerSecond: number;
-  /** A single login after the other: what it takes beside its hash shows. */
+  /** Single logins, one after the other: shows the time in addition to the hash. */
   readonly loginP50: number;
 }
 

@@ -1,5 +1,5 @@
-// A disk that takes 5 ms longer to say that a write is safe, as a rented one may. Logins wait for it; session checks
-// must not. strace delays the system calls; it runs without delaying them in the rounds beside.
+// A disk that takes 5 ms longer to confirm a write, as a rented one may. Logins wait for it; session checks must not.
+// strace delays the system calls; in the rounds for comparison it runs without delays.
 import { spawnSync } from 'node:child_process';
 import { startLoad } from '../load/plan.ts';
 import { wideLimits } from '../support/limits.ts';

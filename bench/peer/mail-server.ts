@@ -1,5 +1,6 @@
-// An SMTP server that takes every mail and keeps none; told to hang, it answers no MAIL, nor does it hang up. In a
-// process of its own, so that what is measured is who sends. It is told and asked over the channel of fork.
+// An SMTP server that accepts every mail and stores none; on request it hangs: it does not answer MAIL and keeps the
+// connection open. It is a process of its own, so that only the sender is measured, and is controlled over the channel
+// of fork.
 import { SMTPServer } from 'smtp-server';
 import type { AddressInfo } from 'node:net';
 import type { MailServerOrder, MailServerReport } from '../support/mail-server.ts';

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { migratedModules } from '../../server/src/app/migrations.ts';
 import { buildService } from '../../server/src/app/core.ts';
-import { readOptions } from '../../server/src/config/read-options.ts';
+import { readOptions } from '../../server/src/app/options.ts';
 import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
 import { silentLog } from '../../server/src/kit/log.ts';

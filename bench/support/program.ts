@@ -1,5 +1,5 @@
-// The programs that a run starts. Each is known by its id until it has ended, so that a run that breaks off ends its
-// own and nobody else's.
+// The programs that a run starts. Each is known by its id until it has ended, so that a run that breaks off ends only
+// its own programs.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync, readFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(patience);
 }
 
-/** Kills at once what still runs: for a run that breaks off. */
+/** Kills the programs that still run: for a run that breaks off. */
 export function killPrograms(): void {
   for (const child of running) child.kill('SIGKILL');
 }

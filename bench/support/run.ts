@@ -84,14 +84,16 @@ export class Run {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** What can be done at once when the process ends before `end` has: a library of ours ends it at a signal. */
+  /**
+   * Cleanup that is possible synchronously if the process ends before `end` has: a library of ours ends it at a signal.
+   */
   abandon(): void {
     killPrograms();
     for (let attempt = 1; existsSync(this.folder) && attempt <= removeAttempts; attempt += 1) {
       try {
         rmSync(this.folder, { recursive: true, force: true });
       } catch {
-        // Somebody else who is ending just now removes in here, or still writes.
+        // Another process that is ending still removes files in here, or writes them.
       }
     }
   }

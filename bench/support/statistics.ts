@@ -10,7 +10,7 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** What is told of a set of latencies, in milliseconds. */
+/** Figures of a set of latencies, in milliseconds. */
 export interface Latencies {
   readonly p50: number;
   readonly p90: number;

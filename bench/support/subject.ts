@@ -63,7 +63,7 @@ async function start(
 
 export interface ServiceOptions extends SubjectOptions {
   readonly url: string;
-  /** Options of the service beside its defaults. */
+  /** Options of the service that differ from its defaults. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Stands before the command, to run it under another program. */
   readonly under?: readonly string[];

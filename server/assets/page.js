@@ -160,7 +160,7 @@ function watchPassword(input) {
   });
 }
 
-/** Recovery codes are copied at once. */
+/** Copies all recovery codes with one button. */
 for (const list of document.querySelectorAll('[data-copy]')) {
   if (!navigator.clipboard) continue;
   const button = document.createElement('button');

@@ -53,7 +53,7 @@ function runOn(program) {
   const child = spawn(program, [...process.execArgv, SELF, ...process.argv.slice(2)], {
     stdio: 'inherit',
     // In a process group of its own the child hears Ctrl-C once, from us, and not also from the terminal: the server
-    // takes a second signal for "now, at once". Windows would open another console for it, and its consoles tell every
+    // takes a second signal for "do not wait". Windows would open another console for it, and its consoles signal every
     // process anyway.
     detached: process.platform !== 'win32',
   });
@@ -83,10 +83,9 @@ function runOn(program) {
 }
 
 /**
- * npm starts a script through a shell, and passes SIGTERM to that shell. Where the shell is dash, it dies and passes
- * nothing on: `npm start` ends, and the server lives on unseen and keeps its port. So under npm the loss of the parent
- * counts as SIGTERM. Once the server has been told to stop in another way it is left alone: a second signal means "at
- * once".
+ * npm starts a script through a shell, and sends SIGTERM to that shell. If the shell is dash, it dies and forwards
+ * nothing: `npm start` ends, while the server continues to run and keeps its port. So under npm the loss of the parent
+ * counts as SIGTERM. A server that is already stopping is left alone, because a second signal means "do not wait".
  */
 function stopWithShell(shell) {
   const watch = setInterval(() => {
@@ -96,7 +95,7 @@ function stopWithShell(shell) {
   }, 100);
   watch.unref();
   for (const signal of SIGNALS) {
-    // Only beside the server's own listener: a first listener would switch off the signal's usual effect.
+    // Only in addition to the server's own listener: a first listener would switch off the signal's usual effect.
     if (process.listenerCount(signal) > 0) process.on(signal, () => clearInterval(watch));
   }
 }
@@ -108,8 +107,8 @@ function fail(message) {
 
 if (isRecent(process.versions.node)) {
   const parent = process.ppid; // asked first: it may be gone by the time that the server listens
-  // Some hundred files are compiled at each start; what was compiled once is read from here. In our own folder,
-  // since whoever can write there could change the program itself; where we cannot, there is no cache.
+  // Some hundred files are compiled at each start; this cache keeps the compiled code. It is in our own folder, because
+  // anyone who can write there could change the program itself; if the folder is read-only, there is no cache.
   process.env.NODE_COMPILE_CACHE ??= path.join(HERE, '..', '.cache', 'compile'); // read by the threads
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('./use-bundle.js');

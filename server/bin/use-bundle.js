@@ -12,7 +12,7 @@ import { isMainThread } from 'node:worker_threads';
 const folder = new URL('../bundle/', import.meta.url);
 
 /**
- * `parent` is the place in the list of whoever imports the package, -1 for the service.
+ * `parent` is the index in the list of the package that imports this one, -1 for the service.
  *
  * @returns {{ packages: { name: string, version: string, parent: number }[], files: Record<string, string> } | undefined}
  */
@@ -24,7 +24,10 @@ function readBundle() {
   }
 }
 
-/** Looks where Node.js would, from whoever imports it: a mended version of any of them counts, not the bundled one. */
+/**
+ * Looks where Node.js would, from the importing package: a patched version of any of them is used instead of the
+ * bundled one.
+ */
 function isInstalled(packages) {
   const manifests = [];
   try {

@@ -1,5 +1,6 @@
 // The library: the contract's verbs without HTTP, and the service as a Fastify plugin.
-import { readOptions, type Environment } from './config/read-options.ts';
+import type { Environment } from './config/read-options.ts';
+import { readOptions } from './app/options.ts';
 import { migratedModules } from './app/migrations.ts';
 import { openDatabase } from './db/open-database.ts';
 import { buildService, startJobs, type Service } from './app/core.ts';
@@ -40,7 +41,7 @@ export async function openDb(url: string = defaultUrl): Promise<DB> {
 
 /**
  * Opens the whole service for `app.register(bienvenue, { service })` in a Fastify of your own. The environment is an
- * object of options by their names (docs/configuration.md); pass `process.env` yourself if you want it.
+ * object of options by their names (docs/reference/configuration.md); pass `process.env` yourself if you want it.
  * @throws {ConfigurationFault} listing every fault at once.
  * @throws {KeysRefused} when the keys are not those that the database was used with.
  */

@@ -1,7 +1,10 @@
 // What a module may contribute to the service, and what the service gives it: types, and `module()`.
 import type { FastifyPluginAsync } from 'fastify';
 import type { Keyring } from './kit/keyring.ts';
-import type { Options } from './config/options.ts';
+import type { OptionTable, OptionValues } from './config/option.ts';
+import type { coreOptions } from './config/options.ts';
+import type { Migration } from './db/migration.ts';
+import type { SealedColumn } from './db/sealed-column.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { MailKind } from './mail/mail-kind.ts';
@@ -10,6 +13,11 @@ import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
+import type { accountOptions } from './identity/account/options.ts';
+import type { factorOptions } from './identity/factor/options.ts';
+import type { passwordOptions } from './identity/password/options.ts';
+import type { sessionOptions } from './identity/session/options.ts';
+import type { signInOptions } from './identity/sign-in/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
@@ -99,46 +107,83 @@ export interface Contribution {
   readonly subscribes?: readonly EventSubscriber[];
 }
 
-interface Definition<Given extends Core> {
+/** Values of the options that every module may read: those of the core and of identity. */
+type SharedOptions = OptionValues<
+  typeof coreOptions &
+    typeof accountOptions &
+    typeof factorOptions &
+    typeof passwordOptions &
+    typeof sessionOptions &
+    typeof signInOptions
+>;
+
+/** The table of a module without options: it adds nothing to the shared options. */
+type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
+
+interface Definition<Given extends Core, Table extends OptionTable> {
   /** The name of its folder. */
   readonly name: string;
+  /** Its own options; app/options.ts has them in the table of all options. */
+  readonly options?: Table;
   /** What it records (docs/reference/events.md). */
   readonly events?: Readonly<Record<string, EventKind>>;
   /** Mails that it sends besides those of its events. */
   readonly mails?: readonly MailKind[];
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
+  /** Numbered steps of its schema; they run whether it is on or off. */
+  readonly migrations?: readonly Migration[];
+  /** Its columns of encrypted texts, which `bienvenue key reseal` encrypts again. */
+  readonly sealed?: readonly SealedColumn[];
   /**
    * False when the options switch it off: it then has no routes, pages, prompts, checks and jobs. What it stores is
    * still exported, revoked and removed.
    */
-  readonly isOn?: (options: Options) => boolean;
-  readonly build?: (core: Given, options: Options) => Contribution;
+  readonly isOn?: (options: SharedOptions & OptionValues<Table>) => boolean;
+  readonly build?: (core: Given, options: SharedOptions & OptionValues<Table>) => Contribution;
 }
 
 /** A module as `app/modules.ts` lists it. */
 export interface Module {
   readonly name: string;
+  /** Its own options. */
+  readonly options: OptionTable;
   readonly events: readonly EventKind[];
   readonly mails: readonly MailKind[];
   readonly messages: string | undefined;
-  readonly isOn: (options: Options) => boolean;
-  readonly build: (core: IdentityCore, options: Options) => Contribution;
+  readonly migrations: readonly Migration[];
+  readonly sealed: readonly SealedColumn[];
+  readonly isOn: (options: SharedOptions) => boolean;
+  readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
 
 /** Declares a feature. */
-export function module(definition: Definition<Core>): Module {
+export function module<Table extends OptionTable = NoOptions>(definition: Definition<Core, Table>): Module {
   return identityModule(definition);
 }
 
 /** Declares a module of identity: it gets all rules, and cannot be switched off. */
-export function identityModule({
+export function identityModule<Table extends OptionTable = NoOptions>({
   name,
+  options,
   events = {},
   mails = [],
   messages,
+  migrations = [],
+  sealed = [],
   isOn = () => true,
   build = () => ({}),
-}: Definition<IdentityCore>): Module {
-  return { name, events: Object.values(events), mails, messages, isOn, build };
+}: Definition<IdentityCore, Table>): Module {
+  // The service passes the values of all options, those of this table among them: a test compares the tables.
+  return {
+    name,
+    options: options ?? {},
+    events: Object.values(events),
+    mails,
+    messages,
+    migrations,
+    sealed,
+    isOn: isOn as Module['isOn'],
+    build: build as Module['build'],
+  };
 }

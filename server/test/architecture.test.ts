@@ -8,17 +8,19 @@ import {
   filesInCircles,
   longestChain,
   moduleOf,
+  readCatalogs,
   readSources,
   type SourceFile,
 } from './support/architecture.ts';
 import { ceilingFaults, loweredCeilings, readCeilings, type Ceilings } from './support/ceilings.ts';
 import { functionsOf, importsOf, splitSource } from './support/source-text.ts';
 
-const sources = readSources(join(import.meta.dirname, '../..'));
+const root = join(import.meta.dirname, '../..');
+const sources = readSources(root);
 const ceilings = readCeilings('architecture');
 
 test('the sources keep the import rules and the limits of size', () => {
-  const faults = ceilingFaults(architectureFindings(sources), ceilings);
+  const faults = ceilingFaults(architectureFindings(sources, readCatalogs(root)), ceilings);
   if (faults.some((fault) => fault.startsWith('import chain')))
     faults.push(`the longest chain: ${longestChain(sources).join(' > ')}`);
   if (faults.some((fault) => fault.startsWith('files in circles')))
@@ -134,6 +136,11 @@ const planted: readonly (readonly [
     { 'identity/token/pages.ts': `import { x, type Core as All } from '../../module.ts';` },
   ],
   [
+    'an import of all rules of identity by a feature',
+    'core',
+    { 'features/totp/module.ts': `import { type IdentityCore, module } from '../../module.ts';` },
+  ],
+  [
     'an import of the library by a route',
     'library',
     { 'features/totp/routes.ts': `import type { Auth } from '../../library/auth.ts';` },
@@ -161,6 +168,27 @@ const planted: readonly (readonly [
   ],
   ['the environment read by the core', 'environment', { 'app/core.ts': `const port = process.env['PORT'];` }],
   ['the environment imported', 'environment', { 'app/core.ts': `import { env } from 'node:process';` }],
+  [
+    'events that are defined under the name of another module',
+    'definition',
+    { 'features/totp/event.ts': `defineEvents('passkey', {\n  a: {},\n});` },
+  ],
+  [
+    'a problem code that a higher level declares',
+    'problem code',
+    {
+      'identity/password/problem.ts': `defineProblems('password', {\n  a: {},\n  password_wrong: {},\n});`,
+      'user/store.ts': `throw new Problem('password_wrong');`,
+    },
+  ],
+  [
+    'a problem code that another feature declares',
+    'problem code',
+    {
+      'features/totp/problem.ts': `defineProblems('totp', {\n  too_late: {},\n});`,
+      'features/mailbox/routes.ts': `if (isProblem(error, 'too_late')) return;`,
+    },
+  ],
   ['a default export', 'default export', { 'kit/clock.ts': `export default () => 1;` }],
   ['a file that is not named after a thing', 'file without a noun', { 'kit/utils.ts': '' }],
   [
@@ -235,15 +263,30 @@ describe('the rules report', () => {
   }
 });
 
+test('the rules report a message that another module brings along', () => {
+  const files: SourceFile[] = [
+    { path: 'features/totp/pages.ts', text: `t('page.totp.title')` },
+    { path: 'app/home.ts', text: `t('page.totp.title') + t('page.home.title')` },
+  ];
+  const catalog = { path: 'features/totp/messages/en.json', text: '{ "page.totp.title": "Apps" }' };
+  const faults = ceilingFaults(architectureFindings(files, [catalog]), {
+    'feature named outside': { 'features/totp': 1 },
+  });
+  assert.deepEqual(faults, ['message: app/home.ts -> features/totp has 1, allowed are 0']);
+});
+
 test('the rules accept what is right', () => {
   const registration = `import { module } from '../../module.ts';\nimport type { Core } from '../../app/core.ts';`;
   assert.deepEqual(
     faultsOf({
       'identity/password/login.ts': `// process.env\nimport { x } from './rule.ts';\nimport { Accounts } from '../account/account.ts';\nimport { Problem } from '../../kit/problem.ts';`,
+      'identity/token/problem.ts': `defineProblems('token', {\n  token_invalid: {},\n});`,
+      'features/mailbox/routes.ts': `throw new Problem('token_invalid');`,
       'features/totp/store.ts': `import { sql } from 'kysely';\nimport { x } from './totp.ts';`,
       'features/totp/totp-store.ts': `import { sql } from 'kysely';`,
       'features/totp/module.ts': registration,
-      'identity/token/module.ts': registration,
+      'identity/token/module.ts': `${registration}\nimport type { IdentityCore } from '../../module.ts';`,
+      'cli/context.ts': `import type { IdentityCore } from '../module.ts';`,
       'app/modules.ts': `import { totp } from '../features/totp/module.ts';`,
       'app/core.ts': `import { module } from '../module.ts';\nimport { Identity } from '../identity/identity.ts';`,
       'index.ts': `export { Auth } from './library/auth.ts';`,

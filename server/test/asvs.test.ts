@@ -1,5 +1,4 @@
-// Holds docs/asvs.md against the standard's numbers and against the tests and headings that it names: a map that says
-// more than there is is worse than none.
+// Compares docs/project/asvs.md with the numbers of the standard, and with the tests and headings that it names.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '../..');
 
-/** The levels of the requirements of ASVS 5.0.0, in their order: a digit for each, a group for each section. */
+/** Levels of the requirements of ASVS 5.0.0, in order: one digit per requirement, one group per section. */
 const levels: Readonly<Record<string, string>> = {
   V1: '22 1111122223 112222222223 222 123',
   V2: '122 112 12223 23',
@@ -28,7 +27,7 @@ const levels: Readonly<Record<string, string>> = {
   V17: '23 22223333 22',
 };
 
-/** Numbers of the requirements of level 1 and 2, each with its level: `7.2.1 (1)`. */
+/** Numbers of the requirements of levels 1 and 2, each with its level: `7.2.1 (1)`. */
 const required = Object.entries(levels).flatMap(([chapter, sections]) =>
   sections
     .split(' ')
@@ -51,9 +50,9 @@ interface Row {
 
 const rowPattern =
   /^\| (?<id>\d+\.\d+\.\d+) \| (?<level>\d) \| (?<asks>[^|]+) \| (?:\*\*(?<kind>\w+)\*\*)?(?<answer>[^|]*) \|$/;
-/** `path` "part of a title or heading". */
+/** A reference of a row: `path` "part of a title or heading". */
 const reference = /`(?<path>[\w./-]+\.(?:ts|mjs|md))` "(?<words>[^"]+)"/g;
-/** An answer in words says at least this much. */
+/** Minimum number of words of an answer in prose. */
 const minWords = 2;
 
 function rowsOf(page: string): Row[] {
@@ -63,7 +62,7 @@ function rowsOf(page: string): Row[] {
   });
 }
 
-/** Titles of a file of tests, those that stand in a table as well; of a page its headings. */
+/** Titles of a test file, including those in tables of cases; headings of a page. */
 function titlesOf(path: string, text: string): string[] {
   if (path.endsWith('.md')) return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   const written = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
@@ -73,7 +72,7 @@ function titlesOf(path: string, text: string): string[] {
 
 type Read = (path: string) => string | undefined;
 
-/** What is wrong with a page, in sentences. */
+/** The faults of a page, as sentences. */
 function faultsOf(page: string, read: Read): string[] {
   const rows = rowsOf(page);
   return [...countFaults(rows), ...rows.flatMap((row) => rowFaults(row, read)), ...summaryFaults(page, rows)];
@@ -83,10 +82,10 @@ function countFaults(rows: readonly Row[]): string[] {
   const found = rows.map(({ id, level }) => `${id} (${level})`);
   return [
     ...required.filter((one) => !found.includes(one)).map((one) => `${one} is missing`),
-    ...found.filter((one, i) => found.indexOf(one) !== i).map((one) => `${one} stands there twice`),
+    ...found.filter((one, i) => found.indexOf(one) !== i).map((one) => `${one} is listed twice`),
     ...found
       .filter((one) => !required.includes(one))
-      .map((one) => `${one} is no requirement of level 1 or 2`),
+      .map((one) => `${one} is not a requirement of level 1 or 2`),
   ];
 }
 
@@ -95,62 +94,62 @@ function isTest(path: string): boolean {
 }
 
 function rowFaults({ id, kind, answer }: Row, read: Read): string[] {
-  if (!kinds.includes(kind as Kind)) return [`${id} has no answer`]; // any text, before it is looked at
+  if (!kinds.includes(kind as Kind)) return [`${id} has no answer`]; // any text, before it is checked
   const references = [...answer.matchAll(reference)].map(({ groups }) => ({
     path: groups?.['path'] ?? '',
     words: groups?.['words'] ?? '',
   }));
   const faults = references.flatMap(({ path, words }) => {
     const text = read(path);
-    if (text === undefined) return [`${id} names ${path}, which is not there`];
+    if (text === undefined) return [`${id} names ${path}, which does not exist`];
     return titlesOf(path, text).some((title) => title.includes(words))
       ? []
       : [`${id} names "${words}", which is not in ${path}`];
   });
   if (kind === 'Test' && !references.some(({ path }) => isTest(path))) faults.push(`${id} names no test`);
   if (kind === 'Written' && !references.some(({ path }) => path.endsWith('.md')))
-    faults.push(`${id} names no text`);
+    faults.push(`${id} names no page`);
   if (kind !== 'Test' && kind !== 'Written' && answer.split(/\s+/).length < minWords)
-    faults.push(`${id} gives no reason`);
+    faults.push(`${id} has no reason`);
   return faults;
 }
 
-/** The table of answers at the head of the page counts its rows. */
+/** Checks the counts in the table at the top of the page. */
 function summaryFaults(page: string, rows: readonly Row[]): string[] {
   return kinds.flatMap((kind) => {
-    const told = new RegExp(`^\\| \\*\\*${kind}\\*\\* \\|.*\\| (\\d+) \\|$`, 'm').exec(page)?.[1];
+    const stated = new RegExp(`^\\| \\*\\*${kind}\\*\\* \\|.*\\| (\\d+) \\|$`, 'm').exec(page)?.[1];
     const found = rows.filter((row) => row.kind === kind).length;
-    return Number(told) === found
+    return Number(stated) === found
       ? []
-      : [`The page tells of ${told} rows of the kind ${kind}, and has ${found}`];
+      : [`The page states ${stated} rows of the kind ${kind} and has ${found}`];
   });
 }
 
-const page = readFileSync(join(root, 'docs/asvs.md'), 'utf8');
+const page = readFileSync(join(root, 'docs/project/asvs.md'), 'utf8');
 const readFile: Read = (path) =>
   existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : undefined;
 
-test('every requirement of ASVS 5.0.0, levels 1 and 2, has an answer that is there', () => {
+test('every requirement of ASVS 5.0.0, levels 1 and 2, has an answer whose references exist', () => {
   assert.deepEqual(faultsOf(page, readFile), []);
   assert.equal(required.length, 70 + 183); // as the standard counts itself
 });
 
-/** A fault in the page, or in what it names; each is one change of what is right. */
+/** Planted faults: each is one change of a correct page, or of a file that it names. */
 const planted: readonly (readonly [
   fault: string,
   expected: RegExp,
   spoil: (text: string) => string,
   read?: Read,
 ])[] = [
-  ['a row that was left out', /^7\.2\.1 \(1\) is missing/, (text) => text.replace(/^\| 7\.2\.1 .*\n/m, '')],
+  ['a missing row', /^7\.2\.1 \(1\) is missing/, (text) => text.replace(/^\| 7\.2\.1 .*\n/m, '')],
   [
-    'a row of another level',
-    /^7\.2\.1 \(2\) is no requirement/,
+    'a row with another level',
+    /^7\.2\.1 \(2\) is not a requirement/,
     (text) => text.replace('| 7.2.1 | 1 |', '| 7.2.1 | 2 |'),
   ],
   [
-    'a row that stands there twice',
-    /^7\.2\.2 \(1\) stands there twice/,
+    'a row that is listed twice',
+    /^7\.2\.2 \(1\) is listed twice/,
     (text) => text.replace('| 7.2.1 | 1 |', '| 7.2.2 | 1 |'),
   ],
   [
@@ -160,11 +159,11 @@ const planted: readonly (readonly [
   ],
   [
     'a kind without a reason',
-    /^4\.3\.1 gives no reason/,
+    /^4\.3\.1 has no reason/,
     (text) => text.replace(/^(\| 4\.3\.1 .*\*\*Absent\*\*).*$/m, '$1 |'),
   ],
   [
-    'a test that is not named',
+    'a row of the kind Test that names no test',
     /^7\.2\.3 names no test/,
     (text) => text.replace(/^(\| 7\.2\.3 .*\*\*Test\*\*).*$/m, '$1 it is tested |'),
   ],
@@ -179,13 +178,13 @@ const planted: readonly (readonly [
     (text) => text.replace(/^(\| 7\.1\.1 .*)"Sessions"/m, '$1"Cookies"'),
   ],
   [
-    'a file that has gone',
-    /is not there$/,
+    'a file that does not exist',
+    /does not exist$/,
     (text) => text,
     (path) => (path === 'server/src/kit/secret.test.ts' ? undefined : readFile(path)),
   ],
   [
-    'a title that only a comment speaks of',
+    'a title that is only in a comment',
     /^7\.2\.3 names "a secret has 256/,
     (text) => text,
     (path) =>
@@ -193,16 +192,16 @@ const planted: readonly (readonly [
   ],
   [
     'a wrong sum',
-    /^The page tells of 999 rows/,
+    /^The page states 999 rows/,
     (text) => text.replace(/^(\| \*\*Waits\*\* .*\|) \d+ \|$/m, '$1 999 |'),
   ],
 ];
 for (const [fault, expected, spoil, read = readFile] of planted) {
-  test(`it sees ${fault}`, () => {
+  test(`reports ${fault}`, () => {
     const faults = faultsOf(spoil(page), read);
     assert.ok(
       faults.some((one) => expected.test(one)),
-      faults.join('\n') || 'no fault was seen',
+      faults.join('\n') || 'no fault is reported',
     );
   });
 }

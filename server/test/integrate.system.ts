@@ -1,4 +1,4 @@
-// docs/integrate.md does what it says: its examples are run as they are printed, and a person goes through each of them.
+// Runs the examples of README.md and docs/guides/integrate.md as they are printed; a user signs in and out through each.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Browser } from './support/browser.ts';
+import { blockOf, readPage } from './support/document.ts';
 import { freePort } from './support/free-port.ts';
 import { asPage, formIn, pressButton } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
@@ -17,22 +18,15 @@ import { temporaryFolder } from './support/running-service.ts';
 import { testService } from './support/service.ts';
 
 const root = join(import.meta.dirname, '../..');
-const page = readFileSync(join(root, 'docs/integrate.md'), 'utf8');
-
-/** The one code block of a language below a heading. */
-function blockOf(heading: string, language: string): string {
-  const [, section = ''] = page.split(`\n## ${heading}\n`);
-  const [own = ''] = section.split(/^## /m);
-  const [, text] = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(own) ?? [];
-  return text ?? assert.fail(`There is no ${language} below "${heading}"`);
-}
+const guide = 'docs/guides/integrate.md';
+const page = readPage(guide);
 
 const has = (program: string, flag: string): boolean => spawnSync(program, [flag]).status === 0;
 
 const email = 'søren@example.org';
 const password = 'eight herons in the reeds';
 
-/** The service with one account, on a port; people reach it at `origin`. */
+/** Starts the service with one account on a port; browsers reach it at `origin`. */
 async function serve(
   t: TestContext,
   environment: Readonly<Record<string, string>> = {},
@@ -47,7 +41,7 @@ async function serve(
   return { port, origin };
 }
 
-/** A program that ends with the test. Resolves when it answers there. */
+/** Starts a program that ends with the test. Resolves when it answers at `origin`. */
 async function run(
   t: TestContext,
   [file = '', ...args]: readonly string[],
@@ -62,7 +56,7 @@ async function run(
   const said: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
   t.after(() => end(child));
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
     if (await fetch(origin, { redirect: 'manual' }).catch(() => undefined)) return;
     assert.equal(child.exitCode, null, said.join(''));
     await wait(50);
@@ -76,56 +70,75 @@ async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Sends the form of a page that another page led to. */
+/** Sends the form of the page that `from` answered. */
 function submit(at: Browser, from: string, shown: Reply, more: Readonly<Record<string, string>> = {}) {
   const { action, fields } = formIn(shown);
   return at.post(new URL(action, from).href, { ...fields, ...more });
 }
 
-/** A person goes to the application, is sent to sign in, comes back where they were, and signs out. */
+/** A user opens the application, is redirected to sign in, returns to the same address, and signs out. */
 async function goThrough(application: string, accounts: string): Promise<void> {
   const at = new Browser({ send: (request) => sendTo('', request) });
-  const wish = `${application}/notes?page=2&sort=a%20b`;
-  const sentAway = await at.get(wish, asPage);
+  const target = `${application}/notes?page=2&sort=a%20b`;
+  const sentAway = await at.get(target, asPage);
   assert.equal(sentAway.status, 303, sentAway.text);
   const address = String(sentAway.headers['location']);
   assert.equal(new URL(address).origin, accounts);
   const signedIn = await submit(at, address, await at.get(address, asPage), { email, password });
-  assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, wish], signedIn.text);
-  const shown = await at.get(wish, asPage);
+  assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, target], signedIn.text);
+  const shown = await at.get(target, asPage);
   assert.equal(shown.status, 200, shown.text);
   assert.ok(shown.text.includes(email), shown.text);
   const [, link = ''] = /href="([^"]*\/sign-out)"/.exec(shown.text) ?? [];
   const leaving = new URL(link, application).href;
   const left = await submit(at, leaving, await at.get(leaving, asPage));
   assert.match(String(left.headers['location']), /signed_out/);
-  assert.equal((await at.get(wish, asPage)).status, 303, 'the application knows it at once');
+  assert.equal(
+    (await at.get(target, asPage)).status,
+    303,
+    'the application notices it with the next request',
+  );
 }
 
-test('the application in Node.js sends people to sign in, and gets them back', async (t) => {
+test('the example in Node.js sends users to sign in and gets them back', async (t) => {
   const { origin: accounts } = await serve(t);
   const origin = `http://127.0.0.1:${await freePort()}`;
-  const text = blockOf('An application in Node.js', 'js');
+  const text = blockOf(guide, 'An application in Node.js', 'js');
   const command = [process.execPath, '--input-type=module', '--eval', text];
   await run(t, command, { origin, environment: { ACCOUNTS: accounts, OWN: origin } });
   await goThrough(origin, accounts);
 });
 
+test('the example of the README sends users to sign in and gets them back', async (t) => {
+  const { origin: accounts } = await serve(t);
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const text = blockOf('README.md', 'Integrate', 'js');
+  const command = [process.execPath, '--input-type=module', '--eval', text];
+  await run(t, command, { origin, environment: { ACCOUNTS: accounts, PORT: String(port) } });
+  const at = new Browser({ send: (request) => sendTo('', request) });
+  const target = `${origin}/notes?page=2&sort=a%20b`;
+  const address = String((await at.get(target, asPage)).headers['location']);
+  const signedIn = await submit(at, address, await at.get(address, asPage), { email, password });
+  assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, target], signedIn.text);
+  assert.equal((await at.get(target, asPage)).text, JSON.stringify({ email }));
+});
+
 const noPython = !has('python3', '--version') && 'There is no python3 on this machine';
-test('the application in Python does so too', { skip: noPython }, async (t) => {
+test('the example in Python sends users to sign in and gets them back', { skip: noPython }, async (t) => {
   const { origin: accounts } = await serve(t);
   const origin = `http://127.0.0.1:${await freePort()}`;
-  const command = ['python3', '-c', blockOf('An application in Python', 'python')];
+  const command = ['python3', '-c', blockOf(guide, 'An application in Python', 'python')];
   await run(t, command, { origin, environment: { ACCOUNTS: accounts, OWN: origin } });
   await goThrough(origin, accounts);
 });
 
-/** An application that believes its proxy, and shows what it was told. */
-async function believer(t: TestContext): Promise<number> {
+/** An application that trusts its proxy and shows the user of the headers. */
+async function startTrustingApplication(t: TestContext): Promise<number> {
   const server = createServer((request, response) => {
     const { 'remote-user': id, 'remote-email': address } = request.headers;
-    const told = Buffer.from(String(address), 'latin1').toString();
-    const body = `<p>${request.method} ${String(id)} ${told}</p><a href="/sign-out">`;
+    const shownEmail = Buffer.from(String(address), 'latin1').toString();
+    const body = `<p>${request.method} ${String(id)} ${shownEmail}</p><a href="/sign-out">`;
     request.resume().on('end', () => response.setHeader('content-type', 'text/html').end(body));
   });
   const port = await freePort();
@@ -138,55 +151,59 @@ async function believer(t: TestContext): Promise<number> {
 }
 
 const noNginx = !has('nginx', '-v') && 'There is no nginx on this machine';
-test('nginx asks first, and tells the application who it is', { skip: noNginx }, async (t) => {
-  const port = await freePort();
-  const origin = `http://localhost:${port}`;
-  const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
-  const folder = await temporaryFolder(t);
-  const ports = { 8080: port, 5000: servicePort, 3000: await believer(t) };
-  const server = blockOf('A proxy that asks first', 'nginx').replaceAll(
-    /(?<=127\.0\.0\.1:)(?:8080|5000|3000)/g,
-    (told) => String(ports[Number(told) as keyof typeof ports]), // one of the three
-  );
-  const spools = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder}/${name};`,
-  );
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${spools.join(' ')} ${server} }`,
-  );
-  const command = ['nginx', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
-  await run(t, command, { origin });
-  await goThrough(origin, origin);
+test(
+  'the example for nginx passes the user to the application in two headers',
+  { skip: noNginx },
+  async (t) => {
+    const port = await freePort();
+    const origin = `http://localhost:${port}`;
+    const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
+    const folder = await temporaryFolder(t);
+    const ports = { 8080: port, 5000: servicePort, 3000: await startTrustingApplication(t) };
+    const server = blockOf(guide, 'A proxy that asks first', 'nginx').replaceAll(
+      /(?<=127\.0\.0\.1:)(?:8080|5000|3000)/g,
+      (printed) => String(ports[Number(printed) as keyof typeof ports]), // one of the three
+    );
+    const spools = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (name) => `${name}_temp_path ${folder}/${name};`,
+    );
+    writeFileSync(
+      join(folder, 'nginx.conf'),
+      `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${spools.join(' ')} ${server} }`,
+    );
+    const command = ['nginx', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
+    await run(t, command, { origin });
+    await goThrough(origin, origin);
 
-  const at = new Browser({ send: (request) => sendTo('', request) });
-  const login = await at.post(`${origin}/sessions`, { email, password });
-  assert.equal(login.status, 200, login.text);
-  const forged = { 'remote-user': '9', 'remote-email': 'eve@example.org', remote_user: '9' };
-  const { payload, type } = encodeFields('form', { a: 'b' });
-  const shown = await at.send({
-    method: 'POST',
-    path: `${origin}/notes`,
-    fields: { a: 'b' },
-    headers: { ...forged, 'content-type': type, 'content-length': String(payload.length) },
-  });
-  assert.match(shown.text, /^<p>POST 1 søren@example\.org</);
-  const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth', headers: forged });
-  assert.equal(asked.status, 404, 'nobody but nginx asks there');
-});
+    const at = new Browser({ send: (request) => sendTo('', request) });
+    const login = await at.post(`${origin}/sessions`, { email, password });
+    assert.equal(login.status, 200, login.text);
+    const forged = { 'remote-user': '9', 'remote-email': 'eve@example.org', remote_user: '9' };
+    const { payload, type } = encodeFields('form', { a: 'b' });
+    const shown = await at.send({
+      method: 'POST',
+      path: `${origin}/notes`,
+      fields: { a: 'b' },
+      headers: { ...forged, 'content-type': type, 'content-length': String(payload.length) },
+    });
+    assert.match(shown.text, /^<p>POST 1 søren@example\.org</);
+    const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth', headers: forged });
+    assert.equal(asked.status, 404, 'the location is internal');
+  },
+);
 
 const application = 'https://app.accounts.test';
 
-/** The service of public mode, to which an application on a sub-domain was named. */
+/** Starts the service in public mode, with an allowed origin on a subdomain. */
 async function servePublic(t: TestContext): Promise<PublicService> {
   const service = await PublicService.start('sqlite', { ALLOWED_ORIGINS: application });
   t.after(() => service.close());
   return service;
 }
 
-test('the way back is carried through a registration, a new password, and their mails', async (t) => {
+test('return_to is kept through a registration, a password reset and their emails', async (t) => {
   const service = await servePublic(t);
-  const wish = `${application}/notes?page=2`;
+  const target = `${application}/notes?page=2`;
   const person = { email: freshEmail(), password };
   const at = new Browser(service);
   /** Opens a page with the way back, sends its form, presses the button of the mail, and signs in. */
@@ -195,7 +212,7 @@ test('the way back is carried through a registration, a new password, and their 
     fields: Readonly<Record<string, string>>,
     more: Readonly<Record<string, string>> = {},
   ): Promise<void> => {
-    const shown = await at.get(`${path}?return_to=${encodeURIComponent(wish)}`, asPage);
+    const shown = await at.get(`${path}?return_to=${encodeURIComponent(target)}`, asPage);
     const sent = formIn(shown);
     const asked = await at.post(sent.action, { ...sent.fields, ...fields });
     assert.equal(asked.status, 200, asked.text);
@@ -205,13 +222,13 @@ test('the way back is carried through a registration, a new password, and their 
     const door = formIn(await pressButton(at, pathname + search, more));
     assert.equal(door.action, '/sign-in');
     const signedIn = await at.post(door.action, { ...door.fields, ...person, ...passwordIn(more) });
-    assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, wish], signedIn.text);
+    assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, target], signedIn.text);
   };
   await comesBack('/sign-up', person);
-  const way = `/sign-out?${new URLSearchParams({ return_to: wish }).toString()}`;
+  const way = `/sign-out?${new URLSearchParams({ return_to: target }).toString()}`;
   const signOut = formIn(await at.get(way, asPage));
   const signedOut = await at.post(signOut.action, signOut.fields);
-  assert.deepEqual([signedOut.status, signedOut.headers['location']], [303, wish]);
+  assert.deepEqual([signedOut.status, signedOut.headers['location']], [303, target]);
   await comesBack('/forgot', { email: person.email }, { new_password: 'nine herons in other reeds' });
 });
 
@@ -219,7 +236,7 @@ function passwordIn({ new_password: text }: Readonly<Record<string, string>>): {
   return text === undefined ? {} : { password: text };
 }
 
-test('the cookie is of one host, and a page on another name of the site may ask if it is named', async (t) => {
+test('the cookie belongs to one host, and a page on another host of the site can call the service if its origin is allowed', async (t) => {
   const service = await servePublic(t);
   const { email: address, password: secret, sessionId } = await service.member();
   const login = await service.logIn(address, secret);
@@ -238,7 +255,7 @@ test('the cookie is of one host, and a page on another name of the site may ask 
   assert.ok((await ask('DELETE', application)).status < 400);
 });
 
-test('in local mode a page on another port reads nothing and changes nothing, unless it is named', async (t) => {
+test('in local mode a page on another port can change something only if its origin is allowed', async (t) => {
   const named = 'http://localhost:3000';
   const { origin } = await serve(t, { ALLOWED_ORIGINS: named });
   const fields = { email, password };
@@ -249,15 +266,15 @@ test('in local mode a page on another port reads nothing and changes nothing, un
   assert.equal((await logIn(named)).status, 200);
 });
 
-test('the proxies know the paths of the service, all three the same', () => {
+test('the three proxy examples have the same expression, and it matches every path of the service', () => {
   const patterns = [...page.matchAll(/\^\/\(\?:account\|.*?\(\?:\/\|\$\)/g)].map(([pattern]) => pattern);
   assert.equal(patterns.length, 3);
   assert.equal(new Set(patterns).size, 1);
   const pattern = new RegExp(patterns[0] ?? '^$');
   const snapshot = readFileSync(join(import.meta.dirname, 'routes.snapshot.txt'), 'utf8');
   const paths = [...snapshot.matchAll(/ cost \d+ +[A-Z]+ +(\/\S*)/g)].map(([, path = '']) => path);
-  assert.ok(paths.length > 50, 'they were read at all');
-  const ours = /^\/(?:$|health\/|forward_auth$|openapi\.json$)/; // the application's, the operator's, the proxy's
+  assert.ok(paths.length > 50, 'the list is read');
+  const ours = /^\/(?:$|health\/|forward_auth$|openapi\.json$)/; // of the application, of the operator, of the proxy
   assert.deepEqual(
     paths.filter((path) => !pattern.test(path) && !ours.test(path)),
     [],

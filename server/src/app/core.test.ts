@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isProblem } from '../kit/problem.ts';
-import { ConfigurationFault, readOptions } from '../config/read-options.ts';
+import { ConfigurationFault } from '../config/read-options.ts';
+import { readOptions } from './options.ts';
 import { hashPassword } from '../hash/hasher.ts';
 import { DB } from '../library/db.ts';
 import { testService, type TestService } from '../../test/support/service.ts';

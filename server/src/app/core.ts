@@ -4,7 +4,7 @@ import { addMessages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
-import type { Configuration } from '../config/read-options.ts';
+import type { Configuration } from './options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';

@@ -10,13 +10,18 @@ export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
       '/health/live',
-      { schema: { summary: 'The process answers', response: { 200: Status } } },
+      { schema: { summary: 'Answers while the process serves requests', response: { 200: Status } } },
       async () => ({ status: 'live' }),
     );
 
     scope.get(
       '/health/ready',
-      { schema: { summary: 'Requests are served', response: { 200: Status } } },
+      {
+        schema: {
+          summary: 'Answers if requests can be served, database included',
+          response: { 200: Status },
+        },
+      },
       async () => {
         await readVersions(db);
         return { status: 'ready' };

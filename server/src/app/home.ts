@@ -4,11 +4,11 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { languages } from '../kit/language.ts';
-import type { Problem } from '../kit/problem.ts';
+import { getProblem, type Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
-import { problemStatus, sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import { formField, seeOther, type PageKit } from '../page/page.ts';
 import { paths } from '../page/paths.ts';
 import type { Accounts } from '../identity/account/account.ts';
@@ -46,7 +46,7 @@ export function homeRoutes({
     scope.route({
       method: ['GET', 'DELETE'], // a browser's fetch repeats DELETE on the target of a 302
       url: '/',
-      schema: { summary: 'Greets', response: { 200: Message } },
+      schema: { summary: 'Returns a greeting', response: { 200: Message } },
       handler: async (request, reply) =>
         request.method === 'GET' && wantsPage(request) ? welcome(request, reply) : { message: 'Bienvenue' },
     });
@@ -105,10 +105,11 @@ export function sendProblemPage(
   const t = pages.translate(request);
   const { code, retryAfterSeconds } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  const isOurs = problemStatus[code] >= 500;
+  const { status } = getProblem(code);
+  const isOurs = status >= 500;
   const body = html`!${notice('fault', t(`page.problem.${code}`))}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
-  return pages.send(request, reply.status(problemStatus[code]), { title, body });
+  return pages.send(request, reply.status(status), { title, body });
 }

@@ -11,13 +11,13 @@ const ProblemBody = Type.Object({
   type: Type.String(),
   title: Type.String(),
   status: Type.Integer(),
-  code: Type.String({ description: 'Stable name, by which programs decide' }),
+  code: Type.String({ description: 'Stable code of the problem' }),
   message: Type.String(),
   errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
   request_id: Type.String(),
 });
 const refusal = {
-  description: 'A refusal',
+  description: 'A problem',
   content: { 'application/problem+json': { schema: ProblemBody } },
 };
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { Problem, problemSentences, type ProblemCode } from '../kit/problem.ts';
-import { problemStatus, problemType } from '../http/problem-handler.ts';
+import { findProblem, Problem } from '../kit/problem.ts';
+import { problemType } from '../http/problem-handler.ts';
 
 const ProblemDescription = Type.Object({
   type: Type.String(),
@@ -10,7 +10,7 @@ const ProblemDescription = Type.Object({
   code: Type.String(),
 });
 
-/** What a problem's `type` leads to: its description. */
+/** Describes each problem at the address of its `type`. */
 export const problemRoutes: FastifyPluginAsyncTypebox = async (scope) => {
   scope.get(
     '/problems/:code',
@@ -23,12 +23,9 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (scope) => {
     },
     async (request) => {
       const { code } = request.params;
-      if (!isCode(code)) throw new Problem('not_found');
-      return { type: problemType(code), title: problemSentences[code], status: problemStatus[code], code };
+      const problem = findProblem(code);
+      if (problem === undefined) throw new Problem('not_found');
+      return { type: problemType(code), title: problem.title, status: problem.status, code };
     },
   );
 };
-
-function isCode(text: string): text is ProblemCode {
-  return Object.hasOwn(problemSentences, text);
-}

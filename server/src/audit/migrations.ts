@@ -34,7 +34,8 @@ export const auditMigrations: readonly Migration[] = [
     ],
   },
   {
-    name: 'actor, target and facts of audit events',
+    name: 'actor, target and facts of events',
+    formerly: 14,
     statements: (type) => [
       `alter table audit_events add column facts ${type.text}`,
       `alter table audit_events add column actor_id ${type.text}`,

@@ -90,7 +90,7 @@ const lockChainRow = statement((sql) =>
 /** The ends of the chain, locked until the transaction ends. */
 export async function lockChain(tx: Database): Promise<AuditChain> {
   const chain = await tx.first(lockChainRow, {});
-  if (chain === undefined) throw new Error('The table audit_chain has lost its row');
+  if (chain === undefined) throw new Error('The row of the table audit_chain is missing');
   return chain;
 }
 

@@ -1,9 +1,7 @@
 import { Command } from 'commander';
 import type { AuditEvent } from '../audit/event.ts';
-import type { CommandContext } from './cli.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
 import { exitCode, print, showInstant, table } from './output.ts';
-import { count, requireUser } from './user.ts';
-import { withCore } from './context.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -31,12 +29,12 @@ function rowOf(event: AuditEvent): string[] {
 }
 
 export function auditCommand(context: CommandContext): Command {
-  const command = new Command('audit').description('list what happened; verify that the record is whole');
+  const command = new Command('audit').description('list and verify audit events');
 
   command
     .command('list')
     .description('list events, newest first')
-    .option('--user <email>', "only this user's")
+    .option('--user <email>', 'only events of this user')
     .option('--event <name>', 'only events of this name in the OWASP Logging Vocabulary')
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
@@ -56,7 +54,7 @@ export function auditCommand(context: CommandContext): Command {
   command
     .command('verify')
     .description(
-      'find rows that were changed, removed or inserted; print the end of the chain, to be kept elsewhere',
+      'find rows that were changed, removed or inserted, and print the end of the chain; store it elsewhere to detect later removals',
     )
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) =>
@@ -66,7 +64,7 @@ export function auditCommand(context: CommandContext): Command {
         const { sealed, lastNumber, lastSeal, faults } = verdict;
         const end = `The chain ends at ${lastNumber}: ${lastSeal}`;
         const words =
-          faults.length === 0 ? [`${sealed} events, each as it was written.`, end] : [...faults, end];
+          faults.length === 0 ? [`${sealed} events verified; none was changed.`, end] : [...faults, end];
         print(json, verdict, words.join('\n'));
         if (faults.length > 0) process.exitCode = exitCode.refused;
       }),

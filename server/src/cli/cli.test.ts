@@ -124,16 +124,16 @@ describe('beside a running service', () => {
   test('what cannot be done ends with code 1, and wrong usage with code 2', async () => {
     await Promise.all([
       refused('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
-      refused('user add nonsense', environment, 1, /e-mail address/, 'b4l0u'),
+      refused('user add nonsense', environment, 1, /email address/, 'b4l0u'),
       refused('user add carl@example.org', environment, 1, /password is empty/, '\n'),
       refused(
         'user show nobody@example.org',
         environment,
         1,
-        /^No user has the address nobody@example\.org$/m,
+        /^No user has the email address nobody@example\.org$/m,
       ),
       refused('user reset-factors ann@example.org', environment, 1, /has no second factor/),
-      refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /There is no session/),
+      refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No session has the id/),
     ]);
     await Promise.all([
       refused('user add', environment, 2, /missing required argument 'email'/),
@@ -243,17 +243,17 @@ describe('beside a running service', () => {
     const ended = (events as object[]).find((event) => memberOf(event, 'reason') === 'all_sessions_ended');
     assert.deepEqual([memberOf(ended, 'actor'), memberOf(ended, 'facts')], ['operator', { count: 2 }]);
     assert.deepEqual(memberOf(verdict, 'faults'), []);
-    assert.match(verified, /each as it was written/);
+    assert.match(verified, /none was changed/);
     assert.deepEqual(
       (mails as unknown[]).map((mail) => memberOf(mail, 'kind')),
       ['password_changed', 'already_registered'],
     );
     assert.match(mailsInWords, /^ID /);
-    await refused('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No mail/);
+    await refused('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);
 
     const [before_] = (await json('key list', environment)) as { id: unknown; current: boolean }[];
     const rotated = await json('key rotate', environment);
-    assert.match(await inWords('key rotate', environment), /is the current one/);
+    assert.match(await inWords('key rotate', environment), /is now the current key/);
     const keys = (await json('key list', environment)) as { id: unknown; current: boolean }[];
     assert.deepEqual(
       keys.slice(1).map(({ id }) => id),
@@ -268,7 +268,7 @@ describe('beside a running service', () => {
       inWords('migrate', environment),
     ]);
     assert.deepEqual(memberOf(migrated, 'steps'), []);
-    assert.match(words, /nothing to do/);
+    assert.match(words, /already up to date/);
     const port = { PORT: new URL(service.baseUrl).port };
     const [findings, table] = await Promise.all([
       json('doctor', { ...environment, ...port }),
@@ -278,7 +278,7 @@ describe('beside a running service', () => {
       (findings as { verdict: string }[]).filter(({ verdict }) => verdict === 'fault'),
       [],
     );
-    assert.match(table, /a service runs there/);
+    assert.match(table, /a service is running there/);
   });
 });
 
@@ -368,7 +368,7 @@ describe('doctor finds', () => {
       found(result, 'fault')
         .map(({ says }) => says)
         .join('\n'),
-      /is no SQLite database/,
+      /is not a SQLite database/,
     );
     assert.equal(readFileSync(file, 'utf8'), 'a letter to my grandmother');
   });

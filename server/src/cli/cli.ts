@@ -2,20 +2,12 @@
 // next request.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import type { Environment } from '../config/read-options.ts';
-import type { TestOverrides } from '../app/core.ts';
-import { exitCode, tellFault } from './output.ts';
-
-/** What every command is given. */
-export interface CommandContext {
-  readonly environment: Environment;
-  /** What tests put in the place of the world. */
-  readonly overrides?: TestOverrides;
-}
+import type { CommandContext } from './context.ts';
+import { exitCode, reportError } from './output.ts';
 
 const exitCodes = `
-Exit codes: 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of the program.
-Options are environment variables (docs/configuration.md); "bienvenue config" shows what holds.`;
+Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments or configuration; 70 internal error.
+Options are environment variables (docs/reference/configuration.md); "bienvenue config" prints their values.`;
 
 /** Each is loaded when the arguments name it, so that none pays for the others; for help and for slips of the pen, all are. */
 const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([
@@ -37,7 +29,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     await program.parseAsync(argv);
   } catch (error) {
     if (isCommanderExit(error)) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage;
-    else tellFault(error);
+    else reportError(error);
   }
 }
 
@@ -47,7 +39,7 @@ export async function createProgram(context: CommandContext, name = ''): Promise
     .description('A user authentication service: register, log in, log out, profile, reset the password.')
     .version(version(), '-V, --version', 'print the version')
     .addHelpText('after', exitCodes)
-    .showHelpAfterError('(add --help for what it takes)')
+    .showHelpAfterError('(add --help for usage)')
     .exitOverride();
   const named = commands.get(name);
   const loaded = await Promise.all(

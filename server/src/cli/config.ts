@@ -1,19 +1,19 @@
 import { Command } from 'commander';
-import { options, type OptionName } from '../config/options.ts';
-import { readOptions, showOption } from '../config/read-options.ts';
-import type { CommandContext } from './cli.ts';
+import { showOption } from '../config/read-options.ts';
+import { allOptions, readOptions, type OptionName } from '../app/options.ts';
+import type { CommandContext } from './context.ts';
 import { print, table } from './output.ts';
 
 export function configCommand({ environment }: CommandContext): Command {
   return new Command('config')
-    .description('print the options that hold and where each came from; secrets are hidden')
+    .description('print the value and source of each option; secrets are hidden')
     .option('--json', 'print JSON')
     .action(({ json = false }: { json?: boolean }) => {
       const { options: values, sources, isPublic } = readOptions(environment);
-      const names = Object.keys(options) as OptionName[]; // the table's own keys
+      const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
       const rows = names.map((name) => ({
-        name: options[name].env,
-        value: showOption(name, values[name]),
+        name: allOptions[name].env,
+        value: showOption(allOptions[name], values[name]),
         source: sources[name],
       }));
       const words = table(

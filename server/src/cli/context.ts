@@ -1,12 +1,25 @@
-import { readOptions } from '../config/read-options.ts';
+// What commands share: their input, the core of the service, and the arguments that several of them take.
+import { InvalidArgumentError } from 'commander';
+import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
+import type { Environment } from '../config/read-options.ts';
+import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { silentLog } from '../kit/log.ts';
-import { buildService } from '../app/core.ts';
+import { buildService, type TestOverrides } from '../app/core.ts';
 import type { IdentityCore } from '../module.ts';
-import type { CommandContext } from './cli.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
+import { findUserByEmail } from '../user/store.ts';
+import type { User } from '../user/user.ts';
+import { CommandError } from './output.ts';
 
-/** Builds the service for one command, and closes it afterwards. */
+/** Input of every command. */
+export interface CommandContext {
+  readonly environment: Environment;
+  readonly overrides?: TestOverrides;
+}
+
+/** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
 export async function withCore<T>(
   { environment }: CommandContext,
   work: (core: IdentityCore) => Promise<T>,
@@ -22,4 +35,22 @@ export async function withCore<T>(
   } finally {
     await service.close();
   }
+}
+
+/** @throws {CommandError} if no user has this address. */
+export async function requireUser(database: Database, email: string): Promise<User> {
+  const user = await findUserByEmail(database, requireEmailAddress(email));
+  if (user === undefined) throw new CommandError(`No user has the email address ${email}`);
+  return user;
+}
+
+/**
+ * Reads an option of a command as a whole number, 0 or more.
+ * @throws {InvalidArgumentError} otherwise.
+ */
+export function count(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return number;
 }

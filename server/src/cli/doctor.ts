@@ -5,7 +5,8 @@ import { connect, createServer } from 'node:net';
 import { Command } from 'commander';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused } from '../kit/keyring.ts';
-import { ConfigurationFault, readOptions, type Configuration } from '../config/read-options.ts';
+import { ConfigurationFault } from '../config/read-options.ts';
+import { readOptions, type Configuration } from '../app/options.ts';
 import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
@@ -13,7 +14,7 @@ import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite-damage.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { exitCode, print, table } from './output.ts';
 
 /** `unsafe` works, but should not stay so. */
@@ -27,7 +28,7 @@ interface Finding {
 
 export function doctorCommand({ environment }: CommandContext): Command {
   return new Command('doctor')
-    .description('check options, database, schema, file rights, clock and address; say what is unsafe')
+    .description('check options, database, schema, file permissions, clock and address')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const findings = await examine(environment);
@@ -67,7 +68,7 @@ function checkFiles({ options }: Configuration): Finding[] {
       findings.push({
         about: 'files',
         verdict: 'fault',
-        says: `${dirname(path)} is on ${network}; SQLite needs a local disk`,
+        says: `${dirname(path)} is on ${network}; SQLite requires a local disk`,
       });
   }
   if (options.secretKey === undefined && existsSync(options.secretKeyFile)) files.push(options.secretKeyFile);
@@ -78,9 +79,9 @@ function checkFiles({ options }: Configuration): Finding[] {
         ? {
             about: 'files',
             verdict: 'unsafe',
-            says: `${file} can be read by other users of the machine: chmod go= ${file}`,
+            says: `${file} can be read by other users of this machine; run: chmod go= ${file}`,
           }
-        : { about: 'files', verdict: 'ok', says: `${file} is readable by its owner alone` },
+        : { about: 'files', verdict: 'ok', says: `only the owner can read ${file}` },
     );
   }
   return findings;
@@ -90,7 +91,7 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
   const path = sqlitePath(options.databaseUrl);
   if (path !== undefined && !existsSync(path)) {
     return [
-      { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start makes it` },
+      { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start creates it` },
     ];
   }
   try {
@@ -143,8 +144,8 @@ async function checkKeyring(source: KeySource, database: Database): Promise<Find
       verdict: 'ok',
       says:
         ring === undefined
-          ? 'none yet; the first start makes one'
-          : `those of the database; the current one is ${ring.ids[0]}`,
+          ? 'none yet; the first start creates one'
+          : `match the database; the current key is ${ring.ids[0]}`,
     };
   } catch (error) {
     if (!(error instanceof KeysRefused)) throw error;
@@ -161,12 +162,16 @@ async function checkClock(database: Awaited<ReturnType<typeof connectDatabase>>)
   const theirs = await database.now();
   const ours = Date.now();
   if (ours < earliestNow)
-    return { about: 'clock', verdict: 'fault', says: `It says ${new Date(ours).toISOString()}; set it` };
+    return {
+      about: 'clock',
+      verdict: 'fault',
+      says: `the clock shows ${new Date(ours).toISOString()}; set it`,
+    };
   if (Math.abs(theirs - ours) > clockToleranceMs) {
     return {
       about: 'clock',
       verdict: 'fault',
-      says: `This machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; set both by NTP`,
+      says: `the clocks of this machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; synchronize both with NTP`,
     };
   }
   return { about: 'clock', verdict: 'ok', says: new Date(ours).toISOString() };
@@ -184,7 +189,7 @@ async function checkAddress({ options: { host, port } }: Configuration): Promise
   });
   if (taken === undefined) return { about, verdict: 'ok', says: `${host}:${port} is free` };
   if (taken !== 'EADDRINUSE')
-    return { about, verdict: 'fault', says: `${host}:${port} cannot be listened on (${taken})` };
+    return { about, verdict: 'fault', says: `${host}:${port} cannot be used to listen on (${taken})` };
   const answers = await new Promise<boolean>((resolve) => {
     const socket = connect({ host, port, timeout: connectMs });
     const tell = (does: boolean) => (): void => {
@@ -196,6 +201,6 @@ async function checkAddress({ options: { host, port } }: Configuration): Promise
   return {
     about,
     verdict: 'ok',
-    says: `${host}:${port} is taken${answers ? ' and answers: a service runs there' : ''}`,
+    says: `${host}:${port} is in use${answers ? ' and accepts connections: a service is running there' : ''}`,
   };
 }

@@ -13,7 +13,7 @@ test('the keys are made by the first command that opens the accounts, listed and
   const file = join(environment.DATA_DIR, 'secret.key');
   const early = await host.run(['key', 'list'], { environment });
   assert.deepEqual([early.code, early.stdout], [1, '']);
-  assert.match(early.stderr, /^There is no key file .*secret\.key yet/);
+  assert.match(early.stderr, /^The key file .*secret\.key does not exist yet/);
 
   await host.json(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
   const [first, ...others] = (await host.json(['key', 'list'], { environment })) as {
@@ -55,7 +55,7 @@ test('no command and no service starts with keys that are not those of the datab
     assert.match(
       stderr,
       new RegExp(
-        `^The key file .* holds under the key ${id} something else than the key with which the database was used\\.`,
+        `^The key file .* contains a different secret under the key ${id} than the database uses\\.`,
       ),
     );
     assert.equal(stderr.trim().split('\n').length, 1, 'one sentence or two, no stack');
@@ -85,9 +85,9 @@ test('secrets are encrypted again under the new key once the service has it', as
   assert.match(stdout, /bienvenue key reseal/);
   const resealed = await host.json(['key', 'reseal'], { environment });
   assert.deepEqual(resealed, [
-    { table: 'totp_authenticators', column: 'seed', rows: 0, left: 0 },
     { table: 'mails', column: 'content', rows: 0, left: 0 },
+    { table: 'totp_authenticators', column: 'seed', rows: 0, left: 0 },
   ]);
   const words = await host.run(['key', 'reseal'], { environment });
-  assert.match(words.stdout, /^COLUMN +ENCRYPTED AGAIN +LEFT\ntotp_authenticators\.seed +0 +0\n/);
+  assert.match(words.stdout, /^COLUMN +ENCRYPTED AGAIN +LEFT\nmails\.content +0 +0\n/);
 });

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { systemClock } from '../kit/clock.ts';
 import { openKeyring, readKeys, rotateKeys } from '../keys/open-keyring.ts';
 import { reseal } from '../keys/sealed.ts';
-import type { CommandContext } from './cli.ts';
-import { print, Refusal, table } from './output.ts';
+import type { CommandContext } from './context.ts';
+import { CommandError, print, table } from './output.ts';
 
 /** Rows between two lines of progress. */
 const progressRows = 1000;
@@ -19,19 +19,19 @@ interface Flags {
 /** Ids only: a key on a terminal is a key in its scroll-back. */
 export function keyCommand({ environment }: CommandContext): Command {
   const command = new Command('key').description(
-    'list and rotate the keys under which secrets are kept in the database',
+    'list and rotate the keys that encrypt secrets in the database',
   );
 
   command
     .command('list')
-    .description('list the ids of the keys, the current one first')
+    .description('list the ids of the keys, the current key first')
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) => {
       const { options } = readOptions(environment);
       const keys = readKeys(options);
       if (keys === undefined)
-        throw new Refusal(
-          `There is no key file ${options.secretKeyFile} yet; the first start of the service makes it.`,
+        throw new CommandError(
+          `The key file ${options.secretKeyFile} does not exist yet. The first start of the service creates it.`,
         );
       const rows = keys.map(({ id }, i) => ({ id, current: i === 0 }));
       print(
@@ -39,14 +39,14 @@ export function keyCommand({ environment }: CommandContext): Command {
         rows,
         table(
           ['ID', ''],
-          rows.map(({ id, current }) => [id, current ? 'current' : 'for reading']),
+          rows.map(({ id, current }) => [id, current ? 'current' : 'decrypts only']),
         ),
       );
     });
 
   command
     .command('rotate')
-    .description('put a new key in front of the others; what is written from the next start on is under it')
+    .description('add a new current key; services use it after their next start')
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) => {
       const { options } = readOptions(environment);
@@ -55,7 +55,7 @@ export function keyCommand({ environment }: CommandContext): Command {
       print(
         json,
         { id, file: options.secretKeyFile },
-        `The key ${id} is the current one in ${options.secretKeyFile} now, for every service that starts from here on. The older keys stay: what was written under them is read as before. Back the file up. Where several instances share the database, give all of them this file before any is started again. Once all of them have started with it, run "bienvenue key reseal".`,
+        `The key ${id} is now the current key in ${options.secretKeyFile}; services use it after their next start. The older keys stay in the file, to decrypt existing data. Back up the file. If several instances share the database, copy the file to all of them before you restart any. After all of them have restarted, run "bienvenue key reseal".`,
       );
     });
 
@@ -78,7 +78,7 @@ export function keyCommand({ environment }: CommandContext): Command {
         ]);
         print(json, columns, table(['COLUMN', 'ENCRYPTED AGAIN', 'LEFT'], rows));
         if (columns.some(({ left }) => left > 0))
-          throw new Refusal(
+          throw new CommandError(
             'An instance still writes under an older key. Start every instance again with the current key file, then run this command again.',
           );
       } finally {

@@ -1,9 +1,7 @@
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../mail/store.ts';
-import type { CommandContext } from './cli.ts';
-import { print, Refusal, showInstant, table } from './output.ts';
-import { count } from './user.ts';
-import { withCore } from './context.ts';
+import { count, withCore, type CommandContext } from './context.ts';
+import { CommandError, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -11,11 +9,11 @@ interface Flags {
 }
 
 export function mailCommand(context: CommandContext): Command {
-  const command = new Command('mail').description('see what became of mails; try one again');
+  const command = new Command('mail').description('list emails; retry one');
 
   command
     .command('list')
-    .description('list mails of the last 30 days, newest first')
+    .description('list emails of the last 30 days, newest first')
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, limit }: Flags) =>
@@ -35,19 +33,19 @@ export function mailCommand(context: CommandContext): Command {
           ...mail,
           state: stateOf(mail),
         }));
-        print(json, withoutContent, table(['ID', 'AT', 'KIND', 'TO', 'STATE', 'TRIES', 'ERROR'], rows));
+        print(json, withoutContent, table(['ID', 'AT', 'KIND', 'TO', 'STATE', 'ATTEMPTS', 'ERROR'], rows));
       }),
     );
 
   command
     .command('retry <id>')
-    .description('make a waiting mail due at once; a running service sends it within seconds')
+    .description('retry a waiting email now; a running service sends it within seconds')
     .option('--json', 'print JSON')
     .action((id: string, { json = false }: Flags) =>
       withCore(context, async ({ context: { db: database } }) => {
         if (!(await retryMail(database, id, Date.now())))
-          throw new Refusal(`No mail with the id ${id} is waiting`);
-        print(json, { id }, `Mail ${id} is due`);
+          throw new CommandError(`No waiting email has the id ${id}`);
+        print(json, { id }, `Email ${id} will be retried`);
       }),
     );
 

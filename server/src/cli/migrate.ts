@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { migrateDatabase } from '../db/open-database.ts';
-import type { CommandContext } from './cli.ts';
+import type { CommandContext } from './context.ts';
 import { print } from './output.ts';
 
 export function migrateCommand({ environment }: CommandContext): Command {
   return new Command('migrate')
-    .description("bring the database to this release's schema; serve does so by itself")
+    .description('upgrade the database schema to this release; serve also does this')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const steps = await migrateDatabase(readOptions(environment).options.databaseUrl, migratedModules);
@@ -16,7 +16,7 @@ export function migrateCommand({ environment }: CommandContext): Command {
       );
       const words = [
         ...steps.map((step) => `done: ${step}`),
-        steps.length === 0 ? 'The schema was up to date, nothing to do.' : 'The schema is up to date.',
+        steps.length === 0 ? 'The schema is already up to date.' : 'The schema is up to date.',
       ];
       print(json, { schema, steps }, words.join('\n'));
     });

@@ -15,8 +15,8 @@ export const exitCode = { refused: 1, usage: 2, fault: 70 } as const;
 export const operator: AuditSource = { actor: 'operator' };
 
 /** A command cannot do what it was asked; the message is for the person who asked. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
 }
 
 /** Prints a value: as JSON for a program, in words for a person. */
@@ -43,11 +43,11 @@ export function showInstant(ms: number): string {
 }
 
 /** Tells a fault and sets the exit code. A fault that nobody foresaw comes with its stack. */
-export function tellFault(error: unknown): void {
+export function reportError(error: unknown): void {
   if (error instanceof ConfigurationFault) {
     process.exitCode = exitCode.usage;
     console.error(error.message);
-  } else if (error instanceof Refusal || error instanceof Problem || error instanceof ValueError) {
+  } else if (error instanceof CommandError || error instanceof Problem || error instanceof ValueError) {
     process.exitCode = exitCode.refused;
     console.error(error.message);
   } else if (

@@ -1,21 +1,21 @@
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
-import { readOptions } from '../config/read-options.ts';
+import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createApp } from '../app/server.ts';
 import { buildService, startJobs } from '../app/core.ts';
 import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
-import type { CommandContext } from './cli.ts';
-import { Refusal } from './output.ts';
+import type { CommandContext } from './context.ts';
+import { CommandError } from './output.ts';
 
 /** How long a stop waits for the requests under way. */
 const stopMs = 10 * secondMs;
 
 export function serveCommand({ environment, overrides }: CommandContext): Command {
   return new Command('serve')
-    .description('serve until SIGTERM or SIGINT; a second one does not wait')
+    .description('run the service until SIGTERM or SIGINT; a second signal stops it immediately')
     .action(async () => {
       const configuration = readOptions(environment);
       const { host, port, databaseUrl, logLevel, logFormat, publicUrl } = configuration.options;
@@ -35,11 +35,13 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         await service.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
         if (code === 'EADDRINUSE')
-          throw new Refusal(`Port ${port} is taken. End the other program, or set PORT to another.`);
+          throw new CommandError(
+            `Port ${port} is in use. Stop the other program, or set PORT to another port.`,
+          );
         if (code === 'EACCES')
-          throw new Refusal(`Port ${port} may not be listened on by this user. Set PORT to 1024 or more.`);
+          throw new CommandError(`This user may not listen on port ${port}. Set PORT to 1024 or more.`);
         if (code === 'EADDRNOTAVAIL')
-          throw new Refusal(`HOST is ${host}, which is no address of this machine.`);
+          throw new CommandError(`HOST is ${host}, which is not an address of this machine.`);
         throw error;
       }
       startJobs(service);
@@ -50,18 +52,18 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       const bound = typeof address === 'object' && address !== null ? address.port : port;
       log.info(
         { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local' },
-        `Bienvenue listens on ${publicUrl?.origin ?? `http://${host.includes(':') ? `[${host}]` : host}:${bound}`}`,
+        `Bienvenue is listening on ${publicUrl?.origin ?? `http://${host.includes(':') ? `[${host}]` : host}:${bound}`}`,
       );
 
       let stopping = false;
       const stop = async (signal: string): Promise<void> => {
         if (stopping) {
-          log.warn({ signal }, 'Stopped without waiting');
+          log.warn({ signal }, 'Stopped without waiting for open requests');
           process.exit(1);
         }
         stopping = true;
         service.hooks.isClosed = true;
-        log.info({ signal }, 'Stopping: requests under way are finished');
+        log.info({ signal }, 'Stopping after open requests finish');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
         await app.close();
         clearTimeout(force);
@@ -74,13 +76,11 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       for (const signal of ['SIGTERM', 'SIGINT'] as const)
         process.on(signal, () => {
           stop(signal).catch((error: unknown) => {
-            log.error({ err: error }, 'The stop failed');
+            log.error({ err: error }, 'Shutdown failed');
             process.exit(1);
           });
         });
       // One request's forgotten promise must not take the service down; it is a bug, and told as one.
-      process.on('unhandledRejection', (error) =>
-        log.error({ err: error }, 'A promise was rejected and nobody noticed'),
-      );
+      process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled promise rejection'));
     });
 }

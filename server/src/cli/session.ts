@@ -1,8 +1,6 @@
 import { Command } from 'commander';
-import type { CommandContext } from './cli.ts';
-import { operator, print, Refusal, showInstant, table } from './output.ts';
-import { count, requireUser } from './user.ts';
-import { withCore } from './context.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -15,8 +13,8 @@ export function sessionCommand(context: CommandContext): Command {
 
   command
     .command('list')
-    .description('list live sessions, newest first')
-    .option('--user <email>', "only this user's")
+    .description('list active sessions, newest first')
+    .option('--user <email>', 'only sessions of this user')
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
@@ -41,14 +39,15 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
       if ((id === undefined) === (user === undefined))
-        self.error('error: name either the id of a session or --user <email>');
+        self.error('error: give either a session id or --user <email>');
       return withCore(context, async ({ sessions, context: { db: database } }) => {
         if (user !== undefined) {
           await sessions.endAll((await requireUser(database, user)).id, operator);
-          print(json, { user }, `All sessions of ${user} have ended`);
+          print(json, { user }, `All sessions of ${user} were ended`);
         } else {
-          if (!(await sessions.end(id ?? '', operator))) throw new Refusal(`There is no session ${id}`);
-          print(json, { id }, `Session ${id} has ended`);
+          if (!(await sessions.end(id ?? '', operator)))
+            throw new CommandError(`No session has the id ${id}`);
+          print(json, { id }, `Session ${id} was ended`);
         }
       });
     });

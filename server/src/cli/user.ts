@@ -1,13 +1,11 @@
 import { password as askPassword, isCancel } from '@clack/prompts';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
-import type { Database } from '../db/database.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { findUserByEmail, listUsers } from '../user/store.ts';
+import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import type { CommandContext } from './cli.ts';
-import { operator, print, Refusal, showInstant, table } from './output.ts';
-import { withCore } from './context.ts';
+import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -25,7 +23,7 @@ export function userCommand(context: CommandContext): Command {
 
   command
     .command('add <email>')
-    .description('add a user; the password is asked for, or read from standard input')
+    .description('add a user; prompts for the password, or reads it from standard input')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts }) => {
@@ -36,7 +34,7 @@ export function userCommand(context: CommandContext): Command {
 
   command
     .command('list')
-    .description('list users in the order of their ids')
+    .description('list users in order of id')
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--after <id>', 'only ids above this one', count, 0)
     .option('--json', 'print JSON')
@@ -70,7 +68,7 @@ export function userCommand(context: CommandContext): Command {
 
   command
     .command('factors <email>')
-    .description('show the second factors that a user has set up')
+    .description('list the second factors of a user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ secondFactors, context: { db: database } }) => {
@@ -82,33 +80,32 @@ export function userCommand(context: CommandContext): Command {
 
   command
     .command('reset-factors <email>')
-    .description(
-      'take all second factors away: the password alone opens the account again; sessions end, and the owner is told',
-    )
+    .description('remove all second factors, end all sessions and notify the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ enrollment, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        if (!(await enrollment.reset(user.id, operator))) throw new Refusal(`${email} has no second factor`);
-        print(json, { email }, `${email} has no second factor any more`);
+        if (!(await enrollment.reset(user.id, operator)))
+          throw new CommandError(`${email} has no second factor`);
+        print(json, { email }, `All second factors of ${email} were removed`);
       }),
     );
 
   command
     .command('set-password <email>')
-    .description('set a password, end all sessions of the user and void pending tokens')
+    .description('set a password, end all sessions and revoke all tokens of the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // before anybody types a password in vain
         const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
-        print(json, toJson(user), `The password of ${user.email} is set; all sessions have ended`);
+        print(json, toJson(user), `The password of ${user.email} was set and all sessions were ended`);
       }),
     );
 
   command
     .command('remove <email>')
-    .description('remove a user with all sessions and tokens; cannot be undone')
+    .description('remove a user with all data; this cannot be undone')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts, context: { db: database } }) => {
@@ -126,8 +123,8 @@ export function userCommand(context: CommandContext): Command {
       .command(`${name} <email>`)
       .description(
         disabled
-          ? 'close every door to a user and end all sessions'
-          : 'open the doors to a user again who was disabled, or whose account is closed and would be removed',
+          ? 'block a user from signing in and end all sessions'
+          : 'let a disabled user sign in again, or cancel the scheduled removal of an account',
       )
       .option('--json', 'print JSON')
       .action((email: string, { json = false }: Flags) =>
@@ -141,21 +138,6 @@ export function userCommand(context: CommandContext): Command {
 
   for (const sub of command.commands) sub.exitOverride();
   return command;
-}
-
-/** @throws {Refusal} when nobody has this address. */
-export async function requireUser(database: Database, email: string): Promise<User> {
-  const user = await findUserByEmail(database, requireEmailAddress(email));
-  if (user === undefined) throw new Refusal(`No user has the address ${email}`);
-  return user;
-}
-
-/** A positive number of an option. */
-export function count(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new InvalidArgumentError('It must be a whole number.');
-  return number;
 }
 
 function toJson(user: User): Record<string, unknown> {
@@ -173,6 +155,6 @@ function toJson(user: User): Record<string, unknown> {
 async function readPassword(): Promise<string> {
   if (!process.stdin.isTTY) return (await readAll(process.stdin)).replace(/\r?\n$/, '');
   const answer = await askPassword({ message: 'Password' });
-  if (isCancel(answer)) throw new Refusal('Nothing was changed');
+  if (isCancel(answer)) throw new CommandError('Nothing was changed');
   return answer;
 }

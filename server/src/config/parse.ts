@@ -24,7 +24,7 @@ export function integer(least: number, most: number): (value: string) => number 
 
 /** `#rrggbb` */
 export function color(value: string): string {
-  if (!/^#[0-9a-f]{6}$/i.test(value)) throw new OptionFault('must be a colour such as #1a56c4');
+  if (!/^#[0-9a-f]{6}$/i.test(value)) throw new OptionFault('must be a color such as #1a56c4');
   return value.toLowerCase();
 }
 
@@ -88,14 +88,16 @@ export function networks(value: string): string[] {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
     const [address, bits] = network.split('/', 2);
     if (isIP(address ?? '') === 0 || !ipaddr.isValidCIDR(network)) {
-      throw new OptionFault(`must be a list of networks such as 10.0.0.0/8, 2001:db8::/32; ${item} is none`);
+      throw new OptionFault(
+        `must be a list of networks such as 10.0.0.0/8, 2001:db8::/32; ${item} is not a network`,
+      );
     }
     if (Number(bits) === 0)
-      throw new OptionFault(
-        `must be networks of proxies; ${item} believes any client what it says of itself`,
-      );
+      throw new OptionFault(`must be networks of proxies; ${item} would trust the headers of every client`);
     if (/^::ffff:/i.test(item))
-      throw new OptionFault(`must be networks of IPv4 or IPv6, each written as what it is; ${item} is both`);
+      throw new OptionFault(
+        `must be IPv4 or IPv6 networks; ${item} is an IPv4-mapped address, write it as IPv4`,
+      );
     return network;
   });
 }
@@ -107,7 +109,7 @@ export function origins(value: string): string[] {
     const origin = item.includes('*') ? undefined : originOf(item);
     if (origin !== undefined) return origin;
     throw new OptionFault(
-      `must be a list of origins such as https://app.example.org, or http://localhost:3000; ${item} is none`,
+      `must be a list of origins such as https://app.example.org, or http://localhost:3000; ${item} is not an origin`,
     );
   });
 }

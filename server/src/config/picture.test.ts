@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ConfigurationFault, readOptions, showOption } from './read-options.ts';
+import { coreOptions } from './options.ts';
+import { ConfigurationFault, showOption } from './read-options.ts';
+import { readOptions } from '../app/options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-picture-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -32,7 +34,7 @@ for (const [type, name, beginning] of [
     const { productLogo } = readOptions({ PRODUCT_LOGO: path }).options;
     assert.equal(productLogo?.type, type);
     assert.equal(productLogo.content.length, maxBytes);
-    assert.equal(showOption('productLogo', productLogo), path);
+    assert.equal(showOption(coreOptions.productLogo, productLogo), path);
   });
 }
 
@@ -40,10 +42,10 @@ mkdirSync(join(folder, 'folder.png'));
 const refused: readonly (readonly [title: string, path: string, says: string])[] = [
   ['a file that is missing', join(folder, 'none.png'), 'none.png cannot be read'],
   ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read'],
-  ['one byte more than 64 KB', fileOf('large.png', png, maxBytes + 1), 'large.png has 65'],
-  ['an empty file', fileOf('empty.png', [], 0), 'empty.png is neither'],
-  ['a beginning alone', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is neither'],
-  ['another format by the name of one', fileOf('svg.png', svg, 100), 'svg.png is neither'],
+  ['one byte more than 64 KB', fileOf('large.png', png, maxBytes + 1), 'large.png has 65 KB'],
+  ['an empty file', fileOf('empty.png', [], 0), 'empty.png is in another format'],
+  ['a beginning alone', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is in another format'],
+  ['another format by the name of one', fileOf('svg.png', svg, 100), 'svg.png is in another format'],
 ];
 for (const [title, path, says] of refused) {
   test(`PRODUCT_LOGO: ${title} is a fault, told with the others`, () => {

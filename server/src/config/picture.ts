@@ -22,7 +22,8 @@ const formats = [
 export function picture(path: string): Picture {
   const content = readSmallFile(path, 'a PNG or JPEG file');
   const format = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
-  if (format === undefined) throw new OptionFault(`must name a PNG or JPEG file; ${path} is neither`);
+  if (format === undefined)
+    throw new OptionFault(`must name a PNG or JPEG file; ${path} is in another format`);
   return { path, type: format.type, content };
 }
 
@@ -36,13 +37,13 @@ function readSmallFile(path: string, what: string): Buffer {
   try {
     const found = statSync(path);
     // Reading a pipe or a device would wait for ever.
-    if (!found.isFile()) throw new Error('It is no file');
+    if (!found.isFile()) throw new Error('It is not a regular file');
     size = found.size;
     if (size <= maxKilobytes * 1024) return readFileSync(path);
   } catch {
     throw new OptionFault(`must name ${what}; ${path} cannot be read`);
   }
   throw new OptionFault(
-    `must name ${what} of at most ${maxKilobytes} KB; ${path} has ${Math.ceil(size / 1024)}`,
+    `must name ${what} of at most ${maxKilobytes} KB; ${path} has ${Math.ceil(size / 1024)} KB`,
   );
 }

@@ -3,8 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { options, type OptionName } from './options.ts';
-import { ConfigurationFault, readOptions, showOption, type Environment } from './read-options.ts';
+import { option } from './option.ts';
+import { coreOptions } from './options.ts';
+import { integer } from './parse.ts';
+import {
+  ConfigurationFault,
+  readOptionSet,
+  showOption,
+  type Environment,
+  type OptionSet,
+} from './read-options.ts';
+import { allOptions, readOptions, type OptionName } from '../app/options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-options-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -68,12 +77,12 @@ describe('defaults', () => {
   });
 
   test('every option has a name of its own, a sentence, and a default that can be shown', () => {
-    const names = Object.keys(options) as OptionName[]; // the table's own keys
-    assert.equal(new Set(Object.values(options).map(({ env }) => env)).size, names.length);
+    const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
+    assert.equal(new Set(Object.values(allOptions).map(({ env }) => env)).size, names.length);
     const { options: values } = readOptions({});
     for (const name of names) {
-      assert.match(options[name].says, /\.$/, name);
-      assert.equal(typeof showOption(name, values[name]), 'string');
+      assert.match(allOptions[name].says, /\.$/, name);
+      assert.equal(typeof showOption(allOptions[name], values[name]), 'string');
     }
   });
 });
@@ -140,13 +149,13 @@ describe('refusals', () => {
       GLOBAL_LIMIT_PER_MINUTE: '500',
     });
     const expected = [
-      `PROT in ${file} is no option`,
+      `PROT in ${file} is not an option`,
       'PORT must be a whole number from 0 to 65535',
       'DATABASE_URL must be sqlite:<path of a file> or postgres://user:password@host/database',
-      'LOG_LEVEL in the file of options must be a single value',
+      'LOG_LEVEL in the configuration file must be a single value',
       'LOG_FORMAT must be one of auto, json, pretty',
       'REVEAL_ACCOUNTS must be true or false',
-      'HOST is 0.0.0.0, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.',
+      'HOST is 0.0.0.0, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.',
       'SESSION_IDLE_DAYS must not be more than SESSION_DAYS',
       'GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE',
     ];
@@ -157,7 +166,7 @@ describe('refusals', () => {
     assert.throws(() => readOptions({ PORT: 'x', HASH_PASSES: '1' }), {
       name: 'ConfigurationFault',
       message:
-        'The options cannot be used:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
+        'The configuration is invalid:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
     });
   });
 
@@ -304,5 +313,57 @@ describe('what is shown of an option', () => {
     'of a secret that is no URL only that there is one': ['databaseUrl', 'hunter2', '[hidden]'],
   };
   for (const [title, [name, value, text]] of Object.entries(shown))
-    test(title, () => assert.equal(showOption(name, value), text));
+    test(title, () => assert.equal(showOption(allOptions[name], value), text));
+});
+
+describe('a set of options', () => {
+  const tokenMinutes = option({
+    env: 'TOKEN_MINUTES',
+    parse: integer(1, 60),
+    says: 'Minutes.',
+    default: () => 10,
+  });
+  const tokenOptions = {
+    tokenMinutes,
+    longMinutes: option({
+      env: 'LONG_MINUTES',
+      parse: integer(1, 600),
+      says: 'More minutes.',
+      default: ({ valueOf }) => 2 * valueOf(tokenMinutes),
+    }),
+  } as const;
+  const set: OptionSet<typeof tokenOptions> = {
+    table: { publicUrl: coreOptions.publicUrl, dataDir: coreOptions.dataDir, ...tokenOptions },
+    checks: [
+      (values, { faulty }) =>
+        !faulty.has('longMinutes') && values.longMinutes < values.tokenMinutes
+          ? ['LONG_MINUTES must not be less than TOKEN_MINUTES']
+          : [],
+    ],
+  };
+
+  test('has the rows of its modules, and a default may depend on another option', () => {
+    assert.equal(readOptionSet({}, set).options.longMinutes, 20);
+    assert.equal(readOptionSet({ TOKEN_MINUTES: '30' }, set).options.longMinutes, 60);
+    assert.equal(readOptionSet({ LONG_MINUTES: '40' }, set).sources.longMinutes, 'environment');
+  });
+
+  test('has the checks of its modules; their faults come in one error with those of the values', () => {
+    const faultsIn = (environment: Environment): readonly string[] => {
+      try {
+        readOptionSet(environment, set);
+        return [];
+      } catch (error) {
+        if (error instanceof ConfigurationFault) return error.faults;
+        throw error;
+      }
+    };
+    assert.deepEqual(faultsIn({ LONG_MINUTES: '5', PUBLIC_URL: 'x' }), [
+      'PUBLIC_URL must be a URL such as https://accounts.example.org',
+      'LONG_MINUTES must not be less than TOKEN_MINUTES',
+    ]);
+    // An invalid value on which a default depends is reported once.
+    assert.deepEqual(faultsIn({ TOKEN_MINUTES: '0' }), ['TOKEN_MINUTES must be a whole number from 1 to 60']);
+    assert.equal(faultsIn({ LONG_MINUTES: '0' }).length, 1);
+  });
 });

@@ -1,169 +1,139 @@
-// Reads the table of options from the environment, `*_FILE` secrets and an optional TOML file, and refuses with one
-// error that lists every fault at once.
+// Reads a table of options from the environment, `*_FILE` secrets and an optional TOML file. One error lists every fault.
 import { readFileSync } from 'node:fs';
 import { parse as parseToml } from 'smol-toml';
-import { isLoopback, OptionFault } from './parse.ts';
-import { options, type Given, type OptionName, type OptionRow, type Options } from './options.ts';
+import type { OptionCheck, OptionContext, OptionRow, OptionTable, OptionValues } from './option.ts';
+import type { coreOptions } from './options.ts';
+import { OptionFault } from './parse.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Where a value came from. */
 type OptionSource = 'default' | 'environment' | 'file';
 
-export interface Configuration {
-  readonly options: Options;
-  readonly sources: Readonly<Record<OptionName, OptionSource>>;
+/** The options of a service. */
+export interface Configuration<Table extends OptionTable> {
+  readonly options: OptionValues<Table>;
+  readonly sources: { readonly [Name in keyof Table]: OptionSource };
   /** `PUBLIC_URL` is https. */
   readonly isPublic: boolean;
 }
 
-/** The options cannot be used; the message lists every fault with its remedy. */
+/** The configuration is invalid; the message lists every fault with its remedy. */
 export class ConfigurationFault extends Error {
   override readonly name = 'ConfigurationFault';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
-    super(`The options cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`The configuration is invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
     this.faults = faults;
   }
 }
 
-/** Path of a TOML file with options; those of the environment go first. */
+/** Path of a TOML file with options. The environment takes precedence. */
 const fileVariable = 'BIENVENUE_CONFIG';
 
 interface Reading {
   readonly value: unknown;
   readonly source: OptionSource;
-  /** What was given cannot be read, and the default stands in its place until the faults are told. */
+  /** The given text is invalid; the value is the default. */
   readonly isFaulty?: true;
 }
 
+/** A table of options with the checks of its values. */
+export interface OptionSet<Table extends OptionTable> {
+  readonly table: Table & CoreTable;
+  readonly checks: readonly OptionCheck<OptionValues<Table & CoreTable>>[];
+}
+
+/** The options on which defaults of others depend. */
+type CoreTable = Pick<typeof coreOptions, 'publicUrl' | 'dataDir'>;
+
 /**
- * Reads all options.
- * @throws {ConfigurationFault}
+ * Reads all options of a set.
+ * @throws {ConfigurationFault} if the file, a value or a combination of values is invalid; it lists every fault.
  */
-export function readOptions(environment: Environment): Configuration {
+export function readOptionSet<Table extends OptionTable>(
+  environment: Environment,
+  { table, checks }: OptionSet<Table>,
+): Configuration<Table & CoreTable> {
   const faults: string[] = [];
   const file = readFile(environment[fileVariable], faults);
   const isFileRead = faults.length === 0;
+  const rows: OptionTable = table;
   for (const key of Object.keys(file)) {
-    if (!Object.values(options).some(({ env }) => env === key))
-      faults.push(`${key} in ${environment[fileVariable]} is no option`);
+    if (!Object.values(rows).some(({ env }) => env === key))
+      faults.push(`${key} in ${environment[fileVariable]} is not an option`);
   }
 
-  // Those from which defaults follow come first.
-  const publicUrl = readOne(options.publicUrl, environment, file, noneGiven, faults);
-  const dataDir = readOne(options.dataDir, environment, file, noneGiven, faults);
-  const secondFactor = readOne(options.secondFactor, environment, file, noneGiven, faults);
-  const isPublic = (publicUrl.value as URL | undefined)?.protocol === 'https:';
-  const requiresSecondFactor = secondFactor.value === 'required';
-  const given: Given = { isPublic, dataDir: String(dataDir.value), requiresSecondFactor };
+  // Each row is read once, at its turn or when a default depends on it.
+  const readings = new Map<OptionRow<unknown>, Reading>();
+  const read = (row: OptionRow<unknown>): Reading => {
+    const reading =
+      readings.get(row) ?? readOne(row, lookUp(row, rows, { environment, file, faults }), context, faults);
+    readings.set(row, reading);
+    return reading;
+  };
+  const valueOf = <T>(row: OptionRow<T>): T => read(row).value as T; // what its row returned
+  const context: OptionContext = {
+    get isPublic() {
+      return valueOf(table.publicUrl)?.protocol === 'https:';
+    },
+    get dataDir() {
+      return valueOf(table.dataDir);
+    },
+    valueOf,
+  };
 
-  const readings = Object.entries(options).map(([name, row]) => {
-    if (name === 'publicUrl') return [name, publicUrl] as const;
-    if (name === 'dataDir') return [name, dataDir] as const;
-    if (name === 'secondFactor') return [name, secondFactor] as const;
-    return [name, readOne(row, environment, file, given, faults)] as const;
-  });
-  const values = Object.fromEntries(readings.map(([name, { value }]) => [name, value])) as unknown as Options; // one reading for each row of the table
-  const sources = Object.fromEntries(readings.map(([name, { source }]) => [name, source])) as Record<
-    OptionName,
-    OptionSource
-  >;
-
-  const faulty = new Set(readings.filter(([, { isFaulty }]) => isFaulty === true).map(([name]) => name));
-  // An unread file may hold what makes the rest right.
-  if (isFileRead) faults.push(...unsafe(values, isPublic, faulty));
+  const entries = Object.entries(rows).map(([name, row]) => [name, read(row)] as const);
+  const { isPublic } = context;
+  const values = Object.fromEntries(entries.map(([name, { value }]) => [name, value])) as Configuration<
+    Table & CoreTable
+  >['options']; // one reading for each row
+  const sources = Object.fromEntries(entries.map(([name, { source }]) => [name, source])) as Configuration<
+    Table & CoreTable
+  >['sources']; // one reading for each row
+  const faulty = new Set(entries.filter(([, { isFaulty }]) => isFaulty === true).map(([name]) => name));
+  // A file that cannot be read may hold the values that satisfy the checks.
+  if (isFileRead) for (const check of checks) faults.push(...check(values, { isPublic, faulty }));
   if (faults.length > 0) throw new ConfigurationFault(faults);
   return { options: values, sources, isPublic };
 }
 
-const noneGiven: Given = { isPublic: false, dataDir: '', requiresSecondFactor: false };
-
-/** NIST SP 800-63B-4 §3.1.1.2: where the password is the only factor, and where another is always asked for. */
-const minPublicPassword = { alone: 15, withSecondFactor: 8 };
-/** KiB times passes: four passes over 1 GiB, the most that a stored hash may ask for. */
-const maxHashWork = 4 * 1_048_576;
-
-/** Values that are right each by itself and wrong together. Nothing is said about one that is at fault already. */
-function unsafe(values: Options, isPublic: boolean, faulty: ReadonlySet<string>): string[] {
-  const faults: string[] = [];
-  if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
-    faults.push(
-      `HOST is ${values.host}, but local mode hands out reset tokens and takes any password, so it listens on loopback only. Set PUBLIC_URL=https://… to serve others, or leave HOST away.`,
-    );
-  }
-  // Local mode keeps its mails, to be read at /dev/mailbox.
-  if (isPublic && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
-    faults.push(
-      'SMTP_URL must name a mail server, because PUBLIC_URL is https: smtp://user:password@host:587',
-    );
-  }
-  if (values.smtpUrl !== undefined && values.mailFrom === undefined) {
-    faults.push('MAIL_FROM must name the sender of mails, such as accounts@example.org');
-  }
-  if (isPublic && values.resetTokenBy === 'reply') {
-    faults.push(
-      'RESET_TOKEN_BY is reply, which would give every account away in public mode. Leave it out, or set it to mail.',
-    );
-  }
-  if (isPublic && !values.emailConfirmation && !faulty.has('emailConfirmation')) {
-    faults.push(
-      'EMAIL_CONFIRMATION is false, which would let anybody hold an account in the name of another in public mode. Leave it out, or set it to true.',
-    );
-  }
-  const minLength = minPublicPassword[values.secondFactor === 'required' ? 'withSecondFactor' : 'alone'];
-  if (isPublic && values.passwordMinLength < minLength && !faulty.has('passwordMinLength')) {
-    faults.push(
-      `PASSWORD_MIN_LENGTH must be at least ${minLength} in public mode${minLength === minPublicPassword.alone ? ', where the password alone opens the door' : ''}`,
-    );
-  }
-  if (isPublic && !values.passwordBlocklist) {
-    faults.push(
-      'PASSWORD_BLOCKLIST is false, which would let common passwords in. Leave it out in public mode.',
-    );
-  }
-  if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
-    faults.push(
-      `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}: a login would take seconds of a core`,
-    );
-  }
-  const areDaysRead = !faulty.has('sessionDays') && !faulty.has('sessionIdleDays');
-  if (areDaysRead && values.sessionIdleDays > values.sessionDays)
-    faults.push('SESSION_IDLE_DAYS must not be more than SESSION_DAYS');
-  const areLimitsRead = !faulty.has('addressLimitPerMinute') && !faulty.has('globalLimitPerMinute');
-  if (areLimitsRead && values.globalLimitPerMinute < values.addressLimitPerMinute) {
-    faults.push('GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE');
-  }
-  return faults;
-}
-
 function readOne(
   row: OptionRow<unknown>,
-  environment: Environment,
-  file: Record<string, unknown>,
-  given: Given,
+  found: Found | undefined,
+  context: OptionContext,
   faults: string[],
 ): Reading {
-  const found = lookUp(row, environment, file, faults);
-  if (found === undefined) return { value: row.default(given), source: 'default' };
+  if (found === undefined) return { value: row.default(context), source: 'default' };
   try {
     return { value: row.parse(found.text), source: found.source };
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
     faults.push(`${row.env} ${error.message}`);
-    return { value: row.default(given), source: found.source, isFaulty: true };
+    return { value: row.default(context), source: found.source, isFaulty: true };
   }
 }
 
-/** The text of an option: from the environment, a secret's file, or the file of options. An empty one is not given. */
+/** Where values are looked up. */
+interface Sources {
+  readonly environment: Environment;
+  readonly file: Record<string, unknown>;
+  readonly faults: string[];
+}
+
+interface Found {
+  readonly text: string;
+  readonly source: OptionSource;
+}
+
+/** Looks up the text of an option in the environment, a secret file, or the configuration file. Empty text counts as absent. */
 function lookUp(
   row: OptionRow<unknown>,
-  environment: Environment,
-  file: Record<string, unknown>,
-  faults: string[],
-): { text: string; source: OptionSource } | undefined {
+  table: OptionTable,
+  { environment, file, faults }: Sources,
+): Found | undefined {
   const direct = environment[row.env]?.trim() ?? '';
   if (direct !== '') return { text: direct, source: 'environment' };
-  const path = hasSecretFile(row) ? environment[`${row.env}_FILE`] : undefined;
+  const path = hasSecretFile(row, table) ? environment[`${row.env}_FILE`] : undefined;
   if (path !== undefined && path !== '') {
     try {
       return { text: readFileSync(path, 'utf8').trim(), source: 'file' };
@@ -180,7 +150,7 @@ function lookUp(
     typeof filed !== 'boolean' &&
     typeof filed !== 'bigint'
   ) {
-    faults.push(`${row.env} in the file of options must be a single value`);
+    faults.push(`${row.env} in the configuration file must be a single value`);
     return undefined;
   }
   const text = String(filed).trim();
@@ -188,11 +158,11 @@ function lookUp(
 }
 
 /**
- * True for an option that may be given as the path of a file in `<env>_FILE`: every secret but SECRET_KEY, whose file is
- * an option of its own, because it is made when it is missing and written when a key is added.
+ * Returns whether an option may be given as the path of a file in `<env>_FILE`: every secret except SECRET_KEY, whose file
+ * is an option of its own, because the service creates and writes it.
  */
-export function hasSecretFile({ env, secret }: Pick<OptionRow<unknown>, 'env' | 'secret'>): boolean {
-  return secret === true && !Object.values(options).some((other) => other.env === `${env}_FILE`);
+export function hasSecretFile({ env, secret }: OptionRow<unknown>, table: OptionTable): boolean {
+  return secret === true && !Object.values(table).some((other) => other.env === `${env}_FILE`);
 }
 
 function readFile(path: string | undefined, faults: string[]): Record<string, unknown> {
@@ -207,9 +177,11 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
   }
 }
 
-/** A value as it may be shown: secrets hidden. */
-export function showOption(name: OptionName, value: Options[OptionName]): string {
-  const row: OptionRow<unknown> = options[name];
+/** A value that can be shown. */
+type Shown = string | number | boolean | URL | readonly string[] | { readonly path: string } | undefined;
+
+/** Formats the value of an option for display; secrets are hidden. */
+export function showOption(row: OptionRow<unknown>, value: Shown): string {
   if (value === undefined) return '';
   if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (row.secret === true) return hideSecret(String(value));
@@ -220,7 +192,7 @@ export function showOption(name: OptionName, value: Options[OptionName]): string
 /** Parameters of a PostgreSQL URL that hold a secret (libpq, §34.1.2 Parameter Key Words). */
 const secretParameters = ['password', 'sslpassword'];
 
-/** A URL without its password; of any other secret only that there is one. */
+/** Returns a URL without its password, and `[hidden]` for any other secret. */
 function hideSecret(value: string): string {
   if (value.startsWith('sqlite:')) return value;
   const url = URL.parse(value);

@@ -223,7 +223,7 @@ onEachEngine('a transaction', (engine) => {
     const { database: db } = opened();
     await assert.rejects(
       db.transaction((tx) => tx.close()),
-      /ends with its work/,
+      /ends when its function returns/,
     );
     await db.run(insertUser, { email: 'a', now: 1 });
   });

@@ -38,7 +38,7 @@ export interface TypeNames {
 }
 
 /** What the database says of itself: expressions for the number of tables or valid indexes of a name, 0 or 1. */
-export interface Catalog {
+interface Catalog {
   readonly countTables: (name: string) => RawBuilder<number>;
   readonly countIndexes: (name: string) => RawBuilder<number>;
 }

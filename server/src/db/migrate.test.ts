@@ -112,7 +112,7 @@ onEachEngine('the migrations', (engine) => {
         assert.ok(error instanceof NewerSchema);
         assert.match(
           error.message,
-          /version 2 of the schema of "sample", this release knows up to 1\. Start the newer release again, or restore/,
+          /version 2 of the schema of "sample", but this release supports versions up to 1\. Start the newer release, or restore/,
         );
         return true;
       });

@@ -12,7 +12,7 @@ export class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
   constructor({ module, found, known }: SchemaDifference) {
     super(
-      `The database has version ${found} of the schema of "${module}", this release knows up to ${known}. Start the newer release again, or restore a backup made before the upgrade.`,
+      `The database has version ${found} of the schema of "${module}", but this release supports versions up to ${known}. Start the newer release, or restore a backup made before the upgrade.`,
     );
   }
 }
@@ -30,8 +30,8 @@ export interface SchemaDifference {
 const lockName = '';
 /** How often a starting instance looks whether another one has finished. */
 const lockPollMs = 50;
-/** Tells a release that knows bienvenue_schema only that the database is newer: it had 13 steps. */
-const supersededVersion = 14;
+/** Tells a release that knows bienvenue_schema only that the database is newer: it had 14 steps at most. */
+const supersededVersion = 15;
 
 const { statement } = statementsFor<VersionTables>();
 
@@ -73,6 +73,19 @@ const lockFormer = statement((sql) =>
 const markSuperseded = statement((sql) =>
   sql.updateTable('bienvenue_schema').set({ version: supersededVersion }).where('id', '=', 1),
 );
+
+/** Changes nothing; takes the lock of a module's row until the transaction ends. */
+const lockModuleRow = statement((sql, p: { module: string }) =>
+  sql
+    .updateTable('schema_versions')
+    .set((row) => ({ version: row.ref('version') }))
+    .where('module', '=', p.module),
+);
+
+/** Lets one transaction at a time do what a module does once, such as noting its first key. */
+export async function lockModule(tx: Database, module: string): Promise<void> {
+  await tx.run(lockModuleRow, { module });
+}
 
 /** Reads how many steps of each module a migrated database has; also an inexpensive sign that it answers. */
 export async function readVersions(db: Database): Promise<Map<string, number>> {

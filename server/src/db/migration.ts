@@ -1,6 +1,6 @@
 // What a module says of its schema: numbered steps, each a name and its statements.
 import type { Database } from './database.ts';
-import type { TypeNames } from './engine.ts';
+import type { Sql, TypeNames } from './engine.ts';
 
 /**
  * A step of a module's schema. Steps are forward only, numbered by their place in the module's list, and never edited
@@ -30,13 +30,17 @@ export interface MigratedModule {
 
 /** True if the database has the table. */
 export async function hasTable(db: Database, table: string): Promise<boolean> {
-  const [row] = await db.query((sql) => sql.selectNoFrom(db.engine.catalog.countTables(table).as('count')));
+  const [row] = await db.query((sql: Sql<object>) =>
+    sql.selectNoFrom(db.engine.catalog.countTables(table).as('count')),
+  );
   return row?.count === 1;
 }
 
 /** True if the database has the index and it is valid: PostgreSQL leaves an invalid one if its creation is interrupted. */
 export async function hasIndex(db: Database, index: string): Promise<boolean> {
-  const [row] = await db.query((sql) => sql.selectNoFrom(db.engine.catalog.countIndexes(index).as('count')));
+  const [row] = await db.query((sql: Sql<object>) =>
+    sql.selectNoFrom(db.engine.catalog.countIndexes(index).as('count')),
+  );
   return row?.count === 1;
 }
 

@@ -185,7 +185,7 @@ class PostgresTransaction implements Database {
   }
 
   async close(): Promise<void> {
-    throw new Error('A transaction is not closed; it ends with its work');
+    throw new Error('A transaction cannot be closed; it ends when its function returns');
   }
 
   #send<R>(compiled: Compiled, parameters: object): Promise<R[]> {
@@ -288,7 +288,7 @@ class PostgresDatabase implements Database {
       const result = await work(transaction);
       // After a failed statement the server answers a commit with a rollback, and no error.
       const ended = await transaction.control('commit');
-      if (ended !== 'COMMIT') throw new Error('The transaction is rolled back: a statement has failed');
+      if (ended !== 'COMMIT') throw new Error('The transaction was rolled back because a statement failed');
       return result;
     } catch (error) {
       // A connection that gave no answer, cannot even roll back, or has stale statements is discarded, not returned to

@@ -16,7 +16,7 @@ export function isDamage(error: unknown): boolean {
 
 /** The refusal of a damaged file. */
 export function damagedFile(path: string, cause: unknown): DatabaseRefused {
-  return new DatabaseRefused(`${path} is damaged. It is left as it is; restore a backup.`, { cause });
+  return new DatabaseRefused(`${path} is damaged. The file was not changed; restore a backup.`, { cause });
 }
 
 /** How long the look waits for another process: that is busy, and not damaged. */

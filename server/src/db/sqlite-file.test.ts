@@ -45,11 +45,14 @@ function damaged(): Buffer {
 
 /** What stands at the path, and how the refusal begins. */
 const refused: Record<string, [() => Buffer, RegExp]> = {
-  'a file of text': [() => Buffer.from('Dear diary,\n'), /is no SQLite database\. It is left as it is/],
-  'one byte': [() => Buffer.from('S'), /is no SQLite database/],
+  'a file of text': [
+    () => Buffer.from('Dear diary,\n'),
+    /is not a SQLite database\. The file was not changed/,
+  ],
+  'one byte': [() => Buffer.from('S'), /is not a SQLite database/],
   'a database of another program': [
     () => foreign,
-    /is a SQLite database of another program\. It is left as it is/,
+    /is a SQLite database of another program\. The file was not changed/,
   ],
   'a header that ends behind the magic': [() => good.subarray(0, 16), /another program|damaged/],
   'a header that ends before our mark': [() => good.subarray(0, markAt + 3), /another program|damaged/],
@@ -81,16 +84,22 @@ describe('a file that is not a sound database of ours is refused, and no byte of
 
 describe('a path at which no database can be is refused:', () => {
   test('a folder', () => {
-    assert.throws(() => checkSqliteFile(folder), { name: 'DatabaseRefused', message: /is no file/ });
+    assert.throws(() => checkSqliteFile(folder), {
+      name: 'DatabaseRefused',
+      message: /is not a regular file/,
+    });
   });
 
   test('a device', { skip: process.platform === 'win32' && 'Windows has no /dev' }, () => {
-    assert.throws(() => checkSqliteFile('/dev/null'), { name: 'DatabaseRefused', message: /is no file/ });
+    assert.throws(() => checkSqliteFile('/dev/null'), {
+      name: 'DatabaseRefused',
+      message: /is not a regular file/,
+    });
   });
 
   test('a path below a file', () => {
     const path = join(folder, 'good.db', 'test.db');
-    assert.throws(() => checkSqliteFile(path), { name: 'DatabaseRefused', message: /cannot be made/ });
+    assert.throws(() => checkSqliteFile(path), { name: 'DatabaseRefused', message: /cannot be created/ });
   });
 
   test(
@@ -105,7 +114,7 @@ describe('a path at which no database can be is refused:', () => {
       asNobody(() =>
         assert.throws(() => checkSqliteFile(path), {
           name: 'DatabaseRefused',
-          message: /Check its owner and rights/,
+          message: /Check its owner and permissions/,
         }),
       );
     },
@@ -121,7 +130,7 @@ describe('a path at which no database can be is refused:', () => {
       asNobody(() =>
         assert.throws(() => checkSqliteFile(join(place, 'data', 'test.db')), {
           name: 'DatabaseRefused',
-          message: /cannot be made/,
+          message: /cannot be created/,
         }),
       );
     },

@@ -42,14 +42,14 @@ export function checkSqliteFile(path: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new DatabaseRefused(
-      `The folder ${folder} cannot be made. Make it yourself, or name another in DATA_DIR.`,
+      `The folder ${folder} cannot be created. Create it, or set DATA_DIR to another folder.`,
       { cause: error },
     );
   }
   const network = networkFileSystem(folder);
   if (network !== undefined) {
     throw new DatabaseRefused(
-      `${folder} is on a network file system (${network}), where SQLite's locks do not hold. Put DATA_DIR on a local disk, or use PostgreSQL (DATABASE_URL=postgres://…).`,
+      `${folder} is on a network file system (${network}), where SQLite's locks do not work. Put DATA_DIR on a local disk, or use PostgreSQL (DATABASE_URL=postgres://…).`,
     );
   }
   if (existsSync(path)) checkHeader(path);
@@ -61,14 +61,15 @@ function createFile(path: string): void {
   try {
     closeSync(openSync(path, 'a', 0o600));
   } catch (error) {
-    throw new DatabaseRefused(`${path} cannot be made. Check the owner and rights of its folder.`, {
+    throw new DatabaseRefused(`${path} cannot be created. Check the owner and permissions of its folder.`, {
       cause: error,
     });
   }
 }
 
 function checkHeader(path: string): void {
-  if (!statSync(path).isFile()) throw new DatabaseRefused(`${path} is no file. Name one in DATABASE_URL.`);
+  if (!statSync(path).isFile())
+    throw new DatabaseRefused(`${path} is not a regular file. Set DATABASE_URL to a file.`);
   const header = Buffer.alloc(headerBytes);
   let length: number;
   try {
@@ -77,24 +78,24 @@ function checkHeader(path: string): void {
     closeSync(file);
   } catch (error) {
     throw new DatabaseRefused(
-      `${path} cannot be opened for reading and writing. Check its owner and rights.`,
+      `${path} cannot be opened for reading and writing. Check its owner and permissions.`,
       { cause: error },
     );
   }
   if (length === 0) return; // an empty file holds nothing that could be lost
   if (header.toString('latin1', 0, sqliteMagic.length) !== sqliteMagic) {
     throw new DatabaseRefused(
-      `${path} is no SQLite database. It is left as it is; name another file in DATABASE_URL.`,
+      `${path} is not a SQLite database. The file was not changed; set DATABASE_URL to another file.`,
     );
   }
   if (length < headerBytes)
     throw new DatabaseRefused(
-      `${path} is damaged: its end is missing. It is left as it is; restore a backup.`,
+      `${path} is damaged: it is truncated. The file was not changed; restore a backup.`,
     );
   const found = header.readUInt32BE(applicationIdOffset);
   if (found !== applicationId) {
     throw new DatabaseRefused(
-      `${path} is a SQLite database of another program. It is left as it is; name another file in DATABASE_URL.`,
+      `${path} is a SQLite database of another program. The file was not changed; set DATABASE_URL to another file.`,
     );
   }
 }

@@ -98,7 +98,7 @@ class SqliteTransaction implements Database {
   /** @throws {Error} when a statement has failed, as PostgreSQL has it: what is left of the work is no whole. */
   requireSound(): void {
     if (this.#fault !== undefined)
-      throw new Error('The transaction is rolled back: a statement has failed', { cause: this.#fault });
+      throw new Error('The transaction was rolled back because a statement failed', { cause: this.#fault });
   }
 
   async run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
@@ -135,7 +135,7 @@ class SqliteTransaction implements Database {
   }
 
   async close(): Promise<void> {
-    throw new Error('A transaction is not closed; it ends with its work');
+    throw new Error('A transaction cannot be closed; it ends when its function returns');
   }
 
   async #noting<T>(answer: Promise<T>): Promise<T> {

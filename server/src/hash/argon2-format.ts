@@ -43,7 +43,9 @@ export const argon2: HashFormat = {
     bounded(String(memoryCost * timeCost), 'argon2 memory in KiB times its passes', argon2Bounds.kibPasses);
     const salt = fromBase64(parts.salt);
     if (salt.length < minSaltBytes)
-      throw new UnreadableHash(`Its argon2 salt has ${salt.length} bytes; ${minSaltBytes} is the least`);
+      throw new UnreadableHash(
+        `The argon2 salt has ${salt.length} bytes; at least ${minSaltBytes} are required`,
+      );
     const digest = digestOf(fromBase64(parts.digest));
     return async (password) => {
       const { hashRawSync } = await import('@node-rs/argon2');

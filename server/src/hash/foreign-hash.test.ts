@@ -44,7 +44,7 @@ describe('a hash made elsewhere', () => {
     test(`that cannot be read (${unreadable.slice(0, 9)}…) is no match, and says why`, async () => {
       const { matches, outdated, unreadable: reason } = await hasher.verify(unreadable, 'password');
       assert.deepEqual({ matches, outdated }, { matches: false, outdated: false });
-      assert.match(reason ?? '', /^Its /);
+      assert.match(reason ?? '', /^The (hash|argon2) /);
     });
   }
 });

@@ -27,7 +27,7 @@ const formats: readonly HashFormat[] = [
  */
 export function readHash(text: string): Check {
   const format = formats.find(({ begins }) => begins.test(text));
-  if (format === undefined) throw new UnreadableHash('Its format is not known');
+  if (format === undefined) throw new UnreadableHash('The hash format is unknown');
   return format.read(text);
 }
 

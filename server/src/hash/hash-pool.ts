@@ -132,7 +132,11 @@ export class HashPool {
     const place = this.#idle.indexOf(thread);
     if (place >= 0) this.#idle.splice(place, 1);
     thread.current?.reject(
-      new Problem('unavailable', { message: 'A hashing thread died', cause, retryAfterSeconds: 1 }),
+      new Problem('unavailable', {
+        message: 'A hashing thread stopped unexpectedly',
+        cause,
+        retryAfterSeconds: 1,
+      }),
     );
     if (!this.#closed) this.#next();
   }

@@ -26,7 +26,7 @@ export const ldapSha: HashFormat = {
     const bytes = hex.test(body) ? Buffer.from(body, 'hex') : fromBase64(body);
     if (salted === '' ? bytes.length !== length : bytes.length <= length) {
       throw new UnreadableHash(
-        `Its digest and salt have ${bytes.length} bytes, which does not fit the scheme`,
+        `The digest and salt have ${bytes.length} bytes, which does not match the scheme`,
       );
     }
     const [digest, salt] = [bytes.subarray(0, length), bytes.subarray(length)];

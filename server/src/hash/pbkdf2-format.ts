@@ -82,7 +82,7 @@ export const phcPbkdf2: HashFormat = {
     const { hash = 'sha1', iterations, length } = parts;
     const digest = fromBase64(parts.digest);
     if (length !== undefined && Number(length) !== digest.length)
-      throw new UnreadableHash('Its digest has not the length that it names');
+      throw new UnreadableHash('The digest does not have its declared length');
     return toCheck({ hash, iterations, salt: fromBase64(parts.salt), digest });
   },
 };

@@ -68,7 +68,7 @@ export const werkzeugScrypt: HashFormat = {
   read: (text) => {
     const { n, r, p, salt, digest } = partsOf<'n' | 'r' | 'p' | 'salt' | 'digest'>(text, werkzeugForm);
     const logN = Math.log2(Number(n));
-    if (!Number.isInteger(logN)) throw new UnreadableHash('Its scrypt N is no power of two');
+    if (!Number.isInteger(logN)) throw new UnreadableHash('The scrypt parameter N is not a power of two');
     const cost = costOf(String(logN), r, p);
     const expected = digestOf(Buffer.from(digest, 'hex'));
     return (password) => equalDigests(derive(password, Buffer.from(salt), expected.length, cost), expected);
@@ -100,7 +100,7 @@ export const firebaseScrypt: HashFormat = {
     const signerKey = fromBase64(parts.signerKey);
     const expected = digestOf(fromBase64(parts.digest));
     if (signerKey.length !== expected.length)
-      throw new UnreadableHash('Its hash is not as long as its signer key');
+      throw new UnreadableHash('The hash and its signer key have different lengths');
     const salt = Buffer.concat([fromBase64(parts.salt), fromBase64(parts.separator)]);
     return (password) => {
       const key = derive(password, salt, firebaseDerivedBytes, cost).subarray(0, firebaseKeyBytes);

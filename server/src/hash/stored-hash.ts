@@ -41,8 +41,7 @@ export function partsOf<Always extends string, Maybe extends string = never>(
   form: RegExp,
 ): Parts<Always, Maybe> {
   const groups = form.exec(text)?.groups;
-  if (groups === undefined)
-    throw new UnreadableHash('It begins like a known format and does not go on like it');
+  if (groups === undefined) throw new UnreadableHash('The hash has a known prefix but is malformed');
   return groups as Parts<Always, Maybe>; // the caller names the groups that it wrote into the form
 }
 
@@ -53,7 +52,7 @@ export function partsOf<Always extends string, Maybe extends string = never>(
 export function bounded(text: string, what: string, [least, most]: readonly [number, number]): number {
   const number = Number(text);
   if (number >= least && number <= most) return number;
-  throw new UnreadableHash(`Its ${what} is ${text.slice(0, 20)}; only ${least} to ${most} is run`);
+  throw new UnreadableHash(`The ${what} is ${text.slice(0, 20)}; it must be ${least} to ${most}`);
 }
 
 /**
@@ -63,7 +62,7 @@ export function bounded(text: string, what: string, [least, most]: readonly [num
 export function digestOf(bytes: Buffer): Buffer {
   if (bytes.length >= minDigestBytes && bytes.length <= maxDigestBytes) return bytes;
   throw new UnreadableHash(
-    `Its digest has ${bytes.length} bytes; only ${minDigestBytes} to ${maxDigestBytes} are taken`,
+    `The digest has ${bytes.length} bytes; it must have ${minDigestBytes} to ${maxDigestBytes}`,
   );
 }
 

@@ -1,9 +1,9 @@
 // Answers to what is no HTTP, or comes too slowly to be a request: there is no request and no reply then, only a socket.
 import type { Socket } from 'node:net';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import type { Log } from '../kit/log.ts';
 import { STATUS_CODES } from './node-http.ts';
-import { problemBody, problemMediaType, problemStatus } from './problem-handler.ts';
+import { problemBody, problemMediaType } from './problem-handler.ts';
 import { headerLines } from './response.ts';
 import type { Headers } from './security-headers.ts';
 
@@ -36,7 +36,7 @@ export function answerClientError(
     const code = codes[error.code ?? ''] ?? 'invalid_request';
     log.debug(
       { address: socket.remoteAddress, reason: error.code, code },
-      'A connection was closed that carried no proper request',
+      'A connection was closed: it carried no valid HTTP request',
     );
     socket.write(replyOf(code));
     socket.destroySoon();
@@ -46,7 +46,7 @@ export function answerClientError(
 /** A whole reply as text: HTTP/1.1, closing the connection. */
 function rawReply(problem: Problem, headers: Headers): string {
   const body = JSON.stringify(problemBody(problem));
-  const status = problemStatus[problem.code];
+  const { status } = getProblem(problem.code);
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
     `Content-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headerLines(headers)}\r\n${body}`

@@ -103,7 +103,7 @@ test('above the most connections a new one is refused, and those that are open a
   await untilRead(later, /at once$/);
   assert.deepEqual(
     lines.map(({ msg, count }) => [msg, count]),
-    [['Connections were refused: there are too many', 1]],
+    [['Connections were rejected: too many are open', 1]],
     'told once a minute',
   );
 });

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import { isSafe } from './method.ts';
 import type { Origins } from './origins.ts';
+import './problem.ts';
 
 /** What is asked of the origins. */
 export type OriginRule = Pick<Origins, 'isAllowed' | 'isOurs'>;

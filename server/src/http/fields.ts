@@ -15,7 +15,7 @@ export const email = Type.String({
   minLength: 1,
   maxLength: emailCharacters,
   pattern: noNul,
-  description: 'E-mail address',
+  description: 'Email address',
 });
 export const password = Type.String({
   minLength: 1,
@@ -27,7 +27,7 @@ export const token = Type.String({
   minLength: 1,
   maxLength: tokenCharacters,
   pattern: noNul,
-  description: 'One-time token; or the code of the same mail, in the browser that asked for it',
+  description: 'One-time token, or the code from the same email in the browser that requested it',
 });
 
 /** Handle of a thing in a path. Bounded far above what one has: what is none of ours is told as not found. */
@@ -48,7 +48,7 @@ export const factorLabel = Type.String({
   minLength: 1,
   maxLength: labelCharacters,
   pattern: '^[^\\u0000-\\u001f\\u007f]*$',
-  description: 'A name by which you know it again',
+  description: 'Name that the user gives it',
 });
 
 /** The same, of what is typed on a page: without control characters, and cut; `undefined` where nothing is left. */

@@ -1,55 +1,26 @@
 // The one place where a refusal becomes a status. Three branches and no fourth: a Problem of ours; a refusal of the
 // framework's (validation, body too large); everything else is logged with its cause and answered 500 without detail.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
-import { Problem, problemSentences, type FieldFault, type ProblemCode } from '../kit/problem.ts';
+import { getProblem, Problem, type FieldFault } from '../kit/problem.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
-
-/** Status of each problem code. */
-export const problemStatus = {
-  invalid_request: 400,
-  email_taken: 400,
-  invalid_credentials: 401,
-  password_wrong: 403,
-  session_required: 403,
-  sign_in_required: 401,
-  pending_login_required: 403,
-  factor_invalid: 401,
-  same_browser_required: 403,
-  step_up_required: 401,
-  last_factor: 409,
-  unknown_email: 403,
-  change_pending: 409,
-  token_invalid: 403,
-  too_many_attempts: 429,
-  too_many_requests: 429,
-  cross_site: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  request_timeout: 408,
-  body_too_large: 413,
-  headers_too_large: 431,
-  unsupported_media_type: 415,
-  too_busy: 503,
-  unavailable: 503,
-  internal_error: 500,
-} as const satisfies Record<ProblemCode, number>;
+import './problem.ts';
 
 export const problemMediaType = 'application/problem+json; charset=utf-8';
 
 /** Path of a problem's description, relative to the service (RFC 9457 §3.1.1). */
-export function problemType(code: ProblemCode): string {
+export function problemType(code: string): string {
   return `/problems/${code}`;
 }
 
 /** A problem as it is sent (RFC 9457 §3.1), with the contract's `message` beside its members. */
 export function problemBody({ code, fields, demand }: Problem, requestId?: string): object {
-  const title = problemSentences[code];
+  const { title, status } = getProblem(code);
   const message =
     fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
   return {
     type: problemType(code),
     title,
-    status: problemStatus[code],
+    status,
     code,
     message,
     ...(fields.length > 0 && {
@@ -75,7 +46,7 @@ export async function sendProblem(
       `Session error="insufficient_user_authentication", max_age="${demand.maxAgeSeconds}"`,
     );
   await reply
-    .status(problemStatus[code])
+    .status(getProblem(code).status)
     .type(problemMediaType)
     .serializer(JSON.stringify) // a route's response schema describes its success, not its refusals
     .send(problemBody(problem, request.id));
@@ -97,7 +68,10 @@ export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
     } else if (problem.code === 'unavailable') {
       const count = unavailable.take(problem.message);
       if (count > 0)
-        request.log.warn({ err: error, request_id: request.id, count }, 'Requests could not be served');
+        request.log.warn(
+          { err: error, request_id: request.id, count },
+          'Requests failed because a dependency is unavailable',
+        );
     }
     await send(problem, request, reply);
   };
@@ -136,9 +110,9 @@ function sentenceOf(keyword: string, params: Record<string, unknown>): string {
     case 'maxLength':
       return `is longer than ${String(params['limit'])} characters`;
     case 'type':
-      return `must be one ${String(params['type'])}`;
+      return `must be a single ${String(params['type'])}`;
     case 'pattern':
-      return 'holds a character that is no text';
+      return 'contains an invalid character';
     default:
       return 'is not valid';
   }

@@ -25,7 +25,7 @@ export class ProxyHint {
     if (!isShared) return;
     this.#log.warn(
       { address },
-      'Every request comes from one private address: a proxy, it seems. Name its network in TRUSTED_PROXIES, or all people share one limit',
+      'All requests come from one private address, probably a proxy. Add its network to TRUSTED_PROXIES; otherwise all clients share one rate limit',
     );
   }
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
-import type { Options } from '../config/options.ts';
+import type { CoreOptions } from '../config/options.ts';
 import { ClientAddress } from './client-address.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseCrossSite } from './cross-site.ts';
@@ -21,7 +21,7 @@ type RequestHookOptionNames =
   | 'globalLimitPerMinute'
   | 'hstsSubdomains';
 
-export interface RequestHookOptions extends Pick<Options, RequestHookOptionNames> {
+export interface RequestHookOptions extends Pick<CoreOptions, RequestHookOptionNames> {
   readonly isPublic: boolean;
   readonly clock: Clock;
   readonly log: Log;
@@ -65,7 +65,8 @@ export class RequestHooks {
       const isAmbiguous = hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1');
       if (!this.isClosed && !isAmbiguous) return done();
       void reply.header('connection', 'close');
-      if (isAmbiguous) return done(new Problem('invalid_request', { message: 'No Host, or several' }));
+      if (isAmbiguous)
+        return done(new Problem('invalid_request', { message: 'The Host header is missing or repeated' }));
       return done(new Problem('unavailable', { message: 'The service is stopping', retryAfterSeconds: 1 }));
     });
   }

@@ -53,7 +53,7 @@ class FloodLines {
     const second = Math.floor(this.#clock() / secondMs);
     if (second !== this.#second) {
       const untold = this.#count - linesPerSecond;
-      if (untold > 0) log.warn({ requests: untold }, 'A flood: that many more requests were refused');
+      if (untold > 0) log.warn({ requests: untold }, 'Too many rejected requests to log each one');
       this.#second = second;
       this.#count = 0;
     }

@@ -117,7 +117,7 @@ function refuseConnectionsBeyond(app: FastifyInstance, most: number, log: Fastif
   const refused = new LogThrottle();
   const tell = (error?: Error): void => {
     const count = refused.take('connection');
-    if (count > 0) log.warn({ count, err: error }, 'Connections were refused: there are too many');
+    if (count > 0) log.warn({ count, err: error }, 'Connections were rejected: too many are open');
   };
   app.server.on('drop', () => tell());
   app.server.on('error', (error: NodeJS.ErrnoException) => {

@@ -42,11 +42,12 @@ export class Jobs {
   }
 
   #noteSuccess(job: string): void {
-    if (this.#failing.forget(job)) this.#log.info({ job }, 'A job that had failed runs again');
+    if (this.#failing.forget(job)) this.#log.info({ job }, 'A job recovered after failing');
   }
 
   #noteFailure(job: string, error: unknown): void {
     const count = this.#failing.take(job);
-    if (count > 0) this.#log.error({ err: error, job, count }, 'A job failed; it runs again at its interval');
+    if (count > 0)
+      this.#log.error({ err: error, job, count }, 'A job failed; it is retried at its next interval');
   }
 }

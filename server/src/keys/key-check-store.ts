@@ -1,12 +1,10 @@
 // The key_checks table: by what a database knows its keys again.
 import type { Database } from '../db/database.ts';
+import { lockModule } from '../db/migrate.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { KeyTables } from './schema.ts';
-import type { VersionTables } from '../db/schema.ts';
 
-/** The tables of the statements below. */
-type Tables = KeyTables & VersionTables;
-const { statement } = statementsFor<Tables>();
+const { statement } = statementsFor<KeyTables>();
 
 export interface KeyCheck {
   /** Id of the key. */
@@ -36,15 +34,7 @@ export async function addKeyCheck(db: Database, check: KeyCheck, now: number): P
   await db.run(insertCheck, { ...check, now });
 }
 
-/** Changes nothing; takes the lock of this module's row, for which other starting instances wait. */
-const lockKeys = statement((sql) =>
-  sql
-    .updateTable('schema_versions')
-    .set((row) => ({ version: row.ref('version') }))
-    .where('module', '=', 'keys'),
-);
-
 /** Lets one transaction at a time add keys: two first starts with different keys must not both succeed. */
-export async function lockKeyChecks(tx: Database): Promise<void> {
-  await tx.run(lockKeys, {});
+export function lockKeyChecks(tx: Database): Promise<void> {
+  return lockModule(tx, 'keys');
 }

@@ -33,7 +33,7 @@ export function readKeyFile(path: string): Key[] | undefined {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw new KeysRefused(`The key file ${path} cannot be read. Check its owner and rights.`, {
+    throw new KeysRefused(`The key file ${path} cannot be read. Check its owner and permissions.`, {
       cause: error,
     });
   }
@@ -42,7 +42,7 @@ export function readKeyFile(path: string): Key[] | undefined {
   } catch (error) {
     if (!(error instanceof KeysRefused)) throw error;
     throw new KeysRefused(
-      `The key file ${path} ${error.message}. It is left as it is; put its backup in its place.`,
+      `The key file ${path} ${error.message}. The file was not changed; restore it from a backup.`,
       { cause: error },
     );
   }
@@ -74,7 +74,9 @@ export function createKeyFile(path: string): Key[] {
 export function addKeyToFile(path: string): Key[] {
   const old = readKeyFile(path);
   if (old === undefined)
-    throw new KeysRefused(`There is no key file ${path} yet; the first start of the service makes it.`);
+    throw new KeysRefused(
+      `The key file ${path} does not exist yet. The first start of the service creates it.`,
+    );
   const keys = [createKey(), ...old];
   parseKeys(formatKeys(keys)); // ids are random: two alike would make the file unreadable
   // A link to the file stays one: the keys are where their owner put them.
@@ -89,7 +91,7 @@ function writing(path: string, work: () => void): void {
     if (codeOf(error) === 'EEXIST') return; // another process made it a moment ago
     if (error instanceof KeysRefused) throw error;
     throw new KeysRefused(
-      `The key file ${path} cannot be written. Check the owner and rights of its folder, or give the keys in SECRET_KEY.`,
+      `The key file ${path} cannot be written. Check the owner and permissions of its folder, or set the keys in SECRET_KEY.`,
       { cause: error },
     );
   }

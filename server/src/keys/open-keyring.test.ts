@@ -69,13 +69,13 @@ onEachEngine('the keys of a database', (engine) => {
     withDatabase(engine, async (db) => {
       const key = createKey();
       await openKeyring(inOption(key), db, now);
-      await refuses(inOption(createKey()), db, new RegExp(`does not hold the key ${key.id}`));
+      await refuses(inOption(createKey()), db, new RegExp(`does not contain the key ${key.id}`));
       await refuses(
         inOption({ ...createKey(), id: key.id }),
         db,
-        new RegExp(`holds under the key ${key.id} something else`),
+        new RegExp(`contains a different secret under the key ${key.id}`),
       );
-      await refuses(inOption(createKey(), { ...createKey(), id: key.id }), db, /something else/);
+      await refuses(inOption(createKey(), { ...createKey(), id: key.id }), db, /a different secret/);
       await openKeyring(inOption(key), db, now);
     }));
 
@@ -101,9 +101,9 @@ onEachEngine('the keys of a database', (engine) => {
 
       const keys = parseKeys(readFileSync(source.secretKeyFile, 'utf8'));
       writeFileSync(source.secretKeyFile, formatKeys(keys.slice(0, 1)));
-      await refuses(source, db, new RegExp(`does not hold the key ${old.ids[0]}`));
+      await refuses(source, db, new RegExp(`does not contain the key ${old.ids[0]}`));
       writeFileSync(source.secretKeyFile, formatKeys(keys.slice(1)));
-      await refuses(source, db, new RegExp(`does not hold the key ${ring.ids[0]}`));
+      await refuses(source, db, new RegExp(`does not contain the key ${ring.ids[0]}`));
       writeFileSync(source.secretKeyFile, formatKeys(keys.toReversed()));
       assert.equal((await openKeyring(source, db, now)).decrypt('test', text), 'secret');
     }));

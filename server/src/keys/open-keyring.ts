@@ -50,7 +50,7 @@ export async function checkKeys(source: KeySource, database: Database): Promise<
   }
   if (known.length === 0) return undefined;
   throw new KeysRefused(
-    `The key file ${source.secretKeyFile} is missing, and the database was used with ${namesOf(known)}. Put the file back from its backup; a new one would not read what is in the database.`,
+    `The key file ${source.secretKeyFile} is missing, but the database contains data encrypted with ${namesOf(known)}. Restore the file from a backup; a new key cannot decrypt the data.`,
   );
 }
 
@@ -69,7 +69,7 @@ export function readKeys({ secretKey, secretKeyFile }: KeySource): Key[] | undef
 export function rotateKeys({ secretKey, secretKeyFile }: KeySource): Key[] {
   if (secretKey !== undefined) {
     throw new KeysRefused(
-      'The keys are in SECRET_KEY, which is not ours to write: put a new one in front of the others yourself, with a comma behind it.',
+      'The keys are in SECRET_KEY, which this command cannot change. Add a new key in front of the others, followed by a comma.',
     );
   }
   return addKeyToFile(secretKeyFile);
@@ -86,13 +86,13 @@ function requireKeys(
   const lacking = known.filter(({ id }) => !values.has(id));
   if (lacking.length > 0) {
     throw new KeysRefused(
-      `${where} does not hold ${namesOf(lacking)}, with which the database was used. Give the keys that belong to this database; of several instances all need the same.`,
+      `${where} does not contain ${namesOf(lacking)}, which the database uses. Provide the keys of this database; all instances need the same keys.`,
     );
   }
   const other = known.filter(({ id, checkValue }) => values.get(id) !== checkValue);
   if (other.length > 0) {
     throw new KeysRefused(
-      `${where} holds under ${namesOf(other)} something else than the key with which the database was used. Give the keys that belong to this database.`,
+      `${where} contains a different secret under ${namesOf(other)} than the database uses. Provide the keys of this database.`,
     );
   }
 }

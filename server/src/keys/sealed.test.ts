@@ -9,6 +9,7 @@ import {
   formerTables,
   writeFormerDatabase,
 } from '../../test/support/former-database.ts';
+import { Recorder } from '../../test/support/recorder.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
 import type { Database } from '../db/database.ts';
@@ -64,6 +65,21 @@ async function undeclaredIn(db: Database): Promise<string[]> {
   return [...found];
 }
 
+/** A database that another process changes before each transaction. */
+class Changing extends Recorder {
+  readonly #change: () => Promise<unknown>;
+
+  constructor(database: Database, change: () => Promise<unknown>) {
+    super(database);
+    this.#change = change;
+  }
+
+  override async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    await this.#change();
+    return super.transaction(work);
+  }
+}
+
 onEachEngine('secrets at rest', (engine) => {
   test('are encrypted again in every declared column, and are then read without the old key', () =>
     withSecrets(engine, async (db) => {
@@ -112,19 +128,14 @@ onEachEngine('secrets at rest', (engine) => {
     withSecrets(engine, async (db) => {
       const [column] = sealedColumns.filter(({ table }) => table === 'totp_authenticators');
       assert.ok(column !== undefined);
-      const [[id = ''] = []] = await textsOf(db, column);
+      const [first] = await textsOf(db, column);
+      const id = first?.[0] ?? '';
       const written = cipherOf(both, column).encrypt('CHANGED', id);
-      const changing: Database = Object.create(db, {
-        transaction: {
-          value: async <T>(work: (tx: Database) => Promise<T>): Promise<T> => {
-            await db.query((sql: Sql<AnyTables>) =>
-              sql.updateTable('totp_authenticators').set({ seed: written }).where('id', '=', id),
-            );
-            return db.transaction(work);
-          },
-        },
-        query: { value: db.query.bind(db) },
-      });
+      const changing = new Changing(db, () =>
+        db.query((sql: Sql<AnyTables>) =>
+          sql.updateTable('totp_authenticators').set({ seed: written }).where('id', '=', id),
+        ),
+      );
       const [result] = await reseal(changing, both, [column]);
       assert.deepEqual([result?.rows, result?.left], [0, 0]);
       assert.deepEqual(await textsOf(db, column), [[id, written]]);

@@ -53,13 +53,13 @@ export function parseKeys(text: string): Key[] {
     // The line itself is never quoted: it may be a key with a slip of the pen.
     if (bytes.length !== keyBytes)
       throw new KeysRefused(
-        `must hold keys as "<key id> <32 bytes in base64>"; the one at place ${i + 1} is none`,
+        `must contain keys as "<key id> <32 bytes in base64>"; entry ${i + 1} is malformed`,
       );
     return { id, secret: bytes };
   });
-  if (keys.length === 0) throw new KeysRefused('holds no key');
+  if (keys.length === 0) throw new KeysRefused('contains no key');
   const twice = keys.find(({ id }, i) => keys.findIndex((other) => other.id === id) !== i);
-  if (twice !== undefined) throw new KeysRefused(`holds two keys with the id ${twice.id}`);
+  if (twice !== undefined) throw new KeysRefused(`contains two keys with the id ${twice.id}`);
   return keys;
 }
 
@@ -119,10 +119,10 @@ export class Keyring {
     const bytes = Buffer.from(body, 'base64url');
     // One text has one spelling: base64 with unused bits set is none of ours.
     if (bytes.length < nonceBytes + tagBytes || bytes.toString('base64url') !== body)
-      throw new DecryptionFault('This is no encrypted text');
+      throw new DecryptionFault('The text is not in the encrypted format');
     const key = this.#keys.get(id);
     if (key === undefined)
-      throw new DecryptionFault(`This was encrypted under the key ${id}, which is not on the ring`);
+      throw new DecryptionFault(`The text was encrypted with the key ${id}, which is missing`);
     const opened = createDecipheriv(
       cipher,
       this.#derive(key, 'encrypt', purpose),
@@ -135,7 +135,7 @@ export class Keyring {
       return Buffer.concat([opened.update(bytes.subarray(nonceBytes, -tagBytes)), opened.final()]).toString();
     } catch (error) {
       throw new DecryptionFault(
-        `This does not decrypt as ${purpose}: it was changed, or made for another purpose or place`,
+        `The text does not decrypt as ${purpose}: it was modified, or encrypted for another purpose or row`,
         { cause: error },
       );
     }

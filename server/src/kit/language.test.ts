@@ -35,7 +35,7 @@ const everyValue = {
   email: 'E',
   recipient: 'R',
   factor: 'totp',
-  deed: 'added',
+  action: 'added',
 };
 
 describe('the catalogues', () => {

@@ -1,50 +1,89 @@
-// What may be refused, under which stable code, and with which public sentence. The one table of refusals:
-// http/problem-handler.ts gives each code its status, docs/problems.md is generated from both.
+// The problems that the service reports: a stable code for programs, a status and a public title. Each module defines its
+// own codes in a file `problem.ts`; the codes that any module may use are defined here.
 
-/** Public sentence of each problem code. The code is the stable name; the sentence may be reworded. */
-export const problemSentences = {
-  invalid_request: 'The request is not valid',
-  email_taken: 'email already registered',
-  invalid_credentials: 'The e-mail or the password is wrong',
-  password_wrong: 'The current password is wrong',
-  session_required: 'A valid session is required',
-  sign_in_required: 'Nobody is signed in',
-  pending_login_required: 'Sign in with the first factor before the second; that is valid for ten minutes',
-  factor_invalid: 'The factor is wrong, spent or expired',
-  same_browser_required:
-    'Confirm this in the browser in which you registered, or type the code of the mail there',
-  step_up_required: 'Prove once more that it is you: this needs a factor that was given a short while ago',
-  last_factor: 'This is the last way into the account, or the last second factor where one is required',
-  unknown_email: 'No account has this e-mail',
-  change_pending:
-    'The address was changed a short while ago; that change can still be undone, and no other is made before',
-  token_invalid: 'The token is unknown, spent or expired, or belongs to somebody else',
-  too_many_attempts: 'Too many tries; wait a moment, or set a new password',
-  too_many_requests: 'Too many requests; wait a moment',
-  cross_site: 'A page of another site asked for this; it is not let in',
-  not_found: 'There is nothing at this address',
-  method_not_allowed: 'This address does not answer that method',
-  request_timeout: 'The request did not come to its end in time',
-  body_too_large: 'The request body is too large',
-  headers_too_large: "The request's headers are too large",
-  unsupported_media_type: 'The content type is not one of form, multipart or JSON',
-  too_busy: 'The service is too busy just now; try again shortly',
-  unavailable: 'The service cannot do this just now; try again shortly',
-  internal_error: 'Something went wrong on our side',
-} as const satisfies Record<string, string>;
+/** Definition of a problem code. */
+export interface ProblemRow {
+  /** HTTP status of the reply. */
+  readonly status: number;
+  /** Public sentence, without a full stop. It may be reworded; the code may not change. */
+  readonly title: string;
+}
 
-/** Stable code of a refusal. */
-export type ProblemCode = keyof typeof problemSentences;
+/** A row with the module that defined it. */
+export interface DefinedProblem extends ProblemRow {
+  readonly owner: string;
+}
 
-/** One refused field of a request, by its name on the wire. */
+const registry = new Map<string, DefinedProblem>();
+
+/**
+ * Defines the problem codes of a module. Call it once, at the top level of the module's `problem.ts`, and add the codes to
+ * {@link ProblemCodes} by declaration merging.
+ * @throws {Error} if a code is already defined.
+ */
+export function defineProblems<Code extends string>(
+  owner: string,
+  rows: Readonly<Record<Code, ProblemRow>>,
+): Readonly<Record<Code, ProblemRow>> {
+  for (const [code, row] of Object.entries<ProblemRow>(rows)) {
+    const earlier = registry.get(code);
+    if (earlier !== undefined)
+      throw new Error(`The problem code ${code} is defined by ${earlier.owner} and by ${owner}`);
+    registry.set(code, { ...row, owner });
+  }
+  return rows;
+}
+
+/** Returns the definition of a code; `undefined` if no loaded module defines it. */
+export function findProblem(code: string): DefinedProblem | undefined {
+  return registry.get(code);
+}
+
+/**
+ * Returns the definition of a code.
+ * @throws {Error} if the module that owns the code is not loaded: import its `problem.ts` where the code is used.
+ */
+export function getProblem(code: ProblemCode): DefinedProblem {
+  const row = registry.get(code);
+  if (row === undefined) throw new Error(`The problem code ${code} is not defined`);
+  return row;
+}
+
+/** Returns the codes that the loaded modules define, in alphabetical order. */
+export function problemCodes(): ProblemCode[] {
+  return [...registry.keys()].toSorted() as ProblemCode[]; // the compiler holds each definition to the type
+}
+
+/** Codes that any module may use. */
+const kitProblems = defineProblems('kit', {
+  invalid_request: { status: 400, title: 'The request is invalid' },
+  not_found: { status: 404, title: 'The requested resource does not exist' },
+  too_many_requests: { status: 429, title: 'Too many requests; try again later' },
+  too_busy: { status: 503, title: 'The service is too busy; try again shortly' },
+  unavailable: { status: 503, title: 'The service is temporarily unavailable; try again shortly' },
+  internal_error: { status: 500, title: 'An internal error occurred' },
+});
+
+/**
+ * All problem codes, as keys. Modules add theirs by declaration merging.
+ * @public
+ */
+export interface ProblemCodes extends Record<keyof typeof kitProblems, ProblemRow> {}
+
+/** Stable code of a problem. */
+export type ProblemCode = keyof ProblemCodes;
+
+/** What is wrong with one field of a request. */
 export interface FieldFault {
+  /** Name of the field on the wire. */
   readonly field: string;
+  /** English predicate of the field: "is empty". */
   readonly message: string;
-  /** By which a page says it in the language of its reader; not sent. */
+  /** Selects the message on a page, in the language of the user. Not sent. */
   readonly reason?: FaultReason;
 }
 
-/** What is wrong with a field, as a stable word. */
+/** Stable name of a fault of a field. */
 export type FaultReason =
   | 'empty'
   | 'no_text'
@@ -58,28 +97,28 @@ export type FaultReason =
   | 'registered_already'
   | 'too_many';
 
-/** What may accompany a problem's code. */
+/** Details of a problem. */
 export interface ProblemDetails extends ErrorOptions {
-  /** Private message for logs and library callers; never sent. Defaults to the public sentence. */
+  /** Private message for logs and library callers; never sent. Defaults to the title. */
   readonly message?: string;
-  /** Fields at fault, for `invalid_request`. Sent. */
+  /** Invalid fields, for `invalid_request`. Sent. */
   readonly fields?: readonly FieldFault[];
-  /** Seconds after which a repeat may succeed. Sent as `Retry-After`. */
+  /** Seconds after which the client may retry. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
-  /** Which factors would do, and how old they may be, for `step_up_required`. Sent. */
+  /** Accepted factors and their maximum age, for `step_up_required`. Sent. */
   readonly demand?: FactorRequirement;
 }
 
-/** What is asked of whoever is signed in (RFC 9470 §3). */
+/** Authentication that a request requires (RFC 9470 §3). */
 export interface FactorRequirement {
-  /** Names of the factors of which one is enough. */
+  /** Names of the accepted factors; one of them suffices. */
   readonly factors: readonly string[];
   readonly maxAgeSeconds: number;
 }
 
 /**
- * A refusal: "you may not" or "cannot". Carries a code, not a status, so that the rules know no HTTP.
- * Anything else that is thrown is a bug or a fault and becomes a 500 without detail.
+ * An error that the client is told about, by its code. Any other error that is thrown is a bug or a fault of the system,
+ * and is answered with status 500 without details.
  */
 export class Problem extends Error {
   readonly code: ProblemCode;
@@ -89,7 +128,7 @@ export class Problem extends Error {
 
   constructor(code: ProblemCode, details: ProblemDetails = {}) {
     super(
-      details.message ?? problemSentences[code],
+      details.message ?? getProblem(code).title,
       details.cause === undefined ? {} : { cause: details.cause },
     );
     this.name = 'Problem';
@@ -100,7 +139,10 @@ export class Problem extends Error {
   }
 }
 
-/** Makes the problem of one bad field. */
+/**
+ * Creates the problem of one invalid field.
+ * @param message English predicate of the field: "is empty".
+ */
 export function fieldProblem(field: string, message: string, reason?: FaultReason): Problem {
   return new Problem('invalid_request', {
     message: `${field} ${message}`,
@@ -108,7 +150,7 @@ export function fieldProblem(field: string, message: string, reason?: FaultReaso
   });
 }
 
-/** True for a problem with the given code: the only way in which a caller tells refusals apart. */
+/** Returns whether an error is a problem with the given code. */
 export function isProblem(error: unknown, code: ProblemCode): error is Problem {
   return error instanceof Problem && error.code === code;
 }

@@ -23,6 +23,12 @@ import type { ListedSession, Session } from '../identity/session/session.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import type { DB } from './db.ts';
+import { localDefault } from '../config/option.ts';
+import { accountOptions } from '../identity/account/options.ts';
+import { factorOptions } from '../identity/factor/options.ts';
+import { passwordOptions } from '../identity/password/options.ts';
+import { sessionOptions } from '../identity/session/options.ts';
+import { signInOptions } from '../identity/sign-in/options.ts';
 
 /** What an `Auth` is made of. Everything but the database has a default. */
 export interface AuthOptions {
@@ -235,16 +241,16 @@ function buildIdentity({
       codes,
       post: options.post,
       options: {
-        emailConfirmation: options.emailConfirmation ?? false,
-        passwordMinLength: 1,
+        emailConfirmation: options.emailConfirmation ?? localDefault(accountOptions.emailConfirmation),
+        passwordMinLength: localDefault(passwordOptions.passwordMinLength),
         passwordRule: options.passwordRule,
-        sessionDays: options.sessionDays ?? 30,
-        sessionIdleDays: options.sessionIdleDays ?? 7,
-        sessionsPerUser: options.sessionsPerUser ?? 50,
-        resetTokenMinutes: options.resetTokenMinutes ?? 60,
-        knownDeviceDays: options.knownDeviceDays ?? 0,
+        sessionDays: options.sessionDays ?? localDefault(sessionOptions.sessionDays),
+        sessionIdleDays: options.sessionIdleDays ?? localDefault(sessionOptions.sessionIdleDays),
+        sessionsPerUser: options.sessionsPerUser ?? localDefault(sessionOptions.sessionsPerUser),
+        resetTokenMinutes: options.resetTokenMinutes ?? localDefault(passwordOptions.resetTokenMinutes),
+        knownDeviceDays: options.knownDeviceDays ?? localDefault(signInOptions.knownDeviceDays),
         rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
-        secondFactor: options.secondFactorPolicy ?? 'optional',
+        secondFactor: options.secondFactorPolicy ?? localDefault(factorOptions.secondFactor),
       },
     },
     plugged,

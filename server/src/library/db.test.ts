@@ -180,22 +180,22 @@ onEachEngine('class DB of the contract', (engine) => {
     const { id } = await db.addUser('bob@example.org', 'hash');
     await db.addUser('eve@example.org', 'hash');
     const refusals: readonly (readonly [() => Promise<unknown>, string, string])[] = [
-      [() => db.addUser('rob@example.org', ''), 'ValueError', 'The hashed password is no text'],
+      [() => db.addUser('rob@example.org', ''), 'ValueError', 'The hashed password must be a string'],
       [() => db.findUserBy({}), 'InvalidRequest', 'No filter is given'],
-      [() => db.findUserBy(untyped({ id, shoe: 7 })), 'InvalidRequest', 'No user is found by shoe'],
+      [() => db.findUserBy(untyped({ id, shoe: 7 })), 'InvalidRequest', 'Users cannot be found by shoe'],
       [() => db.findUserBy({ id: id + 7 }), 'NoResultFound', 'No user has these attributes'],
       [() => db.updateUser(id, untyped({ shoe: 7 })), 'ValueError', "A user's shoe cannot be updated"],
-      [() => db.updateUser(id, { email: 'rob' }), 'ValueError', 'The e-mail is no address'],
-      [() => db.updateUser(id, { hashedPassword: '' }), 'ValueError', 'The hashed password is no text'],
+      [() => db.updateUser(id, { email: 'rob' }), 'ValueError', 'The email is malformed'],
+      [() => db.updateUser(id, { hashedPassword: '' }), 'ValueError', 'The hashed password must be a string'],
       [
         () => db.updateUser(id, { sessionId: '' }),
         'ValueError',
-        'A session id or reset token is text or null',
+        'A session id or reset token must be a string or null',
       ],
       [
         () => db.updateUser(id, { email: 'eve@example.org' }),
         'ValueError',
-        'Another user has this e-mail, session id or reset token',
+        'Another user has this email, session id or reset token',
       ],
       [() => db.updateUser(0, {}), 'NoResultFound', 'No user has the id 0'],
       [() => db.updateUser(0.5, {}), 'NoResultFound', 'No user has the id 0.5'],

@@ -59,7 +59,7 @@ export class DB {
    */
   async addUser(email: string, hashedPassword: string): Promise<User> {
     const address = requireEmailAddress(email);
-    if (!isText(hashedPassword)) throw new ValueError('The hashed password is no text');
+    if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string');
     const user = await addUser(this.database, address, hashedPassword, this.#clock());
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
@@ -73,7 +73,7 @@ export class DB {
   async findUserBy(filters: UserFilters): Promise<User> {
     const names = Object.keys(filters);
     const stranger = names.find((name) => !filterNames.has(name));
-    if (stranger !== undefined) throw new InvalidRequest(`No user is found by ${stranger}`);
+    if (stranger !== undefined) throw new InvalidRequest(`Users cannot be found by ${stranger}`);
     if (names.length === 0) throw new InvalidRequest('No filter is given');
     const filter = toFilter(filters);
     const user = filter && (await findUserBy(this.database, filter, this.#clock()));
@@ -109,7 +109,7 @@ export class DB {
       });
     } catch (error) {
       if (error instanceof UniqueViolation)
-        throw new ValueError('Another user has this e-mail, session id or reset token', { cause: error });
+        throw new ValueError('Another user has this email, session id or reset token', { cause: error });
       throw error;
     }
   }
@@ -136,12 +136,12 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
 /** @throws {ValueError} for a value that its attribute cannot hold. */
 function toChange({ email, hashedPassword, sessionId, resetToken }: UserFields): UserChange {
   const address = email === undefined ? undefined : toEmailAddress(email);
-  if (email !== undefined && address === undefined) throw new ValueError('The e-mail is no address');
+  if (email !== undefined && address === undefined) throw new ValueError('The email is malformed');
   if (hashedPassword !== undefined && !isText(hashedPassword))
-    throw new ValueError('The hashed password is no text');
+    throw new ValueError('The hashed password must be a string');
   for (const token of [sessionId, resetToken]) {
     if (token !== undefined && token !== null && !isText(token))
-      throw new ValueError('A session id or reset token is text or null');
+      throw new ValueError('A session id or reset token must be a string or null');
   }
   return { ...(address && { email: address }), ...(hashedPassword !== undefined && { hashedPassword }) };
 }

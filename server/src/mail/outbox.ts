@@ -159,7 +159,12 @@ export class Outbox {
       // What is left of the lease may be too short for another try: the rest is claimed again when it ends.
       if (now - claimedAt > startWithinMs) break;
       if (row.expires_at <= now || row.content === null)
-        await updateGivenUp(database, row.id, now, row.last_error ?? 'It expired before it could be sent');
+        await updateGivenUp(
+          database,
+          row.id,
+          now,
+          row.last_error ?? 'The email expired before it could be sent',
+        );
       else if (await this.#try(row, row.content, transport)) sent += 1;
     }
     return sent;
@@ -207,7 +212,7 @@ export class Outbox {
       return false;
     }
     await updateSent(database, row.id, clock());
-    log.info({ mail: row.id, kind: row.kind, tries: row.tries }, 'A mail was sent');
+    log.info({ mail: row.id, kind: row.kind, tries: row.tries }, 'An email was sent');
     return true;
   }
 
@@ -217,10 +222,13 @@ export class Outbox {
     const nextAt = clock() + (pausesMs[tries - 1] ?? 4 * hourMs);
     if ((error instanceof SmtpFault && error.isPermanent) || nextAt >= expiresAt) {
       await updateGivenUp(database, id, clock(), says);
-      log.error({ mail: id, kind, tries, error: says }, 'A mail was given up');
+      log.error(
+        { mail: id, kind, tries, error: says },
+        'An email could not be delivered; delivery was abandoned',
+      );
     } else {
       await updateFailed(database, id, nextAt, says);
-      log.warn({ mail: id, kind, tries, error: says }, 'A mail was not taken; it is tried again');
+      log.warn({ mail: id, kind, tries, error: says }, 'An email could not be delivered; it will be retried');
     }
   }
 }

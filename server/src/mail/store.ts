@@ -1,13 +1,11 @@
 // The mails table: what is to be sent, written in the transaction of its cause.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
+import { insertForUser } from '../db/row-builders.ts';
 import { statementsFor } from '../db/statement.ts';
 import { mailColumns, type MailTable, type MailTables } from './schema.ts';
-import type { UserTables } from '../user/schema.ts';
 
-/** The tables of the statements below. */
-type Tables = MailTables & UserTables;
-const { statement } = statementsFor<Tables>();
+const { statement } = statementsFor<MailTables>();
 
 export type MailRow = Selectable<MailTable>;
 
@@ -22,35 +20,19 @@ interface NewMail {
 }
 
 const insertMail = statement((sql, p: NewMail) =>
-  sql
-    .insertInto('mails')
-    .columns([
-      'id',
-      'user_id',
-      'kind',
-      'recipient',
-      'content',
-      'created_at',
-      'next_at',
-      'expires_at',
-      'tries',
-    ])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select(({ val, lit }) => [
-          val(p.id).as('id'),
-          'users.id as user_id',
-          val(p.kind).as('kind'),
-          val(p.recipient).as('recipient'),
-          val(p.content).as('content'),
-          val(p.now).as('created_at'),
-          val(p.now).as('next_at'),
-          val(p.expiresAt).as('expires_at'),
-          lit(0).as('tries'),
-        ])
-        .where('users.id', '=', p.userId),
-    ),
+  insertForUser(sql, 'mails', {
+    userId: p.userId,
+    values: {
+      id: p.id,
+      kind: p.kind,
+      recipient: p.recipient,
+      content: p.content,
+      created_at: p.now,
+      next_at: p.now,
+      expires_at: p.expiresAt,
+      tries: 0,
+    },
+  }),
 );
 
 /** Adds a mail, inside the transaction of its cause; none for nobody. */

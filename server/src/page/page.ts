@@ -2,10 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
-import { problemStatus } from '../http/problem-handler.ts';
+import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection } from './account-section.ts';
 import { paths } from './paths.ts';
@@ -127,7 +127,7 @@ export class PageKit {
     const path = recoveryPages[code];
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-    const back = code === 'pending_login_required' ? this.returnTo(request) : placeOf(request);
+    const back = code === 'pending_authentication_required' ? this.returnTo(request) : placeOf(request);
     return addressOf(path, { return_to: back });
   }
 }
@@ -148,7 +148,7 @@ export async function rerenderOnProblem(
   } catch (error) {
     if (!(error instanceof Problem) || recoveryPages[error.code] !== undefined) throw error;
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    void reply.status(problemStatus[error.code]);
+    void reply.status(getProblem(error.code).status);
     return rerender(error);
   }
 }
@@ -157,7 +157,7 @@ export async function rerenderOnProblem(
 const recoveryPages: Partial<Record<ProblemCode, string>> = {
   step_up_required: paths.stepUp,
   session_required: paths.signIn,
-  pending_login_required: paths.signIn,
+  pending_authentication_required: paths.signIn,
 };
 
 /** The page that a person is on. Its forms are sent to its own path, or below: `/account/passkeys/remove`. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { isProblem } from '../kit/problem.ts';
 import { isSameAddress, requireEmailAddress, toEmailAddress } from './email-address.ts';
 
-// Of a fault that was planted (docs/mutation.md) nobody asks for the smallest example, and to find it takes long; so does
+// Of a fault that was planted (docs/project/mutation-testing.md) nobody asks for the smallest example, and to find it takes long; so does
 // the search for an address where none is accepted any more.
 fc.configureGlobal({ endOnFailure: process.env['MUTATION_AREA'] !== undefined, maxSkipsPerRun: 5 });
 

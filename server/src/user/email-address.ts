@@ -50,7 +50,7 @@ export function toEmailAddress(input: unknown): EmailAddress | undefined {
  */
 export function requireEmailAddress(input: unknown): EmailAddress {
   const address = toEmailAddress(input);
-  if (address === undefined) throw fieldProblem('email', 'is not an e-mail address', 'no_email');
+  if (address === undefined) throw fieldProblem('email', 'is not a valid email address', 'no_email');
   return address;
 }
 

@@ -1,5 +1,5 @@
-// Account enumeration: the time of a reply does not reveal whether an address has an account. What the reply contains:
-// account-enumeration.test.ts.
+// Account enumeration by time: the time of a reply does not reveal whether an address has an account.
+// account-enumeration.test.ts compares the contents of replies.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { realHashing } from '../support/hashing.ts';

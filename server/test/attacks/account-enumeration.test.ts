@@ -1,5 +1,5 @@
-// Account enumeration: neither a reply's content nor the limits reveal whether an address has an account, or of what kind.
-// Its time does not either: account-enumeration.system.ts.
+// Account enumeration: neither a reply's content nor the limits reveal whether an address has an account or of what kind.
+// account-enumeration.system.ts compares the times.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -135,9 +135,9 @@ onEachEngine('account enumeration', (engine) => {
       for (let i = 0; i < 7; i += 1) story.push(await service.logIn(email, password));
       story.push(await service.post('/users', { email, password }));
       story.push(await service.logIn(email, password));
-      stories.push({ kind, told: story.map((reply) => comparable(reply, email)) });
+      stories.push({ kind, replies: story.map((reply) => comparable(reply, email)) });
     }
-    for (const { kind, told } of stories) assert.deepEqual(told, stories[0]?.told, kind);
+    for (const { kind, replies } of stories) assert.deepEqual(replies, stories[0]?.replies, kind);
   });
 
   test('A13 enumeration by limits: a registration does not end the wait after failed attempts', async () => {

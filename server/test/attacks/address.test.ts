@@ -212,7 +212,7 @@ const families: readonly (readonly string[])[] = [
   ['kelvin@x.test', '\u{212a}elvin@x.test'],
   ['e@b\u{fc}cher.test', 'E@B\u{dc}CHER.test', 'e@xn--bcher-kva.test', 'e@bu\u{308}cher.test'],
 ];
-/** Addresses that look alike but belong to different people. */
+/** Addresses that look the same but belong to different people. */
 const apart: readonly string[] = [
   'bob+tag@x.test',
   'b.o.b@x.test',

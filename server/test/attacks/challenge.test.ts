@@ -24,7 +24,7 @@ interface Party {
   /** An address without an account. */
   readonly newEmail: string;
   readonly session: Browser;
-  readonly halfWay: Browser;
+  readonly pendingLogin: Browser;
   readonly device: PasskeyDevice;
 }
 
@@ -57,9 +57,9 @@ onEachEngine('challenges of passkeys', (engine) => {
       },
     },
     second_factor: {
-      ask: ({ halfWay }) => halfWay.post('/sessions/factor/passkey', {}),
-      answer: ({ halfWay, device }, options, quirks) =>
-        halfWay.post('/sessions/factor', { factor: 'passkey', proof: device.get(options, quirks) }),
+      ask: ({ pendingLogin }) => pendingLogin.post('/sessions/factor/passkey', {}),
+      answer: ({ pendingLogin, device }, options, quirks) =>
+        pendingLogin.post('/sessions/factor', { factor: 'passkey', proof: device.get(options, quirks) }),
     },
     step_up: {
       ask: ({ session }) => session.post('/sessions/step_up/passkey', {}),
@@ -76,12 +76,12 @@ onEachEngine('challenges of passkeys', (engine) => {
 
   async function createParty(): Promise<Party> {
     const { email, password } = await service.member();
-    const [session, halfWay] = [new Browser(service), new Browser(service)];
+    const [session, pendingLogin] = [new Browser(service), new Browser(service)];
     await session.post('/sessions', { email, password });
     const device = new PasskeyDevice(origin);
     await addPasskey(session, device);
-    await halfWay.post('/sessions', { email, password });
-    return { email, newEmail: freshEmail(), session, halfWay, device };
+    await pendingLogin.post('/sessions', { email, password });
+    return { email, newEmail: freshEmail(), session, pendingLogin, device };
   }
 
   const askAll = async (party: Party): Promise<Map<string, Options>> => {

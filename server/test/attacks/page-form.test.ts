@@ -110,19 +110,19 @@ describe('the forms of pages', () => {
     return { email, password, at: await signIn({ email, password }) };
   }
   /** A user with an authenticator app, once signed in and once with a pending login. */
-  async function withApp(): Promise<{ inside: Sitter; halfWay: Browser; app: App }> {
+  async function withApp(): Promise<{ inside: Sitter; pendingAt: Browser; app: App }> {
     const inside = await sitDown();
     const app = await addApp(inside.at, service.service.clock);
-    return { inside, halfWay: await signIn(inside), app };
+    return { inside, pendingAt: await signIn(inside), app };
   }
 
   for (const [name, headers] of Object.entries(foreign)) {
     test(`A43 cross-site: rejects each form from a page whose browser sends ${name}, in a page`, async () => {
-      const { inside, halfWay } = await withApp();
+      const { inside, pendingAt } = await withApp();
       const token = tokenOf(await inside.at.get('/account', asPage));
       const earlier = await rows();
       for (const { url, access } of posts) {
-        const at = access === 'pending' ? halfWay : inside.at;
+        const at = access === 'pending' ? pendingAt : inside.at;
         const reply = await post(at, url, { ...fieldsOf[url], form_token: token }, headers);
         assert.equal(reply.status, 403, url);
         assert.deepEqual(reply.cookies, [], url);
@@ -133,18 +133,18 @@ describe('the forms of pages', () => {
   }
 
   test('A43 cross-site: at each access level a form acts only for the user that it was made for', async () => {
-    const { inside, halfWay, app } = await withApp();
+    const { inside, pendingAt, app } = await withApp();
     const other = await withApp();
     const elsewhere = await signIn(inside);
     await elsewhere.post('/sessions/factor', { factor: 'totp', proof: app.nextCode() });
     const insideToken = tokenOf(await inside.at.get('/account', asPage));
-    const halfWayToken = tokenOf(await halfWay.get('/sign-in/factor', asPage));
+    const pendingToken = tokenOf(await pendingAt.get('/sign-in/factor', asPage));
     const tokens = [
       ['none', undefined],
       ['an empty one', ''],
       ["another user's", tokenOf(await other.inside.at.get('/account', asPage))],
       ["another session's", tokenOf(await elsewhere.get('/account', asPage))],
-      ["another login's", tokenOf(await other.halfWay.get('/sign-in/factor', asPage))],
+      ["another login's", tokenOf(await other.pendingAt.get('/sign-in/factor', asPage))],
       ['half of it', insideToken.slice(0, -1)],
       ['more of it', `${insideToken}A`],
       ['a word', 'undefined'],
@@ -154,7 +154,9 @@ describe('the forms of pages', () => {
     const earlier = await rows();
     for (const { url, access } of guarded) {
       const [at, own, foreignOwn] =
-        access === 'pending' ? [halfWay, halfWayToken, insideToken] : [inside.at, insideToken, halfWayToken];
+        access === 'pending'
+          ? [pendingAt, pendingToken, insideToken]
+          : [inside.at, insideToken, pendingToken];
       for (const [name, token] of [...tokens, ['the one of another access level', foreignOwn] as const]) {
         const fields = { ...fieldsOf[url], ...(token !== undefined && { form_token: token }) };
         const reply = await post(at, url, fields);
@@ -171,8 +173,8 @@ describe('the forms of pages', () => {
 
   test('A43 cross-site: accepts each form with its own token from our own page', async () => {
     for (const { url, access } of posts) {
-      const { inside, halfWay } = await withApp();
-      const at = access === 'pending' ? halfWay : inside.at;
+      const { inside, pendingAt } = await withApp();
+      const at = access === 'pending' ? pendingAt : inside.at;
       const page = await at.get(access === 'pending' ? '/sign-in/factor' : '/account', asPage);
       const headers = { origin, 'sec-fetch-site': 'same-origin' };
       const reply = await post(at, url, { ...fieldsOf[url], form_token: tokenOf(page) }, headers);
@@ -187,11 +189,11 @@ describe('the forms of pages', () => {
     const targets = [...text.matchAll(/ (?:href|action|formaction|src)="([^"]*)"/g)].map(([, to = '']) => to);
     const carried = [...text.matchAll(/name="return_to" value="([^"]*)"/g)].map(([, to = '']) => to);
     const { location } = headers;
-    const told = typeof location === 'string' ? [location] : [];
-    const onward = [...targets, ...told].map((to) =>
+    const located = typeof location === 'string' ? [location] : [];
+    const onward = [...targets, ...located].map((to) =>
       new URL(unescapeMarkup(to), origin).searchParams.get('return_to'),
     );
-    for (const to of [...targets, ...carried, ...told, ...onward])
+    for (const to of [...targets, ...carried, ...located, ...onward])
       if (to !== null)
         assert.equal(new URL(unescapeMarkup(to), origin).origin, origin, `${what} leads to ${to}`);
     assert.equal(headers['refresh'], undefined);
@@ -200,14 +202,14 @@ describe('the forms of pages', () => {
   }
 
   test('A9 open redirect: a page with any return address leads only to our own pages', async () => {
-    const { inside, halfWay } = await withApp();
+    const { inside, pendingAt } = await withApp();
     const strangerAt = new Browser(service);
     const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
     assert.ok(gets.length > 20);
     for (const target of offSiteTargets) {
       const query = String(new URLSearchParams({ return_to: target, email: 'x@example.org', token: 'x' }));
       for (const { url } of gets) {
-        for (const at of [inside.at, halfWay, strangerAt]) {
+        for (const at of [inside.at, pendingAt, strangerAt]) {
           const what = `GET ${url} with ${JSON.stringify(target)}`;
           assertStays(await at.get(`${url}?${query}`, asPage), what);
         }

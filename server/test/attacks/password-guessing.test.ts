@@ -1,5 +1,5 @@
 // Password guessing: how many attempts one account, one address and all clients together have, and that other people's
-// failed attempts lock nobody out.
+// failed attempts lock no owner out.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
@@ -231,7 +231,7 @@ onEachEngine('counting by account', (engine) => {
     const ways: Record<string, (word: string) => Promise<boolean>> = {
       ...Object.fromEntries(bodyKinds.map((kind) => [kind, byHttp({ kind })])),
       'with a slash behind it': byHttp({ path: '/sessions/' }),
-      'with a session of somebody': byHttp({
+      'with a session of another account': byHttp({
         headers: { cookie: `__Host-session_id=${(await service.member()).sessionId}` },
       }),
       validLogin: (word) => isRefused(auth.validLogin(email, word)),

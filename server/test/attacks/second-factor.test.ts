@@ -82,7 +82,7 @@ onEachEngine('a second factor', (engine) => {
   }
 
   /** A browser that has given the password and must still give the second factor, or enroll one. */
-  async function halfWay(
+  async function pendingLogin(
     { email, password }: Pick<Person, 'email' | 'password'>,
     at: PublicService = service,
   ): Promise<Browser> {
@@ -124,8 +124,8 @@ onEachEngine('a second factor', (engine) => {
     const bob = await beginner();
     const ids = Object.values(await idsOf(ada));
     const cases = [
-      { at: service, browser: await halfWay(ada), opens: ['half-way'] },
-      { at: required, browser: await halfWay(bob, required), opens: ['half-way', 'enrollment'] },
+      { at: service, browser: await pendingLogin(ada), opens: ['pending'] },
+      { at: required, browser: await pendingLogin(bob, required), opens: ['pending', 'enrollment'] },
     ] as const;
     for (const { at, browser, opens } of cases) {
       const token = browser.cookie(pendingCookie) ?? '';
@@ -153,7 +153,7 @@ onEachEngine('a second factor', (engine) => {
 
   test('A45 pending: a pending login is revoked once it is completed', async () => {
     const ada = await holder();
-    const browser = await halfWay(ada);
+    const browser = await pendingLogin(ada);
     const token = browser.cookie(pendingCookie) ?? '';
     assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 200);
     assert.equal(browser.cookie(pendingCookie), undefined);
@@ -166,7 +166,7 @@ onEachEngine('a second factor', (engine) => {
   test('A41 fixation: a login in two steps neither keeps nor continues a session that came with it', async () => {
     const ada = await holder();
     const eve = await holder();
-    const eves = await halfWay(eve);
+    const eves = await pendingLogin(eve);
     const browser = new Browser(service);
     const planted = { session: eve.browser.sessionId ?? '', pending: eves.cookie(pendingCookie) ?? '' };
     browser.plant(sessionCookie, planted.session);
@@ -241,7 +241,7 @@ onEachEngine('a second factor', (engine) => {
 
   test('A48 enrollment: a required factor is enrolled once, which revokes the other pending logins', async () => {
     const bob = await beginner();
-    const [own, strangers] = [await halfWay(bob, required), await halfWay(bob, required)];
+    const [own, strangers] = [await pendingLogin(bob, required), await pendingLogin(bob, required)];
     const { auth } = required.service.core;
     const early = await auth.createSession(bob.email); // from before a second factor was required
     const { clock } = required.service;
@@ -267,7 +267,7 @@ onEachEngine('a second factor', (engine) => {
       const bob = await beginner();
       const credentials: [Browser, string][] = [];
       for (let i = 0; i < 3; i += 1) {
-        const browser = await halfWay(bob, required);
+        const browser = await pendingLogin(bob, required);
         const options = passkeyOptionsIn(await browser.post('/profile/passkeys', {}));
         credentials.push([browser, new PasskeyDevice(origin).create(options)]);
       }
@@ -344,7 +344,7 @@ onEachEngine('a second factor', (engine) => {
     const anotherPassword = 'eleven owls in a hollow oak';
     const firstUndo = new Map<string, string>();
     /** What the attacker does to stay, once the first factor is enrolled. */
-    const deeds: Record<string, (mallory: Person) => Promise<unknown>> = {
+    const actions: Record<string, (mallory: Person) => Promise<unknown>> = {
       nothing: async () => undefined,
       'another factor': async ({ browser }) => addPasskey(browser, new PasskeyDevice(origin)),
       'recovery codes': async ({ browser }) => addRecoveryCodes(browser),
@@ -371,7 +371,7 @@ onEachEngine('a second factor', (engine) => {
         assert.equal((await service.put('/profile/undo', { token: closed })).status, 200);
       },
     };
-    for (const [name, deed] of Object.entries(deeds)) {
+    for (const [name, action] of Object.entries(actions)) {
       const { email, password, id } = await person();
       const mallory = new Browser(service);
       assert.equal((await mallory.post('/sessions', { email, password })).status, 200);
@@ -379,7 +379,7 @@ onEachEngine('a second factor', (engine) => {
       const undo = await service.tokenFor(email);
       firstUndo.set(email, undo);
       clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
-      await deed({ browser: mallory, email, password, id });
+      await action({ browser: mallory, email, password, id });
 
       const undone = await service.put('/profile/factors/undo', { token: undo });
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
@@ -463,8 +463,8 @@ onEachEngine('a second factor', (engine) => {
         return factor === 'totp' ? ada.app.nextCode() : (ada.recoveryCodes[0] ?? '');
       };
       const places = [
-        { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
-        { browser: strangersRequest(await halfWay(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(await pendingLogin(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(await pendingLogin(ada)), path: '/sessions/factor' },
         { browser: strangersRequest(ada.browser), path: '/sessions/step_up' },
       ] as const;
       const proofs = await Promise.all(places.map(({ browser, path }) => proofFor(browser, path)));
@@ -510,7 +510,7 @@ onEachEngine('a second factor', (engine) => {
           .values({ subject: `user:${ada.id}`, factor, failures: 100, last_at: 0, next_at: 0 }),
       );
     await switchOff('totp');
-    const browser = strangersRequest(await halfWay(ada));
+    const browser = strangersRequest(await pendingLogin(ada));
     const session = strangersRequest(ada.browser);
     for (const [at, path] of [
       [browser, '/sessions/factor'],
@@ -522,7 +522,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 200);
     assert.equal((await browser.send({ method: 'DELETE', path: `/profile/totp/${ada.app.id}` })).status, 200);
     const app = await addApp(browser, service.service.clock);
-    const afterwards = strangersRequest(await halfWay(ada));
+    const afterwards = strangersRequest(await pendingLogin(ada));
     assert.equal(
       (await give(afterwards, 'totp', app.nextCode())).status,
       200,
@@ -530,12 +530,12 @@ onEachEngine('a second factor', (engine) => {
     );
 
     await switchOff('recovery_code');
-    const locked = strangersRequest(await halfWay(ada));
+    const locked = strangersRequest(await pendingLogin(ada));
     assert.equal((await give(locked, 'recovery_code', ada.recoveryCodes[1] ?? '')).status, 429);
     assert.equal((await give(locked, 'totp', app.nextCode())).status, 200);
     const [code = ''] = await addRecoveryCodes(locked);
     assert.equal(
-      (await give(await halfWay(ada), 'recovery_code', code)).status,
+      (await give(await pendingLogin(ada), 'recovery_code', code)).status,
       200,
       'the counter of new ones starts at zero',
     );
@@ -544,7 +544,7 @@ onEachEngine('a second factor', (engine) => {
   test('A20 codes: of many parallel guesses of an app code in many logins five are verified, and a hundred in all', async () => {
     const ada = await holder();
     const browsers: Browser[] = [];
-    for (let i = 0; i < 10; i += 1) browsers.push(await halfWay(ada));
+    for (let i = 0; i < 10; i += 1) browsers.push(await pendingLogin(ada));
     const replies = await Promise.all(
       Array.from({ length: 300 }, (_, i) => give(browsers[i % 10] ?? assert.fail(), 'totp', '000000')),
     );
@@ -561,11 +561,11 @@ onEachEngine('a second factor', (engine) => {
     let looked = 0;
     for (let i = 0; i < 8; i += 1) {
       service.service.clock.advance(16 * minuteMs); // longer than the longest wait
-      const { status } = await give(await halfWay(ada), 'totp', '000000');
+      const { status } = await give(await pendingLogin(ada), 'totp', '000000');
       if (status === 401) looked += 1;
     }
     assert.equal(looked, 5);
-    assert.equal((await give(await halfWay(ada), 'totp', ada.app.nextCode())).status, 429);
+    assert.equal((await give(await pendingLogin(ada), 'totp', ada.app.nextCode())).status, 429);
   });
 
   test("A64 other people's objects: an id of one user has no effect for another user", async () => {
@@ -649,7 +649,7 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual([await passkeys.list(ada.id), await totp.list(ada.id)], had);
     assert.deepEqual([(await passkeys.list(eve.id)).length, (await totp.list(eve.id)).length], [2, 2]);
 
-    const half = await halfWay(eve);
+    const half = await pendingLogin(eve);
     const given = { factor: 'totp', proof: eve.app.nextCode(), ...fields };
     const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
     assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });

@@ -295,11 +295,11 @@ onEachEngine('tokens', (engine) => {
           assert.equal(
             await way({ ...holder, email: other.email }, secretOf(holder, kind)),
             false,
-            `${name} for somebody else`,
+            `${name} for another account`,
           );
       }
       if (kind === 'device')
-        assert.equal(await way(other, secretOf(holder, kind)), false, `${name} of somebody else`);
+        assert.equal(await way(other, secretOf(holder, kind)), false, `${name} of another account`);
       assert.equal(await way(holder, secretOf(holder, kind)), true, `${name} for ${email}`);
     }
     assert.equal(await ways['DELETE /sessions']?.[1](other, other.secrets.session), true);
@@ -344,7 +344,7 @@ onEachEngine('tokens', (engine) => {
     const { email } = await service.member();
     const eve = await service.member();
     const first = await service.resetToken(email);
-    await refused(eve.email, first, 'of somebody else');
+    await refused(eve.email, first, 'of another account');
     service.service.clock.advance(2 * minuteMs);
     const second = await service.resetToken(email);
     assert.notEqual(second, first);

@@ -67,7 +67,7 @@ test('the start detects a truncated file, wherever it was cut', () =>
       truncateSync(path, length);
       await assert.rejects(
         openDatabase(url, migratedModules, { isExamined: true }),
-        (error) => error instanceof DatabaseRefused && /is (damaged|no SQLite)/.test(error.message),
+        (error) => error instanceof DatabaseRefused && /is (damaged|not a SQLite)/.test(error.message),
         `${length} bytes`,
       );
       assert.equal(readFileSync(path).length, length);
@@ -90,7 +90,7 @@ test('the program ends with one sentence that names the file and says what to do
     ] as const) {
       const outcome = await runProgram([command], { environment });
       assert.equal(outcome.code, 1, outcome.stderr);
-      assert.match(outcome[stream], /is damaged\. It is left as it is; restore a backup\./);
+      assert.match(outcome[stream], /is damaged\. The file was not changed; restore a backup\./);
       assert.ok(outcome[stream].includes(path));
       assert.doesNotMatch(outcome.stderr, /^\s+at /m, 'no stack trace');
     }

@@ -73,7 +73,7 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
   const cookie = (await tell(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
 
   fillDisk(join(folder, 'filler'));
-  const told = service.lines.length;
+  const before = service.lines.length;
   for (let i = 0; i < refusals; i += 1) {
     const refused = await fetch(`${baseUrl}/reset_password`, {
       method: 'POST',
@@ -89,7 +89,7 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
   for (const path of ['/', '/health/live', '/health/ready'])
     assert.equal((await tell(baseUrl, 'GET', path))?.status, 200);
   await pause(3000); // the jobs meet the full disk as well
-  const lines = service.lines.slice(told).filter((line) => !line.includes('"msg":"request"'));
+  const lines = service.lines.slice(before).filter((line) => !line.includes('"msg":"request"'));
   assert.ok(lines.length > 0 && lines.length <= maxLines, `${lines.length} lines, the first: ${lines[0]}`);
   assert.ok(
     lines.some((line) => line.includes('disk is full')),

@@ -75,8 +75,8 @@ export class History {
   }
 
   /** Resolves when this many more actions were acknowledged, or the time is over. */
-  async progress(deeds: number, longestMs: number): Promise<void> {
-    const [wanted, until] = [this.acknowledged + deeds, performance.now() + longestMs];
+  async progress(actions: number, longestMs: number): Promise<void> {
+    const [wanted, until] = [this.acknowledged + actions, performance.now() + longestMs];
     while (this.acknowledged < wanted && performance.now() < until) await pause(1);
   }
 

@@ -78,8 +78,8 @@ export function declareOutages(restarts: number): void {
       assert.equal(history.refused, refused);
     }
     await history.check(service.baseUrl);
-    const told = service.lines.filter((line) => line.includes('could not be served'));
-    assert.ok(told.length > 0 && told.length <= 20 * restarts, `${told.length} lines about it`);
+    const errors = service.lines.filter((line) => line.includes('could not be served'));
+    assert.ok(errors.length > 0 && errors.length <= 20 * restarts, `${errors.length} lines about it`);
   });
 
   test('requests do not wait for a PostgreSQL that does not answer, and use it again when it does', async (t) => {

@@ -57,10 +57,10 @@ export class Stopwatch implements Database {
     return this.#database.close();
   }
 
-  async #measure<T>(deed: () => Promise<T>): Promise<T> {
+  async #measure<T>(action: () => Promise<T>): Promise<T> {
     const begun = performance.now();
     try {
-      return await deed();
+      return await action();
     } finally {
       this.#ms.push(performance.now() - begun);
     }

@@ -2,7 +2,7 @@
  * The end-to-end client of the well-known exercise that Bienvenue grew out of, one function per step. It speaks plain
  * HTTP and knows nothing of this server, so it can be pointed at an implementation in any language:
  *
- *   npm run journey -- http://localhost:5000 [--email somebody@example.com]
+ *   npm run journey -- http://localhost:5000 [--email ada@example.com]
  *
  * No output means success. The first difference ends it with a sentence that names the step, the request, and what was
  * expected and came instead.

@@ -348,9 +348,9 @@ onEachEngine('the rights of data subjects', (engine) => {
       for (const [i, reason] of reasons.entries()) {
         // Several of the same instant, with others of another user between them.
         if (i % 7 === 0) wait(1);
-        const deed = { event: 'user_updated', outcome: 'success', reason } as const;
-        await audit.record(tx, { ...deed, userId: member.id }, operator);
-        if (i % 100 === 0) await audit.record(tx, { ...deed, userId: 0 }, operator);
+        const event = { event: 'user_updated', outcome: 'success', reason } as const;
+        await audit.record(tx, { ...event, userId: member.id }, operator);
+        if (i % 100 === 0) await audit.record(tx, { ...event, userId: 0 }, operator);
       }
     });
     const { events } = (await exportOf(at)).body as Export;
@@ -387,9 +387,9 @@ onEachEngine('the rights of data subjects', (engine) => {
     const { audit, database } = core();
     const recorded = (await rowsOf('audit_events', member.id)).length;
     await database.transaction(async (tx) => {
-      const deed = { event: 'user_updated', outcome: 'success', reason: 'more' } as const;
+      const event = { event: 'user_updated', outcome: 'success', reason: 'more' } as const;
       for (let i = recorded; i < 199; i += 1)
-        await audit.record(tx, { ...deed, userId: member.id }, operator);
+        await audit.record(tx, { ...event, userId: member.id }, operator);
     });
     const { events } = (await exportOf(at)).body as Export;
     assert.equal(events.length, 200, 'itself included');
@@ -477,10 +477,10 @@ onEachEngine('the rights of data subjects', (engine) => {
     await core().auth.purge();
     for (const table of tables.filter((one) => one !== 'audit_events'))
       assert.deepEqual(await rowsOf(table, id), [], table);
-    const deeds = await rowsOf('audit_events', id);
-    const removal = deeds.find(({ event }) => event === 'user_deleted');
+    const events = await rowsOf('audit_events', id);
+    const removal = events.find(({ event }) => event === 'user_deleted');
     assert.deepEqual([removal?.['reason'], removal?.['actor']], ['account_deleted', 'service']);
-    assert.ok(!JSON.stringify(deeds).includes(email), 'the record remains, without the address');
+    assert.ok(!JSON.stringify(events).includes(email), 'the record remains, without the address');
     assertProblem(await undo(token), 403, 'token_invalid');
     await service.post('/users', { email, password: newPassword });
     const confirmation = await service.tokenFor(email);
@@ -509,9 +509,11 @@ onEachEngine('the rights of data subjects', (engine) => {
     const { member, token, at } = await closed();
     assert.equal((await undo(token)).status, 200);
     assertProblem(await undo(token), 403, 'token_invalid');
-    const deeds = await rowsOf('audit_events', member.id);
+    const events = await rowsOf('audit_events', member.id);
     assert.ok(
-      deeds.some(({ event, facts }) => event === 'authn_token_reuse' && facts === '{"kind":"deletion_undo"}'),
+      events.some(
+        ({ event, facts }) => event === 'authn_token_reuse' && facts === '{"kind":"deletion_undo"}',
+      ),
     );
     await at.post('/sessions', { email: member.email, password: member.password });
     assert.equal((await close(at)).status, 200);

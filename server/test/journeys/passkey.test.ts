@@ -345,7 +345,7 @@ onEachEngine('passkeys', (engine) => {
       return `${status}`;
     };
     /** Replies about an address to credentials that are new, used, used before, or of the client's own account. */
-    const told = async (email: string): Promise<string[]> => {
+    const repliesAbout = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
       const first = device.create(await ask(email));
       const replies = [await give(email, first), await give(email, first)];
@@ -359,13 +359,13 @@ onEachEngine('passkeys', (engine) => {
     const { email: taken } = await person();
     const unconfirmed = freshEmail();
     await give(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
-    const free = await told(freshEmail());
+    const free = await repliesAbout(freshEmail());
     assert.deepEqual(
       free.map((reply) => Number(reply.slice(0, 3))),
       [200, 401, 200, 200, 400, 200, 401, 200, 200],
     );
-    assert.deepEqual(await told(taken), free, 'of a taken address');
-    assert.deepEqual(await told(unconfirmed), free, 'of one that waits for its confirmation');
+    assert.deepEqual(await repliesAbout(taken), free, 'of a taken address');
+    assert.deepEqual(await repliesAbout(unconfirmed), free, 'of one that waits for its confirmation');
     for (let i = 0; i < 20; i += 1)
       for (const email of [freshEmail(), taken, unconfirmed])
         assert.deepEqual(
@@ -429,11 +429,11 @@ onEachEngine('passkeys', (engine) => {
 
     const asking = freshEmail();
     await claim(asking);
-    const told = service.mails.length;
+    const sent = service.mails.length;
     await owner.post('/email_verification', { email: asking });
     await service.deliver();
     assert.ok(
-      service.mails.slice(told).filter(({ to }) => to === asking).length <= 1,
+      service.mails.slice(sent).filter(({ to }) => to === asking).length <= 1,
       'another browser cannot confirm it',
     );
     assert.equal(await confirm(owner, asking), 403);

@@ -236,10 +236,10 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(await enter(` ${two.toLowerCase().replaceAll('-', ' ')}`), 200, 'as users type it');
     assert.deepEqual((await ada.browser.get('/profile/recovery_codes')).body, { left: 8 });
     await service.deliver();
-    const told = service.mails.filter(
+    const notifications = service.mails.filter(
       ({ to, subject }) => to === ada.email && subject.includes('recovery code'),
     );
-    assert.equal(told.length, 2, 'each use sends a notification');
+    assert.equal(notifications.length, 2, 'each use sends a notification');
     const second = memberOf(
       (await ada.browser.post('/profile/recovery_codes', {})).body,
       'recovery_codes',
@@ -406,7 +406,7 @@ onEachEngine('a second factor', (engine) => {
     const login = await ada.browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.deepEqual(login.body, { email: ada.email, message: 'logged in' });
     await service.deliver();
-    assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('taken away')));
+    assert.ok(service.mails.some(({ to, subject }) => to === ada.email && subject.includes('removed')));
     assert.equal(await service.service.core.enrollment.reset(0, { actor: 'operator' }), false);
   });
 

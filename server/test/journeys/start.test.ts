@@ -38,7 +38,7 @@ test('refuses a file that is not its database, and does not change it', async (t
   await Promise.all([
     refusesToStart(
       { DATA_DIR: folder, DATABASE_URL: `sqlite:${letter}` },
-      /letter\.txt is no SQLite database\. It is left as it is/,
+      /letter\.txt is not a SQLite database\. The file was not changed/,
     ),
     refusesToStart(
       { DATA_DIR: folder, DATABASE_URL: `sqlite:${foreign}` },
@@ -59,7 +59,7 @@ test('refuses a port that is in use, and says what to do', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   await refusesToStart(
     { DATA_DIR, PORT: port },
-    new RegExp(`^Port ${port} is taken\\. End the other program, or set PORT to another\\.$`, 'm'),
+    new RegExp(`^Port ${port} is in use\\. Stop the other program, or set PORT to another port\\.$`, 'm'),
   );
   assert.equal((await fetch(baseUrl)).status, 200, 'the other program keeps it');
 });

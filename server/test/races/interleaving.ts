@@ -7,7 +7,7 @@ import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
 /** An action on the database that it is given. */
-export type Deed<T> = (db: Database) => Promise<T>;
+export type Action<T> = (db: Database) => Promise<T>;
 
 /**
  * The order of the two: the first takes this many steps, then the other this many, then the first runs to its end, then
@@ -35,8 +35,8 @@ class Walk<T> {
   #isInCall = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(deed: Deed<T>, database: Database) {
-    this.ending = deed(new Stepped(database, this)).then(
+  constructor(action: Action<T>, database: Database) {
+    this.ending = action(new Stepped(database, this)).then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     );
@@ -163,8 +163,8 @@ export interface Outcome<A, B> {
  */
 export async function inOrder<A, B>(
   database: Database,
-  first: Deed<A>,
-  second: Deed<B>,
+  first: Action<A>,
+  second: Action<B>,
   order: Order,
 ): Promise<Outcome<A, B>> {
   const a = new Walk(first, database);

@@ -1,6 +1,6 @@
 // Pairs of actions on one account, in every order of their steps, on PostgreSQL, where transactions run in parallel.
 // SQLite has one writer; its races are in races.ts. The clock stands still, so that two actions of the same instant are
-// told apart. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+// covered too. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
@@ -23,15 +23,15 @@ import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
-import { inOrder, ordersOf, type Deed, type Ending } from './interleaving.ts';
+import { inOrder, ordersOf, type Action, type Ending } from './interleaving.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
 const properRefusals = new Set(['token_invalid', 'unknown_email']);
 
 /** Two actions in parallel, and what must hold afterwards. */
 interface Pair {
-  readonly first: Deed<unknown>;
-  readonly second: Deed<unknown>;
+  readonly first: Action<unknown>;
+  readonly second: Action<unknown>;
   readonly check: (endings: {
     readonly first: Ending<unknown>;
     readonly second: Ending<unknown>;

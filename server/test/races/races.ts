@@ -1,5 +1,5 @@
-// The races, each for a given number of rounds: 12 in `races.process.test.ts`, 50 in
-// `races.system.ts`, 1,000 in `races.long.ts`.
+// The races, each for a given number of rounds: 12 in `races.process.test.ts`, 50 in `races.system.ts`, 1,000 in
+// `races.long.ts`.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
@@ -70,7 +70,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each('of many parallel registrations of one address in many spellings one succeeds', registerTogether);
     each('of many parallel uses of one reset token one succeeds, and its password logs in', redeemTogether);
@@ -96,8 +96,8 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
       'no session is valid after the acknowledgement of disabling an account, nor after it is enabled again',
       logInDuringDisabling,
     );
-    seldom('many parallel logouts end the session without an error', logOutTogether);
-    seldom(
+    raceRarely('many parallel logouts end the session without an error', logOutTogether);
+    raceRarely(
       'each of many parallel requests for a reset token gets one, and one of them is valid',
       forgetTogether,
     );
@@ -115,19 +115,22 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     after(() => arena.close());
 
     const each = inRounds(rounds, () => arena);
-    const seldom = inRounds(rarer, () => arena);
+    const raceRarely = inRounds(rarer, () => arena);
 
     each(
       'many parallel registrations of one address get the same reply, and its owner gets one mail',
       registerTogether,
     );
 
-    seldom(
+    raceRarely(
       'many parallel registrations of a confirmed address get the same reply, and its owner gets one mail',
       registerConfirmed,
     );
 
-    seldom('many parallel reset requests get the same reply, and the owner gets one mail', forgetInPublic);
+    raceRarely(
+      'many parallel reset requests get the same reply, and the owner gets one mail',
+      forgetInPublic,
+    );
   });
 }
 
@@ -375,7 +378,7 @@ async function usersLike(database: Database, email: string): Promise<object[]> {
 async function userOf(database: Database, email: string): Promise<User> {
   const address = toEmailAddress(email);
   const user = address && (await findUserByEmail(database, address));
-  if (user === undefined) throw new Error(`Nobody has ${email}`);
+  if (user === undefined) throw new Error(`No user has ${email}`);
   return user;
 }
 

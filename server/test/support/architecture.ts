@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { Counts, Findings } from './ceilings.ts';
-import { functionsOf, importsOf, onlyParts, type SourceImport } from './source-text.ts';
+import { functionsOf, importsOf, onlyParts, splitSource, type SourceImport } from './source-text.ts';
 
 /** Paths are relative to server/src. */
 export interface SourceFile {
@@ -34,6 +34,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['account', 'sign-in'],
     ['password'],
     ['enrollment'],
+    ['personal-data.ts'],
     ['identity.ts'],
   ],
 };
@@ -53,6 +54,12 @@ const limits = {
   kysely: 0,
   fastify: 0,
   environment: 0,
+  /** A definition under the name of another module. */
+  definition: 0,
+  /** A problem code that is declared on a higher level or by another feature. */
+  'problem code': 0,
+  /** A message of another module. */
+  message: 0,
   'default export': 0,
   'file without a noun': 0,
   /** Modules that query a table. */
@@ -74,6 +81,14 @@ type Rule = keyof typeof limits;
 export function readSources(root: string): SourceFile[] {
   const folder = join(root, 'server/src');
   return globSync('**/*.ts', { cwd: folder, exclude: ['**/*.test.ts', '**/test/**'] })
+    .toSorted()
+    .map((path) => ({ path: path.replaceAll('\\', '/'), text: readFileSync(join(folder, path), 'utf8') }));
+}
+
+/** Reads the English messages that modules bring along, as JSON. */
+export function readCatalogs(root: string): SourceFile[] {
+  const folder = join(root, 'server/src');
+  return globSync('**/messages/en.json', { cwd: folder })
     .toSorted()
     .map((path) => ({ path: path.replaceAll('\\', '/'), text: readFileSync(join(folder, path), 'utf8') }));
 }
@@ -163,9 +178,12 @@ function sourceBreaches(path: string, { target, names }: SourceImport): Breach[]
   const [own, other] = [moduleOf(path), posix.join(posix.dirname(path), target)];
   const theirs = moduleOf(other);
   const breaches: Breach[] = [];
-  const isCore = names.includes('Core') && (other === 'app/core.ts' || other === 'module.ts');
-  const maySeeCore = isModuleFile(path) || isOnTop(path);
-  const mayRegister = isModuleFile(path) || path.startsWith('app/');
+  const isDeclared = other === 'app/core.ts' || other === 'module.ts';
+  const isCore = isDeclared && names.some((name) => name === 'Core' || name === 'IdentityCore');
+  const maySeeCore =
+    isOnTop(path) ||
+    (isModuleFile(path) && (path.startsWith('identity/') || !names.includes('IdentityCore')));
+  const mayRegister = isModuleFile(path) || path.startsWith('app/') || isCore;
   if (isCore && !maySeeCore) breaches.push({ rule: 'core', subject: path });
   else if (other === 'module.ts' && !mayRegister)
     breaches.push({ rule: 'module registration', subject: path });
@@ -180,9 +198,67 @@ function sourceBreaches(path: string, { target, names }: SourceImport): Breach[]
   return breaches;
 }
 
-/** All rules over all files. */
-export function architectureFindings(files: readonly SourceFile[]): Findings {
-  const breaches = files.flatMap(importBreaches);
+/** `defineEvents('totp', {` and the like: the name, and the text up to the end of the table. */
+const definition = /\bdefine(?<what>Events|Problems)\(\s*'(?<name>[\w-]+)'(?:, \{\n(?<rows>.*?)^\})?/gms;
+
+/** Definitions whose name is not that of the folder in which they are. */
+function definitionBreaches(files: readonly SourceFile[]): Breach[] {
+  return files.flatMap(({ path, text }) =>
+    [...onlyParts(text, 'code', 'string').matchAll(definition)]
+      .filter(({ groups }) => groups?.['name'] !== moduleOf(path).split('/').at(-1))
+      .map(() => ({ rule: 'definition', subject: path }) as const),
+  );
+}
+
+/** Uses of problem codes that neither the own module nor one below declares. */
+function problemBreaches(files: readonly SourceFile[]): Breach[] {
+  const ownerOf = new Map<string, string>();
+  for (const { path, text } of files) {
+    for (const { groups } of onlyParts(text, 'code', 'string').matchAll(definition)) {
+      if (groups?.['what'] !== 'Problems') continue;
+      for (const [, code = ''] of (groups['rows'] ?? '').matchAll(/^ {2}(\w+):/gm))
+        ownerOf.set(code, moduleOf(path));
+    }
+  }
+  const use = /\b(?:new Problem\(|isProblem\(\w+,)\s*'(?<code>\w+)'/g;
+  return files.flatMap(({ path, text }) =>
+    [...onlyParts(text, 'code', 'string').matchAll(use)].flatMap(({ groups }) => {
+      const owner = ownerOf.get(groups?.['code'] ?? '');
+      const isOwn = owner === undefined || owner === moduleOf(path) || isBelow(owner, moduleOf(path));
+      return isOwn ? [] : [{ rule: 'problem code', subject: `${path} -> ${owner}` } as const];
+    }),
+  );
+}
+
+/** Uses of messages that another module brings along. */
+function messageBreaches(files: readonly SourceFile[], catalogs: readonly SourceFile[]): Breach[] {
+  const owners = new Map(
+    catalogs.flatMap(({ path, text }) =>
+      Object.keys(JSON.parse(text) as object) // our own file
+        .map((key) => [key, moduleOf(path)] as const),
+    ),
+  );
+  return files.flatMap(({ path, text }) =>
+    splitSource(text).flatMap(({ kind, text: written }) => {
+      const owner = kind === 'string' ? owners.get(written.slice(1, -1)) : undefined;
+      return owner === undefined || owner === moduleOf(path)
+        ? []
+        : [{ rule: 'message', subject: `${path} -> ${owner}` } as const];
+    }),
+  );
+}
+
+/** All rules over all files, and over the messages of modules. */
+export function architectureFindings(
+  files: readonly SourceFile[],
+  catalogs: readonly SourceFile[] = [],
+): Findings {
+  const breaches = [
+    ...files.flatMap(importBreaches),
+    ...definitionBreaches(files),
+    ...problemBreaches(files),
+    ...messageBreaches(files, catalogs),
+  ];
   const counts: Partial<Record<Rule, Counts>> = {
     table: tableUsers(files),
     'feature named outside': featureNames(files),

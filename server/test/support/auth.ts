@@ -44,7 +44,7 @@ export interface AuthUnderTest {
   readonly db: DB;
   readonly database: Database;
   readonly clock: TestClock;
-  /** Events recorded since the test began. */
+  /** What was recorded since the test began. */
   readonly audit: Audit;
 }
 

@@ -5,7 +5,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
-import { readOptions, type Environment } from '../../src/config/read-options.ts';
+import type { Environment } from '../../src/config/read-options.ts';
+import { readOptions } from '../../src/app/options.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
@@ -26,7 +27,10 @@ import { testClock, type TestClock } from './clock.ts';
  * Tests send more requests from one address than people do. Tests of the limits set these options to '' for the
  * defaults.
  */
-const wideLimits: Environment = { ADDRESS_LIMIT_PER_MINUTE: '1000000', GLOBAL_LIMIT_PER_MINUTE: '1000000' };
+export const wideLimits: Environment = {
+  ADDRESS_LIMIT_PER_MINUTE: '1000000',
+  GLOBAL_LIMIT_PER_MINUTE: '1000000',
+};
 
 /** Set, because these services have no folder of their own for a key file. */
 const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toString('base64url')}` };
@@ -131,7 +135,7 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue listens/.exec(line)?.[1];
+      const told = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
       if (told !== undefined) resolve(Number(told));
     };
     createInterface({ input: child.stdout }).on('line', onLine);

@@ -147,13 +147,31 @@ export function functionsOf(source: string): SourceFunction[] {
   const written = source.split('\n');
   return lines.flatMap((line, i) => {
     const isArrow = /=> \{\s*$/.test(line);
-    const head = statement.test(line) ? undefined : functionHead.exec(line)?.groups?.['name'];
+    const head = headName(line);
     if (!isArrow && head === undefined) return [];
     const first = isArrow ? headOf(lines, i) : i;
     const last = closingLine(lines, i);
     if (last === undefined || (!isArrow && !/\{\s*$/.test(lines[bodyLine(lines, i)] ?? ''))) return [];
-    return [{ name: nameAt(written[first] ?? '', head), lines: last - first + 1 }];
+    const isReturned = isArrow && /^\s*return\b/.test(line);
+    const named = isReturned ? headOf(lines, enclosingLine(lines, first)) : first;
+    return [
+      {
+        name: nameAt(written[named] ?? '', isReturned ? headName(lines[named]) : head),
+        lines: last - first + 1,
+      },
+    ];
   });
+}
+
+function headName(line: string | undefined): string | undefined {
+  return statement.test(line ?? '') ? undefined : functionHead.exec(line ?? '')?.groups?.['name'];
+}
+
+/** The nearest line before with a smaller indentation. */
+function enclosingLine(lines: readonly string[], at: number): number {
+  const indent = indentOf(lines[at] ?? '');
+  const before = lines.slice(0, at).findLastIndex((line) => line.trim() !== '' && indentOf(line) < indent);
+  return Math.max(before, 0);
 }
 
 function nameAt(line: string, head: string | undefined): string {

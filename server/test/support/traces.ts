@@ -20,7 +20,7 @@ export function reasonIn({ reason, facts }: Pick<AuditEvent, 'reason' | 'facts'>
 export async function tracesIn(
   { service }: PublicService,
   people: Readonly<Record<string, number>>,
-  deed: () => Promise<unknown>,
+  action: () => Promise<unknown>,
 ): Promise<Traces> {
   const { database, audit } = service.core;
   const names = new Map(Object.entries(people).map(([name, id]) => [id, name]));
@@ -28,7 +28,7 @@ export async function tracesIn(
   const eventsNow = () => audit.list({ limit: 10_000 });
   const mailsNow = () => database.query((sql) => sql.selectFrom('mails').selectAll());
   const known = new Set([...(await eventsNow()), ...(await mailsNow())].map(({ id }) => id));
-  await deed();
+  await action();
   const events = (await eventsNow()).filter(({ id }) => !known.has(id));
   const mails = (await mailsNow()).filter(({ id }) => !known.has(id));
   return {

@@ -112,10 +112,10 @@ export class Visitor {
     const visitor = new Visitor(site, context, page, languageOf(options.locale) ?? usualLanguage);
     page.on('pageerror', (error) => visitor.faults.push(String(error)));
     page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));
-    page.on('console', (told) => {
+    page.on('console', (entry) => {
       // The browser's own message about a rejected form; any other message is a fault of the page.
-      const isStatus = told.text().includes('Failed to load resource: the server responded');
-      if (told.type() === 'error' && !isStatus) visitor.faults.push(told.text());
+      const isStatus = entry.text().includes('Failed to load resource: the server responded');
+      if (entry.type() === 'error' && !isStatus) visitor.faults.push(entry.text());
     });
     page.on('request', (request) => {
       const url = request.url();

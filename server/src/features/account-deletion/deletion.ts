@@ -13,6 +13,8 @@ import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { deletionDays, deletionEvents } from './event.ts';
+import '../../identity/session/problem.ts';
+import '../../identity/token/problem.ts';
 
 const purger: AuditSource = { actor: 'service' };
 

@@ -28,7 +28,7 @@ export function deletionRoutes({
       {
         config: costing(mailCost),
         schema: {
-          summary: 'Closes your account at once; it is removed two weeks later; needs a recent factor',
+          summary: 'Closes the account; it is removed two weeks later; requires recent authentication',
           response: { 200: Closed },
         },
       },
@@ -52,7 +52,7 @@ export function deletionUndoRoutes({
       '/profile/undo',
       {
         schema: {
-          summary: 'Opens an account again that its owner has closed',
+          summary: 'Reopens an account that its owner has closed',
           body: Type.Object({ token }),
           response: { 200: EmailMessage },
         },

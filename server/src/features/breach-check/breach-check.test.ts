@@ -121,7 +121,7 @@ describe('the breach check', () => {
   }
 
   test('says in the log what was wrong, and of whom it asked', async () => {
-    const none = 'Its answer holds no line of a hash and a count';
+    const none = 'The response contains no line with a hash and a count';
     const rows = [
       [answering('', 204), 'It answered with status 204'],
       [answering('', 500), 'It answered with status 500'],

@@ -60,13 +60,13 @@ export class BreachCheck implements PasswordCheck {
     const response = await fetch(`${this.#base}/${prefix}`, { headers, signal, redirect: 'error' });
     if (response.status !== 200) {
       await response.body?.cancel();
-      throw new Error(`It answered with status ${response.status}`);
+      throw new Error(`The service answered with status ${response.status}`);
     }
     let text = '';
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += chunk;
       if (text.length > maxCharacters)
-        throw new Error(`Its answer is longer than ${maxCharacters} characters`);
+        throw new Error(`The response is longer than ${maxCharacters} characters`);
     }
     return text;
   }
@@ -77,7 +77,7 @@ export class BreachCheck implements PasswordCheck {
     this.#toldAt = now;
     this.#log.warn(
       { err: error, url: this.#base },
-      'Breached passwords cannot be told apart just now: BREACH_CHECK_URL does not answer as it should',
+      'Passwords are accepted without a breach check: BREACH_CHECK_URL does not answer correctly',
     );
   }
 }
@@ -86,6 +86,6 @@ export class BreachCheck implements PasswordCheck {
 function isListed(answer: string, suffix: string): boolean {
   const rows = answer.split('\n').map((row) => line.exec(row.trim())?.groups);
   if (!rows.some((row) => row !== undefined))
-    throw new Error('Its answer holds no line of a hash and a count');
+    throw new Error('The response contains no line with a hash and a count');
   return rows.some((row) => row?.['suffix']?.toUpperCase() === suffix && Number(row['count']) > 0);
 }

@@ -14,6 +14,7 @@ import type { PersonalData } from '../../identity/contribution.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { dataExportEvents } from './event.ts';
+import '../../identity/session/problem.ts';
 
 /** Everything about an account, without a secret. */
 export interface DataExport {

@@ -24,7 +24,9 @@ const ExportDocument = Type.Object({
     email: Type.String(),
     created_at: Instant,
     email_verified_at: OptionalInstant,
-    password_changed_at: Type.Optional(Type.String({ format: 'date-time', description: 'With a password' })),
+    password_changed_at: Type.Optional(
+      Type.String({ format: 'date-time', description: 'Whether the account has a password' }),
+    ),
     language: OptionalText,
   }),
   sessions: Type.Array(SessionEntry),
@@ -38,17 +40,17 @@ const ExportDocument = Type.Object({
     }),
   ),
   second_factors: Type.Record(Type.String(), Type.Object({}, { additionalProperties: true }), {
-    description: 'What is set up, by the name of the factor',
+    description: 'Second factors of the user, by kind',
   }),
   tokens: Type.Array(
     Type.Object({ kind: Type.String(), email: OptionalText, created_at: Instant, expires_at: Instant }),
-    { description: 'Mailed, and not spent yet' },
+    { description: 'Tokens that were mailed and not used yet' },
   ),
   attempts: Type.Array(
     Type.Object({
       factor: Type.String(),
       device_id: OptionalText,
-      failures: Type.Integer({ description: 'Consecutive wrong tries' }),
+      failures: Type.Integer({ description: 'Consecutive failed attempts' }),
       last_at: Instant,
     }),
   ),
@@ -77,7 +79,7 @@ const ExportDocument = Type.Object({
       user_agent: OptionalText,
       request_id: OptionalText,
     }),
-    { description: 'What was recorded of the account' },
+    { description: 'Audit log of the account' },
   ),
 });
 
@@ -93,7 +95,7 @@ export function dataRoutes({
       {
         config: guardedRead,
         schema: {
-          summary: 'Everything that is known of you, secrets excepted; needs a recent factor',
+          summary: 'Returns all data about the user except secrets; requires recent authentication',
           response: { 200: ExportDocument },
         },
       },

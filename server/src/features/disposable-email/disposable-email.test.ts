@@ -133,7 +133,7 @@ describe('DISPOSABLE_EMAILS', () => {
     assert.deepEqual(replies[0], replies[2]);
     assert.match(
       String(memberOf(replies[0], 'message')),
-      /email belongs to a service for throwaway addresses; use one that you will keep/,
+      /email is a disposable email address; use a permanent one/,
     );
     assert.deepEqual(await traces(), earlier);
   });

@@ -19,11 +19,7 @@ export function noDisposableAddress(): AddressRule {
     });
     const domains = await known;
     if (namesAbove(key.slice(key.indexOf('@') + 1)).some((name) => domains.has(name)))
-      throw fieldProblem(
-        'email',
-        'belongs to a service for throwaway addresses; use one that you will keep',
-        'disposable',
-      );
+      throw fieldProblem('email', 'is a disposable email address; use a permanent one', 'disposable');
   };
 }
 

@@ -1,9 +1,11 @@
 // Refuses addresses of services that hand out disposable ones.
 import { module } from '../../module.ts';
 import { noDisposableAddress } from './disposable-email.ts';
+import { disposableEmailOptions } from './options.ts';
 
 export const disposableEmail = module({
   name: 'disposable-email',
+  options: disposableEmailOptions,
   isOn: ({ disposableEmails }) => disposableEmails === 'refused',
   build: () => ({ addressChecks: [noDisposableAddress()] }),
 });

@@ -33,7 +33,7 @@ onEachEngine('the record of', (engine) => {
     const record = ['authn_token_created success email_change_requested ada'];
     const ask = (email: string) => () => browser.post('/profile/email', { email, password });
     const own = await ask(` ${ada.email.toUpperCase()}`)();
-    assert.match(own.text, /is the address of the account already/);
+    assert.match(own.text, /is already the email address of this account/);
     assert.deepEqual(await traces(people, ask(freshEmail())), {
       record,
       mails: ['email_change to ada for 60'],

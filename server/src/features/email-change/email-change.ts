@@ -16,6 +16,9 @@ import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { Session } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
+import '../../identity/account/problem.ts';
+import '../../identity/session/problem.ts';
+import '../../identity/token/problem.ts';
 
 /** Proves the new address; redeemed in a session of the account. */
 export const emailChangeKind = tokenKind({
@@ -68,7 +71,7 @@ export class EmailChange {
     const { db, events, addressRule } = this.#context;
     const { stepUp, tokens } = this.#needs;
     if (address.key === toEmailAddress(session.email)?.key)
-      throw fieldProblem('email', 'is the address of the account already', 'same_email');
+      throw fieldProblem('email', 'is already the email address of this account', 'same_email');
     await addressRule(address);
     await stepUp.requirePassword(session, password, source);
     await db.transaction(async (tx) => {

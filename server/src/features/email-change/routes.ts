@@ -22,7 +22,7 @@ export function emailChangeRoutes({
       {
         config: hashing(mailCost),
         schema: {
-          summary: 'Asks for another address, with the current password',
+          summary: 'Requests a change of the email address; requires the current password',
           body: Type.Object({ email, password: Type.Optional(password) }),
           response: { 200: EmailMessage },
         },
@@ -41,7 +41,7 @@ export function emailChangeRoutes({
       '/profile/email',
       {
         schema: {
-          summary: 'Changes the address to the one that is proved',
+          summary: 'Changes the email address with the token or the code that was sent to the new address',
           body: Type.Object({ token }),
           response: { 200: EmailMessage },
         },
@@ -65,7 +65,7 @@ export function emailUndoRoutes({
       '/profile/email/undo',
       {
         schema: {
-          summary: 'Gives the account back to its old address',
+          summary: 'Restores the previous email address of the account',
           body: Type.Object({ token }),
           response: { 200: EmailMessage },
         },

@@ -6,9 +6,11 @@ import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
 import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
 import { emailSignInRoutes } from './routes.ts';
+import { emailSignInOptions } from './options.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
+  options: emailSignInOptions,
   events: emailSignInEvents,
   mails: [signInMail],
   isOn: (options) => options.emailSignIn,

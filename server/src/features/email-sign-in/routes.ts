@@ -8,6 +8,7 @@ import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';
+import '../../identity/token/problem.ts';
 
 /** Signing in by mail. */
 export function emailSignInRoutes({
@@ -23,7 +24,7 @@ export function emailSignInRoutes({
       {
         config: costing(mailCost),
         schema: {
-          summary: 'Asks for a link and a code that sign in',
+          summary: 'Requests an email with a link and a code to sign in',
           body: Type.Object({ email }),
           response: { 200: EmailMessage },
         },
@@ -41,7 +42,7 @@ export function emailSignInRoutes({
       '/sessions/email',
       {
         schema: {
-          summary: 'Logs in with what was mailed',
+          summary: 'Logs in with the token or the code from the email',
           body: Type.Object({ email, token }),
           response: { 200: LoginReply },
         },

@@ -8,6 +8,7 @@ import { Problem } from '../../kit/problem.ts';
 import { seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { addressOf } from '../../http/markup.ts';
+import './problem.ts';
 
 const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
 
@@ -17,11 +18,12 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
       '/forward_auth',
       {
         schema: {
-          summary: 'For proxies: who is signed in, as headers; else 401, or the way to sign in',
+          summary:
+            'For proxies: returns the signed-in user in headers; otherwise 401, or a redirect to sign in',
           querystring: Type.Object({
             sign_in: Type.Optional(
               Type.Literal('redirect', {
-                description: 'Sends a person to sign in, and back to X-Forwarded-Uri',
+                description: 'Redirects to the sign-in page and returns to `X-Forwarded-Uri`',
               }),
             ),
           }),

@@ -8,6 +8,7 @@ import type { Accounts } from '../../identity/account/account.ts';
 import type { Login, SignIn } from '../../identity/sign-in/sign-in.ts';
 import { registrationOf } from './challenge.ts';
 import type { Passkeys } from './passkey.ts';
+import '../../identity/factor/problem.ts';
 
 export interface PasskeyEntranceParts {
   readonly accounts: Accounts;

@@ -17,9 +17,13 @@ import {
   passkeyRoutes,
   relatedOriginRoutes,
 } from './routes.ts';
+import { passkeyMigrations } from './migrations.ts';
+import { passkeyOptions } from './options.ts';
 
 export const passkey = module({
   name: 'passkey',
+  migrations: passkeyMigrations,
+  options: passkeyOptions,
   isOn: ({ passkeys }) => passkeys,
   build: ({ accounts, context, cookies, enrollment, keyring, pages, secondFactors, signIn }, options) => {
     const { db, clock, log } = context;

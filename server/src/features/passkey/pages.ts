@@ -83,7 +83,7 @@ export function passkeyEndpointRoutes({ pages }: { readonly pages: PageKit }): F
       '/.well-known/passkey-endpoints',
       {
         schema: {
-          summary: 'Where passkeys are made and looked after',
+          summary: 'Lists the pages on which passkeys are created and managed',
           response: { 200: Endpoints },
         },
       },

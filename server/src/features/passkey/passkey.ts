@@ -33,6 +33,7 @@ import {
   usePasskey,
   type PasskeyRow,
 } from './store.ts';
+import '../../identity/factor/problem.ts';
 
 /** `passkey`: verifies its user, and signs in by itself; `security_key`: a second factor only. */
 export type PasskeyKind = 'passkey' | 'security_key';
@@ -166,7 +167,7 @@ export class Passkeys implements SecondFactor {
     if (response === undefined) throw new Problem('factor_invalid');
     let challenge: LiveChallenge | undefined;
     const made = await this.#judge(async () => {
-      if (attestsMore(response)) throw new Error('Attestation by a certificate was not asked for');
+      if (attestsMore(response)) throw new Error('Attestation by a certificate was not requested');
       const { registrationInfo } = await webauthn().verifyRegistrationResponse({
         response,
         expectedChallenge: (encoded) => (challenge = this.#challenges.read(use, encoded)) !== undefined,
@@ -204,7 +205,7 @@ export class Passkeys implements SecondFactor {
     if (!(await this.#challenges.consume(tx, made.challenge))) throw new Problem('factor_invalid');
     const others = await listPasskeys(tx, userId);
     if (others.length >= maxPerUser)
-      throw fieldProblem('credential', `is one more than ${maxPerUser}`, 'too_many');
+      throw fieldProblem('credential', `exceeds the limit of ${maxPerUser} passkeys`, 'too_many');
     for (let attempt = 0; attempt < attachAttempts; attempt += 1) {
       const id = await this.attach(tx, userId, made, naming);
       if (id !== undefined) return id;
@@ -392,7 +393,7 @@ export class Passkeys implements SecondFactor {
     if (counter <= row.counter && counter + row.counter > 0)
       this.#log.warn(
         { user_id: row.user_id, passkey_id: row.id, counter, last_counter: row.counter },
-        'The counter of a passkey went back: there may be a copy of it. It is refused',
+        'A passkey was rejected: its signature counter decreased, so it may have been cloned',
       );
     return async (tx) =>
       (await this.#challenges.consume(tx, spent)) &&
@@ -405,14 +406,14 @@ export class Passkeys implements SecondFactor {
       return await work();
     } catch (error) {
       const reason = error instanceof Error ? error.message.slice(0, reasonCharacters) : String(error);
-      this.#log.info({ reason }, 'A passkey was refused');
+      this.#log.info({ reason }, 'A passkey was rejected');
       return undefined;
     }
   }
 }
 
 function registeredAlready(): Problem {
-  return fieldProblem('credential', 'is registered already', 'registered_already');
+  return fieldProblem('credential', 'is already registered', 'registered_already');
 }
 
 function useOf({ purpose, subjectId }: Occasion): ChallengeUse {

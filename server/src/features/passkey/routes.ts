@@ -36,7 +36,7 @@ import type { PasskeyEntrance } from './entrance.ts';
 
 /** Options for the browser: their members are those of WebAuthn. */
 const PublicKey = Type.Object({ public_key: Type.Object({}, { additionalProperties: true }) });
-const credential = { ...proof, description: 'The JSON text of the credential that the browser gave' };
+const credential = { ...proof, description: 'JSON text of the credential from the browser' };
 
 const Instant = Type.String({ format: 'date-time' });
 const Signal = Type.Object(
@@ -45,7 +45,7 @@ const Signal = Type.Object(
     userId: Type.String(),
     allAcceptedCredentialIds: Type.Array(Type.String()),
   },
-  { description: 'For PublicKeyCredential.signalAllAcceptedCredentials()' },
+  { description: 'Argument of `PublicKeyCredential.signalAllAcceptedCredentials()`' },
 );
 const PasskeyList = Type.Object({
   passkeys: Type.Array(
@@ -53,8 +53,8 @@ const PasskeyList = Type.Object({
       id: Type.String(),
       credential_id: Type.String(),
       name: Type.String(),
-      use: Type.String({ description: 'sign_in, or second_factor alone' }),
-      storage: Type.String({ description: 'device, syncable or synced' }),
+      use: Type.String({ description: '`sign_in`, or `second_factor` only' }),
+      storage: Type.String({ description: '`device`, `syncable` or `synced`' }),
       created_at: Instant,
       last_used_at: Type.Optional(Instant),
     }),
@@ -80,7 +80,7 @@ export function passkeyOpenRoutes({
       '/sessions/passkey',
       {
         schema: {
-          summary: 'What a browser needs to sign in with a passkey',
+          summary: 'Returns the options to sign in with a passkey',
           response: { 200: PublicKey },
         },
       },
@@ -109,7 +109,7 @@ export function passkeyOpenRoutes({
       '/users/passkey',
       {
         schema: {
-          summary: 'What a browser needs to register with a passkey in the place of a password',
+          summary: 'Returns the options to register with a passkey instead of a password',
           body: Type.Object({ email }),
           response: { 200: PublicKey },
         },
@@ -161,7 +161,7 @@ export function passkeyHalfWayRoutes({
       '/sessions/factor/passkey',
       {
         schema: {
-          summary: 'What a browser needs to give a passkey as second factor',
+          summary: 'Returns the options to use a passkey as second factor',
           response: { 200: PublicKey },
         },
       },
@@ -186,7 +186,7 @@ export function passkeyMemberRoutes({
       '/sessions/step_up/passkey',
       {
         schema: {
-          summary: 'What a browser needs to step up with a passkey',
+          summary: 'Returns the options for a step-up with a passkey',
           response: { 200: PublicKey },
         },
       },
@@ -211,7 +211,7 @@ export function passkeyRoutes({
   return async (scope) => {
     scope.get(
       '/profile/passkeys',
-      { schema: { summary: 'Lists your passkeys', response: { 200: PasskeyList } } },
+      { schema: { summary: "Lists the user's passkeys", response: { 200: PasskeyList } } },
       async (request) => {
         const rows = await passkeys.list(subjectUserIdOf(enrollmentSubjectOf(request)));
         const userHandle = rows[0]?.user_handle;
@@ -226,11 +226,11 @@ export function passkeyRoutes({
       '/profile/passkeys',
       {
         schema: {
-          summary: 'What a browser needs to make another passkey',
+          summary: 'Returns the options to create a passkey',
           body: Type.Object({
             use: Type.Optional(
               Type.Enum(['sign_in', 'second_factor'], {
-                description: 'second_factor: a security key, which need not verify its user',
+                description: '`second_factor`: a security key without user verification',
               }),
             ),
           }),
@@ -251,7 +251,7 @@ export function passkeyRoutes({
       {
         config: costing(hashCost),
         schema: {
-          summary: 'Adds the passkey that the browser made',
+          summary: 'Adds the passkey that the browser created',
           body: Type.Object({ credential, name: Type.Optional(factorLabel) }),
           response: { 200: Type.Object({ id: Type.String(), message: Type.String() }) },
         },
@@ -279,7 +279,7 @@ export function passkeyRoutes({
       '/profile/passkeys/:id',
       {
         schema: {
-          summary: 'Gives a passkey another name',
+          summary: 'Renames a passkey',
           params: idParams,
           body: Type.Object({ name: factorLabel }),
           response: { 200: Message },
@@ -323,7 +323,7 @@ export function relatedOriginRoutes({
       '/.well-known/webauthn',
       {
         schema: {
-          summary: 'Names the origins at which passkeys of this service may be used',
+          summary: 'Lists the origins that may use passkeys of this service (related origins)',
           response: { 200: Type.Object({ origins: Type.Array(Type.String()) }) },
         },
       },

@@ -1,5 +1,6 @@
 // The tables passkeys and spent_challenges.
 import type { Database } from '../../db/database.ts';
+import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import { passkeyColumns, type PasskeyTable, type PasskeyTables } from './schema.ts';
 import type { UserTables } from '../../user/schema.ts';
@@ -14,46 +15,27 @@ export type PasskeyRow = PasskeyTable;
 type NewPasskeyRow = Omit<PasskeyRow, 'last_used_at'>;
 
 const insertPasskey = statement((sql, p: NewPasskeyRow) =>
-  sql
-    .insertInto('passkeys')
-    .columns([
-      'id',
-      'user_id',
-      'user_handle',
-      'credential_id',
-      'public_key',
-      'counter',
-      'kind',
-      'storage',
-      'transports',
-      'aaguid',
-      'name',
-      'created_at',
-    ])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select(({ val }) => [
-          val(p.id).as('id'),
-          'users.id as user_id',
-          val(p.user_handle).as('user_handle'),
-          val(p.credential_id).as('credential_id'),
-          val(p.public_key).as('public_key'),
-          val(p.counter).as('counter'),
-          val(p.kind).as('kind'),
-          val(p.storage).as('storage'),
-          val(p.transports).as('transports'),
-          val(p.aaguid).as('aaguid'),
-          val(p.name).as('name'),
-          val(p.created_at).as('created_at'),
-        ])
-        .where('users.id', '=', p.user_id),
-    )
+  insertForUser(sql, 'passkeys', {
+    userId: p.user_id,
+    values: {
+      id: p.id,
+      user_handle: p.user_handle,
+      credential_id: p.credential_id,
+      public_key: p.public_key,
+      counter: p.counter,
+      kind: p.kind,
+      storage: p.storage,
+      transports: p.transports,
+      aaguid: p.aaguid,
+      name: p.name,
+      created_at: p.created_at,
+    },
+  })
     .onConflict((conflict) => conflict.column('credential_id').doNothing())
     .returning('id'),
 );
 
-/** Adds a passkey; false when its credential is registered already, whosever it is, and for nobody. */
+/** Adds a passkey; false when its credential is already registered, whosever it is, and for nobody. */
 export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
   return (await db.first(insertPasskey, row)) !== undefined;
 }
@@ -173,14 +155,7 @@ export async function consumeChallenge(db: Database, id: string, expiresAt: numb
   return (await db.first(insertConsumed, { id, expiresAt })) !== undefined;
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
-  sql
-    .deleteFrom('spent_challenges')
-    .where('id', 'in', (nested) =>
-      nested.selectFrom('spent_challenges').select('id').where('expires_at', '<=', p.now).limit(p.limit),
-    )
-    .returning('id'),
-);
+const deleteExpired = removeExpired('spent_challenges');
 
 export async function removeExpiredChallenges(db: Database, now: number, limit: number): Promise<number> {
   return (await db.run(deleteExpired, { now, limit })).length;

@@ -5,9 +5,11 @@ import { recoveryCodePages } from './pages.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
 import { RecoveryCodes } from './recovery-code.ts';
 import { recoveryCodeRoutes } from './routes.ts';
+import { recoveryCodeMigrations } from './migrations.ts';
 
 export const recoveryCode = module({
   name: 'recovery-code',
+  migrations: recoveryCodeMigrations,
   mails: [recoveryCodeUsedMail],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
   build: ({ context: { db, clock, codes }, enrollment, pages, secondFactors, stepUp }) => {

@@ -73,7 +73,7 @@ export class RecoveryCodes implements SecondFactor {
       work: async (tx, { id }) => {
         const factors = await secondFactors.setOf(tx, id);
         if (factors.length === 0)
-          throw fieldProblem('factor', 'must be set up before recovery codes replace it');
+          throw fieldProblem('factor', 'must be enrolled before recovery codes are created');
         return this.replace(tx, id);
       },
     };

@@ -20,7 +20,7 @@ export function recoveryCodeRoutes({
       '/profile/recovery_codes',
       {
         schema: {
-          summary: 'How many recovery codes you have left',
+          summary: 'Returns how many recovery codes are left',
           response: { 200: Type.Object({ left: Type.Integer() }) },
         },
       },
@@ -31,7 +31,7 @@ export function recoveryCodeRoutes({
       '/profile/recovery_codes',
       {
         schema: {
-          summary: 'Makes ten recovery codes in the place of the older ones, and shows them this once',
+          summary: 'Creates ten recovery codes, which replace the previous ones, and returns them once',
           response: { 200: Type.Object({ recovery_codes: Type.Array(Type.String()) }) },
         },
       },

@@ -2,9 +2,11 @@
 import { module } from '../../module.ts';
 import { rememberDevicePart, rememberedDevicePages, rememberedDevicePart } from './pages.ts';
 import { rememberedDeviceRoutes } from './routes.ts';
+import { rememberedDeviceOptions } from './options.ts';
 
 export const rememberedDevice = module({
   name: 'remembered-device',
+  options: rememberedDeviceOptions,
   isOn: ({ secondFactor, rememberedDeviceDays }) => secondFactor !== 'off' && rememberedDeviceDays > 0,
   build: ({ devices, pages }, { rememberedDeviceDays }) => ({
     routes: [

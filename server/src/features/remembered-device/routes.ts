@@ -14,7 +14,7 @@ const DeviceList = Type.Object({
   devices: Type.Array(
     Type.Object({
       id: Type.String(),
-      device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+      device: Type.Optional(Type.String({ description: 'Browser and operating system, if known' })),
       created_at: Instant,
       remembered_until: Instant,
     }),
@@ -32,7 +32,7 @@ export function rememberedDeviceRoutes({
       '/profile/devices',
       {
         schema: {
-          summary: 'Lists the devices on which no second factor is asked for',
+          summary: 'Lists the remembered devices, on which no second factor is required',
           response: { 200: DeviceList },
         },
       },
@@ -46,7 +46,7 @@ export function rememberedDeviceRoutes({
       '/profile/devices/:id',
       {
         schema: {
-          summary: 'Has a second factor asked for on a device again',
+          summary: 'Forgets a remembered device',
           params: Type.Object({ id: handle }),
           response: { 200: Message },
         },

@@ -4,11 +4,14 @@ import { module } from '../../module.ts';
 import { totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
-import { totpSeed } from './schema.ts';
 import { Totp } from './totp.ts';
+import { totpMigrations } from './migrations.ts';
+import { totpSeed } from './schema.ts';
 
 export const totp = module({
   name: 'totp',
+  migrations: totpMigrations,
+  sealed: [totpSeed],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
   build: ({ context: { db, clock }, cookies, enrollment, keyring, pages }) => {
     const factor = new Totp({

@@ -23,9 +23,9 @@ const AuthenticatorList = Type.Object({
 });
 const NewAuthenticator = Type.Object({
   id: Type.String(),
-  secret: Type.String({ description: 'Base32, for typing; shown once' }),
-  uri: Type.String({ description: 'otpauth URI' }),
-  qr_svg: Type.String({ description: 'The URI as a picture' }),
+  secret: Type.String({ description: 'Base32, to enter by hand; returned once' }),
+  uri: Type.String({ description: '`otpauth:` URI' }),
+  qr_svg: Type.String({ description: 'QR code of the URI, as SVG' }),
 });
 
 /** Behind the door of who may change factors. */
@@ -41,7 +41,7 @@ export function totpRoutes({
   return async (scope) => {
     scope.get(
       '/profile/totp',
-      { schema: { summary: 'Lists your authenticator apps', response: { 200: AuthenticatorList } } },
+      { schema: { summary: "Lists the user's authenticator apps", response: { 200: AuthenticatorList } } },
       async (request) => {
         const rows = await totp.list(subjectUserIdOf(enrollmentSubjectOf(request)));
         return {
@@ -59,7 +59,8 @@ export function totpRoutes({
       '/profile/totp',
       {
         schema: {
-          summary: 'Makes the seed of another authenticator app; it counts once a code has proved it',
+          summary:
+            'Creates the seed of an authenticator app; it takes effect after its first code was verified',
           body: Type.Object({ name: Type.Optional(factorLabel) }),
           response: { 200: NewAuthenticator },
         },
@@ -77,7 +78,7 @@ export function totpRoutes({
       {
         config: costing(hashCost),
         schema: {
-          summary: 'Confirms an authenticator app by a code of it',
+          summary: 'Confirms an authenticator app with its first code',
           body: Type.Object({
             id: Type.String({ minLength: 1, maxLength: 64 }),
             code: Type.String({ minLength: 1, maxLength: 32 }),

@@ -22,6 +22,7 @@ import {
   consumeStep,
   type AuthenticatorRow,
 } from './store.ts';
+import '../../identity/factor/problem.ts';
 
 /** Seeds at rest: AES-256-GCM, tied to the row. */
 interface SeedCipher {

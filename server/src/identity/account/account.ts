@@ -20,6 +20,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import type { EmailVerification } from './verification.ts';
+import './problem.ts';
 
 /** Which event a new password is, where it comes from, and which session stays. */
 export interface Replacement {

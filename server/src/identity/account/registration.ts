@@ -1,5 +1,6 @@
 import { Problem } from '../../kit/problem.ts';
 import { ValueError } from '../../user/user.ts';
+import './problem.ts';
 
 /** What a registration tells, and what it asks for: options of the service. */
 export interface RegistrationPolicy {

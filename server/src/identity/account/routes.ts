@@ -55,7 +55,7 @@ export function profileRoutes(): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
       '/profile',
-      { schema: { summary: 'Whose session this is', response: { 200: Profile } } },
+      { schema: { summary: 'Returns the user of the session', response: { 200: Profile } } },
       async (request) => ({
         email: sessionOf(request).email,
       }),

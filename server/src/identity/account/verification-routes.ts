@@ -21,7 +21,7 @@ export function verificationRoutes({
       {
         config: costing(mailCost),
         schema: {
-          summary: 'Asks for another confirmation token',
+          summary: 'Requests another confirmation email',
           body: Type.Object({ email }),
           response: { 200: EmailMessage },
         },
@@ -39,7 +39,7 @@ export function verificationRoutes({
       '/email_verification',
       {
         schema: {
-          summary: 'Confirms an address',
+          summary: 'Confirms an email address',
           body: Type.Object({ email, token }),
           response: { 200: EmailMessage },
         },

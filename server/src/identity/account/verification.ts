@@ -9,6 +9,8 @@ import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
+import './problem.ts';
+import '../token/problem.ts';
 
 /** Confirms the address of an account. */
 export const verificationKind = tokenKind({

@@ -18,6 +18,7 @@ import {
   type AttemptKey,
   type AttemptCount,
 } from './store.ts';
+import './problem.ts';
 
 /** Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is blocked leaves the others usable. */
 export type Factor = string;

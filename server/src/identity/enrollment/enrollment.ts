@@ -18,6 +18,9 @@ import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
+import './problem.ts';
+import '../session/problem.ts';
+import '../token/problem.ts';
 
 export interface FactorAddition<T> {
   /** Name of the factor. */

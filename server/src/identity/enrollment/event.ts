@@ -13,7 +13,7 @@ interface FactorChange {
 const factorChangedMail = defineMail<FactorChange>({
   name: 'factor_changed',
   example: { factor: 'totp', deed: 'added' },
-  compose: ({ factor, deed }) => ({ values: { factor, deed } }),
+  compose: ({ factor, deed }) => ({ values: { factor, action: deed } }),
 });
 
 interface FirstFactor {

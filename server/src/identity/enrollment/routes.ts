@@ -15,7 +15,7 @@ export function factorUndoRoutes({
       '/profile/factors/undo',
       {
         schema: {
-          summary: 'Takes the first second factor of an account away again, with what was set up since',
+          summary: 'Removes the first second factor of an account and everything added since',
           body: Type.Object({ token }),
           response: { 200: EmailMessage },
         },

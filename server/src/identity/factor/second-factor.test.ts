@@ -354,7 +354,7 @@ onEachEngine('second factors', (engine) => {
         'success signed_in factors=email,riddle user',
       ]);
       assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
-      await assert.rejects(give(auth, pending), refused('pending_login_required'));
+      await assert.rejects(give(auth, pending), refused('pending_authentication_required'));
       assert.equal((await factorsIn(bench)).length, 1);
     });
 
@@ -441,7 +441,7 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const pending = await pendingOf(bench.auth, await enter(bench));
       bench.riddle.setBy.add(bench.bob.id);
-      await assert.rejects(give(bench.auth, pending), refused('pending_login_required'));
+      await assert.rejects(give(bench.auth, pending), refused('pending_authentication_required'));
     });
 
     const ends: Record<string, (bench: Bench) => Promise<unknown>> = {
@@ -458,7 +458,7 @@ onEachEngine('second factors', (engine) => {
         riddle.setBy.add(bob.id);
         const pending = await pendingOf(auth, await enter(bench));
         await end(bench);
-        await assert.rejects(give(auth, pending), refused('pending_login_required'));
+        await assert.rejects(give(auth, pending), refused('pending_authentication_required'));
         assert.deepEqual(await factorsIn(bench), []);
       });
     }
@@ -766,7 +766,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await factorsIn(bench), [['password', 'riddle']]);
       await assert.rejects(
         auth.identity.enrollment.add({ pending }, add(riddle), source),
-        refused('pending_login_required'),
+        refused('pending_authentication_required'),
       );
     });
 

@@ -7,6 +7,7 @@ import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
 import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import './problem.ts';
 
 /** What sign-in requires after the first factor. */
 export interface Requirement {

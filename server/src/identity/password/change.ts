@@ -7,6 +7,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
+import './problem.ts';
+import '../session/problem.ts';
 
 export class PasswordChange {
   readonly #context: AuthContext;

@@ -12,6 +12,7 @@ import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session.ts';
+import './problem.ts';
 
 /** An address, and the account that has it. */
 interface Claimed {
@@ -132,7 +133,7 @@ export class PasswordLogin implements PasswordVerifier {
     if (unreadable !== undefined)
       log.error(
         { user_id: user?.id, reason: unreadable },
-        'A stored password hash cannot be verified: only a new password lets this user in',
+        'A stored password hash cannot be verified; this user must reset the password',
       );
     if (user === undefined || !matches || user.disabledAt !== null) {
       const known = matches ? passwordEvents.user_disabled : passwordEvents.wrong_password;

@@ -10,6 +10,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { tokenKind } from '../token/kinds.ts';
 import { passwordEvents, resetPasswordMail } from './event.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
+import '../token/problem.ts';
+import '../account/problem.ts';
 
 /** Sets a new password. Its life is the operator's option RESET_TOKEN_MINUTES. */
 export const resetKind = tokenKind({

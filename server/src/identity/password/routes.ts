@@ -71,7 +71,7 @@ export function passwordResetRoutes({
       {
         config: costing(mailCost),
         schema: {
-          summary: 'Asks for a reset token',
+          summary: 'Requests a reset token',
           body: Type.Object({ email }),
           response: { 200: ResetReply },
         },
@@ -127,7 +127,7 @@ export function passwordRoutes({
       {
         config: hashing(2 * hashCost),
         schema: {
-          summary: 'Sets a new password with the current one',
+          summary: 'Changes the password; requires the current one',
           body: Type.Object({ password: Type.Optional(password), new_password: password }),
           response: { 200: EmailMessage },
         },

@@ -20,7 +20,7 @@ export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): P
     // NUL ends a string in some hashes, half a surrogate pair becomes another character in UTF-8, and broken bytes are
     // read as U+FFFD: two passwords would be equal.
     if (/[\0\uFFFD]/.test(typed) || !typed.isWellFormed())
-      throw fieldProblem(field, 'holds a character that is no text', 'no_text');
+      throw fieldProblem(field, 'contains an invalid character', 'no_text');
     const password = typed.normalize('NFC');
     const length = Array.from(password).length;
     if (length > maxPasswordLength) {
@@ -29,7 +29,7 @@ export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): P
     if (length < minLength) {
       throw fieldProblem(
         field,
-        `is shorter than ${minLength} characters; a few words in a row are long enough, and easy to remember`,
+        `is shorter than ${minLength} characters; a few words together are long enough and easy to remember`,
         'too_short',
       );
     }

@@ -10,6 +10,7 @@ import type { BrowserCookies } from '../guard.ts';
 import { sendLogin, afterLogin } from '../sign-in/guard.ts';
 import { hashing } from '../../http/limits.ts';
 import type { PasswordLogin } from './login.ts';
+import '../session/problem.ts';
 
 /** At the access level `optional`: a person who is signed in is sent on. */
 export function signInPages({

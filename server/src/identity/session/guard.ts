@@ -3,6 +3,7 @@ import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
 import type { BrowserCookies } from '../guard.ts';
 import type { Session, Sessions } from './session.ts';
+import './problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -3,9 +3,13 @@ import { identityModule } from '../../module.ts';
 import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
+import { sessionMigrations } from './migrations.ts';
+import { sessionOptions } from './options.ts';
 
 export const session = identityModule({
   name: 'session',
+  migrations: sessionMigrations,
+  options: sessionOptions,
   events: sessionEvents,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [

@@ -14,8 +14,8 @@ const maxListed = 1000;
 const Instant = Type.String({ format: 'date-time' });
 /** A session, as its owner sees it. */
 export const SessionEntry = Type.Object({
-  id: Type.String({ description: 'Handle of the session; no secret' }),
-  device: Type.Optional(Type.String({ description: 'Browser and system, as far as they are known' })),
+  id: Type.String({ description: 'Public id of the session, not secret' }),
+  device: Type.Optional(Type.String({ description: 'Browser and operating system, if known' })),
   created_at: Instant,
   last_seen_at: Instant,
   expires_at: Instant,
@@ -36,7 +36,7 @@ export function sessionRoutes({
   return async (scope) => {
     scope.get(
       '/sessions',
-      { schema: { summary: 'Lists your sessions, newest first', response: { 200: SessionList } } },
+      { schema: { summary: "Lists the user's sessions, newest first", response: { 200: SessionList } } },
       async (request) => {
         const current = sessionOf(request);
         const listed = await sessions.list(current.userId, maxListed);
@@ -48,7 +48,7 @@ export function sessionRoutes({
       '/sessions/:id',
       {
         schema: {
-          summary: 'Ends one of your sessions',
+          summary: "Ends one of the user's sessions",
           params: Type.Object({ id: handle }),
           response: { 200: Message },
         },
@@ -64,7 +64,7 @@ export function sessionRoutes({
       '/sessions',
       {
         schema: {
-          summary: 'Logs out; with others=true ends your other sessions instead',
+          summary: "Logs out; with `others=true` ends the user's other sessions instead",
           querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
           response: { 200: Message, 302: Message },
         },

@@ -41,7 +41,7 @@ export class SeenSessions {
         await noteSeen(db, seen.slice(i, i + batchSize), clock());
       for (const id of expired) await this.#endExpired(id);
     } catch (error) {
-      log.warn({ err: error }, 'Sessions seen were not noted');
+      log.warn({ err: error }, 'Session activity was not saved');
     }
   }
 

@@ -220,7 +220,7 @@ onEachEngine('a session', (engine) => {
       clock.advance(hourMs);
       await auth.getSession(token);
       await auth.flushSeen();
-      assert.deepEqual(told, [[{ err: fault }, 'Sessions seen were not noted']]);
+      assert.deepEqual(told, [[{ err: fault }, 'Session activity was not saved']]);
       isBroken = false;
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [begin]);

@@ -26,6 +26,7 @@ import {
   replaceSession,
   type SessionSummary,
 } from './store.ts';
+import './problem.ts';
 
 /** The session of a request. */
 export interface Session {

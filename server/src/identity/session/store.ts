@@ -1,6 +1,7 @@
 // The sessions table.
 import type { Database } from '../../db/database.ts';
 import type { Sql } from '../../db/engine.ts';
+import { insertForUser, removeExpired, removeOldest } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken } from '../../kit/secret.ts';
 import type { SessionTables } from './schema.ts';
@@ -52,38 +53,19 @@ type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
 
 /** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
 const insertSession = statement((sql, p: NewSession) =>
-  sql
-    .insertInto('sessions')
-    .columns([
-      'id',
-      'user_id',
-      'secret_hash',
-      'created_at',
-      'last_seen_at',
-      'expires_at',
-      'factors',
-      'device',
-    ])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select(({ val }) => [
-          val(p.id).as('id'),
-          'users.id as user_id',
-          val(p.secretHash).as('secret_hash'),
-          val(p.now).as('created_at'),
-          val(p.now).as('last_seen_at'),
-          val(p.expiresAt).as('expires_at'),
-          val(p.factors).as('factors'),
-          val(p.device).as('device'),
-        ])
-        .where('users.id', '=', p.userId)
-        .where('users.password_changed_at', '=', p.passwordChangedAt)
-        .where('users.disabled_at', 'is', null)
-        // Waits for a new password that is not committed yet, and looks again; a later one waits, and ends this session.
-        .forNoKeyUpdate(),
-    )
-    .returning('id'),
+  insertForUser(sql, 'sessions', {
+    userId: p.userId,
+    passwordChangedAt: p.passwordChangedAt,
+    values: {
+      id: p.id,
+      secret_hash: p.secretHash,
+      created_at: p.now,
+      last_seen_at: p.now,
+      expires_at: p.expiresAt,
+      factors: p.factors,
+      device: p.device,
+    },
+  }).returning('id'),
 );
 
 /** Adds a session for the password that was verified; false when that password is no longer the user's. */
@@ -115,22 +97,7 @@ export async function replaceSession(db: Database, replacement: Replacement): Pr
   return (await db.first(renameSession, replacement)) !== undefined;
 }
 
-const deleteOldest = statement((sql, p: { userId: number; newest: string; others: number }) =>
-  sql
-    .deleteFrom('sessions')
-    .where('user_id', '=', p.userId)
-    .where('id', '<>', p.newest)
-    .where('id', 'not in', (nested) =>
-      nested
-        .selectFrom('sessions')
-        .select('id')
-        .where('user_id', '=', p.userId)
-        .where('id', '<>', p.newest)
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(p.others),
-    ),
-);
+const deleteOldest = removeOldest('sessions');
 
 /** Ends the oldest sessions of a user beyond the given number. The newest is named: clocks go back. */
 export async function removeSessionsBeyond(
@@ -237,14 +204,7 @@ export async function noteSeen(db: Database, ids: readonly string[], now: number
   );
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
-  sql
-    .deleteFrom('sessions')
-    .where('id', 'in', (nested) =>
-      nested.selectFrom('sessions').select('id').where('expires_at', '<=', p.now).limit(p.limit),
-    )
-    .returning('id'),
-);
+const deleteExpired = removeExpired('sessions');
 
 /** Removes up to `limit` expired sessions and says how many. */
 export async function removeExpiredSessions(db: Database, now: number, limit: number): Promise<number> {

@@ -1,5 +1,6 @@
 // The known_devices table: browsers on which an account was signed in before.
 import type { Database } from '../../db/database.ts';
+import { removeExpired, removeOldest } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
 import type { SignInTables } from './schema.ts';
@@ -53,22 +54,7 @@ const insertDevice = statement((sql, p: NewDevice) =>
     expires_at: p.expiresAt,
   }),
 );
-const deleteOldest = statement((sql, p: { userId: number; newest: string; others: number }) =>
-  sql
-    .deleteFrom('known_devices')
-    .where('user_id', '=', p.userId)
-    .where('id', '<>', p.newest)
-    .where('id', 'not in', (nested) =>
-      nested
-        .selectFrom('known_devices')
-        .select('id')
-        .where('user_id', '=', p.userId)
-        .where('id', '<>', p.newest)
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(p.others),
-    ),
-);
+const deleteOldest = removeOldest('known_devices');
 
 /** Adds a device and forgets the user's oldest ones beyond the given number. */
 export async function addDevice(tx: Database, device: NewDevice, kept: number): Promise<void> {
@@ -161,14 +147,7 @@ export async function removeDevicesOf(tx: Database, userId: number): Promise<voi
   await tx.run(deleteByUser, { userId });
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
-  sql
-    .deleteFrom('known_devices')
-    .where('id', 'in', (nested) =>
-      nested.selectFrom('known_devices').select('id').where('expires_at', '<=', p.now).limit(p.limit),
-    )
-    .returning('id'),
-);
+const deleteExpired = removeExpired('known_devices');
 
 /** Removes up to `limit` expired devices and says how many. */
 export async function removeExpiredDevices(db: Database, now: number, limit: number): Promise<number> {

@@ -74,7 +74,7 @@ onEachEngine('at the doors', (engine) => {
     const doors = [
       ['GET', '/profile', 'session_required'],
       ['GET', '/profile/totp', 'session_required'],
-      ['POST', '/sessions/factor', 'pending_login_required'],
+      ['POST', '/sessions/factor', 'pending_authentication_required'],
     ] as const;
     for (const cookie of others)
       for (const [method, path, code] of doors) {

@@ -8,6 +8,7 @@ import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
 import type { EnrollmentSubject } from './subject.ts';
 import { pendingMs, type Login, type PendingAuthentication, type SignIn } from './sign-in.ts';
+import '../session/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,11 +22,11 @@ export interface PendingGuardParts {
   readonly cookies: BrowserCookies;
 }
 
-/** Rejects a request without a pending authentication. @throws {Problem} pending_login_required. */
+/** Rejects a request without a pending authentication. @throws {Problem} pending_authentication_required. */
 export function pendingGuard({ signIn, cookies }: PendingGuardParts): onRequestAsyncHookHandler {
   return async (request) => {
     const pending = await signIn.findPending(cookies.pending.read(request.headers.cookie));
-    if (pending === undefined) throw new Problem('pending_login_required');
+    if (pending === undefined) throw new Problem('pending_authentication_required');
     request.pendingAuthentication = pending;
   };
 }

@@ -3,9 +3,13 @@ import { identityModule, type RouteSet } from '../../module.ts';
 import { signInEvents, newDeviceMail } from './event.ts';
 import { factorPages, stepUpPages } from './pages.ts';
 import { secondFactorRoutes, stepUpRoutes } from './routes.ts';
+import { signInMigrations } from './migrations.ts';
+import { signInOptions } from './options.ts';
 
 export const signIn = identityModule({
   name: 'sign-in',
+  migrations: signInMigrations,
+  options: signInOptions,
   events: signInEvents,
   mails: [newDeviceMail],
   build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {

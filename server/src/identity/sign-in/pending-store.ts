@@ -1,5 +1,6 @@
 // The pending_logins table: a first factor was given, the second is owed.
 import type { Database } from '../../db/database.ts';
+import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
 import type { SignInTables } from './schema.ts';
@@ -20,37 +21,19 @@ type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
 
 /** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
 const insertPending = statement((sql, p: NewPendingAuthentication) =>
-  sql
-    .insertInto('pending_logins')
-    .columns([
-      'id',
-      'user_id',
-      'secret_hash',
-      'demand',
-      'factors',
-      'password_changed_at',
-      'created_at',
-      'expires_at',
-    ])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select(({ val }) => [
-          val(p.id).as('id'),
-          'users.id as user_id',
-          val(p.secretHash).as('secret_hash'),
-          val(p.demand).as('demand'),
-          val(p.factors).as('factors'),
-          'users.password_changed_at',
-          val(p.now).as('created_at'),
-          val(p.expiresAt).as('expires_at'),
-        ])
-        .where('users.id', '=', p.userId)
-        .where('users.password_changed_at', '=', p.passwordChangedAt)
-        .where('users.disabled_at', 'is', null)
-        .forNoKeyUpdate(),
-    )
-    .returning('id'),
+  insertForUser(sql, 'pending_logins', {
+    userId: p.userId,
+    passwordChangedAt: p.passwordChangedAt,
+    values: {
+      id: p.id,
+      secret_hash: p.secretHash,
+      demand: p.demand,
+      factors: p.factors,
+      created_at: p.now,
+      expires_at: p.expiresAt,
+      password_changed_at: p.passwordChangedAt,
+    },
+  }).returning('id'),
 );
 
 export async function addPendingAuthentication(
@@ -125,14 +108,7 @@ export async function removeOtherPendingAuthenticationsOf(
   await db.run(deleteOthers, { userId, kept });
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
-  sql
-    .deleteFrom('pending_logins')
-    .where('id', 'in', (nested) =>
-      nested.selectFrom('pending_logins').select('id').where('expires_at', '<=', p.now).limit(p.limit),
-    )
-    .returning('id'),
-);
+const deleteExpired = removeExpired('pending_logins');
 
 /** Removes up to `limit` expired ones and says how many. */
 export async function removeExpiredPendingAuthentications(

@@ -21,7 +21,7 @@ const CompletingFactor = Type.Object({
   proof,
   remember_device: Type.Optional(
     Type.Union([Type.Boolean(), Type.Literal('true')], {
-      description: 'Asks for no second factor on this device for a while, where the service allows it',
+      description: 'Remembers this device: skips the second factor for some days, if the service allows it',
     }),
   ),
 });
@@ -74,7 +74,7 @@ export function stepUpRoutes({
       {
         config: costing(hashCost),
         schema: {
-          summary: 'Proves once more that it is you: opens for ten minutes what asks for a recent factor',
+          summary: 'Elevates the session for ten minutes with an authentication factor (step-up)',
           body: GivenFactor,
           response: { 200: EmailMessage },
         },

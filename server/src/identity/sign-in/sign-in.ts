@@ -31,6 +31,7 @@ import { removeSession } from '../session/store.ts';
 import { sessionEvents } from '../session/event.ts';
 import type { Session, Sessions } from '../session/session.ts';
 import { newDeviceMail, signInEvents } from './event.ts';
+import './problem.ts';
 
 /** Result of a sign-in: a session, or a pending authentication. */
 export interface Login {
@@ -148,7 +149,7 @@ export class SignIn {
   /**
    * Verifies the second factor and signs the user in. With `remembersDevice` this device needs none for a while, if the
    * service allows it.
-   * @throws {Problem} factor_invalid, too_many_attempts; pending_login_required if the authentication has ended.
+   * @throws {Problem} factor_invalid, too_many_attempts; pending_authentication_required if the authentication has ended.
    */
   async complete(
     pending: PendingAuthentication,
@@ -158,7 +159,8 @@ export class SignIn {
     const { db } = this.#context;
     const { secondFactors } = this.#needs;
     const user = await findUserById(db, pending.userId);
-    if (user === undefined || pending.kind !== 'second_factor') throw new Problem('pending_login_required');
+    if (user === undefined || pending.kind !== 'second_factor')
+      throw new Problem('pending_authentication_required');
     const signInContext = await this.signInContextOf(user, source);
     const occasion = { purpose: 'second_factor', subjectId: pending.id } as const;
     const deviceId = signInContext.device?.id;
@@ -176,7 +178,7 @@ export class SignIn {
   /**
    * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
    * locked the user.
-   * @throws {Problem} pending_login_required if it has ended, or the password has changed since.
+   * @throws {Problem} pending_authentication_required if it has ended, or the password has changed since.
    */
   async finish(
     tx: Database,
@@ -186,11 +188,11 @@ export class SignIn {
   ): Promise<Login> {
     const now = this.#context.clock();
     if (!(await consumePendingAuthentication(tx, pending.id, now)))
-      throw new Problem('pending_login_required');
+      throw new Problem('pending_authentication_required');
     const uses = withFactor(pending.factors, { factor: use, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
     const login = await this.#open(tx, asVerified, uses, signInContext);
-    if (login === undefined) throw new Problem('pending_login_required');
+    if (login === undefined) throw new Problem('pending_authentication_required');
     return login;
   }
 

@@ -9,6 +9,8 @@ import { signInEvents } from './event.ts';
 import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Session, Sessions } from '../session/session.ts';
+import './problem.ts';
+import '../session/problem.ts';
 
 /** How old a factor may be (SECURITY.md: re-authentication window). */
 const recentMs = 10 * minuteMs;

@@ -1,5 +1,6 @@
 // Mailed tokens: what they have in common. Their kinds belong to the modules that redeem them.
 import { identityModule } from '../../module.ts';
 import { tokenEvents } from './event.ts';
+import { tokenMigrations } from './migrations.ts';
 
-export const token = identityModule({ name: 'token', events: tokenEvents });
+export const token = identityModule({ name: 'token', migrations: tokenMigrations, events: tokenEvents });

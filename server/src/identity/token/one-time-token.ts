@@ -25,6 +25,7 @@ import {
   removeToken,
   replaceToken,
 } from './store.ts';
+import './problem.ts';
 
 /** Life of a code: the user who requested it is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;

@@ -14,6 +14,7 @@ import type { TokenKind } from './kinds.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import './problem.ts';
 
 /** Characters of a field of a link: more than any has. */
 const fieldCharacters = 2200;

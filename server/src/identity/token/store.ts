@@ -1,14 +1,12 @@
 // The one_time_tokens table: secrets that may be spent once. One row per user and kind, so a newer request voids the
 // older by taking its place.
 import type { Database } from '../../db/database.ts';
+import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
 import type { TokenTables } from './schema.ts';
-import type { UserTables } from '../../user/schema.ts';
 
-/** The tables of the statements below. */
-type Tables = TokenTables & UserTables;
-const { statement } = statementsFor<Tables>();
+const { statement } = statementsFor<TokenTables>();
 
 type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   userId: number;
@@ -26,57 +24,39 @@ type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optiona
 type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac';
 
 const upsertToken = statement((sql, p: TokenRow) =>
-  sql
-    .insertInto('one_time_tokens')
-    .columns([
-      'id',
-      'user_id',
-      'kind',
-      'secret_hash',
-      'created_at',
-      'expires_at',
-      'target',
-      'code_mac',
-      'code_expires_at',
-      'request_mac',
-    ])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select(({ val }) => [
-          val(p.id).as('id'),
-          'users.id as user_id',
-          val(p.kind).as('kind'),
-          val(p.secretHash).as('secret_hash'),
-          val(p.now).as('created_at'),
-          val(p.expiresAt).as('expires_at'),
-          val(p.target).as('target'),
-          val(p.codeMac).as('code_mac'),
-          val(p.codeExpiresAt).as('code_expires_at'),
-          val(p.requestMac).as('request_mac'),
-        ])
-        .where('users.id', '=', p.userId),
-    )
-    .onConflict((conflict) =>
-      conflict.columns(['user_id', 'kind']).doUpdateSet((row) => ({
-        id: row.ref('excluded.id'),
-        secret_hash: row.ref('excluded.secret_hash'),
-        created_at: row.ref('excluded.created_at'),
-        expires_at: row.ref('excluded.expires_at'),
-        spent_at: row.ref('excluded.spent_at'),
-        target: row.ref('excluded.target'),
-        code_mac: row.ref('excluded.code_mac'),
-        code_expires_at: row.ref('excluded.code_expires_at'),
-        request_mac: row.ref('excluded.request_mac'),
-        // Requesting code after code gives no more attempts, until a token was consumed.
-        code_tries: row
-          .case()
-          .when('one_time_tokens.spent_at', 'is', null)
-          .then(row.ref('one_time_tokens.code_tries'))
-          .else(0)
-          .end(),
-      })),
-    ),
+  insertForUser(sql, 'one_time_tokens', {
+    userId: p.userId,
+    values: {
+      id: p.id,
+      kind: p.kind,
+      secret_hash: p.secretHash,
+      created_at: p.now,
+      expires_at: p.expiresAt,
+      target: p.target,
+      code_mac: p.codeMac,
+      code_expires_at: p.codeExpiresAt,
+      request_mac: p.requestMac,
+    },
+  }).onConflict((conflict) =>
+    conflict.columns(['user_id', 'kind']).doUpdateSet((row) => ({
+      id: row.ref('excluded.id'),
+      secret_hash: row.ref('excluded.secret_hash'),
+      created_at: row.ref('excluded.created_at'),
+      expires_at: row.ref('excluded.expires_at'),
+      spent_at: row.ref('excluded.spent_at'),
+      target: row.ref('excluded.target'),
+      code_mac: row.ref('excluded.code_mac'),
+      code_expires_at: row.ref('excluded.code_expires_at'),
+      request_mac: row.ref('excluded.request_mac'),
+      // Requesting code after code gives no more attempts, until a token was consumed.
+      code_tries: row
+        .case()
+        .when('one_time_tokens.spent_at', 'is', null)
+        .then(row.ref('one_time_tokens.code_tries'))
+        .else(0)
+        .end(),
+    })),
+  ),
 );
 
 /** Adds a token and replaces the user's previous one of that kind. Adds nothing if no user has the id. */
@@ -241,14 +221,7 @@ export function listPendingTokens(db: Database, userId: number, now: number): Pr
   return db.run(selectLive, { userId, now });
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
-  sql
-    .deleteFrom('one_time_tokens')
-    .where('id', 'in', (nested) =>
-      nested.selectFrom('one_time_tokens').select('id').where('expires_at', '<=', p.now).limit(p.limit),
-    )
-    .returning('id'),
-);
+const deleteExpired = removeExpired('one_time_tokens');
 
 /** Removes up to `limit` expired tokens, consumed or not, and returns how many. */
 export async function removeExpiredTokens(db: Database, now: number, limit: number): Promise<number> {

@@ -1,0 +1,98 @@
+// Statements that several stores have: a row for a user who still exists, the newest rows of a user, expired rows.
+import type { Insertable, InsertQueryBuilder, InsertResult, SelectQueryBuilder } from 'kysely';
+import type { Sql } from './engine.ts';
+import { statementsFor, type Statement } from './statement.ts';
+
+/** What is known here of users. */
+interface UserReference {
+  users: { id: number; password_changed_at: number; disabled_at: number | null };
+}
+
+/** A table whose rows belong to users and end. Not each of them is there in every table that is built for. */
+type AnyTables = Record<
+  string,
+  { id: string; user_id: number; created_at: number; expires_at: number } & Record<string, unknown>
+>;
+
+interface RowForUser<Row> {
+  readonly userId: number;
+  readonly values: Omit<Insertable<Row>, 'user_id'>;
+  /**
+   * Adds the row only if the user's password is still the one that was verified and the user is not disabled. Waits for a
+   * new password that is not committed yet, and looks again.
+   */
+  readonly passwordChangedAt?: number;
+}
+
+/** Builds the insert of a row that belongs to a user; it adds nothing if no user has the id. */
+export function insertForUser<Tables, Table extends keyof Tables & string>(
+  sql: Sql<Tables>,
+  table: Table,
+  { userId, values, passwordChangedAt }: RowForUser<Tables[Table]>,
+): InsertQueryBuilder<Tables, Table, InsertResult> {
+  const columns = Object.entries(values);
+  // The columns are checked by the type of `values`; here they are names of any table.
+  const untyped = sql as unknown as Sql<AnyTables & UserReference>;
+  const query = untyped
+    .insertInto<string>(table)
+    .columns(['user_id', ...columns.map(([name]) => name)])
+    .expression((from) => {
+      const row = from
+        .selectFrom('users')
+        .select((users) => [
+          'users.id as user_id',
+          ...columns.map(([name, value]) => users.val(value).as(name)),
+        ])
+        .where('users.id', '=', userId);
+      return passwordChangedAt === undefined ? row : unchanged(row, passwordChangedAt);
+    });
+  return query as unknown as InsertQueryBuilder<Tables, Table, InsertResult>;
+}
+
+type Users<Row> = SelectQueryBuilder<AnyTables & UserReference, 'users', Row>;
+
+function unchanged<Row>(users: Users<Row>, passwordChangedAt: number): Users<Row> {
+  return users
+    .where('users.password_changed_at', '=', passwordChangedAt)
+    .where('users.disabled_at', 'is', null)
+    .forNoKeyUpdate();
+}
+
+const { statement } = statementsFor<AnyTables>();
+
+/**
+ * Declares the statement that removes a user's oldest rows beyond `others` and the one with the id `newest`. That one is
+ * named because clocks go back.
+ */
+export function removeOldest(
+  table: string,
+): Statement<{ userId: number; newest: string; others: number }, unknown> {
+  return statement((sql, p: { userId: number; newest: string; others: number }) =>
+    sql
+      .deleteFrom(table)
+      .where('user_id', '=', p.userId)
+      .where('id', '<>', p.newest)
+      .where('id', 'not in', (nested) =>
+        nested
+          .selectFrom(table)
+          .select('id')
+          .where('user_id', '=', p.userId)
+          .where('id', '<>', p.newest)
+          .orderBy('created_at', 'desc')
+          .orderBy('id', 'desc')
+          .limit(p.others),
+      ),
+  );
+}
+
+/** Declares the statement that removes up to `limit` rows whose `expires_at` has passed, and returns their ids. */
+export function removeExpired(table: string): Statement<{ now: number; limit: number }, { id: string }> {
+  return statement((sql, p: { now: number; limit: number }) =>
+    sql
+      .deleteFrom(table)
+      .where('id', 'in', (nested) =>
+        nested.selectFrom(table).select('id').where('expires_at', '<=', p.now).limit(p.limit),
+      )
+      .returning('id'),
+  );
+}

@@ -1,0 +1,30 @@
+import { option, type OptionCheck, type OptionValues } from '../../config/option.ts';
+import { flag } from '../../config/parse.ts';
+
+export const accountOptions = {
+  revealAccounts: option({
+    env: 'REVEAL_ACCOUNTS',
+    parse: flag,
+    says: 'Tells a client that registers a taken email that it is taken. If false, the reply is the same as for a new email, and the owner gets an email.',
+    default: ({ isPublic }) => !isPublic,
+    defaultSays: 'true in local mode, false in public mode',
+  }),
+  emailConfirmation: option({
+    env: 'EMAIL_CONFIRMATION',
+    parse: flag,
+    says: 'Requires users to confirm their email with an emailed token before the first session. Always on in public mode.',
+    default: ({ isPublic }) => isPublic,
+    defaultSays: 'false in local mode, true in public mode',
+  }),
+} as const;
+
+/** Public mode requires the confirmation of emails. */
+export const checkAccountOptions: OptionCheck<OptionValues<typeof accountOptions>> = (
+  values,
+  { isPublic, faulty },
+) =>
+  isPublic && !values.emailConfirmation && !faulty.has('emailConfirmation')
+    ? [
+        'EMAIL_CONFIRMATION is false, which would let anyone register with an email of another person in public mode. Remove it, or set it to true.',
+      ]
+    : [];

@@ -1,0 +1,56 @@
+// Renders docs/reference/command-line.md from the commands and their help.
+import { createProgram } from '../server/src/cli/cli.ts';
+
+type Command = Awaited<ReturnType<typeof createProgram>>;
+
+/** The reference of all commands of `bienvenue`. */
+export async function commandLineReference(): Promise<string> {
+  const program = await createProgram({ environment: {} });
+  return (
+    [
+      '# Command line',
+      '<!-- Written by `npm run generate` from the commands in server/src/cli. -->',
+      [
+        'Run the commands in the checkout as `node_modules/.bin/bienvenue` or `npx bienvenue`. They work on the data of a running service,',
+        'which notices changes with its next request. Options of the service are environment variables: see',
+        '[Configuration](configuration.md).',
+      ].join('\n'),
+      [
+        '| exit code | meaning |',
+        '|---|---|',
+        '| 0 | success |',
+        '| 1 | rejected or not found |',
+        '| 2 | invalid arguments or configuration |',
+        '| 70 | internal error |',
+      ].join('\n'),
+      ...program.commands.flatMap((command) => commandTexts(command, 'bienvenue', 2)),
+      '',
+    ]
+      .join('\n\n')
+      .trimEnd() + '\n'
+  );
+}
+
+/** A command and its subcommands, each with a heading. */
+function commandTexts(command: Command, parent: string, level: number): string[] {
+  const path = `${parent} ${command.name()}`;
+  const subcommands = command.commands.filter((one) => one.name() !== 'help');
+  const args = command.registeredArguments.map((one) =>
+    one.required ? ` <${one.name()}>` : ` [${one.name()}]`,
+  );
+  const options = command.options.map(
+    ({ flags, description, defaultValue }) =>
+      `| \`${flags}\` | ${inCell(description)}${defaultValue === undefined ? '' : `; default: ${String(defaultValue)}`} |`,
+  );
+  const description = command.description();
+  return [
+    `${'#'.repeat(level)} \`${path}${args.join('')}\``,
+    `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
+    ...(options.length === 0 ? [] : [['| option | what it does |', '|---|---|', ...options].join('\n')]),
+    ...subcommands.flatMap((one) => commandTexts(one, path, level + 1)),
+  ];
+}
+
+function inCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+}
