@@ -104,7 +104,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     each('registration, reset and logout may be repeated after a lost reply', repeatLost);
     const [factor] = factorKits;
     for (const { title, isRare, create } of kits.flatMap(({ races = [] }) => races))
-      if (factor !== undefined) (isRare ? seldom : each)(title, create(factor));
+      if (factor !== undefined) (isRare ? raceRarely : each)(title, create(factor));
   });
 
   describe('of public mode', () => {
