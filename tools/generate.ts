@@ -11,7 +11,7 @@ import { silentLog } from '../server/src/kit/log.ts';
 import { getProblem, problemCodes } from '../server/src/kit/problem.ts';
 import { defaultDataDir, localDefault, type OptionRow } from '../server/src/config/option.ts';
 import { hasSecretFile, type Environment } from '../server/src/config/read-options.ts';
-import { allOptions, readOptions, type OptionName } from '../server/src/app/options.ts';
+import { allOptions, readOptions } from '../server/src/app/options.ts';
 import { migratedModules } from '../server/src/app/migrations.ts';
 import { openDatabase } from '../server/src/db/open-database.ts';
 import { createLog } from '../server/src/http/log.ts';
@@ -104,7 +104,7 @@ function httpManual(local: Described, open: Described): string {
 }
 
 /** Headings of the page, each with the first option of its section. */
-const headings: Partial<Record<OptionName, string>> = {
+const headings: Readonly<Record<string, string>> = {
   publicUrl: 'Address',
   dataDir: 'Data and keys',
   logLevel: 'Log and audit',
@@ -119,14 +119,13 @@ const headings: Partial<Record<OptionName, string>> = {
 };
 
 function configurationManual(): string {
-  const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
-  const sections = names.flatMap((name) => {
+  const sections = Object.entries(allOptions).flatMap(([name, row]) => {
     const heading = headings[name];
     const begin =
       heading === undefined
         ? []
         : ['', `## ${heading}`, '', '| option | default | description |', '|---|---|---|'];
-    return [...begin, optionLine(allOptions[name])];
+    return [...begin, optionLine(row)];
   });
   return [
     '# Configuration',

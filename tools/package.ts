@@ -6,7 +6,7 @@
  *   npm run package -- FOLDER        then: npm publish FOLDER
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -58,6 +58,11 @@ export function createPackage(folder: string): void {
     files: ['assets', 'bin', 'bundle', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  // The messages of modules are beside the compiled files, which name their folder.
+  for (const messages of globSync('src/**/messages', { cwd: server }))
+    cpSync(path.join(server, messages), path.join(folder, 'dist', path.relative('src', messages)), {
+      recursive: true,
+    });
   for (const name of ['assets', 'languages'])
     cpSync(path.join(server, name), path.join(folder, name), { recursive: true });
   cpSync(path.join(server, 'bin'), path.join(folder, 'bin'), { recursive: true });

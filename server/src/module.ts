@@ -1,10 +1,11 @@
 // What a module may contribute to the service, and what the service gives it: types, and `module()`.
 import type { FastifyPluginAsync } from 'fastify';
+import { addMessages } from './kit/language.ts';
 import type { Keyring } from './kit/keyring.ts';
-import type { OptionTable, OptionValues } from './config/option.ts';
+import type { OptionCheck, OptionTable, OptionValues } from './config/option.ts';
 import type { coreOptions } from './config/options.ts';
 import type { Migration } from './db/migration.ts';
-import type { SealedColumn } from './db/sealed-column.ts';
+import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { MailKind } from './mail/mail-kind.ts';
@@ -107,15 +108,14 @@ export interface Contribution {
   readonly subscribes?: readonly EventSubscriber[];
 }
 
-/** Values of the options that every module may read: those of the core and of identity. */
-type SharedOptions = OptionValues<
-  typeof coreOptions &
-    typeof accountOptions &
-    typeof factorOptions &
-    typeof passwordOptions &
-    typeof sessionOptions &
-    typeof signInOptions
->;
+/** The options that every module may read: those of the core and of identity. */
+export type SharedTable = typeof coreOptions &
+  typeof accountOptions &
+  typeof factorOptions &
+  typeof passwordOptions &
+  typeof sessionOptions &
+  typeof signInOptions;
+type SharedOptions = OptionValues<SharedTable>;
 
 /** The table of a module without options: it adds nothing to the shared options. */
 type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
@@ -123,8 +123,10 @@ type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
 interface Definition<Given extends Core, Table extends OptionTable> {
   /** The name of its folder. */
   readonly name: string;
-  /** Its own options; app/options.ts has them in the table of all options. */
+  /** Its own options. */
   readonly options?: Table;
+  /** Rejects combinations of values. */
+  readonly check?: OptionCheck<SharedOptions & OptionValues<NoInfer<Table>>>;
   /** What it records (docs/reference/events.md). */
   readonly events?: Readonly<Record<string, EventKind>>;
   /** Mails that it sends besides those of its events. */
@@ -148,9 +150,9 @@ export interface Module {
   readonly name: string;
   /** Its own options. */
   readonly options: OptionTable;
+  readonly check: OptionCheck<SharedOptions>;
   readonly events: readonly EventKind[];
   readonly mails: readonly MailKind[];
-  readonly messages: string | undefined;
   readonly migrations: readonly Migration[];
   readonly sealed: readonly SealedColumn[];
   readonly isOn: (options: SharedOptions) => boolean;
@@ -166,6 +168,7 @@ export function module<Table extends OptionTable = NoOptions>(definition: Defini
 export function identityModule<Table extends OptionTable = NoOptions>({
   name,
   options,
+  check = () => [],
   events = {},
   mails = [],
   messages,
@@ -174,13 +177,14 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore, Table>): Module {
-  // The service passes the values of all options, those of this table among them: a test compares the tables.
+  if (messages !== undefined) addMessages(messages);
+  // The service reads the options of every module in the list: what a module declares is among the values that it gets.
   return {
     name,
     options: options ?? {},
+    check: check as Module['check'],
     events: Object.values(events),
     mails,
-    messages,
     migrations,
     sealed,
     isOn: isOn as Module['isOn'],

@@ -16,8 +16,6 @@ const publicMode = {
 
 const refused = (error: unknown): boolean =>
   isProblem(error, 'invalid_request') && (error.fields[0]?.field ?? '').endsWith('password');
-const readBreachUrl = (url: string): unknown =>
-  readOptions({ BREACH_CHECK_URL: url }).options.breachCheckUrl?.href;
 
 describe('the password rule that the options choose', () => {
   let local: TestService;
@@ -72,26 +70,6 @@ describe('the password rule that the options choose', () => {
       readOptions(weaker);
     }
     assert.equal(readOptions({ ...publicMode, PASSWORD_MIN_LENGTH: '20' }).options.passwordMinLength, 20);
-  });
-});
-
-describe('the address that is asked for breached passwords', () => {
-  test('is https, or http on this machine', () => {
-    assert.equal(
-      readBreachUrl('https://api.pwnedpasswords.com/range'),
-      'https://api.pwnedpasswords.com/range',
-    );
-    assert.equal(readBreachUrl('http://127.0.0.1:8080/range'), 'http://127.0.0.1:8080/range');
-    for (const bad of [
-      'http://api.pwnedpasswords.com/range',
-      'ftp://127.0.0.1/',
-      'nonsense',
-      'https://a.example/?q=',
-      'https://a.example/#x',
-      'https://user:word@a.example/',
-    ]) {
-      assert.throws(() => readBreachUrl(bad), ConfigurationFault, bad);
-    }
   });
 });
 

@@ -1,6 +1,5 @@
 // Builds the service once: its core, then every module of the list with it.
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
-import { addMessages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
@@ -71,7 +70,6 @@ export async function buildService(
 ): Promise<Service> {
   const { options, isPublic } = configuration;
   const { clock = systemClock, modules: list = allModules } = overrides;
-  for (const { messages } of list) if (messages !== undefined) addMessages(messages);
   const keyring = await openKeyring(options, database, clock).catch(async (error: unknown) => {
     await database.close();
     throw error;
@@ -118,7 +116,7 @@ export async function buildService(
     cookies: new BrowserCookies({
       secure: isPublic,
       sessionMs: identity.sessions.life.sessionMs,
-      deviceMs: identity.devices.knownMs,
+      deviceMs: () => identity.devices.knownMs,
     }),
     keyring,
     mail,

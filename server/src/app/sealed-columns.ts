@@ -1,5 +1,5 @@
 // Every column of encrypted texts that the modules declare.
-import type { SealedColumn } from '../db/sealed-column.ts';
+import type { SealedColumn } from '../db/schema.ts';
 import { mailContent } from '../mail/schema.ts';
 import { modules } from './modules.ts';
 

@@ -7,13 +7,13 @@ export interface AuditEventTable {
   at: Instant;
   event: string;
   outcome: string;
-  /** Name of the event in the module that declares it; null only in rows of form 1. */
+  /** Name of the event in the module that declares it; null in rows of form 1 only. */
   reason: string | null;
-  /** Further facts as a JSON object; null if there are none. */
+  /** What else is recorded, as a JSON object; null if there is nothing else. */
   facts: string | null;
   /** Kind of the actor. */
   actor: string;
-  /** Which one of its kind: a user's id, a client's. */
+  /** Which one of its kind: id of a user or a client. */
   actor_id: string | null;
   /** The account concerned; no foreign key, since the record outlives it. */
   user_id: number | null;
@@ -23,7 +23,7 @@ export interface AuditEventTable {
   /** What was changed besides the account: `session` or `device`, and its public handle. */
   target_kind: string | null;
   target_id: string | null;
-  /** The canonical form of which the digest is made. */
+  /** Which canonical form the digest is made of. */
   form: number;
   /** Keyed digest of the columns above: a forged row has none that verifies. */
   mac: string;

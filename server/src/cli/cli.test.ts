@@ -260,6 +260,10 @@ describe('beside a running service', () => {
       [memberOf(rotated, 'id'), before_?.id],
     );
     assert.match(await inWords('key list', environment), /current/);
+    const resealed = (await json('key reseal', environment)) as { rows: number; left: number }[];
+    assert.ok(resealed.some(({ rows }) => rows > 0)); // mails that wait were written under the first key
+    assert.ok(resealed.every(({ left }) => left === 0));
+    assert.match(await inWords('key reseal', environment), /mails\.content +0 +0/);
   });
 
   test('migrate says that there is nothing to do, and doctor that all is well', async () => {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { showOption } from '../config/read-options.ts';
-import { allOptions, readOptions, type OptionName } from '../app/options.ts';
+import { allOptions, readOptions } from '../app/options.ts';
 import type { CommandContext } from './context.ts';
 import { print, table } from './output.ts';
 
@@ -9,12 +9,13 @@ export function configCommand({ environment }: CommandContext): Command {
     .description('print the value and source of each option; secrets are hidden')
     .option('--json', 'print JSON')
     .action(({ json = false }: { json?: boolean }) => {
-      const { options: values, sources, isPublic } = readOptions(environment);
-      const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
-      const rows = names.map((name) => ({
-        name: allOptions[name].env,
-        value: showOption(allOptions[name], values[name]),
-        source: sources[name],
+      const { options, sources, isPublic } = readOptions(environment);
+      const values: Readonly<Record<string, unknown>> = options;
+      const origins: Readonly<Record<string, string>> = sources;
+      const rows = Object.entries(allOptions).map(([name, row]) => ({
+        name: row.env,
+        value: showOption(row, values[name]),
+        source: origins[name] ?? '',
       }));
       const words = table(
         ['OPTION', 'VALUE', 'FROM'],

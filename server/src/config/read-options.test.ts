@@ -13,7 +13,8 @@ import {
   type Environment,
   type OptionSet,
 } from './read-options.ts';
-import { allOptions, readOptions, type OptionName } from '../app/options.ts';
+import type { SharedTable } from '../module.ts';
+import { allOptions, readOptions } from '../app/options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-options-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -77,12 +78,12 @@ describe('defaults', () => {
   });
 
   test('every option has a name of its own, a sentence, and a default that can be shown', () => {
-    const names = Object.keys(allOptions) as OptionName[]; // the table's own keys
-    assert.equal(new Set(Object.values(allOptions).map(({ env }) => env)).size, names.length);
-    const { options: values } = readOptions({});
-    for (const name of names) {
-      assert.match(allOptions[name].says, /\.$/, name);
-      assert.equal(typeof showOption(allOptions[name], values[name]), 'string');
+    const rows = Object.entries(allOptions);
+    assert.equal(new Set(rows.map(([, { env }]) => env)).size, rows.length);
+    const values: Readonly<Record<string, unknown>> = readOptions({}).options;
+    for (const [name, row] of rows) {
+      assert.match(row.says, /\.$/, name);
+      assert.equal(typeof showOption(row, values[name]), 'string');
     }
   });
 });
@@ -276,7 +277,7 @@ describe('refusals', () => {
 });
 
 describe('what is shown of an option', () => {
-  const shown: Record<string, [OptionName, Parameters<typeof showOption>[1], string]> = {
+  const shown: Record<string, [name: keyof SharedTable, value: unknown, text: string]> = {
     'nothing of one that is not given': ['publicUrl', undefined, ''],
     'the origin of the public address': [
       'publicUrl',
@@ -313,7 +314,7 @@ describe('what is shown of an option', () => {
     'of a secret that is no URL only that there is one': ['databaseUrl', 'hunter2', '[hidden]'],
   };
   for (const [title, [name, value, text]] of Object.entries(shown))
-    test(title, () => assert.equal(showOption(allOptions[name], value), text));
+    test(title, () => assert.equal(showOption(allOptions[name] ?? assert.fail(name), value), text));
 });
 
 describe('a set of options', () => {

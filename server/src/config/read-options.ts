@@ -181,7 +181,8 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
 type Shown = string | number | boolean | URL | readonly string[] | { readonly path: string } | undefined;
 
 /** Formats the value of an option for display; secrets are hidden. */
-export function showOption(row: OptionRow<unknown>, value: Shown): string {
+export function showOption(row: OptionRow<unknown>, read: unknown): string {
+  const value = read as Shown; // what the parsers of options return
   if (value === undefined) return '';
   if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (row.secret === true) return hideSecret(String(value));

@@ -5,6 +5,19 @@
 /** Unix milliseconds. */
 export type Instant = number;
 
+/**
+ * A column of encrypted texts in a table whose primary key is the text column `id`. Each module declares its own next to
+ * its tables; `bienvenue key reseal` encrypts the texts of all of them again.
+ */
+export interface SealedColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Purpose that the key is derived for. */
+  readonly purpose: string;
+  /** True if the text is tied to its row: the id of the row is the associated data. */
+  readonly isTiedToRow: boolean;
+}
+
 interface SchemaVersionTable {
   /** Name of the module; one row is the lock of the migrations. */
   module: string;

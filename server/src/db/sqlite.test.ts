@@ -168,6 +168,7 @@ function sizeOf(path: string): number {
 describe('a process that is killed', () => {
   const open = `
     import { openDatabase } from '${source('db/open-database.ts')}';
+    import { migratedModules } from '${source('app/migrations.ts')}';
     console.log('begin');
     const database = await openDatabase(process.argv[1], migratedModules);
     console.log('open');

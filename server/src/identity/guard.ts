@@ -18,8 +18,8 @@ export interface BrowserCookieOptions {
   readonly secure: boolean;
   /** Life of the session cookie in milliseconds. */
   readonly sessionMs: number;
-  /** Life of the device cookie in milliseconds. */
-  readonly deviceMs: number;
+  /** Life of the device cookie in milliseconds, read each time: a module may lengthen it. */
+  readonly deviceMs: () => number;
 }
 
 /** The cookies that the service sets: session, known device, pending authentication, and the browser that asked for a mail. */
@@ -29,7 +29,7 @@ export class BrowserCookies {
   readonly pending: TokenCookie;
   readonly request: TokenCookie;
   readonly #sessionMs: number;
-  readonly #deviceMs: number;
+  readonly #deviceMs: () => number;
 
   constructor({ secure, sessionMs, deviceMs }: BrowserCookieOptions) {
     this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, secure });
@@ -49,7 +49,7 @@ export class BrowserCookies {
   }
 
   setDevice(reply: FastifyReply, token: string): void {
-    void reply.header('set-cookie', this.device.write(token, this.#deviceMs));
+    void reply.header('set-cookie', this.device.write(token, this.#deviceMs()));
   }
 
   /** Sets the cookie of a pending authentication for the given milliseconds. */

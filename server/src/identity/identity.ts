@@ -59,8 +59,6 @@ interface IdentityOptions {
   readonly resetTokenMinutes: number;
   /** How long a device is known after a sign-in; 0: no device is. */
   readonly knownDeviceDays: number;
-  /** How long a remembered device needs no second factor; 0: never remembered. */
-  readonly rememberedDeviceDays: number;
   /** Whether sign-in requires a second factor. */
   readonly secondFactor: SecondFactorPolicy;
 }
@@ -163,7 +161,6 @@ export function createIdentity(
   const accounts = new Accounts(context, { access, attempts, secondFactors, emailVerification });
   const devices = new Devices(context, {
     knownMs: options.knownDeviceDays * dayMs,
-    rememberedMs: options.rememberedDeviceDays * dayMs,
   });
   const signIn = new SignIn(context, { sessions, secondFactors, devices });
   const passwordLogin = new PasswordLogin(context, { attempts, devices, signIn });

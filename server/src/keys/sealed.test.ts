@@ -16,7 +16,7 @@ import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
 import { migrate } from '../db/migrate.ts';
 import { connectDatabase } from '../db/open-database.ts';
-import type { SealedColumn } from '../db/sealed-column.ts';
+import type { SealedColumn } from '../db/schema.ts';
 import { DecryptionFault, Keyring, parseKeys } from '../kit/keyring.ts';
 import { cipherOf, reseal } from './sealed.ts';
 
@@ -165,7 +165,7 @@ const declared = /^export const (\w+) = \{[^}]*\} satisfies SealedColumn;/gm;
 
 test('nothing is encrypted but by a declared column, and every declared column is in the list', () => {
   const source = join(import.meta.dirname, '..');
-  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts'] });
+  const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
   const texts = files.map(
     (file) => [file.replaceAll('\\', '/'), readFileSync(join(source, file), 'utf8')] as const,
   );

@@ -2,12 +2,8 @@
 // that is not declared, and all of them can be encrypted again under a new key.
 import type { Keyring } from '../kit/keyring.ts';
 import type { Database } from '../db/database.ts';
-import {
-  countSealedOtherwise,
-  listSealedOtherwise,
-  replaceSealed,
-  type SealedColumn,
-} from '../db/sealed-column.ts';
+import type { SealedColumn } from '../db/schema.ts';
+import { countSealedOtherwise, listSealedOtherwise, replaceSealed } from './sealed-store.ts';
 
 /** Encrypts and decrypts the texts of one column; `id` is that of the row, where texts are tied to it. */
 export interface ColumnCipher {

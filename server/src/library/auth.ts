@@ -249,7 +249,6 @@ function buildIdentity({
         sessionsPerUser: options.sessionsPerUser ?? localDefault(sessionOptions.sessionsPerUser),
         resetTokenMinutes: options.resetTokenMinutes ?? localDefault(passwordOptions.resetTokenMinutes),
         knownDeviceDays: options.knownDeviceDays ?? localDefault(signInOptions.knownDeviceDays),
-        rememberedDeviceDays: options.rememberedDeviceDays ?? 0,
         secondFactor: options.secondFactorPolicy ?? localDefault(factorOptions.secondFactor),
       },
     },

@@ -6,6 +6,8 @@ import type { MessageValues } from '../kit/language.ts';
 /** What the messages of a mail say, with its link and its code. */
 export interface MailOutline {
   readonly values: MessageValues;
+  /** Says what happened by the message `mail.<name>.<variant>`, if there is one, instead of `mail.<name>.what`. */
+  readonly variant?: string;
   readonly link?: string;
   readonly code?: string | undefined;
 }

@@ -1,6 +1,5 @@
 // The table of the outbox.
-import type { Instant } from '../db/schema.ts';
-import type { SealedColumn } from '../db/sealed-column.ts';
+import type { Instant, SealedColumn } from '../db/schema.ts';
 
 export interface MailTable {
   id: string;

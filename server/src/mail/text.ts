@@ -2,7 +2,7 @@
 // from the same parts, in the language of its reader (server/languages).
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
-import { languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
+import { languages, message, usualLanguage, type MessageValues, rawMessage } from '../kit/language.ts';
 import { logoSource, type Logo } from './logo.ts';
 import type { MailOutline } from './mail-kind.ts';
 
@@ -58,10 +58,11 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
   const { kind, outline, occasion } = letter;
   const language =
     letter.language !== undefined && languages().includes(letter.language) ? letter.language : usualLanguage;
-  const { values, link, code } = outline;
+  const { values, variant = 'what', link, code } = outline;
+  const happened = rawMessage(language, `mail.${kind}.${variant}`) === undefined ? 'what' : variant;
   const t = (key: string, more: MessageValues = {}): string =>
     message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
-  const parts: Part[] = [{ kind: 'paragraph', text: t(`${kind}.what`) }];
+  const parts: Part[] = [{ kind: 'paragraph', text: t(`${kind}.${happened}`) }];
   if (link !== undefined) parts.push({ kind: 'link', text: t(`${kind}.link`), href: link });
   if (code !== undefined) parts.push({ kind: 'paragraph', text: t('code') }, { kind: 'code', text: code });
   parts.push({ kind: 'note', text: t('when', { at: occasion.at }) });

@@ -23,10 +23,7 @@ import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
-/**
- * Tests send more requests from one address than people do. Tests of the limits set these options to '' for the
- * defaults.
- */
+/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
 export const wideLimits: Environment = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000',
   GLOBAL_LIMIT_PER_MINUTE: '1000000',

@@ -8,6 +8,7 @@ import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
   name: 'account-deletion',
+  messages: import.meta.resolve('./messages/'),
   events: deletionEvents,
   build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
     const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });

@@ -4,6 +4,7 @@ import { activityPages, activitySection } from './pages.ts';
 
 export const activity = module({
   name: 'activity',
+  messages: import.meta.resolve('./messages/'),
   build: ({ audit, pages }) => ({
     routes: [{ access: 'session', pages: activityPages({ pages, audit }) }],
     account: [activitySection],

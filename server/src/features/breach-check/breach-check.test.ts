@@ -6,6 +6,8 @@ import { minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { testClock } from '../../../test/support/clock.ts';
 import { BreachCheck } from './breach-check.ts';
+import { OptionFault } from '../../config/parse.ts';
+import { breachCheckOptions } from './options.ts';
 
 /** SHA-1 of `password`, as the manual of Pwned Passwords has it: 5BAA6 and the rest. */
 const suffix = '1E4C9B93F3F0682250B6CF8331B7EE68FD8';
@@ -193,5 +195,24 @@ describe('the breach check', () => {
     clock.advance(1);
     await one.reasonAgainst('password');
     assert.equal(told.length, 2);
+  });
+});
+
+const parseUrl = (url: string): string | undefined => breachCheckOptions.breachCheckUrl.parse(url)?.href;
+
+describe('the address that is asked for breached passwords', () => {
+  test('is https, or http on this machine', () => {
+    assert.equal(parseUrl('https://api.pwnedpasswords.com/range'), 'https://api.pwnedpasswords.com/range');
+    assert.equal(parseUrl('http://127.0.0.1:8080/range'), 'http://127.0.0.1:8080/range');
+    for (const bad of [
+      'http://api.pwnedpasswords.com/range',
+      'ftp://127.0.0.1/',
+      'nonsense',
+      'https://a.example/?q=',
+      'https://a.example/#x',
+      'https://user:word@a.example/',
+    ]) {
+      assert.throws(() => parseUrl(bad), OptionFault, bad);
+    }
   });
 });

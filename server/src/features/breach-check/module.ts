@@ -5,6 +5,7 @@ import { breachCheckOptions } from './options.ts';
 
 export const breachCheck = module({
   name: 'breach-check',
+  messages: import.meta.resolve('./messages/'),
   options: breachCheckOptions,
   isOn: ({ breachCheckUrl }) => breachCheckUrl !== undefined,
   build: ({ context: { clock, log } }, { breachCheckUrl: url }) => ({

@@ -7,6 +7,7 @@ import { dataRoutes } from './routes.ts';
 
 export const dataExport = identityModule({
   name: 'data-export',
+  messages: import.meta.resolve('./messages/'),
   events: dataExportEvents,
   build: ({ context, pages, plugged, plugs: { parts }, stepUp }) => {
     const dataExports = new DataExports(context, { plugged, stepUp });

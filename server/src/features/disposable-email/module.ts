@@ -5,6 +5,7 @@ import { disposableEmailOptions } from './options.ts';
 
 export const disposableEmail = module({
   name: 'disposable-email',
+  messages: import.meta.resolve('./messages/'),
   options: disposableEmailOptions,
   isOn: ({ disposableEmails }) => disposableEmails === 'refused',
   build: () => ({ addressChecks: [noDisposableAddress()] }),

@@ -8,6 +8,7 @@ import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
 export const emailChange = module({
   name: 'email-change',
+  messages: import.meta.resolve('./messages/'),
   events: emailChangeEvents,
   mails: [emailChangeMail],
   build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {

@@ -10,6 +10,7 @@ import { emailSignInOptions } from './options.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
+  messages: import.meta.resolve('./messages/'),
   options: emailSignInOptions,
   events: emailSignInEvents,
   mails: [signInMail],

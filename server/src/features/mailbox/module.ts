@@ -4,6 +4,7 @@ import { mailboxRoutes } from './routes.ts';
 
 export const mailbox = module({
   name: 'mailbox',
+  messages: import.meta.resolve('./messages/'),
   build: ({ mail, pages }) => ({
     routes: pages.keepsMails ? [{ access: 'open', json: mailboxRoutes({ mail, pages }) }] : [],
   }),

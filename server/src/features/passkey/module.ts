@@ -22,6 +22,7 @@ import { passkeyOptions } from './options.ts';
 
 export const passkey = module({
   name: 'passkey',
+  messages: import.meta.resolve('./messages/'),
   migrations: passkeyMigrations,
   options: passkeyOptions,
   isOn: ({ passkeys }) => passkeys,

@@ -294,8 +294,8 @@ function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
 function passkeyItem(t: Translate, row: PasskeyRow, token: string): string {
   const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
   const facts = [
-    t('page.passkeys.created', { created }),
-    ...(used === null ? [] : [t('page.passkeys.used', { used })]),
+    t('page.factor.created', { created }),
+    ...(used === null ? [] : [t('page.factor.used', { used })]),
     t(`page.passkeys.${kind === 'security_key' ? 'security_key' : storage}`),
   ];
   return html`<li>

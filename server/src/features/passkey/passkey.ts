@@ -265,7 +265,7 @@ export class Passkeys implements SecondFactor {
   removal(id: string): FactorChange<PasskeyRow> {
     return {
       factor: this.name,
-      deed: 'removed',
+      action: 'removed',
       work: async (tx, user) => {
         const row = await removePasskey(tx, user.id, id);
         if (row === undefined) throw new Problem('not_found');

@@ -9,6 +9,7 @@ import { recoveryCodeMigrations } from './migrations.ts';
 
 export const recoveryCode = module({
   name: 'recovery-code',
+  messages: import.meta.resolve('./messages/'),
   migrations: recoveryCodeMigrations,
   mails: [recoveryCodeUsedMail],
   isOn: ({ secondFactor }) => secondFactor !== 'off',

@@ -69,7 +69,7 @@ export class RecoveryCodes implements SecondFactor {
   replacement(secondFactors: SecondFactors): FactorChange<string[]> {
     return {
       factor: this.name,
-      deed: 'replaced',
+      action: 'replaced',
       work: async (tx, { id }) => {
         const factors = await secondFactors.setOf(tx, id);
         if (factors.length === 0)

@@ -1,4 +1,5 @@
 // Remembered devices: no second factor is asked for on them for a while.
+import { dayMs } from '../../kit/clock.ts';
 import { module } from '../../module.ts';
 import { rememberDevicePart, rememberedDevicePages, rememberedDevicePart } from './pages.ts';
 import { rememberedDeviceRoutes } from './routes.ts';
@@ -6,13 +7,17 @@ import { rememberedDeviceOptions } from './options.ts';
 
 export const rememberedDevice = module({
   name: 'remembered-device',
+  messages: import.meta.resolve('./messages/'),
   options: rememberedDeviceOptions,
   isOn: ({ secondFactor, rememberedDeviceDays }) => secondFactor !== 'off' && rememberedDeviceDays > 0,
-  build: ({ devices, pages }, { rememberedDeviceDays }) => ({
-    routes: [
-      { access: 'session', json: rememberedDeviceRoutes({ devices }) },
-      { access: 'session', pages: rememberedDevicePages({ pages, devices }) },
-    ],
-    parts: [rememberedDevicePart({ pages, devices }), rememberDevicePart(pages, rememberedDeviceDays)],
-  }),
+  build: ({ devices, pages }, { rememberedDeviceDays: days, secondFactor }) => {
+    if (secondFactor !== 'off') devices.allowRemembering(days * dayMs);
+    return {
+      routes: [
+        { access: 'session', json: rememberedDeviceRoutes({ devices }) },
+        { access: 'session', pages: rememberedDevicePages({ pages, devices }) },
+      ],
+      parts: [rememberedDevicePart({ pages, devices }), rememberDevicePart(pages, days)],
+    };
+  },
 });

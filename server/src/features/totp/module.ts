@@ -10,6 +10,7 @@ import { totpSeed } from './schema.ts';
 
 export const totp = module({
   name: 'totp',
+  messages: import.meta.resolve('./messages/'),
   migrations: totpMigrations,
   sealed: [totpSeed],
   isOn: ({ secondFactor }) => secondFactor !== 'off',

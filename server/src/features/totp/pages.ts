@@ -191,8 +191,8 @@ function authenticatorItem(
   return html`<li>
     <div>
       <strong>${name}</strong>
-      <small>${t('page.passkeys.created', { created })}</small>
-      !${used === null ? '' : html`<small>${t('page.passkeys.used', { used })}</small>`}
+      <small>${t('page.factor.created', { created })}</small>
+      !${used === null ? '' : html`<small>${t('page.factor.used', { used })}</small>`}
     </div>
     <form method="post" action="${totpSection.path}/remove">
       !${token} !${hidden('id', id)}

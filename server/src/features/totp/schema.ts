@@ -1,6 +1,5 @@
 // The table of authenticator apps.
-import type { Instant } from '../../db/schema.ts';
-import type { SealedColumn } from '../../db/sealed-column.ts';
+import type { Instant, SealedColumn } from '../../db/schema.ts';
 
 interface TotpAuthenticatorTable {
   id: string;

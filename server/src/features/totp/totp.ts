@@ -128,7 +128,7 @@ export class Totp implements SecondFactor {
   removal(id: string): FactorChange<void> {
     return {
       factor: this.name,
-      deed: 'removed',
+      action: 'removed',
       work: async (tx, user) => {
         if (!(await removeAuthenticator(tx, user.id, id))) throw new Problem('not_found');
       },

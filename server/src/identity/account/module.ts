@@ -6,11 +6,12 @@ import { accountPages } from './pages.ts';
 import { profileRoutes, registrationRoutes } from './routes.ts';
 import { confirmAgainPages, verificationPage } from './verification-pages.ts';
 import { verificationRoutes } from './verification-routes.ts';
-import { accountOptions } from './options.ts';
+import { checkAccountOptions, accountOptions } from './options.ts';
 
 export const account = identityModule({
   name: 'account',
   options: accountOptions,
+  check: checkAccountOptions,
   events: accountEvents,
   mails: [alreadyRegisteredMail, emailVerificationMail],
   build: ({ accounts, cookies, emailVerification, pages }, policy) => {

@@ -30,7 +30,7 @@ export interface FactorAddition<T> {
 }
 
 export interface FactorChange<T> extends FactorAddition<T> {
-  readonly deed: 'removed' | 'replaced';
+  readonly action: 'removed' | 'replaced';
 }
 
 /** Result of an addition: of its own work, and the sign-in that continues. */
@@ -112,7 +112,7 @@ export class Enrollment {
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
-      await this.#tell(tx, user, { factor, deed: 'added', undoLink }, source);
+      await this.#tell(tx, user, { factor, action: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
       // The other sessions and pending authentications began without the factor: an attacker who knows the password and
@@ -132,7 +132,7 @@ export class Enrollment {
    */
   async change<T>(
     subject: EnrollmentSubject,
-    { factor, deed, work }: FactorChange<T>,
+    { factor, action, work }: FactorChange<T>,
     source: ClientSource,
   ): Promise<T> {
     const { id } = await this.requireSubject(subject);
@@ -140,9 +140,9 @@ export class Enrollment {
       const user = await this.#lock(tx, id);
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, id);
-      if (deed === 'removed') await this.#requireWayIn(tx, user);
+      if (action === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
-      await this.#tell(tx, user, { factor, deed }, source);
+      await this.#tell(tx, user, { factor, action }, source);
       return result;
     });
   }
@@ -200,13 +200,18 @@ export class Enrollment {
   async #tell(
     tx: Database,
     user: User,
-    { factor, deed, undoLink }: { factor: string; deed: FactorDeed; undoLink?: string | undefined },
+    { factor, action, undoLink }: { factor: string; action: FactorDeed; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
     const { events } = this.#context;
     const facts = { factor };
     if (undoLink === undefined)
-      await events.emit(tx, changeEvents[deed], { user, facts, mail: { facts: { factor, deed } }, source });
+      await events.emit(tx, changeEvents[action], {
+        user,
+        facts,
+        mail: { facts: { factor, action } },
+        source,
+      });
     else
       await events.emit(tx, enrollmentEvents.first_factor_added, {
         user,

@@ -7,13 +7,13 @@ export const undoHours = 72;
 
 interface FactorChange {
   readonly factor: string;
-  readonly deed: 'added' | 'removed' | 'replaced';
+  readonly action: 'added' | 'removed' | 'replaced';
 }
 
 const factorChangedMail = defineMail<FactorChange>({
   name: 'factor_changed',
-  example: { factor: 'totp', deed: 'added' },
-  compose: ({ factor, deed }) => ({ values: { factor, action: deed } }),
+  example: { factor: 'second_factor', action: 'added' },
+  compose: ({ factor, action }) => ({ values: { action }, variant: `${factor}_${action}` }),
 });
 
 interface FirstFactor {
@@ -26,8 +26,8 @@ const firstFactorMail = defineMail<FirstFactor>({
   name: 'first_factor',
   lifeMs: undoHours * hourMs,
   replacesEarlier: true,
-  example: { factor: 'totp', undoLink: exampleLink('/account/factors/undo') },
-  compose: ({ factor, undoLink }) => ({ values: { factor, undoHours }, link: undoLink }),
+  example: { factor: 'second_factor', undoLink: exampleLink('/account/factors/undo') },
+  compose: ({ factor, undoLink }) => ({ values: { undoHours }, variant: factor, link: undoLink }),
 });
 
 /** Second factors: added, replaced, removed. */

@@ -720,7 +720,7 @@ onEachEngine('second factors', (engine) => {
     });
     const remove = ({ riddle }: Bench) => ({
       factor: 'riddle',
-      deed: 'removed' as const,
+      action: 'removed' as const,
       work: async (tx: Database, user: User) => riddle.removeAll(tx, user.id),
     });
 
@@ -860,7 +860,7 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const subject = { session: await bothIn(bench) };
-      await auth.identity.enrollment.change(subject, { ...add(riddle), deed: 'replaced' }, source);
+      await auth.identity.enrollment.change(subject, { ...add(riddle), action: 'replaced' }, source);
       assert.ok((await factorsIn(bench)).length === 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factor_replaced factor=riddle user']);
     });
@@ -875,7 +875,7 @@ onEachEngine('second factors', (engine) => {
       await assert.rejects(give('riddle'), refused('too_many_attempts'));
       await auth.identity.enrollment.change(
         { session: current },
-        { ...add(riddle), deed: 'replaced' },
+        { ...add(riddle), action: 'replaced' },
         source,
       );
       await assert.doesNotReject(give('riddle'));

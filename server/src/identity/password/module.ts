@@ -9,11 +9,12 @@ import { changePasswordPages, forgotPages, passwordPages, passwordSection, reset
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './routes.ts';
 import { signInPages } from './sign-in-pages.ts';
 import { signUpPages } from './sign-up-pages.ts';
-import { passwordOptions } from './options.ts';
+import { checkPasswordOptions, passwordOptions } from './options.ts';
 
 export const password = identityModule({
   name: 'password',
   options: passwordOptions,
+  check: checkPasswordOptions,
   events: passwordEvents,
   mails: [resetPasswordMail],
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {

@@ -4,12 +4,13 @@ import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
 import { sessionMigrations } from './migrations.ts';
-import { sessionOptions } from './options.ts';
+import { checkSessionOptions, sessionOptions } from './options.ts';
 
 export const session = identityModule({
   name: 'session',
   migrations: sessionMigrations,
   options: sessionOptions,
+  check: checkSessionOptions,
   events: sessionEvents,
   build: ({ cookies, pages, plugs: { parts }, sessions }) => ({
     routes: [

@@ -26,37 +26,37 @@ const userAgentCharacters = 500;
 /** Known devices of one user; a new one replaces the oldest. */
 const devicesPerUser = 20;
 
-export interface DeviceLife {
-  /** How long a device is known after a sign-in; 0: no device is. */
-  readonly knownMs: number;
-  /** How long a device can be remembered; 0: never. */
-  readonly rememberedMs: number;
-}
-
 export class Devices {
   readonly name = 'known devices';
   readonly kind = 'device';
   readonly #context: AuthContext;
-  readonly #life: DeviceLife;
+  readonly #knownMs: number;
+  #rememberedMs = 0;
 
-  constructor(context: AuthContext, life: DeviceLife) {
+  /** `knownMs`: how long a device is known after a sign-in; 0: no device is. */
+  constructor(context: AuthContext, { knownMs }: { readonly knownMs: number }) {
     this.#context = context;
-    this.#life = life;
+    this.#knownMs = knownMs;
+  }
+
+  /** Lets users have devices remembered for so many milliseconds. Call it before the first request. */
+  allowRemembering(ms: number): void {
+    this.#rememberedMs = ms;
   }
 
   /** How long a device is known, in milliseconds: no shorter than it is remembered. Also the life of its cookie. */
   get knownMs(): number {
-    return Math.max(this.#life.knownMs, this.#life.rememberedMs);
+    return Math.max(this.#knownMs, this.#rememberedMs);
   }
 
   /** True if every sign-in makes its device known, not only one that is remembered. */
   get knowsAll(): boolean {
-    return this.#life.knownMs > 0;
+    return this.#knownMs > 0;
   }
 
   /** True if users may have devices remembered. */
   get canRemember(): boolean {
-    return this.#life.rememberedMs > 0;
+    return this.#rememberedMs > 0;
   }
 
   /** The device of a token, if this user signed in on it. Constant work: runs its statement for an unknown user too. */
@@ -91,7 +91,7 @@ export class Devices {
   async remember(tx: Database, id: string, userAgent: string | undefined): Promise<void> {
     await rememberDevice(tx, {
       id,
-      until: this.#context.clock() + this.#life.rememberedMs,
+      until: this.#context.clock() + this.#rememberedMs,
       userAgent: userAgent?.slice(0, userAgentCharacters) ?? null,
     });
   }

@@ -1,18 +1,8 @@
-// Columns that hold encrypted texts, and the statements that encrypt their rows again. Each module declares its own next
-// to its tables; `bienvenue key reseal` goes through all of them.
+// The rows of columns that hold encrypted texts, of whatever module.
 import { sql as rawSql } from 'kysely';
-import type { Database } from './database.ts';
-import type { Sql } from './engine.ts';
-
-/** A column of encrypted texts in a table whose primary key is the text column `id`. */
-export interface SealedColumn {
-  readonly table: string;
-  readonly column: string;
-  /** Purpose that the key is derived for. */
-  readonly purpose: string;
-  /** True if the text is tied to its row: the id of the row is the associated data. */
-  readonly isTiedToRow: boolean;
-}
+import type { Database } from '../db/database.ts';
+import type { Sql } from '../db/engine.ts';
+import type { SealedColumn } from '../db/schema.ts';
 
 /** The encrypted text of one row. */
 export interface SealedText {

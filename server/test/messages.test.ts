@@ -1,0 +1,87 @@
+// The messages of all modules, in every language.
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { languages, message, messageKeys, rawMessage, usualLanguage } from '../src/kit/language.ts';
+import '../src/app/modules.ts'; // the modules add their messages
+
+const source = join(import.meta.dirname, '../src');
+
+/** Names of the placeholders of a message. */
+const namesIn = (text: string): string[] =>
+  [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name = '']) => name))].toSorted();
+
+/** A value for every placeholder. */
+const everyValue = {
+  at: 0,
+  minutes: 1,
+  hours: 2,
+  codeMinutes: 10,
+  undoHours: 72,
+  left: 1,
+  length: 15,
+  days: 30,
+  created: 0,
+  used: 0,
+  seen: 0,
+  until: 0,
+  deleteAt: 0,
+  name: 'N',
+  id: 'I',
+  product: 'P',
+  url: 'U',
+  device: 'D',
+  address: 'A',
+  newEmail: 'N',
+  email: 'E',
+  recipient: 'R',
+  factor: 'totp',
+  action: 'added',
+};
+
+describe('the catalogues', () => {
+  test('there are English and French', () => assert.deepEqual([...languages()].toSorted(), ['en', 'fr']));
+
+  test('each language has the same messages with the same placeholders', () => {
+    const keys = [...messageKeys(usualLanguage)].toSorted();
+    assert.ok(keys.length > 30);
+    for (const language of languages()) {
+      assert.deepEqual([...messageKeys(language)].toSorted(), keys, language);
+      for (const key of keys) {
+        const [text = '', usual = ''] = [rawMessage(language, key), rawMessage(usualLanguage, key)];
+        assert.deepEqual(namesIn(text), namesIn(usual), `${language} ${key}`);
+      }
+    }
+  });
+
+  test('each message can be said, and none is empty', () => {
+    for (const language of languages())
+      for (const key of messageKeys(language))
+        assert.notEqual(message(language, key, everyValue).trim(), '', `${language} ${key}`);
+  });
+
+  test('each message is spoken somewhere in the source', () => {
+    const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
+    const texts = files.map((file) => readFileSync(join(source, file), 'utf8')).join('\n');
+    // What a kind of mail or a page says is put together of its name and of what is said.
+    const spoken = (key: string): boolean => {
+      const [room = '', name = '', what = ''] = key.split('.');
+      const whole = texts.includes(`'${key}'`) || texts.includes(`t('${key.slice(room.length + 1)}'`);
+      const parts = new RegExp(`\\b${name}\\b`).test(texts) && texts.includes(`}.${what}\``);
+      // Or of a word that something else has: an event, a problem, a factor.
+      const isOne = texts.includes(`\`${room}.${name}.\${`);
+      // Or a variant of a mail, after a factor and what became of it.
+      const isVariant = room === 'mail' && ['first_factor', 'factor_changed'].includes(name);
+      return whole || isOne || isVariant || (what !== '' && parts);
+    };
+    assert.deepEqual(
+      messageKeys(usualLanguage).filter((key) => !spoken(key)),
+      [],
+    );
+  });
+
+  test('in French keeps a colon on the line of its word', () => {
+    for (const key of messageKeys('fr')) assert.doesNotMatch(message('fr', key, everyValue), / [:;!?»]/, key);
+  });
+});
