@@ -4,7 +4,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { languages, message, messageKeys, rawMessage, usualLanguage } from '../src/kit/language.ts';
-import '../src/app/modules.ts'; // the modules add their messages
+
+// The modules add their messages.
+await import('../src/app/modules.ts');
 
 const source = join(import.meta.dirname, '../src');
 

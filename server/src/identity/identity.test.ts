@@ -8,7 +8,6 @@ import type { AccessKind } from './contribution.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
-const source = { actor: 'user' } as const;
 
 onEachEngine('a module that plugs in', (engine) => {
   const makeAuth = useAuth(engine);

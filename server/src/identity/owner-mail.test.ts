@@ -3,20 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, signIn } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
-import { codeIn } from '../../test/support/mail-box.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
 import { type Reply } from '../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../test/support/traces.ts';
-import { requireEmailAddress } from '../user/email-address.ts';
 import { minuteMs } from '../kit/clock.ts';
-import { createToken } from '../kit/secret.ts';
-import { requestKind } from './cookie-kinds.ts';
-import type { ClientSource } from './context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** A client of which only the kind is known. */
-const bareSource: ClientSource = { actor: 'user' };
 
 onEachEngine('the mails of', (engine) => {
   let service: PublicService;
