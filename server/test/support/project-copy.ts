@@ -1,5 +1,5 @@
 // A copy of the project's sources in a folder of its own, for tests that change them: packages and bundle are linked.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -19,7 +19,7 @@ const root = path.resolve(import.meta.dirname, '../../..');
 export const listPath = 'server/src/app/modules.ts';
 
 /** How a command ended. */
-export interface Ended {
+interface Ended {
   readonly isGreen: boolean;
   /** Both outputs. */
   readonly output: string;
@@ -32,7 +32,7 @@ export interface ProjectCopy {
   /** Deletes a file or folder. */
   remove(file: string): void;
   /** Runs a program of node_modules/.bin, or `node`, in the copy; it is ended after so many milliseconds. */
-  run(program: string, args: readonly string[], maxMs: number): Ended;
+  run(program: string, args: readonly string[], maxMs: number): Promise<Ended>;
   close(): void;
 }
 
@@ -56,17 +56,16 @@ export function copyProject(): ProjectCopy {
     remove: (file) => rmSync(at(file), { recursive: true }),
     run: (program, args, maxMs) => {
       const file = program === 'node' ? process.execPath : at(`node_modules/.bin/${program}`);
-      const { status, stdout, stderr, error } = spawnSync(file, args, {
-        cwd: folder,
-        env: { ...process.env, ...outsideOfTests },
-        encoding: 'utf8',
-        timeout: maxMs,
-        maxBuffer: 2 ** 28,
+      const env = { ...process.env, ...outsideOfTests };
+      return new Promise((resolve) => {
+        const options = { cwd: folder, env, timeout: maxMs, maxBuffer: 2 ** 28 };
+        execFile(file, args, options, (error, stdout, stderr) =>
+          resolve({
+            isGreen: error === null,
+            output: `${stdout}${stderr}${error?.killed === true ? 'It took too long.' : ''}`,
+          }),
+        );
       });
-      return {
-        isGreen: status === 0,
-        output: `${stdout}${stderr}${error === undefined ? '' : error.message}`,
-      };
     },
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
