@@ -8,6 +8,7 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { PublicService, type Member } from '../../../test/support/public-service.ts';
 import { memberOf, type Reply } from '../../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
+import { lacks } from '../../../test/support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
@@ -74,7 +75,7 @@ onEachEngine('the record of', (engine) => {
     /** Prepares a deed, and gives the request that does it. */
     type Deed = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
     /** Deeds, with what a disabled and a removed person are told. */
-    const deeds: Record<string, { deed: Deed; disabled: string; removed: string }> = {
+    const deeds: Record<string, { deed: Deed; disabled: string; removed: string; feature?: string }> = {
       'a reset': {
         deed: async ({ email }) => {
           const proof = await token(email, '/reset_password');
@@ -84,6 +85,7 @@ onEachEngine('the record of', (engine) => {
         removed: 'token_invalid',
       },
       'a sign-in by mail': {
+        feature: 'email-sign-in',
         deed: async ({ email }) => {
           const proof = await token(email, '/sessions/email');
           return () => service.put('/sessions/email', { email, token: proof });
@@ -92,6 +94,7 @@ onEachEngine('the record of', (engine) => {
         removed: 'token_invalid',
       },
       'the undoing of a first factor': {
+        feature: 'totp',
         deed: async ({ email }, browser) => {
           await addApp(browser, service.service.clock);
           const proof = await service.tokenFor(email);
@@ -101,6 +104,7 @@ onEachEngine('the record of', (engine) => {
         removed: 'token_invalid',
       },
       'a wish for another address': {
+        feature: 'email-change',
         deed: async ({ password }, browser) => {
           const fields = { email: freshEmail(), password };
           return () => browser.post('/profile/email', fields);
@@ -109,6 +113,7 @@ onEachEngine('the record of', (engine) => {
         removed: 'session_required',
       },
       'another address': {
+        feature: 'email-change',
         deed: async ({ password }, browser) => {
           const proof = await change(browser, password);
           return () => browser.put('/profile/email', { token: proof });
@@ -117,6 +122,7 @@ onEachEngine('the record of', (engine) => {
         removed: 'session_required',
       },
       'the old address again': {
+        feature: 'email-change',
         deed: async ({ email, password }, browser) => {
           await browser.put('/profile/email', { token: await change(browser, password) });
           const proof = await service.tokenFor(email);
@@ -143,6 +149,7 @@ onEachEngine('the record of', (engine) => {
         const code = end === 'disabled' ? row.disabled : row.removed;
         if (code === '') continue; // a mail to somebody who may not come in opens nothing
         test(`${name}, ${end}`, async (context: TestContext) => {
+          if (row.feature !== undefined && lacks(context, row.feature)) return;
           const member = await service.member();
           const act = await row.deed(member, await signedIn(member));
           const { database } = service.service.core;
