@@ -12,7 +12,7 @@ import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
-import type { AccountSection, SectionPart } from './page/account-section.ts';
+import type { AccountSection, KeptMailPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { accountOptions } from './identity/account/options.ts';
 import type { factorOptions } from './identity/factor/options.ts';
@@ -64,6 +64,7 @@ interface PagePlugs {
   /** Pages on which an authenticator is set up. */
   readonly enrollments: readonly AccountSection[];
   readonly parts: readonly SectionPart[];
+  readonly keptMails: readonly KeptMailPage[];
   readonly prompts: readonly FactorPrompt[];
   readonly signInWays: readonly SignInWay[];
   readonly signUpWays: readonly SignInWay[];
@@ -92,6 +93,8 @@ export interface Contribution {
   /** Pages of the account, and parts of such pages. */
   readonly account?: readonly AccountSection[];
   readonly parts?: readonly SectionPart[];
+  /** Where the emails are read that are kept instead of sent. */
+  readonly keptMails?: KeptMailPage;
   /** What ends with a password, an address or the account. */
   readonly revokes?: readonly Revocable[];
   /** What a person gets in the copy of their data. */

@@ -8,6 +8,13 @@ export interface AccountSection {
   readonly name: string;
 }
 
+/** The page on which emails are read that are kept instead of sent. */
+export interface KeptMailPage {
+  readonly path: string;
+  /** Its messages are `page.<name>.title` and `page.<name>.notice`. */
+  readonly name: string;
+}
+
 /** A part that a module adds to a page of the account which another module owns. */
 export interface SectionPart {
   /** Name of that page: of a section, or `factor` for the page of the second factor. */
