@@ -91,9 +91,7 @@ export async function buildService(
       audit,
       post: mail,
       codes: macOf(keyring, 'code'),
-      options: {
-        ...options,
-      },
+      options,
     },
     plugged,
   );
