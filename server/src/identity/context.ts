@@ -1,3 +1,4 @@
+// What the rules share: the context of all rules, and the source of a request.
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
@@ -7,27 +8,27 @@ import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
 import type { Events } from './event.ts';
 
-/** Where a request comes from, and what its browser sends in addition to the body. */
+/** Client of a request, and what its browser sends in addition to the body. */
 export interface ClientSource extends AuditSource {
-  /** Language tag of what the user reads, if the client says. */
+  /** Language tag that the client prefers, if known. */
   readonly language?: string | undefined;
   /** Token of a known device. */
   readonly deviceToken?: string | undefined;
-  /** Token of the session that the browser has already. Sign-in ends it, whichever user it belongs to (OWASP ASVS 5.0 §7.2.4). */
+  /** Token of the browser's current session. Sign-in ends it, also if it belongs to another user (OWASP ASVS 5.0 §7.2.4). */
   readonly sessionToken?: string | undefined;
-  /** Token of the browser that asks for a mail: the code in the mail works only in this browser. */
+  /** Token of the initiating browser of a mail. The code in the mail works only in this browser. */
   readonly requestToken?: string | undefined;
-  /** Where the user wants to go afterwards; links in mails carry it. Validated where the request was read. */
+  /** Address to return to afterwards; links in mails carry it. Already validated. */
   readonly returnTo?: string | undefined;
 }
 
-/** MACs of short codes. */
+/** Computes and checks the MACs of short codes. */
 export interface CodeSigner {
   readonly sign: (text: string) => string;
   readonly check: (text: string, mac: string) => boolean;
 }
 
-/** What all rules share. */
+/** Dependencies and options that all rules share. */
 export interface AuthContext {
   readonly db: Database;
   readonly hasher: Hasher;
@@ -37,9 +38,9 @@ export interface AuthContext {
   readonly events: Events;
   readonly passwordRule: PasswordRule;
   readonly addressRule: AddressRule;
-  /** Address of the service, from which links in mails begin; empty where no mail is sent. */
+  /** Public URL of the service, the base of links in mails; empty if no mail is sent. */
   readonly publicUrl: string;
-  /** No session before the address is confirmed. */
+  /** Users get no session before their address is confirmed. */
   readonly emailConfirmation: boolean;
   readonly codes: CodeSigner;
 }

@@ -1,4 +1,4 @@
-// Builds the rules once. The result has one member per rule; everything above takes the members it calls.
+// Builds all rules. The result has one member per rule; routes, pages and features take the members that they call.
 import { dayMs, type Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
@@ -35,16 +35,16 @@ export interface IdentityParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Recorder;
-  /** Absent where no mail is sent. */
+  /** Undefined if no mail is sent. */
   readonly post: Outbox | undefined;
-  /** MACs of short codes. */
+  /** Computes and checks the MACs of short codes. */
   readonly codes: CodeSigner;
   readonly options: IdentityOptions;
 }
 
 /** Options of the rules, under the names of config/options.ts. */
 interface IdentityOptions {
-  /** No session before the address is confirmed; needs `post`. */
+  /** Users get no session before their address is confirmed. Requires `post`. */
   readonly emailConfirmation: boolean;
   /** Code points of the shortest password. */
   readonly passwordMinLength: number;
@@ -57,23 +57,23 @@ interface IdentityOptions {
   /** Sessions of one user; a new one replaces the oldest. */
   readonly sessionsPerUser: number;
   readonly resetTokenMinutes: number;
-  /** How long a device is known after a sign-in; 0: no device is. */
+  /** How long a device is known after a sign-in; 0 knows no devices. */
   readonly knownDeviceDays: number;
   /** Whether sign-in requires a second factor. */
   readonly secondFactor: SecondFactorPolicy;
 }
 
-/** True if the user can sign in this way. */
+/** Returns true if the user can sign in this way. */
 export type WayIn = (db: Database, userId: number) => Promise<boolean>;
 
 /**
- * What modules contribute. They push into the arrays before the first request; the rules read them at each call.
- * `createIdentity` pushes what the rules contribute themselves.
+ * Contributions of modules. They push into the arrays before the first request; the rules read them at each call.
+ * `createIdentity` adds the contributions of the rules.
  */
 export interface Plugged {
   /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
-  /** Second factors that are switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  /** Disabled second factors: sign-in does not accept them; stored data is still exported and removed. */
   readonly dormantFactors: SecondFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
@@ -84,13 +84,13 @@ export interface Plugged {
   readonly passwordChecks: PasswordCheck[];
   /** All must accept an address. */
   readonly addressChecks: AddressRule[];
-  /** Ways into an account besides its password and its authenticators. */
+  /** Ways to sign in other than by password and authenticators. */
   readonly waysIn: WayIn[];
-  /** Run with each event, inside its transaction. */
+  /** Run for each event, inside its transaction. */
   readonly subscribes: EventSubscriber[];
 }
 
-/** Creates the arrays, with what the caller has to plug in already. */
+/** Creates the arrays, with initial contributions of the caller. */
 export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
   const none = {
     revokes: [],
@@ -109,7 +109,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
 
 /** The rules. */
 export interface Identity {
-  /** What the rules share; features that build rules of their own take it too. */
+  /** Dependencies of the rules; features that build their own rules take it too. */
   readonly context: AuthContext;
   readonly plugged: Plugged;
   readonly access: AccountAccess;
@@ -128,7 +128,7 @@ export interface Identity {
   readonly signIn: SignIn;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** Removes everything that has expired, in batches, and returns how many rows; what a removed account takes along is not counted. */
+  /** Removes all expired rows in batches and returns how many. Rows that go with a removed account are not counted. */
   purge(): Promise<number>;
 }
 
@@ -189,7 +189,7 @@ export function createIdentity(
   };
 }
 
-/** What a new password and a new address must be. */
+/** Returns the rules for new passwords and new addresses. */
 function accountRules(
   options: IdentityOptions,
   { passwordChecks: checks, addressChecks }: Plugged,

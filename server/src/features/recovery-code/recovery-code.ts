@@ -89,7 +89,7 @@ export class RecoveryCodes implements SecondFactor {
     return (tx) => consumeCode(tx, row.id, clock());
   }
 
-  async tellUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
+  async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
     const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }

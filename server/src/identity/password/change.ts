@@ -37,7 +37,7 @@ export class PasswordChange {
     const hashedPassword = await hasher.hash(next);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
-      // Of two concurrent changes with the same current password the second is wrong.
+      // Of two concurrent changes with the same current password, the second is rejected.
       if (user === undefined || user.passwordChangedAt > verified.passwordChangedAt)
         throw new Problem('password_wrong');
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {

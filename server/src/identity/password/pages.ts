@@ -1,4 +1,4 @@
-// Changes the password of the signed-in user, and requests the mail that resets a forgotten one.
+// Pages that change the password of the signed-in user and reset a forgotten one.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -27,7 +27,7 @@ const PasswordForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Where password managers lead a person who is to change a password (W3C, A well-known URL for changing passwords). */
+/** Path that password managers open to change a password (W3C, A Well-Known URL for Changing Passwords). */
 export function changePasswordPages(): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
@@ -38,7 +38,7 @@ export function changePasswordPages(): FastifyPluginAsyncTypebox {
   };
 }
 
-/** Asking for a new password. */
+/** The page that requests a password reset. */
 export function forgotPages({
   passwordReset,
   ...parts
@@ -53,7 +53,7 @@ export function forgotPages({
 
 export const passwordSection = { path: paths.password, name: 'password' } as const satisfies AccountSection;
 
-/** Behind the member door for pages. */
+/** The page that changes the password, at the access level `session`. */
 export function passwordPages({
   pages,
   sessions,
@@ -131,7 +131,7 @@ export function passwordPages({
   };
 }
 
-/** Sets a new password with the token of a mail, and leads to the sign-in page. */
+/** The page that sets a new password with a mailed token and continues with the sign-in page. */
 export function resetPage(pages: PageKit, passwordReset: PasswordReset): TokenPage {
   return {
     kind: resetKind,

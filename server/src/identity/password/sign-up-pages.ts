@@ -1,4 +1,4 @@
-// Registers an account, and requests another confirmation mail.
+// The registration page, and the check of a new password that its script calls.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -107,13 +107,13 @@ export function signUpPages({
       },
     );
 
-    // For the script: what is wrong with a password, before it is sent with the form.
+    // For the script: checks a password while the user types it.
     scope.post(
       `${paths.signUp}/password`,
       {
         config: costing(hashCost),
         schema: {
-          summary: 'Page: says what is wrong with a password that somebody thinks of',
+          summary: 'Page: checks a new password',
           body: Type.Object({ email: formField, password: formField }),
           response: { 200: Hint },
         },

@@ -1,4 +1,4 @@
-// Lists and ends the sessions of the signed-in user, and signs out.
+// Pages that list and end the sessions of the signed-in user, and sign out.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -25,12 +25,12 @@ const SignOutForm = Type.Object({
   return_to: Type.Optional(formField),
 });
 
-/** Sessions that the page shows. */
+/** Maximum number of sessions on the page. */
 const maxListed = 50;
 
 export const sessionSection = { path: paths.sessions, name: 'sessions' } as const satisfies AccountSection;
 
-/** Behind the member door for pages. */
+/** The page of sessions, at the access level `session`. */
 export function sessionPages({
   pages,
   sessions,
@@ -38,7 +38,7 @@ export function sessionPages({
 }: {
   readonly pages: PageKit;
   readonly sessions: Sessions;
-  /** Parts below the sessions, which other modules add. */
+  /** Parts of other modules, shown below the sessions. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
   const { path } = sessionSection;
@@ -93,7 +93,7 @@ export function sessionPages({
   };
 }
 
-/** Behind the member door: signing out. */
+/** Signs out, at the access level `session`. */
 export function signOutPages({
   pages,
   cookies,

@@ -1,4 +1,4 @@
-// A session as JSON, for its user.
+// Formats a session as JSON, for its user.
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { nameDevice } from '../../kit/device.ts';
 import type { ListedSession } from './session.ts';
@@ -11,11 +11,11 @@ export interface SessionEntry {
   readonly expires_at: string;
   readonly amr: string[];
   readonly factors: { factor: string; auth_time: string }[];
-  /** It is the session that asks. */
+  /** True for the requesting session. */
   readonly current: boolean;
 }
 
-/** Formats a session; `currentId` is the handle of the session that asks. */
+/** Formats a session; `currentId` is the handle of the requesting session. */
 export function describeSession(session: ListedSession, currentId: string): SessionEntry {
   const { id, device, created_at, last_seen_at, expires_at, uses, amr } = session;
   const name = nameDevice(device ?? undefined);

@@ -1,4 +1,4 @@
-// Who adds or removes authenticators.
+// The subject that adds or removes authenticators: a session or a pending authentication.
 import type { Session } from '../session/session.ts';
 import type { PendingAuthentication } from './sign-in.ts';
 
@@ -7,12 +7,12 @@ export type EnrollmentSubject =
   | { readonly session: Session; readonly pending?: undefined }
   | { readonly session?: undefined; readonly pending: PendingAuthentication };
 
-/** Handle of the session or the pending authentication. */
+/** Returns the handle of the session or the pending authentication. */
 export function subjectIdOf({ session, pending }: EnrollmentSubject): string {
   return (session ?? pending).id;
 }
 
-/** The user whose authenticators change. */
+/** Returns the id of the user whose authenticators change. */
 export function subjectUserIdOf({ session, pending }: EnrollmentSubject): number {
   return (session ?? pending).userId;
 }

@@ -1,4 +1,4 @@
-// A page with one field, for the email address to which a token is mailed.
+// Builds pages that ask for the email address to which a token is mailed.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -21,7 +21,7 @@ const EmailForm = Type.Object({ email: formField, return_to: Type.Optional(formF
 
 export interface RequestPage {
   readonly path: string;
-  /** Its messages are `page.<name>.…` */
+  /** Its messages are `page.<name>.…`. */
   readonly name: string;
   /** Kind of token that is mailed. */
   readonly kind: TokenKind;
