@@ -10,7 +10,7 @@ import { DB } from './library/db.ts';
 export { Auth, type AuthOptions } from './library/auth.ts';
 export { type ClientSource } from './identity/context.ts';
 export { type Login } from './identity/sign-in/sign-in.ts';
-export { type Session } from './identity/session/session.ts';
+export type { Session } from './identity/session/session-entry.ts';
 export { type PasswordRule, type PasswordContext } from './user/password-rule.ts';
 export { DB, type UserFields, type UserFilters } from './library/db.ts';
 export { type AddressRule, type EmailAddress } from './user/email-address.ts';

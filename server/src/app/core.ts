@@ -74,11 +74,7 @@ export async function buildService(
     await database.close();
     throw error;
   });
-  const hasher = new Hasher({
-    threads: options.hashThreads,
-    cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
-    ...overrides.hashing,
-  });
+  const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const mail = buildOutbox(configuration, { database, keyring, log, overrides });
   const plugged = createPlugged();
@@ -91,9 +87,7 @@ export async function buildService(
       audit,
       post: mail,
       codes: macOf(keyring, 'code'),
-      options: {
-        ...options,
-      },
+      options,
     },
     plugged,
   );
@@ -102,14 +96,7 @@ export async function buildService(
     logo: options.productLogo,
     theme: options.themeCss,
   });
-  const plugs: FilledPlugs = {
-    sections: [],
-    enrollments: [],
-    parts: [],
-    prompts: [],
-    signInWays: [],
-    signUpWays: [],
-  };
+  const plugs = createPlugs();
   const core: IdentityCore = {
     ...identity,
     audit,
@@ -152,8 +139,20 @@ export async function buildService(
   };
 }
 
+function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {
+  return new Hasher({
+    threads: options.hashThreads,
+    cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
+    ...hashing,
+  });
+}
+
 /** `PagePlugs` while its arrays are being filled. */
 type FilledPlugs = { readonly [Name in keyof IdentityCore['plugs']]: IdentityCore['plugs'][Name][number][] };
+
+function createPlugs(): FilledPlugs {
+  return { sections: [], enrollments: [], parts: [], prompts: [], signInWays: [], signUpWays: [] };
+}
 
 /** Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed. */
 function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {

@@ -2,7 +2,6 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
-import type { Hasher } from '../hash/hasher.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
@@ -28,10 +27,38 @@ export interface CodeSigner {
   readonly check: (text: string, mac: string) => boolean;
 }
 
+/** Hashes and verifies passwords. The class Hasher implements it. */
+export interface PasswordHasher {
+  /** Returns a salted hash as a PHC string. @throws {Problem} too_busy. */
+  hash(password: string): Promise<string>;
+  /**
+   * Compares a password with a stored hash. Constant work: without a hash it verifies another one of the same cost.
+   * `isAdmitted`: the caller has called `requireCapacity()`.
+   * @throws {Problem} too_busy.
+   */
+  verify(
+    hashed: string | null | undefined,
+    password: string,
+    options?: { readonly isAdmitted?: boolean },
+  ): Promise<PasswordMatch>;
+  /** Requires that a verification would be done in time. @throws {Problem} too_busy. */
+  requireCapacity(): void;
+  /** Ends the hashing threads. */
+  close(): Promise<void>;
+}
+
+interface PasswordMatch {
+  readonly matches: boolean;
+  /** True if the hash has an older method or a lower cost than the current one. */
+  readonly outdated: boolean;
+  /** Reason if the stored hash cannot be verified at all; without parts of the hash or the password. */
+  readonly unreadable?: string;
+}
+
 /** Dependencies and options that all rules share. */
 export interface AuthContext {
   readonly db: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly log: Log;
   /** Records what happens and mails it to the owner of the account. */

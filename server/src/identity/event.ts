@@ -13,8 +13,7 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { Outbox } from '../mail/outbox.ts';
+import type { MailKind, MailOutline, NoFacts } from '../mail/mail-kind.ts';
 import { noUserId, type User } from '../user/user.ts';
 
 /** Type of a fact: a word of the service, a number, or several words. Never client input (log injection). */
@@ -130,17 +129,42 @@ export interface EmittedEvent {
 /** Runs in the transaction of the action. If it throws, the action is rolled back. */
 export type EventSubscriber = (tx: Database, event: EmittedEvent) => Promise<void>;
 
+interface NewMail {
+  /** Name of its kind. */
+  readonly kind: string;
+  readonly outline: MailOutline;
+  /** The owner; `noUserId` stores no mail. */
+  readonly userId: number;
+  readonly recipient: string;
+  readonly language: string | undefined;
+  /** Unix milliseconds, network address and user agent of the action. */
+  readonly occasion: { readonly at: number; readonly address?: string; readonly device?: string };
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Stores mails in the transaction of their cause. The class Outbox does it. */
+export interface MailQueue {
+  /** Public URL of the service, the base of links in mails. */
+  readonly publicUrl: string;
+  post(tx: Database, mail: NewMail): Promise<void>;
+  /** Returns true if a mail of the kind was posted for the user within a minute. */
+  hasPosted(tx: Database, userId: number, kind: string): Promise<boolean>;
+  /** Removes the user's mails of the kind that were not sent yet. */
+  withdraw(tx: Database, userId: number, kind: string): Promise<void>;
+}
+
 export interface EventsOptions {
   readonly audit: Recorder;
   /** Undefined if no mail is sent. */
-  readonly outbox: Outbox | undefined;
+  readonly outbox: MailQueue | undefined;
   readonly clock: Clock;
   readonly subscribers?: readonly EventSubscriber[];
 }
 
 export class Events {
   readonly #audit: Recorder;
-  readonly #outbox: Outbox | undefined;
+  readonly #outbox: MailQueue | undefined;
   readonly #clock: Clock;
   readonly #subscribers: readonly EventSubscriber[];
 

@@ -2,19 +2,17 @@
 import { dayMs, type Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
-import type { Hasher } from '../hash/hasher.ts';
 import type { Recorder } from '../audit/event.ts';
-import type { Outbox } from '../mail/outbox.ts';
 import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordCheck, PasswordRule } from '../user/password-rule.ts';
 import { AccountAccess } from './account/access.ts';
 import { Accounts } from './account/account.ts';
 import { EmailVerification, verificationKind } from './account/verification.ts';
 import { Attempts } from './attempt/attempts.ts';
-import type { AuthContext, CodeSigner } from './context.ts';
+import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
-import { Events, type EventSubscriber } from './event.ts';
+import { Events, type EventSubscriber, type MailQueue } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
@@ -31,12 +29,12 @@ import type { TokenKind } from './token/kinds.ts';
 
 export interface IdentityParts {
   readonly db: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Recorder;
   /** Undefined if no mail is sent. */
-  readonly post: Outbox | undefined;
+  readonly post: MailQueue | undefined;
   /** Computes and checks the MACs of short codes. */
   readonly codes: CodeSigner;
   readonly options: IdentityOptions;
@@ -168,7 +166,12 @@ export function createIdentity(
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
   const passwordChange = new PasswordChange(context, accounts, stepUp);
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
-  const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
+  const enrollment = new Enrollment(context, {
+    ...signedIn,
+    sendReset: (tx, user, source) => passwordReset.send(tx, user, source),
+    tokens,
+    waysIn: plugged.waysIn,
+  });
   plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
   plugged.exports.push(...personalDataOf({ clock, attempts, secondFactors, sessions }));
   plugged.revokes.push(sessions, tokens, signIn, devices);

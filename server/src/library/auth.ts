@@ -16,10 +16,10 @@ import {
 import type { PasswordRule } from '../user/password-rule.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import type { ClientSource, CodeSigner } from '../identity/context.ts';
+import type { ClientSource, CodeSigner, PasswordHasher } from '../identity/context.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
 import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
-import type { ListedSession, Session } from '../identity/session/session.ts';
+import type { ListedSession, Session } from '../identity/session/session-entry.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import type { DB } from './db.ts';
@@ -33,7 +33,7 @@ import { signInOptions } from '../identity/sign-in/options.ts';
 /** Parts and options of an `Auth`. All but the database have a default. */
 export interface AuthOptions {
   readonly db: DB;
-  readonly hasher?: Hasher;
+  readonly hasher?: PasswordHasher;
   readonly clock?: Clock;
   readonly log?: Log;
   /** Records audit events; none by default. */

@@ -1,9 +1,7 @@
 // Class DB of the contract: finds and updates users by attributes, on top of the stores.
-import type { Clock } from '../kit/clock.ts';
-import { dayMs, hourMs, systemClock } from '../kit/clock.ts';
+import { type Clock, dayMs, hourMs, systemClock } from '../kit/clock.ts';
 import { partsOfChosenText } from '../kit/secret.ts';
-import type { Database } from '../db/database.ts';
-import { UniqueViolation } from '../db/database.ts';
+import { type Database, UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { resetKind } from '../identity/password/reset.ts';

@@ -16,8 +16,13 @@ import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { FactorPurpose, SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type {
+  FactorAddition,
+  FactorChange,
+  FactorPurpose,
+  SecondFactor,
+  Consume,
+} from '../../identity/factor/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import { challengeMs, Challenges, type ChallengeUse, type LiveChallenge } from './challenge.ts';
 import { attestsMore, parseAssertion, parseRegistration, transportsOf, webauthn } from './credential.ts';

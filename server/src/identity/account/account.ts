@@ -19,7 +19,6 @@ import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
-import type { EmailVerification } from './verification.ts';
 import './problem.ts';
 
 /** Event and source of a new password, and the session that stays. */
@@ -42,11 +41,17 @@ interface Opening {
   readonly attach?: Attach;
 }
 
+/** Mails confirmation tokens. The class EmailVerification does it. */
+interface VerificationSender {
+  /** Constant work: without a user it stores nothing. Inside a transaction. */
+  send(tx: Database, user: User | undefined, source: ClientSource): Promise<void>;
+}
+
 export interface AccountNeeds {
   readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
-  readonly emailVerification: EmailVerification;
+  readonly emailVerification: VerificationSender;
 }
 
 export class Accounts {
@@ -54,7 +59,7 @@ export class Accounts {
   readonly #access: AccountAccess;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
-  readonly #emailVerification: EmailVerification;
+  readonly #emailVerification: VerificationSender;
 
   constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;

@@ -34,8 +34,8 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
-   * nothing. Inside a transaction.
+   * Mails a token to the user's address and replaces the previous one. Constant work: without a user it stores nothing.
+   * Inside a transaction.
    */
   async send(
     tx: Database,

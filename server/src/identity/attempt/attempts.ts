@@ -1,7 +1,6 @@
 // Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()` afterwards; an
 // attempt without `succeed()` counts as failed.
-import type { Clock } from '../../kit/clock.ts';
-import { dayMs, secondMs } from '../../kit/clock.ts';
+import { type Clock, dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';

@@ -12,26 +12,16 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import type { PasswordReset } from '../password/reset.ts';
+import type { FactorAddition, FactorChange } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
 import './problem.ts';
 import '../session/problem.ts';
 import '../token/problem.ts';
-
-export interface FactorAddition<T> {
-  /** Name of the factor. */
-  readonly factor: string;
-  /** The change itself, in the transaction. The user's row is locked. */
-  readonly work: (tx: Database, user: User) => Promise<T>;
-}
-
-export interface FactorChange<T> extends FactorAddition<T> {
-  readonly action: 'removed' | 'replaced';
-}
 
 /** Result of an addition: of its own work, and the login that continues. */
 export interface FactorAdded<T> {
@@ -44,7 +34,7 @@ const changeEvents = {
   removed: enrollmentEvents.factor_removed,
   replaced: enrollmentEvents.factor_replaced,
 };
-type FactorDeed = keyof typeof changeEvents;
+type FactorAction = keyof typeof changeEvents;
 
 /** Kind of token that undoes the first authenticator of an account. */
 export const factorUndoKind = tokenKind({
@@ -63,7 +53,8 @@ export interface EnrollmentNeeds {
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
-  readonly passwordReset: PasswordReset;
+  /** Mails a reset token to the user, in the transaction. */
+  readonly sendReset: (tx: Database, user: User, source: ClientSource) => Promise<unknown>;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
   /** Ways to sign in other than by password and authenticators. */
@@ -155,7 +146,7 @@ export class Enrollment {
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, events } = this.#context;
-    const { accounts, passwordReset, tokens } = this.#needs;
+    const { accounts, sendReset, tokens } = this.#needs;
     const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
@@ -163,7 +154,7 @@ export class Enrollment {
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
       await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
-      await passwordReset.send(tx, user, source);
+      await sendReset(tx, user, source);
       return user;
     });
   }
@@ -200,7 +191,7 @@ export class Enrollment {
   async #emit(
     tx: Database,
     user: User,
-    { factor, action, undoLink }: { factor: string; action: FactorDeed; undoLink?: string | undefined },
+    { factor, action, undoLink }: { factor: string; action: FactorAction; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
     const { events } = this.#context;

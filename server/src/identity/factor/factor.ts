@@ -56,6 +56,19 @@ export interface SecondFactor {
   purge?(db: Database, limit: number): Promise<number>;
 }
 
+/** An addition of a factor, which Enrollment carries out. */
+export interface FactorAddition<T> {
+  /** Name of the factor. */
+  readonly factor: string;
+  /** The change itself, in the transaction. The user's row is locked. */
+  readonly work: (tx: Database, user: User) => Promise<T>;
+}
+
+/** A removal or replacement of a factor. */
+export interface FactorChange<T> extends FactorAddition<T> {
+  readonly action: 'removed' | 'replaced';
+}
+
 /** Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always. */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
 

@@ -13,7 +13,8 @@ import { createToken } from '../../kit/secret.ts';
 import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { Login } from '../sign-in/sign-in.ts';
+import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
@@ -24,7 +25,7 @@ import {
   type SecondFactor,
   type Consume,
 } from './factor.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';

@@ -5,7 +5,7 @@ import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import './problem.ts';
 import '../session/problem.ts';

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { field, notice } from '../../http/markup.ts';
+import { field, notice, addressOf } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -12,14 +12,12 @@ import { newPasswordField, refusalOf } from '../../page/form.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import { sessionOf } from '../session/guard.ts';
 import { hashing } from '../../http/limits.ts';
-import type { TokenPage } from '../token/pages.ts';
+import { type TokenPage, addressOfAccount } from '../token/pages.ts';
 import type { Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import { addressOfAccount } from '../token/pages.ts';
 import { resetKind, type PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';
 import { requestPage, type RequestPageParts } from '../token/request-page.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const PasswordForm = Type.Object({
   password: formField,

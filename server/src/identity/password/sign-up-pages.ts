@@ -5,7 +5,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { verificationKind } from '../account/verification.ts';
 import { isProblem, type Problem } from '../../kit/problem.ts';
-import { field, hidden } from '../../http/markup.ts';
+import { field, hidden, addressOf } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
@@ -19,7 +19,6 @@ import { codeForm } from '../token/pages.ts';
 import type { Accounts } from '../account/account.ts';
 import type { PasswordLogin } from './login.ts';
 import { registerQuietly, type RegistrationPolicy } from '../account/registration.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const SignUpForm = Type.Object({
   email: formField,

@@ -2,7 +2,8 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
 import type { BrowserCookies } from '../guard.ts';
-import type { Session, Sessions } from './session.ts';
+import type { Sessions } from './session.ts';
+import type { Session } from './session-entry.ts';
 import './problem.ts';
 
 declare module 'fastify' {

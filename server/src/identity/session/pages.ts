@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { hidden, notice } from '../../http/markup.ts';
+import { hidden, notice, addressOf } from '../../http/markup.ts';
 import { parseFactors } from '../factor/factor.ts';
 import type { SessionSummary } from './store.ts';
 import { seeOther, formField, PageQuery, type PageKit } from '../../page/page.ts';
@@ -13,7 +13,6 @@ import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
 import type { Sessions } from './session.ts';
 import type { Translate } from '../../http/pages.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const EndForm = Type.Object({
   id: Type.Optional(formField),

@@ -11,6 +11,7 @@ import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { sessionEvents } from './event.ts';
+import type { ListedSession, Session } from './session-entry.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -27,24 +28,6 @@ import {
   type SessionSummary,
 } from './store.ts';
 import './problem.ts';
-
-/** The session of a request. */
-export interface Session {
-  /** Public handle, a UUID. */
-  readonly id: string;
-  readonly userId: number;
-  readonly email: string;
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
-}
-
-/** A session of a list, without its secret. */
-export interface ListedSession extends SessionSummary {
-  /** The factors that were verified for it. */
-  readonly uses: readonly FactorUse[];
-  /** Its authentication method references (RFC 8176). */
-  readonly amr: readonly string[];
-}
 
 export interface SessionLife {
   /** Absolute life in milliseconds. */

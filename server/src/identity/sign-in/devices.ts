@@ -5,7 +5,7 @@ import type { Database } from '../../db/database.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind } from '../cookie-kinds.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import { signInEvents } from './event.ts';
 import {
   addDevice,

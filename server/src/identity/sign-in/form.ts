@@ -3,12 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { field, hidden, notice } from '../../http/markup.ts';
+import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { faultOf, refusalOf } from '../../page/form.ts';
 import { renderWays, type SignInWay } from './way.ts';
-import { addressOf } from '../../http/markup.ts';
 
 /** Fields of the sign-in form. All of its buttons send the same fields. */
 export const SignInBody = Type.Object({

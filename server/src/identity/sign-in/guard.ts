@@ -6,8 +6,8 @@ import { addressOf } from '../../http/markup.ts';
 import { paths } from '../../page/paths.ts';
 import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
-import type { EnrollmentSubject } from './subject.ts';
-import { pendingMs, type Login, type PendingAuthentication, type SignIn } from './sign-in.ts';
+import type { EnrollmentSubject, PendingAuthentication } from './subject.ts';
+import { pendingMs, type Login, type SignIn } from './sign-in.ts';
 import '../session/problem.ts';
 
 declare module 'fastify' {

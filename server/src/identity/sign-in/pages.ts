@@ -4,9 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { hidden } from '../../http/markup.ts';
+import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { promptsFor, type PromptForm } from '../factor/prompt.ts';
+import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
@@ -15,11 +15,9 @@ import { sessionOf } from '../session/guard.ts';
 import { pendingAuthenticationOf, sendLogin, afterLogin } from './guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { SignIn } from './sign-in.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from './step-up.ts';
-import type { FactorPrompt } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const FactorForm = Type.Object({
   factor: formField,

@@ -29,8 +29,10 @@ import {
 import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import { sessionEvents } from '../session/event.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import { newDeviceMail, signInEvents } from './event.ts';
+import type { PendingAuthentication } from './subject.ts';
 import './problem.ts';
 
 /** Result of a login: a session, or a pending authentication. */
@@ -41,16 +43,6 @@ export interface Login {
   readonly deviceToken: string | undefined;
   /** Token of the pending authentication, and its requirement. */
   readonly pending?: { readonly token: string; readonly requirement: Requirement };
-}
-
-/** A sign-in whose first factor was verified and whose second is required. */
-export interface PendingAuthentication {
-  readonly id: string;
-  readonly userId: number;
-  readonly kind: Requirement['kind'];
-  readonly factors: readonly FactorUse[];
-  /** `passwordChangedAt` of the user when the first factor was verified. */
-  readonly passwordChangedAt: number;
 }
 
 /** What the browser sends with a sign-in, beyond the factor. */

@@ -8,7 +8,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { signInEvents } from './event.ts';
 import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import './problem.ts';
 import '../session/problem.ts';
 

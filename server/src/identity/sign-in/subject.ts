@@ -1,6 +1,17 @@
 // The subject that adds or removes authenticators: a session or a pending authentication.
-import type { Session } from '../session/session.ts';
-import type { PendingAuthentication } from './sign-in.ts';
+import type { Session } from '../session/session-entry.ts';
+import type { FactorUse } from '../factor/factor.ts';
+import type { Requirement } from '../factor/second-factor.ts';
+
+/** A sign-in whose first factor was verified and whose second is required. */
+export interface PendingAuthentication {
+  readonly id: string;
+  readonly userId: number;
+  readonly kind: Requirement['kind'];
+  readonly factors: readonly FactorUse[];
+  /** `passwordChangedAt` of the user when the first factor was verified. */
+  readonly passwordChangedAt: number;
+}
 
 /** A session, or a pending authentication that must add a second factor first. */
 export type EnrollmentSubject =
