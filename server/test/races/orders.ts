@@ -11,7 +11,7 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
-import type { Session } from '../../src/identity/session/session.ts';
+import type { Session } from '../../src/identity/session/session-entry.ts';
 import { DB } from '../../src/library/db.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';

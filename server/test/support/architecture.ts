@@ -29,7 +29,8 @@ const levels: readonly (readonly string[])[] = [
 const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   identity: [
     [''],
-    ['factor', 'attempt'],
+    ['attempt'],
+    ['factor'],
     ['session', 'token'],
     ['account', 'sign-in'],
     ['password'],

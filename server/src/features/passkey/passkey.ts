@@ -16,8 +16,13 @@ import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { Occasion, SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type {
+  FactorAddition,
+  FactorChange,
+  FactorPurpose,
+  SecondFactor,
+  Consume,
+} from '../../identity/factor/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import { challengeMs, Challenges, type ChallengeUse, type LiveChallenge } from './challenge.ts';
 import { attestsMore, parseAssertion, parseRegistration, transportsOf, webauthn } from './credential.ts';
@@ -307,8 +312,11 @@ export class Passkeys implements SecondFactor {
   }
 
   /** What a browser needs to ask for a passkey of the user. */
-  async requestOptions(userId: number, occasion: Occasion): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.#requestOptions(useOf(occasion), await this.list(userId), 'discouraged');
+  async requestOptions(
+    userId: number,
+    purpose: FactorPurpose,
+  ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    return this.#requestOptions(useOf(purpose), await this.list(userId), 'discouraged');
   }
 
   /** Whose passkey answers, and what spends the answer, as far as there is such a one and it is right. Changes nothing. */
@@ -328,12 +336,12 @@ export class Passkeys implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined> {
+  async check(user: User, proof: string, purpose: FactorPurpose): Promise<Consume | undefined> {
     const response = parseAssertion(proof);
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
     if (row?.user_id !== user.id) return undefined;
-    return this.#verifyAnswer(row, response, useOf(occasion), false);
+    return this.#verifyAnswer(row, response, useOf(purpose), false);
   }
 
   purge(db: Database, limit: number): Promise<number> {
@@ -416,7 +424,7 @@ function registeredAlready(): Problem {
   return fieldProblem('credential', 'is already registered', 'registered_already');
 }
 
-function useOf({ purpose, subjectId }: Occasion): ChallengeUse {
+function useOf({ purpose, subjectId }: FactorPurpose): ChallengeUse {
   return { purpose, subject: subjectId };
 }
 
