@@ -135,7 +135,7 @@ describe('the breach check', () => {
       told = [];
       handle = handler;
       assert.equal(await check().reasonAgainst('password'), undefined);
-      const { err, url: place } = (told[0] ?? {}) as { err?: Error; url?: string }; // as the log is given them
+      const { err, url: place } = (told[0] ?? {}) as { err?: Error; url?: string }; // as the log receives them
       assert.deepEqual([err?.message, place], [message, url.href.replace(/\/$/, '')]);
     }
   });

@@ -23,7 +23,7 @@ import { anyAddress, noDisposableAddress } from './disposable-email.ts';
 const isRefused = (error: unknown): boolean =>
   isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email';
 
-/** What the package of the list has loaded, as far as this process has. */
+/** The list, if this process has loaded its package. */
 function loadedList(): string[] {
   const { cache } = createRequire(import.meta.url);
   return Object.keys(cache).filter((file) => /disposable-email-domains-js.*\.json$/.test(file));
@@ -32,7 +32,7 @@ function loadedList(): string[] {
 test('the list is loaded when the rule is first asked, and not before', async () => {
   const rule = noDisposableAddress();
   await anyAddress(requireEmailAddress('bob@mailinator.com'));
-  await sleep(100); // an import takes some turns
+  await sleep(100); // an import takes several turns of the event loop
   assert.deepEqual(loadedList(), []);
   await rule(requireEmailAddress('bob@example.org'));
   assert.equal(loadedList().length, 1);
@@ -56,7 +56,7 @@ describe('no disposable address', () => {
     'bob@not-quite-yopmail.com',
     'bob@mailinator.com.example.org',
     'mailinator.com@example.org',
-    '0-mailer@dynv6.net', // 0-mailer.dynv6.net is on the list, and what it belongs to is not
+    '0-mailer@dynv6.net', // 0-mailer.dynv6.net is on the list; its parent domain is not
     'bob@mailinator.example.org',
     'bob@bücher.example',
     'bob@com',
@@ -80,7 +80,7 @@ describe('class Auth with a rule for addresses', () => {
 
   test('asks it before anything is hashed, and before the password rule', async () => {
     const hasher = new Hasher(cheapHashing);
-    await hasher.close(); // it cannot hash any more
+    await hasher.close(); // hashing is now impossible
     const passwordRule = (): Promise<void> => assert.fail('asked');
     const { auth } = makeAuth({ hasher, passwordRule, addressRule: refuseAll });
     await assert.rejects(auth.registerUser('Bob@example.org', 'b4l0u'), /asked about bob@example\.org/);
@@ -107,12 +107,12 @@ describe('DISPOSABLE_EMAILS', () => {
     { app } = service,
   ): Promise<Reply> => send(app, { method, path, fields, ...(sessionId !== '' && { sessionId }) });
 
-  /** An account from before the option was set. */
+  /** An account that was registered before the option was set. */
   async function addOld(email: string): Promise<void> {
     await new DB(service.core.database).addUser(email, await hashPassword(password));
   }
 
-  /** Everything that a request may leave behind. */
+  /** Everything that a request could leave in the database. */
   async function traces(): Promise<unknown> {
     const { audit, database, outbox } = service.core;
     const users = await database.query((sql) => sql.selectFrom('users').selectAll());

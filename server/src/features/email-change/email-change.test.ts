@@ -1,5 +1,5 @@
-// Another address, and a first factor: asked for and taken back by mail, of an account that may be closed meanwhile, or
-// whose old address is taken.
+// Changes the address of an account, adds a first factor, and undoes both by mail, also if the account is closed or the
+// old address is taken in between.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, signIn } from '../../../test/support/browser.ts';
@@ -22,7 +22,7 @@ onEachEngine('the record of', (engine) => {
 
   const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
     tracesIn(service, people, deed);
-  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
   test('a change of address: asked for, of a free and of a taken one', async () => {

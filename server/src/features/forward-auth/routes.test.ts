@@ -21,7 +21,7 @@ import {
 type Headers = NonNullable<ContractRequest['headers']>;
 
 const redirecting = '/forward_auth?sign_in=redirect';
-/** What a proxy tells of the request that it asks about. */
+/** The headers in which a proxy describes the original request. */
 const asked = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.test', 'x-forwarded-uri': '/' };
 
 onEachEngine('the question of a proxy', (engine) => {
@@ -38,7 +38,7 @@ onEachEngine('the question of a proxy', (engine) => {
   const cookieOf = ({ sessionId }: Pick<Member, 'sessionId'>): Headers => ({
     cookie: `${sessionCookie}=${sessionId}`,
   });
-  /** Where a person would come back to; `undefined` where they stay with us. */
+  /** The address to return to after sign-in; `undefined` if there is none. */
   const returnAddress = async (headers: Headers): Promise<string | undefined> => {
     const reply = await ask(headers, redirecting);
     assert.equal(reply.status, 303, reply.text);
@@ -61,7 +61,7 @@ onEachEngine('the question of a proxy', (engine) => {
     const sent: Headers[] = [
       {},
       { cookie: `${sessionCookie}=nonsense` },
-      // Of one who would be somebody: only the cookie tells who they are.
+      // The header names a user, but only the session cookie identifies one.
       { 'remote-user': String(member.id), 'remote-email': member.email },
       { cookie: `session_id=${member.sessionId}` },
     ];
@@ -77,7 +77,7 @@ onEachEngine('the question of a proxy', (engine) => {
   test('leads to sign in, and back to the address that was asked for', async () => {
     for (const [told, expected] of [
       [{ ...asked, 'x-forwarded-uri': '/a?b=c&d=%20e' }, 'https://app.test/a?b=c&d=%20e'],
-      // Beside us, behind the same proxy.
+      // Another application behind the same proxy.
       [{ ...asked, 'x-forwarded-host': 'accounts.test' }, 'https://accounts.test/'],
       [{ ...asked, 'x-forwarded-method': 'POST' }, 'https://app.test/'],
       [{}, undefined],
@@ -138,7 +138,7 @@ onEachEngine('the question of a proxy', (engine) => {
     await service.post('/users', { email, password });
     const token = await service.tokenFor(email);
     await service.put('/email_verification', { email, token });
-    // Over a socket: what a reply without one holds was never bytes.
+    // Over a socket, because inject() never encodes the headers of its reply.
     const address = await service.service.app.listen({ host: '127.0.0.1', port: 0 });
     const at = new Browser({ send: (request) => sendTo(address, request) });
     await at.post('/sessions', { email, password });

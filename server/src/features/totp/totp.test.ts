@@ -12,7 +12,7 @@ import type { User } from '../../user/user.ts';
 import { addAuthenticator, confirmAuthenticator } from './store.ts';
 import { Totp } from './totp.ts';
 
-/** RFC 6238 appendix B, SHA-1: seconds, and the last six of its eight digits. */
+/** RFC 6238 appendix B, SHA-1: seconds, and the last six of the eight digits. */
 const vectors: readonly (readonly [seconds: number, code: string])[] = [
   [59, '287082'],
   [1_111_111_109, '081804'],
