@@ -48,7 +48,7 @@ export class BreachCheck implements PasswordCheck {
         ? 'was found in a data breach, so it is among the first to be tried'
         : undefined;
     } catch (error) {
-      this.#tell(error);
+      this.#logFailure(error);
       return undefined;
     }
   }
@@ -71,7 +71,7 @@ export class BreachCheck implements PasswordCheck {
     return text;
   }
 
-  #tell(error: unknown): void {
+  #logFailure(error: unknown): void {
     const now = this.#clock();
     if (now - this.#toldAt < tellMs) return;
     this.#toldAt = now;

@@ -28,10 +28,10 @@ export function emailChangeRoutes({
         },
       },
       async (request, reply) => {
-        const { email: typed, password: given } = request.body;
+        const { email: typed, password: currentPassword } = request.body;
         const address = requireEmailAddress(typed);
         const source = initiatingSourceOf(request);
-        await emailChange.request(sessionOf(request), { address, password: given }, source);
+        await emailChange.request(sessionOf(request), { address, password: currentPassword }, source);
         cookies.setRequest(reply, source);
         return { email: address.text, message: 'confirmation token sent' };
       },

@@ -229,7 +229,7 @@ export class Passkeys implements SecondFactor {
 
   /** Returns the options to use one of the user's passkeys as second factor or for a step-up. */
   async requestOptions(userId: number, occasion: Occasion): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.#ceremonies.requestOptions(useOf(occasion), await this.list(userId), 'discouraged');
+    return this.#ceremonies.requestOptions(challengeUseOf(occasion), await this.list(userId), 'discouraged');
   }
 
   /**
@@ -257,7 +257,7 @@ export class Passkeys implements SecondFactor {
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
     if (row?.user_id !== user.id) return undefined;
-    return this.#verifyAnswer(row, response, useOf(occasion), false);
+    return this.#verifyAnswer(row, response, challengeUseOf(occasion), false);
   }
 
   purge(db: Database, limit: number): Promise<number> {
@@ -294,6 +294,6 @@ function registeredAlready(): Problem {
   return fieldProblem('credential', 'is already registered', 'registered_already');
 }
 
-function useOf({ purpose, subjectId }: Occasion): ChallengeUse {
+function challengeUseOf({ purpose, subjectId }: Occasion): ChallengeUse {
   return { purpose, subject: subjectId };
 }

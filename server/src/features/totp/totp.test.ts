@@ -49,7 +49,7 @@ onEachEngine('an authenticator app', (engine) => {
     });
   }
 
-  test('takes a code with spaces, and nothing that is no code', async () => {
+  test('accepts a code with spaces, and nothing else', async () => {
     const { totp, user } = await appAt(59);
     assert.ok((await totp.check(user, ' 287 082 ')) !== undefined);
     for (const proof of ['', '28708', '2870820', '287082a', '٢٨٧٠٨٢', '287082\n287082', '-87082'])
@@ -57,7 +57,7 @@ onEachEngine('an authenticator app', (engine) => {
   });
 });
 
-describe('an authenticator app of somebody else', () => {
+describe('another implementation of TOTP', () => {
   const version = spawnSync('oathtool', ['--version']);
   test(
     'oathtool shows the same codes',

@@ -53,9 +53,9 @@ export const kit: FeatureKit = {
     wrong: 'NOCODE-NOCODE',
     enroll: async (browser) => {
       const codes = await addRecoveryCodes(browser);
-      let given = 0;
+      let used = 0;
       return {
-        output: async () => codes[given++] ?? assert.fail('no code is left'),
+        output: async () => codes[used++] ?? assert.fail('no code is left'),
         secrets: codes,
       };
     },

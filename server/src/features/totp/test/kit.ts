@@ -30,11 +30,11 @@ import { sessionCookie } from '../../../../test/races/arena.ts';
 /** Wrong codes in a round. */
 const guesses = 10;
 
-interface AppHolder extends Contestant {
+interface AppUser extends Contestant {
   readonly seed: Buffer;
 }
 
-async function withApp(arena: Arena): Promise<AppHolder> {
+async function withApp(arena: Arena): Promise<AppUser> {
   const to = arena.to(0);
   const { id, cookie } = await newcomer(arena);
   const begun = await bodyOf(post(to, '/profile/totp', cookie));
@@ -62,12 +62,12 @@ const takeStepTogether = racing(withApp, async (arena, contestant, n) => {
 /** Sends many wrong codes concurrently on both routes; at most the limit are verified, and all of these count. */
 const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   const [cookie = ''] = await putBack(arena, contestant, 1);
-  const given = { factor: 'totp', proof: wrongCode(contestant) };
+  const attempt = { factor: 'totp', proof: wrongCode(contestant) };
   const outcomes = await land(
     Array.from({ length: guesses }, (_, i) =>
       i % 4 < 2
-        ? post(arena.to(i), '/sessions/factor', cookie, given)
-        : post(arena.to(i), '/sessions/step_up', contestant.cookie, given),
+        ? post(arena.to(i), '/sessions/factor', cookie, attempt)
+        : post(arena.to(i), '/sessions/step_up', contestant.cookie, attempt),
     ),
   );
   for (const { status, text } of outcomes) if (status !== 429) assertRefused(status, text);
@@ -86,7 +86,7 @@ const guessCodeTogether = racing(withApp, async (arena, contestant) => {
 });
 
 /** Returns a code of no current time step. */
-function wrongCode({ seed }: AppHolder): string {
+function wrongCode({ seed }: AppUser): string {
   const near = [-2, -1, 0, 1, 2].map((step) => codeAt(seed, Date.now() + step * 30_000));
   return (
     ['000000', '000001', '000002', '000003', '000004', '000005'].find((code) => !near.includes(code)) ?? ''
