@@ -1,4 +1,4 @@
-// Which mails are written, for how long they are worth sending, and what they say about the client that asked.
+// Tests which mails are stored, their lifetime, and what they say about the requesting client.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { featuresOf } from '../../test/support/auth.ts';
@@ -16,7 +16,7 @@ import { requestKind } from './cookie-kinds.ts';
 import type { ClientSource } from './context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** A client of which only the kind is known. */
+/** A client without address and device. */
 const bareSource: ClientSource = { actor: 'user' };
 
 onEachEngine('the mails of', (engine) => {
@@ -33,7 +33,7 @@ onEachEngine('the mails of', (engine) => {
   const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
-  test('a requested mail: for a user, again within a minute, for an unknown address and for a disabled user', async () => {
+  test('requested mails: for a user, again within a minute, for an unknown address and for a disabled user', async () => {
     const asks = [
       ['/reset_password', 'reset', 'reset_password', 60],
       ['/sessions/email', 'sign_in', 'sign_in', 10],
@@ -63,7 +63,7 @@ onEachEngine('the mails of', (engine) => {
     }
   });
 
-  test('a mail that waits still when another takes its place: it is withdrawn', async () => {
+  test('a mail that was not sent yet is withdrawn when another one replaces it', async () => {
     const { database } = service.service.core;
     const waiting = async (id: number): Promise<string[]> => {
       const rows = await database.query((sql) =>
@@ -101,7 +101,7 @@ onEachEngine('the mails of', (engine) => {
     );
   });
 
-  test('a mail tells who asked for it as far as that is known, and its link leads back to where they came from', async () => {
+  test('a mail describes the requesting client, and its link carries the address to return to', async () => {
     const { email } = await service.member();
     const { auth, database } = service.service.core;
     const mailed = async (source: ClientSource): Promise<string> => {

@@ -1,4 +1,4 @@
-// Whose address is confirmed, what a registration and a confirmation leave behind, and how long a confirmation is good.
+// Tests events and mails of registration and confirmation, and the lifetime of a confirmation token.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';
@@ -17,10 +17,10 @@ import { requestKind } from '../cookie-kinds.ts';
 import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** Of whom nothing else is known. */
+/** A client without address and device. */
 const somebody: ClientSource = { actor: 'user' };
 
-onEachEngine('the record of addresses', (engine) => {
+onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine);
@@ -31,7 +31,7 @@ onEachEngine('the record of addresses', (engine) => {
     tracesIn(service, people, deed);
   const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
 
-  test('a registration: a new one, and one of an address that is taken', async () => {
+  test('records a registration of a new address and of a taken one', async () => {
     const email = freshEmail();
     const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
     const { record, mails } = await traces({}, register);
@@ -47,7 +47,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual(again.mails, [], 'told once in a while');
   });
 
-  test('a registration of an address that nobody has confirmed: the newest counts', async () => {
+  test('lets the newest registration of an unconfirmed address replace the earlier ones', async () => {
     const { email, password, id: ada } = await service.newcomer();
     const early = await service.tokenFor(email);
     const again = () => service.post('/users', { email, password: newPassword });
@@ -61,7 +61,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.equal((await service.logIn(email, newPassword)).status, 200);
   });
 
-  test('a registration of an address whose account is disabled: its owner is told, nothing else', async () => {
+  test('only notifies the owner about a registration with the address of a disabled account', async () => {
     const { email, id: ada } = await service.newcomer();
     const { auth, database } = service.service.core;
     await auth.setDisabled(ada, true);
@@ -75,7 +75,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual(await rows(), earlier);
   });
 
-  test('a request for another confirmation: of who needs one, and of who does not', async () => {
+  test('records a request for another confirmation mail, needed or not', async () => {
     const { email, id: ada } = await service.newcomer();
     const ask = async (): Promise<void> => {
       const { body } = await service.post('/email_verification', { email });
@@ -104,7 +104,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual(disabled, { record: [deed('failure')], mails: [] });
   });
 
-  test('verification, redeemed, used again and refused', async () => {
+  test('records a confirmation token that is redeemed, reused and rejected', async () => {
     const { email, id: ada } = await service.newcomer();
     const token = await service.tokenFor(email);
     const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
@@ -131,7 +131,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual([last.status, last.body], [200, { email: patient, message: 'email confirmed' }]);
   });
 
-  test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
+  test('confirms an account without a password, and requests another mail, only in the initiating browser', async () => {
     const { auth } = service.service.core;
     const initiator = { ...somebody, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
@@ -194,7 +194,7 @@ onEachEngine('the record of addresses', (engine) => {
     );
   });
 
-  test('another confirmation is redeemed by its code where it was asked for', async () => {
+  test('redeems another confirmation by its code in the initiating browser', async () => {
     const { email } = await service.newcomer();
     later();
     const asking = new Browser(service);
@@ -205,7 +205,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.equal((await asking.put('/email_verification', { email, token })).status, 200);
   });
 
-  test('a confirmation ends what was open before it', async () => {
+  test('ends access from before the confirmation', async () => {
     const { id, email, sessionId } = await service.member();
     const { database } = service.service.core;
     await database.query((sql) =>
@@ -224,7 +224,7 @@ onEachEngine('the record of addresses', (engine) => {
     }
   });
 
-  test('a confirmation of whoever is disabled between look and deed does nothing', async (context: TestContext) => {
+  test('does not confirm an account that is disabled while the request runs', async (context: TestContext) => {
     const { email, id } = await service.newcomer();
     const proof = await service.tokenFor(email);
     const { database } = service.service.core;
@@ -242,8 +242,8 @@ onEachEngine('the record of addresses', (engine) => {
   });
 });
 
-onEachEngine('where no address is confirmed', (engine) => {
-  test('the owner of a taken address is told, and nobody of a free one', async () => {
+onEachEngine('accounts without email confirmation', (engine) => {
+  test('notify the owner of a taken address, and no one about a free one', async () => {
     const service = await testService(engine, { REVEAL_ACCOUNTS: 'false' });
     try {
       const email = freshEmail();

@@ -24,7 +24,7 @@ function withAttempts(engine: EngineName, work: (bench: Bench) => Promise<void>)
   });
 }
 
-/** Seconds that a refused try must wait; undefined when it was allowed, null when the factor is off. */
+/** Seconds that a rejected attempt must wait; undefined if it was allowed, null if the factor is blocked. */
 async function tryOnce(attempts: Attempts, subject: Subject): Promise<number | null | undefined> {
   try {
     await attempts.begin(subject, 'password');
@@ -40,7 +40,7 @@ onEachEngine('attempts', (engine) => {
     ['an account', owner],
     ['an address that nobody has', noUserId],
   ] as const) {
-    test(`${name}: from the fifth failure on each try waits longer, and at a hundred the factor is off`, () =>
+    test(`${name}: from the fifth failure on each attempt waits longer, and a hundred block the factor`, () =>
       withAttempts(engine, async ({ attempts, clock }) => {
         const waits: (number | null)[] = [];
         for (let tries = 0; tries < maxAttempts;) {
@@ -57,7 +57,7 @@ onEachEngine('attempts', (engine) => {
       }));
   }
 
-  test('a try that was never verified is taken back, with the wait that it began', () =>
+  test('an attempt that was not verified is uncounted, with its wait', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let tries = 0; tries < 4; tries += 1) await tryOnce(attempts, owner);
       await attempts.withdraw(await attempts.begin(owner, 'password'));
@@ -65,20 +65,20 @@ onEachEngine('attempts', (engine) => {
       assert.equal(await tryOnce(attempts, owner), 1);
     }));
 
-  test('of five hundred at once five are verified', () =>
+  test('of five hundred concurrent attempts five are verified', () =>
     withAttempts(engine, async ({ attempts }) => {
       const tries = await Promise.all(Array.from({ length: 500 }, () => tryOnce(attempts, owner)));
       assert.equal(tries.filter((wait) => wait === undefined).length, 5);
     }));
 
-  test('a success forgets the failures before it', () =>
+  test('a success resets the counter', () =>
     withAttempts(engine, async ({ db, attempts }) => {
       for (let i = 0; i < 4; i += 1) await attempts.begin(owner, 'password');
       await attempts.succeed(db, await attempts.begin(owner, 'password'));
       for (let i = 0; i < 5; i += 1) assert.equal(await tryOnce(attempts, owner), undefined);
     }));
 
-  test('a known device and other accounts are unharmed by failures elsewhere', () =>
+  test('failures do not affect a known device and other accounts', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 6; i += 1) await tryOnce(attempts, owner);
       assert.notEqual(await tryOnce(attempts, owner), undefined);
@@ -86,28 +86,28 @@ onEachEngine('attempts', (engine) => {
       assert.equal(await tryOnce(attempts, { ...owner, userId: 2 }), undefined);
     }));
 
-  test('one address that nobody has leaves another alone', () =>
+  test('failures of an unknown address do not affect another unknown address', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 5; i += 1) await attempts.begin(noUserId, 'password');
       assert.notEqual(await tryOnce(attempts, noUserId), undefined);
       assert.equal(await tryOnce(attempts, { ...noUserId, emailKey: 'noone@example.org' }), undefined);
     }));
 
-  test('the spelling of an address makes no second counter', () =>
+  test('spellings of an address share one counter', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 5; i += 1)
         await attempts.begin({ ...owner, emailKey: `spelling${i}@example.org` }, 'password');
       await assert.rejects(attempts.begin(owner, 'password'), Problem);
     }));
 
-  test('a clock that goes back opens nothing', () =>
+  test('a clock that is set back shortens no wait', () =>
     withAttempts(engine, async ({ attempts, clock }) => {
       for (let i = 0; i < 5; i += 1) await attempts.begin(owner, 'password');
       clock.advance(-3600 * secondMs);
       assert.notEqual(await tryOnce(attempts, owner), undefined);
     }));
 
-  test('counters without a try for a month are removed, others stay', () =>
+  test('counters without an attempt for a month are removed, others stay', () =>
     withAttempts(engine, async ({ db, attempts, clock }) => {
       await attempts.begin(owner, 'password');
       clock.advance(31 * dayMs);

@@ -9,8 +9,8 @@ import { passwordRule } from './rule.ts';
 
 const email = 'bob@example.org';
 
-onEachEngine('a user imported with a hash made elsewhere', (engine) => {
-  /** Imports a user and gives what a login answers, what is stored then, and what was logged. */
+onEachEngine('a user imported with a hash of another system', (engine) => {
+  /** Imports a user and returns the result of a login, the stored hash and the log. */
   async function logInWith(
     hash: string,
     password: string,
@@ -20,7 +20,7 @@ onEachEngine('a user imported with a hash made elsewhere', (engine) => {
       const db = new DB(database);
       const user = await db.addUser(email, hash);
       const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
-      // The rule asks for more than this password has: it is not asked at login.
+      // This password is shorter than the rule requires. The rule does not apply at login.
       const auth = new Auth({
         db,
         hasher: new Hasher({ threads: 1 }),
@@ -43,7 +43,7 @@ onEachEngine('a user imported with a hash made elsewhere', (engine) => {
     ['bcrypt', '$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu', 'password'],
     ['a directory', '{SSHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX', 'coin'],
   ] as const) {
-    test(`logs in by ${format}, and the hash is ours from then on`, async () => {
+    test(`logs in by ${format}, which replaces the hash by one of the service`, async () => {
       const { valid, stored, told } = await logInWith(hash, password);
       assert.deepEqual([valid, told], [true, []]);
       assert.match(stored ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -54,7 +54,7 @@ onEachEngine('a user imported with a hash made elsewhere', (engine) => {
     });
   }
 
-  test('with a hash that nobody can verify fails to log in, and the log says which user and why', async () => {
+  test('fails to log in with an unreadable hash, and the log names the user and the reason', async () => {
     const hash = '$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D';
     const { valid, stored, told } = await logInWith(hash, 'pleaseletmein');
     assert.deepEqual([valid, stored, told.length], [false, hash, 1]);

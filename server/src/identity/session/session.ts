@@ -25,7 +25,6 @@ import {
   removeSessionsBeyond,
   removeSessionsOf,
   replaceSession,
-  type SessionSummary,
 } from './store.ts';
 import './problem.ts';
 

@@ -1,4 +1,4 @@
-// What each kind of mailed token records and mails when it is redeemed, refused and used again.
+// Tests events and mails of each kind of token when it is redeemed, rejected and reused.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Browser, signIn } from '../../../test/support/browser.ts';
@@ -13,7 +13,7 @@ import { unkeyedCodes } from './one-time-token.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the record of', (engine) => {
+onEachEngine('events and mails of a mailed token', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
@@ -26,14 +26,14 @@ onEachEngine('the record of', (engine) => {
 
   describe('a token:', () => {
     interface Case {
-      /** Requests it, and returns the token. */
+      /** Requests the mail and returns its token. */
       readonly ask: (member: Member, browser: Browser) => Promise<string>;
       readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
       readonly kind: string;
-      /** Message of the reply. */
+      /** Message of the response. */
       readonly said: string;
       readonly spent: Traces;
-      /** What is recorded when it is refused. */
+      /** Event of a rejected token. */
       readonly refusal: string;
     }
     const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
@@ -129,7 +129,7 @@ onEachEngine('the record of', (engine) => {
       factor_undo: 3 * dayMs,
     };
     for (const { kind, ask, redeem, said, spent, refusal } of cases) {
-      test(`${kind}, redeemed and used again`, async () => {
+      test(`${kind}, redeemed and reused`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const people = { ada: member.id };
@@ -145,7 +145,7 @@ onEachEngine('the record of', (engine) => {
         });
       });
 
-      test(`${kind}, can be redeemed until the last millisecond of its life`, async () => {
+      test(`${kind}, redeemed in the last millisecond of its lifetime`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const token = await ask(member, browser);
@@ -163,7 +163,7 @@ onEachEngine('the record of', (engine) => {
       });
     }
 
-    test('sign_in, refused with the address of another user', async () => {
+    test('sign_in, rejected with the address of another user', async () => {
       const [ada, eve] = [await service.member(), await service.member()];
       await service.post('/sessions/email', { email: ada.email });
       const token = await service.tokenFor(ada.email);
@@ -175,7 +175,7 @@ onEachEngine('the record of', (engine) => {
       assert.equal((await give(ada.email)()).status, 200);
     });
 
-    test('forgets the wrong codes once its link is redeemed', async () => {
+    test('resets the counter of wrong codes when its link is redeemed', async () => {
       const { email, id } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
