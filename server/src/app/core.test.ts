@@ -51,7 +51,7 @@ describe('the password rule of the service', () => {
         await assert.rejects(() => auth.setPassword(email, password), refused);
         const token = await auth.getResetPasswordToken(email);
         await assert.rejects(() => auth.updatePassword(token, password), refused);
-        await auth.updatePassword(token, 'a tart of four lemons'); // the refusal has not spent it
+        await auth.updatePassword(token, 'a tart of four lemons'); // the rejection has not consumed it
       } finally {
         await auth.removeUser(user.id);
       }

@@ -74,11 +74,11 @@ onEachEngine('the mails of', (engine) => {
     const ada = await service.member();
     const browser = await signedIn(ada);
     await service.deliver();
-    const wish = () => browser.post('/profile/email', { email: freshEmail(), password: ada.password });
+    const request = () => browser.post('/profile/email', { email: freshEmail(), password: ada.password });
     const asks: Record<string, () => Promise<Reply>> = {
       reset_password: () => service.post('/reset_password', { email: ada.email }),
       sign_in: () => service.post('/sessions/email', { email: ada.email }),
-      email_change: wish,
+      email_change: request,
     };
     for (const [kind, ask] of Object.entries(asks)) {
       for (let i = 0; i < 2; i += 1) {

@@ -174,7 +174,7 @@ onEachEngine('among thousands of rows', (engine) => {
       /users_by_deletion/,
     ],
     ['a purge that removes an account', removal, /users_by_deletion/],
-    ['an export of all that is known of somebody', exportAll, /audit_events_by_user/, /mails_by_user/],
+    ['an export of the data of a user', exportAll, /audit_events_by_user/, /mails_by_user/],
   ];
 
   async function seenSessions(): Promise<void> {

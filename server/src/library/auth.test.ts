@@ -311,8 +311,8 @@ onEachEngine('class Auth of the contract', (engine) => {
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
     await auth.identity.accounts.setLanguage(id, 'fr');
-    const { email: told, language } = await auth.identity.sessions.userOf(session);
-    assert.deepEqual([told, language], [email, 'fr']);
+    const { email: current, language } = await auth.identity.sessions.userOf(session);
+    assert.deepEqual([current, language], [email, 'fr']);
     await auth.removeUser(id);
     await assert.rejects(auth.identity.sessions.userOf(session), (error) =>
       isProblem(error, 'session_required'),
@@ -345,7 +345,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     const token = (await auth.createSession(email)) ?? '';
     const [handle = ''] = token.split('.');
     assert.equal(await auth.endSession(handle), true);
-    assert.equal(await auth.endSession(handle), false, 'it is gone');
+    assert.equal(await auth.endSession(handle), false, 'it has ended');
     await auth.createSession(email);
     await auth.destroySession(id);
     await auth.destroySession(id); // nothing is left to end

@@ -345,7 +345,7 @@ onEachEngine('class DB of the contract', (engine) => {
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { resetToken: 'old' });
       await db.updateUser(id, { hashedPassword: 'other', sessionId: 's' });
-      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute voids none');
+      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute revokes no token');
       await db.updateUser(id, { email: 'robert@example.org' });
       await assert.rejects(db.findUserBy({ resetToken: 'old' }), NoResultFound);
       await db.updateUser(id, { email: 'rob@example.org', resetToken: 'new' });

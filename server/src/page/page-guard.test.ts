@@ -125,8 +125,8 @@ describe('a page', () => {
       `/step-up?return_to=${elsewhere('/account/passkeys')}`,
     );
     const { fields } = formIn(await show(at, '/account'));
-    const gone = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
-    assert.equal(goesTo(gone), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
+    const rejected = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
+    assert.equal(goesTo(rejected), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
     for (const [name, value] of [
       ['accept', 'application/json'],
       ['accept', '*/*'],
@@ -142,11 +142,14 @@ describe('a page', () => {
     const { action, fields } = formIn(await show(at, path));
     const seed = formIn(await post(at, action, fields));
     const nextCode = codesOf(seed.fields['secret'] ?? '', service.service.clock);
-    const wish = { return_to: application };
-    const done = await post(at, seed.action, { ...seed.fields, ...wish, code: nextCode() });
+    const target = { return_to: application };
+    const done = await post(at, seed.action, { ...seed.fields, ...target, code: nextCode() });
     assert.equal(goesTo(done), `${path}?done=added`);
-    assert.ok(!done.cookies.some((cookie) => cookie.startsWith(pendingCookie)), 'nothing was half-way');
-    assert.equal((await show(at, '/account')).status, 200, 'the session goes on');
+    assert.ok(
+      !done.cookies.some((cookie) => cookie.startsWith(pendingCookie)),
+      'there was no pending authentication',
+    );
+    assert.equal((await show(at, '/account')).status, 200, 'the session continues');
   });
 
   test('rejects a field that its form does not have', async () => {
@@ -199,7 +202,7 @@ describe('a page while second factors are required', () => {
   });
   after(() => service.close());
 
-  for (const [goal, wish] of [
+  for (const [goal, target] of [
     ['/account', {}],
     [application, { return_to: application }],
   ] as const)
@@ -210,7 +213,7 @@ describe('a page while second factors are required', () => {
       const at = new Browser(service);
       const post = (path: string, fields: Fields): Promise<Reply> =>
         at.send({ method: 'POST', path, fields, headers: asPage });
-      const login = await post('/sign-in', { email, password, ...wish });
+      const login = await post('/sign-in', { email, password, ...target });
       const query = goal === application ? `?return_to=${encoded}` : '';
       assert.equal(login.headers['location'], `/sign-in/set-up${query}`);
       const list = await at.get(`/account/authenticators${query}`, asPage);

@@ -272,7 +272,7 @@ onEachEngine('the contract over HTTP', (engine) => {
         });
         after(async () => {
           for (const { email, resetToken } of [person, other]) {
-            assert.equal((await send(put(email, resetToken))).status, 200, 'no token is spent');
+            assert.equal((await send(put(email, resetToken))).status, 200, 'no token is consumed');
           }
         });
         for (const { name, request, status, code } of refusals) {
@@ -290,7 +290,11 @@ onEachEngine('the contract over HTTP', (engine) => {
           person = await createPerson(service.app);
         });
         after(async () =>
-          assert.equal((await send(put(person.email, person.resetToken))).status, 200, 'no token is spent'),
+          assert.equal(
+            (await send(put(person.email, person.resetToken))).status,
+            200,
+            'no token is consumed',
+          ),
         );
 
         for (const form of forms) {

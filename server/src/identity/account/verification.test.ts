@@ -18,7 +18,7 @@ import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 /** A client without address and device. */
-const somebody: ClientSource = { actor: 'user' };
+const client: ClientSource = { actor: 'user' };
 
 onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   let service: PublicService;
@@ -27,8 +27,10 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
 
   test('records a registration of a new address and of a taken one', async () => {
@@ -44,7 +46,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       mails: ['already_registered to bob for 1440'],
     });
     const again = await traces({ bob }, register);
-    assert.deepEqual(again.mails, [], 'told once in a while');
+    assert.deepEqual(again.mails, [], 'limited to one mail a minute');
   });
 
   test('lets the newest registration of an unconfirmed address replace the earlier ones', async () => {
@@ -81,27 +83,27 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       const { body } = await service.post('/email_verification', { email });
       assert.deepEqual(body, { email, message: 'confirmation token sent' });
     };
-    const deed = (outcome: string, whose = 'ada'): string =>
+    const requested = (outcome: string, whose = 'ada'): string =>
       `authn_token_created ${outcome} email_verification_${outcome === 'success' ? 'requested' : 'request_refused'} ${whose}`;
     const early = await traces({ ada }, ask);
-    assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
+    assert.deepEqual(early, { record: [requested('success')], mails: [] }, 'the first mail was just sent');
     later();
     assert.deepEqual(await traces({ ada }, ask), {
-      record: [deed('success')],
+      record: [requested('success')],
       mails: ['email_verification to ada for 1440'],
     });
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     later();
-    assert.deepEqual(await traces({ ada }, ask), { record: [deed('failure')], mails: [] });
+    assert.deepEqual(await traces({ ada }, ask), { record: [requested('failure')], mails: [] });
     const stranger = await traces({}, () => service.post('/email_verification', { email: freshEmail() }));
-    assert.deepEqual(stranger, { record: [deed('failure', 'nobody')], mails: [] });
+    assert.deepEqual(stranger, { record: [requested('failure', 'nobody')], mails: [] });
     const other = await service.newcomer();
     later();
     await service.service.core.auth.setDisabled(other.id, true);
     const disabled = await traces({ ada: other.id }, () =>
       service.post('/email_verification', { email: other.email }),
     );
-    assert.deepEqual(disabled, { record: [deed('failure')], mails: [] });
+    assert.deepEqual(disabled, { record: [requested('failure')], mails: [] });
   });
 
   test('records a confirmation token that is redeemed, reused and rejected', async () => {
@@ -133,7 +135,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
 
   test('confirms an account without a password, and requests another mail, only in the initiating browser', async () => {
     const { auth } = service.service.core;
-    const initiator = { ...somebody, requestToken: createToken(requestKind).token };
+    const initiator = { ...client, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
       const { id } = await auth.identity.accounts.registerWith(
@@ -146,9 +148,9 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
     const ada = await made();
     const ask = (source: ClientSource) => () =>
       auth.identity.emailVerification.request(requireEmailAddress(ada.email), source);
-    const stranger = { ...somebody, requestToken: createToken(requestKind).token };
+    const stranger = { ...client, requestToken: createToken(requestKind).token };
     later();
-    for (const source of [somebody, stranger])
+    for (const source of [client, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
         record: ['authn_token_created failure email_verification_request_refused ada'],
         mails: [],
@@ -165,7 +167,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       },
     );
     const token = await service.tokenFor(eve.email);
-    for (const source of [somebody, stranger])
+    for (const source of [client, stranger])
       await assert.rejects(
         auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, source),
         (error) => isProblem(error, 'same_browser_required'),

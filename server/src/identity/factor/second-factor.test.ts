@@ -252,20 +252,20 @@ onEachEngine('second factors', (engine) => {
   test('a first factor is not consumed for an unconfirmed or removed account', async () => {
     const bench = await withBob({ emailConfirmation: true });
     const { auth, database, bob } = bench;
-    let spent = 0;
-    const given = { factor: 'email', consume: async () => (spent += 1) > 0 } as const;
-    const come = (): Promise<Login | undefined> => auth.identity.signIn.enter(bob, given, source);
-    assert.equal(await come(), undefined);
-    assert.equal(spent, 0);
+    let consumed = 0;
+    const given = { factor: 'email', consume: async () => (consumed += 1) > 0 } as const;
+    const signIn = (): Promise<Login | undefined> => auth.identity.signIn.enter(bob, given, source);
+    assert.equal(await signIn(), undefined);
+    assert.equal(consumed, 0);
     await updateVerified(database, bob.id, 1);
-    assert.ok((await come())?.token);
-    assert.equal(spent, 1);
+    assert.ok((await signIn())?.token);
+    assert.equal(consumed, 1);
     assert.deepEqual(await recorded(bench, 'authn_login_fail'), [
       'failure first_factor_refused factor=email user',
     ]);
     await auth.removeUser(bob.id);
-    assert.equal(await come(), undefined);
-    assert.equal(spent, 1);
+    assert.equal(await signIn(), undefined);
+    assert.equal(consumed, 1);
   });
 
   describe('a remembered device needs no second factor', () => {
@@ -352,8 +352,8 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle, bob, clock } = bench;
       riddle.setBy.add(bob.id);
-      const half = await enter(bench, 'email');
-      const pending = await pendingOf(auth, half);
+      const first = await enter(bench, 'email');
+      const pending = await pendingOf(auth, first);
       assert.deepEqual(
         [pending.userId, pending.kind, pending.factors],
         [bob.id, 'second_factor', [{ factor: 'email', at: clock.now() }]],
@@ -366,7 +366,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await recorded(bench, 'authn_login_success'), [
         'success signed_in factors=email,riddle user',
       ]);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       await assert.rejects(give(auth, pending), refused('pending_authentication_required'));
       assert.equal((await factorsIn(bench)).length, 1);
     });
@@ -512,7 +512,7 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.add(bob.id);
       const [one, other] = [await enter(bench), await enter(bench)];
       const text = one.pending?.token ?? '';
-      const strangers = [
+      const invalidTokens = [
         undefined,
         '',
         text.slice(0, 36),
@@ -520,8 +520,8 @@ onEachEngine('second factors', (engine) => {
         createToken(pendingAuthenticationKind).token,
         text.replace('.pnd_', '.ses_'),
       ];
-      for (const stranger of strangers)
-        assert.equal(await auth.identity.signIn.findPending(stranger), undefined);
+      for (const token of invalidTokens)
+        assert.equal(await auth.identity.signIn.findPending(token), undefined);
       assert.equal((await auth.identity.signIn.findPending(text))?.id, text.slice(0, 36));
     });
   });
@@ -764,9 +764,9 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle, key } = bench;
       const subject = { session: await bothIn(bench) };
-      const half = await enter(bench);
+      const first = await enter(bench);
       await auth.identity.enrollment.add(subject, { ...add(key), factor: 'key' }, source);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       assert.deepEqual([riddle.setBy.size, key.setBy.size], [1, 1]);
     });
 
@@ -980,14 +980,14 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.clear();
       assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
       riddle.setBy.add(bob.id);
-      const half = await enter(bench);
-      const pending = await pendingOf(auth, half);
+      const first = await enter(bench);
+      const pending = await pendingOf(auth, first);
       const wrong = { factor: 'riddle', proof: 'wrong' };
       await assert.rejects(auth.identity.signIn.complete(pending, wrong, source), refused('factor_invalid'));
       assert.equal(await reset(), true);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0]);
       assert.deepEqual(await factorsIn(bench), []);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factors_reset operator']);
       assert.equal(await reset(), false, 'a second time');
@@ -1012,7 +1012,7 @@ onEachEngine('second factors', (engine) => {
         const totp = new Riddle('totp', { amr: ['otp'] });
         const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
         const { secondFactors, plugged } = auth.identity;
-        plugged.dormantFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
+        plugged.disabledFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
         const uses = names.split(' ').filter(Boolean);
         assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
       });
@@ -1025,7 +1025,7 @@ onEachEngine('second factors', (engine) => {
     const off = new Riddle('off', { isFirst: true });
     off.setBy.add(bob.id);
     const { secondFactors, plugged } = auth.identity;
-    plugged.dormantFactors.push(off);
+    plugged.disabledFactors.push(off);
     assert.ok((await enter(bench)).token);
     assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
     assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);

@@ -19,14 +19,14 @@ const wrong = 'b4l00';
 
 /** A hasher that throws the given error instead of returning a result. */
 class FailingHasher extends Hasher {
-  fault: { readonly at: 'room' | 'verify' | 'hash'; readonly error: Error } | undefined;
+  fault: { readonly at: 'capacity' | 'verify' | 'hash'; readonly error: Error } | undefined;
 
   constructor() {
     super(cheapHashing);
   }
 
   override requireCapacity(): void {
-    this.#fail('room');
+    this.#fail('capacity');
     super.requireCapacity();
   }
 
@@ -40,7 +40,7 @@ class FailingHasher extends Hasher {
     return super.hash(text);
   }
 
-  #fail(at: 'room' | 'verify' | 'hash'): void {
+  #fail(at: 'capacity' | 'verify' | 'hash'): void {
     if (this.fault?.at === at) throw this.fault.error;
   }
 }
@@ -73,7 +73,7 @@ onEachEngine('a login', (engine) => {
   describe('while the service is busy', () => {
     test('is rejected before the attempt is counted', async () => {
       const bench = await withBob();
-      hasher.fault = { at: 'room', error: busy };
+      hasher.fault = { at: 'capacity', error: busy };
       for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
       assert.deepEqual(await attemptsIn(bench), []);
     });
@@ -111,7 +111,7 @@ onEachEngine('a login', (engine) => {
     const eve = 'eve@example.org';
     for (let i = 0; i < 5; i += 1) assert.equal(await auth.logIn(eve, wrong), undefined);
     await auth.registerUser(eve, password);
-    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would tell that the address was free');
+    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would reveal that the address was free');
     clock.advance(15 * minuteMs);
     assert.ok((await auth.logIn(eve, password))?.token);
   });
@@ -159,7 +159,7 @@ onEachEngine('a login', (engine) => {
 
     for (const [whose, address] of [
       ['an account', email],
-      ['an address that nobody has', 'eve@example.org'],
+      ['an unknown address', 'eve@example.org'],
     ] as const) {
       test(`with one event each for the fifth and the hundredth failure in a row, of ${whose}`, async () => {
         const bench = await withBob();
@@ -207,16 +207,16 @@ onEachEngine('a login', (engine) => {
   });
 
   test('writes only unreadable stored hashes to the log', async () => {
-    const told: unknown[][] = [];
-    const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
+    const logged: unknown[][] = [];
+    const log = { ...silentLog, error: (...line: unknown[]) => void logged.push(line) };
     const { auth, db, id } = await withBob({ log });
     await auth.logIn(email, wrong);
     await auth.logIn('eve@example.org', wrong);
-    assert.deepEqual(told, []);
+    assert.deepEqual(logged, []);
     await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
     assert.equal(await auth.logIn(email, 'SuperHashedPwd'), undefined);
-    const [facts, sentence] = told[0] ?? [];
-    assert.deepEqual([told.length, memberOf(facts, 'user_id')], [1, id]);
+    const [facts, sentence] = logged[0] ?? [];
+    assert.deepEqual([logged.length, memberOf(facts, 'user_id')], [1, id]);
     assert.equal(typeof memberOf(facts, 'reason'), 'string');
     assert.match(String(sentence), /hash cannot be verified/);
   });
@@ -226,12 +226,12 @@ onEachEngine('a login', (engine) => {
     const { auth } = bench;
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
-    const doors = {
+    const logins = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
       requirePassword: () => auth.identity.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
-    for (const [name, open] of Object.entries(doors)) {
+    for (const [name, open] of Object.entries(logins)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
       assert.ok(await open(), name);
       assert.deepEqual(await attemptsIn(bench), [], name);
@@ -257,7 +257,7 @@ onEachEngine('a login', (engine) => {
       assert.equal(await signIn(bench, device), undefined, 'known');
       bench.clock.advance(1);
       assert.ok(await signIn(bench, device), 'not any more');
-      assert.equal(await bench.auth.purge(), 2, 'it goes with the next purge, as its first session does');
+      assert.equal(await bench.auth.purge(), 2, 'it is purged next, with its first session');
     });
 
     test('the oldest of twenty-one is removed, but none of another user', async () => {

@@ -21,12 +21,12 @@ const password = 'b4l0u';
 /** A hasher that pauses after each verification until the test continues it. */
 class PausedHasher extends Hasher {
   readonly verified = Promise.withResolvers<void>();
-  readonly seeOther = Promise.withResolvers<void>();
+  readonly resume = Promise.withResolvers<void>();
 
   override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
     const verification = await super.verify(...asked);
     this.verified.resolve();
-    await this.seeOther.promise;
+    await this.resume.promise;
     return verification;
   }
 }
@@ -203,8 +203,8 @@ onEachEngine('a session', (engine) => {
     });
 
     test('is logged if it cannot be written, and written after the next request', async () => {
-      const told: unknown[][] = [];
-      const log = { ...silentLog, warn: (...line: unknown[]) => void told.push(line) };
+      const logged: unknown[][] = [];
+      const log = { ...silentLog, warn: (...line: unknown[]) => void logged.push(line) };
       const fault = new Error('planted');
       let isBroken = true;
       class Breaking extends Recorder {
@@ -220,14 +220,14 @@ onEachEngine('a session', (engine) => {
       clock.advance(hourMs);
       await auth.getSession(token);
       await auth.flushSeen();
-      assert.deepEqual(told, [[{ err: fault }, 'Session activity was not saved']]);
+      assert.deepEqual(logged, [[{ err: fault }, 'Session activity was not saved']]);
       isBroken = false;
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [begin]);
       await auth.getSession(token);
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [clock.now()]);
-      assert.equal(told.length, 1);
+      assert.equal(logged.length, 1);
     });
 
     test('is recorded one time if the session has expired', async () => {
@@ -397,7 +397,7 @@ onEachEngine('a session', (engine) => {
       const login = makeAuth({ hasher }).auth.logIn(email, password);
       await hasher.verified.promise;
       await auth.updatePassword(reset, 'another');
-      hasher.seeOther.resolve();
+      hasher.resume.resolve();
       assert.equal(await login, undefined);
       await hasher.close();
     });

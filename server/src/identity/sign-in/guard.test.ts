@@ -24,7 +24,7 @@ function lifeOf({ cookies }: Reply, name: string): number | undefined {
   return cookie === undefined ? undefined : Number(/Max-Age=(\d+)/.exec(cookie)?.[1]);
 }
 
-onEachEngine('at the doors', (engine) => {
+onEachEngine('at the routes', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', KNOWN_DEVICE_DAYS: '30' });
@@ -71,13 +71,13 @@ onEachEngine('at the doors', (engine) => {
       `${sessionCookie}=`,
       `${sessionCookie}=${deviceToken}; ${pendingCookie}=${sessionId}`,
     ];
-    const doors = [
+    const routes = [
       ['GET', '/profile', 'session_required'],
       ['GET', '/profile/totp', 'session_required'],
       ['POST', '/sessions/factor', 'pending_authentication_required'],
     ] as const;
     for (const cookie of others)
-      for (const [method, path, code] of doors) {
+      for (const [method, path, code] of routes) {
         const fields = method === 'POST' ? { fields: { factor: 'totp', proof: '0' } } : {};
         const headers = cookie === undefined ? {} : { cookie };
         assertProblem(await service.send({ method, path, headers, ...fields }), 403, code);
@@ -123,10 +123,13 @@ onEachEngine('at the doors', (engine) => {
       fields: { id, code },
       headers: member,
     });
-    const half = await service.logIn(email, password);
-    assert.deepEqual(memberOf(half.body, 'factors'), ['totp']);
-    assert.equal(lifeOf(half, pendingCookie), 10 * 60);
-    assert.deepEqual([lifeOf(half, sessionCookie), lifeOf(half, '__Host-device')], [undefined, undefined]);
+    const pending = await service.logIn(email, password);
+    assert.deepEqual(memberOf(pending.body, 'factors'), ['totp']);
+    assert.equal(lifeOf(pending, pendingCookie), 10 * 60);
+    assert.deepEqual(
+      [lifeOf(pending, sessionCookie), lifeOf(pending, '__Host-device')],
+      [undefined, undefined],
+    );
   });
 
   test('each request for a mail gets its message and the cookie of the initiating browser', async () => {

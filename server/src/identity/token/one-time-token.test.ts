@@ -20,8 +20,10 @@ onEachEngine('events and mails of a mailed token', (engine) => {
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
   describe('a token:', () => {
@@ -32,7 +34,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       readonly kind: string;
       /** Message of the response. */
       readonly said: string;
-      readonly spent: Traces;
+      readonly reused: Traces;
       /** Event of a rejected token. */
       readonly refusal: string;
     }
@@ -44,7 +46,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
         said: 'Password updated',
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
-        spent: {
+        reused: {
           record: ['authn_password_change success password_reset ada'],
           mails: [mail('password_changed', 1440)],
         },
@@ -64,7 +66,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
             fields: { email, token },
             headers: { cookie: `__Host-device=${deviceToken}` },
           }),
-        spent: {
+        reused: {
           record: [
             'authn_login_success success signed_in factors=email ada',
             'session_created success session_created ada',
@@ -84,7 +86,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           return service.tokenFor(other);
         },
         redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success email_changed ada'],
           mails: [mail('email_changed', 72 * 60)],
         },
@@ -100,7 +102,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/email/undo', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success email_change_undone ada'],
           mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
         },
@@ -114,7 +116,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/factors/undo', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success factor_undone ada'],
           mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
         },
@@ -128,7 +130,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, ask, redeem, said, spent, refusal } of cases) {
+    for (const { kind, ask, redeem, said, reused, refusal } of cases) {
       test(`${kind}, redeemed and reused`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
@@ -138,7 +140,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           const { body } = await redeem(member, browser, token);
           assert.equal(memberOf(body, 'message'), said);
         });
-        assert.deepEqual(left, spent);
+        assert.deepEqual(left, reused);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
           record: [`authn_token_reuse failure token_reused kind=${kind} ada`],
           mails: [],
@@ -153,7 +155,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
         const late = () => redeem(member, browser, token);
         assert.deepEqual(await traces({ ada: member.id }, late), { record: [refusal], mails: [] });
         service.service.clock.advance(-hourMs);
-        assert.equal((await late()).status, 403, 'also for a clock that goes back');
+        assert.equal((await late()).status, 403, 'also after the clock was set back');
         const other = await service.member();
         const there = await signedIn(other);
         const intime = await ask(other, there);
@@ -181,7 +183,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       await asking.post('/reset_password', { email });
       const give = (code: string): Promise<Reply> =>
         asking.put('/reset_password', { email, reset_token: code, new_password: newPassword });
-      const tries = async (): Promise<number[]> => {
+      const attempts = async (): Promise<number[]> => {
         const rows = await service.service.core.database.query((sql) =>
           sql
             .selectFrom('attempts')
@@ -193,9 +195,9 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       };
       for (let i = 0; i < 5; i += 1) assert.equal((await give('2222-2222')).status, 403);
       assert.equal((await give('2222-2222')).status, 429);
-      assert.deepEqual(await tries(), [5]);
+      assert.deepEqual(await attempts(), [5]);
       assert.equal((await give(await service.tokenFor(email))).status, 200);
-      assert.deepEqual(await tries(), []);
+      assert.deepEqual(await attempts(), []);
     });
 
     test('counts no attempt for a malformed token, nor for a code in another browser, and records nothing', async () => {
