@@ -33,7 +33,7 @@ export const token = Type.String({
 /** Handle of a thing in a path. Bounded far above what one has: what is none of ours is told as not found. */
 export const handle = Type.String({ maxLength: 300, pattern: noNul });
 
-/** Characters of a proof field: a passkey's answer with its attestation is the longest. */
+/** Characters of a proof field: a WebAuthn answer with its attestation is the longest. */
 const proofCharacters = 12_000;
 export const proof = Type.String({
   minLength: 1,

@@ -13,7 +13,11 @@ export interface FactorUse {
 }
 
 /** The factor with which a sign-in begins. */
-export type FirstFactor = 'password' | 'email' | 'passkey';
+export interface FirstFactor {
+  readonly factor: string;
+  /** True if its verification proved two factors, so that no second one is required. */
+  readonly isMultiFactor?: boolean;
+}
 
 /** Purpose to which an authenticator output is bound, with its sign-in or session. It is not accepted for another. */
 export interface FactorPurpose {
