@@ -58,7 +58,7 @@ export function createPackage(folder: string): void {
     files: ['assets', 'bin', 'bundle', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
-  // The messages of modules are beside the compiled files, which name their folder.
+  // The messages of modules are next to the compiled files, which name their folder.
   for (const messages of globSync('src/**/messages', { cwd: server }))
     cpSync(path.join(server, messages), path.join(folder, 'dist', path.relative('src', messages)), {
       recursive: true,
