@@ -10,10 +10,8 @@ import type { SharedTable } from '../module.ts';
 import { modules } from './modules.ts';
 
 /** Tables of options, in the order of `bienvenue config`. */
-export const allOptions: OptionTable = Object.assign(
-  {},
-  coreOptions,
-  ...modules.map(({ options }) => options),
+export const allOptions: OptionTable = Object.fromEntries(
+  [coreOptions, ...modules.map(({ options }) => options)].flatMap((table) => Object.entries(table)),
 );
 
 export type Configuration = ConfigurationOf<SharedTable>;

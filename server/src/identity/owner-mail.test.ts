@@ -118,7 +118,7 @@ onEachEngine('the mails of', (engine) => {
     assert.match(known, /&return_to=https%3A%2F%2Faccounts\.test%2Faccount%3Ftab%3D1\n/);
     assert.notEqual(codeIn(known), undefined);
     const nameless = await mailed({ ...bareSource, address: '203.0.113.7' });
-    assert.match(nameless, /From: a program \(203\.0\.113\.7\)/);
+    assert.match(nameless, /From: an unknown device \(203\.0\.113\.7\)/);
     assert.doesNotMatch(nameless, /return_to/);
     assert.equal(codeIn(nameless), undefined, 'no browser waits for it');
     const rows = await database.query((sql) =>

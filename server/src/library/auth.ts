@@ -1,7 +1,7 @@
 // Class Auth: accounts, passwords and sessions without HTTP. The seven verbs of the contract are registerUser, validLogin,
 // createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses what a program
 // passes, names the program as the source, and delegates to the rules of identity/. The service itself takes the rules.
-import { systemClock, type Clock } from '../kit/clock.ts';
+import { dayMs, systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
 import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
@@ -225,6 +225,7 @@ function buildIdentity({
   log = silentLog,
   audit = noRecorder,
   codes = unkeyedCodes,
+  rememberedDeviceDays = 0,
   ...options
 }: AuthOptions): Identity {
   const plugged = createPlugged({
@@ -232,7 +233,7 @@ function buildIdentity({
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
   });
-  return createIdentity(
+  const identity = createIdentity(
     {
       db: db.database,
       hasher,
@@ -255,6 +256,8 @@ function buildIdentity({
     },
     plugged,
   );
+  identity.devices.allowRemembering(rememberedDeviceDays * dayMs);
+  return identity;
 }
 
 /** Parses the address that a token must belong to. @throws {Problem} token_invalid if it is malformed. */

@@ -433,7 +433,7 @@ onEachEngine('the rights of data subjects', (engine) => {
 
     const token = await service.tokenFor(email);
     const said = service.mails.findLast(({ to }) => to === email);
-    assert.match(said?.subject ?? '', /is closed/);
+    assert.match(said?.subject ?? '', /was closed/);
     assert.match(said?.text ?? '', new RegExp(String(new Date(deleteAt).getUTCFullYear())));
     wait(14 * dayMs - 1);
     await core().auth.purge();
@@ -443,7 +443,7 @@ onEachEngine('the rights of data subjects', (engine) => {
     assert.deepEqual(await rowOf(id), { disabled_at: null, delete_at: null });
     assert.equal((await logIn(member)).status, 200);
     await service.deliver();
-    assert.match(service.mails.findLast(({ to }) => to === email)?.subject ?? '', /is open again/);
+    assert.match(service.mails.findLast(({ to }) => to === email)?.subject ?? '', /was reopened/);
     wait(2 * dayMs);
     await core().auth.purge();
     assert.equal((await logIn({ email, password })).status, 200, 'it stays');

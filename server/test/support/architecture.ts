@@ -146,7 +146,7 @@ interface Breach {
 }
 
 /** Breaches of the import rules by one file, one for each import. */
-export function importBreaches({ path, text }: SourceFile): Breach[] {
+function importBreaches({ path, text }: SourceFile): Breach[] {
   const code = onlyParts(text, 'code');
   const imports = importsOf(text);
   return [

@@ -49,7 +49,7 @@ interface KitRace {
   readonly title: string;
   /** Its parts are raced by others too: fewer rounds suffice. */
   readonly isRare: boolean;
-  /** Makes a race, whose rounds share one account. A backup is raced beside another factor. */
+  /** Makes a race, whose rounds share one account. A backup is enrolled after the factor. */
   readonly create: (factor: FactorKit) => (arena: Arena, round: number) => Promise<void>;
 }
 

@@ -58,7 +58,7 @@ onEachEngine('a user imported with a hash of another system', (engine) => {
     const hash = '$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D';
     const { valid, stored, logged } = await logInWith(hash, 'pleaseletmein');
     assert.deepEqual([valid, stored, logged.length], [false, hash, 1]);
-    assert.match(JSON.stringify(logged), /"user_id":1.*format is not known/);
+    assert.match(JSON.stringify(logged), /"user_id":1.*format is unknown/);
     assert.ok(!JSON.stringify(logged).includes('SodiumChloride'));
   });
 });
