@@ -20,7 +20,7 @@ import { refusalOf } from '../../page/form.ts';
 import { pageSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { enrollmentSubjectOf, sendLogin, afterLogin, afterEnrollment } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
-import type { SignInWay } from '../../identity/sign-in/way.ts';
+import type { SignInWay } from '../../page/sign-in-way.ts';
 import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { codeForm } from '../../identity/token/pages.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';

@@ -16,14 +16,8 @@ import type { Login } from '../sign-in/sign-in.ts';
 import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import {
-  parseFactors,
-  withFactor,
-  type FirstFactor,
-  type FactorPurpose,
-  type SecondFactor,
-  type Consume,
-} from './factor.ts';
+import type { FirstFactor, FactorPurpose, SecondFactor, Consume } from './factor.ts';
+import { parseFactors, withFactor } from './factor-use.ts';
 import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';

@@ -5,16 +5,9 @@ import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
-import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, Requirement } from './factor.ts';
+import type { FactorUse } from './factor-use.ts';
 import './problem.ts';
-
-/** The requirement of a sign-in after the first factor. */
-export interface Requirement {
-  /** `second_factor`: to give an enrolled factor; `enrollment`: to enroll one. */
-  readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the accepted factors. */
-  readonly factors: readonly string[];
-}
 
 /** A verified second factor. `consume` it inside the transaction that uses it. */
 export interface VerifiedFactor {

@@ -8,8 +8,7 @@ import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
-import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
-import type { SecondFactors } from '../factor/second-factor.ts';
+import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor-use.ts';
 import { sessionEvents } from './event.ts';
 import type { ListedSession, Session } from './session-entry.ts';
 import { SeenSessions } from './seen-sessions.ts';
@@ -27,6 +26,11 @@ import {
   replaceSession,
 } from './store.ts';
 import './problem.ts';
+
+/** Names the authentication methods of a session (RFC 8176). The class SecondFactors does it. */
+interface AuthenticationMethods {
+  methodsOf(uses: readonly FactorUse[]): string[];
+}
 
 export interface SessionLife {
   /** Absolute life in milliseconds. */
@@ -47,14 +51,14 @@ export class Sessions {
   readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #secondFactors: SecondFactors;
+  readonly #methods: AuthenticationMethods;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
+  constructor(context: AuthContext, methods: AuthenticationMethods, life: SessionLife) {
     this.#context = context;
     this.#db = context.db;
     this.life = life;
-    this.#secondFactors = secondFactors;
+    this.#methods = methods;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
@@ -207,7 +211,7 @@ export class Sessions {
     const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
     return rows.map((row) => {
       const uses = parseFactors(row.factors);
-      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+      return { ...row, uses, amr: this.#methods.methodsOf(uses) };
     });
   }
 

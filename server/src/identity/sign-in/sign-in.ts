@@ -10,14 +10,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
-import {
-  formatFactors,
-  parseFactors,
-  withFactor,
-  type FactorUse,
-  type FirstFactor,
-  type Consume,
-} from '../factor/factor.ts';
+import type { Consume, FirstFactor, Requirement } from '../factor/factor.ts';
+import { formatFactors, parseFactors, withFactor, type FactorUse } from '../factor/factor-use.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
@@ -26,7 +20,7 @@ import {
   removeOtherPendingAuthenticationsOf,
   removePendingAuthenticationsOf,
 } from './pending-store.ts';
-import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import { sessionEvents } from '../session/event.ts';
 import type { Sessions } from '../session/session.ts';
