@@ -153,7 +153,9 @@ function createPlugs(): FilledPlugs {
   return { sections: [], enrollments: [], parts: [], prompts: [], signInWays: [], signUpWays: [] };
 }
 
-/** Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed. */
+/**
+ * Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed.
+ */
 function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));

@@ -12,6 +12,7 @@ export function parseFactors(text: string): FactorUse[] {
   return JSON.parse(text) as FactorUse[]; // written by formatFactors
 }
 
+/** Formats the uses of factors for storage. */
 export function formatFactors(uses: readonly FactorUse[]): string {
   return JSON.stringify(uses);
 }

@@ -22,7 +22,9 @@ export interface FactorPurpose {
   readonly subjectId: string;
 }
 
-/** Consumes an authenticator output once and atomically; returns false if it was already consumed. Inside a transaction. */
+/**
+ * Consumes an authenticator output once and atomically; returns false if it was already consumed. Inside a transaction.
+ */
 export type Consume = (tx: Database) => Promise<boolean>;
 
 /** A use of a factor, for `notifyUse`. */
@@ -44,7 +46,10 @@ export interface SecondFactor {
   isSet(db: Database, userId: number): Promise<boolean>;
   /** Returns true if the user can sign in with it alone; absent if that is never possible. */
   isWayIn?(db: Database, userId: number): Promise<boolean>;
-  /** Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes nothing; the caller counts the attempt. */
+  /**
+   * Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes
+   * nothing; the caller counts the attempt.
+   */
   check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined>;
   /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
   notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
@@ -69,5 +74,7 @@ export interface FactorChange<T> extends FactorAddition<T> {
   readonly action: 'removed' | 'replaced';
 }
 
-/** Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always. */
+/**
+ * Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always.
+ */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';

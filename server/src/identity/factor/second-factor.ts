@@ -30,6 +30,7 @@ const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
   email: ['email'],
 };
 
+/** The second factors of the service. */
 export class SecondFactors {
   readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
@@ -169,7 +170,10 @@ export class SecondFactors {
     return known;
   }
 
-  /** Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a transaction. */
+  /**
+   * Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a
+   * transaction.
+   */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);
@@ -193,6 +197,7 @@ export class SecondFactors {
     return total;
   }
 
+  /** Records a wrong second factor. */
   async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
     await db.transaction((tx) =>

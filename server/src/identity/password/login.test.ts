@@ -1,3 +1,4 @@
+// Tests the login by password: failures of the hasher, its events, and known devices.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import bcrypt from '@node-rs/bcrypt';

@@ -1,3 +1,4 @@
+// Tests reset tokens: single use, revocation, lifetime and storage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { contentsOf } from '../../../test/support/contents.ts';

@@ -27,6 +27,7 @@ const SignUpForm = Type.Object({
 });
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
+/** The registration page, at the access level `open`. */
 export function signUpPages({
   pages,
   cookies,

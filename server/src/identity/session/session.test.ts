@@ -1,3 +1,4 @@
+// Tests the lifetime, storage, number and end of sessions.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -37,7 +38,9 @@ async function newSession(auth: Auth): Promise<string> {
   return token;
 }
 
-/** One more than a statement writes. In groups, because too many concurrent requests may wait too long for a connection. */
+/**
+ * One more than a statement writes. In groups, because too many concurrent requests may wait too long for a connection.
+ */
 async function fiveHundredAndOne(auth: Auth): Promise<string[]> {
   const tokens = [await newSession(auth)];
   for (let group = 0; group < 10; group += 1)

@@ -44,6 +44,7 @@ export interface SessionLife {
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
+/** Creates, finds, elevates, lists and ends sessions. */
 export class Sessions {
   readonly name = 'sessions';
   readonly kind = 'sign_in';
@@ -64,8 +65,8 @@ export class Sessions {
   }
 
   /**
-   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user was
-   * removed or disabled. Inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user
+   * was removed or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
@@ -128,8 +129,8 @@ export class Sessions {
   }
 
   /**
-   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user, and
-   * for an address that must be confirmed first.
+   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user,
+   * and for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
     const { db, events, emailConfirmation } = this.#context;

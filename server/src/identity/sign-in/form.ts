@@ -23,6 +23,7 @@ export interface SignInFormParts {
   readonly emailConfirmation: boolean;
 }
 
+/** Renders the sign-in form. */
 export class SignInForm {
   readonly #parts: SignInFormParts;
 

@@ -1,5 +1,5 @@
-// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a pending
-// authentication, which only allows giving that factor.
+// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a
+// pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
@@ -78,8 +78,8 @@ export class SignIn {
 
   /**
    * Signs in a user whose first factor was verified: creates a session, which replaces the browser's, or a pending
-   * authentication. Returns `undefined` if the password has changed since, or the user was removed or disabled. Inside a
-   * transaction that has locked the user.
+   * authentication. Returns `undefined` if the password has changed since, or the user was removed or disabled. Inside
+   * a transaction that has locked the user.
    */
   async admit(
     tx: Database,
@@ -100,8 +100,8 @@ export class SignIn {
 
   /**
    * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
-   * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential was
-   * already consumed, and for an address that must be confirmed first.
+   * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential
+   * was already consumed, and for an address that must be confirmed first.
    */
   async enter(
     user: User | undefined,
@@ -163,8 +163,8 @@ export class SignIn {
   }
 
   /**
-   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
-   * locked the user.
+   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which
+   * has locked the user.
    * @throws {Problem} pending_authentication_required if it has ended, or the password has changed since.
    */
   async finish(
@@ -264,8 +264,8 @@ export class SignIn {
   }
 
   /**
-   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an added
-   * authenticator may have ended the remembering.
+   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an
+   * added authenticator may have ended the remembering.
    */
   async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
     const { devices } = this.#needs;

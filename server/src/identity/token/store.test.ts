@@ -1,3 +1,4 @@
+// Tests the statements of the table one_time_tokens on both engines.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
