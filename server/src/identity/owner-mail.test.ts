@@ -19,7 +19,7 @@ const newPassword = 'nine newts under a green umbrella';
 /** A client without address and device. */
 const bareSource: ClientSource = { actor: 'user' };
 
-onEachEngine('the mails of', (engine) => {
+onEachEngine('mails to the owner of an account', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });

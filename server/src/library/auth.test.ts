@@ -243,7 +243,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   describe('createSession, getUserFromSessionId and destroySession', () => {
-    test('a session id leads to its user; two of them are two', async () => {
+    test('each session has its own id, which returns its user', async () => {
       const { auth } = makeAuth();
       const user = await auth.registerUser(email, password);
       const [first, second] = [await auth.createSession(email), await auth.createSession(' BOB@example.org')];

@@ -99,8 +99,7 @@ export class Auth {
 
   /**
    * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
-   * Returns
-   * `undefined` if the user may not sign in, or the password is wrong.
+   * Returns `undefined` if the user may not sign in, or the password is wrong.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(

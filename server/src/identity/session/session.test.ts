@@ -70,7 +70,7 @@ onEachEngine('a session', (engine) => {
     return { ...made, bob: await made.db.addUser(email, 'hash') };
   }
 
-  describe('its life', () => {
+  describe('lifetime', () => {
     test('has a handle, user, address and end', async () => {
       const { auth, clock, bob } = await withBob();
       const token = await newSession(auth);
@@ -148,7 +148,7 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('its token', () => {
+  describe('token', () => {
     test('is not found with the right handle and another secret', async () => {
       const { auth } = await withBob();
       const [one, other] = [await newSession(auth), await newSession(auth)];
@@ -433,8 +433,8 @@ onEachEngine('a session', (engine) => {
   });
 
   // The two slowest tests, so they are last.
-  describe('of many', () => {
-    test('a thousand requests are written once, in statements of at most five hundred sessions', async () => {
+  describe('many sessions', () => {
+    test('write the last use of a thousand sessions in statements of at most five hundred', async () => {
       const recorder: { current?: Recorder } = {};
       const bench = await withBob({
         through: (database) => (recorder.current = new Recorder(database)),

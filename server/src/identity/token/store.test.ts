@@ -37,7 +37,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(owners.filter((owner) => owner !== undefined).length, 1);
   });
 
-  test('is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
+  test('a token is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const { secretHash } = createToken(resetKind);
