@@ -10,7 +10,7 @@ export interface PostgresProxy {
   /** Breaks every connection, as a server does that is killed. */
   readonly cut: () => void;
   /** Forwards nothing any more, in either direction, while connections stay open. */
-  readonly mount: () => void;
+  readonly hang: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
     url: own.href,
     executed: () => executed,
     cut,
-    mount: () => {
+    hang: () => {
       hangs = true;
     },
     close: async () => {
