@@ -11,7 +11,7 @@ import { minuteMs } from '../kit/clock.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the mails of', (engine) => {
+onEachEngine('mails to the owner of an account', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });

@@ -24,7 +24,7 @@ function lifeOf({ cookies }: Reply, name: string): number | undefined {
   return cookie === undefined ? undefined : Number(/Max-Age=(\d+)/.exec(cookie)?.[1]);
 }
 
-onEachEngine('at the routes', (engine) => {
+onEachEngine('access levels over HTTP', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', KNOWN_DEVICE_DAYS: '30' });

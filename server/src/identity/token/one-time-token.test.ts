@@ -34,19 +34,19 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       readonly kind: string;
       /** Message of the response. */
       readonly said: string;
-      readonly reused: Traces;
+      readonly redeemed: Traces;
       /** Event of a rejected token. */
       readonly refusal: string;
     }
     const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
-    const wished = new Map<string, string>();
+    const requested = new Map<string, string>();
     const cases: readonly Case[] = [
       {
         kind: 'reset',
         said: 'Password updated',
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
-        reused: {
+        redeemed: {
           record: ['authn_password_change success password_reset ada'],
           mails: [mail('password_changed', 1440)],
         },
@@ -66,7 +66,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
             fields: { email, token },
             headers: { cookie: `__Host-device=${deviceToken}` },
           }),
-        reused: {
+        redeemed: {
           record: [
             'authn_login_success success signed_in factors=email ada',
             'session_created success session_created ada',
@@ -80,13 +80,13 @@ onEachEngine('events and mails of a mailed token', (engine) => {
         said: 'email changed',
         ask: async ({ email, password }, browser) => {
           const other = freshEmail();
-          wished.set(email, other);
+          requested.set(email, other);
           const asked = await browser.post('/profile/email', { email: other, password });
           assert.deepEqual(asked.body, { email: other, message: 'confirmation token sent' });
           return service.tokenFor(other);
         },
         redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
-        reused: {
+        redeemed: {
           record: ['user_updated success email_changed ada'],
           mails: [mail('email_changed', 72 * 60)],
         },
@@ -102,7 +102,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/email/undo', { token }),
-        reused: {
+        redeemed: {
           record: ['user_updated success email_change_undone ada'],
           mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
         },
@@ -116,7 +116,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/factors/undo', { token }),
-        reused: {
+        redeemed: {
           record: ['user_updated success factor_undone ada'],
           mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
         },
@@ -130,7 +130,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, ask, redeem, said, reused, refusal } of cases) {
+    for (const { kind, ask, redeem, said, redeemed, refusal } of cases) {
       test(`${kind}, redeemed and reused`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
@@ -140,14 +140,14 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           const { body } = await redeem(member, browser, token);
           assert.equal(memberOf(body, 'message'), said);
         });
-        assert.deepEqual(left, reused);
+        assert.deepEqual(left, redeemed);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
           record: [`authn_token_reuse failure token_reused kind=${kind} ada`],
           mails: [],
         });
       });
 
-      test(`${kind}, redeemed in the last millisecond of its lifetime`, async () => {
+      test(`${kind}, can be redeemed until the last millisecond of its lifetime`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const token = await ask(member, browser);
