@@ -10,7 +10,7 @@ interface Flags {
   readonly event?: string;
 }
 
-/** An event as a row of the table. */
+/** Returns an event as a row of the table. */
 function rowOf(event: AuditEvent): string[] {
   const { facts, actor, actorId, userId, target } = event;
   return [

@@ -1,4 +1,4 @@
-// The operator's commands, in a process beside a running service; some as the program that they are.
+// Runs the commands of the operator next to a running service, in this process; some as a program.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,27 +12,27 @@ import { serviceOn, temporaryFolder } from '../../test/support/running-service.t
 import type { ServiceProcess } from '../../test/support/service.ts';
 import { createProgram } from './cli.ts';
 
-/** The commands that these tests ran, without what varies. */
+/** The commands that these tests ran, without their varying arguments. */
 const ran = new Set<string>();
 
 const host = new CommandHost();
 after(() => host.close());
 
-/** Runs a command, given as one writes it. */
+/** Runs a command line. */
 function bienvenue(line: string, environment: Environment, input = ''): Promise<Outcome> {
   const words = line.split(' ');
   ran.add(words.slice(0, 2).join(' '));
   return host.run(words, { environment, input });
 }
 
-/** Runs a command that does what it is asked, and prints JSON. */
+/** Runs a command that succeeds, and returns its JSON. */
 async function json(line: string, environment: Environment, input = ''): Promise<unknown> {
   const { code, stdout, stderr } = await bienvenue(`${line} --json`, environment, input);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
   return JSON.parse(stdout);
 }
 
-/** Runs a command that does what it is asked, and prints words. */
+/** Runs a command that succeeds, and returns its text. */
 async function inWords(line: string, environment: Environment, input = ''): Promise<string> {
   const { code, stdout, stderr } = await bienvenue(line, environment, input);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
@@ -40,7 +40,7 @@ async function inWords(line: string, environment: Environment, input = ''): Prom
   return stdout;
 }
 
-/** Runs a command that ends with the code, and says why on standard error alone. */
+/** Runs a command that must end with the code, and print its reason on standard error only. */
 async function refused(
   line: string,
   environment: Environment,
@@ -62,7 +62,7 @@ function emailsOf(users: unknown): unknown[] {
   return (users as unknown[]).map((user) => memberOf(user, 'email')); // what `user list` prints
 }
 
-describe('beside a running service', () => {
+describe('next to a running service', () => {
   let environment: Environment;
   let service: ServiceProcess;
   const ends: (() => Promise<void>)[] = [];
@@ -88,7 +88,7 @@ describe('beside a running service', () => {
   const profile = async (cookie: string): Promise<number> =>
     (await fetch(`${service.baseUrl}/profile`, { headers: { cookie } })).status;
 
-  test('user add takes the password from standard input, and list and show tell of the user', async () => {
+  test('user add reads the password from standard input, and list and show print the user', async () => {
     const added = await json('user add ann@example.org', environment, 'b4l0u\n');
     assert.deepEqual([memberOf(added, 'id'), memberOf(added, 'email')], [1, 'ann@example.org']);
     assert.match(
@@ -121,7 +121,7 @@ describe('beside a running service', () => {
       assert.doesNotMatch(output, /argon2|hash/i);
   });
 
-  test('what cannot be done ends with code 1, and wrong usage with code 2', async () => {
+  test('a command that fails ends with code 1, and wrong usage with code 2', async () => {
     await Promise.all([
       refused('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
       refused('user add nonsense', environment, 1, /email address/, 'b4l0u'),
@@ -192,7 +192,7 @@ describe('beside a running service', () => {
     );
   });
 
-  test('user show tells of a closed account, and user enable opens it', async () => {
+  test('user show prints the closing date of an account, and user enable reopens it', async () => {
     const email = 'dora@example.org';
     await bienvenue(`user add ${email}`, environment, 'b4l0u\n');
     const { cookie } = await logIn(email, 'b4l0u');
@@ -228,7 +228,7 @@ describe('beside a running service', () => {
     assert.ok(Number(memberOf(next, 'id')) > 2, 'an id is never given twice');
   });
 
-  test('the record, the mails and the keys are told in both ways', async () => {
+  test('audit, mail and key commands print tables and JSON', async () => {
     const [events, listed, verdict, verified, mails, mailsInWords] = await Promise.all([
       json('audit list', environment),
       inWords('audit list --limit 3', environment),
@@ -266,7 +266,7 @@ describe('beside a running service', () => {
     assert.match(await inWords('key reseal', environment), /mails\.content +0 +0/);
   });
 
-  test('migrate says that there is nothing to do, and doctor that all is well', async () => {
+  test('migrate reports that nothing is to be done, and doctor that everything is in order', async () => {
     const [migrated, words] = await Promise.all([
       json('migrate', environment),
       inWords('migrate', environment),
@@ -287,7 +287,7 @@ describe('beside a running service', () => {
 });
 
 describe('config', () => {
-  test('shows what holds and where it came from, and hides the password of PostgreSQL', async (t) => {
+  test('shows the effective options and their sources, and hides the password of PostgreSQL', async (t) => {
     const folder = await temporaryFolder(t);
     const file = join(folder, 'bienvenue.toml');
     writeFileSync(file, 'SESSION_DAYS = 3\nSESSION_IDLE_DAYS = 2\n');
@@ -309,7 +309,7 @@ describe('config', () => {
     }
   });
 
-  test('every fault is told at once, by every command', async () => {
+  test('every command reports all invalid options together', async () => {
     const environment = {
       PORT: 'many',
       SESSION_DAYS: '0',
@@ -346,7 +346,7 @@ describe('doctor finds', () => {
   const found = ({ findings }: { findings: Finding[] }, verdict: string): Finding[] =>
     findings.filter((finding) => finding.verdict === verdict);
 
-  test('a file that others may read', async (t) => {
+  test('a file that others can read', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     await json('migrate', environment);
     const file = join(environment.DATA_DIR, 'bienvenue.db');
@@ -377,7 +377,7 @@ describe('doctor finds', () => {
     assert.equal(readFileSync(file, 'utf8'), 'a letter to my grandmother');
   });
 
-  test('a schema of a newer release, which no other command touches either', async (t) => {
+  test('a schema of a newer release, which no other command changes either', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     await json('migrate', environment);
     {
@@ -418,7 +418,7 @@ describe('doctor finds', () => {
   });
 });
 
-test('every command is run above, and speaks JSON', async () => {
+test('every command was run above, and prints JSON', async () => {
   const program = await createProgram({ environment: {} });
   const all = program.commands.flatMap((command) =>
     command.commands.length === 0 ? [command] : command.commands,
@@ -434,7 +434,7 @@ test('every command is run above, and speaks JSON', async () => {
   assert.deepEqual(wordy, ['serve']);
 });
 
-test('the program reads its environment and standard input, and ends with a code and nothing left behind', async (t) => {
+test('the program reads its environment and standard input, and ends with an exit code and nothing left behind', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t) };
   const added = await runProgram(['user', 'add', 'ann@example.org'], { environment, input: 'b4l0u\n' });
   assert.deepEqual(added, { code: 0, stdout: 'User 1 added: ann@example.org\n', stderr: '' });
@@ -445,7 +445,7 @@ test('the program reads its environment and standard input, and ends with a code
   assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
 });
 
-test('help and the version are no faults', async () => {
+test('help and the version end with code 0', async () => {
   const [help, { version }] = [
     await inWords('--help', {}),
     JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string },

@@ -16,7 +16,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Ids only: a key on a terminal is a key in its scroll-back. */
+/** Prints ids only: a key on a terminal stays in its scroll-back. */
 export function keyCommand({ environment }: CommandContext): Command {
   const command = new Command('key').description(
     'list and rotate the keys that encrypt secrets in the database',

@@ -151,7 +151,12 @@ onEachEngine('migrations', (engine) => {
     withConnection(engine, async (db, url) => {
       const all = await Promise.all(Array.from({ length: 5 }, () => connectDatabase(url, { patient: true })));
       const done = await Promise.all([db, ...all].map((one) => migrate(one, modules(first, index, second))));
-      assert.deepEqual(done.flat(), ['sample: first', 'sample: index one_by_id', 'sample: second']);
+      // Another instance may go on after the step outside of the transaction.
+      assert.deepEqual(done.flat().toSorted(), [
+        'sample: first',
+        'sample: index one_by_id',
+        'sample: second',
+      ]);
       await Promise.all(all.map((one) => one.close()));
     }));
 

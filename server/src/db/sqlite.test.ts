@@ -188,7 +188,10 @@ describe('a killed process with a SQLite file', () => {
         const path = sqlitePath(url) ?? '';
         const script = startScript(open, url);
         await script.printed('begin');
-        while (!isNow(path) && !script.lines.includes('open')) await setImmediate();
+        const end = { hasCome: false };
+        void script.ended.then(() => (end.hasCome = true));
+        while (!isNow(path) && !script.lines.includes('open') && !end.hasCome) await setImmediate();
+        assert.ok(!end.hasCome, script.lines.join('\n'));
         script.kill();
         await script.ended;
         const db = await openDatabase(url, migratedModules);

@@ -16,7 +16,7 @@ test('A12 enumeration by time: a hash made elsewhere costs a refused login no le
     return performance.now() - start;
   };
   for (const hashed of [hashOfC, 'no hash at all', '$argon2id$v=19$m=19456,t=2,p=1$damaged']) {
-    // In turn: whatever else the machine does meets both alike.
+    // In turns, so that other programs on the machine slow both down.
     const ratios: number[] = [];
     for (let i = 0; i < 9; i += 1) {
       const unknown = await timeOf(null);

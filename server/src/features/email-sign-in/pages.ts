@@ -49,7 +49,7 @@ export function emailSignInPages({
   };
 }
 
-/** The button of the sign-in form that asks for the mail. */
+/** The button of the sign-in form that requests the mail. */
 export function emailSignInWay(pages: PageKit): SignInWay {
   return {
     place: 'form',
@@ -60,7 +60,7 @@ export function emailSignInWay(pages: PageKit): SignInWay {
   };
 }
 
-/** Signs in with the link of the mail. */
+/** The page that signs in with the mailed link. */
 export function signInLinkPage({
   pages,
   cookies,

@@ -1,5 +1,5 @@
-// The mailbox of local mode: what would be sent is read here, so that trying the service out needs no mail server. It is
-// not there in public mode.
+// Shows the mails that would have been sent, so that trying the service needs no mail server. Exists in local mode
+// only.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -12,9 +12,9 @@ import type { Outbox } from '../../mail/outbox.ts';
 import { wantsPage } from '../../http/pages.ts';
 
 const maxMails = 100;
-/** Where the page of a mail finds the logo that the mail would bring along. */
+/** Path of the logo, which a sent mail would attach. */
 const logoPath = '/dev/mailbox/logo';
-/** The mail's own markup: it may look as it likes, show the logo, run nothing, and its links open elsewhere. */
+/** Content policy of a mail's HTML: any styles and the logo, no scripts; links open in another window. */
 const mailPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -92,7 +92,7 @@ function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {
   return { ...mail, to: recipient, created_at: createdAt };
 }
 
-/** The text, escaped, with its links to press. */
+/** Returns the text, escaped, with its links as anchors. */
 function linked(text: string): string {
   return text
     .split(/(https?:\/\/\S+)/)
