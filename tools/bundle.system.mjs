@@ -114,11 +114,11 @@ test('ours exports what the packages export, with their licences beside it', asy
 });
 
 test('the service of this folder starts with it', () => {
-  const told = runWithBundle(
+  const resolved = runWithBundle(
     SERVER,
     '--input-type=module',
     '--eval',
     "console.log(import.meta.resolve('kysely'))",
   );
-  assert.equal(told, pathToFileURL(path.join(SERVER, 'bundle/kysely.mjs')).href);
+  assert.equal(resolved, pathToFileURL(path.join(SERVER, 'bundle/kysely.mjs')).href);
 });

@@ -45,14 +45,14 @@ export async function withProcessLock(directory, options, work) {
 
 async function take(directory, { waitMs, onWait }) {
   const deadline = Date.now() + waitMs;
-  let told = false;
+  let isReported = false;
   while (!tryTake(directory)) {
     const holder = readHolder(directory);
     if (holder === undefined || !isAlive(directory, holder)) {
       takeOver(directory);
     } else {
-      if (!told) onWait?.(holder.pids[0]);
-      told = true;
+      if (!isReported) onWait?.(holder.pids[0]);
+      isReported = true;
       if (Date.now() > deadline) {
         throw new Error(
           `process ${holder.pids[0]} on ${holder.host} still holds ${directory}. ` +

@@ -48,10 +48,10 @@ function filesNamed(suffix) {
  */
 function sizeOf(file) {
   const text = readFileSync(path.join(root, file), 'utf8');
-  const beside = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
+  const imported = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
     path.join(root, path.dirname(file), name),
   );
-  return beside.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
+  return imported.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
 }
 
 /** Divides files into processes of about the same weight. @param {string} name @param {string[]} files @param {number} count @param {string} engines @returns {Job[]} */

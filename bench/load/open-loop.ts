@@ -9,7 +9,7 @@ import { Recorder } from './recorder.ts';
 import { startTicker } from './ticker.ts';
 
 /** Requests under way at most; beyond that they wait in here, and their latency counts on. */
-const mostConnections = 500;
+const maxConnections = 500;
 const step = 7919;
 /** How long the connections may take to be made, and the last replies to come. */
 const connectMs = 200;
@@ -59,7 +59,7 @@ export class OpenLoop {
   }
 
   #send(dueAt: number): void {
-    const connection = this.#idle.pop() ?? (this.#all.size < mostConnections ? this.#open() : undefined);
+    const connection = this.#idle.pop() ?? (this.#all.size < maxConnections ? this.#open() : undefined);
     if (connection === undefined) this.#waiting.push(dueAt);
     else this.#sendOn(connection, dueAt);
   }

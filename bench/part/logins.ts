@@ -34,7 +34,7 @@ export interface LoginsResult {
 const accounts = 10_000;
 const connections = 32;
 /** More than any subject takes in a second. */
-const mostRegistrationsPerSecond = 2000;
+const maxRegistrationsPerSecond = 2000;
 
 export async function measureLogins(run: Run): Promise<LoginsResult> {
   const rounds = run.choose(5, 1);
@@ -89,7 +89,7 @@ async function measureOne(
   const warmUpSeconds = 0.5;
   const plan = { mode: 'closed', port, pid: program.pid, connections, seconds, warmUpSeconds } as const;
   const loggedIn = await runLoad({ ...plan, requests: logins }, undefined);
-  const newcomers = registrations(Math.ceil((seconds + warmUpSeconds) * mostRegistrationsPerSecond));
+  const newcomers = registrations(Math.ceil((seconds + warmUpSeconds) * maxRegistrationsPerSecond));
   const registered = await runLoad({ ...plan, requests: newcomers, once: true }, undefined);
   return {
     loginsPerSecond: served(loggedIn) / loggedIn.seconds,

@@ -46,6 +46,6 @@ process.on('message', (order: MailServerOrder) => {
   }
   isHanging = order === 'hang';
   taken = 0;
-  if (!isHanging) for (const goOn of waiting.splice(0)) goOn();
+  if (!isHanging) for (const resume of waiting.splice(0)) resume();
 });
 process.once('disconnect', () => process.exit());

@@ -162,7 +162,7 @@ describe('a fault of the server', () => {
     withDatabase('postgres', async (_direct, url) => {
       const proxy = await postgresProxy(url);
       const db = await connectDatabase(proxy.url);
-      proxy.mount();
+      proxy.stall();
       const begun = performance.now();
       await Promise.all([
         assert.rejects(db.find(selectUser, 'a'), isUnavailable),

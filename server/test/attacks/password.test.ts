@@ -148,7 +148,7 @@ describe('long passwords', () => {
    * down.
    */
   const maxMs = 20;
-  const tries = 8;
+  const maxAttempts = 8;
 
   const routes = [
     ['POST', '/users', 'password', { email: 'a@example.org' }],
@@ -169,7 +169,7 @@ describe('long passwords', () => {
               const bytes = requestBytes(method, path, type, payload, framing);
               const small: number[] = [];
               const large: number[] = [];
-              for (let i = 0; i < tries && !(least(large) - least(small) < maxMs / 2); i += 1) {
+              for (let i = 0; i < maxAttempts && !(least(large) - least(small) < maxMs / 2); i += 1) {
                 small.push(
                   (await exchange(port, requestBytes(method, path, type, 'x', framing))).firstByteMs,
                 );

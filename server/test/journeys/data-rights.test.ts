@@ -197,8 +197,8 @@ onEachEngine('the rights of data subjects', (engine) => {
     assert.equal(added.status, 200, added.text);
     const phone = new Browser(service, firefox);
     await phone.post('/sessions', { email, password });
-    const given = { factor: 'totp', proof: code(), remember_device: 'true' };
-    assert.equal((await phone.post('/sessions/factor', given)).status, 200);
+    const attempt = { factor: 'totp', proof: code(), remember_device: 'true' };
+    assert.equal((await phone.post('/sessions/factor', attempt)).status, 200);
     const wished = freshEmail();
     assert.equal((await at.post('/profile/email', { email: wished, password })).status, 200);
     await service.deliver();

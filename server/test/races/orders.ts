@@ -41,7 +41,7 @@ interface Pair {
 /** What the pairs are built from. */
 interface Stage {
   readonly database: Database;
-  /** The service's rules on the database that an action is given. */
+  /** The service's rules, on the database of an action. */
   readonly authOn: (db: Database, options?: Partial<AuthOptions>) => Auth;
   /** A user with the password `old`. */
   readonly newcomer: () => Promise<User>;
@@ -457,7 +457,7 @@ async function closeAccount(
   return { token: await mailedToken(id), deleteAt };
 }
 
-/** What is left of an account: its row, and how many mount on it. */
+/** What is left of an account: its row, and how many rows refer to it. */
 async function remainsOf(
   database: Database,
   id: number,

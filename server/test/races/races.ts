@@ -226,7 +226,7 @@ async function guessTogether(arena: Arena, _n: number, isKnown = true): Promise<
   assert.equal(counted[0]?.failures, verified, 'each of them is counted');
 }
 
-/** Ways in which a session ends; each resolves with its acknowledgement. */
+/** Ways in which a session ends; each resolves when it is acknowledged. */
 const endings = {
   logOut: async ({ to }: Arena, _email: string, cookie: string): Promise<void> => {
     assert.equal((await ask(logOut(to(0), cookie))).status, 302);

@@ -19,7 +19,7 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
   return { users, sessions, tokens };
 }
 
-/** Every table but those that hold no deed of a person: a new one does not compile until it stands here. */
+/** Every table except those without user data: a new table does not compile until it is listed here. */
 const tableNames: Record<
   Exclude<keyof AllTables, 'audit_chain' | 'key_checks' | 'bienvenue_schema' | 'schema_versions'>,
   true

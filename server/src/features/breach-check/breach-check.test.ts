@@ -125,8 +125,8 @@ describe('the breach check', () => {
   test('logs what went wrong, and the URL', async () => {
     const none = 'The response contains no line with a hash and a count';
     const rows = [
-      [answering('', 204), 'It answered with status 204'],
-      [answering('', 500), 'It answered with status 500'],
+      [answering('', 204), 'The service answered with status 204'],
+      [answering('', 500), 'The service answered with status 500'],
       [answering(''), none],
       [answering(`x${suffix}:5`), none],
       [answering(`${suffix}:5x`), none],
