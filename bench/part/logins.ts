@@ -1,4 +1,4 @@
-// Logins and registrations: each is one password hash, and what is added to it.
+// Logins and registrations: one password hash each, and the rest.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ export interface LoginFigures {
   readonly loginP50: number;
   readonly loginP99: number;
   readonly registrationsPerSecond: number;
-  /** Share of requests refused as too many for now: none on a machine that has nothing else to do. */
+  /** Share of requests rejected as too many: 0 on a machine without other load. */
   readonly refused: number;
 }
 
@@ -26,14 +26,14 @@ export interface LoginsResult {
   readonly rounds: number;
   readonly seconds: number;
   readonly hashCost: HashCost;
-  /** Verifications a second of threads that do nothing else, one thread for each core. */
+  /** Verifications per second of threads that do nothing else, one thread for each core. */
   readonly hashesPerSecond: number;
   readonly subjects: Readonly<Record<LoginSubject, LoginFigures>>;
 }
 
 const accounts = 10_000;
 const connections = 32;
-/** More than any subject takes in a second. */
+/** More than any subject reaches. */
 const maxRegistrationsPerSecond = 2000;
 
 export async function measureLogins(run: Run): Promise<LoginsResult> {
