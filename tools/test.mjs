@@ -31,11 +31,13 @@ const bothEngines =
 const usesEngines = /\b(?:onEachEngine|engineNames)\b/;
 
 /**
- * What a process of the run holds.
+ * A process of the run and its files.
  * @typedef {{ name: string, files: string[], engines?: string, weight: number }} Job
  */
 
-/** @param {string} suffix @returns {string[]} The files whose names end so, from the root of the project. */
+/**
+ * @param {string} suffix @returns {string[]} The files whose names end with the suffix, from the root of the project.
+ */
 function filesNamed(suffix) {
   return globSync([`server/{src,test}/**/*.${suffix}`, `tools/*.${suffix}`], { cwd: root })
     .map((file) => file.replaceAll(path.sep, '/'))
@@ -43,7 +45,7 @@ function filesNamed(suffix) {
 }
 
 /**
- * Bytes of a file and of what it imports from its folder: what is known of how long it takes, before it has run.
+ * Bytes of a file and of its imports from the same folder: an estimate of its duration before it has run.
  * @param {string} file @returns {number}
  */
 function sizeOf(file) {
@@ -136,7 +138,7 @@ function childCpuSeconds() {
   }
 }
 
-/** Writes the program of a process: it imports the test files in their order. @param {string} folder @param {Job} job */
+/** Writes the program of a process, which imports the test files in order. @param {string} folder @param {Job} job */
 async function writeProgram(folder, { name, files, engines }) {
   const program = path.join(folder, `${name}.mjs`);
   const lines = [
