@@ -20,6 +20,7 @@ import type { RouteEntry } from '../server/src/app/access.ts';
 import { buildService } from '../server/src/app/core.ts';
 import { commandLineReference } from './command-line-reference.ts';
 import { eventReference } from './event-reference.ts';
+import { assembledPages, removeLostPictures } from './feature-pages.ts';
 import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -35,6 +36,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/command-line.md', await commandLineReference()],
     ['docs/reference/events.md', eventReference()],
     ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
+    ...assembledPages(root),
   ]);
 }
 
@@ -194,4 +196,5 @@ if (import.meta.main) {
     mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
     writeFileSync(path.join(root, file), text);
   }
+  removeLostPictures(root);
 }

@@ -39,7 +39,9 @@ const usesEngines = /\b(?:onEachEngine|engineNames)\b/;
  * @param {string} suffix @returns {string[]} The files whose names end with the suffix, from the root of the project.
  */
 function filesNamed(suffix) {
-  return globSync([`server/{src,test}/**/*.${suffix}`, `tools/*.${suffix}`], { cwd: root })
+  // The tests of a fixture run where a test copies it to.
+  const exclude = ['server/test/fixture/**'];
+  return globSync([`server/{src,test}/**/*.${suffix}`, `tools/*.${suffix}`], { cwd: root, exclude })
     .map((file) => file.replaceAll(path.sep, '/'))
     .toSorted();
 }

@@ -1,4 +1,4 @@
-// All options of the service: those of the core, and those that each module declares in its `options.ts`.
+// Reads all options of the service: those of the core, and those that each module declares in its `options.ts`.
 import { checkCoreOptions, coreOptions } from '../config/options.ts';
 import type { OptionTable } from '../config/option.ts';
 import {
@@ -9,17 +9,15 @@ import {
 import type { SharedTable } from '../module.ts';
 import { modules } from './modules.ts';
 
-/** In the order of `bienvenue config`. */
-export const allOptions: OptionTable = Object.assign(
-  {},
-  coreOptions,
-  ...modules.map(({ options }) => options),
+/** Options of all modules, in the order of `bienvenue config`. */
+export const allOptions: OptionTable = Object.fromEntries(
+  [coreOptions, ...modules.map(({ options }) => options)].flatMap((table) => Object.entries(table)),
 );
 
 export type Configuration = ConfigurationOf<SharedTable>;
 
 /**
- * Reads all options. The type names those that every module may read; a module gets its own with them.
+ * Reads all options. The type lists the shared ones, which every module may read; the values also include each module's own.
  * @throws {ConfigurationFault} if the file, a value or a combination of values is invalid; it lists every fault.
  */
 export function readOptions(environment: Environment): Configuration {

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine } from '../../test/support/engines.ts';
-import { featuresOf, useAuth } from '../../test/support/auth.ts';
+import { useAuth } from '../../test/support/auth.ts';
 import { fieldProblem, isProblem } from '../kit/problem.ts';
 import type { AccessKind } from './contribution.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
-const source = { actor: 'user' } as const;
 
 onEachEngine('a module that plugs in', (engine) => {
   const makeAuth = useAuth(engine);
@@ -53,28 +52,6 @@ onEachEngine('a module that plugs in', (engine) => {
     auth.identity.plugged.purges.push({ name: 'api keys', purge });
     assert.equal(await auth.purge(), 1200);
     assert.deepEqual(limits, [500, 500, 500]);
-  });
-
-  test('adds a member to the copy of personal data', async () => {
-    const { auth } = makeAuth();
-    const { dataExports } = featuresOf(auth);
-    const { id } = await auth.registerUser(email, password);
-    auth.identity.plugged.exports.push({
-      name: 'api_keys',
-      exportOf: async (_db, userId, sessionId) => [{ userId, sessionId }],
-    });
-    const session = await auth.getSession((await auth.logIn(email, password))?.token);
-    assert.ok(session);
-    const { members } = await dataExports.create(session, source);
-    assert.deepEqual(Object.keys(members), [
-      'sessions',
-      'devices',
-      'second_factors',
-      'tokens',
-      'attempts',
-      'api_keys',
-    ]);
-    assert.deepEqual(members['api_keys'], [{ userId: id, sessionId: session.id }]);
   });
 
   test('rejects passwords and addresses, in this order of the checks', async () => {

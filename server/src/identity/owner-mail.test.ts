@@ -1,23 +1,15 @@
 // Which mails are written, for how long they are worth sending, and what they say about the client that asked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { featuresOf } from '../../test/support/auth.ts';
 import { type Browser, signIn } from '../../test/support/browser.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
-import { codeIn } from '../../test/support/mail-box.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService, sessionCookie, type Member } from '../../test/support/public-service.ts';
 import { type Reply } from '../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../test/support/traces.ts';
-import { requireEmailAddress } from '../user/email-address.ts';
 import { minuteMs } from '../kit/clock.ts';
-import { createToken } from '../kit/secret.ts';
-import { requestKind } from './cookie-kinds.ts';
-import type { ClientSource } from './context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** A client of which only the kind is known. */
-const bareSource: ClientSource = { actor: 'user' };
 
 onEachEngine('the mails of', (engine) => {
   let service: PublicService;
@@ -99,34 +91,6 @@ onEachEngine('the mails of', (engine) => {
       ['password_changed', 'password_changed'],
       'one mail for each change',
     );
-  });
-
-  test('a mail tells who asked for it as far as that is known, and its link leads back to where they came from', async () => {
-    const { email } = await service.member();
-    const { auth, database } = service.service.core;
-    const mailed = async (source: ClientSource): Promise<string> => {
-      later();
-      await featuresOf(auth).emailSignIn.request(requireEmailAddress(email), source);
-      await service.deliver();
-      return service.mails.findLast(({ to }) => to === email)?.text ?? '';
-    };
-    const returnTo = 'https://accounts.test/account?tab=1';
-    const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
-    const { token: requestToken } = createToken(requestKind);
-    const known = await mailed({ ...bareSource, address: '203.0.113.7', device, requestToken, returnTo });
-    assert.match(known, /From: Firefox, Linux \(203\.0\.113\.7\)/);
-    assert.match(known, /&return_to=https%3A%2F%2Faccounts\.test%2Faccount%3Ftab%3D1\n/);
-    assert.notEqual(codeIn(known), undefined);
-    const nameless = await mailed({ ...bareSource, address: '203.0.113.7' });
-    assert.match(nameless, /From: a program \(203\.0\.113\.7\)/);
-    assert.doesNotMatch(nameless, /return_to/);
-    assert.equal(codeIn(nameless), undefined, 'no browser waits for it');
-    const rows = await database.query((sql) =>
-      sql.selectFrom('one_time_tokens').select(['code_mac', 'request_mac']).orderBy('created_at', 'desc'),
-    );
-    assert.deepEqual({ ...rows[0] }, { code_mac: null, request_mac: null });
-    const unknown = await mailed(bareSource);
-    assert.doesNotMatch(unknown, /From:|undefined/);
   });
 
   test('a sign-in on a new device is mailed for a day, if another device was known', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
-import { featuresOf } from '../../test/support/auth.ts';
+import { kits, type PlanStage } from '../../test/support/kit.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
@@ -20,7 +20,6 @@ import { addMail } from '../mail/store.ts';
 import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
 import { addAttempt } from './attempt/store.ts';
-import type { DataExports } from '../features/data-export/data-export.ts';
 import { Auth } from '../library/auth.ts';
 import { addDevice } from './sign-in/device-store.ts';
 import { addPendingAuthentication } from './sign-in/pending-store.ts';
@@ -81,7 +80,6 @@ onEachEngine('among thousands of rows', (engine) => {
   let recorder: Recorder;
   let db: DB;
   let auth: Auth;
-  let dataExports: DataExports;
   let now = start + people * minuteMs;
   const hasher = new Hasher(cheapHashing);
 
@@ -92,7 +90,6 @@ onEachEngine('among thousands of rows', (engine) => {
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);
     auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
-    ({ dataExports } = featuresOf(auth));
     await auth.setPassword(email, 'b4l0u');
   });
   after(async () => {
@@ -171,10 +168,7 @@ onEachEngine('among thousands of rows', (engine) => {
       /known_devices_by_expiry/,
       /attempts_by_age/,
       /pending_logins_by_expiry/,
-      /users_by_deletion/,
     ],
-    ['a purge that removes an account', removal, /users_by_deletion/],
-    ['an export of all that is known of somebody', exportAll, /audit_events_by_user/, /mails_by_user/],
   ];
 
   async function seenSessions(): Promise<void> {
@@ -184,27 +178,24 @@ onEachEngine('among thousands of rows', (engine) => {
     await auth.flushSeen();
   }
 
-  async function removal(): Promise<void> {
-    const deleteAt = now;
-    await database.query((sql) =>
-      sql.updateTable('users').set({ disabled_at: now, delete_at: deleteAt }).where('id', '=', 11),
-    );
-    assert.ok((await auth.purge()) > 0);
-  }
-
-  async function exportAll(): Promise<void> {
-    const known = 'user12@example.org';
-    await auth.setPassword(known, 'b4l0u');
-    const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
-    assert.ok(session !== undefined);
-    const { mails, events } = await dataExports.create(session, { actor: 'user' });
-    for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
-  }
-
   async function purge(): Promise<void> {
     now = start + hourMs + 3 * minuteMs;
     await auth.purge();
   }
+
+  const stage: PlanStage = {
+    user: async (id) => {
+      const known = `user${id}@example.org`;
+      await auth.setPassword(known, 'b4l0u');
+      const session = await auth.getSession((await auth.logIn(known, 'b4l0u'))?.token);
+      return session ?? assert.fail('the login succeeds');
+    },
+    auth: () => auth,
+    database: () => database,
+    now: () => now,
+  };
+  for (const { plans = [] } of kits)
+    for (const { title, work, indices } of plans) works.push([title, () => work(stage), ...indices]);
 
   for (const [title, work, ...indices] of works) {
     test(title, async () => {

@@ -98,7 +98,7 @@ onEachEngine('an account that an attacker registered first', (engine) => {
     await register(email, attackers);
     await service.deliver();
     assert.equal(service.mails.at(-1)?.to, email);
-    assert.match(service.mails.at(-1)?.text ?? '', /already has an account/);
+    assert.match(service.mails.at(-1)?.text ?? '', /already have one/);
     assert.doesNotMatch(service.mails.at(-1)?.text ?? '', /token/);
     assert.deepEqual([await login(email, attackers), await login(email, password)], [401, 200]);
     assert.equal(await service.profile(sessionId), 200);

@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
+import type { Database } from '../../src/db/database.ts';
 import { sessionKind } from '../../src/identity/cookie-kinds.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
-import { listPasskeys } from '../../src/features/passkey/store.ts';
-import { listAuthenticators } from '../../src/features/totp/store.ts';
 import { Browser } from '../support/browser.ts';
-import { everyRowOf } from '../support/contents.ts';
+import { everyRowOf, rowsIn } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import {
   addApp,
@@ -51,6 +50,11 @@ function guarded({ service }: PublicService): RouteEntry[] {
   assert.ok(routes.length > 20, 'the routes were read at all');
   return routes;
 }
+
+const rowsOf = (table: string) => async (database: Database, userId: number) =>
+  (await rowsIn(database, table)).filter((row) => row['user_id'] === userId);
+const passkeysOf = rowsOf('passkeys');
+const appsOf = rowsOf('totp_authenticators');
 
 onEachEngine('a second factor', (engine) => {
   let service: PublicService;
@@ -265,8 +269,8 @@ onEachEngine('a second factor', (engine) => {
     const credential = device.create(options);
     assert.equal((await strangers.put('/profile/passkeys', { credential })).status, 403);
     assert.equal(strangers.sessionId, undefined);
-    assert.deepEqual(await listPasskeys(required.service.core.database, bob.id), []);
-    assert.equal((await listAuthenticators(required.service.core.database, bob.id)).length, 1);
+    assert.deepEqual(await passkeysOf(required.service.core.database, bob.id), []);
+    assert.equal((await appsOf(required.service.core.database, bob.id)).length, 1);
   });
 
   test('A48 enrollment: of many pending authentications that enroll the first factor in parallel, one gets a session', async () => {
@@ -285,7 +289,7 @@ onEachEngine('a second factor', (engine) => {
         replies.map(({ status }) => status).toSorted((one, other) => one - other),
         [200, 403, 403],
       );
-      assert.equal((await listPasskeys(required.service.core.database, bob.id)).length, 1);
+      assert.equal((await passkeysOf(required.service.core.database, bob.id)).length, 1);
       const profiles = await Promise.all(credentials.map(([browser]) => browser.get('/profile')));
       assert.equal(profiles.filter(({ status }) => status === 200).length, 1);
     }
@@ -334,7 +338,7 @@ onEachEngine('a second factor', (engine) => {
       assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
       const again = new Browser(service);
       assert.equal((await signInWithPasskey(again, device)).status, 401);
-      assert.deepEqual(await listPasskeys(core.database, id), []);
+      assert.deepEqual(await passkeysOf(core.database, id), []);
       assert.equal((await service.reset(email, await service.tokenFor(email), newPassword)).status, 200);
       const owner = new Browser(service);
       const login = await owner.post('/sessions', { email, password: newPassword });
@@ -639,8 +643,8 @@ onEachEngine('a second factor', (engine) => {
     }
 
     const { database } = service.service.core;
-    const passkeys = { list: (userId: number) => listPasskeys(database, userId) };
-    const totp = { list: (userId: number) => listAuthenticators(database, userId) };
+    const passkeys = { list: (userId: number) => passkeysOf(database, userId) };
+    const totp = { list: (userId: number) => appsOf(database, userId) };
     const had = [await passkeys.list(ada.id), await totp.list(ada.id)];
     const asAda = (path: string): string => `${path}?${query}`;
     const send = (method: 'POST' | 'PUT', path: string, more: Record<string, string> = {}): Promise<Reply> =>

@@ -102,8 +102,8 @@ describe('the pages of mails', () => {
     await service.deliver();
     const subjects = service.mails.filter(({ to }) => to === email).map(({ subject }) => subject);
     assert.deepEqual(subjects, [
-      'Confirmez votre adresse pour Bienvenue',
-      'Choisissez un nouveau mot de passe pour Bienvenue',
+      'Confirmez votre adresse e-mail pour Bienvenue',
+      'Réinitialisez votre mot de passe pour Bienvenue',
     ]);
   });
 

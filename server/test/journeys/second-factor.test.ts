@@ -1,11 +1,10 @@
 // A second factor from end to end: enrolled, requested on every way to sign in, used for a step-up, lost and replaced.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Sql } from '../../src/db/engine.ts';
-import type { TotpTables } from '../../src/features/totp/schema.ts';
 import { dayMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
+import { rowsIn } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
@@ -416,9 +415,8 @@ onEachEngine('a second factor', (engine) => {
       id: string;
       secret: string;
     };
-    const rows = await service.service.core.database.query((sql: Sql<TotpTables>) =>
-      sql.selectFrom('totp_authenticators').selectAll().where('id', '=', id),
-    );
+    const rows = await rowsIn(service.service.core.database, 'totp_authenticators');
+    assert.ok(rows.some((row) => row['id'] === id));
     assert.ok(!JSON.stringify(rows).includes(secret));
     const login = await new Browser(service).post('/sessions', { email: ada.email, password: ada.password });
     assert.equal(factorsIn(login), undefined);

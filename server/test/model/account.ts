@@ -57,7 +57,7 @@ export interface Model {
 }
 
 /** The real service. */
-export interface Real {
+interface Real {
   readonly origin: string;
   readonly clock: TestClock;
   readonly core: TestCore;

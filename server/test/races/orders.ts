@@ -11,45 +11,21 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
-import type { Session } from '../../src/identity/session/session.ts';
 import { DB } from '../../src/library/db.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { programSource } from '../../src/audit/event.ts';
-import { featuresOf } from '../support/auth.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
-import { inOrder, ordersOf, type Action, type Ending } from './interleaving.ts';
+import { inOrder, ordersOf, type Ending } from './interleaving.ts';
+import { countSessions, old, type Pair, type Stage } from './order-stage.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
 const properRefusals = new Set(['token_invalid', 'unknown_email']);
-
-/** Two actions in parallel, and what must hold afterwards. */
-interface Pair {
-  readonly first: Action<unknown>;
-  readonly second: Action<unknown>;
-  readonly check: (endings: {
-    readonly first: Ending<unknown>;
-    readonly second: Ending<unknown>;
-  }) => Promise<void>;
-}
-
-/** What the pairs are built from. */
-interface Stage {
-  readonly database: Database;
-  /** The service's rules, on the database of an action. */
-  readonly authOn: (db: Database, options?: Partial<AuthOptions>) => Auth;
-  /** A user with the password `old`. */
-  readonly newcomer: () => Promise<User>;
-  /** Text of the token in the user's newest mail. */
-  readonly mailedToken: (userId: number) => Promise<string>;
-}
-
-const old = 'the old password';
 
 /** Declares the pairs; each n-th order is taken. */
 export function declareOrders(stride: number): void {
@@ -136,44 +112,6 @@ export function declareOrders(stride: number): void {
           check: async () => assert.equal(await countSessions(database, id), 0),
         };
       },
-    );
-
-    inEveryOrder(
-      'F10: of two parallel changes to one address one succeeds',
-      async (stage) => {
-        const wished = freshAddress();
-        const [ada, eve] = [await wishFor(stage, wished), await wishFor(stage, wished)];
-        return {
-          first: (db) =>
-            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
-          second: (db) =>
-            featuresOf(stage.authOn(db)).emailChange.redeem(eve.session, eve.token, programSource),
-          check: async ({ first, second }) => {
-            assert.notEqual('value' in first, 'value' in second);
-            assert.equal(await countUsers(stage.database, wished), 1);
-          },
-        };
-      },
-      true,
-    );
-
-    inEveryOrder(
-      'F10: of a change of address and a reset in parallel one succeeds, and the other token is revoked',
-      async (stage) => {
-        const wished = freshAddress();
-        const ada = await wishFor(stage, wished);
-        const reset = await stage.authOn(stage.database).getResetPasswordToken(ada.email);
-        return {
-          first: (db) =>
-            featuresOf(stage.authOn(db)).emailChange.redeem(ada.session, ada.token, programSource),
-          second: (db) => stage.authOn(db).updatePassword(reset, 'the new password'),
-          check: async ({ first, second }) => {
-            assert.notEqual('value' in first, 'value' in second);
-            assert.equal(await countUsers(stage.database, wished), 'value' in first ? 1 : 0);
-          },
-        };
-      },
-      true,
     );
 
     inEveryOrder(
@@ -339,65 +277,6 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'a closed account is either opened again or removed if the clocks of two instances differ',
-      async (stage) => {
-        const { authOn: on } = stage;
-        const user = await stage.newcomer();
-        const { token, deleteAt } = await closeAccount(stage, user);
-        return {
-          first: (db) =>
-            featuresOf(on(db, { clock: () => deleteAt - 1 })).deletions.undo(token, { actor: 'anonymous' }),
-          second: (db) => featuresOf(on(db, { clock: () => deleteAt })).auth.purge(),
-          check: async ({ first, second }) => {
-            const remains = await remainsOf(database, user.id);
-            if ('value' in first) {
-              assert.deepEqual({ ...remains.user }, { disabled_at: null, delete_at: null });
-              await featuresOf(on(database)).deletions.purge(1000);
-              assert.notEqual((await remainsOf(database, user.id)).user, undefined);
-            } else assert.deepEqual(remains, { user: undefined, rows: 0 });
-            assert.ok('value' in second, 'the purge continues');
-          },
-        };
-      },
-      true,
-    );
-
-    inEveryOrder(
-      'a closed account is opened again in parallel to the operator, who disables it',
-      async (stage) => {
-        const { authOn: on } = stage;
-        const user = await stage.newcomer();
-        const { token } = await closeAccount(stage, user);
-        return {
-          first: (db) => featuresOf(on(db)).deletions.undo(token, { actor: 'anonymous' }),
-          second: (db) => on(db).setDisabled(user.id, true),
-          check: async () => {
-            const remains = await remainsOf(database, user.id);
-            assert.notEqual(remains.user?.disabled_at ?? null, null);
-          },
-        };
-      },
-      true,
-    );
-
-    inEveryOrder(
-      'closing an account leaves no session that is created in parallel',
-      async (stage) => {
-        const { authOn: on } = stage;
-        const { id, email } = await stage.newcomer();
-        const auth = on(database, { emailConfirmation: false });
-        const session = await auth.getSession((await auth.logIn(email, old))?.token);
-        assert.ok(session !== undefined);
-        return {
-          first: (db) => on(db, { emailConfirmation: false }).logIn(email, old),
-          second: (db) => featuresOf(on(db)).deletions.request(session, { actor: 'user' }),
-          check: async () => assert.equal(await countSessions(database, id), 0),
-        };
-      },
-      true,
-    );
-
-    inEveryOrder(
       'of two parallel confirmation requests one sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
@@ -417,65 +296,10 @@ export function declareOrders(stride: number): void {
       },
       true,
     );
+
+    for (const { orders = [] } of kits)
+      for (const { title, set, isPublic } of orders) inEveryOrder(title, set, isPublic);
   });
-}
-
-/** A user with the password `old` who has requested another address, and the mail about it. */
-async function wishFor(
-  { authOn: on, database, newcomer, mailedToken }: Stage,
-  wished: string,
-): Promise<{ email: string; session: Session; token: string }> {
-  const { id, email } = await newcomer();
-  const auth = on(database, { emailConfirmation: false });
-  const session = await auth.getSession((await auth.logIn(email, old))?.token);
-  assert.ok(session !== undefined);
-  await featuresOf(auth).emailChange.request(
-    session,
-    { address: requireEmailAddress(wished), password: old },
-    programSource,
-  );
-  return { email, session, token: await mailedToken(id) };
-}
-
-async function countUsers(database: Database, email: string): Promise<number> {
-  const rows = await database.query((sql) => sql.selectFrom('users').select('id').where('email', '=', email));
-  return rows.length;
-}
-
-/**
- * Closes the account of a user with the password `old`; returns the token that undoes it and the instant of the
- * removal.
- */
-async function closeAccount(
-  { authOn: on, database, mailedToken }: Stage,
-  { id, email }: User,
-): Promise<{ token: string; deleteAt: number }> {
-  const auth = on(database, { emailConfirmation: false });
-  const session = await auth.getSession((await auth.logIn(email, old))?.token);
-  assert.ok(session !== undefined);
-  const { deleteAt } = await featuresOf(auth).deletions.request(session, { actor: 'user' });
-  return { token: await mailedToken(id), deleteAt };
-}
-
-/** What is left of an account: its row, and how many rows refer to it. */
-async function remainsOf(
-  database: Database,
-  id: number,
-): Promise<{ user: { disabled_at: number | null; delete_at: number | null } | undefined; rows: number }> {
-  const [user] = await database.query((sql) =>
-    sql.selectFrom('users').select(['disabled_at', 'delete_at']).where('id', '=', id),
-  );
-  let rows = 0;
-  for (const table of ['sessions', 'one_time_tokens', 'mails'] as const)
-    rows += (
-      await database.query((sql) =>
-        sql
-          .selectFrom(table as 'sessions')
-          .select('id')
-          .where('user_id', '=', id),
-      )
-    ).length;
-  return { user, rows };
 }
 
 function assertProper(ending: Ending<unknown>): void {
@@ -484,12 +308,6 @@ function assertProper(ending: Ending<unknown>): void {
   const isProper =
     error instanceof ValueError || (error instanceof Problem && properRefusals.has(error.code));
   assert.ok(isProper, `not a proper rejection: ${String(error)}`);
-}
-
-async function countSessions(database: Database, userId: number): Promise<number> {
-  return (
-    await database.query((sql) => sql.selectFrom('sessions').select('id').where('user_id', '=', userId))
-  ).length;
 }
 
 async function passwordHash(database: Database, id: number): Promise<string | null> {

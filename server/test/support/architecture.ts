@@ -29,7 +29,8 @@ const levels: readonly (readonly string[])[] = [
 const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   identity: [
     [''],
-    ['factor', 'attempt'],
+    ['attempt'],
+    ['factor'],
     ['session', 'token'],
     ['account', 'sign-in'],
     ['password'],
@@ -147,7 +148,7 @@ interface Breach {
 }
 
 /** Breaches of the import rules by one file, one for each import. */
-export function importBreaches({ path, text }: SourceFile): Breach[] {
+function importBreaches({ path, text }: SourceFile): Breach[] {
   const code = onlyParts(text, 'code');
   const imports = importsOf(text);
   return [

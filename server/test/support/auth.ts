@@ -3,41 +3,12 @@ import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Database } from '../../src/db/database.ts';
-import { AccountDeletion, deletionUndoKind } from '../../src/features/account-deletion/deletion.ts';
-import { DataExports } from '../../src/features/data-export/data-export.ts';
-import { EmailChange, emailChangeKind, emailUndoKind } from '../../src/features/email-change/email-change.ts';
-import { EmailSignIn, emailSignInKind } from '../../src/features/email-sign-in/email-sign-in.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { digest, equalDigests } from '../../src/kit/secret.ts';
 import { DB } from '../../src/library/db.ts';
 import { testClock, type TestClock } from './clock.ts';
 import { cheapHashing } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';
-
-/** The rules of features, as their modules build them on the rules of identity. */
-export interface FeatureRules {
-  readonly auth: Auth;
-  readonly dataExports: DataExports;
-  readonly deletions: AccountDeletion;
-  readonly emailChange: EmailChange;
-  readonly emailSignIn: EmailSignIn;
-}
-
-/** Builds the features' rules on those of an `Auth`, whose purge also removes closed accounts then. */
-export function featuresOf(auth: Auth): FeatureRules {
-  const { identity } = auth;
-  const { context, plugged } = identity;
-  const deletions = new AccountDeletion(context, identity);
-  plugged.purges.push(deletions);
-  plugged.tokenKinds.push(emailSignInKind, emailChangeKind, emailUndoKind, deletionUndoKind);
-  return {
-    auth,
-    deletions,
-    dataExports: new DataExports(context, identity),
-    emailChange: new EmailChange(context, identity),
-    emailSignIn: new EmailSignIn(context, identity),
-  };
-}
 
 export interface AuthUnderTest {
   readonly auth: Auth;

@@ -1,13 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { migratedModules } from '../../src/app/migrations.ts';
 import type { Database } from '../../src/db/database.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
-import type { PasskeyTables } from '../../src/features/passkey/schema.ts';
-import type { RecoveryCodeTables } from '../../src/features/recovery-code/schema.ts';
-import type { TotpTables } from '../../src/features/totp/schema.ts';
-import type { CoreTables } from './tables.ts';
-
-type AllTables = CoreTables & PasskeyTables & RecoveryCodeTables & TotpTables;
 
 /** Current rows of the accounts: equal contents mean that nothing changed. */
 export async function contentsOf(database: Database): Promise<Record<string, readonly object[]>> {
@@ -19,33 +14,29 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
   return { users, sessions, tokens };
 }
 
-/** Every table except those without user data: a new table does not compile until it is listed here. */
-const tableNames: Record<
-  Exclude<keyof AllTables, 'audit_chain' | 'key_checks' | 'bienvenue_schema' | 'schema_versions'>,
-  true
-> = {
-  users: true,
-  sessions: true,
-  pending_logins: true,
-  one_time_tokens: true,
-  attempts: true,
-  known_devices: true,
-  audit_events: true,
-  mails: true,
-  totp_authenticators: true,
-  recovery_codes: true,
-  passkeys: true,
-  spent_challenges: true,
-};
-const tables = Object.keys(tableNames) as (keyof typeof tableNames)[]; // generates its own keys
+/** Tables that hold nothing about a user. */
+const otherTables = ['audit_chain', 'key_checks'];
+
+/** Every table that a module creates, except those that hold nothing about a user. */
+export function tableNames({ engine }: Database): string[] {
+  const texts = migratedModules
+    .flatMap(({ migrations }) => migrations)
+    .flatMap(({ statements }) => statements(engine.types));
+  const created = texts.flatMap((text) => /^\s*create table (\w+)/.exec(text)?.[1] ?? []);
+  return created.filter((table) => !otherTables.includes(table));
+}
+
+/** The rows of any table, to be compared or printed. */
+export async function rowsIn(database: Database, table: string): Promise<Record<string, unknown>[]> {
+  const rows = await database.query((sql) => sql.selectFrom(table as 'users').selectAll()); // only compared or printed
+  return rows.map((row) => ({ ...row }));
+}
 
 /** All rows that requests can change: accounts, factors, counters, record and mails. */
 export async function everyRowOf(database: Database): Promise<Record<string, readonly string[]>> {
   const contents: Record<string, readonly string[]> = {};
-  for (const table of tables) {
-    const rows = await database.query((sql) => sql.selectFrom(table as 'users').selectAll()); // any of them: its rows are only printed
-    contents[table] = rows.map((row) => JSON.stringify(row)).toSorted();
-  }
+  for (const table of tableNames(database))
+    contents[table] = (await rowsIn(database, table)).map((row) => JSON.stringify(row)).toSorted();
   return contents;
 }
 

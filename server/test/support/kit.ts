@@ -6,7 +6,10 @@ import { pathToFileURL } from 'node:url';
 import type { Database } from '../../src/db/database.ts';
 import type { SecondFactor } from '../../src/identity/factor/factor.ts';
 import type { User } from '../../src/user/user.ts';
+import type { Auth } from '../../src/library/auth.ts';
+import type { Session } from '../../src/identity/session/session-entry.ts';
 import type { Arena } from '../races/arena.ts';
+import type { Pair, Stage } from '../races/order-stage.ts';
 import type { Browser } from './browser.ts';
 import type { Reply } from './request.ts';
 
@@ -49,7 +52,7 @@ interface KitRace {
   readonly title: string;
   /** Other races cover its parts too: fewer rounds suffice. */
   readonly isRare: boolean;
-  /** Creates a race, whose rounds share one account. A backup is raced next to another factor. */
+  /** Creates a race, whose rounds share one account. A backup is enrolled after the factor. */
   readonly create: (factor: FactorKit) => (arena: Arena, round: number) => Promise<void>;
 }
 
@@ -59,12 +62,48 @@ interface KitEnrollment {
   readonly work: (tx: Database, user: User) => Promise<void>;
 }
 
+/** A pair of parallel actions, in every order of their steps (server/test/races/orders.ts). */
+export interface KitOrder {
+  readonly title: string;
+  readonly set: (stage: Stage) => Promise<Pair>;
+  /** The rules send mails. */
+  readonly isPublic: boolean;
+}
+
+/** A service with thousands of users, whose statements are recorded. */
+export interface PlanStage {
+  readonly auth: () => Auth;
+  readonly database: () => Database;
+  readonly now: () => number;
+  /** A session of the n-th user. */
+  readonly user: (n: number) => Promise<Session>;
+}
+
+/** Work whose statements must read no whole table (server/src/identity/plan.test.ts). */
+interface KitPlan {
+  readonly title: string;
+  readonly work: (stage: PlanStage) => Promise<void>;
+  /** Indices that the statements use. */
+  readonly indices: readonly RegExp[];
+}
+
+/** Columns of a table, as words. */
+export interface TableColumns {
+  /** In no export, in no form. */
+  readonly secret: string;
+  readonly other: string;
+}
+
 export interface FeatureKit {
   /** Name of its folder. */
   readonly feature: string;
   readonly factor?: FactorKit;
   readonly races?: readonly KitRace[];
   readonly enrollment?: KitEnrollment;
+  readonly orders?: readonly KitOrder[];
+  readonly plans?: readonly KitPlan[];
+  /** Columns of its tables that have rows of users. */
+  readonly columns?: Readonly<Record<string, TableColumns>>;
 }
 
 const source = join(import.meta.dirname, '../../src');

@@ -57,7 +57,7 @@ export function encodeFields(kind: BodyKind, fields: Fields): { type: string; pa
 let strangers = 0;
 
 /** A client address that this process has not used yet, so that limits by address see a new client. */
-export function strangerAddress(): string {
+function strangerAddress(): string {
   strangers += 1;
   return `10.${(strangers >> 16) & 255}.${(strangers >> 8) & 255}.${strangers & 255}`;
 }

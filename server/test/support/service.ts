@@ -15,7 +15,7 @@ import { buildService, type Service, type TestOverrides } from '../../src/app/co
 import { Auth } from '../../src/library/auth.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import type { Database } from '../../src/db/database.ts';
-import type { Hasher } from '../../src/hash/hasher.ts';
+import type { PasswordHasher } from '../../src/identity/context.ts';
 import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
@@ -35,7 +35,7 @@ const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toStrin
 /** The core, and what tests look at besides it. */
 export interface TestCore extends IdentityCore, Pick<Service, 'hooks'> {
   readonly database: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly outbox: Outbox;
   /** The contract's verbs, over the rules of the service. */
   readonly auth: Auth;

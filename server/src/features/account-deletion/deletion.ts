@@ -10,7 +10,7 @@ import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
-import type { Session } from '../../identity/session/session.ts';
+import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { deletionDays, deletionEvents } from './event.ts';
 import '../../identity/session/problem.ts';

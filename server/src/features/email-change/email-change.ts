@@ -13,7 +13,7 @@ import { alreadyRegisteredMail } from '../../identity/account/event.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
-import type { Session } from '../../identity/session/session.ts';
+import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 import '../../identity/account/problem.ts';

@@ -13,8 +13,13 @@ import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { Occasion, SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type {
+  Consume,
+  FactorAddition,
+  FactorChange,
+  FactorPurpose,
+  SecondFactor,
+} from '../../identity/factor/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import {
   Ceremonies,
@@ -228,8 +233,11 @@ export class Passkeys implements SecondFactor {
   }
 
   /** Returns the options to use one of the user's passkeys as second factor or for a step-up. */
-  async requestOptions(userId: number, occasion: Occasion): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.#ceremonies.requestOptions(challengeUseOf(occasion), await this.list(userId), 'discouraged');
+  async requestOptions(
+    userId: number,
+    purpose: FactorPurpose,
+  ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    return this.#ceremonies.requestOptions(challengeUseOf(purpose), await this.list(userId), 'discouraged');
   }
 
   /**
@@ -252,12 +260,12 @@ export class Passkeys implements SecondFactor {
     };
   }
 
-  async check(user: User, output: string, occasion: Occasion): Promise<Consume | undefined> {
+  async check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined> {
     const response = parseAssertion(output);
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
     if (row?.user_id !== user.id) return undefined;
-    return this.#verifyAnswer(row, response, challengeUseOf(occasion), false);
+    return this.#verifyAnswer(row, response, challengeUseOf(purpose), false);
   }
 
   purge(db: Database, limit: number): Promise<number> {
@@ -294,6 +302,6 @@ function registeredAlready(): Problem {
   return fieldProblem('credential', 'is already registered', 'registered_already');
 }
 
-function challengeUseOf({ purpose, subjectId }: Occasion): ChallengeUse {
+function challengeUseOf({ purpose, subjectId }: FactorPurpose): ChallengeUse {
   return { purpose, subject: subjectId };
 }

@@ -13,8 +13,8 @@ export const passkeySection = {
 export const passkeyPrompt: FactorPrompt = {
   factor: 'passkey',
   inputs: scriptInputs,
-  script: (occasion) => {
-    const path = occasion === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
+  script: (purpose) => {
+    const path = purpose === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
     return html`data-webauthn="get" data-options="${path}"`;
   },
 };

@@ -7,8 +7,7 @@ import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Consume, FactorUsed } from '../../identity/factor/factor.ts';
-import type { FactorChange } from '../../identity/enrollment/enrollment.ts';
+import type { SecondFactor, Consume, FactorChange, FactorUsed } from '../../identity/factor/factor.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { recoveryCodeUsedMail } from './event.ts';
 import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
@@ -92,7 +91,7 @@ export class RecoveryCodes implements SecondFactor {
     return (tx) => consumeCode(tx, row.id, clock());
   }
 
-  async tellUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
+  async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
     const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }

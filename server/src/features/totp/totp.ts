@@ -8,8 +8,7 @@ import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
-import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type { FactorAddition, FactorChange, SecondFactor, Consume } from '../../identity/factor/factor.ts';
 import {
   addAuthenticator,
   confirmAuthenticator,

@@ -1,4 +1,4 @@
-// Pages of enrollment: undoing the first authenticator, and the page for a login that must set up an authenticator before it opens anything else.
+// Pages of enrollment: undoing the first authenticator, and the choice of one for a login that must bind an authenticator.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { seeOther, PageQuery, type PageKit } from '../../page/page.ts';
@@ -9,7 +9,7 @@ import type { TokenPage } from '../token/pages.ts';
 import { factorUndoKind, type Enrollment } from './enrollment.ts';
 import { addressOf } from '../../http/markup.ts';
 
-/** Undoes the first authenticator of an account. */
+/** The page that undoes the first authenticator of an account. */
 export function undoPage(enrollment: Enrollment): TokenPage {
   return {
     kind: factorUndoKind,
@@ -25,7 +25,7 @@ export function setUpPages({
   sections,
 }: {
   readonly pages: PageKit;
-  /** Pages on which an authenticator is set up. */
+  /** Pages that enroll an authenticator. */
   readonly sections: readonly AccountSection[];
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {

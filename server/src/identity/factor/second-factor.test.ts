@@ -13,18 +13,19 @@ import { createToken } from '../../kit/secret.ts';
 import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { Login } from '../sign-in/sign-in.ts';
+import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
 import {
   parseFactors,
   withFactor,
   type FirstFactor,
-  type Occasion,
+  type FactorPurpose,
   type SecondFactor,
   type Consume,
 } from './factor.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -37,7 +38,7 @@ class Riddle implements SecondFactor {
   readonly amr: readonly string[];
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
-  readonly occasions: Occasion[] = [];
+  readonly occasions: FactorPurpose[] = [];
   readonly removals: number[] = [];
   /** How often it was asked whether it is set up. */
   asked = 0;
@@ -71,7 +72,7 @@ class Riddle implements SecondFactor {
     return { isSet: this.setBy.has(userId) };
   }
 
-  async check(_user: User, proof: string, occasion: Occasion): Promise<Consume | undefined> {
+  async check(_user: User, proof: string, occasion: FactorPurpose): Promise<Consume | undefined> {
     this.occasions.push(occasion);
     return proof === this.name ? async () => !this.isConsumed : undefined;
   }
@@ -227,7 +228,7 @@ onEachEngine('second factors', (engine) => {
         for (const each of set) bench[each].setBy.add(bench.bob.id);
         for (const factor of ['password', 'email'] as const) {
           const login = await enter(bench, factor);
-          assert.deepEqual(login.pending?.demand, demand);
+          assert.deepEqual(login.pending?.requirement, demand);
           assert.equal(login.token === undefined, demand !== undefined);
         }
         const byKey = await enter(bench, 'passkey');
@@ -291,7 +292,7 @@ onEachEngine('second factors', (engine) => {
       const login = await database.transaction((tx) =>
         auth.identity.signIn.admit(tx, user, 'password', signInContext),
       );
-      assert.equal(login?.pending?.demand.kind, 'second_factor');
+      assert.equal(login?.pending?.requirement.kind, 'second_factor');
     });
 
     test('which may be one that was known before', async () => {
@@ -307,7 +308,7 @@ onEachEngine('second factors', (engine) => {
       const { deviceToken } = await remember(bench);
       bench.riddle.setBy.clear();
       const { pending } = await enter(bench, 'password', { ...source, deviceToken });
-      assert.equal(pending?.demand.kind, 'enrollment');
+      assert.equal(pending?.requirement.kind, 'enrollment');
     });
 
     test('and no more once the operator does not allow it', async () => {

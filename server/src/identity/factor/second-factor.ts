@@ -1,23 +1,22 @@
-// The second factors of a service: which sign-in requires of a user, and the one way to verify one. Each kind is a
-// feature.
+// Decides which second factors sign-in requires of a user, and verifies them. Each kind is a feature.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
 import './problem.ts';
 
-/** What sign-in requires after the first factor. */
+/** The requirement of a sign-in after the first factor. */
 export interface Requirement {
-  /** `second_factor`: one that the user has set up; `enrollment`: to set one up. */
+  /** `second_factor`: to give an enrolled factor; `enrollment`: to enroll one. */
   readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the factors that are accepted. */
+  /** Names of the accepted factors. */
   readonly factors: readonly string[];
 }
 
-/** A second factor that was right; consumed inside the transaction that uses it. */
+/** A verified second factor. `consume` it inside the transaction that uses it. */
 export interface VerifiedFactor {
   readonly user: User;
   readonly attempt: Attempt;
@@ -27,12 +26,12 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
-  /** Switched off: sign-in does not ask for them; what users have stored is exported and removed. */
+  /** Disabled factors: sign-in does not accept them; stored data is still exported and removed. */
   readonly dormant: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
-/** Values of RFC 8176 for the factors that are no second factor. An email link has none registered. */
+/** Values of RFC 8176 for first factors. It registers no value for an email link. */
 const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
   password: ['pwd'],
   email: ['email'],
@@ -46,7 +45,7 @@ export class SecondFactors {
   readonly #on: readonly SecondFactor[];
   readonly #dormant: readonly SecondFactor[];
 
-  /** The lists are read at each call: modules add to them before the first request. */
+  /** The lists are read at each call, because modules add to them before the first request. */
   constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
@@ -55,7 +54,7 @@ export class SecondFactors {
     this.policy = policy;
   }
 
-  /** Those that sign-in asks for, backups last. */
+  /** Factors that sign-in accepts, backups last. */
   get #factors(): readonly SecondFactor[] {
     if (this.policy === 'off') return [];
     return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
@@ -66,8 +65,8 @@ export class SecondFactors {
   }
 
   /**
-   * Authentication method references of a session (RFC 8176 §2): each once, and `mfa` last if several factors were given
-   * or one of them is several by itself.
+   * Returns the authentication method references of a session (RFC 8176 §2): each one time, and `mfa` last if several
+   * factors were given or one of them is several by itself.
    */
   methodsOf(uses: readonly FactorUse[]): string[] {
     const names = new Set(uses.map(({ factor }) => factor));
@@ -80,7 +79,7 @@ export class SecondFactors {
     return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
   }
 
-  /** Names of the factors of which sign-in requires one; none if the user has only a backup. */
+  /** Returns the names of the factors of which sign-in requires one; empty if the user has only a backup. */
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
@@ -95,7 +94,7 @@ export class SecondFactors {
     return this.setOf(this.#context.db, userId);
   }
 
-  /** True if the user has set the factor up; a backup counts only where it replaces another one. */
+  /** Returns true if the user has enrolled the factor. A backup counts only if it replaces another one. */
   async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
     const { db } = this.#context;
     if (!(await factor.isSet(db, userId))) return false;
@@ -107,12 +106,12 @@ export class SecondFactors {
     return true;
   }
 
-  /** True if the user has set up no factor, whether sign-in requires it or not; backups do not count. */
+  /** Returns true if the user has enrolled no factor, also if the policy is off. Backups do not count. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
     return this.#hasNone(this.#on, db, userId);
   }
 
-  /** What sign-in requires of the user after the first factor; `undefined` if nothing. */
+  /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */
   async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
     const factors = await this.setOf(db, userId);
     if (factors.length > 0) return { kind: 'second_factor', factors };
@@ -121,26 +120,26 @@ export class SecondFactors {
     return { kind: 'enrollment', factors: enrollable };
   }
 
-  /** True if the user can sign in with one of them alone. */
+  /** Returns true if the user can sign in with one of the factors alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
     for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 
   /**
-   * Verifies a second factor; the attempt is counted first. Nothing is consumed yet.
+   * Counts the attempt and verifies a second factor. Consumes nothing.
    * @throws {Problem} factor_invalid, too_many_attempts.
    */
   async verify(
     user: User,
     { factor: name, proof }: { factor: string; proof: string },
-    occasion: Occasion,
+    purpose: FactorPurpose,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
     const factor = this.#factors.find((each) => each.name === name);
     if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
-    const consume = await factor.check(user, proof, occasion);
+    const consume = await factor.check(user, proof, purpose);
     if (consume === undefined) {
       await this.recordFailure(user, name, source);
       throw new Problem('factor_invalid');
@@ -149,8 +148,8 @@ export class SecondFactors {
   }
 
   /**
-   * Consumes what was verified. Inside the transaction that uses it.
-   * @throws {Problem} factor_invalid if it was consumed already.
+   * Consumes a verified factor. Inside the transaction that uses it.
+   * @throws {Problem} factor_invalid if it was already consumed.
    */
   async consume(
     tx: Database,
@@ -159,7 +158,7 @@ export class SecondFactors {
   ): Promise<void> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
-    await factor.tellUse?.(tx, { user, source, events: this.#context.events });
+    await factor.notifyUse?.(tx, { user, source, events: this.#context.events });
   }
 
   /** Removes every factor of the user, backups included, and resets their attempts. Inside a transaction. */
@@ -170,14 +169,14 @@ export class SecondFactors {
     }
   }
 
-  /** What is stored about the user by each factor, by its name. */
+  /** Returns what each factor stores about the user, by its name. */
   async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
     const known: Record<string, object> = {};
     for (const factor of this.#all) known[factor.name] = await factor.exportOf(db, userId);
     return known;
   }
 
-  /** Removes what the user has set up since an instant, and backups that replace nothing then. Inside a transaction. */
+  /** Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a transaction. */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);

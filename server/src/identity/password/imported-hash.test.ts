@@ -58,7 +58,7 @@ onEachEngine('a user imported with a hash made elsewhere', (engine) => {
     const hash = '$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D';
     const { valid, stored, told } = await logInWith(hash, 'pleaseletmein');
     assert.deepEqual([valid, stored, told.length], [false, hash, 1]);
-    assert.match(JSON.stringify(told), /"user_id":1.*format is not known/);
+    assert.match(JSON.stringify(told), /"user_id":1.*format is unknown/);
     assert.ok(!JSON.stringify(told).includes('SodiumChloride'));
   });
 });

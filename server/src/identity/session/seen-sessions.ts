@@ -5,9 +5,9 @@ import type { AuthContext } from '../context.ts';
 import { sessionEvents } from './event.ts';
 import { noteSeen, removeSession } from './store.ts';
 
-/** How old `last_seen_at` may become: short compared to the idle life, long enough to save writes. */
+/** Maximum lag of `last_seen_at`: short compared to the idle life, long enough to save writes. */
 const seenGranularityMs = 5 * minuteMs;
-/** Sessions noted by one statement. */
+/** Maximum number of sessions per statement. */
 const batchSize = 500;
 
 export class SeenSessions {
@@ -29,7 +29,7 @@ export class SeenSessions {
     this.#expired.add(sessionId);
   }
 
-  /** Writes what was collected. If that fails, the next request of a session notes it again. */
+  /** Writes the collected sessions. If that fails, the next request of a session notes it again. */
   async flush(): Promise<void> {
     const { db, clock, log } = this.#context;
     const seen = [...this.#seen];
@@ -45,7 +45,7 @@ export class SeenSessions {
     }
   }
 
-  /** Removes the row, so that each expired session is recorded once however often it comes. */
+  /** Removes the row, so that each expired session is recorded only the first time. */
   #endExpired(id: string): Promise<void> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {

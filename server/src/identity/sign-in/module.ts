@@ -1,4 +1,4 @@
-// The second factor of a login, and step-up.
+// Registers the second factor of a login, and step-up.
 import { identityModule, type RouteSet } from '../../module.ts';
 import { signInEvents, newDeviceMail } from './event.ts';
 import { factorPages, stepUpPages } from './pages.ts';

@@ -6,7 +6,7 @@ interface PendingAuthenticationTable {
   id: string;
   user_id: number;
   secret_hash: Uint8Array;
-  /** What is required: a factor that is enrolled, or enrolling one. */
+  /** Kind of the requirement: an enrolled factor, or enrolling one. */
   demand: string;
   /** The factors verified so far, as in a session. */
   factors: string;

@@ -111,4 +111,10 @@ export const kit: FeatureKit = {
       create: answerTogether,
     },
   ],
+  columns: {
+    passkeys: {
+      secret: 'public_key user_handle',
+      other: 'id user_id credential_id counter kind storage transports aaguid name created_at last_used_at',
+    },
+  },
 };

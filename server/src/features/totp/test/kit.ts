@@ -139,4 +139,10 @@ export const kit: FeatureKit = {
     },
   ],
   enrollment: { factorOn, work: enroll },
+  columns: {
+    totp_authenticators: {
+      secret: 'seed',
+      other: 'id user_id name created_at confirmed_at last_step last_used_at',
+    },
+  },
 };

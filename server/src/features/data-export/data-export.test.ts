@@ -1,0 +1,36 @@
+// What is in the copy of personal data: that of this release, and what other modules add.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { useAuth } from '../../../test/support/auth.ts';
+import { onEachEngine } from '../../../test/support/engines.ts';
+import { DataExports } from './data-export.ts';
+
+const email = 'bob@example.org';
+const password = 'b4l0u';
+const source = { actor: 'user' } as const;
+
+onEachEngine('a module that plugs in', (engine) => {
+  const makeAuth = useAuth(engine);
+
+  test('adds a member to the copy of personal data', async () => {
+    const { auth } = makeAuth();
+    const dataExports = new DataExports(auth.identity.context, auth.identity);
+    const { id } = await auth.registerUser(email, password);
+    auth.identity.plugged.exports.push({
+      name: 'api_keys',
+      exportOf: async (_db, userId, sessionId) => [{ userId, sessionId }],
+    });
+    const session = await auth.getSession((await auth.logIn(email, password))?.token);
+    assert.ok(session);
+    const { members } = await dataExports.create(session, source);
+    assert.deepEqual(Object.keys(members), [
+      'sessions',
+      'devices',
+      'second_factors',
+      'tokens',
+      'attempts',
+      'api_keys',
+    ]);
+    assert.deepEqual(members['api_keys'], [{ userId: id, sessionId: session.id }]);
+  });
+});

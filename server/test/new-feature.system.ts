@@ -1,0 +1,75 @@
+// Adds the feature of fixture/whoami to a copy of the project: one folder, and its two lines in app/modules.ts. Every
+// contribution works, and everything that holds for all features holds for it.
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { minuteMs } from '../src/kit/clock.ts';
+import { copyProject, listPath, listWith, type ProjectCopy } from './support/project-copy.ts';
+
+const feature = 'whoami';
+const folder = `server/src/features/${feature}`;
+/** What holds for all features. */
+const checks = [
+  'access',
+  'architecture',
+  'columns',
+  'documents',
+  'drift',
+  'messages',
+  'problem-codes',
+  'words',
+];
+const onAnotherEngine = '--test-global-setup=server/test/support/postgres-server.ts';
+
+describe('a new feature', { concurrency: 2 }, () => {
+  let project: ProjectCopy;
+  const passes = async (program: string, ...args: string[]): Promise<string> => {
+    const { isGreen, output } = await project.run(program, args, 3 * minuteMs);
+    assert.ok(isGreen, `${program} ${args.join(' ')}\n${output}`);
+    return output;
+  };
+
+  before(async () => {
+    project = copyProject();
+    // Breaches of the rules from now on are those of the feature.
+    await project.run('node', ['tools/ceilings.ts', '--accept'], minuteMs);
+    cpSync(join(import.meta.dirname, 'fixture', feature), join(project.folder, folder), { recursive: true });
+    project.write(listPath, listWith(project.read(listPath), { feature, name: feature }));
+    // "npm run mails" draws it, with Chromium.
+    const pictures = join(project.folder, 'docs/guides/email');
+    cpSync(join(pictures, 'new_device.en.png'), join(pictures, 'whoami_answered.en.png'));
+    await passes('node', 'tools/generate.ts');
+  });
+  after(() => project.close());
+
+  test('passes the types', async () => void (await passes('tsc', '--noEmit', '-p', 'tsconfig.json')));
+  test('passes the lint', async () => void (await passes('oxlint', folder)));
+
+  test('passes its own tests, on both engines', async () => {
+    const output = await passes('node', '--test', onAnotherEngine, `${folder}/whoami.test.ts`);
+    for (const engine of ['sqlite', 'postgres']) assert.match(output, new RegExp(`✔ whoami \\(${engine}\\)`));
+  });
+
+  test('passes the tests that hold for all features', async () => {
+    const files = checks.map((check) => `server/test/${check}.test.ts`);
+    await passes('node', '--test', '--test-isolation=none', ...files);
+  });
+
+  test('has its option in "bienvenue config"', async () => {
+    const output = await passes('node', 'server/src/main.ts', 'config');
+    assert.match(output, /WHOAMI_LIMIT\s.*100/);
+  });
+
+  test('is in the generated documentation', () => {
+    assert.match(project.read('docs/reference/configuration.md'), /^\| `WHOAMI_LIMIT` \| `100` \|/m);
+    assert.match(project.read('docs/reference/problems.md'), /^\| `whoami_limit_reached` \| 409 \|/m);
+    assert.match(project.read('docs/reference/http.md'), /GET \/whoami/);
+    assert.match(
+      project.read('docs/reference/events.md'),
+      /^\| `whoami_answered` \| `sensitive_read` \| success \| `left` \(number\) \| `whoami_answered` \|/m,
+    );
+    assert.match(project.read('docs/guides/email.md'), /^\*\*whoami_answered\*\* /m);
+    assert.match(project.read('server/test/routes.snapshot.txt'), /^session +cost 1 +GET +\/whoami$/m);
+  });
+});

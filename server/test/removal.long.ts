@@ -1,0 +1,89 @@
+// Removes each feature from a copy of the project, by deleting its folder and its lines in app/modules.ts, and checks
+// what remains: types, lint, and the tests of the main and the system lane.
+//
+//   REMOVAL_FEATURES=totp,passkey REMOVAL_CHECKS=types,lint node --test server/test/removal.long.ts
+//
+// By default every feature is removed and everything is checked, which takes some minutes for each feature.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { minuteMs } from '../src/kit/clock.ts';
+import {
+  copyProject,
+  featuresIn,
+  listPath,
+  listWithout,
+  type ListedFeature,
+} from './support/project-copy.ts';
+
+interface Check {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly maxMs: number;
+}
+
+const checks: Readonly<Record<string, Check>> = {
+  types: { program: 'tsc', args: ['--noEmit', '-p', 'tsconfig.json'], maxMs: 3 * minuteMs },
+  lint: { program: 'oxlint', args: [], maxMs: 3 * minuteMs },
+  main: { program: 'node', args: ['tools/test.mjs', 'main'], maxMs: 10 * minuteMs },
+  system: { program: 'node', args: ['tools/test.mjs', 'system'], maxMs: 15 * minuteMs },
+};
+
+/** The names that a variable lists, or all. */
+function chosen(variable: string, all: readonly string[]): readonly string[] {
+  const names = process.env[variable]?.split(',') ?? all;
+  const unknown = names.filter((name) => !all.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`${variable}: ${unknown.join(', ')} is not one of ${all.join(', ')}`);
+  return names;
+}
+
+const features = featuresIn(readFileSync(join(import.meta.dirname, '../..', listPath), 'utf8'));
+const chosenFeatures = chosen(
+  'REMOVAL_FEATURES',
+  features.map(({ feature }) => feature),
+);
+const chosenChecks = chosen('REMOVAL_CHECKS', Object.keys(checks));
+
+/** Removes the feature from a copy and checks what remains; returns one report for each check that failed. */
+async function failuresWithout(listed: ListedFeature): Promise<string[]> {
+  const project = copyProject();
+  try {
+    project.remove(`server/src/features/${listed.feature}`);
+    project.write(listPath, listWithout(project.read(listPath), listed));
+    const steps: (readonly [string, Check])[] = [
+      ['generate', { program: 'node', args: ['tools/generate.ts'], maxMs: 2 * minuteMs }],
+      // What the feature exceeded is within the limits without it, and the rates are of fewer words.
+      ['ceilings', { program: 'node', args: ['tools/ceilings.ts', '--accept'], maxMs: minuteMs }],
+      ...chosenChecks.map((name) => [name, checks[name] ?? assert.fail()] as const),
+    ];
+    const failures: string[] = [];
+    for (const [name, { program, args, maxMs }] of steps) {
+      const { isGreen, output } = await project.run(program, args, maxMs);
+      if (!isGreen) failures.push(`${name} fails without ${listed.feature}:\n${shortened(output)}`);
+    }
+    return failures;
+  } finally {
+    project.close();
+  }
+}
+
+/** What a person needs to see of the output: the failed tests at its end. */
+function shortened(output: string): string {
+  const [, failed] = output.split('failing tests:');
+  return (failed ?? output).slice(0, 20_000);
+}
+
+test('the features are read from the list of modules', () => {
+  assert.ok(features.length >= 13, `${features.length} features`);
+});
+
+describe(`green without the feature: ${chosenChecks.join(', ')}`, () => {
+  for (const listed of features.filter(({ feature }) => chosenFeatures.includes(feature))) {
+    test(listed.feature, async () => {
+      const failures = await failuresWithout(listed);
+      assert.ok(failures.length === 0, failures.join('\n\n'));
+    });
+  }
+});
