@@ -120,8 +120,8 @@ onEachEngine('mailed links and codes', (engine) => {
     const { member, at } = await signedIn();
     const newPasswords = ['the first new password of two', 'the second new password of two'];
     const replies = await Promise.all(
-      newPasswords.map((newPassword) =>
-        at.put('/profile/password', { password: member.password, new_password: newPassword }),
+      newPasswords.map((next) =>
+        at.put('/profile/password', { password: member.password, new_password: next }),
       ),
     );
     const statuses = replies.map(({ status }) => status).toSorted((a, b) => a - b);
