@@ -160,7 +160,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
   plugged.tokenKinds.push(...(built.tokenKinds ?? []));
-  const factors = built.isOn ? plugged.secondFactors : plugged.dormantFactors;
+  const factors = built.isOn ? plugged.secondFactors : plugged.disabledFactors;
   if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));

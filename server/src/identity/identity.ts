@@ -72,7 +72,7 @@ export interface Plugged {
   /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
   /** Disabled second factors: sign-in does not accept them; stored data is still exported and removed. */
-  readonly dormantFactors: SecondFactor[];
+  readonly disabledFactors: SecondFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
@@ -95,7 +95,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     exports: [],
     purges: [],
     secondFactors: [],
-    dormantFactors: [],
+    disabledFactors: [],
     tokenKinds: [],
     passwordChecks: [],
     addressChecks: [],
@@ -147,8 +147,8 @@ export function createIdentity(
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
-  const { secondFactors: factors, dormantFactors: dormant } = plugged;
-  const secondFactors = new SecondFactors(context, attempts, { factors, dormant, policy });
+  const { secondFactors: factors, disabledFactors: disabled } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, disabled, policy });
   const sessions = new Sessions(context, secondFactors, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,

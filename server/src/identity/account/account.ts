@@ -36,7 +36,7 @@ export interface Replacement {
 export type Attach = (tx: Database, userId: number) => Promise<unknown>;
 
 /** The first authenticator of a new account: a password, or what `attach` adds. */
-interface Opening {
+interface FirstAuthenticator {
   readonly hashedPassword: string | null;
   readonly attach?: Attach;
 }
@@ -94,8 +94,8 @@ export class Accounts {
   async registerWith(address: EmailAddress, attach: Attach, source: ClientSource): Promise<User> {
     const { db, addressRule } = this.#context;
     await addressRule(address);
-    const opening = { hashedPassword: null, attach };
-    const user = await db.transaction((tx) => this.#add(tx, address, opening, source));
+    const authenticator = { hashedPassword: null, attach };
+    const user = await db.transaction((tx) => this.#add(tx, address, authenticator, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
@@ -189,11 +189,11 @@ export class Accounts {
   async #add(
     tx: Database,
     address: EmailAddress,
-    opening: Opening,
+    authenticator: FirstAuthenticator,
     source: ClientSource,
   ): Promise<User | undefined> {
     const { clock, events, emailConfirmation } = this.#context;
-    const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
+    const added = await addUser(tx, address, authenticator.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const { account_created, email_taken } = accountEvents;
     await events.emit(tx, added === undefined ? email_taken : account_created, {
@@ -202,10 +202,15 @@ export class Accounts {
     });
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
-    if (added !== undefined) await opening.attach?.(tx, added.id);
+    if (added !== undefined) await authenticator.attach?.(tx, added.id);
     if (emailConfirmation)
-      await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
-    else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
+      await this.#sendVerificationOrNotice(
+        tx,
+        owner,
+        added === undefined ? authenticator : undefined,
+        source,
+      );
+    else await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
 
@@ -214,10 +219,10 @@ export class Accounts {
    * registration replaces the account's password, factors, sessions and tokens, so that an attacker who registered the
    * address first keeps no access (account pre-hijacking). Constant work.
    */
-  async #askOrTell(
+  async #sendVerificationOrNotice(
     tx: Database,
     owner: User,
-    newest: Opening | undefined,
+    newest: FirstAuthenticator | undefined,
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
@@ -227,11 +232,11 @@ export class Accounts {
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
     await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
-    await this.#tellOwner(tx, isOpen ? undefined : owner, source);
+    await this.#notifyOwner(tx, isOpen ? undefined : owner, source);
   }
 
   /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
-  async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
+  async #notifyOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
     await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
   }
 

@@ -27,7 +27,7 @@ export interface VerifiedFactor {
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
   /** Disabled factors: sign-in does not accept them; stored data is still exported and removed. */
-  readonly dormant: readonly SecondFactor[];
+  readonly disabled: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
@@ -42,26 +42,26 @@ export class SecondFactors {
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #on: readonly SecondFactor[];
-  readonly #dormant: readonly SecondFactor[];
+  readonly #enabled: readonly SecondFactor[];
+  readonly #disabled: readonly SecondFactor[];
 
   /** The lists are read at each call, because modules add to them before the first request. */
-  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
+  constructor(context: AuthContext, attempts: Attempts, { factors, disabled, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#on = factors;
-    this.#dormant = dormant;
+    this.#enabled = factors;
+    this.#disabled = disabled;
     this.policy = policy;
   }
 
   /** Factors that sign-in accepts, backups last. */
   get #factors(): readonly SecondFactor[] {
     if (this.policy === 'off') return [];
-    return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+    return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
   get #all(): readonly SecondFactor[] {
-    return [...this.#on, ...this.#dormant];
+    return [...this.#enabled, ...this.#disabled];
   }
 
   /**
@@ -83,8 +83,8 @@ export class SecondFactors {
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
-      const isNeedless = factor.isBackup && names.length === 0;
-      if (!isNeedless && (await factor.isSet(db, userId))) names.push(factor.name);
+      const replacesNothing = factor.isBackup && names.length === 0;
+      if (!replacesNothing && (await factor.isSet(db, userId))) names.push(factor.name);
     }
     return names;
   }
@@ -98,17 +98,17 @@ export class SecondFactors {
   async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
     const { db } = this.#context;
     if (!(await factor.isSet(db, userId))) return false;
-    return !factor.isBackup || !(await this.#hasNone(this.#factors, db, userId));
+    return !factor.isBackup || !(await this.#hasNoneOf(this.#factors, db, userId));
   }
 
-  async #hasNone(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
+  async #hasNoneOf(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
     for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
   }
 
   /** Returns true if the user has enrolled no factor, also if the policy is off. Backups do not count. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    return this.#hasNone(this.#on, db, userId);
+    return this.#hasNoneOf(this.#enabled, db, userId);
   }
 
   /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */
@@ -122,7 +122,7 @@ export class SecondFactors {
 
   /** Returns true if the user can sign in with one of the factors alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#enabled) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 

@@ -97,11 +97,11 @@ export class SignIn {
     // A passkey that verified its user is two factors: the device, and the PIN or biometric that unlocks it.
     const requirement =
       factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
-    const isSpared =
+    const isRemembered =
       requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
-    return requirement === undefined || isSpared
-      ? this.#open(tx, user, uses, signInContext)
-      : this.#await(tx, user, uses, requirement);
+    return requirement === undefined || isRemembered
+      ? this.#createSession(tx, user, uses, signInContext)
+      : this.#addPending(tx, user, uses, requirement);
   }
 
   /**
@@ -132,7 +132,7 @@ export class SignIn {
       row && {
         id: row.id,
         userId: row.user_id,
-        kind: row.demand as Requirement['kind'], // written by #await
+        kind: row.demand as Requirement['kind'], // written by #addPending
         factors: parseFactors(row.factors),
         passwordChangedAt: row.password_changed_at,
       }
@@ -184,7 +184,7 @@ export class SignIn {
       throw new Problem('pending_authentication_required');
     const uses = withFactor(pending.factors, { factor: use, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
-    const login = await this.#open(tx, asVerified, uses, signInContext);
+    const login = await this.#createSession(tx, asVerified, uses, signInContext);
     if (login === undefined) throw new Problem('pending_authentication_required');
     return login;
   }
@@ -221,7 +221,7 @@ export class SignIn {
     });
   }
 
-  async #open(
+  async #createSession(
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
@@ -246,7 +246,7 @@ export class SignIn {
     return { token, deviceToken: (await devices.add(tx, userId)).token };
   }
 
-  async #await(
+  async #addPending(
     tx: Database,
     user: User,
     uses: readonly FactorUse[],

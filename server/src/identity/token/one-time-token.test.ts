@@ -1,4 +1,4 @@
-// What each kind of mailed token records and mails when it is redeemed, refused and used again.
+// Tests events and mails of each kind of token when it is redeemed, rejected and reused.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Browser, signIn } from '../../../test/support/browser.ts';
@@ -13,27 +13,29 @@ import { unkeyedCodes } from './one-time-token.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the record of', (engine) => {
+onEachEngine('events and mails of a mailed token', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
   describe('a token:', () => {
     interface Case {
-      /** Requests it, and returns the token. */
+      /** Requests the mail and returns its token. */
       readonly ask: (member: Member, browser: Browser) => Promise<string>;
       readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
       readonly kind: string;
-      /** Message of the reply. */
+      /** Message of the response. */
       readonly said: string;
-      readonly spent: Traces;
-      /** What is recorded when it is refused. */
+      readonly reused: Traces;
+      /** Event of a rejected token. */
       readonly refusal: string;
     }
     const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
@@ -44,7 +46,7 @@ onEachEngine('the record of', (engine) => {
         said: 'Password updated',
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
-        spent: {
+        reused: {
           record: ['authn_password_change success password_reset ada'],
           mails: [mail('password_changed', 1440)],
         },
@@ -64,7 +66,7 @@ onEachEngine('the record of', (engine) => {
             fields: { email, token },
             headers: { cookie: `__Host-device=${deviceToken}` },
           }),
-        spent: {
+        reused: {
           record: [
             'authn_login_success success signed_in factors=email ada',
             'session_created success session_created ada',
@@ -84,7 +86,7 @@ onEachEngine('the record of', (engine) => {
           return service.tokenFor(other);
         },
         redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success email_changed ada'],
           mails: [mail('email_changed', 72 * 60)],
         },
@@ -100,7 +102,7 @@ onEachEngine('the record of', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/email/undo', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success email_change_undone ada'],
           mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
         },
@@ -114,7 +116,7 @@ onEachEngine('the record of', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/factors/undo', { token }),
-        spent: {
+        reused: {
           record: ['user_updated success factor_undone ada'],
           mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
         },
@@ -128,8 +130,8 @@ onEachEngine('the record of', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, ask, redeem, said, spent, refusal } of cases) {
-      test(`${kind}, redeemed and used again`, async () => {
+    for (const { kind, ask, redeem, said, reused, refusal } of cases) {
+      test(`${kind}, redeemed and reused`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const people = { ada: member.id };
@@ -138,14 +140,14 @@ onEachEngine('the record of', (engine) => {
           const { body } = await redeem(member, browser, token);
           assert.equal(memberOf(body, 'message'), said);
         });
-        assert.deepEqual(left, spent);
+        assert.deepEqual(left, reused);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
           record: [`authn_token_reuse failure token_reused kind=${kind} ada`],
           mails: [],
         });
       });
 
-      test(`${kind}, can be redeemed until the last millisecond of its life`, async () => {
+      test(`${kind}, redeemed in the last millisecond of its lifetime`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const token = await ask(member, browser);
@@ -153,7 +155,7 @@ onEachEngine('the record of', (engine) => {
         const late = () => redeem(member, browser, token);
         assert.deepEqual(await traces({ ada: member.id }, late), { record: [refusal], mails: [] });
         service.service.clock.advance(-hourMs);
-        assert.equal((await late()).status, 403, 'also for a clock that goes back');
+        assert.equal((await late()).status, 403, 'also after the clock was set back');
         const other = await service.member();
         const there = await signedIn(other);
         const intime = await ask(other, there);
@@ -163,7 +165,7 @@ onEachEngine('the record of', (engine) => {
       });
     }
 
-    test('sign_in, refused with the address of another user', async () => {
+    test('sign_in, rejected with the address of another user', async () => {
       const [ada, eve] = [await service.member(), await service.member()];
       await service.post('/sessions/email', { email: ada.email });
       const token = await service.tokenFor(ada.email);
@@ -175,13 +177,13 @@ onEachEngine('the record of', (engine) => {
       assert.equal((await give(ada.email)()).status, 200);
     });
 
-    test('forgets the wrong codes once its link is redeemed', async () => {
+    test('resets the counter of wrong codes when its link is redeemed', async () => {
       const { email, id } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
       const give = (code: string): Promise<Reply> =>
         asking.put('/reset_password', { email, reset_token: code, new_password: newPassword });
-      const tries = async (): Promise<number[]> => {
+      const attempts = async (): Promise<number[]> => {
         const rows = await service.service.core.database.query((sql) =>
           sql
             .selectFrom('attempts')
@@ -193,9 +195,9 @@ onEachEngine('the record of', (engine) => {
       };
       for (let i = 0; i < 5; i += 1) assert.equal((await give('2222-2222')).status, 403);
       assert.equal((await give('2222-2222')).status, 429);
-      assert.deepEqual(await tries(), [5]);
+      assert.deepEqual(await attempts(), [5]);
       assert.equal((await give(await service.tokenFor(email))).status, 200);
-      assert.deepEqual(await tries(), []);
+      assert.deepEqual(await attempts(), []);
     });
 
     test('counts no attempt for a malformed token, nor for a code in another browser, and records nothing', async () => {
