@@ -36,7 +36,7 @@ describe('passwords', () => {
     'that look like a hash or a number': ['1e3', '1000', '0x3e8', '$2b$10$abcdefghijklmnopqrstuv'],
   };
   for (const [name, [right, ...wrong]] of Object.entries(families)) {
-    test(`A22 truncation: of passwords ${name} only the exact one logs in`, async () => {
+    test(`A22 truncation: only the exact password logs in, among passwords ${name}`, async () => {
       // The longest address: if it were hashed along, the password would be truncated.
       const local = freshEmail().replaceAll(/\D/g, '').padStart(64, 'l');
       const email = `${local}@${`${'d'.repeat(60)}.`.repeat(3)}test`;

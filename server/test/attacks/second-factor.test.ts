@@ -273,7 +273,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await appsOf(required.service.core.database, bob.id)).length, 1);
   });
 
-  test('A48 enrollment: of many pending authentications that enroll the first factor in parallel, one gets a session', async () => {
+  test('A48 enrollment: only one of many pending authentications that enroll the first factor concurrently gets a session', async () => {
     for (let round = 0; round < 4; round += 1) {
       const bob = await beginner();
       const credentials: [Browser, string][] = [];
@@ -552,7 +552,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('A20 codes: of many parallel guesses of an app code in many logins five are verified, and a hundred in all', async () => {
+  test('A20 codes: five of many concurrent guesses of an app code in many logins are verified, and a hundred in all', async () => {
     const ada = await createUser();
     const browsers: Browser[] = [];
     for (let i = 0; i < 10; i += 1) browsers.push(await pendingAuthentication(ada));

@@ -384,7 +384,7 @@ onEachEngine('tokens', (engine) => {
     await refused(`new.${email}`, fifth, 'after a change of the address');
   });
 
-  test('A52 reset token: of many parallel uses one succeeds, and its password is set', async () => {
+  test('A52 reset token: only one of many concurrent uses succeeds, and its password is set', async () => {
     const { email } = await service.member();
     const token = await service.resetToken(email);
     const words = Array.from({ length: 16 }, (_, i) => `${newPassword} number ${i}`);

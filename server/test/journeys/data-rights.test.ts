@@ -506,7 +506,7 @@ onEachEngine('the rights of data subjects', (engine) => {
     assert.equal((await undo(await service.tokenFor(member.email))).status, 200);
   });
 
-  test('of two parallel deletions of an account one succeeds', async () => {
+  test('one of two concurrent deletions of an account succeeds', async () => {
     const { member, at } = await signedIn();
     const replies = await Promise.all([close(at), close(at)]);
     const [first = 0, second = 0] = replies.map(({ status }) => status).toSorted((a, b) => a - b);

@@ -116,7 +116,7 @@ onEachEngine('mailed links and codes', (engine) => {
     );
   });
 
-  test('of two parallel password changes with the current password one succeeds', async () => {
+  test('one of two concurrent password changes with the current password succeeds', async () => {
     const { member, at } = await signedIn();
     const newPasswords = ['the first new password of two', 'the second new password of two'];
     const replies = await Promise.all(

@@ -400,7 +400,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(added.includes(ada.id), 'whose it is');
   });
 
-  test('A58 trojan identifier: of an attacker who registered the address first are removed when its owner registers', async () => {
+  test('A58 trojan identifier: those of an attacker who registered the address first are removed when its owner registers', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
       const options = optionsIn(await browser.post('/users/passkey', { email }));

@@ -154,7 +154,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(await enter(clock.now()), 401, 'this step, after it');
   });
 
-  test('A49 replay: of many parallel uses of one code one succeeds', async () => {
+  test('A49 replay: only one of many concurrent uses of a code succeeds', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browsers = await Promise.all(

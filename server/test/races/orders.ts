@@ -199,7 +199,7 @@ export function declareOrders(stride: number): void {
     });
 
     inEveryOrder(
-      'a token is used in parallel to the operator, who sets a password',
+      'no reset token is left when it is used while the operator sets a password',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -240,7 +240,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel reset requests one sends a mail, and its token is the valid one',
+      'one of two concurrent reset requests sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
@@ -256,7 +256,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel registrations of one address one sends a mail, and its token is the valid one',
+      'one of two concurrent registrations of one address sends a mail, and its token is the valid one',
       async ({ authOn: on, mailedToken }) => {
         const email = freshAddress();
         return {
@@ -277,7 +277,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel confirmation requests one sends a mail, and its token is the valid one',
+      'one of two concurrent confirmation requests sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
