@@ -1,3 +1,4 @@
+// Tests check-lock.mjs on a correct lock with one planted fault at a time.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

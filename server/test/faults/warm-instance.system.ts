@@ -1,3 +1,4 @@
+// Runs a build of an older commit under load while this release migrates its database; the older instance must keep serving.
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';

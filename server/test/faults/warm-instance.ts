@@ -24,7 +24,7 @@ async function git(...args: readonly string[]): Promise<string> {
   return (await run('git', args, { cwd: root })).stdout.trim();
 }
 
-/** A commit to build the older instance of, or the reason why there is none. */
+/** A commit to build the older instance of, or the reason why it is missing. */
 export type OlderCommit = { readonly commit: string } | { readonly reason: string };
 
 /** Finds the commit before the last change of the migrations: HEAD if that change is not committed yet. */
