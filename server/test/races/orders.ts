@@ -102,7 +102,7 @@ export function declareOrders(stride: number): void {
     };
 
     inEveryOrder(
-      'a reset leaves no session of the old password that is created in parallel',
+      'a reset leaves no session of the old password that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -115,7 +115,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'disabling an account leaves no session that is created in parallel',
+      'disabling an account leaves no session that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         return {
@@ -129,7 +129,7 @@ export function declareOrders(stride: number): void {
     for (const { feature, enrollment } of kits) {
       if (enrollment === undefined) continue;
       inEveryOrder(
-        `adding a second factor (${feature}) leaves no session without it that is created in parallel`,
+        `adding a second factor (${feature}) leaves no session without it that is created concurrently`,
         async ({ database: base, newcomer }) => {
           const { id, email } = await newcomer();
           const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
@@ -149,7 +149,7 @@ export function declareOrders(stride: number): void {
     }
 
     inEveryOrder(
-      'removing an account leaves no row that is created in parallel',
+      'removing an account leaves no row that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         return {
@@ -160,16 +160,19 @@ export function declareOrders(stride: number): void {
       },
     );
 
-    inEveryOrder('a reset token is requested in parallel to a removal', async ({ authOn: on, newcomer }) => {
-      const { id, email } = await newcomer();
-      return {
-        first: (db) => on(db).getResetPasswordToken(email),
-        second: (db) => on(db).removeUser(id),
-        check: async () => {},
-      };
-    });
+    inEveryOrder(
+      'a removal leaves no reset token that is requested concurrently',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).getResetPasswordToken(email),
+          second: (db) => on(db).removeUser(id),
+          check: async () => {},
+        };
+      },
+    );
 
-    inEveryOrder('of two parallel uses of one token one succeeds', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('one of two concurrent uses of one token succeeds', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {
@@ -185,7 +188,7 @@ export function declareOrders(stride: number): void {
       };
     });
 
-    inEveryOrder('a token is used in parallel to a newer request', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('a token is used while a newer one is requested', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {

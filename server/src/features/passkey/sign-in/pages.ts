@@ -101,7 +101,7 @@ export function passkeyOpenPages({
       `${paths.signUp}/passkey`,
       {
         config: costing(mailCost),
-        schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
+        schema: { summary: 'Page: registers with a passkey', body: RegisterForm },
       },
       async (request, reply) =>
         rerenderOnProblem(
