@@ -1,3 +1,4 @@
+// The keys of a database by command: created, listed, rotated, and rejected if they belong to another database.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -237,7 +237,7 @@ describe('a link that scanners have opened', () => {
     }
   }
 
-  test('stands here for every kind of token', () => {
+  test('covers every kind of token', () => {
     const kinds = service.service.core.auth.identity.tokens.kinds.map(({ kind }) => kind);
     assert.deepEqual(Object.keys(mailed).toSorted(), kinds.toSorted());
   });

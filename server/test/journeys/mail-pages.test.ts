@@ -129,7 +129,7 @@ describe('the pages of mails', () => {
       assert.ok(Buffer.byteLength(page.text) < 20_000);
     });
 
-    test(`${path} tells a program how to redeem the token, and accepts forms only from our own pages (A43)`, async () => {
+    test(`${path} shows a program how to redeem the token, and accepts forms only from our own pages (A43)`, async () => {
       const hint = await service.send({ method: 'GET', path, headers: { accept: 'application/json' } });
       const message = 'redeem the token with this request';
       assert.deepEqual([hint.status, hint.body], [200, { message, method: 'PUT', path: route }]);

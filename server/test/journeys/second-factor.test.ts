@@ -74,7 +74,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(browser.cookie(pendingCookie), undefined);
     assert.equal((await browser.get('/profile')).status, 200);
     const again = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
-    assert.equal(again.status, 403, 'the pending login has ended');
+    assert.equal(again.status, 403, 'the pending authentication has ended');
   });
 
   test('A47 every entry point: it is requested after a mail and after a reset, which does not remove it', async () => {
@@ -100,7 +100,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  /** Enrolls an app; returns its code of any instant, and the reply to it in pending logins. */
+  /** Enrolls an app; returns its code of any instant, and the reply to it in pending authentications. */
   async function steps(): Promise<{
     readonly enter: (at: number) => Promise<number>;
     readonly stepUp: (at: number) => Promise<number>;
@@ -154,7 +154,7 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(await enter(clock.now()), 401, 'this step, after it');
   });
 
-  test('A49 replay: of many parallel uses of one code one succeeds', async () => {
+  test('A49 replay: only one of many concurrent uses of a code succeeds', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browsers = await Promise.all(
@@ -376,7 +376,7 @@ onEachEngine('a second factor', (engine) => {
     );
   });
 
-  test('A63 other entry points: a pending login ends with the account, with the password, and after ten minutes', async () => {
+  test('A63 other entry points: a pending authentication ends with the account, with the password, and after ten minutes', async () => {
     const { auth } = service.service.core;
     const kills = {
       password: (ada: Person) => auth.setPassword(ada.email, newPassword),
@@ -553,7 +553,7 @@ onEachEngine('a second factor that is required for all users', (engine) => {
     assert.equal(browser.sessionId !== undefined && (await service.profile(browser.sessionId)), 200);
   });
 
-  test('F11: of two parallel removals of the last two one is rejected', async () => {
+  test('F11: one of two concurrent removals of the last two is rejected', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { email, password } = await service.newcomer();
       await service.put('/email_verification', { email, token: await service.tokenFor(email) });
