@@ -1,4 +1,4 @@
-// Makes pages pleasanter where scripts run; each page works without. Keeps nothing, and asks only this service.
+// Enhances the pages where scripts run; each page works without them. Stores nothing and requests only this service.
 
 const webauthnForms = [...document.querySelectorAll('form[data-webauthn]')];
 
@@ -9,7 +9,7 @@ async function askOptions(form, fields) {
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify(fields),
   });
-  if (reply.status === 401 && form.dataset.webauthn === 'create') location.reload(); // the page asks for a proof first
+  if (reply.status === 401 && form.dataset.webauthn === 'create') location.reload(); // the page asks for authentication first
   if (!reply.ok) throw new Error('refused');
   return (await reply.json()).public_key;
 }
@@ -39,15 +39,15 @@ function sendAnswer(form, credential) {
   form.submit();
 }
 
-/** One ceremony at a time: autofill waits in the background, and gives way to a press. */
-const waiting = new AbortController();
+/** Only one ceremony can run: submitting a form aborts the autofill that waits in the background. */
+const autofillAbort = new AbortController();
 
 for (const form of webauthnForms) {
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) break;
   form.hidden = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    waiting.abort();
+    autofillAbort.abort();
     const failed = form.querySelector('[data-failed]');
     if (failed) failed.hidden = true;
     const button = form.querySelector('button:last-of-type');
@@ -68,21 +68,23 @@ if (autofill) fillBy(autofill);
 async function fillBy(form) {
   if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
   try {
-    const credential = await getAnswer(form, { mediation: 'conditional', signal: waiting.signal });
+    const credential = await getAnswer(form, { mediation: 'conditional', signal: autofillAbort.signal });
     if (credential) sendAnswer(form, credential);
   } catch {
-    // The person signs in another way, or pressed the button.
+    // The user signs in another way, or submitted the form.
   }
 }
 
-/** Tells the browser which passkeys there still are: it stops offering the others. */
+/** Signals to the browser which passkeys exist, so that it offers no others. */
 const signal = document.querySelector('[data-signal]');
 if (signal) {
-  const told = window.PublicKeyCredential?.signalAllAcceptedCredentials?.(JSON.parse(signal.dataset.signal));
-  told?.catch(() => {}); // a favour to the person; nothing depends on it
+  const signaled = window.PublicKeyCredential?.signalAllAcceptedCredentials?.(
+    JSON.parse(signal.dataset.signal),
+  );
+  signaled?.catch(() => {}); // optional; nothing depends on it
 }
 
-/** A form is sent once, however often its button is pressed. */
+/** Submits a form once, however often its button is pressed. */
 for (const form of document.querySelectorAll('form:not([data-webauthn])')) {
   form.addEventListener('submit', (event) => {
     const button = event.submitter;
@@ -92,7 +94,7 @@ for (const form of document.querySelectorAll('form:not([data-webauthn])')) {
   });
 }
 addEventListener('pageshow', () => {
-  // Back from where the form led: it may be sent again.
+  // The user navigated back: the form may be submitted again.
   for (const form of document.forms) {
     delete form.dataset.sent;
     for (const button of form.querySelectorAll('[aria-disabled]')) button.removeAttribute('aria-disabled');
@@ -118,15 +120,15 @@ for (const input of document.querySelectorAll('input[type="password"]')) {
     input.focus();
   });
   box.append(input, button);
-  // What is sent is a password again, for those who keep them.
+  // Restores the type before submission, so that password managers recognize the field.
   input.form?.addEventListener('submit', () => (input.type = 'password'));
 }
 
 for (const input of document.querySelectorAll('input[data-check]')) watchPassword(input);
 
-/** Counts as it is typed, and asks whether it is common once that is done. */
+/** Counts the characters while typing, and checks for a common password when typing pauses. */
 function watchPassword(input) {
-  const least = Number(input.dataset.least);
+  const minLength = Number(input.dataset.least);
   const count = document.createElement('p');
   count.className = 'hint';
   count.id = `${input.id}-count`;
@@ -141,11 +143,12 @@ function watchPassword(input) {
   );
   input.addEventListener('input', () => {
     const typed = [...input.value.normalize('NFC')].length;
-    count.textContent = typed === 0 || least < 2 ? '' : length.replace('#', typed).replace('#', least);
+    count.textContent =
+      typed === 0 || minLength < 2 ? '' : length.replace('#', typed).replace('#', minLength);
     fault.textContent = '';
   });
   input.addEventListener('change', async () => {
-    if ([...input.value].length < least) return;
+    if ([...input.value].length < minLength) return;
     const email = document.querySelector('input[name="email"], input[name="username"]')?.value ?? '';
     try {
       const reply = await fetch(input.dataset.check, {
@@ -155,7 +158,7 @@ function watchPassword(input) {
       });
       if (reply.ok) fault.textContent = (await reply.json()).fault ?? '';
     } catch {
-      // It is judged when the form is sent.
+      // The server checks the password when the form is submitted.
     }
   });
 }

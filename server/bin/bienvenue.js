@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * Starts Bienvenue on a Node.js that can run it. A global install is started by whatever Node the system has; when that
- * is too old, this file starts itself again on the runtime that came along as an optional package.
+ * Starts Bienvenue on a Node.js that can run it. A global install runs on the Node of the system; if that is too old,
+ * this file starts itself again on the runtime that was installed as an optional package.
  *
- * Plain JavaScript that Node 16 understands: on an older system nothing else of Bienvenue would even parse.
+ * Plain JavaScript for Node 16: an older system could not parse any other file of Bienvenue.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -30,13 +30,13 @@ function findEntry() {
   return !isPublished && existsSync(source) ? source : path.join(HERE, '..', 'dist', 'main.js');
 }
 
-/** @returns {string | undefined} the program of the pinned runtime, looked for from here upwards as Node looks */
+/** @returns {string | undefined} the program of the pinned runtime, searched from here upwards as Node does */
 function findPinnedRuntime() {
   const platform = process.platform === 'win32' ? 'win' : process.platform;
   try {
     const require = createRequire(import.meta.url);
     const manifest = require.resolve(`node-${platform}-${process.arch}/package.json`);
-    // Asked before it is started: a runtime that is too old itself would start itself for ever.
+    // Checked before it is started: a runtime that is too old itself would restart itself forever.
     if (!isRecent(JSON.parse(readFileSync(manifest, 'utf8')).version)) return undefined;
     const program = path.join(
       path.dirname(manifest),
@@ -52,9 +52,9 @@ function findPinnedRuntime() {
 function runOn(program) {
   const child = spawn(program, [...process.execArgv, SELF, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    // In a process group of its own the child hears Ctrl-C once, from us, and not also from the terminal: the server
-    // takes a second signal for "do not wait". Windows would open another console for it, and its consoles signal every
-    // process anyway.
+    // In a process group of its own, the child receives Ctrl-C once, from us, and not also from the terminal: the
+    // server takes a second signal as "do not wait". Windows would open another console for it, and its consoles signal
+    // every process anyway.
     detached: process.platform !== 'win32',
   });
   const forward = (signal) => {
@@ -75,8 +75,8 @@ function runOn(program) {
       process.exitCode = code;
       return;
     }
-    // Die as it died, so that a shell or supervisor sees the same. The first process of a container cannot kill itself
-    // with a signal: then the code that a shell would report.
+    // Ends as the child ended, so that a shell or supervisor sees the same. The first process of a container cannot
+    // kill itself with a signal: then it exits with the code that a shell would report.
     process.exitCode = 128 + constants.signals[signal];
     process.kill(process.pid, signal);
   });
@@ -106,7 +106,7 @@ function fail(message) {
 }
 
 if (isRecent(process.versions.node)) {
-  const parent = process.ppid; // asked first: it may be gone by the time that the server listens
+  const parent = process.ppid; // checked first: the parent may be gone by the time the server listens
   // Some hundred files are compiled at each start; this cache keeps the compiled code. It is in our own folder, because
   // anyone who can write there could change the program itself; if the folder is read-only, there is no cache.
   process.env.NODE_COMPILE_CACHE ??= path.join(HERE, '..', '.cache', 'compile'); // read by the threads

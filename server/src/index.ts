@@ -10,7 +10,7 @@ import { DB } from './library/db.ts';
 export { Auth, type AuthOptions } from './library/auth.ts';
 export { type ClientSource } from './identity/context.ts';
 export { type Login } from './identity/sign-in/sign-in.ts';
-export { type Session } from './identity/session/session.ts';
+export type { Session } from './identity/session/session-entry.ts';
 export { type PasswordRule, type PasswordContext } from './user/password-rule.ts';
 export { DB, type UserFields, type UserFilters } from './library/db.ts';
 export { type AddressRule, type EmailAddress } from './user/email-address.ts';
@@ -26,24 +26,25 @@ export { DatabaseRefused } from './db/sqlite-file.ts';
 export { NewerSchema } from './db/migrate.ts';
 export { KeysRefused } from './kit/keyring.ts';
 
-/** Where the library keeps accounts if nothing is said: the service's own file. */
+/** Default database of the library: the file that the service uses. */
 const defaultUrl = 'sqlite:./data/bienvenue.db';
 
 /**
- * Opens the accounts: `sqlite:<path>` or `postgres://…`, brought to this release's schema.
- * @throws {DatabaseRefused} when a file is not ours.
- * @throws {NewerSchema} when a newer release wrote it.
- * @throws {Problem} unavailable, when PostgreSQL does not answer.
+ * Opens the database of accounts and migrates it to the schema of this release.
+ * @param url `sqlite:<path>` or `postgres://…`.
+ * @throws {DatabaseRefused} if the file is not a database of Bienvenue.
+ * @throws {NewerSchema} if a newer release wrote it.
+ * @throws {Problem} unavailable if PostgreSQL does not answer.
  */
 export async function openDb(url: string = defaultUrl): Promise<DB> {
   return new DB(await openDatabase(url, migratedModules));
 }
 
 /**
- * Opens the whole service for `app.register(bienvenue, { service })` in a Fastify of your own. The environment is an
- * object of options by their names (docs/reference/configuration.md); pass `process.env` yourself if you want it.
- * @throws {ConfigurationFault} listing every fault at once.
- * @throws {KeysRefused} when the keys are not those that the database was used with.
+ * Opens the whole service, for `app.register(bienvenue, { service })` in your own Fastify application.
+ * @param environment options by name (docs/reference/configuration.md). `process.env` is not read unless you pass it.
+ * @throws {ConfigurationFault} if options are invalid; it lists every fault.
+ * @throws {KeysRefused} if the database was used with other keys.
  */
 export async function openService(environment: Environment = {}): Promise<Service> {
   const configuration = readOptions(environment);

@@ -1,9 +1,10 @@
-// What a module may contribute to the service, and what the service gives it: types, and `module()`.
+// The contract between the core and a module: what each receives from the other. Types, and `module()`.
 import type { FastifyPluginAsync } from 'fastify';
 import { addMessages } from './kit/language.ts';
 import type { Keyring } from './kit/keyring.ts';
 import type { OptionCheck, OptionTable, OptionValues } from './config/option.ts';
 import type { coreOptions } from './config/options.ts';
+import type { Configuration as ConfigurationOf } from './config/read-options.ts';
 import type { Migration } from './db/migration.ts';
 import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
@@ -26,16 +27,16 @@ import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
 import type { TokenKind } from './identity/token/kinds.ts';
-import type { SignInWay } from './identity/sign-in/way.ts';
+import type { SignInWay } from './page/sign-in-way.ts';
 
 /**
- * Who may call a route. `open`: anybody. `optional`: anybody, and a live session is recognized. `session`: a live
- * session. `pending`: a login that requires a second factor. `enrollment`: a session, or a login that must set up an
+ * Who may call a route. `open`: all clients. `optional`: all clients; a live session is recognized. `session`: a live
+ * session. `pending`: a login that requires a second factor. `enrollment`: a session, or a login that must bind an
  * authenticator first. `admin` and `client` are reserved.
  */
 export type AccessLevel = 'open' | 'optional' | 'session' | 'pending' | 'enrollment' | 'admin' | 'client';
 
-/** What the service gives every feature. A `build` takes the members that it needs and hands them on by name. */
+/** The rules and services that a feature may use. Its `build` passes on only those that it needs, by name. */
 export interface Core extends Pick<
   Identity,
   | 'context'
@@ -58,10 +59,10 @@ export interface Core extends Pick<
   readonly pages: PageKit;
 }
 
-/** What modules contribute to pages, complete when the first request comes. */
+/** Contributions of modules to pages. Complete before the first request. */
 interface PagePlugs {
   readonly sections: readonly AccountSection[];
-  /** Pages on which an authenticator is set up. */
+  /** Pages that enroll an authenticator. */
   readonly enrollments: readonly AccountSection[];
   readonly parts: readonly SectionPart[];
   readonly keptMails: readonly KeptMailPage[];
@@ -70,7 +71,7 @@ interface PagePlugs {
   readonly signUpWays: readonly SignInWay[];
 }
 
-/** What the service gives the modules of identity: all its rules, and what the others contribute to their pages. */
+/** The core for the modules of identity: all rules, and the contributions of other modules to their pages. */
 export interface IdentityCore extends Core, Identity {
   readonly plugs: PagePlugs;
 }
@@ -87,17 +88,17 @@ export interface Contribution {
   readonly secondFactor?: SecondFactor;
   /** How pages ask for an authenticator. */
   readonly prompts?: readonly FactorPrompt[];
-  /** Ways to sign in and to register besides the password. */
+  /** Ways to sign in and to register other than the password. */
   readonly signInWays?: readonly SignInWay[];
   readonly signUpWays?: readonly SignInWay[];
   /** Pages of the account, and parts of such pages. */
   readonly account?: readonly AccountSection[];
   readonly parts?: readonly SectionPart[];
-  /** Where the emails are read that are kept instead of sent. */
+  /** Page on which emails are read that are kept instead of sent. */
   readonly keptMails?: KeptMailPage;
-  /** What ends with a password, an address or the account. */
+  /** Access that ends with a password, an address or the account. */
   readonly revokes?: readonly Revocable[];
-  /** What a person gets in the copy of their data. */
+  /** Members of the copy of their data that users can download. */
   readonly exports?: readonly PersonalData[];
   readonly purges?: readonly Purgeable[];
   /** Kinds of mailed tokens that it issues. */
@@ -105,9 +106,9 @@ export interface Contribution {
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
   readonly addressChecks?: readonly AddressRule[];
-  /** Ways into an account that has neither a password nor an authenticator. */
+  /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
-  /** Run with each event, inside its transaction. */
+  /** Run for each event, inside its transaction. */
   readonly subscribes?: readonly EventSubscriber[];
 }
 
@@ -120,6 +121,9 @@ export type SharedTable = typeof coreOptions &
   typeof signInOptions;
 type SharedOptions = OptionValues<SharedTable>;
 
+/** The options and mode of a service. */
+export type Configuration = ConfigurationOf<SharedTable>;
+
 /** The table of a module without options: it adds nothing to the shared options. */
 type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
 
@@ -130,9 +134,9 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   readonly options?: Table;
   /** Rejects combinations of values. */
   readonly check?: OptionCheck<SharedOptions & OptionValues<NoInfer<Table>>>;
-  /** What it records (docs/reference/events.md). */
+  /** The events that it emits (docs/reference/events.md). */
   readonly events?: Readonly<Record<string, EventKind>>;
-  /** Mails that it sends besides those of its events. */
+  /** Mails that it sends in addition to those of its events. */
   readonly mails?: readonly MailKind[];
   /** Folder of its messages: `import.meta.resolve('./messages/')`. */
   readonly messages?: string;
@@ -141,8 +145,8 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   /** Its columns of encrypted texts, which `bienvenue key reseal` encrypts again. */
   readonly sealed?: readonly SealedColumn[];
   /**
-   * False when the options switch it off: it then has no routes, pages, prompts, checks and jobs. What it stores is
-   * still exported, revoked and removed.
+   * Returns false if the options disable the module: it then has no routes, pages, prompts, checks or jobs. Its stored
+   * data is still exported, revoked and removed.
    */
   readonly isOn?: (options: SharedOptions & OptionValues<Table>) => boolean;
   readonly build?: (core: Given, options: SharedOptions & OptionValues<Table>) => Contribution;
@@ -167,7 +171,7 @@ export function module<Table extends OptionTable = NoOptions>(definition: Defini
   return identityModule(definition);
 }
 
-/** Declares a module of identity: it gets all rules, and cannot be switched off. */
+/** Declares a module of identity. It receives all rules and cannot be disabled. */
 export function identityModule<Table extends OptionTable = NoOptions>({
   name,
   options,
@@ -181,7 +185,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   build = () => ({}),
 }: Definition<IdentityCore, Table>): Module {
   if (messages !== undefined) addMessages(messages);
-  // The service reads the options of every module in the list: what a module declares is among the values that it gets.
+  // Safe casts: the service reads the options of all modules, so the values include those that this module declares.
   return {
     name,
     options: options ?? {},

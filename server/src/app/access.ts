@@ -1,4 +1,4 @@
-// Access levels. Every route of the service declares one; a route without one stops the start.
+// Mounts routes at access levels. Fails closed: the service does not start if a route has no access level.
 import type {
   FastifyInstance,
   FastifyPluginAsync,
@@ -9,20 +9,20 @@ import type {
 import { costOf, hashes } from '../http/limits.ts';
 import type { AccessLevel } from '../module.ts';
 
-/** A route as a review sees it. */
+/** A mounted route, as the list of routes shows it. */
 export interface RouteEntry {
   readonly method: string;
   readonly url: string;
   readonly access: AccessLevel;
-  /** It exists to reject the methods that the path does not support. */
+  /** The route only rejects the methods that its path does not support. */
   readonly isRefusal: boolean;
-  /** It serves pages to people. */
+  /** The route serves pages to people. */
   readonly isPage: boolean;
   /** Units of the rate limit that a request consumes. */
   readonly cost: number;
 }
 
-/** The config of a route, where its access level is written. */
+/** Members that the mount adds to the `config` of a route. */
 interface AccessConfig {
   access?: AccessLevel;
   isRefusal?: boolean;
@@ -49,7 +49,7 @@ export class Access {
     return this.#mount(app, { access }, routes);
   }
 
-  /** Mounts pages for people: they are marked as such, and are no part of the API. */
+  /** Mounts pages for people. They are marked as pages, and the API's description omits them. */
   mountPages(app: FastifyInstance, access: AccessLevel, pages: FastifyPluginAsync): Promise<void> {
     return this.#mount(app, { access, isPage: true }, pages);
   }
@@ -72,7 +72,7 @@ export class Access {
   }
 }
 
-/** Collects the routes. The returned function lists them, and throws if one has no access level. */
+/** Collects the routes of an application. The returned function lists them; it throws if one has no access level. */
 export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));

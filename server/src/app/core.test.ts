@@ -1,3 +1,4 @@
+// Tests the password rule and the keys of a built service.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isProblem } from '../kit/problem.ts';
@@ -17,7 +18,7 @@ const publicMode = {
 const refused = (error: unknown): boolean =>
   isProblem(error, 'invalid_request') && (error.fields[0]?.field ?? '').endsWith('password');
 
-describe('the password rule that the options choose', () => {
+describe('the password rule of the service', () => {
   let local: TestService;
   let open: TestService;
   before(async () => {
@@ -29,7 +30,7 @@ describe('the password rule that the options choose', () => {
     await open.close();
   });
 
-  test('takes anything in local mode', async () => {
+  test('accepts any non-empty password in local mode', async () => {
     await local.core.auth.registerUser('guillaume@holberton.io', 'b');
   });
 
@@ -42,7 +43,7 @@ describe('the password rule that the options choose', () => {
     'Tarte Express 12',
     'guillaume@holberton.io',
   ]) {
-    test(`refuses "${password}" in public mode, wherever a password is set`, async () => {
+    test(`rejects "${password}" in public mode, at every place that sets a password`, async () => {
       const { auth } = open.core;
       const email = 'guillaume@holberton.io';
       await assert.rejects(() => auth.registerUser(email, password), refused);
@@ -51,20 +52,20 @@ describe('the password rule that the options choose', () => {
         await assert.rejects(() => auth.setPassword(email, password), refused);
         const token = await auth.getResetPasswordToken(email);
         await assert.rejects(() => auth.updatePassword(token, password), refused);
-        await auth.updatePassword(token, 'a tart of four lemons'); // the refusal has not spent it
+        await auth.updatePassword(token, 'a tart of four lemons'); // the rejection has not consumed it
       } finally {
         await auth.removeUser(user.id);
       }
     });
   }
 
-  test('is not asked at login: a password from before the rule stays usable', async () => {
+  test('does not apply at login, so that older passwords stay usable', async () => {
     const { auth, database } = open.core;
     await new DB(database).addUser('old@example.org', await hashPassword('b4l0u'));
     assert.equal(await auth.validLogin('old@example.org', 'b4l0u'), true);
   });
 
-  test('cannot be weakened in public mode', () => {
+  test('rejects a shorter minimum length in public mode', () => {
     for (const weaker of [{ PASSWORD_MIN_LENGTH: '14' }, { PASSWORD_BLOCKLIST: 'false' }]) {
       assert.throws(() => readOptions({ ...publicMode, ...weaker }), ConfigurationFault);
       readOptions(weaker);
@@ -74,7 +75,7 @@ describe('the password rule that the options choose', () => {
 });
 
 describe('the keys in SECRET_KEY', () => {
-  test('are read with the other options, and their faults told with the others, without the key', () => {
+  test('are read like other options; their faults are listed without the key', () => {
     const key = Buffer.alloc(31, 'x').toString('base64');
     assert.throws(
       () => readOptions({ SECRET_KEY: `a ${key}`, PORT: 'x' }),
@@ -83,7 +84,7 @@ describe('the keys in SECRET_KEY', () => {
     );
   });
 
-  test('are not read from SECRET_KEY_FILE, which is the file that the first start makes', () => {
+  test('are not read from SECRET_KEY_FILE, the file that the first start creates', () => {
     const { secretKey, secretKeyFile } = readOptions({ SECRET_KEY_FILE: '/nowhere/keys' }).options;
     assert.deepEqual([secretKey, secretKeyFile], [undefined, '/nowhere/keys']);
     assert.equal(readOptions({ DATA_DIR: '/srv/data' }).options.secretKeyFile, '/srv/data/secret.key');

@@ -1,9 +1,8 @@
-// Builds the service once: its core, then every module of the list with it.
+// Builds the service: first the core, then every module of the list.
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
-import type { Configuration } from './options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
@@ -20,15 +19,15 @@ import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Contribution, IdentityCore, Module } from '../module.ts';
+import type { Configuration, Contribution, IdentityCore, Module } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 
-/** How often the last use of sessions is written. */
+/** Interval at which the last use of sessions is written. */
 const flushSeenMs = 20 * secondMs;
 const purgeMs = 10 * minuteMs;
-/** How often events are sealed: a row that is removed before then leaves no gap. */
+/** Interval at which audit events are sealed. Short, because removing a row that is not sealed yet leaves no gap. */
 const sealMs = secondMs;
-/** How often due mails are looked for. */
+/** Interval at which due mails are delivered. */
 const deliverMs = secondMs;
 
 /** A built module. */
@@ -47,7 +46,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** What tests replace. */
+/** Test overrides. */
 export interface TestOverrides {
   readonly clock?: Clock;
   /** Instead of the SMTP server of the options. */
@@ -59,8 +58,8 @@ export interface TestOverrides {
 }
 
 /**
- * Builds the service on an open database, which it closes with itself.
- * @throws {KeysRefused} if the keys are not those that the database was used with; the database is closed then.
+ * Builds the service on an open database. `close()` of the service also closes the database.
+ * @throws {KeysRefused} if the database was used with other keys; the database is then closed.
  */
 export async function buildService(
   configuration: Configuration,
@@ -74,11 +73,7 @@ export async function buildService(
     await database.close();
     throw error;
   });
-  const hasher = new Hasher({
-    threads: options.hashThreads,
-    cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
-    ...overrides.hashing,
-  });
+  const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const mail = buildOutbox(configuration, { database, keyring, log, overrides });
   const plugged = createPlugged();
@@ -91,9 +86,7 @@ export async function buildService(
       audit,
       post: mail,
       codes: macOf(keyring, 'code'),
-      options: {
-        ...options,
-      },
+      options,
     },
     plugged,
   );
@@ -102,15 +95,7 @@ export async function buildService(
     logo: options.productLogo,
     theme: options.themeCss,
   });
-  const plugs: FilledPlugs = {
-    sections: [],
-    enrollments: [],
-    parts: [],
-    keptMails: [],
-    prompts: [],
-    signInWays: [],
-    signUpWays: [],
-  };
+  const plugs = createPlugs();
   const core: IdentityCore = {
     ...identity,
     audit,
@@ -154,16 +139,38 @@ export async function buildService(
   };
 }
 
-/** The arrays of `PagePlugs` while they are filled. */
+function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {
+  return new Hasher({
+    threads: options.hashThreads,
+    cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
+    ...hashing,
+  });
+}
+
+/** `PagePlugs` while its arrays are being filled. */
 type FilledPlugs = { readonly [Name in keyof IdentityCore['plugs']]: IdentityCore['plugs'][Name][number][] };
 
-/** Hands on what a module contributes. Data of a module that is off is still revoked, exported and removed. */
+function createPlugs(): FilledPlugs {
+  return {
+    sections: [],
+    enrollments: [],
+    parts: [],
+    keptMails: [],
+    prompts: [],
+    signInWays: [],
+    signUpWays: [],
+  };
+}
+
+/**
+ * Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed.
+ */
 function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
   plugged.tokenKinds.push(...(built.tokenKinds ?? []));
-  const factors = built.isOn ? plugged.secondFactors : plugged.dormantFactors;
+  const factors = built.isOn ? plugged.secondFactors : plugged.disabledFactors;
   if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
@@ -192,7 +199,7 @@ function macOf(keyring: Keyring, purpose: Parameters<Keyring['mac']>[0]): Mac {
   };
 }
 
-/** The configured address of the service: never taken from a request (CWE-640). */
+/** Returns the configured address of the service. It is never taken from a request (host header injection, CWE-640). */
 function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
   return publicUrl?.origin ?? `http://localhost:${port}`;
 }
@@ -260,7 +267,7 @@ function buildOutbox(
   return new Outbox({ database, cipher, transport, clock, log, domain, sender });
 }
 
-/** Starts the work that runs besides the requests. */
+/** Starts the background jobs. */
 export function startJobs({ jobs, core, modules }: Service): void {
   const { audit, mail, pages, sessions } = core;
   const own: readonly Job[] = [
@@ -275,7 +282,7 @@ export function startJobs({ jobs, core, modules }: Service): void {
     jobs.start(job);
 }
 
-/** Removes what has expired. */
+/** Removes expired rows. */
 async function purge({ audit, mail, ...core }: IdentityCore): Promise<void> {
   await core.purge();
   await audit.purge();

@@ -1,4 +1,4 @@
-// Every event and every mail that the service knows: docs/reference/events.md is generated from it.
+// Lists all events and mails of the service; docs/reference/events.md is generated from it.
 import type { EventKind } from '../identity/event.ts';
 import type { MailKind } from '../mail/mail-kind.ts';
 import { serviceEvents } from './event.ts';

@@ -5,7 +5,7 @@ import type { Database } from '../db/database.ts';
 
 const Status = Type.Object({ status: Type.String() });
 
-/** Is the process alive; would a request be served. */
+/** Reports liveness (the process runs) and readiness (the database answers). */
 export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(

@@ -1,4 +1,4 @@
-// The pages that belong to no module: the greeting, the choice of a language, and problems that no form shows.
+// Serves the pages that belong to no module: the start page, the choice of a language, and problems outside of forms.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -14,7 +14,7 @@ import { paths } from '../page/paths.ts';
 import type { Accounts } from '../identity/account/account.ts';
 import type { SessionGuardParts } from '../identity/session/guard.ts';
 
-/** `GET /`: greets programs in JSON, and shows people where to sign in. */
+/** `GET /`: answers programs with JSON and shows people where to sign in. */
 export function homeRoutes({
   pages,
   sessions,
@@ -57,7 +57,7 @@ export function homeRoutes({
 
 const LanguageForm = Type.Object({ language: formField, return_to: Type.Optional(formField) });
 
-/** Chooses the language: a cookie remembers it, and the account if the person is signed in. */
+/** Sets the language in a cookie, and in the account if the user is signed in. */
 export function languagePages({
   pages,
   accounts,
@@ -83,7 +83,7 @@ export function languagePages({
   return routes;
 }
 
-/** Shows a problem to people, or sends them to the page that solves it; programs get JSON. */
+/** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
 export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
   return async (problem, request, reply) => {
     const isPage = pagePaths.has(request.routeOptions.url ?? '');
@@ -96,7 +96,7 @@ export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): Prob
   };
 }
 
-/** A page for a problem that no form shows: what is wrong, and a link to the start. */
+/** Sends the page of a problem that no form shows: the problem, and a link to the start page. */
 export function sendProblemPage(
   pages: PageKit,
   request: FastifyRequest,

@@ -1,4 +1,4 @@
-// The schema of the service: the steps of every module, each after the modules whose tables it refers to.
+// Lists the migrations of all modules, each after the modules whose tables it references.
 import { auditMigrations } from '../audit/migrations.ts';
 import type { MigratedModule } from '../db/migration.ts';
 import { attemptMigrations } from '../identity/attempt/migrations.ts';

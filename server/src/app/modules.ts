@@ -1,5 +1,5 @@
-// THE LIST: every module of the service, in the order in which pages offer what they contribute. Deleting a feature is
-// deleting its folder and its line here.
+// Lists every module of the service. Pages offer the contributions in this order. To delete a feature, delete its
+// folder and its line here.
 import type { Module } from '../module.ts';
 import { account } from '../identity/account/module.ts';
 import { enrollment } from '../identity/enrollment/module.ts';

@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 
-/** The kinds of body that are taken everywhere; the contract's own first. */
+/** Content types that every route with a body accepts; the contract's own comes first. */
 const bodyTypes = ['application/x-www-form-urlencoded', 'multipart/form-data', 'application/json'];
 
-/** What any refusal looks like (RFC 9457 §3.1). */
+/** The response of every problem (RFC 9457 §3.1). */
 const ProblemBody = Type.Object({
   type: Type.String(),
   title: Type.String(),
@@ -16,7 +16,7 @@ const ProblemBody = Type.Object({
   errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
   request_id: Type.String(),
 });
-const refusal = {
+const problemResponse = {
   description: 'A problem',
   content: { 'application/problem+json': { schema: ProblemBody } },
 };
@@ -26,7 +26,7 @@ interface DescribedSchema {
   readonly response?: Readonly<Record<string, unknown>>;
 }
 
-/** Describes the routes registered from here on, from their schemas, as OpenAPI 3.1. */
+/** Describes the routes that are registered after this call as OpenAPI 3.1, from their schemas. */
 export async function describeRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     transform: ({ schema, url }) => {
@@ -34,7 +34,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
       const described = {
         ...rest,
         ...(rest.body !== undefined && { consumes: bodyTypes }),
-        response: { ...response, default: refusal },
+        response: { ...response, default: problemResponse },
       };
       return { schema: described, url };
     },

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import type { OptionTable } from '../config/option.ts';
 import { modules } from './modules.ts';
 import { allOptions, readOptions } from './options.ts';
 
@@ -12,6 +15,23 @@ test('the table of all options has the options of each module', () => {
         `${option} of ${name} is missing in app/options.ts`,
       );
   assert.ok(modules.some(({ options }) => 'sessionDays' in options));
+});
+
+test('every options.ts of a folder is in the table', async () => {
+  const source = join(import.meta.dirname, '..');
+  const files = globSync('{identity,features}/*/options.ts', { cwd: source });
+  assert.ok(files.length > 5);
+  const rows = Object.values(allOptions);
+  for (const file of files) {
+    const exported = (await import(join(source, file))) as Record<string, unknown>;
+    const tables = Object.entries(exported).filter(
+      ([name]) => name.endsWith('Options') && !name.startsWith('check'),
+    );
+    assert.equal(tables.length, 1, `${file} exports one table`);
+    for (const [, table] of tables)
+      for (const row of Object.values(table as OptionTable))
+        assert.ok(rows.includes(row), `${row.env} of ${file} is in no module of app/modules.ts`);
+  }
 });
 
 test('the checks of modules run', () => {

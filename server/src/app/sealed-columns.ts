@@ -1,4 +1,4 @@
-// Every column of encrypted texts that the modules declare.
+// Lists the encrypted columns of all modules.
 import type { SealedColumn } from '../db/schema.ts';
 import { mailContent } from '../mail/schema.ts';
 import { modules } from './modules.ts';

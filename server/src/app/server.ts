@@ -1,4 +1,4 @@
-// Mounts the routes of every module at their access levels. No module is named here.
+// Builds the HTTP server: mounts the routes of every module at their access levels, without naming a module.
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { isProblem, Problem } from '../kit/problem.ts';
@@ -26,7 +26,7 @@ export interface BienvenueOptions {
   readonly onRoutes?: (routes: readonly RouteEntry[]) => void;
 }
 
-/** The whole service as a Fastify plugin, also for a Fastify of your own. */
+/** The whole service as a Fastify plugin. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { service, onRoutes }) => {
   const { core, hooks, modules, assets } = service;
   const pagePaths = new Set<string>();
@@ -35,7 +35,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
   installSource(app, hooks.clientAddress, core.cookies);
-  const refuseOtherMethods = watchMethods(app);
+  const rejectOtherMethods = watchMethods(app);
   const routes = collectRoutes(app);
   logRequests(app, hooks.clientAddress);
   hooks.install(app);
@@ -54,13 +54,16 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
     for (const { access: level, json, pages } of sets)
       await (json === undefined ? access.mountPages(app, level, pages) : access.mount(app, level, json));
   }
-  await access.mount(app, 'open', async (scope) => refuseOtherMethods(scope));
+  await access.mount(app, 'open', async (scope) => rejectOtherMethods(scope));
   const entries = routes();
   for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
   onRoutes?.(entries);
 };
 
-/** Who passes at each access level, and what a request that hashes a password meets after that. */
+/**
+ * Returns the guards of each access level, and the hook that rejects requests which hash a password while the service
+ * is busy.
+ */
 function accessOf({ core, hooks }: Service): AccessOptions {
   const { hasher } = core.context;
   return {
@@ -70,14 +73,14 @@ function accessOf({ core, hooks }: Service): AccessOptions {
       session: [sessionGuard(core)],
       pending: [pendingGuard(core)],
       enrollment: [enrollmentGuard(core)],
-      admin: [refuseAll],
-      client: [refuseAll],
+      admin: [rejectAll],
+      client: [rejectAll],
     },
     requireCapacity: (_request, _reply, done) => {
       try {
         hasher.requireCapacity();
       } catch (error) {
-        // In a flood a rejection must cost next to nothing.
+        // Rejections must stay cheap under flood (denial of service).
         return isProblem(error, 'too_busy') ? hooks.throttle.refuse(done, error) : done(error as Error); // what it throws
       }
       return done();
@@ -85,12 +88,12 @@ function accessOf({ core, hooks }: Service): AccessOptions {
   };
 }
 
-/** No role and no client exists yet: fails closed. */
-async function refuseAll(): Promise<void> {
+/** Fails closed: there are no roles and no clients yet. */
+async function rejectAll(): Promise<void> {
   throw new Problem('not_found');
 }
 
-/** A server of our own with the service on it. */
+/** Creates an HTTP server that runs only the service. */
 export async function createApp(
   service: Service,
   log: Logger,
@@ -103,7 +106,7 @@ export async function createApp(
     if (wantsPage(request)) return sendProblemPage(core.pages, request, reply, problem);
     return sendProblem(problem, request, reply);
   });
-  // Not registered but run on the server itself: its hooks and its error handler then also serve its 404.
+  // Called instead of registered: only hooks and error handlers of the server itself also apply to its 404.
   await bienvenue(app, { ...options, service });
   return app;
 }

@@ -1,4 +1,4 @@
-// The operator's commands, in a process beside a running service; some as the program that they are.
+// Runs the commands of the operator next to a running service, in this process; some as a program.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,28 +11,29 @@ import { CommandHost, runProgram, type Outcome } from '../../test/support/progra
 import { serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
 import type { ServiceProcess } from '../../test/support/service.ts';
 import { createProgram } from './cli.ts';
+import { lacks } from '../../test/support/feature.ts';
 
-/** The commands that these tests ran, without what varies. */
+/** The commands that these tests ran, without their varying arguments. */
 const ran = new Set<string>();
 
 const host = new CommandHost();
 after(() => host.close());
 
-/** Runs a command, given as one writes it. */
+/** Runs a command line. */
 function bienvenue(line: string, environment: Environment, input = ''): Promise<Outcome> {
   const words = line.split(' ');
   ran.add(words.slice(0, 2).join(' '));
   return host.run(words, { environment, input });
 }
 
-/** Runs a command that does what it is asked, and prints JSON. */
+/** Runs a command that succeeds, and returns its JSON. */
 async function json(line: string, environment: Environment, input = ''): Promise<unknown> {
   const { code, stdout, stderr } = await bienvenue(`${line} --json`, environment, input);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
   return JSON.parse(stdout);
 }
 
-/** Runs a command that does what it is asked, and prints words. */
+/** Runs a command that succeeds, and returns its text. */
 async function inWords(line: string, environment: Environment, input = ''): Promise<string> {
   const { code, stdout, stderr } = await bienvenue(line, environment, input);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, line);
@@ -40,8 +41,8 @@ async function inWords(line: string, environment: Environment, input = ''): Prom
   return stdout;
 }
 
-/** Runs a command that ends with the code, and says why on standard error alone. */
-async function refused(
+/** Runs a command that must end with the code, and print its reason on standard error only. */
+async function fails(
   line: string,
   environment: Environment,
   code: number,
@@ -55,14 +56,14 @@ async function refused(
     `${line}: ${outcome.stderr}`,
   );
   assert.match(outcome.stderr, says);
-  assert.doesNotMatch(outcome.stderr, /^\s+at .*\.ts:\d+/m, 'a refusal has no stack');
+  assert.doesNotMatch(outcome.stderr, /^\s+at .*\.ts:\d+/m, 'a failure has no stack');
 }
 
 function emailsOf(users: unknown): unknown[] {
   return (users as unknown[]).map((user) => memberOf(user, 'email')); // what `user list` prints
 }
 
-describe('beside a running service', () => {
+describe('next to a running service', () => {
   let environment: Environment;
   let service: ServiceProcess;
   const ends: (() => Promise<void>)[] = [];
@@ -88,7 +89,7 @@ describe('beside a running service', () => {
   const profile = async (cookie: string): Promise<number> =>
     (await fetch(`${service.baseUrl}/profile`, { headers: { cookie } })).status;
 
-  test('user add takes the password from standard input, and list and show tell of the user', async () => {
+  test('user add reads the password from standard input, and list and show print the user', async () => {
     const added = await json('user add ann@example.org', environment, 'b4l0u\n');
     assert.deepEqual([memberOf(added, 'id'), memberOf(added, 'email')], [1, 'ann@example.org']);
     assert.match(
@@ -121,25 +122,25 @@ describe('beside a running service', () => {
       assert.doesNotMatch(output, /argon2|hash/i);
   });
 
-  test('what cannot be done ends with code 1, and wrong usage with code 2', async () => {
+  test('a command that fails ends with code 1, and wrong usage with code 2', async () => {
     await Promise.all([
-      refused('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
-      refused('user add nonsense', environment, 1, /email address/, 'b4l0u'),
-      refused('user add carl@example.org', environment, 1, /password is empty/, '\n'),
-      refused(
+      fails('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
+      fails('user add nonsense', environment, 1, /email address/, 'b4l0u'),
+      fails('user add carl@example.org', environment, 1, /password is empty/, '\n'),
+      fails(
         'user show nobody@example.org',
         environment,
         1,
         /^No user has the email address nobody@example\.org$/m,
       ),
-      refused('user reset-factors ann@example.org', environment, 1, /has no second factor/),
-      refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No session has the id/),
+      fails('user reset-factors ann@example.org', environment, 1, /has no second factor/),
+      fails('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No session has the id/),
     ]);
     await Promise.all([
-      refused('user add', environment, 2, /missing required argument 'email'/),
-      refused('user list --limit many', environment, 2, /whole number/),
-      refused('dance', environment, 2, /unknown command 'dance'/),
-      refused('session end', environment, 2, /--user/),
+      fails('user add', environment, 2, /missing required argument 'email'/),
+      fails('user list --limit many', environment, 2, /whole number/),
+      fails('dance', environment, 2, /unknown command 'dance'/),
+      fails('session end', environment, 2, /--user/),
     ]);
     assert.equal(((await json('user list', environment)) as unknown[]).length, 2);
   });
@@ -192,7 +193,8 @@ describe('beside a running service', () => {
     );
   });
 
-  test('user show tells of a closed account, and user enable opens it', async () => {
+  test('user show prints the closing date of an account, and user enable reopens it', async (t) => {
+    if (lacks(t, 'account-deletion')) return;
     const email = 'dora@example.org';
     await bienvenue(`user add ${email}`, environment, 'b4l0u\n');
     const { cookie } = await logIn(email, 'b4l0u');
@@ -228,7 +230,7 @@ describe('beside a running service', () => {
     assert.ok(Number(memberOf(next, 'id')) > 2, 'an id is never given twice');
   });
 
-  test('the record, the mails and the keys are told in both ways', async () => {
+  test('audit, mail and key commands print tables and JSON', async () => {
     const [events, listed, verdict, verified, mails, mailsInWords] = await Promise.all([
       json('audit list', environment),
       inWords('audit list --limit 3', environment),
@@ -249,7 +251,7 @@ describe('beside a running service', () => {
       ['password_changed', 'already_registered'],
     );
     assert.match(mailsInWords, /^ID /);
-    await refused('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);
+    await fails('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);
 
     const [before_] = (await json('key list', environment)) as { id: unknown; current: boolean }[];
     const rotated = await json('key rotate', environment);
@@ -266,7 +268,7 @@ describe('beside a running service', () => {
     assert.match(await inWords('key reseal', environment), /mails\.content +0 +0/);
   });
 
-  test('migrate says that there is nothing to do, and doctor that all is well', async () => {
+  test('migrate reports that nothing is to be done, and doctor that everything is in order', async () => {
     const [migrated, words] = await Promise.all([
       json('migrate', environment),
       inWords('migrate', environment),
@@ -287,7 +289,7 @@ describe('beside a running service', () => {
 });
 
 describe('config', () => {
-  test('shows what holds and where it came from, and hides the password of PostgreSQL', async (t) => {
+  test('shows the effective options and their sources, and hides the password of PostgreSQL', async (t) => {
     const folder = await temporaryFolder(t);
     const file = join(folder, 'bienvenue.toml');
     writeFileSync(file, 'SESSION_DAYS = 3\nSESSION_IDLE_DAYS = 2\n');
@@ -309,7 +311,7 @@ describe('config', () => {
     }
   });
 
-  test('every fault is told at once, by every command', async () => {
+  test('every command reports all invalid options together', async () => {
     const environment = {
       PORT: 'many',
       SESSION_DAYS: '0',
@@ -324,7 +326,7 @@ describe('config', () => {
       'ms',
     );
     await Promise.all(
-      ['config', 'serve', 'migrate', 'user list'].map((line) => refused(line, environment, 2, all)),
+      ['config', 'serve', 'migrate', 'user list'].map((line) => fails(line, environment, 2, all)),
     );
     const { code, stdout } = await bienvenue('doctor --json', environment);
     assert.equal(code, 1);
@@ -346,7 +348,7 @@ describe('doctor finds', () => {
   const found = ({ findings }: { findings: Finding[] }, verdict: string): Finding[] =>
     findings.filter((finding) => finding.verdict === verdict);
 
-  test('a file that others may read', async (t) => {
+  test('a file that others can read', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     await json('migrate', environment);
     const file = join(environment.DATA_DIR, 'bienvenue.db');
@@ -377,7 +379,7 @@ describe('doctor finds', () => {
     assert.equal(readFileSync(file, 'utf8'), 'a letter to my grandmother');
   });
 
-  test('a schema of a newer release, which no other command touches either', async (t) => {
+  test('a schema of a newer release, which no other command changes either', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     await json('migrate', environment);
     {
@@ -394,7 +396,7 @@ describe('doctor finds', () => {
     );
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
-        refused(line, environment, 1, /version 999 of the schema of "session".*newer release/),
+        fails(line, environment, 1, /version 999 of the schema of "session".*newer release/),
       ),
     );
   });
@@ -418,7 +420,7 @@ describe('doctor finds', () => {
   });
 });
 
-test('every command is run above, and speaks JSON', async () => {
+test('every command was run above, and prints JSON', async () => {
   const program = await createProgram({ environment: {} });
   const all = program.commands.flatMap((command) =>
     command.commands.length === 0 ? [command] : command.commands,
@@ -434,7 +436,7 @@ test('every command is run above, and speaks JSON', async () => {
   assert.deepEqual(wordy, ['serve']);
 });
 
-test('the program reads its environment and standard input, and ends with a code and nothing left behind', async (t) => {
+test('the program reads its environment and standard input, and ends with an exit code and nothing left behind', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t) };
   const added = await runProgram(['user', 'add', 'ann@example.org'], { environment, input: 'b4l0u\n' });
   assert.deepEqual(added, { code: 0, stdout: 'User 1 added: ann@example.org\n', stderr: '' });
@@ -445,7 +447,7 @@ test('the program reads its environment and standard input, and ends with a code
   assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
 });
 
-test('help and the version are no faults', async () => {
+test('help and the version end with code 0', async () => {
   const [help, { version }] = [
     await inWords('--help', {}),
     JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string },

@@ -1,5 +1,5 @@
-// The commands. Each uses the same rooms as the service, without HTTP; a running server notices what they do at its
-// next request.
+// The commands. They use the same core as the service, without HTTP; a running server notices changes at its next
+// request.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import type { CommandContext } from './context.ts';
@@ -9,7 +9,10 @@ const exitCodes = `
 Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments or configuration; 70 internal error.
 Options are environment variables (docs/reference/configuration.md); "bienvenue config" prints their values.`;
 
-/** Each is loaded when the arguments name it, so that none pays for the others; for help and for slips of the pen, all are. */
+/**
+ * A command is loaded if the arguments name it, so that the others cost nothing; for help and for unknown commands, all
+ * are.
+ */
 const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([
   ['serve', () => import('./serve.ts').then((module) => module.serveCommand)],
   ['config', () => import('./config.ts').then((module) => module.configCommand)],
@@ -33,7 +36,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   }
 }
 
-/** The program with the command of this name; with all of them, if there is none. */
+/** Returns the program with the command of this name; if there is none, with all commands. */
 export async function createProgram(context: CommandContext, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
     .description('A user authentication service: register, log in, log out, profile, reset the password.')
@@ -49,7 +52,7 @@ export async function createProgram(context: CommandContext, name = ''): Promise
   return program;
 }
 
-/** Of this release; the manifest is as far away from the sources as from what is built of them. */
+/** The version of this release; the manifest is as far from the sources as from the compiled files. */
 function version(): string {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version; // our own file

@@ -1,4 +1,4 @@
-// What commands share: their input, the core of the service, and the arguments that several of them take.
+// Shared by the commands: their input, the core of the service, and common arguments.
 import { InvalidArgumentError } from 'commander';
 import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';

@@ -1,4 +1,4 @@
-// Looks at everything that must be right for the service to serve, and says what to do about what is not.
+// Checks everything that the service needs, and says how to mend what is wrong.
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { connect, createServer } from 'node:net';
@@ -11,13 +11,12 @@ import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
-import { examineSqliteFile } from '../db/sqlite-damage.ts';
-import { networkFileSystem } from '../db/sqlite-file.ts';
+import { examineSqliteFile, networkFileSystem } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import type { CommandContext } from './context.ts';
 import { exitCode, print, table } from './output.ts';
 
-/** `unsafe` works, but should not stay so. */
+/** `unsafe` works but should be changed. */
 type Verdict = 'ok' | 'unsafe' | 'fault';
 
 interface Finding {
@@ -34,7 +33,7 @@ export function doctorCommand({ environment }: CommandContext): Command {
       const findings = await examine(environment);
       const rows = findings.map(({ about, verdict, says }) => [verdict, about, says]);
       print(json, findings, table(['', 'ABOUT', ''], rows));
-      if (findings.some(({ verdict }) => verdict === 'fault')) process.exitCode = exitCode.refused;
+      if (findings.some(({ verdict }) => verdict === 'fault')) process.exitCode = exitCode.failed;
     });
 }
 
@@ -153,9 +152,9 @@ async function checkKeyring(source: KeySource, database: Database): Promise<Find
   }
 }
 
-/** How far the database's clock may be from ours before expiry looks odd to people. */
+/** Maximum difference between the database's clock and ours before expiry times look wrong to users. */
 const clockToleranceMs = minuteMs;
-/** The day on which this check was written: a clock before it has lost its battery. */
+/** The date of this check: an earlier clock is wrong, for example because its battery is empty. */
 const earliestNow = Date.UTC(2026, 0, 1);
 
 async function checkClock(database: Awaited<ReturnType<typeof connectDatabase>>): Promise<Finding> {
@@ -177,7 +176,7 @@ async function checkClock(database: Awaited<ReturnType<typeof connectDatabase>>)
   return { about: 'clock', verdict: 'ok', says: new Date(ours).toISOString() };
 }
 
-/** How long a service of ours may take to answer a connection. */
+/** How long a service of ours may take to accept a connection. */
 const connectMs = 1000;
 
 async function checkAddress({ options: { host, port } }: Configuration): Promise<Finding> {
@@ -192,11 +191,11 @@ async function checkAddress({ options: { host, port } }: Configuration): Promise
     return { about, verdict: 'fault', says: `${host}:${port} cannot be used to listen on (${taken})` };
   const answers = await new Promise<boolean>((resolve) => {
     const socket = connect({ host, port, timeout: connectMs });
-    const tell = (does: boolean) => (): void => {
+    const settle = (accepts: boolean) => (): void => {
       socket.destroy();
-      resolve(does);
+      resolve(accepts);
     };
-    socket.once('connect', tell(true)).once('error', tell(false)).once('timeout', tell(false));
+    socket.once('connect', settle(true)).once('error', settle(false)).once('timeout', settle(false));
   });
   return {
     about,

@@ -1,3 +1,4 @@
+// The keys of a database by command: created, listed, rotated, and rejected if they belong to another database.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { sealedColumns } from '../app/sealed-columns.ts';
 const host = new CommandHost();
 after(() => host.close());
 
-test('the keys are made by the first command that opens the accounts, listed and rotated by id', async (t) => {
+test('the first command that opens the database creates the keys; they are listed and rotated by id', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t) };
   const file = join(environment.DATA_DIR, 'secret.key');
   const early = await host.run(['key', 'list'], { environment });
@@ -42,7 +43,7 @@ test('the keys are made by the first command that opens the accounts, listed and
     assert.ok(!(listed.stdout + rotated.stdout + rotated.stderr).includes(secret));
 });
 
-// SECURITY F33: the start is refused, and not every password wrong.
+// SECURITY F33: the start fails, instead of every password being wrong.
 test('no command and no service starts with keys that are not those of the database', async (t) => {
   const environment = { DATA_DIR: await temporaryFolder(t), PORT: '0' };
   await host.json(['user', 'add', 'bob@example.org'], { environment, input: 'b4l0u' });
@@ -67,7 +68,7 @@ test('no command and no service starts with keys that are not those of the datab
   assert.equal(readFileSync(file, 'utf8'), other);
 });
 
-test('keys in SECRET_KEY are listed, and are not ours to rotate', async (t) => {
+test('keys in SECRET_KEY are listed and cannot be rotated', async (t) => {
   const keys = ['new', 'old'].map((id) => `${id} ${Buffer.alloc(32, id).toString('base64')}`).join(', ');
   const environment = { DATA_DIR: await temporaryFolder(t), SECRET_KEY: keys };
   assert.deepEqual(await host.json(['key', 'list'], { environment }), [

@@ -1,3 +1,4 @@
+// The commands that manage keys: list, rotate, and reseal, which encrypts older secrets under the current key.
 import { Command } from 'commander';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
@@ -16,7 +17,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Ids only: a key on a terminal is a key in its scroll-back. */
+/** Prints ids only: a key on a terminal stays in its scroll-back. */
 export function keyCommand({ environment }: CommandContext): Command {
   const command = new Command('key').description(
     'list and rotate the keys that encrypt secrets in the database',

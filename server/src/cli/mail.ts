@@ -28,7 +28,7 @@ export function mailCommand(context: CommandContext): Command {
           String(mail.tries),
           mail.last_error ?? '-',
         ]);
-        // Never the content: a token may be in it.
+        // Never the content, which may hold a token.
         const withoutContent = mails.map(({ content: _content, ...mail }) => ({
           ...mail,
           state: stateOf(mail),

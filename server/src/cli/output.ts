@@ -1,5 +1,5 @@
-// How commands speak: a table or JSON on standard output, faults as one sentence on standard error, and exit codes
-// that scripts can rely on.
+// Output of the commands: a table or JSON on standard output, a failure as one sentence on standard error, and exit
+// codes for scripts.
 import { KeysRefused } from '../kit/keyring.ts';
 import { Problem } from '../kit/problem.ts';
 import type { AuditSource } from '../audit/event.ts';
@@ -8,23 +8,23 @@ import { NewerSchema } from '../db/migrate.ts';
 import { DatabaseRefused } from '../db/sqlite-file.ts';
 import { ValueError } from '../user/user.ts';
 
-/** 0 done; 1 refused or not found; 2 wrong usage or options; 70 a fault of ours (sysexits EX_SOFTWARE). */
-export const exitCode = { refused: 1, usage: 2, fault: 70 } as const;
+/** 0 done; 1 rejected or not found; 2 wrong usage or options; 70 internal error (sysexits EX_SOFTWARE). */
+export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 
-/** Who acts, for the record: whoever may run commands on this machine. */
+/** The actor in audit events: commands run with the rights of the operator. */
 export const operator: AuditSource = { actor: 'operator' };
 
-/** A command cannot do what it was asked; the message is for the person who asked. */
+/** A command cannot do what was requested; the message is for the operator. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
 
-/** Prints a value: as JSON for a program, in words for a person. */
+/** Prints a value as JSON or as text. */
 export function print(json: boolean, value: unknown, words: string): void {
   console.log(json ? JSON.stringify(value, null, 2) : words);
 }
 
-/** Columns under headings, as wide as their widest cell. */
+/** Formats a table whose columns are as wide as their widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, i) =>
     Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)),
@@ -37,25 +37,25 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
   return [line(headings), ...rows.map(line)].join('\n');
 }
 
-/** An instant for a person: ISO 8601 to the minute, UTC. */
+/** Formats an instant: ISO 8601 to the minute, UTC. */
 export function showInstant(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Tells a fault and sets the exit code. A fault that nobody foresaw comes with its stack. */
+/** Prints a failure and sets the exit code. An unexpected error is printed with its stack. */
 export function reportError(error: unknown): void {
   if (error instanceof ConfigurationFault) {
     process.exitCode = exitCode.usage;
     console.error(error.message);
   } else if (error instanceof CommandError || error instanceof Problem || error instanceof ValueError) {
-    process.exitCode = exitCode.refused;
+    process.exitCode = exitCode.failed;
     console.error(error.message);
   } else if (
     error instanceof DatabaseRefused ||
     error instanceof NewerSchema ||
     error instanceof KeysRefused
   ) {
-    process.exitCode = exitCode.refused;
+    process.exitCode = exitCode.failed;
     console.error(error.message);
   } else {
     process.exitCode = exitCode.fault;

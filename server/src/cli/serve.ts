@@ -1,3 +1,4 @@
+// Runs the service: starts it, records the start, and stops it at a signal.
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../app/options.ts';
@@ -10,7 +11,7 @@ import { createLog } from '../http/log.ts';
 import type { CommandContext } from './context.ts';
 import { CommandError } from './output.ts';
 
-/** How long a stop waits for the requests under way. */
+/** How long a stop waits for running requests. */
 const stopMs = 10 * secondMs;
 
 export function serveCommand({ environment, overrides }: CommandContext): Command {
@@ -69,7 +70,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         clearTimeout(force);
         await events
           .emit(db, serviceEvents.service_stopped, { source: { actor: 'service' } })
-          .catch(() => {}); // a database that is gone must not hold up the stop
+          .catch(() => {}); // an unreachable database must not delay the stop
         await service.close();
         log.info({}, 'Stopped');
       };
@@ -80,7 +81,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
             process.exit(1);
           });
         });
-      // One request's forgotten promise must not take the service down; it is a bug, and told as one.
+      // An unhandled rejection is a bug of one request: it is logged, and must not stop the service.
       process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled promise rejection'));
     });
 }

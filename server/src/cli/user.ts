@@ -1,3 +1,4 @@
+// The commands that manage users: add, list, show, disable, enable, remove, second factors, password.
 import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
@@ -13,14 +14,26 @@ interface Flags {
   readonly after: number;
 }
 
-/** Sessions counted by `user show`; more than a user may hold. */
+/** Sessions that `user show` counts; more than a user can have. */
 const countedSessions = 1000;
 
 export function userCommand(context: CommandContext): Command {
   const command = new Command('user').description(
     'add, list, show, disable, enable and remove users; set a password',
   );
+  addUser(command, context);
+  listAll(command, context);
+  showUser(command, context);
+  listFactors(command, context);
+  resetFactors(command, context);
+  setPassword(command, context);
+  removeUser(command, context);
+  for (const name of ['disable', 'enable'] as const) setDisabled(command, context, name);
+  for (const sub of command.commands) sub.exitOverride();
+  return command;
+}
 
+function addUser(command: Command, context: CommandContext): void {
   command
     .command('add <email>')
     .description('add a user; prompts for the password, or reads it from standard input')
@@ -31,7 +44,9 @@ export function userCommand(context: CommandContext): Command {
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
     );
+}
 
+function listAll(command: Command, context: CommandContext): void {
   command
     .command('list')
     .description('list users in order of id')
@@ -45,7 +60,9 @@ export function userCommand(context: CommandContext): Command {
         print(json, users.map(toJson), table(['ID', 'EMAIL', 'SINCE'], rows));
       }),
     );
+}
 
+function showUser(command: Command, context: CommandContext): void {
   command
     .command('show <email>')
     .description('show one user')
@@ -65,7 +82,9 @@ export function userCommand(context: CommandContext): Command {
         );
       }),
     );
+}
 
+function listFactors(command: Command, context: CommandContext): void {
   command
     .command('factors <email>')
     .description('list the second factors of a user')
@@ -77,7 +96,9 @@ export function userCommand(context: CommandContext): Command {
         print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
       }),
     );
+}
 
+function resetFactors(command: Command, context: CommandContext): void {
   command
     .command('reset-factors <email>')
     .description('remove all second factors, end all sessions and notify the user')
@@ -90,19 +111,23 @@ export function userCommand(context: CommandContext): Command {
         print(json, { email }, `All second factors of ${email} were removed`);
       }),
     );
+}
 
+function setPassword(command: Command, context: CommandContext): void {
   command
     .command('set-password <email>')
     .description('set a password, end all sessions and revoke all tokens of the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       withCore(context, async ({ accounts, context: { db: database } }) => {
-        await requireUser(database, email); // before anybody types a password in vain
+        await requireUser(database, email); // fails before the prompt
         const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} was set and all sessions were ended`);
       }),
     );
+}
 
+function removeUser(command: Command, context: CommandContext): void {
   command
     .command('remove <email>')
     .description('remove a user with all data; this cannot be undone')
@@ -114,30 +139,25 @@ export function userCommand(context: CommandContext): Command {
         print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
       }),
     );
+}
 
-  for (const [name, disabled] of [
-    ['disable', true],
-    ['enable', false],
-  ] as const) {
-    command
-      .command(`${name} <email>`)
-      .description(
-        disabled
-          ? 'block a user from signing in and end all sessions'
-          : 'let a disabled user sign in again, or cancel the scheduled removal of an account',
-      )
-      .option('--json', 'print JSON')
-      .action((email: string, { json = false }: Flags) =>
-        withCore(context, async ({ accounts, context: { db: database } }) => {
-          const user = await requireUser(database, email);
-          await accounts.setDisabled(user.id, disabled, operator);
-          print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
-        }),
-      );
-  }
-
-  for (const sub of command.commands) sub.exitOverride();
-  return command;
+function setDisabled(command: Command, context: CommandContext, name: 'disable' | 'enable'): void {
+  const disabled = name === 'disable';
+  command
+    .command(`${name} <email>`)
+    .description(
+      disabled
+        ? 'block a user from signing in and end all sessions'
+        : 'let a disabled user sign in again, or cancel the scheduled removal of an account',
+    )
+    .option('--json', 'print JSON')
+    .action((email: string, { json = false }: Flags) =>
+      withCore(context, async ({ accounts, context: { db: database } }) => {
+        const user = await requireUser(database, email);
+        await accounts.setDisabled(user.id, disabled, operator);
+        print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
+      }),
+    );
 }
 
 function toJson(user: User): Record<string, unknown> {
@@ -151,7 +171,7 @@ function toJson(user: User): Record<string, unknown> {
   };
 }
 
-/** Asked for on a terminal, never an argument: arguments stand in the shell's history and in the process list. */
+/** Reads the password from the terminal or standard input. An argument would show in the shell history and process list. */
 async function readPassword(): Promise<string> {
   if (!process.stdin.isTTY) return (await readAll(process.stdin)).replace(/\r?\n$/, '');
   const answer = await askPassword({ message: 'Password' });

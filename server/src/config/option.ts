@@ -18,10 +18,10 @@ export interface OptionRow<T> {
   readonly env: string;
   /** Reads the value. @throws {OptionFault} if it is invalid. */
   readonly parse: (value: string) => T;
-  /** What it does, in one or two sentences. */
+  /** Describes the option in one or two sentences. */
   readonly says: string;
   readonly default: (context: OptionContext) => T;
-  /** The default in words, if it depends on other options. */
+  /** Describes the default, if it depends on other options. */
   readonly defaultSays?: string;
   /** Never printed; may also be given as the path of a file in `<env>_FILE`. */
   readonly secret?: boolean;

@@ -14,7 +14,7 @@ import {
 
 const asText = (parse: (value: string) => unknown) => (value: string) => String(parse(value));
 
-/** Values that each reader takes, with what they become, and values that it refuses. */
+/** Valid texts of each parser with their values, and invalid texts. */
 const readers: Record<
   string,
   { read: (value: string) => unknown; takes: Record<string, unknown>; refuses: string[] }
@@ -152,10 +152,10 @@ const readers: Record<
 };
 
 for (const [title, { read, takes, refuses }] of Object.entries(readers)) {
-  test(`${title}: the right values are read`, () => {
+  test(`${title}: parses valid values`, () => {
     for (const [value, expected] of Object.entries(takes)) assert.equal(read(value), expected, value);
   });
-  test(`${title}: any other value is refused with a sentence that says what would be right`, () => {
+  test(`${title}: rejects any other value, with a sentence that states what is valid`, () => {
     for (const value of refuses) {
       assert.throws(
         () => read(value),
@@ -166,7 +166,7 @@ for (const [title, { read, takes, refuses }] of Object.entries(readers)) {
   });
 }
 
-test('loopback is what never leaves the machine', () => {
+test('recognizes loopback hosts, and no others', () => {
   for (const host of ['localhost', '127.0.0.1', '127.255.255.254', '::1', '[::1]'])
     assert.equal(isLoopback(host), true, host);
   for (const host of [

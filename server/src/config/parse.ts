@@ -1,40 +1,42 @@
-// Readers of single values: text in, value out. Each throws a sentence that says what would be right; the option's
-// name stands before it.
+// Parsers of single option values: each takes the text of an option and returns its value. A parser throws a sentence
+// that states which values are valid; the caller puts the name of the option in front of it.
 import { isIP } from 'node:net';
 import { KeysRefused, parseKeys } from '../kit/keyring.ts';
 import ipaddr from 'ipaddr.js';
 
-/** A value that an option cannot hold; the message completes "NAME …". */
+/** The value of an option is invalid; the message completes "NAME …". */
 export class OptionFault extends Error {
   override readonly name = 'OptionFault';
 }
 
+/** Accepts any text. */
 export const text = (value: string): string => value;
 
-/** A whole number within bounds. */
-export function integer(least: number, most: number): (value: string) => number {
+/** Returns a parser of whole numbers from `min` to `max`. */
+export function integer(min: number, max: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
-    if (!/^\d+$/.test(value) || number < least || number > most) {
-      throw new OptionFault(`must be a whole number from ${least} to ${most}`);
+    if (!/^\d+$/.test(value) || number < min || number > max) {
+      throw new OptionFault(`must be a whole number from ${min} to ${max}`);
     }
     return number;
   };
 }
 
-/** `#rrggbb` */
+/** Parses a color as `#rrggbb`. */
 export function color(value: string): string {
   if (!/^#[0-9a-f]{6}$/i.test(value)) throw new OptionFault('must be a color such as #1a56c4');
   return value.toLowerCase();
 }
 
+/** Parses `true` or `false`. */
 export function flag(value: string): boolean {
   if (value === 'true') return true;
   if (value === 'false') return false;
   throw new OptionFault('must be true or false');
 }
 
-/** One of the given words. */
+/** Returns a parser of the given words. */
 export function oneOf<Word extends string>(...words: readonly Word[]): (value: string) => Word {
   return (value) => {
     const word = words.find((candidate) => candidate === value);
@@ -43,13 +45,13 @@ export function oneOf<Word extends string>(...words: readonly Word[]): (value: s
   };
 }
 
-/** True for a host name or address that never leaves the machine. */
+/** Returns whether a host name or address is loopback: its traffic never leaves the machine. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
-/** The address under which people reach the service: an origin without a path; https, or http on a loopback host. */
+/** Parses the URL at which users reach the service: an origin without a path; https, or http on a loopback host. */
 export function publicUrl(value: string): URL {
   const url = URL.parse(value);
   if (url === null) throw new OptionFault('must be a URL such as https://accounts.example.org');
@@ -69,7 +71,7 @@ export function publicUrl(value: string): URL {
   return url;
 }
 
-/** An address that a page leads to: https, http, or mailto. */
+/** Parses the URL of a link: https, http, or mailto. */
 export function webUrl(value: string): URL {
   const url = URL.parse(value);
   if (url === null || !['https:', 'http:', 'mailto:'].includes(url.protocol))
@@ -77,12 +79,12 @@ export function webUrl(value: string): URL {
   return url;
 }
 
-/** The items of a list, which stand between commas or white space. */
+/** Splits a list at commas and white space. */
 function items(value: string): string[] {
   return value.split(/[\s,]+/).filter((item) => item !== '');
 }
 
-/** Networks in CIDR notation; an address is a network of one. */
+/** Parses a list of networks in CIDR notation; a single address is a network of one address. */
 export function networks(value: string): string[] {
   return items(value).map((item) => {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
@@ -102,10 +104,10 @@ export function networks(value: string): string[] {
   });
 }
 
-/** Origins (RFC 6454): https, or http on a loopback host; exact, without patterns. */
+/** Parses a list of exact origins (RFC 6454): https, or http on a loopback host. Patterns are rejected. */
 export function origins(value: string): string[] {
   return items(value).map((item) => {
-    // A star means nothing to us, and everything to who writes it.
+    // A URL may contain an asterisk, but the operator means a wildcard, which is not supported.
     const origin = item.includes('*') ? undefined : originOf(item);
     if (origin !== undefined) return origin;
     throw new OptionFault(
@@ -122,14 +124,14 @@ function originOf(item: string): string | undefined {
   }
 }
 
-/** `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
+/** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value) && value !== 'sqlite::memory:') return value;
   if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value;
   throw new OptionFault('must be sqlite:<path of a file> or postgres://user:password@host/database');
 }
 
-/** `smtp://` or `smtps://` with a host. */
+/** Parses a `smtp://` or `smtps://` URL with a host. */
 export function smtpUrl(value: string): URL {
   const url = URL.parse(value);
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
@@ -138,7 +140,7 @@ export function smtpUrl(value: string): URL {
   return url;
 }
 
-/** Keys, as they are kept in a key file. The text is what is handed on: a value of an option is shown and compared. */
+/** Accepts keys in the format of a key file. Returns the text, because the values of options are displayed and compared. */
 export function secretKeys(value: string): string {
   try {
     parseKeys(value);
@@ -149,7 +151,7 @@ export function secretKeys(value: string): string {
   }
 }
 
-/** An address that is asked for breached passwords: https, or http on a loopback host. */
+/** Parses the URL of a breached-password service: https, or http on a loopback host. */
 export function rangeUrl(value: string): URL {
   const url = URL.parse(value);
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));

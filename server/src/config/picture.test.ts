@@ -10,7 +10,7 @@ import { readOptions } from '../app/options.ts';
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-picture-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Writes a file of the size that begins with these bytes, and names its path. */
+/** Writes a file of the given size that begins with the given bytes, and returns its path. */
 function fileOf(name: string, beginning: readonly number[], size: number): string {
   const content = Buffer.alloc(size);
   content.set(beginning);
@@ -44,11 +44,11 @@ const refused: readonly (readonly [title: string, path: string, says: string])[]
   ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read'],
   ['one byte more than 64 KB', fileOf('large.png', png, maxBytes + 1), 'large.png has 65 KB'],
   ['an empty file', fileOf('empty.png', [], 0), 'empty.png is in another format'],
-  ['a beginning alone', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is in another format'],
-  ['another format by the name of one', fileOf('svg.png', svg, 100), 'svg.png is in another format'],
+  ['a truncated signature', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is in another format'],
+  ['another format with the name of a PNG file', fileOf('svg.png', svg, 100), 'svg.png is in another format'],
 ];
 for (const [title, path, says] of refused) {
-  test(`PRODUCT_LOGO: ${title} is a fault, told with the others`, () => {
+  test(`PRODUCT_LOGO: ${title} is reported together with the other faults`, () => {
     assert.throws(
       () => readOptions({ PRODUCT_LOGO: path, PORT: 'x' }),
       (error) =>

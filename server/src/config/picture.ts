@@ -1,4 +1,4 @@
-// Reads the files that make pages and mails the operator's own: a picture, a style sheet.
+// Reads the files with which an operator brands pages and mails: a picture and a style sheet.
 import { readFileSync, statSync } from 'node:fs';
 import { OptionFault } from './parse.ts';
 
@@ -9,16 +9,19 @@ export interface Picture {
   readonly content: Buffer;
 }
 
-/** Kilobytes of the largest picture: it travels with every mail, and mail readers cut off what is heavy. */
+/** Maximum size of a file in kilobytes: every mail embeds the picture, and mail clients truncate large mails. */
 const maxKilobytes = 64;
 
-/** First bytes of the formats that every mail reader shows (PNG third edition §5.2; JPEG, ITU-T T.81 §B.1.1.3). */
+/** First bytes of the formats that every mail client displays (PNG third edition §5.2; JPEG, ITU-T T.81 §B.1.1.3). */
 const formats = [
   { type: 'image/png', magic: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) },
   { type: 'image/jpeg', magic: Buffer.from([0xff, 0xd8, 0xff]) },
 ] as const;
 
-/** The picture in a file: its format is told by its first bytes, never by its name. */
+/**
+ * Reads a picture. Its first bytes decide the format, never its name.
+ * @throws {OptionFault} if the file cannot be read, is too large, or has another format.
+ */
 export function picture(path: string): Picture {
   const content = readSmallFile(path, 'a PNG or JPEG file');
   const format = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
@@ -27,7 +30,10 @@ export function picture(path: string): Picture {
   return { path, type: format.type, content };
 }
 
-/** The style sheet in a file. */
+/**
+ * Reads a style sheet.
+ * @throws {OptionFault} if the file cannot be read or is too large.
+ */
 export function styleSheet(path: string): string {
   return readSmallFile(path, 'a style sheet').toString();
 }
@@ -36,7 +42,7 @@ function readSmallFile(path: string, what: string): Buffer {
   let size: number;
   try {
     const found = statSync(path);
-    // Reading a pipe or a device would wait for ever.
+    // Reading a pipe or a device could block forever.
     if (!found.isFile()) throw new Error('It is not a regular file');
     size = found.size;
     if (size <= maxKilobytes * 1024) return readFileSync(path);

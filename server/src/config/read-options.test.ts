@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bienvenue-options-'));
 after(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
-/** Writes a file for one test and names its path. */
+/** Writes a file for one test and returns its path. */
 function fileOf(text: string): string {
   files += 1;
   const path = join(folder, `file-${files}`);
@@ -28,7 +28,7 @@ function fileOf(text: string): string {
   return path;
 }
 
-/** The faults that the environment is refused for. */
+/** Returns the faults of an environment. */
 function faultsOf(environment: Environment): readonly string[] {
   try {
     readOptions(environment);
@@ -39,13 +39,13 @@ function faultsOf(environment: Environment): readonly string[] {
   return [];
 }
 
-/** The database of the environment, and where that came from. */
+/** Returns the database URL of an environment and its source. */
 function databaseOf(environment: Environment): unknown[] {
   const { options: values, sources } = readOptions(environment);
   return [values.databaseUrl, sources.databaseUrl];
 }
 
-/** The least that public mode needs. */
+/** The minimal configuration of public mode. */
 const publicMode = {
   PUBLIC_URL: 'https://accounts.example.org',
   SMTP_URL: 'smtps://me:hunter2@mail.example.org',
@@ -53,7 +53,7 @@ const publicMode = {
 };
 
 describe('defaults', () => {
-  test('an empty environment is local mode on port 5000 of loopback, with a file in ./data', () => {
+  test('an empty environment selects local mode on port 5000 of loopback, with a database file in ./data', () => {
     const { options: values, isPublic, sources } = readOptions({});
     assert.equal(isPublic, false);
     assert.equal(values.publicUrl, undefined);
@@ -63,21 +63,21 @@ describe('defaults', () => {
     assert.deepEqual(new Set(Object.values(sources)), new Set(['default']));
   });
 
-  test('accounts are revealed in local mode, kept secret in public mode, and either can be set', () => {
+  test('REVEAL_ACCOUNTS defaults to true in local mode and to false in public mode, and can be set in both', () => {
     assert.equal(readOptions({}).options.revealAccounts, true);
     assert.equal(readOptions({ PUBLIC_URL: 'http://localhost:5000' }).options.revealAccounts, true);
     assert.equal(readOptions(publicMode).options.revealAccounts, false);
     assert.equal(readOptions({ ...publicMode, REVEAL_ACCOUNTS: 'true' }).options.revealAccounts, true);
   });
 
-  test('the file of the accounts follows DATA_DIR', () => {
+  test('the default database file is in DATA_DIR', () => {
     assert.equal(
       readOptions({ DATA_DIR: '/srv/accounts' }).options.databaseUrl,
       'sqlite:/srv/accounts/bienvenue.db',
     );
   });
 
-  test('every option has a name of its own, a sentence, and a default that can be shown', () => {
+  test('every option has a unique name, a description, and a default that can be displayed', () => {
     const rows = Object.entries(allOptions);
     assert.equal(new Set(rows.map(([, { env }]) => env)).size, rows.length);
     const values: Readonly<Record<string, unknown>> = readOptions({}).options;
@@ -88,8 +88,8 @@ describe('defaults', () => {
   });
 });
 
-describe('where a value comes from', () => {
-  test('the environment goes before a file of a secret, that before the file of options, that before the default', () => {
+describe('sources of values', () => {
+  test('the environment precedes a secret file, which precedes the configuration file, which precedes the default', () => {
     const secret = fileOf('postgres://from-secret/db');
     const file = fileOf('DATABASE_URL = "postgres://from-options/db"');
     const all = { DATABASE_URL: 'postgres://from-env/db', DATABASE_URL_FILE: secret, BIENVENUE_CONFIG: file };
@@ -101,24 +101,24 @@ describe('where a value comes from', () => {
     assert.deepEqual(databaseOf({}), ['sqlite:data/bienvenue.db', 'default']);
   });
 
-  test('a file of options holds text, numbers and truths', () => {
+  test('a configuration file holds text, numbers and booleans', () => {
     const file = fileOf('HOST = "127.0.0.2"\nPORT = 8080\nHSTS_SUBDOMAINS = true\n# a remark\n');
     const { options: values } = readOptions({ BIENVENUE_CONFIG: file });
     assert.deepEqual([values.host, values.port, values.hstsSubdomains], ['127.0.0.2', 8080, true]);
   });
 
-  test('the line break at the end of a secret’s file is no part of the secret', () => {
+  test('the line break at the end of a secret file is not part of the secret', () => {
     const { options: values } = readOptions({
       DATABASE_URL_FILE: fileOf('postgres://user:password@host/db\r\n'),
     });
     assert.equal(values.databaseUrl, 'postgres://user:password@host/db');
   });
 
-  test('an option that is no secret is not read from a file of its own', () => {
+  test('only secret options can be read from a file of their own', () => {
     assert.equal(readOptions({ PORT_FILE: fileOf('8080') }).options.port, 5000);
   });
 
-  test('an empty text is not given: neither in the environment, nor as a path, nor in the file of options', () => {
+  test('empty text counts as absent: in the environment, as a path and in the configuration file', () => {
     const blank = {
       PORT: '',
       HOST: '  ',
@@ -135,8 +135,8 @@ describe('where a value comes from', () => {
   });
 });
 
-describe('refusals', () => {
-  test('every fault is told at once, each with its remedy', () => {
+describe('faults', () => {
+  test('one error lists every fault with its remedy', () => {
     const file = fileOf('PROT = 80\nLOG_LEVEL = ["info"]\n');
     const faults = faultsOf({
       BIENVENUE_CONFIG: file,
@@ -163,7 +163,7 @@ describe('refusals', () => {
     assert.deepEqual(faults.toSorted(), expected.toSorted());
   });
 
-  test('the message of the refusal holds every fault on a line of its own', () => {
+  test('the error message lists each fault on a separate line', () => {
     assert.throws(() => readOptions({ PORT: 'x', HASH_PASSES: '1' }), {
       name: 'ConfigurationFault',
       message:
@@ -194,7 +194,7 @@ describe('refusals', () => {
     test(`local mode listens on ${host}`, () => assert.equal(readOptions({ HOST: host }).options.host, host));
   }
 
-  /** What is refused although each value is right by itself, and how the fault begins. */
+  /** Combinations that are rejected although each value is valid, and the beginning of the fault. */
   const unsafe: Record<string, [Environment, string]> = {
     'public mode without a mail server': [
       { ...publicMode, SMTP_URL: '', MAIL_FROM: '' },
@@ -217,11 +217,8 @@ describe('refusals', () => {
       { ...publicMode, PASSWORD_BLOCKLIST: 'false' },
       'PASSWORD_BLOCKLIST is false',
     ],
-    'a session that idles longer than it lives': [
-      { SESSION_DAYS: '6' },
-      'SESSION_IDLE_DAYS must not be more',
-    ],
-    'a limit for all below that for one': [
+    'an idle timeout longer than the session': [{ SESSION_DAYS: '6' }, 'SESSION_IDLE_DAYS must not be more'],
+    'a global limit below the limit per address': [
       { ADDRESS_LIMIT_PER_MINUTE: '500', GLOBAL_LIMIT_PER_MINUTE: '499' },
       'GLOBAL_LIMIT_PER_MINUTE must not be less',
     ],
@@ -231,24 +228,24 @@ describe('refusals', () => {
     ],
   };
   for (const [title, [environment, beginning]] of Object.entries(unsafe)) {
-    test(`not together: ${title}`, () => {
+    test(`rejects the combination: ${title}`, () => {
       const faults = faultsOf(environment);
       assert.equal(faults.length, 1, faults.join('\n'));
       assert.ok(faults[0]?.startsWith(beginning), faults[0]);
     });
   }
 
-  test('local mode needs no mail server for what it mails: its mails are kept', () => {
+  test('local mode needs no mail server, because it stores its mails', () => {
     const mailing = { RESET_TOKEN_BY: 'mail', EMAIL_CONFIRMATION: 'true', EMAIL_SIGN_IN: 'true' };
     assert.deepEqual(faultsOf({ ...mailing, REVEAL_ACCOUNTS: 'false' }), []);
   });
 
-  test('a wrong PUBLIC_URL is one fault: what would follow from it is not guessed', () => {
+  test('an invalid PUBLIC_URL is a single fault: options that depend on it are not reported', () => {
     const faults = faultsOf({ PUBLIC_URL: 'http://accounts.example.org', HOST: '0.0.0.0' });
     assert.deepEqual(faults, ['PUBLIC_URL must be https; http is for localhost only']);
   });
 
-  test('a file of options that cannot be read, or is no TOML, is named, and nothing is guessed from its absence', () => {
+  test('a configuration file that is unreadable or malformed is the only fault reported', () => {
     const missing = faultsOf({ BIENVENUE_CONFIG: join(folder, 'none.toml'), HOST: '0.0.0.0' });
     assert.equal(missing.length, 1);
     assert.match(
@@ -261,7 +258,7 @@ describe('refusals', () => {
     );
   });
 
-  test('a secret’s file that cannot be read, or is empty, is a fault and not the default', () => {
+  test('a secret file that is unreadable or empty is a fault; the default is not used', () => {
     const missing = join(folder, 'no-secret');
     assert.deepEqual(faultsOf({ DATABASE_URL_FILE: missing }), [
       `DATABASE_URL_FILE names ${missing}, which cannot be read`,
@@ -269,49 +266,49 @@ describe('refusals', () => {
     assert.match(faultsOf({ DATABASE_URL_FILE: fileOf('\n') })[0] ?? '', /^DATABASE_URL must be/);
   });
 
-  test('no fault repeats a secret', () => {
+  test('a fault does not quote a secret', () => {
     const faults = faultsOf({ DATABASE_URL: 'mysql://user:hunter2@host/db' });
     assert.equal(faults.length, 1);
     assert.doesNotMatch(faults.join(), /hunter2/);
   });
 });
 
-describe('what is shown of an option', () => {
+describe('the displayed value of an option', () => {
   const shown: Record<string, [name: keyof SharedTable, value: unknown, text: string]> = {
-    'nothing of one that is not given': ['publicUrl', undefined, ''],
-    'the origin of the public address': [
+    'is empty if the option is not set': ['publicUrl', undefined, ''],
+    'is the origin of the public URL': [
       'publicUrl',
       new URL('https://accounts.example.org/'),
       'https://accounts.example.org',
     ],
-    'a mail server without its password': [
+    'hides the password of a mail server': [
       'smtpUrl',
       new URL(publicMode.SMTP_URL),
       'smtps://me:***@mail.example.org',
     ],
-    'a number as it is': ['port', 5000, '5000'],
-    'a file’s path, which is no secret': ['databaseUrl', 'sqlite:/srv/b.db', 'sqlite:/srv/b.db'],
-    'a database without its password': [
+    'is a number unchanged': ['port', 5000, '5000'],
+    'is the path of a database file, which is not secret': [
+      'databaseUrl',
+      'sqlite:/srv/b.db',
+      'sqlite:/srv/b.db',
+    ],
+    'hides the password of a database': [
       'databaseUrl',
       'postgres://me:hunter2@host/db',
       'postgres://me:***@host/db',
     ],
-    'a database without the password among its parameters': [
+    'hides passwords in the parameters of a database URL': [
       'databaseUrl',
       'postgres://host/db?user=me&password=hunter2&sslpassword=hunter2',
       'postgres://host/db?user=me&password=***&sslpassword=***',
     ],
-    'a database whose user is no well-formed percent escape': [
+    'hides the password if the user contains a malformed percent escape': [
       'databaseUrl',
       'postgres://m%zz:hunter2@host/db',
       'postgres://m%zz:***@host/db',
     ],
-    'of a secret that reads like a URL without a host only that there is one': [
-      'databaseUrl',
-      'k1:hunter2',
-      '[hidden]',
-    ],
-    'of a secret that is no URL only that there is one': ['databaseUrl', 'hunter2', '[hidden]'],
+    'hides a whole secret that parses as a URL without a host': ['databaseUrl', 'k1:hunter2', '[hidden]'],
+    'hides a whole secret that is not a URL': ['databaseUrl', 'hunter2', '[hidden]'],
   };
   for (const [title, [name, value, text]] of Object.entries(shown))
     test(title, () => assert.equal(showOption(allOptions[name] ?? assert.fail(name), value), text));
@@ -343,13 +340,13 @@ describe('a set of options', () => {
     ],
   };
 
-  test('has the rows of its modules, and a default may depend on another option', () => {
+  test('reads the options of modules, and a default may depend on another option', () => {
     assert.equal(readOptionSet({}, set).options.longMinutes, 20);
     assert.equal(readOptionSet({ TOKEN_MINUTES: '30' }, set).options.longMinutes, 60);
     assert.equal(readOptionSet({ LONG_MINUTES: '40' }, set).sources.longMinutes, 'environment');
   });
 
-  test('has the checks of its modules; their faults come in one error with those of the values', () => {
+  test('runs the checks of modules, and one error lists their faults with those of single values', () => {
     const faultsIn = (environment: Environment): readonly string[] => {
       try {
         readOptionSet(environment, set);

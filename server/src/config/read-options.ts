@@ -6,7 +6,7 @@ import type { coreOptions } from './options.ts';
 import { OptionFault } from './parse.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** Where a value came from. */
+/** Where the value of an option was found. */
 type OptionSource = 'default' | 'environment' | 'file';
 
 /** The options of a service. */
@@ -33,7 +33,7 @@ const fileVariable = 'BIENVENUE_CONFIG';
 interface Reading {
   readonly value: unknown;
   readonly source: OptionSource;
-  /** The given text is invalid; the value is the default. */
+  /** Set if the given text is invalid; the value is the default. */
   readonly isFaulty?: true;
 }
 
@@ -63,7 +63,7 @@ export function readOptionSet<Table extends OptionTable>(
       faults.push(`${key} in ${environment[fileVariable]} is not an option`);
   }
 
-  // Each row is read once, at its turn or when a default depends on it.
+  // Each row is read once: in order, or earlier if a default depends on it.
   const readings = new Map<OptionRow<unknown>, Reading>();
   const read = (row: OptionRow<unknown>): Reading => {
     const reading =
@@ -71,7 +71,7 @@ export function readOptionSet<Table extends OptionTable>(
     readings.set(row, reading);
     return reading;
   };
-  const valueOf = <T>(row: OptionRow<T>): T => read(row).value as T; // what its row returned
+  const valueOf = <T>(row: OptionRow<T>): T => read(row).value as T; // the parser of the row returned it
   const context: OptionContext = {
     get isPublic() {
       return valueOf(table.publicUrl)?.protocol === 'https:';
@@ -182,7 +182,7 @@ type Shown = string | number | boolean | URL | readonly string[] | { readonly pa
 
 /** Formats the value of an option for display; secrets are hidden. */
 export function showOption(row: OptionRow<unknown>, read: unknown): string {
-  const value = read as Shown; // what the parsers of options return
+  const value = read as Shown; // the parsers of options return nothing else
   if (value === undefined) return '';
   if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (row.secret === true) return hideSecret(String(value));
@@ -197,7 +197,7 @@ const secretParameters = ['password', 'sslpassword'];
 function hideSecret(value: string): string {
   if (value.startsWith('sqlite:')) return value;
   const url = URL.parse(value);
-  if (url === null || url.host === '') return '[hidden]'; // `k1:…` is a URL too
+  if (url === null || url.host === '') return '[hidden]'; // the text of a key, `k1:…`, also parses as a URL
   if (url.password !== '') url.password = '***';
   for (const name of secretParameters) if (url.searchParams.has(name)) url.searchParams.set(name, '***');
   return url.href;

@@ -36,18 +36,13 @@ async function emails(db: Database): Promise<string[]> {
   return (await db.run(selectEmails, {})).map(({ email }) => email);
 }
 
-/** A promise that is fulfilled by hand. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { opened: promise, open: resolve };
-}
-
-class Whim extends Error {}
+/** An error that a test throws on purpose. */
+class PlannedFailure extends Error {}
 
 onEachEngine('a database', (engine) => {
   const opened = useDatabase(engine);
 
-  test('what was written is read at once: by a statement, a look-up and a query', async () => {
+  test('a write is immediately visible to a statement, a look-up and a query', async () => {
     const { database: db } = opened();
     for (let i = 1; i <= 50; i += 1) {
       const email = `user${i}@example.org`;
@@ -58,14 +53,14 @@ onEachEngine('a database', (engine) => {
     }
   });
 
-  test('ids are numbers that ascend from 1', () =>
+  test('ids are ascending numbers from 1', () =>
     withDatabase(engine, async (fresh) => {
       for (const [i, email] of ['a', 'b', 'c'].entries()) {
         assert.equal((await fresh.first(insertUser, { email, now: 1 }))?.id, i + 1);
       }
     }));
 
-  test('what is noted is read at once, comes back as a row, and is refused by a unique index as any write', async () => {
+  test('note() returns its row, is immediately visible, and respects unique indexes', async () => {
     const { database: db } = opened();
     const noted = await db.note(insertUser, { email: 'a', now: 7 });
     assert.equal((await db.first(readCreated, { email: 'a' }))?.created_at, 7);
@@ -74,7 +69,7 @@ onEachEngine('a database', (engine) => {
     assert.equal(await db.note(writeCreated, { email: 'nobody', at: 8 }), undefined);
   });
 
-  test('what is not there is undefined to first and find, and an empty list to run and query', async () => {
+  test('without a row, first() and find() return undefined, run() and query() an empty list', async () => {
     const { database: db } = opened();
     assert.equal(await db.first(readCreated, { email: 'nobody' }), undefined);
     assert.equal(await db.find(selectByEmail, 'nobody'), undefined);
@@ -83,7 +78,7 @@ onEachEngine('a database', (engine) => {
     assert.deepEqual(await db.run(writeCreated, { email: 'nobody', at: 1 }), []);
   });
 
-  test('values come back as they went in: instants, bytes, null and text of any script', async () => {
+  test('values are returned unchanged: instants, bytes, null and text of any script', async () => {
     const { database: db } = opened();
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     const now = Date.UTC(9999, 11, 31);
@@ -106,7 +101,7 @@ onEachEngine('a database', (engine) => {
     assert.deepEqual({ ...row }, { email, hashed_password: null });
   });
 
-  test('a unique index that refuses a row raises UniqueViolation, and the row that was there stays', async () => {
+  test('a duplicate row throws UniqueViolation, and the existing row stays', async () => {
     const { database: db } = opened();
     await db.run(insertUser, { email: 'bob', now: 1 });
     await assert.rejects(db.run(insertUser, { email: 'bob', now: 2 }), UniqueViolation);
@@ -117,7 +112,7 @@ onEachEngine('a database', (engine) => {
     assert.equal((await db.first(readCreated, { email: 'bob' }))?.created_at, 1);
   });
 
-  test('a child without its parent is refused: foreign keys hold', async () => {
+  test('a row without its parent is rejected: foreign keys are enforced', async () => {
     const { database: db } = opened();
     const orphan = {
       id: 'x',
@@ -134,7 +129,7 @@ onEachEngine('a database', (engine) => {
     assert.deepEqual(await db.query((sql) => sql.selectFrom('sessions').selectAll()), []);
   });
 
-  test('a faulty text is a plain error, which no caller takes for a refusal', async () => {
+  test('invalid SQL throws a plain error, which is not a problem', async () => {
     const { database: db } = opened();
     await assert.rejects(
       db.execute('create nonsense'),
@@ -143,7 +138,7 @@ onEachEngine('a database', (engine) => {
     assert.deepEqual(await emails(db), []);
   });
 
-  test('now() is the engine’s clock in milliseconds', async () => {
+  test('now() returns the clock of the engine in milliseconds', async () => {
     const { database: db } = opened();
     const instants = [await db.now(), await db.transaction((tx) => tx.now())];
     for (const instant of instants) assert.ok(Math.abs(instant - Date.now()) < 60_000, String(instant));
@@ -153,7 +148,7 @@ onEachEngine('a database', (engine) => {
 onEachEngine('a transaction', (engine) => {
   const opened = useDatabase(engine);
 
-  test('is all: what its work wrote is there, and its value is handed on', async () => {
+  test('commits all its writes and returns the value of its work', async () => {
     const { database: db } = opened();
     const value = await db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'a', now: 1 });
@@ -164,23 +159,23 @@ onEachEngine('a transaction', (engine) => {
     assert.deepEqual(await emails(db), ['a', 'b']);
   });
 
-  test('is nothing: a throw undoes every write, rises untouched, and the next one works', async () => {
+  test('rolls back every write if its work throws, rethrows the error, and the next one works', async () => {
     const { database: db } = opened();
-    const whim = new Whim();
+    const failure = new PlannedFailure();
     const failed = db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'a', now: 1 });
       await tx.query((sql) => sql.updateTable('users').set({ created_at: 2 }));
       await tx.execute('create table scratch (id integer)');
-      throw whim;
+      throw failure;
     });
-    await assert.rejects(failed, (error) => error === whim);
+    await assert.rejects(failed, (error) => error === failure);
     assert.deepEqual(await emails(db), []);
     await db.transaction((tx) => tx.execute('create table scratch (id integer)'));
     await db.run(insertUser, { email: 'b', now: 1 });
     assert.deepEqual(await emails(db), ['b']);
   });
 
-  test('reads its own writes before anybody else does', async () => {
+  test('reads its own writes, which others cannot see before the commit', async () => {
     const { database: db } = opened();
     await db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'a', now: 1 });
@@ -192,24 +187,24 @@ onEachEngine('a transaction', (engine) => {
     assert.deepEqual(await emails(db), ['a']);
   });
 
-  test('inside another is part of it: it is undone with the outer one, and undoes it by a throw', async () => {
+  test('that is nested is rolled back with the outer one, and rolls back the outer one if it throws', async () => {
     const { database: db } = opened();
     const outerFails = db.transaction(async (tx) => {
       await tx.transaction((inner) => inner.run(insertUser, { email: 'a', now: 1 }));
-      throw new Whim();
+      throw new PlannedFailure();
     });
-    await assert.rejects(outerFails, Whim);
+    await assert.rejects(outerFails, PlannedFailure);
     const innerFails = db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'b', now: 1 });
       await tx.transaction(async () => {
-        throw new Whim();
+        throw new PlannedFailure();
       });
     });
-    await assert.rejects(innerFails, Whim);
+    await assert.rejects(innerFails, PlannedFailure);
     assert.deepEqual(await emails(db), []);
   });
 
-  test('with a failed statement never commits, even if its work swallows the error', async () => {
+  test('never commits after a failed statement, even if its work ignores the error', async () => {
     const { database: db } = opened();
     const swallowed = db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'a', now: 1 });
@@ -219,7 +214,7 @@ onEachEngine('a transaction', (engine) => {
     assert.deepEqual(await emails(db), []);
   });
 
-  test('is not closed: it ends with its work', async () => {
+  test('cannot be closed: it ends with its work', async () => {
     const { database: db } = opened();
     await assert.rejects(
       db.transaction((tx) => tx.close()),
@@ -228,7 +223,7 @@ onEachEngine('a transaction', (engine) => {
     await db.run(insertUser, { email: 'a', now: 1 });
   });
 
-  test('does not lose an update to its like: of fifty that read, think and write, the row’s lock lets one go at a time', async () => {
+  test('loses no update of fifty concurrent transactions that read and write one row', async () => {
     const { database: db } = opened();
     const email = 'counter';
     await db.run(insertUser, { email, now: 0 });
@@ -245,32 +240,32 @@ onEachEngine('a transaction', (engine) => {
     assert.equal((await db.first(readCreated, { email }))?.created_at, 50);
   });
 
-  test('takes in no lone write of somebody else: what is undone is its own work alone', async () => {
+  test('does not include writes of other callers, which survive its rollback', async () => {
     const { database: db } = opened();
-    const begun = gate();
-    const finish = gate();
+    const begun = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
     const undone = db.transaction(async (tx) => {
       await tx.run(insertUser, { email: 'inside', now: 1 });
-      begun.open();
-      await finish.opened;
-      throw new Whim();
+      begun.resolve();
+      await finish.promise;
+      throw new PlannedFailure();
     });
-    await begun.opened;
+    await begun.promise;
     const lone = Promise.all([
       db.run(insertUser, { email: 'lone', now: 1 }),
       db.query((sql) =>
         sql.insertInto('users').values({ email: 'q', email_key: 'q', created_at: 1, password_changed_at: 1 }),
       ),
     ]);
-    finish.open();
-    await assert.rejects(undone, Whim);
+    finish.resolve();
+    await assert.rejects(undone, PlannedFailure);
     await lone;
     assert.deepEqual((await emails(db)).toSorted(), ['lone', 'q']);
   });
 });
 
-onEachEngine('closing', (engine) => {
-  test('waits for what was begun', () =>
+onEachEngine('closing a database', (engine) => {
+  test('waits for running statements and transactions', () =>
     withDatabase(engine, async (db, url) => {
       const other = await connectDatabase(url);
       const writes = Array.from({ length: 20 }, (_, i) =>
@@ -281,7 +276,7 @@ onEachEngine('closing', (engine) => {
       assert.equal((await emails(db)).length, 21);
     }));
 
-  test('is final: every later call is refused, and nothing is written', () =>
+  test('is final: every later call is rejected, and nothing is written', () =>
     withDatabase(engine, async (db, url) => {
       const other = await connectDatabase(url);
       await other.close();

@@ -1,4 +1,5 @@
-// What differs between SQLite and PostgreSQL, as named capabilities: a store does not ask which engine it runs on.
+// Declares the differences between SQLite and PostgreSQL as named capabilities, so that a store need not know which
+// engine it runs on.
 import {
   DummyDriver,
   Kysely,
@@ -12,32 +13,33 @@ import {
   type RawBuilder,
   type SelectModifierNode,
 } from 'kysely';
+
 /**
- * The tables that `Database.query` assumes where its callback does not say. The service declares none, so that every
- * store names the tables it uses; the tests declare theirs here (test/support/tables.ts).
+ * The tables of `Database.query` if its callback names none. The service declares no tables here, so that every store
+ * names the tables it uses; the tests declare theirs (test/support/tables.ts).
  */
 export interface DefaultTables {}
 
-/** Writes SQL about the given tables and never runs it. */
+/** Builds SQL on the given tables; it never runs it. */
 export type Sql<Tables = DefaultTables> = Kysely<Tables>;
 
 /** Names of column types and table options in DDL. */
 export interface TypeNames {
-  /** Integer primary key, ascending, never given twice. */
+  /** Integer primary key, ascending and never reused. */
   readonly serial: string;
   readonly integer: string;
   readonly text: string;
   readonly instant: string;
   readonly bytes: string;
-  /** Behind the closing bracket of `create table`. */
+  /** Options after the closing bracket of `create table`. */
   readonly table: string;
-  /** The same for a table that is found by its text key alone. */
+  /** The same for a table whose rows are found only by a text key. */
   readonly keyedTable: string;
-  /** In `create index` and `drop index`, for a step outside a transaction. */
+  /** Keyword in `create index` and `drop index`, for a step outside a transaction. */
   readonly concurrently: string;
 }
 
-/** What the database says of itself: expressions for the number of tables or valid indexes of a name, 0 or 1. */
+/** Expressions for the number (0 or 1) of tables or valid indexes with a name. */
 interface Catalog {
   readonly countTables: (name: string) => RawBuilder<number>;
   readonly countIndexes: (name: string) => RawBuilder<number>;
@@ -45,17 +47,17 @@ interface Catalog {
 
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
-  /** Knows no table: a statement says which tables it is about. */
+  /** Query builder without tables: each statement names its own. */
   readonly sql: Sql<object>;
   readonly types: TypeNames;
   readonly catalog: Catalog;
-  /** True where a look-up crosses a socket, so that those of one turn of the event loop are worth gathering. */
+  /** True if a look-up crosses a socket, so that batching the look-ups of one turn of the event loop saves time. */
   readonly gathersLookups: boolean;
-  /** True where an index can be built next to writes, which must not be inside a transaction. */
+  /** True if an index can be built without blocking writes, which must happen outside a transaction. */
   readonly buildsIndexesConcurrently: boolean;
 }
 
-/** Leaves row locks out: SQLite has one writer at a time, and no word for them. */
+/** Omits row locks: SQLite has no syntax for them, and only one writer at a time. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier !== 'ForNoKeyUpdate' && node.modifier !== 'SkipLocked') super.visitSelectModifier(node);

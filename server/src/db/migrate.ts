@@ -1,13 +1,13 @@
-// Brings a database to this release's schema, module by module. Missing steps run in one transaction under the lock of
-// one row, so that several instances may start together, and an interrupted migration leaves nothing behind. A step that
-// must be outside a transaction is preceded by a commit, and runs while the lock is held on another connection.
+// Migrates a database to the schema of this release, module by module. Missing steps run in one transaction that holds
+// the lock of one row, so that several instances may start concurrently and an interrupted migration is rolled back. A
+// step that must run outside a transaction follows a commit, and runs while another connection holds the lock.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from './database.ts';
 import { hasTable, type MigratedModule, type Migration } from './migration.ts';
 import type { VersionTables } from './schema.ts';
 import { statementsFor } from './statement.ts';
 
-/** A newer release wrote the database. */
+/** The database was migrated by a newer release. */
 export class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
   constructor({ module, found, known }: SchemaDifference) {
@@ -17,20 +17,20 @@ export class NewerSchema extends Error {
   }
 }
 
-/** A module whose schema in the database is not that of this release. */
+/** A module whose schema in the database differs from that of this release. */
 export interface SchemaDifference {
   readonly module: string;
-  /** Steps that the database has; 0 without a database of ours. */
+  /** Steps that the database has; 0 if it was never migrated. */
   readonly found: number;
-  /** Steps that this release knows. */
+  /** Steps that this release has. */
   readonly known: number;
 }
 
-/** The row that is the lock: no module has its name. */
+/** Key of the row that serves as the lock; no module has this name. */
 const lockName = '';
-/** How often a starting instance looks whether another one has finished. */
+/** Interval at which a starting instance checks whether another one has finished. */
 const lockPollMs = 50;
-/** Tells a release that knows bienvenue_schema only that the database is newer: it had 14 steps at most. */
+/** Makes older releases, which read only bienvenue_schema, reject the database as newer: they have at most 14 steps. */
 const supersededVersion = 15;
 
 const { statement } = statementsFor<VersionTables>();
@@ -42,8 +42,8 @@ const insertLock = statement((sql) =>
     .onConflict((conflict) => conflict.doNothing()),
 );
 /**
- * Does not wait where the row is locked: a waiting statement keeps a snapshot, for whose end `create index concurrently`
- * waits in turn, and neither would ever go on.
+ * Returns no row if another instance holds the lock. It must not wait: a waiting statement holds a snapshot, `create index
+ * concurrently` waits for the end of that snapshot, and both would deadlock.
  */
 const tryLock = statement((sql) =>
   sql
@@ -62,7 +62,7 @@ const upsertVersion = statement((sql, p: { module: string; version: number }) =>
     .values({ module: p.module, version: p.version })
     .onConflict((conflict) => conflict.column('module').doUpdateSet({ version: p.version })),
 );
-/** Locks the row of the former list, for which a starting older release waits, and returns its number of steps. */
+/** Locks the row of the former list, so that a starting older release waits, and returns its number of steps. */
 const lockFormer = statement((sql) =>
   sql
     .updateTable('bienvenue_schema')
@@ -74,7 +74,7 @@ const markSuperseded = statement((sql) =>
   sql.updateTable('bienvenue_schema').set({ version: supersededVersion }).where('id', '=', 1),
 );
 
-/** Changes nothing; takes the lock of a module's row until the transaction ends. */
+/** Locks the row of a module until the transaction ends, without changing it. */
 const lockModuleRow = statement((sql, p: { module: string }) =>
   sql
     .updateTable('schema_versions')
@@ -82,17 +82,17 @@ const lockModuleRow = statement((sql, p: { module: string }) =>
     .where('module', '=', p.module),
 );
 
-/** Lets one transaction at a time do what a module does once, such as noting its first key. */
+/** Lets only one transaction at a time run a one-time action of a module, such as storing its first key. */
 export async function lockModule(tx: Database, module: string): Promise<void> {
   await tx.run(lockModuleRow, { module });
 }
 
-/** Reads how many steps of each module a migrated database has; also an inexpensive sign that it answers. */
+/** Returns the number of steps of each module in a migrated database. It is also an inexpensive health check. */
 export async function readVersions(db: Database): Promise<Map<string, number>> {
   return new Map((await db.run(selectVersions, {})).map(({ module, version }) => [module, version]));
 }
 
-/** Lists the modules whose schema in the database is not that of this release; changes nothing. */
+/** Returns the modules whose schema in the database differs from that of this release. Changes nothing. */
 export async function schemaDifferences(
   db: Database,
   modules: readonly MigratedModule[],
@@ -103,7 +103,7 @@ export async function schemaDifferences(
   return differences(versions, modules);
 }
 
-/** A module that the release does not have, such as a removed feature, makes no difference: its tables stay unused. */
+/** Compares the modules of this release only: the tables of a removed feature stay in the database, unused. */
 function differences(
   versions: ReadonlyMap<string, number>,
   modules: readonly MigratedModule[],
@@ -118,9 +118,9 @@ function differences(
 }
 
 /**
- * Runs the missing steps, in the order of the modules, and returns them as `module: name`. A module follows those whose
- * tables its own refer to.
- * @throws {NewerSchema} if the database is ahead of this release; nothing is changed.
+ * Runs the missing steps in the order of the modules and returns them as `module: name`. The list must have a module after
+ * the modules whose tables it refers to.
+ * @throws {NewerSchema} if a newer release migrated the database; nothing is changed.
  */
 export async function migrate(db: Database, modules: readonly MigratedModule[]): Promise<string[]> {
   await createVersionTable(db);
@@ -156,8 +156,8 @@ async function migratePart(
     for (const [i, step] of migrations.entries()) {
       if (i < (versions.get(module) ?? 0)) continue;
       const isOutside = step.isOutsideTransaction === true && tx.engine.buildsIndexesConcurrently;
-      if (isOutside && done.length > 0) return { done, isComplete: false }; // commits what the step may need
-      // Frees the snapshot of the last prepared statement, for whose end `create index concurrently` would wait.
+      if (isOutside && done.length > 0) return { done, isComplete: false }; // commits the steps that this one may need
+      // Releases the snapshot of the last prepared statement: `create index concurrently` would wait for its end.
       if (isOutside) await tx.execute('select 1');
       await runStep(isOutside ? db : tx, step);
       await tx.run(upsertVersion, { module, version: i + 1 });
@@ -173,7 +173,7 @@ async function runStep(db: Database, step: Migration): Promise<void> {
   for (const text of step.statements(db.engine.types)) await db.execute(text);
 }
 
-/** Notes the steps that the database has by the single list of an earlier release, and returns the versions. */
+/** Converts the single list of steps of an earlier release to versions per module, and returns the versions. */
 async function takeOver(tx: Database, modules: readonly MigratedModule[]): Promise<Map<string, number>> {
   const versions = new Map<string, number>();
   if (!(await hasTable(tx, 'bienvenue_schema'))) return versions;
@@ -185,12 +185,12 @@ async function takeOver(tx: Database, modules: readonly MigratedModule[]): Promi
     versions.set(module, version);
     await tx.run(upsertVersion, { module, version });
   }
-  // It stays for a running older release, which reads it in /health/ready.
+  // The table stays, because an older release that is still running reads it in /health/ready.
   await tx.run(markSuperseded, {});
   return versions;
 }
 
-/** Attempts at creating the version table: PostgreSQL lets `if not exists` fail when two sessions race. */
+/** Attempts to create the version table: in PostgreSQL `if not exists` can fail if two sessions race. */
 const createAttempts = 5;
 
 async function createVersionTable(db: Database): Promise<void> {

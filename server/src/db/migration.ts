@@ -1,24 +1,24 @@
-// What a module says of its schema: numbered steps, each a name and its statements.
+// Declares how a module describes its schema: numbered steps, each with a name and its statements.
 import type { Database } from './database.ts';
 import type { Sql, TypeNames } from './engine.ts';
 
 /**
- * A step of a module's schema. Steps are forward only, numbered by their place in the module's list, and never edited
- * once released. An older release keeps working next to the newer schema: a step adds; what it replaces is dropped one
- * release later.
+ * A step of a module's schema. Steps run forward only, are numbered by their position in the module's list, and are never
+ * edited after their release. The previous release must work with the newer schema: a step only adds, and what it
+ * replaces is dropped one release later.
  */
 export interface Migration {
-  /** Says in the log what the step is for. */
+  /** Describes the step in the log. */
   readonly name: string;
   readonly statements: (type: TypeNames) => readonly string[];
-  /** For `create index concurrently`: the statements run outside a transaction where the engine can do that. */
+  /** For `create index concurrently`: the statements run outside a transaction if the engine supports it. */
   readonly isOutsideTransaction?: true;
   /**
-   * Says that the step needs no statements. A step outside a transaction may be interrupted between its statements and
-   * the note of its version: it either has this check, or statements that can run again.
+   * Returns whether the step was already done, so that its statements are skipped. A step outside a transaction may be
+   * interrupted before its version is stored: it needs this check, or statements that can run again.
    */
   readonly isDone?: (db: Database) => Promise<boolean>;
-  /** Number of the step in the single list of the table bienvenue_schema, which came before schema_versions. */
+  /** Number of the step in the single list of the table bienvenue_schema, which schema_versions replaced. */
   readonly formerly?: number;
 }
 
@@ -28,7 +28,7 @@ export interface MigratedModule {
   readonly migrations: readonly Migration[];
 }
 
-/** True if the database has the table. */
+/** Returns whether the database has a table. */
 export async function hasTable(db: Database, table: string): Promise<boolean> {
   const [row] = await db.query((sql: Sql<object>) =>
     sql.selectNoFrom(db.engine.catalog.countTables(table).as('count')),
@@ -36,7 +36,7 @@ export async function hasTable(db: Database, table: string): Promise<boolean> {
   return row?.count === 1;
 }
 
-/** True if the database has the index and it is valid: PostgreSQL leaves an invalid one if its creation is interrupted. */
+/** Returns whether the database has a valid index. PostgreSQL leaves an invalid index if its creation is interrupted. */
 export async function hasIndex(db: Database, index: string): Promise<boolean> {
   const [row] = await db.query((sql: Sql<object>) =>
     sql.selectNoFrom(db.engine.catalog.countIndexes(index).as('count')),
@@ -44,14 +44,14 @@ export async function hasIndex(db: Database, index: string): Promise<boolean> {
   return row?.count === 1;
 }
 
-/** Returns a step that adds an index without stopping the writes to its table: `on` is `table (column, …)`. */
+/** Returns a step that adds an index without blocking writes to its table; `on` is `table (column, …)`. */
 export function concurrentIndex(index: string, on: string): Migration {
   return {
     name: `index ${index}`,
     isOutsideTransaction: true,
     isDone: (db) => hasIndex(db, index),
     statements: ({ concurrently }) => [
-      `drop index ${concurrently} if exists ${index}`, // an invalid one, of an interrupted attempt
+      `drop index ${concurrently} if exists ${index}`, // removes the invalid index of an interrupted attempt
       `create index ${concurrently} ${index} on ${on}`,
     ],
   };

@@ -1,33 +1,34 @@
+// Opens and migrates the database that a URL names.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
 import { openSqlite } from './sqlite.ts';
-import { examineSqliteFile } from './sqlite-damage.ts';
+import { examineSqliteFile } from './sqlite-file.ts';
 
 const sqlitePrefix = 'sqlite:';
 
-/** Path of the file that a `sqlite:` URL names; `undefined` for another URL. */
+/** Returns the path of the file that a `sqlite:` URL names; `undefined` for any other URL. */
 export function sqlitePath(url: string): string | undefined {
   return url.startsWith(sqlitePrefix) ? resolve(url.slice(sqlitePrefix.length)) : undefined;
 }
 
 /**
  * Opens the database without changing its schema: `sqlite:<path>` or `postgres://…`.
- * @throws {DatabaseRefused} when a file is not ours or cannot be trusted to hold.
- * @throws {Problem} unavailable, when PostgreSQL does not answer.
+ * @throws {DatabaseRefused} if the file is not a database of this service, or is on a network file system.
+ * @throws {Problem} unavailable if PostgreSQL does not respond.
  */
 export async function connectDatabase(url: string, { patient = false } = {}): Promise<Database> {
   const path = sqlitePath(url);
   if (path !== undefined) return openSqlite(path);
-  const { openPostgres } = await import('./postgres.ts'); // pg costs 40 ms that a SQLite service need not pay
+  const { openPostgres } = await import('./postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
   return openPostgres(url, { patient });
 }
 
 /**
- * Brings a database to the schema of the modules and returns the steps that were missing, as `module: name`.
- * @throws {NewerSchema} if the database is ahead of this release.
+ * Migrates a database to the schema of the modules and returns the steps that were missing, as `module: name`.
+ * @throws {NewerSchema} if a newer release migrated the database.
  */
 export async function migrateDatabase(url: string, modules: readonly MigratedModule[]): Promise<string[]> {
   const database = await connectDatabase(url, { patient: true });
@@ -38,13 +39,13 @@ export async function migrateDatabase(url: string, modules: readonly MigratedMod
   }
 }
 
-/** Files up to this size are looked through at the start of a service: half a second at most. */
+/** Maximum size of a file that is checked for damage at start-up, which takes at most half a second. */
 const examinedBytes = 256 * 1024 * 1024;
 
 /**
- * Opens the database after bringing it to the schema of the modules. With `isExamined` a file that is not too large is
+ * Migrates the database to the schema of the modules and opens it. With `isExamined` a SQLite file of at most 256 MiB is
  * checked for damage first.
- * @throws {DatabaseRefused} if it is damaged.
+ * @throws {DatabaseRefused} if the file is damaged.
  */
 export async function openDatabase(
   url: string,
@@ -57,7 +58,7 @@ export async function openDatabase(
     return connectDatabase(url);
   }
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
-  const database = await openSqlite(path); // with the same limits for both: it need not be opened twice
+  const database = await openSqlite(path); // SQLite has the same time limits for both uses, so one connection is enough
   try {
     await migrate(database, modules);
     return database;

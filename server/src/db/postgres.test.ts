@@ -21,7 +21,7 @@ const selectUser = lookup((sql, isKey) =>
 
 const isUnavailable = (error: unknown): boolean => isProblem(error, 'unavailable');
 
-describe('look-ups of one turn of the event loop', () => {
+describe('PostgreSQL look-ups in one turn of the event loop', () => {
   const opened = useDatabase('postgres');
   let proxy: PostgresProxy;
   let db: Database;
@@ -34,21 +34,21 @@ describe('look-ups of one turn of the event loop', () => {
     await proxy.close();
   });
 
-  /** Adds so many users and names their addresses. */
+  /** Adds users and returns their addresses. */
   async function addUsers(count: number): Promise<string[]> {
     const emails = Array.from({ length: count }, (_, i) => `user${i}@example.org`);
     await Promise.all(emails.map((email) => opened().database.run(insertUser, { email })));
     return emails;
   }
 
-  /** Runs the work and counts the statements that went to the server. */
+  /** Runs the work and returns the number of statements that reached the server. */
   async function countStatements(work: () => Promise<unknown>): Promise<number> {
     const from = proxy.executed();
     await work();
     return proxy.executed() - from;
   }
 
-  test('are one statement, and each caller gets the row of its own key', async () => {
+  test('are sent as one statement, and each caller gets the row of its key', async () => {
     const emails = await addUsers(100);
     const asked = emails.toReversed();
     const count = await countStatements(async () => {
@@ -61,7 +61,7 @@ describe('look-ups of one turn of the event loop', () => {
     assert.equal(count, 1);
   });
 
-  test('may ask for one key many times: every caller gets its row', async () => {
+  test('may request the same key repeatedly, and every caller gets its row', async () => {
     const [email = ''] = await addUsers(1);
     const count = await countStatements(async () => {
       const rows = await Promise.all(Array.from({ length: 30 }, () => db.find(selectUser, email)));
@@ -74,7 +74,7 @@ describe('look-ups of one turn of the event loop', () => {
     assert.equal(count, 1);
   });
 
-  test('get undefined for an unknown key, beside others that are known', async () => {
+  test('return undefined for an unknown key among known ones', async () => {
     const [email = ''] = await addUsers(1);
     const rows = await Promise.all(['nobody', email, '', 'nobody'].map((key) => db.find(selectUser, key)));
     assert.deepEqual(
@@ -83,7 +83,7 @@ describe('look-ups of one turn of the event loop', () => {
     );
   });
 
-  test('beyond five hundred keys are several statements, and nobody is left out', async () => {
+  test('of more than five hundred keys are sent as several statements, and every caller gets its row', async () => {
     const emails = await addUsers(501);
     const count = await countStatements(async () => {
       const rows = await Promise.all(emails.map((email) => db.find(selectUser, email)));
@@ -95,14 +95,14 @@ describe('look-ups of one turn of the event loop', () => {
     assert.equal(count, 2);
   });
 
-  test('of another turn are another statement, which sees what was written meanwhile', async () => {
+  test('of a later turn are sent as another statement, which sees later writes', async () => {
     const [email = ''] = await addUsers(1);
     const first = await db.find(selectUser, email);
     await db.query((sql) => sql.deleteFrom('users').where('id', '=', first?.id ?? 0));
     assert.equal(await db.find(selectUser, email), undefined);
   });
 
-  test('inside a transaction go their own way', async () => {
+  test('inside a transaction are not batched', async () => {
     const [email = ''] = await addUsers(1);
     const rows = await db.transaction((tx) =>
       Promise.all([tx.find(selectUser, email), tx.find(selectUser, 'nobody')]),
@@ -113,7 +113,7 @@ describe('look-ups of one turn of the event loop', () => {
     );
   });
 
-  test('all fail with the fault that their statement met, and the next ones work', async () => {
+  test('all fail with the error of their statement, and later ones work', async () => {
     const [email = ''] = await addUsers(1);
     await opened().database.execute('alter table users rename to people');
     const failed = await Promise.allSettled(['a', 'b', 'a'].map((key) => db.find(selectUser, key)));
@@ -125,7 +125,7 @@ describe('look-ups of one turn of the event loop', () => {
     assert.equal((await db.find(selectUser, email))?.lookup_key, email);
   });
 
-  test('all fail as unavailable when the line breaks under them, and the pool makes new connections', async () => {
+  test('all fail as unavailable if the connection breaks, and the pool opens new connections', async () => {
     const [email = ''] = await addUsers(1);
     const asked = Promise.allSettled(['a', 'b', 'a'].map((key) => db.find(selectUser, key)));
     setImmediate(() => proxy.cut());
@@ -137,8 +137,8 @@ describe('look-ups of one turn of the event loop', () => {
   });
 });
 
-describe('a fault of the server', () => {
-  test('a transaction whose connection breaks is undone, is told as unavailable, and spoils no later one', () =>
+describe('faults of PostgreSQL', () => {
+  test('a transaction whose connection breaks is rolled back, fails as unavailable, and does not affect later ones', () =>
     withDatabase('postgres', async (direct, url) => {
       const proxy = await postgresProxy(url);
       const db = await connectDatabase(proxy.url);
@@ -162,7 +162,7 @@ describe('a fault of the server', () => {
     withDatabase('postgres', async (_direct, url) => {
       const proxy = await postgresProxy(url);
       const db = await connectDatabase(proxy.url);
-      proxy.mount();
+      proxy.stall();
       const begun = performance.now();
       await Promise.all([
         assert.rejects(db.find(selectUser, 'a'), isUnavailable),
@@ -177,10 +177,10 @@ describe('a fault of the server', () => {
       await db.close();
     }));
 
-  test('a server that is not there is unavailable, and its password stays out of the message', async () => {
-    const noUserId = 'postgres://me:hunter2@127.0.0.1:1/none';
+  test('a server that is not running is unavailable, and the message does not contain its password', async () => {
+    const closedPort = 'postgres://me:hunter2@127.0.0.1:1/none';
     await assert.rejects(
-      connectDatabase(noUserId),
+      connectDatabase(closedPort),
       (error) => isUnavailable(error) && !String(error).includes('hunter2'),
     );
   });

@@ -1,38 +1,36 @@
-// PostgreSQL: named statements on pooled connections. The look-ups of one turn of the event loop are gathered into one
-// statement, which makes a database across a socket as cheap as one in the process.
+// Implements `Database` for PostgreSQL, with named prepared statements on pooled connections. The look-ups of one turn of
+// the event loop are sent as one statement, so that a remote database costs little more than one in the process.
 import { sql as rawSql } from 'kysely';
 import pg from 'pg';
 import { isProblem, Problem } from '../kit/problem.ts';
 import { UniqueViolation, type Database, type QueryBuilder } from './database.ts';
 import { postgresEngine, type DefaultTables, type Sql } from './engine.ts';
+import { LookupBatch } from './lookup-batch.ts';
 import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
 
-/** Connections of one instance. PasswordLogin wait for the hash, not for a connection. */
+/** Connections per instance. Ten are enough, because logins wait for the password hash, not for a connection. */
 const poolSize = 10;
-/** A query that takes longer than this has met a fault, not work of ours (SECURITY: 503 in three seconds). */
+/** Server-side limit for a statement. No statement of the service takes longer, unless there is a fault. */
 const statementTimeoutMs = 3000;
-/** The client's own limit, for a server that does not answer at all. */
+/** Client-side limit, for a server that does not respond at all. */
 const queryTimeoutMs = 3500;
 const connectTimeoutMs = 3000;
-/** Keys in one gathered statement. */
-const gatheredKeys = 500;
 
 type Row = Record<string, unknown>;
 type Queryable = Pick<pg.PoolClient, 'query'>;
 
 const uniqueViolation = '23505';
 /**
- * The connection's prepared statement is of no use any more: its result has other columns since another instance
- * migrated (0A000, cached plan must not change result type), or the server forgot it (26000). A new connection prepares
- * it again.
+ * SQLSTATE codes of a stale prepared statement: its result has other columns since another instance migrated (0A000,
+ * cached plan must not change result type), or the server discarded it (26000). A new connection prepares it again.
  */
 const staleCodes = new Set(['0A000', '26000']);
-/** Each attempt discards one stale connection, so that one more than the pool has is enough. */
+/** Each attempt discards one stale connection, so one attempt more than the pool has connections is enough. */
 const maxAttempts = poolSize + 1;
-/** SQLSTATE classes of faults of the moment: connection, resources, operator intervention, system, transaction rollback. */
-const passingClasses = new Set(['08', '53', '57', '58', '40', '25']);
+/** SQLSTATE classes of temporary faults: connection, resources, operator intervention, system, transaction rollback. */
+const temporaryClasses = new Set(['08', '53', '57', '58', '40', '25']);
 
-/** bigint as number: our integers are ids and milliseconds, far below 2^53. */
+/** Reads bigint as number: the integers of the service are ids and milliseconds, far below 2^53. */
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
@@ -41,7 +39,7 @@ function toError(error: unknown): unknown {
   const { code } = error as { code?: string }; // pg's DatabaseError, or a system error
   if (code === uniqueViolation) return new UniqueViolation(error.message, { cause: error });
   const isServerAnswer = error instanceof pg.DatabaseError;
-  if (!isServerAnswer || passingClasses.has(code?.slice(0, 2) ?? '')) {
+  if (!isServerAnswer || temporaryClasses.has(code?.slice(0, 2) ?? '')) {
     return new Problem('unavailable', {
       message: `PostgreSQL: ${error.message}`,
       cause: error,
@@ -51,7 +49,7 @@ function toError(error: unknown): unknown {
   return error;
 }
 
-/** True for a fault of the line or the server's silence, as opposed to an error that the server told. */
+/** Returns whether the connection failed or timed out, as opposed to an error that the server sent. */
 function isUnanswered(error: unknown): boolean {
   return isProblem(error, 'unavailable') && !(error.cause instanceof pg.DatabaseError);
 }
@@ -60,7 +58,10 @@ function isStale(error: unknown): boolean {
   return error instanceof pg.DatabaseError && staleCodes.has(error.code ?? '');
 }
 
-/** Runs one statement; on a pool, whose `query` discards the connection of an error, until a prepared one is not stale. */
+/**
+ * Runs one statement and returns its rows. On a pool it repeats a stale prepared statement: `query` of a pool discards a
+ * connection after an error, so the next attempt uses another one.
+ */
 async function send<R>(target: Queryable, compiled: Compiled, parameters: object, attempt = 1): Promise<R[]> {
   const values = compiled.bind(parameters);
   const query =
@@ -79,53 +80,7 @@ async function send<R>(target: Queryable, compiled: Compiled, parameters: object
 
 const compiledStatements = new CompiledStatements(postgresEngine);
 
-interface Waiting {
-  readonly resolve: (row: Row | undefined) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The look-ups of one kind that the present turn of the event loop has asked for. */
-class Gatherer {
-  readonly #target: Queryable;
-  readonly #compiled: Compiled;
-  #waiting = new Map<string, Waiting[]>();
-
-  constructor(target: Queryable, compiled: Compiled) {
-    this.#target = target;
-    this.#compiled = compiled;
-  }
-
-  find(key: string): Promise<Row | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#waiting.size === 0) setImmediate(() => void this.#flush());
-      const others = this.#waiting.get(key);
-      if (others === undefined) this.#waiting.set(key, [{ resolve, reject }]);
-      else others.push({ resolve, reject });
-    });
-  }
-
-  async #flush(): Promise<void> {
-    const asked = this.#waiting;
-    this.#waiting = new Map();
-    const keys = [...asked.keys()];
-    const parts = [];
-    for (let i = 0; i < keys.length; i += gatheredKeys)
-      parts.push(this.#ask(keys.slice(i, i + gatheredKeys), asked));
-    await Promise.all(parts);
-  }
-
-  async #ask(keys: string[], asked: ReadonlyMap<string, Waiting[]>): Promise<void> {
-    try {
-      const rows = await send<Row>(this.#target, this.#compiled, { key: keys });
-      const found = new Map(rows.map((row) => [row['lookup_key'], row]));
-      for (const key of keys) for (const { resolve } of asked.get(key) ?? []) resolve(found.get(key));
-    } catch (error) {
-      for (const key of keys) for (const { reject } of asked.get(key) ?? []) reject(error);
-    }
-  }
-}
-
-/** Runs statements on a pool, or on the one connection of a transaction. */
+/** Runs statements on a pool, or on the connection of a transaction. */
 class PostgresTransaction implements Database {
   readonly engine = postgresEngine;
   readonly #client: Queryable;
@@ -135,7 +90,7 @@ class PostgresTransaction implements Database {
     this.#client = client;
   }
 
-  /** True once a prepared statement was stale: the transaction has failed, and succeeds on another connection. */
+  /** True if a prepared statement was stale: the transaction has failed, and can succeed on another connection. */
   get isStale(): boolean {
     return this.#isStale;
   }
@@ -171,7 +126,7 @@ class PostgresTransaction implements Database {
     await this.control(text);
   }
 
-  /** Runs a text and names the command that the server took it for. */
+  /** Runs a text and returns the command that the server executed, such as `COMMIT`. */
   async control(text: string): Promise<string> {
     try {
       return (await this.#client.query(text)).command;
@@ -201,14 +156,14 @@ class PostgresDatabase implements Database {
   readonly engine = postgresEngine;
   readonly #pool: pg.Pool;
   readonly #plain: PostgresTransaction;
-  readonly #gatherers = new Map<string, Gatherer>();
-  /** Calls not yet answered: a pool that ends would drop those that wait for a connection. */
-  #underWay = 0;
+  readonly #lookups = new Map<string, LookupBatch>();
+  /** Number of unanswered calls: ending the pool would drop those that wait for a connection. */
+  #pending = 0;
   #closing: PromiseWithResolvers<void> | undefined;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
-    // A pool answers `query` by an idle connection: outside of a transaction that is all there is to do.
+    // `query` of a pool uses any idle connection, which is sufficient outside of a transaction.
     this.#plain = new PostgresTransaction(pool);
   }
 
@@ -220,13 +175,13 @@ class PostgresDatabase implements Database {
     return this.#call(() => this.#plain.first(statement, parameters));
   }
 
-  /** PostgreSQL waits for its disk alike: telling it not to would take a transaction of three statements. */
+  /** Waits for the disk like `first`: turning that off in PostgreSQL would take a transaction of three statements. */
   note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
     return this.#call(() => this.#plain.first(statement, parameters));
   }
 
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    return this.#call(() => this.#gatherer(lookup).find(key) as Promise<R | undefined>); // the lookup's own row type
+    return this.#call(() => this.#batch(lookup).find(key) as Promise<R | undefined>); // the row type of the look-up
   }
 
   query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
@@ -247,36 +202,37 @@ class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     this.#closing ??= Promise.withResolvers();
-    this.#tellIfIdle();
+    this.#resolveIfIdle();
     await this.#closing.promise;
     await this.#pool.end();
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw new Problem('unavailable', { message: 'The database is closed' });
-    this.#underWay += 1;
+    this.#pending += 1;
     try {
       return await work();
     } finally {
-      this.#underWay -= 1;
-      this.#tellIfIdle();
+      this.#pending -= 1;
+      this.#resolveIfIdle();
     }
   }
 
-  #tellIfIdle(): void {
-    if (this.#underWay === 0) this.#closing?.resolve();
+  #resolveIfIdle(): void {
+    if (this.#pending === 0) this.#closing?.resolve();
   }
 
-  #gatherer<R extends { lookup_key: string }>(lookup: Lookup<R>): Gatherer {
-    let gatherer = this.#gatherers.get(lookup.name);
-    if (gatherer === undefined) {
-      gatherer = new Gatherer(this.#pool, compiledStatements.ofLookup(lookup));
-      this.#gatherers.set(lookup.name, gatherer);
+  #batch<R extends { lookup_key: string }>(lookup: Lookup<R>): LookupBatch {
+    let batch = this.#lookups.get(lookup.name);
+    if (batch === undefined) {
+      const compiled = compiledStatements.ofLookup(lookup);
+      batch = new LookupBatch((key) => send<Row>(this.#pool, compiled, { key }));
+      this.#lookups.set(lookup.name, batch);
     }
-    return gatherer;
+    return batch;
   }
 
-  /** Runs the work again, as a whole, if a stale statement made it fail: nothing of it was committed. */
+  /** Runs the work in a transaction. After a stale statement the whole work runs again: nothing of it was committed. */
   async #transact<T>(work: (transaction: Database) => Promise<T>, attempt = 1): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw toError(error);
@@ -286,13 +242,13 @@ class PostgresDatabase implements Database {
     try {
       await transaction.execute('begin');
       const result = await work(transaction);
-      // After a failed statement the server answers a commit with a rollback, and no error.
+      // After a failed statement the server answers COMMIT with a rollback and reports no error.
       const ended = await transaction.control('commit');
       if (ended !== 'COMMIT') throw new Error('The transaction was rolled back because a statement failed');
       return result;
     } catch (error) {
-      // A connection that gave no answer, cannot even roll back, or has stale statements is discarded, not returned to
-      // the pool. The first is not asked again: that would double the wait.
+      // A connection that did not respond, cannot roll back, or has stale statements is discarded instead of returned to
+      // the pool. If it did not respond, no rollback is sent: that would double the wait.
       broken = isUnanswered(error);
       if (!broken) await client.query('rollback').catch(() => (broken = true));
       if (!transaction.isStale || attempt === maxAttempts) throw error;
@@ -305,9 +261,9 @@ class PostgresDatabase implements Database {
 }
 
 /**
- * Opens a PostgreSQL database. Connections are made when they are needed, and made again after a restart of the server.
- * A patient one has no limits of time: migrations wait for each other, and may have much to move.
- * @throws {Problem} unavailable, when the server does not answer.
+ * Opens a PostgreSQL database. Connections are opened on demand, and again after a restart of the server. With `patient`
+ * there are no time limits: migrations wait for each other, and may move much data.
+ * @throws {Problem} unavailable if the server does not respond.
  */
 export async function openPostgres(url: string, { patient = false } = {}): Promise<Database> {
   const limits = {
@@ -325,9 +281,10 @@ export async function openPostgres(url: string, { patient = false } = {}): Promi
     keepAlive: true,
     allowExitOnIdle: true,
   });
-  // An idle connection that breaks is no fault of any request: the pool drops it and makes another.
+  // A broken idle connection affects no request: the pool removes it and opens another.
   pool.on('error', () => {});
-  // One that breaks under a transaction fails the query that it was at; unheard, its event would end the process.
+  // A connection that breaks during a transaction fails the running query. Without this listener the event would end the
+  // process.
   pool.on('connect', (client) => client.on('error', () => {}));
   try {
     await pool.query('select 1');

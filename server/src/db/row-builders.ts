@@ -1,14 +1,15 @@
-// Statements that several stores have: a row for a user who still exists, the newest rows of a user, expired rows.
+// Builds statements that several stores share: inserting a row of an existing user, removing the oldest rows of a user,
+// and removing expired rows.
 import type { Insertable, InsertQueryBuilder, InsertResult, SelectQueryBuilder } from 'kysely';
 import type { Sql } from './engine.ts';
 import { statementsFor, type Statement } from './statement.ts';
 
-/** What is known here of users. */
+/** The columns of users that are used here. */
 interface UserReference {
   users: { id: number; password_changed_at: number; disabled_at: number | null };
 }
 
-/** A table whose rows belong to users and end. Not each of them is there in every table that is built for. */
+/** A table whose rows belong to users and expire. A table need not have all of these columns. */
 type AnyTables = Record<
   string,
   { id: string; user_id: number; created_at: number; expires_at: number } & Record<string, unknown>
@@ -18,20 +19,20 @@ interface RowForUser<Row> {
   readonly userId: number;
   readonly values: Omit<Insertable<Row>, 'user_id'>;
   /**
-   * Adds the row only if the user's password is still the one that was verified and the user is not disabled. Waits for a
-   * new password that is not committed yet, and looks again.
+   * If set, the row is added only if the user's password is still the one that was verified and the user is not disabled.
+   * The statement waits for an uncommitted change of the password and then checks again.
    */
   readonly passwordChangedAt?: number;
 }
 
-/** Builds the insert of a row that belongs to a user; it adds nothing if no user has the id. */
+/** Builds the insert of a row that belongs to a user. It adds nothing if no user has the id. */
 export function insertForUser<Tables, Table extends keyof Tables & string>(
   sql: Sql<Tables>,
   table: Table,
   { userId, values, passwordChangedAt }: RowForUser<Tables[Table]>,
 ): InsertQueryBuilder<Tables, Table, InsertResult> {
   const columns = Object.entries(values);
-  // The columns are checked by the type of `values`; here they are names of any table.
+  // The type of `values` checks the columns; here they are names of any table.
   const untyped = sql as unknown as Sql<AnyTables & UserReference>;
   const query = untyped
     .insertInto<string>(table)
@@ -61,8 +62,8 @@ function unchanged<Row>(users: Users<Row>, passwordChangedAt: number): Users<Row
 const { statement } = statementsFor<AnyTables>();
 
 /**
- * Declares the statement that removes a user's oldest rows beyond `others` and the one with the id `newest`. That one is
- * named because clocks go back.
+ * Declares a statement that keeps the row `newest` and the `others` newest rows of a user, and removes all older ones. The
+ * newest row is passed by id, because a clock may be set back.
  */
 export function removeOldest(
   table: string,
@@ -85,7 +86,7 @@ export function removeOldest(
   );
 }
 
-/** Declares the statement that removes up to `limit` rows whose `expires_at` has passed, and returns their ids. */
+/** Declares a statement that removes up to `limit` rows whose `expires_at` has passed and returns their ids. */
 export function removeExpired(table: string): Statement<{ now: number; limit: number }, { id: string }> {
   return statement((sql, p: { now: number; limit: number }) =>
     sql

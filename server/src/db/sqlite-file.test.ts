@@ -20,9 +20,9 @@ import { applicationId, checkSqliteFile, DatabaseRefused } from './sqlite-file.t
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-files-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Bytes of a database of ours, closed. */
+/** Bytes of a closed database of this service. */
 let good = Buffer.alloc(0);
-/** Bytes of somebody else's. */
+/** Bytes of a database of another program. */
 let foreign = Buffer.alloc(0);
 
 before(async () => {
@@ -35,7 +35,7 @@ before(async () => {
 });
 
 /** Offset of `application_id` in the header. */
-const markAt = 68;
+const applicationIdOffset = 68;
 
 function damaged(): Buffer {
   const bytes = Buffer.from(good);
@@ -43,7 +43,7 @@ function damaged(): Buffer {
   return bytes;
 }
 
-/** What stands at the path, and how the refusal begins. */
+/** Content of the file, and the expected error message. */
 const refused: Record<string, [() => Buffer, RegExp]> = {
   'a file of text': [
     () => Buffer.from('Dear diary,\n'),
@@ -54,16 +54,22 @@ const refused: Record<string, [() => Buffer, RegExp]> = {
     () => foreign,
     /is a SQLite database of another program\. The file was not changed/,
   ],
-  'a header that ends behind the magic': [() => good.subarray(0, 16), /another program|damaged/],
-  'a header that ends before our mark': [() => good.subarray(0, markAt + 3), /another program|damaged/],
-  'a header that ends behind our mark': [() => good.subarray(0, markAt + 4), /is damaged.*restore a backup/],
-  'a header and nothing else': [() => good.subarray(0, 100), /is damaged/],
-  'the first page alone': [() => good.subarray(0, 4096), /is damaged/],
+  'a header that ends after the magic': [() => good.subarray(0, 16), /another program|damaged/],
+  'a header that ends before the application id': [
+    () => good.subarray(0, applicationIdOffset + 3),
+    /another program|damaged/,
+  ],
+  'a header that ends after the application id': [
+    () => good.subarray(0, applicationIdOffset + 4),
+    /is damaged.*restore a backup/,
+  ],
+  'only a header': [() => good.subarray(0, 100), /is damaged/],
+  'only the first page': [() => good.subarray(0, 4096), /is damaged/],
   'one page too few': [() => good.subarray(0, good.length - 4096), /is damaged/],
-  'a first page that was written over': [damaged, /is damaged/],
+  'an overwritten first page': [damaged, /is damaged/],
 };
 
-describe('a file that is not a sound database of ours is refused, and no byte of it changes:', () => {
+describe('rejects a file that is not an intact database of this service, and leaves it unchanged:', () => {
   for (const [title, [content, message]] of Object.entries(refused)) {
     test(title, async () => {
       const place = mkdtempSync(join(folder, 'refused-'));
@@ -82,7 +88,7 @@ describe('a file that is not a sound database of ours is refused, and no byte of
   }
 });
 
-describe('a path at which no database can be is refused:', () => {
+describe('rejects a path that cannot hold a database:', () => {
   test('a folder', () => {
     assert.throws(() => checkSqliteFile(folder), {
       name: 'DatabaseRefused',
@@ -103,7 +109,7 @@ describe('a path at which no database can be is refused:', () => {
   });
 
   test(
-    'a file that we may only read',
+    'a file without write permission',
     { skip: process.platform === 'win32' && 'Windows has no such rights' },
     () => {
       const place = mkdtempSync(join(folder, 'rights-'));
@@ -111,7 +117,7 @@ describe('a path at which no database can be is refused:', () => {
       writeFileSync(path, good);
       chmodSync(path, 0o444);
       for (const parent of [folder, place]) chmodSync(parent, 0o755);
-      asNobody(() =>
+      withoutPrivileges(() =>
         assert.throws(() => checkSqliteFile(path), {
           name: 'DatabaseRefused',
           message: /Check its owner and permissions/,
@@ -121,13 +127,13 @@ describe('a path at which no database can be is refused:', () => {
   );
 
   test(
-    'a folder that we may not make',
+    'a folder that cannot be created',
     { skip: process.platform === 'win32' && 'Windows has no such rights' },
     () => {
       const place = mkdtempSync(join(folder, 'rights-'));
       chmodSync(place, 0o555);
       for (const parent of [folder]) chmodSync(parent, 0o755);
-      asNobody(() =>
+      withoutPrivileges(() =>
         assert.throws(() => checkSqliteFile(join(place, 'data', 'test.db')), {
           name: 'DatabaseRefused',
           message: /cannot be created/,
@@ -137,13 +143,13 @@ describe('a path at which no database can be is refused:', () => {
   );
 });
 
-/** A user without rights on most systems. */
-const noUserId = 65_534;
+/** The id of an unprivileged user on most systems. */
+const unprivilegedId = 65_534;
 
-/** Runs the work, which must not wait for anything, without the rights of root, which may write everywhere. */
-function asNobody(work: () => void): void {
+/** Runs synchronous work without the privileges of root, who may write everywhere. */
+function withoutPrivileges(work: () => void): void {
   if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(noUserId);
+  process.seteuid?.(unprivilegedId);
   try {
     work();
   } finally {
@@ -153,7 +159,7 @@ function asNobody(work: () => void): void {
 
 describe('a new file', () => {
   test(
-    'is made with its folders, which belong to us alone',
+    'is created with its folders, which only the owner may access',
     { skip: process.platform === 'win32' && 'Windows has no such rights' },
     async () => {
       const place = join(folder, 'a', 'b');
@@ -162,21 +168,21 @@ describe('a new file', () => {
     },
   );
 
-  test('takes the place of an empty one, which holds nothing that could be lost', async () => {
+  test('replaces an empty file, which contains no data', async () => {
     const path = join(folder, 'empty.db');
     writeFileSync(path, '');
     await (await openDatabase(`sqlite:${path}`, migratedModules)).close();
-    assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
+    assert.equal(readFileSync(path).readUInt32BE(applicationIdOffset), applicationId);
   });
 
-  test('carries our mark in itself from the first moment on, not in a log beside it', async () => {
+  test('has the application id in the file itself from the start, not only in the WAL', async () => {
     const path = join(folder, 'marked.db');
     const database = await openDatabase(`sqlite:${path}`, migratedModules);
-    assert.equal(readFileSync(path).readUInt32BE(markAt), applicationId);
+    assert.equal(readFileSync(path).readUInt32BE(applicationIdOffset), applicationId);
     await database.close();
   });
 
-  test('is alone in its folder once it is closed', async () => {
+  test('is the only file in its folder after it is closed', async () => {
     const place = join(folder, 'alone');
     mkdirSync(place);
     await (await openDatabase(`sqlite:${join(place, 'test.db')}`, migratedModules)).close();

@@ -1,20 +1,24 @@
-// Which files we take for a SQLite database of ours. A file that is anything else is refused and never written to.
+// Decides which SQLite files the service may open: a file of another program or a damaged one is rejected and never
+// changed. Also converts the result codes of SQLite to errors.
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Problem } from '../kit/problem.ts';
+import { UniqueViolation } from './database.ts';
 
-/** The database cannot be used as it stands; the message says why and what to do. */
+/** The database cannot be used. The message says why and what to do. */
 export class DatabaseRefused extends Error {
   override readonly name = 'DatabaseRefused';
 }
 
-/** `application_id` of our files, in the header of each (https://www.sqlite.org/fileformat2.html §1.3.12): "Bnve". */
+/** `application_id` in the header of the service's files (https://www.sqlite.org/fileformat2.html §1.3.12): "Bnve". */
 export const applicationId = 0x426e7665;
 
 const sqliteMagic = 'SQLite format 3\0';
 const headerBytes = 100;
 const applicationIdOffset = 68;
 
-/** `f_type` of file systems whose locks SQLite cannot rely on (statfs(2); https://www.sqlite.org/useovernet.html). */
+/** `f_type` of file systems on whose locks SQLite cannot rely (statfs(2); https://www.sqlite.org/useovernet.html). */
 const networkFileSystems = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -29,16 +33,19 @@ const networkFileSystems = new Map([
   [0x73757245, 'Coda'],
 ]);
 
-/** Name of the network file system that a folder is on, `undefined` for a local one. */
+/** Returns the name of the network file system that contains a folder; `undefined` for a local one. */
 export function networkFileSystem(folder: string): string | undefined {
   return networkFileSystems.get(statfsSync(folder).type >>> 0);
 }
 
-/** @throws {DatabaseRefused} unless the path may be opened as a database of ours, or made anew. */
+/**
+ * Checks that a path can be opened as a database of the service. Creates the file and its folder if they do not exist.
+ * @throws {DatabaseRefused} if the file is of another program, is on a network file system, or cannot be opened or created.
+ */
 export function checkSqliteFile(path: string): void {
   const folder = dirname(path);
   try {
-    // 0700: the folder holds every account; other users of the machine have no business in it.
+    // 0700: the folder contains all accounts, so other users of the machine must not read it.
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new DatabaseRefused(
@@ -56,7 +63,10 @@ export function checkSqliteFile(path: string): void {
   else createFile(path);
 }
 
-/** Made here and not by SQLite, which would let other users of the machine read it; the files beside it take its rights. */
+/**
+ * Creates the file so that only its owner can read it; SQLite would let other users of the machine read it. The WAL file
+ * gets the same permissions.
+ */
 function createFile(path: string): void {
   try {
     closeSync(openSync(path, 'a', 0o600));
@@ -82,7 +92,7 @@ function checkHeader(path: string): void {
       { cause: error },
     );
   }
-  if (length === 0) return; // an empty file holds nothing that could be lost
+  if (length === 0) return; // an empty file contains no data that could be lost
   if (header.toString('latin1', 0, sqliteMagic.length) !== sqliteMagic) {
     throw new DatabaseRefused(
       `${path} is not a SQLite database. The file was not changed; set DATABASE_URL to another file.`,
@@ -97,5 +107,54 @@ function checkHeader(path: string): void {
     throw new DatabaseRefused(
       `${path} is a SQLite database of another program. The file was not changed; set DATABASE_URL to another file.`,
     );
+  }
+}
+
+/** SQLite result codes of temporary faults: busy, read-only, I/O, full, cannot open. */
+const temporaryFaults = new Set([5, 8, 10, 13, 14]);
+/** SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY. */
+const uniqueFaults = new Set([2067, 1555]);
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const damages = new Set([11, 26]);
+/** The lower bits of an extended result code are the primary one. */
+const primaryCodeMask = 0xff;
+
+/** Converts a message and a result code of SQLite to an error. */
+export function toSqliteError(message: string, errcode: number): Error {
+  const cause = new Error(`SQLite: ${message} (code ${errcode})`);
+  if (uniqueFaults.has(errcode)) return new UniqueViolation(message, { cause });
+  if (temporaryFaults.has(errcode & primaryCodeMask))
+    return new Problem('unavailable', { message: cause.message, cause, retryAfterSeconds: 2 });
+  return cause;
+}
+
+/** Returns whether an error of node:sqlite says that the file is damaged. */
+export function isDamage(error: unknown): boolean {
+  const { errcode } = (error ?? {}) as { errcode?: number }; // node:sqlite throws errors with a result code
+  return errcode !== undefined && damages.has(errcode & primaryCodeMask);
+}
+
+/** Creates the error of a damaged file. */
+export function damagedFile(path: string, cause: unknown): DatabaseRefused {
+  return new DatabaseRefused(`${path} is damaged. The file was not changed; restore a backup.`, { cause });
+}
+
+/** How long the check for damage waits for another process that locks the file. */
+const checkBusyTimeoutMs = 1000;
+
+/**
+ * Checks every page of a file for damage, which takes about 2 ms per megabyte. Skips a file larger than `maxBytes`. Without
+ * this check, a later request would find the damage, and restoring the backup would lose everything written since.
+ * @throws {DatabaseRefused} if the file is not a database of the service, or a page is damaged.
+ */
+export function examineSqliteFile(path: string, maxBytes: number = Infinity): void {
+  checkSqliteFile(path);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? Infinity) > maxBytes) return;
+  try {
+    using database = new DatabaseSync(path, { readOnly: true, timeout: checkBusyTimeoutMs });
+    const finding = database.prepare('pragma quick_check(1)').get()?.['quick_check'];
+    if (finding !== 'ok') throw damagedFile(path, new Error(String(finding)));
+  } catch (error) {
+    throw isDamage(error) ? damagedFile(path, error) : error;
   }
 }

@@ -1,17 +1,17 @@
-// The thread that writes: the only connection that ever changes a SQLite file. A commit waits for the disk on the
-// thread that calls it, so that thread is not the one that answers requests.
+// Runs in the writer thread, whose connection is the only one that changes the SQLite file. A commit blocks its thread
+// until the disk has the data, so it must not run on the thread that answers requests.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** What the thread is asked. */
+/** A request to the thread. */
 export interface WriterRequest {
   readonly text: string;
   readonly values: readonly SQLInputValue[];
-  /** False for DDL and transaction control, which are not worth a prepared statement. */
+  /** False for DDL and transaction control, which gain nothing from a prepared statement. */
   readonly prepared: boolean;
 }
 
-/** What it answers, in the order of the requests. */
+/** The reply to a request. Replies have the order of the requests. */
 export type WriterReply =
   | { readonly rows: Record<string, unknown>[] }
   | { readonly fault: { readonly message: string; readonly errcode: number } };
@@ -19,27 +19,27 @@ export type WriterReply =
 export interface WriterData {
   readonly path: string;
   readonly busyTimeoutMs: number;
-  /** Marks the file as ours. */
+  /** Marks the file as a database of this service. */
   readonly applicationId: number;
 }
 
-/** Prepared statements kept; the service has far fewer hot ones, and the rest must not pile up. */
-const keptStatements = 200;
+/** Maximum number of cached prepared statements: more than the service uses frequently, and limits the memory. */
+const maxStatements = 200;
 
 if (parentPort === null) throw new Error('sqlite-writer.ts runs in a worker thread only');
 const port = parentPort;
-const { path, busyTimeoutMs, applicationId } = workerData as WriterData; // set by sqlite.ts, which starts us
+const { path, busyTimeoutMs, applicationId } = workerData as WriterData; // set by sqlite.ts, which starts this thread
 
 const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
 try {
-  // A new file is marked before it enters WAL mode: the mark then stands in the file itself, where the next start looks.
+  // A new file gets its application id before WAL mode: the id is then in the file itself, where the next start reads it.
   if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
     database.exec(`pragma application_id = ${applicationId}`);
   }
-  // FULL: a reply follows its commit, and the commit its fsync, so that a power cut loses nothing that was acknowledged.
+  // FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write.
   database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
 } catch (error) {
-  database.close(); // leaves no log beside a file that is refused
+  database.close(); // leaves no WAL file next to a file that is rejected
   throw error;
 }
 
@@ -49,7 +49,7 @@ function prepare(text: string): StatementSync {
   let statement = statements.get(text);
   if (statement === undefined) {
     statement = database.prepare(text);
-    if (statements.size >= keptStatements) statements.clear();
+    if (statements.size >= maxStatements) statements.clear();
     statements.set(text, statement);
   }
   return statement;
@@ -61,7 +61,7 @@ function answer(request: WriterRequest): WriterReply {
     database.exec(request.text);
     return { rows: [] };
   } catch (error) {
-    const { message, errcode } = error as { message: string; errcode?: number }; // node:sqlite's error
+    const { message, errcode } = error as { message: string; errcode?: number }; // node:sqlite throws such errors
     return { fault: { message, errcode: errcode ?? 0 } };
   }
 }

@@ -30,7 +30,7 @@ async function emails(db: Database): Promise<string[]> {
 
 const isUnavailable = (error: unknown): boolean => isProblem(error, 'unavailable');
 
-/** Value of a pragma on the connection that answers. */
+/** Returns the value of a pragma on the connection that answers. */
 async function pragma(db: Database, name: string): Promise<unknown> {
   const [row] = await db.query((sql) =>
     sql.selectNoFrom(rawSql`(select * from ${rawSql.raw(`pragma_${name}`)})`.as('value')),
@@ -38,12 +38,12 @@ async function pragma(db: Database, name: string): Promise<unknown> {
   return row?.value;
 }
 
-describe('the writing connection', () => {
+describe('the SQLite writer', () => {
   const opened = useDatabase('sqlite');
-  /** SQLite's number for `synchronous = full`. */
+  /** Value of `pragma synchronous` for FULL. */
   const full = 2;
 
-  test('waits for the disk at each commit, keeps a log beside the file, and holds foreign keys', async () => {
+  test('flushes each commit, uses WAL mode and enforces foreign keys', async () => {
     const values = await opened().database.transaction(async (tx) => [
       await pragma(tx, 'synchronous'),
       await pragma(tx, 'journal_mode'),
@@ -52,7 +52,7 @@ describe('the writing connection', () => {
     assert.deepEqual(values, [full, 'wal', 1]);
   });
 
-  test('waits for the disk again after what was only noted, and after a note that failed', async () => {
+  test('flushes commits again after note(), also if it failed', async () => {
     const { database } = opened();
     for (const email of ['a', 'a', 'b']) await database.note(insertUser, { email }).catch(() => {});
     assert.equal(await database.transaction((tx) => pragma(tx, 'synchronous')), full);
@@ -64,7 +64,7 @@ describe('the writing connection', () => {
     assert.equal(level, full);
   });
 
-  test('has the same rules after its thread was replaced', async () => {
+  test('has the same settings after its thread was replaced', async () => {
     const path = sqlitePath(opened().url) ?? '';
     const { value: db, threads } = await threadsStartedBy(() => connectDatabase(`sqlite:${path}`));
     await threads[0]?.terminate();
@@ -76,7 +76,7 @@ describe('the writing connection', () => {
     await db.close();
   });
 
-  test('is the only one: the reading connection cannot change anything', async () => {
+  test('is the only connection that can write: the reader is read-only', async () => {
     const path = sqlitePath(opened().url) ?? '';
     using direct = new DatabaseSync(path);
     direct.exec('begin immediate');
@@ -84,7 +84,7 @@ describe('the writing connection', () => {
     direct.exec('rollback');
   });
 
-  test('waits for another process that holds the file, while reads go on', async () => {
+  test('waits for another process that locks the file, while reads continue', async () => {
     using direct = new DatabaseSync(sqlitePath(opened().url) ?? '');
     const { database } = opened();
     direct.exec('begin immediate');
@@ -100,7 +100,7 @@ describe('the writing connection', () => {
     assert.deepEqual(await emails(database), ['a']);
   });
 
-  test('a value that cannot be sent to it fails its own call, and the next answers reach their callers', async () => {
+  test('rejects a value that cannot be sent to its thread, and later replies reach their callers', async () => {
     const { database } = opened();
     const faulty: unknown = { email: () => 'a' };
     await assert.rejects(database.run(insertUser, faulty as { email: string }), /could not be cloned/);
@@ -112,8 +112,8 @@ describe('the writing connection', () => {
   });
 });
 
-describe('a writing thread that dies', () => {
-  test('fails the writes under way as unavailable, and the next write works', () =>
+describe('a SQLite writer thread that dies', () => {
+  test('fails the running writes as unavailable, and the next write works', () =>
     withDatabase('sqlite', async (_first, url) => {
       const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
       const [writer] = threads;
@@ -134,7 +134,7 @@ describe('a writing thread that dies', () => {
       await db.close();
     }));
 
-  test('takes its transaction with it: nothing of the work goes on in the next thread', () =>
+  test('ends its transaction: the work does not continue in the next thread', () =>
     withDatabase('sqlite', async (_first, url) => {
       const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
       const transaction = db.transaction(async (tx) => {
@@ -150,7 +150,7 @@ describe('a writing thread that dies', () => {
       await db.close();
     }));
 
-  test('does not disturb reads, nor the closing', () =>
+  test('does not affect reads or closing', () =>
     withDatabase('sqlite', async (first, url) => {
       await first.run(insertUser, { email: 'a' });
       const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
@@ -160,12 +160,12 @@ describe('a writing thread that dies', () => {
     }));
 });
 
-/** Bytes of a file; -1 where there is none. */
+/** Returns the size of a file in bytes; -1 if it does not exist. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
 }
 
-describe('a process that is killed', () => {
+describe('a killed process with a SQLite file', () => {
   const open = `
     import { openDatabase } from '${source('db/open-database.ts')}';
     import { migratedModules } from '${source('app/migrations.ts')}';
@@ -175,23 +175,23 @@ describe('a process that is killed', () => {
     setInterval(() => {}, 1000);`;
 
   const moments: Record<string, (path: string) => boolean> = {
-    'before anything is there': () => true,
-    'when its file has appeared': (path) => sizeOf(path) >= 0,
-    'when its file has our mark': (path) => sizeOf(path) > 0,
-    'when the log beside it has appeared': (path) => sizeOf(`${path}-wal`) >= 0,
-    'when the first migration is in the log': (path) => sizeOf(`${path}-wal`) > 0,
-    'when it is open': () => false,
+    'before a file exists': () => true,
+    'after its file was created': (path) => sizeOf(path) >= 0,
+    'after its file has an application id': (path) => sizeOf(path) > 0,
+    'after its WAL file was created': (path) => sizeOf(`${path}-wal`) >= 0,
+    'after the first migration was written to the WAL': (path) => sizeOf(`${path}-wal`) > 0,
+    'after it was opened': () => false,
   };
   for (const [title, isNow] of Object.entries(moments)) {
-    test(`in its first start, ${title}, leaves what the next start accepts`, () =>
+    test(`leaves a usable file if killed during the first start ${title}`, () =>
       withEmptyDatabase('sqlite', async (url) => {
         const path = sqlitePath(url) ?? '';
         const script = startScript(open, url);
         await script.printed('begin');
-        const state = { hasEnded: false };
-        void script.ended.then(() => (state.hasEnded = true));
-        while (!isNow(path) && !script.lines.includes('open') && !state.hasEnded) await setImmediate();
-        assert.ok(!state.hasEnded, script.lines.join('\n'));
+        const end = { hasCome: false };
+        void script.ended.then(() => (end.hasCome = true));
+        while (!isNow(path) && !script.lines.includes('open') && !end.hasCome) await setImmediate();
+        assert.ok(!end.hasCome, script.lines.join('\n'));
         script.kill();
         await script.ended;
         const db = await openDatabase(url, migratedModules);
@@ -201,7 +201,7 @@ describe('a process that is killed', () => {
       }));
   }
 
-  test('keeps what was acknowledged, and no half of a transaction', () =>
+  test('keeps every acknowledged write and no partial transaction', () =>
     withEmptyDatabase('sqlite', async (url) => {
       const script = startScript(
         `

@@ -1,5 +1,5 @@
-// A prepared statement that the server refuses: after a newer instance added a column under a `select *`, which no
-// statement of the service has and a test plants here, or after the server forgot it.
+// Tests prepared statements that the PostgreSQL server rejects: after a newer instance added a column to the table of a
+// `select *` (the service has no such statement; the tests add one), or after the server discarded the statement.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { engineNames, withDatabase } from '../../test/support/engines.ts';
@@ -28,17 +28,17 @@ async function warm(db: Database): Promise<void> {
         await tx.find(selectUser, 'ada');
         await tx.run(insertUser, { email: crypto.randomUUID() });
         await tx.query((sql) => sql.selectFrom('users').select('id'));
-        await new Promise((resolve) => setTimeout(resolve, 20)); // so that each has a connection of its own
+        await new Promise((resolve) => setTimeout(resolve, 20)); // keeps the connection busy, so that each transaction uses another one
       }),
     ),
   );
 }
 
-/** What happens to the warm statements. */
-const events: readonly (readonly [title: string, strike: (db: Database) => Promise<void>])[] = [
+/** Events that make prepared statements stale. */
+const events: readonly (readonly [title: string, makeStale: (db: Database) => Promise<void>])[] = [
   ['a column was added', (db) => db.execute('alter table users add column shoe_size bigint')],
   [
-    'the server forgot them',
+    'the server discarded them',
     async (db) => {
       await Promise.all(
         Array.from({ length: 10 }, () =>
@@ -53,11 +53,11 @@ const events: readonly (readonly [title: string, strike: (db: Database) => Promi
 ];
 
 describe('prepared statements of PostgreSQL', { skip: !engineNames.includes('postgres') }, () => {
-  for (const [title, strike] of events) {
-    test(`run again after ${title}: a single statement and a look-up`, () =>
+  for (const [title, makeStale] of events) {
+    test(`a statement and a look-up run again after ${title}`, () =>
       withDatabase('postgres', async (db) => {
         await warm(db);
-        await strike(db);
+        await makeStale(db);
         assert.equal((await db.run(selectUsers, {})).length, 10);
         assert.equal((await db.first(insertUser, { email: 'ada' }))?.email, 'ada');
         const found = await Promise.all(['ada', 'ada', 'bob'].map((email) => db.find(selectUser, email)));
@@ -68,10 +68,10 @@ describe('prepared statements of PostgreSQL', { skip: !engineNames.includes('pos
         assert.equal((await db.run(selectUsers, {})).length, 11);
       }));
 
-    test(`run again after ${title}: the work of a transaction, as a whole and once`, () =>
+    test(`the whole work of a transaction runs again, once, after ${title}`, () =>
       withDatabase('postgres', async (db) => {
         await warm(db);
-        await strike(db);
+        await makeStale(db);
         let runs = 0;
         const count = await db.transaction(async (tx) => {
           runs += 1;
@@ -90,16 +90,16 @@ describe('prepared statements of PostgreSQL', { skip: !engineNames.includes('pos
         assert.equal((await db.run(selectUsers, {})).length, 11);
       }));
 
-    test(`run again after ${title}, even if the work swallows the error`, () =>
+    test(`a transaction runs again after ${title}, even if its work ignores the error`, () =>
       withDatabase('postgres', async (db) => {
         await warm(db);
-        await strike(db);
+        await makeStale(db);
         const rows = await db.transaction((tx) => tx.run(selectUsers, {}).catch(() => []));
         assert.equal(rows.length, 10);
       }));
   }
 
-  test('do not run again for another error', () =>
+  test('statements do not run again after another error', () =>
     withDatabase('postgres', async (db) => {
       let runs = 0;
       const failed = db.transaction(async (tx) => {

@@ -21,14 +21,14 @@ const insertUser = statement((sql, p: { id: number; email: string; hash: string 
 onEachEngine('binding', (engine) => {
   const opened = useDatabase(engine);
 
-  test('a parameter that is used twice is bound at both places', async () => {
+  test('binds a parameter that is used twice at both positions', async () => {
     const { database } = opened();
     await database.run(insertUser, { id: 1, email: 'a', hash: null });
     const [row] = await database.query((sql) => sql.selectFrom('users').select(['email', 'email_key']));
     assert.deepEqual([row?.email, row?.email_key], ['a', 'a']);
   });
 
-  test('a constant between two parameters stays where it is', async () => {
+  test('keeps the position of a constant between two parameters', async () => {
     const { database } = opened();
     const select = statement((sql, p: { first: string; hash: string }) =>
       sql
@@ -51,7 +51,7 @@ onEachEngine('binding', (engine) => {
     );
   });
 
-  test('each run has values of its own, however many runs are under way', async () => {
+  test('keeps the values of concurrent runs apart', async () => {
     const { database } = opened();
     await Promise.all(
       Array.from({ length: 30 }, (_, i) =>
@@ -63,7 +63,7 @@ onEachEngine('binding', (engine) => {
     for (const row of rows) assert.equal(row.hashed_password, row.email.replace('user', 'hash'));
   });
 
-  test('a value is never taken for SQL', async () => {
+  test('never interprets a value as SQL', async () => {
     const { database } = opened();
     const email = `x'; delete from users; --`;
     await database.run(insertUser, { id: 1, email, hash: `' or '1'='1` });
@@ -89,7 +89,7 @@ describe('compiling', () => {
     assert.equal(built, 2);
   });
 
-  test('two statements never share a name, by which a server keeps them', () => {
+  test('gives each statement a unique name, by which a server caches it', () => {
     const [one, other] = [
       statement((sql) => sql.selectFrom('users').selectAll()),
       statement((sql) => sql.selectFrom('users').selectAll()),
@@ -97,7 +97,7 @@ describe('compiling', () => {
     assert.notEqual(one.name, other.name);
   });
 
-  test('only a select is a read: whatever changes something goes to the connection that writes', () => {
+  test('treats only a select as a read; every other statement goes to the writer', () => {
     const compiled = new CompiledStatements(sqliteEngine);
     const isRead = (build: Parameters<typeof statement<object, unknown>>[0]): boolean =>
       compiled.of(statement(build)).isRead;
@@ -125,7 +125,7 @@ describe('compiling', () => {
     assert.equal(compileOnce(sqliteEngine, (sql: Sql<CoreTables>) => sql.deleteFrom('users')).isRead, false);
   });
 
-  test('a look-up takes one key, or where look-ups are gathered a list of keys', () => {
+  test('a look-up takes one key, or a list of keys on an engine that batches look-ups', () => {
     const byEmail = lookup((sql, isKey) =>
       sql.selectFrom('users').select('email as lookup_key').where(isKey('email')),
     );

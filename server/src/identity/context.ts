@@ -1,45 +1,76 @@
+// What the rules share: the context of all rules, and the source of a request.
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
-import type { Hasher } from '../hash/hasher.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
 import type { Events } from './event.ts';
 
-/** Where a request comes from, and what its browser sends in addition to the body. */
+/** Client of a request, and what its browser sends in addition to the body. */
 export interface ClientSource extends AuditSource {
-  /** Language tag of what the user reads, if the client says. */
+  /** Language tag that the client prefers, if known. */
   readonly language?: string | undefined;
   /** Token of a known device. */
   readonly deviceToken?: string | undefined;
-  /** Token of the session that the browser has already. Sign-in ends it, whichever user it belongs to (OWASP ASVS 5.0 §7.2.4). */
+  /**
+   * Token of the browser's current session. Sign-in ends it, also if it belongs to another user (OWASP ASVS 5.0
+   * §7.2.4).
+   */
   readonly sessionToken?: string | undefined;
-  /** Token of the browser that asks for a mail: the code in the mail works only in this browser. */
+  /** Token of the initiating browser of a mail. The code in the mail works only in this browser. */
   readonly requestToken?: string | undefined;
-  /** Where the user wants to go afterwards; links in mails carry it. Validated where the request was read. */
+  /** Address to return to afterwards; links in mails carry it. Already validated. */
   readonly returnTo?: string | undefined;
 }
 
-/** MACs of short codes. */
+/** Computes and checks the MACs of short codes. */
 export interface CodeSigner {
   readonly sign: (text: string) => string;
   readonly check: (text: string, mac: string) => boolean;
 }
 
-/** What all rules share. */
+/** Hashes and verifies passwords. The class Hasher implements it. */
+export interface PasswordHasher {
+  /** Returns a salted hash as a PHC string. @throws {Problem} too_busy. */
+  hash(password: string): Promise<string>;
+  /**
+   * Compares a password with a stored hash. Constant work: without a hash it verifies another one of the same cost.
+   * `isAdmitted`: the caller has called `requireCapacity()`.
+   * @throws {Problem} too_busy.
+   */
+  verify(
+    hashed: string | null | undefined,
+    password: string,
+    options?: { readonly isAdmitted?: boolean },
+  ): Promise<PasswordMatch>;
+  /** Requires that a verification would be done in time. @throws {Problem} too_busy. */
+  requireCapacity(): void;
+  /** Ends the hashing threads. */
+  close(): Promise<void>;
+}
+
+interface PasswordMatch {
+  readonly matches: boolean;
+  /** True if the hash has an older method or a lower cost than the current one. */
+  readonly outdated: boolean;
+  /** Reason if the stored hash cannot be verified at all; without parts of the hash or the password. */
+  readonly unreadable?: string;
+}
+
+/** Dependencies and options that all rules share. */
 export interface AuthContext {
   readonly db: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly log: Log;
   /** Records what happens and mails it to the owner of the account. */
   readonly events: Events;
   readonly passwordRule: PasswordRule;
   readonly addressRule: AddressRule;
-  /** Address of the service, from which links in mails begin; empty where no mail is sent. */
+  /** Public URL of the service, the base of links in mails; empty if no mail is sent. */
   readonly publicUrl: string;
-  /** No session before the address is confirmed. */
+  /** Users get no session before their address is confirmed. */
   readonly emailConfirmation: boolean;
   readonly codes: CodeSigner;
 }

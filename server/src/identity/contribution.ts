@@ -1,16 +1,16 @@
-// What modules contribute to the rules: each is an array that a module pushes into before the first request.
+// Interfaces through which modules contribute to the rules. Modules push into arrays of these before the first request.
 import type { Database } from '../db/database.ts';
 
 /**
  * What a `Revocable` holds: `sign_in` a session or a pending authentication, `device` a known browser, `token` a mailed
- * token that was not consumed yet, `grant` what the user gave to a program, as an API key.
+ * token that was not consumed yet, `grant` access that the user gave to a program, such as an API key.
  */
 export type AccessKind = 'sign_in' | 'device' | 'token' | 'grant';
 
-/** Something that a password or an address opened, and that ends with it. `AccountAccess` ends all of them. */
+/** Access that a password or an address gave and that ends with it. `AccountAccess` revokes all of it. */
 export interface Revocable {
   readonly kind: AccessKind;
-  /** Ends all of the user's, except the one with this handle. Inside a transaction. */
+  /** Ends the user's access, except the one with this handle. Inside a transaction. */
   revokeAll(tx: Database, userId: number, options?: { readonly except?: string | undefined }): Promise<void>;
 }
 
@@ -27,16 +27,16 @@ export interface PersonalData {
   /** Name of the member in the JSON document. */
   readonly name: string;
   /**
-   * What is stored about the user, as JSON: instants as RFC 3339 text, without secrets.
-   * @param sessionId handle of the session that asks.
+   * Returns what is stored about the user, as JSON: instants as RFC 3339 text, without secrets.
+   * @param sessionId handle of the requesting session.
    */
   exportOf(db: Database, userId: number, sessionId: string): Promise<unknown>;
 }
 
-/** Rows of one batch, so that a purge does not hold the only writer of SQLite for long. */
+/** Rows of one batch. Small, because SQLite has a single writer and a purge must not block it for long. */
 const purgeBatch = 500;
 
-/** Removes everything that has expired, in batches, and returns how many rows. */
+/** Removes all expired rows in batches and returns how many. */
 export async function purgeAll(purgeables: readonly Purgeable[]): Promise<number> {
   let total = 0;
   for (const purgeable of purgeables)

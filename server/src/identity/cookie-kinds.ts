@@ -1,4 +1,4 @@
-// The secrets that a browser holds in cookies. Mailed tokens have rows of their own: token/kinds.ts.
+// The kinds of secrets in cookies. The kinds of mailed tokens are declared by the modules: token/kinds.ts.
 import type { SecretKind } from '../kit/secret.ts';
 
 /** A session. */
@@ -7,10 +7,10 @@ export const sessionKind: SecretKind = { kind: 'session', prefix: 'ses' };
 export const pendingAuthenticationKind: SecretKind = { kind: 'pending_authentication', prefix: 'pnd' };
 /** A browser in which a user has signed in before. */
 export const deviceKind: SecretKind = { kind: 'device', prefix: 'dev' };
-/** The browser that requested a mail: the code of that mail is accepted there only. */
+/** The initiating browser of a mail: the code of the mail works only there. */
 export const requestKind: SecretKind = { kind: 'request', prefix: 'req' };
 
-/** All of them. */
+/** All kinds of cookies. */
 export const cookieKinds: readonly SecretKind[] = [
   sessionKind,
   pendingAuthenticationKind,

@@ -1,4 +1,4 @@
-// The declared events, and what `Events` makes of one.
+// Tests the declarations of events, and the class Events.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ const source = path.join(import.meta.dirname, '..');
 const filesIn = (pattern: string): string[] =>
   globSync(pattern, { cwd: source, exclude: ['**/*.test.ts'] }).map((file) => file.replaceAll('\\', '/'));
 
-/** What is wrong with events, as sentences. */
+/** Returns the faults of declared events, as sentences. */
 function faultsIn(events: readonly EventKind[]): string[] {
   const names = events.map(({ name }) => name);
   return [
@@ -33,7 +33,7 @@ function faultsIn(events: readonly EventKind[]): string[] {
   ];
 }
 
-/** Messages that the mails need and that a catalogue lacks. */
+/** Returns the messages of the mails that a catalog lacks. */
 function missingMessages(mails: readonly MailKind[]): string[] {
   return languages().flatMap((language) => {
     const keys = new Set(messageKeys(language));
@@ -47,7 +47,7 @@ function missingMessages(mails: readonly MailKind[]): string[] {
 }
 
 describe('the declared events', () => {
-  test('are declared once, each with a name and a sentence', () => {
+  test('have unique names, each with a sentence', () => {
     assert.deepEqual(faultsIn(allEvents), []);
     const [first = assert.fail()] = allEvents;
     assert.deepEqual(faultsIn([...allEvents, first]), [`${first.name} is declared twice`]);
@@ -57,7 +57,7 @@ describe('the declared events', () => {
     ]);
   });
 
-  test('are all in the list, with every mail', async () => {
+  test('are complete in the list, with every mail', async () => {
     const listed = new Set<unknown>([...allEvents, ...allMails]);
     const declared: unknown[] = [];
     for (const file of filesIn('*/**/event.ts').filter((name) => !/^(?:audit|identity)\/event/.test(name))) {
@@ -81,7 +81,7 @@ describe('the declared events', () => {
     assert.equal(new Set(names).size, names.length, 'one kind has one row');
   });
 
-  test('are emitted, not recorded: only Events calls the recorder', () => {
+  test('are recorded only by the class Events', () => {
     const files = filesIn('**/*.ts').filter((file) =>
       readFileSync(path.join(source, file), 'utf8').includes('.record('),
     );
@@ -90,7 +90,7 @@ describe('the declared events', () => {
   });
 });
 
-/** Events and mails in what a file exports. */
+/** Returns the events and mails among the exports of a file. */
 function declarationsIn(exported: unknown): unknown[] {
   if (typeof exported !== 'object' || exported === null) return [];
   return 'compose' in exported ? [exported] : Object.values(exported);
@@ -168,7 +168,7 @@ onEachEngine('an event', (engine) => {
     assert.deepEqual(await mails(), [['password_changed', 'ada@example.org', 24]]);
   });
 
-  test('is refused by the compiler without its facts, its mail or its user', async () => {
+  test('is rejected by the compiler without its facts, its mail or its user', async () => {
     const { events, recorder, user } = await withEvents();
     const facts = { factors: [], count: 1, kind: '' };
     const never = async (): Promise<void> => {
@@ -181,7 +181,7 @@ onEachEngine('an event', (engine) => {
       await events.emit(recorder, testEvents.mailed, { user, facts: wrong, source: client });
       // @ts-expect-error: the event has no facts
       await events.emit(recorder, testEvents.plain, { user, facts: { factors: [] }, source: client });
-      // @ts-expect-error: the event has a mail, whose reader must be said
+      // @ts-expect-error: the event has a mail and needs a user
       await events.emit(recorder, testEvents.mailed, { user: { id: 1 }, facts, source: client });
       // @ts-expect-error: the mail has facts
       await events.emit(recorder, testEvents.linked, { user, source: client });
@@ -191,7 +191,7 @@ onEachEngine('an event', (engine) => {
     assert.equal(typeof never, 'function', 'it is compiled, not run');
   });
 
-  test('mails its facts in the language of the owner, to another address and for as long as asked', async () => {
+  test('is mailed with its facts in the language of the owner, to another address and with another lifetime', async () => {
     const { events, recorder, user, mails, outbox } = await withEvents();
     const mail = { facts: { link: 'https://accounts.test/x' }, recipient: 'new@example.org', lifeMs: hourMs };
     await events.emit(recorder, testEvents.linked, { user, mail, source: client });
@@ -202,7 +202,7 @@ onEachEngine('an event', (engine) => {
     assert.match(kept?.text ?? '', /192\.0\.2\.7/);
   });
 
-  test('replaces an earlier mail that was not sent, if its kind says so', async () => {
+  test('replaces an earlier mail that was not sent, if its kind is declared so', async () => {
     const { events, recorder, user, mails } = await withEvents();
     const facts = { factors: [], count: 0, kind: '' };
     for (const link of ['https://accounts.test/1', 'https://accounts.test/2']) {
@@ -213,7 +213,7 @@ onEachEngine('an event', (engine) => {
     assert.deepEqual(kinds.toSorted(), ['email_verification', 'password_changed', 'password_changed']);
   });
 
-  test('costs an unknown account the same statements, and stores no mail for it', async () => {
+  test('runs the same statements for an unknown account, without storing a mail (constant work)', async () => {
     const { events, recorder, user, mails } = await withEvents();
     const run = async (owner: User | undefined): Promise<string[]> => {
       const before = recorder.recorded.length;
@@ -230,7 +230,7 @@ onEachEngine('an event', (engine) => {
     assert.equal((await mails()).length, 1);
   });
 
-  test('with a limited mail sends one a minute, and makes the facts of a further one without a user', async () => {
+  test('sends at most one limited mail a minute, and creates the facts of a further one without a user', async () => {
     const { events, recorder, user, mails, clock } = await withEvents();
     const made: (number | undefined)[] = [];
     const send = async (): Promise<number | undefined> => {
@@ -247,7 +247,7 @@ onEachEngine('an event', (engine) => {
     assert.deepEqual(made, [user.id, undefined, user.id]);
   });
 
-  test('reaches each subscriber inside its transaction, and one that fails undoes it', async () => {
+  test('calls each subscriber inside its transaction, and is rolled back if one fails', async () => {
     const seen: EmittedEvent[] = [];
     const note = async (_tx: unknown, event: EmittedEvent): Promise<void> => void seen.push(event);
     const first = await withEvents([note]);

@@ -1,8 +1,8 @@
-// Events: what the service records, mails to the owner of an account, and passes on. Each module declares its own in a
-// file `event.ts`; `Events.emit` is the only way to record one.
+// Declares and emits events. Each module declares its events in a file `event.ts`; only `Events.emit` records one,
+// mails it to the owner of the account and passes it to subscribers.
 //
-// Constant work: without a user the same statements run as with one and no mail is stored, so that the time does not
-// reveal whether an address has an account.
+// Constant work: without a user the same statements run and no mail is stored, so that timing does not reveal whether
+// an address has an account.
 import type { Clock } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import type {
@@ -13,11 +13,10 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { Outbox } from '../mail/outbox.ts';
+import type { MailKind, MailOutline, NoFacts } from '../mail/mail-kind.ts';
 import { noUserId, type User } from '../user/user.ts';
 
-/** How a fact is recorded: a word of ours, a number, or several words. Never what a client typed. */
+/** Type of a fact: a word of the service, a number, or several words. Never client input (log injection). */
 type FactType = 'text' | 'number' | 'texts';
 
 /** Names and types of an event's facts. */
@@ -74,13 +73,13 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
     name,
     { ...row, name, module, facts, mail },
   ]);
-  return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with what its own row says
+  return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row
 }
 
-/** Where an action comes from, and what its client reads. */
+/** Source of an action, and the language of its client. */
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
-/** What a mail with facts needs in addition to its kind. */
+/** Parameters of a mail with facts. */
 interface MailOf<M> {
   readonly facts: M;
   /** Another stored address than the account's. */
@@ -89,7 +88,7 @@ interface MailOf<M> {
   readonly lifeMs?: number;
 }
 
-/** What is emitted with an event of these facts and this mail. */
+/** Parameters of `emit` for an event with these facts and this mail. */
 type Emission<F extends FactTypes, M> = {
   readonly source: EventSource;
   readonly target?: AuditTarget;
@@ -100,7 +99,7 @@ type Emission<F extends FactTypes, M> = {
         ? { readonly mail?: undefined }
         : { readonly mail: MailOf<M> }));
 
-/** A mail that no event sends each time. */
+/** Parameters of `send`: a mail that is not sent with each event of a kind. */
 type Letter<M> = {
   /** The owner; without one the same statements run and no mail is stored. */
   readonly user: User | undefined;
@@ -109,12 +108,12 @@ type Letter<M> = {
   readonly recipient?: string;
   /** How long it is worth sending, if not as long as its kind says. */
   readonly lifeMs?: number;
-  /** Sends no second mail of the kind within a minute: requests by anybody must not fill a mailbox. */
+  /** Sends at most one mail of the kind per minute, because anonymous requests must not flood a mailbox. */
   readonly isLimited?: boolean;
 } & ([NoFacts] extends [M]
   ? { readonly facts?: undefined }
   : {
-      /** Makes the facts for the user who gets the mail; `undefined` if the mail is not stored. */
+      /** Creates the facts for the recipient; called with `undefined` if the mail is not stored. */
       readonly facts: (recipient: User | undefined) => Promise<M>;
     });
 
@@ -127,20 +126,46 @@ export interface EmittedEvent {
   readonly source: AuditSource;
 }
 
-/** Runs in the transaction of the action: an error undoes the action. */
+/** Runs in the transaction of the action. If it throws, the action is rolled back. */
 export type EventSubscriber = (tx: Database, event: EmittedEvent) => Promise<void>;
+
+interface NewMail {
+  /** Name of its kind. */
+  readonly kind: string;
+  readonly outline: MailOutline;
+  /** The owner; `noUserId` stores no mail. */
+  readonly userId: number;
+  readonly recipient: string;
+  readonly language: string | undefined;
+  /** Unix milliseconds, network address and user agent of the action. */
+  readonly occasion: { readonly at: number; readonly address?: string; readonly device?: string };
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Stores mails in the transaction of their cause. The class Outbox does it. */
+export interface MailQueue {
+  /** Public URL of the service, the base of links in mails. */
+  readonly publicUrl: string;
+  post(tx: Database, mail: NewMail): Promise<void>;
+  /** Returns true if a mail of the kind was posted for the user within a minute. */
+  hasPosted(tx: Database, userId: number, kind: string): Promise<boolean>;
+  /** Removes the user's mails of the kind that were not sent yet. */
+  withdraw(tx: Database, userId: number, kind: string): Promise<void>;
+}
 
 export interface EventsOptions {
   readonly audit: Recorder;
-  /** Absent where no mail is sent. */
-  readonly outbox: Outbox | undefined;
+  /** Undefined if no mail is sent. */
+  readonly outbox: MailQueue | undefined;
   readonly clock: Clock;
   readonly subscribers?: readonly EventSubscriber[];
 }
 
+/** Emits events and sends mails. */
 export class Events {
   readonly #audit: Recorder;
-  readonly #outbox: Outbox | undefined;
+  readonly #outbox: MailQueue | undefined;
   readonly #clock: Clock;
   readonly #subscribers: readonly EventSubscriber[];
 
@@ -153,7 +178,7 @@ export class Events {
 
   /**
    * Records an event, mails it to the owner if its kind has a mail, and passes it to the subscribers. Inside the
-   * transaction of the action: all of it happens or nothing.
+   * transaction of the action: all or nothing.
    */
   async emit<F extends FactTypes, M>(
     tx: Database,
@@ -183,14 +208,14 @@ export class Events {
   }
 
   /**
-   * Sends a mail that belongs to no event, or not to each of its kind, and returns the user who gets it. Inside the
-   * transaction of its cause.
+   * Sends a mail that is not sent with each event of a kind, and returns the user who gets it. Inside the transaction
+   * of its cause.
    */
   async send<M>(tx: Database, kind: MailKind<M>, letter: Letter<M>): Promise<User | undefined> {
     const { user, isLimited = false, facts: factsFor, source, recipient, lifeMs } = letter;
     const isFlood = isLimited && (await this.#outbox?.hasPosted(tx, user?.id ?? noUserId, kind.name));
     const owner = isFlood === true ? undefined : user;
-    // Also where no mail is sent: a program may hand the token over by itself.
+    // Also runs if no mail is sent: a program may deliver the token itself.
     const facts = factsFor === undefined ? ({} as M) : await factsFor(owner); // absent only where M is NoFacts
     await this.#post(tx, kind, owner, {
       facts,

@@ -1,4 +1,4 @@
-// What a browser brings along and gets back beside the body: its cookies, and where its request comes from.
+// Reads and sets the cookies of a browser, and reads the source of each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
 import { languageOf } from '../kit/language.ts';
@@ -10,7 +10,7 @@ import type { PageKit } from '../page/page.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 
-/** How long a browser is recognized as the one that asked for a mail: as long as the longest-lived of those mails. */
+/** Lifetime of the cookie of an initiating browser: that of the longest-lived mail. */
 const requestMs = dayMs;
 
 export interface BrowserCookieOptions {
@@ -18,11 +18,11 @@ export interface BrowserCookieOptions {
   readonly secure: boolean;
   /** Life of the session cookie in milliseconds. */
   readonly sessionMs: number;
-  /** Life of the device cookie in milliseconds, read each time: a module may lengthen it. */
+  /** Life of the device cookie in milliseconds. Read each time, because a module may extend it. */
   readonly deviceMs: () => number;
 }
 
-/** The cookies that the service sets: session, known device, pending authentication, and the browser that asked for a mail. */
+/** Sets and clears the cookies of the service: session, known device, pending authentication and initiating browser. */
 export class BrowserCookies {
   readonly session: TokenCookie;
   readonly device: TokenCookie;
@@ -61,7 +61,7 @@ export class BrowserCookies {
     void reply.header('set-cookie', this.pending.clear());
   }
 
-  /** Marks the browser that asked for a mail, so that it may type the code of that mail. */
+  /** Marks the initiating browser of a mail, in which the code of the mail works. */
   setRequest(reply: FastifyReply, { requestToken }: { readonly requestToken: string }): void {
     void reply.header('set-cookie', this.request.write(requestToken, requestMs));
   }
@@ -69,12 +69,12 @@ export class BrowserCookies {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where the request comes from, and what it brings along beside its body. */
+    /** Client of the request, with the values of its cookies. */
     readonly source: ClientSource;
   }
 }
 
-/** Gives every request its `source`, read when it is first asked for. */
+/** Adds `source` to every request. It is computed at the first access. */
 export function installSource(
   app: FastifyInstance,
   clientAddress: ClientAddress,
@@ -111,14 +111,17 @@ function readSource(
   };
 }
 
-/** The source of a request for a mail. A browser without a request token gets a new one: send it with `setRequest`. */
+/**
+ * Returns the source of a request for a mail. A browser without a request token gets a new one: send it with
+ * `setRequest`.
+ */
 export function initiatingSourceOf({
   source,
 }: FastifyRequest): ClientSource & { readonly requestToken: string } {
   return { ...source, requestToken: source.requestToken ?? createToken(requestKind).token };
 }
 
-/** As `initiatingSourceOf`, for a form: the link of the mail carries on where the person wants to go in the end. */
+/** As `initiatingSourceOf`, for a form: the link of the mail also carries the address to return to. */
 export function pageSourceOf(
   pages: PageKit,
   request: FastifyRequest,

@@ -1,4 +1,5 @@
-// What modules plug into the rules after these were built: revoked, purged, exported and checked like the rules' own.
+// Tests contributions of modules after the rules were built: they are revoked, purged, exported and checked like those
+// of the rules.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine } from '../../test/support/engines.ts';
@@ -9,10 +10,10 @@ import type { AccessKind } from './contribution.ts';
 const email = 'bob@example.org';
 const password = 'b4l0u';
 
-onEachEngine('a module that plugs in', (engine) => {
+onEachEngine('contributions of a module', (engine) => {
   const makeAuth = useAuth(engine);
 
-  test('has its access revoked with a new password and a disabled account, and by kind', async () => {
+  test('revoke its access with a new password and a disabled account, and by kind', async () => {
     const { auth, database } = makeAuth();
     const { id } = await auth.registerUser(email, password);
     const { access, plugged } = auth.identity;
@@ -39,7 +40,7 @@ onEachEngine('a module that plugs in', (engine) => {
     ]);
   });
 
-  test('has its expired rows purged batch by batch', async () => {
+  test('purge its expired rows in batches', async () => {
     const { auth } = makeAuth();
     const limits: number[] = [];
     let left = 1200;
@@ -54,7 +55,7 @@ onEachEngine('a module that plugs in', (engine) => {
     assert.deepEqual(limits, [500, 500, 500]);
   });
 
-  test('rejects passwords and addresses, in this order of the checks', async () => {
+  test('reject passwords and addresses, in the order of the checks', async () => {
     const { auth } = makeAuth();
     const { plugged } = auth.identity;
     const asked: string[] = [];

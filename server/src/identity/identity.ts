@@ -1,20 +1,18 @@
-// Builds the rules once. The result has one member per rule; everything above takes the members it calls.
+// Builds all rules. The result has one member per rule; routes, pages and features take the members that they call.
 import { dayMs, type Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
-import type { Hasher } from '../hash/hasher.ts';
 import type { Recorder } from '../audit/event.ts';
-import type { Outbox } from '../mail/outbox.ts';
 import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordCheck, PasswordRule } from '../user/password-rule.ts';
 import { AccountAccess } from './account/access.ts';
 import { Accounts } from './account/account.ts';
 import { EmailVerification, verificationKind } from './account/verification.ts';
 import { Attempts } from './attempt/attempts.ts';
-import type { AuthContext, CodeSigner } from './context.ts';
+import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
-import { Events, type EventSubscriber } from './event.ts';
+import { Events, type EventSubscriber, type MailQueue } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
@@ -31,20 +29,20 @@ import type { TokenKind } from './token/kinds.ts';
 
 export interface IdentityParts {
   readonly db: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Recorder;
-  /** Absent where no mail is sent. */
-  readonly post: Outbox | undefined;
-  /** MACs of short codes. */
+  /** Undefined if no mail is sent. */
+  readonly post: MailQueue | undefined;
+  /** Computes and checks the MACs of short codes. */
   readonly codes: CodeSigner;
   readonly options: IdentityOptions;
 }
 
 /** Options of the rules, under the names of config/options.ts. */
 interface IdentityOptions {
-  /** No session before the address is confirmed; needs `post`. */
+  /** Users get no session before their address is confirmed. Requires `post`. */
   readonly emailConfirmation: boolean;
   /** Code points of the shortest password. */
   readonly passwordMinLength: number;
@@ -57,24 +55,24 @@ interface IdentityOptions {
   /** Sessions of one user; a new one replaces the oldest. */
   readonly sessionsPerUser: number;
   readonly resetTokenMinutes: number;
-  /** How long a device is known after a sign-in; 0: no device is. */
+  /** How long a device is known after a sign-in; 0 knows no devices. */
   readonly knownDeviceDays: number;
   /** Whether sign-in requires a second factor. */
   readonly secondFactor: SecondFactorPolicy;
 }
 
-/** True if the user can sign in this way. */
+/** Returns true if the user can sign in this way. */
 export type WayIn = (db: Database, userId: number) => Promise<boolean>;
 
 /**
- * What modules contribute. They push into the arrays before the first request; the rules read them at each call.
- * `createIdentity` pushes what the rules contribute themselves.
+ * Contributions of modules. They push into the arrays before the first request; the rules read them at each call.
+ * `createIdentity` adds the contributions of the rules.
  */
 export interface Plugged {
   /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
-  /** Second factors that are switched off: sign-in does not ask for them; what users have stored is exported and removed. */
-  readonly dormantFactors: SecondFactor[];
+  /** Disabled second factors: sign-in does not accept them; stored data is still exported and removed. */
+  readonly disabledFactors: SecondFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
@@ -84,20 +82,20 @@ export interface Plugged {
   readonly passwordChecks: PasswordCheck[];
   /** All must accept an address. */
   readonly addressChecks: AddressRule[];
-  /** Ways into an account besides its password and its authenticators. */
+  /** Ways to sign in other than by password and authenticators. */
   readonly waysIn: WayIn[];
-  /** Run with each event, inside its transaction. */
+  /** Run for each event, inside its transaction. */
   readonly subscribes: EventSubscriber[];
 }
 
-/** Creates the arrays, with what the caller has to plug in already. */
+/** Creates the arrays, with initial contributions of the caller. */
 export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
   const none = {
     revokes: [],
     exports: [],
     purges: [],
     secondFactors: [],
-    dormantFactors: [],
+    disabledFactors: [],
     tokenKinds: [],
     passwordChecks: [],
     addressChecks: [],
@@ -109,7 +107,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
 
 /** The rules. */
 export interface Identity {
-  /** What the rules share; features that build rules of their own take it too. */
+  /** Dependencies of the rules; features that build their own rules take it too. */
   readonly context: AuthContext;
   readonly plugged: Plugged;
   readonly access: AccountAccess;
@@ -128,7 +126,7 @@ export interface Identity {
   readonly signIn: SignIn;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** Removes everything that has expired, in batches, and returns how many rows; what a removed account takes along is not counted. */
+  /** Removes all expired rows in batches and returns how many. Rows that go with a removed account are not counted. */
   purge(): Promise<number>;
 }
 
@@ -149,8 +147,8 @@ export function createIdentity(
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
-  const { secondFactors: factors, dormantFactors: dormant } = plugged;
-  const secondFactors = new SecondFactors(context, attempts, { factors, dormant, policy });
+  const { secondFactors: factors, disabledFactors: disabled } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, disabled, policy });
   const sessions = new Sessions(context, secondFactors, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,
@@ -168,7 +166,12 @@ export function createIdentity(
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
   const passwordChange = new PasswordChange(context, accounts, stepUp);
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
-  const enrollment = new Enrollment(context, { ...signedIn, passwordReset, tokens, waysIn: plugged.waysIn });
+  const enrollment = new Enrollment(context, {
+    ...signedIn,
+    sendReset: (tx, user, source) => passwordReset.send(tx, user, source),
+    tokens,
+    waysIn: plugged.waysIn,
+  });
   plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
   plugged.exports.push(...personalDataOf({ clock, attempts, secondFactors, sessions }));
   plugged.revokes.push(sessions, tokens, signIn, devices);
@@ -189,7 +192,7 @@ export function createIdentity(
   };
 }
 
-/** What a new password and a new address must be. */
+/** Returns the rules for new passwords and new addresses. */
 function accountRules(
   options: IdentityOptions,
   { passwordChecks: checks, addressChecks }: Plugged,

@@ -1,5 +1,5 @@
-// What the rules store about a user, for the copy of their data (GDPR articles 15 and 20). No statement that is used here
-// selects a secret.
+// Lists what the rules store about a user, for the copy of their data (GDPR articles 15 and 20). No statement that is
+// used here selects a secret.
 import { formatInstant as instant, type Clock } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
 import type { Attempts } from './attempt/attempts.ts';
@@ -10,7 +10,7 @@ import type { Sessions } from './session/session.ts';
 import { listDevices } from './sign-in/device-store.ts';
 import { listPendingTokens } from './token/store.ts';
 
-/** More sessions than a user may have. */
+/** Maximum number of listed sessions. Higher than the limit of sessions per user. */
 const maxSessions = 1000;
 
 export interface PersonalDataNeeds {
@@ -20,7 +20,7 @@ export interface PersonalDataNeeds {
   readonly sessions: Sessions;
 }
 
-/** Lists the members of the document, in the order in which it has them. */
+/** Returns the members of the document, in their order. */
 export function personalDataOf({
   clock,
   attempts,

@@ -1,4 +1,4 @@
-// How the engines go about what requests, logins and purges ask of them: by an index, never through a whole table.
+// Checks the query plans of requests, logins and purges: by an index, never a scan of a whole table.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
@@ -25,19 +25,19 @@ import { addDevice } from './sign-in/device-store.ts';
 import { addPendingAuthentication } from './sign-in/pending-store.ts';
 import { listSessions } from './session/store.ts';
 
-/** Enough that an engine prefers an index to reading all of them. */
+/** Enough rows that an engine prefers an index to a scan. */
 const people = 1000;
 const start = Date.UTC(2026, 0, 1);
 const email = 'user7@example.org';
 
-/** How each engine names the way by a primary key, and by our indices. */
+/** Names of primary keys and of indices in the plans of each engine. */
 const sessionKey = /SEARCH sessions USING PRIMARY KEY \(id=\?\)|sessions_pkey/;
 const tokenKey = /SEARCH one_time_tokens USING PRIMARY KEY \(id=\?\)|one_time_tokens_pkey/;
 const userKey = /SEARCH users USING INTEGER PRIMARY KEY|users_pkey/;
 const emailIndex = /users_by_email_key/;
 const sessionsByUser = /sessions_by_user/;
 
-/** Fills the tables as use does: a user, session, token, device, counter, mail and event each minute. */
+/** Fills the tables with a user, session, token, device, counter, mail and event for each minute. */
 async function fill(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
     let now = start;
@@ -70,11 +70,11 @@ async function fill(database: Database): Promise<void> {
       await addEvent(tx, row, 'mac');
     }
   });
-  // PostgreSQL counts its rows by itself after a while. SQLite never does, and must choose well without.
+  // PostgreSQL collects statistics by itself after a while. SQLite never does, and must choose well without them.
   if (database.engine.name === 'postgres') await database.execute('analyze');
 }
 
-onEachEngine('among thousands of rows', (engine) => {
+onEachEngine('query plans among thousands of rows', (engine) => {
   let fresh: FreshDatabase;
   let database: Database;
   let recorder: Recorder;
@@ -98,7 +98,7 @@ onEachEngine('among thousands of rows', (engine) => {
     await fresh.drop();
   });
 
-  /** What must go through no whole table, and the indices by which it goes, where they are worth naming. */
+  /** Actions that must not scan a table, and the indices that they use, if worth naming. */
   const works: [title: string, work: () => Promise<unknown>, ...indices: RegExp[]][] = [
     ['a session check', () => auth.getSession(createToken(sessionKind).token), sessionKey, userKey],
     [
@@ -120,30 +120,30 @@ onEachEngine('among thousands of rows', (engine) => {
     ['the end of a user’s sessions', () => auth.destroySession(7), sessionsByUser],
     ['a request for a reset token', () => auth.getResetPasswordToken(email), emailIndex],
     [
-      'a look at a reset token',
+      'finding a reset token',
       () => auth.updatePassword(createToken(resetKind).token, 'x').catch(() => {}),
       tokenKey,
     ],
     [
-      'a password by a reset token',
+      'setting a password by a reset token',
       async () => auth.updatePassword(await auth.getResetPasswordToken(email), 'x'),
       tokenKey,
       userKey,
       sessionsByUser,
     ],
     [
-      'a user closed and removed',
+      'disabling and removing a user',
       async () => [await auth.setDisabled(9, true), await auth.removeUser(9)],
       userKey,
     ],
     [
-      'a user by all attributes',
+      'finding a user by all attributes',
       () => db.findUserBy({ id: 7, email, sessionId: 'x', resetToken: 'y' }).catch(() => {}),
     ],
     ['a user by a session id', () => db.findUserBy({ sessionId: 'x' }).catch(() => {}), sessionKey],
     ['a user by a reset token', () => db.findUserBy({ resetToken: 'x' }).catch(() => {}), tokenKey],
     [
-      'a user that is updated',
+      'updating a user',
       () =>
         db.updateUser(11, {
           email: 'moved@example.org',

@@ -1,13 +1,13 @@
-// Who makes a request, whichever credential shows it: a session, an API key, an access token.
+// The principal of a request, independent of its credential: a session, an API key or an access token.
 import type { ActorKind, AuditSource } from '../audit/event.ts';
 
 export interface Principal {
   readonly kind: Exclude<ActorKind, 'anonymous'>;
-  /** The account that acts. */
+  /** The account that makes the request. */
   readonly userId?: number;
-  /** The registered client application that acts, by itself or for the user. */
+  /** The registered client application that makes the request, for itself or for the user. */
   readonly clientId?: string;
-  /** What the credential may be used for; empty for a session, which may do what its user may. */
+  /** Scopes of the credential; empty for a session, which has all rights of its user. */
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
   /** Authentication methods references (RFC 8176). */
@@ -16,7 +16,7 @@ export interface Principal {
   readonly authTime?: number;
 }
 
-/** The actor of what a principal does; anonymous without one. */
+/** Returns the actor of a principal's events; anonymous without a principal. */
 export function actorOf(
   principal: Pick<Principal, 'kind' | 'userId' | 'clientId'> | undefined,
 ): Pick<AuditSource, 'actor' | 'actorId'> {

@@ -5,7 +5,7 @@ import { source, startScript } from '../../test/support/script.ts';
 import { silentLog, type Log } from '../kit/log.ts';
 import { Jobs } from './jobs.ts';
 
-/** Moves the timers by so many intervals of a second, and lets what they began go on. */
+/** Advances the timers second by second, and lets the started work continue. */
 async function pass(context: TestContext, seconds: number): Promise<void> {
   for (let i = 0; i < seconds; i += 1) {
     context.mock.timers.tick(1000);
@@ -18,7 +18,7 @@ function begin(context: TestContext, log: Log = silentLog): Jobs {
   return new Jobs(log);
 }
 
-test('a job runs at its interval, not before, and not after the stop', async (context) => {
+test('a job runs at its interval, not earlier, and not after the stop', async (context) => {
   const jobs = begin(context);
   let runs = 0;
   jobs.start({ name: 'count', everyMs: 2000, run: async () => void (runs += 1) });
@@ -31,37 +31,37 @@ test('a job runs at its interval, not before, and not after the stop', async (co
   assert.equal(runs, 3);
 });
 
-test('a job never runs twice at once: an interval that comes too soon is left out', async (context) => {
+test('a job never overlaps itself: an interval that ends during a run is skipped', async (context) => {
   const jobs = begin(context);
-  const hooks: PromiseWithResolvers<void>[] = [];
+  const runs: PromiseWithResolvers<void>[] = [];
   const run = (): Promise<void> => {
-    const gate = Promise.withResolvers<void>();
-    hooks.push(gate);
-    return gate.promise;
+    const started = Promise.withResolvers<void>();
+    runs.push(started);
+    return started.promise;
   };
   jobs.start({ name: 'slow', everyMs: 1000, run });
   await pass(context, 5);
-  assert.equal(hooks.length, 1);
-  hooks[0]?.resolve();
+  assert.equal(runs.length, 1);
+  runs[0]?.resolve();
   await pass(context, 3);
-  assert.equal(hooks.length, 2);
-  hooks[1]?.resolve();
+  assert.equal(runs.length, 2);
+  runs[1]?.resolve();
   await jobs.stop();
 });
 
-test('a slow job holds up no other', async (context) => {
+test('a slow job does not delay other jobs', async (context) => {
   const jobs = begin(context);
-  const gate = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
   let runs = 0;
-  jobs.start({ name: 'slow', everyMs: 1000, run: () => gate.promise });
+  jobs.start({ name: 'slow', everyMs: 1000, run: () => slow.promise });
   jobs.start({ name: 'quick', everyMs: 1000, run: async () => void (runs += 1) });
   await pass(context, 3);
   assert.equal(runs, 3);
-  gate.resolve();
+  slow.resolve();
   await jobs.stop();
 });
 
-test('a run that fails is logged with its cause, and the job runs again; a failure that goes on is told once', async (context) => {
+test('a run that fails is logged with its cause, and the job runs again; repeated failures are logged once', async (context) => {
   const cause = new Error('the disk is full');
   const logged: object[] = [];
   const note = (facts: object): void => void logged.push(facts);
@@ -78,19 +78,19 @@ test('a run that fails is logged with its cause, and the job runs again; a failu
   await jobs.stop();
 });
 
-test('a stop waits for the run under way', async (context) => {
+test('stop() waits for a running job', async (context) => {
   const jobs = begin(context);
-  const gate = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
   let isDone = false;
-  jobs.start({ name: 'slow', everyMs: 1000, run: () => gate.promise.then(() => void (isDone = true)) });
+  jobs.start({ name: 'slow', everyMs: 1000, run: () => slow.promise.then(() => void (isDone = true)) });
   await pass(context, 1);
   const stopped = jobs.stop().then(() => assert.equal(isDone, true));
   await setImmediate();
-  gate.resolve();
+  slow.resolve();
   await stopped;
 });
 
-test('a job keeps no program alive', async () => {
+test('a job does not keep the process alive', async () => {
   const script = startScript(`
     import { Jobs } from '${source('jobs/jobs.ts')}';
     new Jobs(console).start({ name: 'idle', everyMs: 60_000, run: async () => {} });

@@ -1,5 +1,5 @@
-// Work beside the requests: each job runs by itself at its interval, never twice at once. A run that fails is logged and
-// tried again at the next; one that fails on and on is logged once a minute.
+// Runs background jobs at fixed intervals; a job never overlaps itself. A run that fails is logged and retried at the next
+// interval; repeated failures are logged once a minute.
 import type { Log } from '../kit/log.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 
@@ -19,12 +19,12 @@ export class Jobs {
     this.#log = log;
   }
 
-  /** Begins to run a job at its interval; the timer does not keep the process alive. */
+  /** Starts to run a job at its interval. The timer does not keep the process alive. */
   start(job: Job): void {
     this.#timers.push(setInterval(() => this.#run(job), job.everyMs).unref());
   }
 
-  /** Ends the timers and waits for the runs under way. */
+  /** Stops the timers and waits for the jobs that are running. */
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await Promise.all(this.#running.values());

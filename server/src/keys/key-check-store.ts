@@ -1,4 +1,4 @@
-// The key_checks table: by what a database knows its keys again.
+// Reads and writes the key_checks table, with which a database recognizes its keys.
 import type { Database } from '../db/database.ts';
 import { lockModule } from '../db/migrate.ts';
 import { statementsFor } from '../db/statement.ts';
@@ -20,7 +20,7 @@ const selectEvery = statement((sql) =>
     .orderBy('id'),
 );
 
-/** Every key that the database was used with, the oldest first. */
+/** Returns every key that the database was used with, the oldest first. */
 export function listKeyChecks(db: Database): Promise<KeyCheck[]> {
   return db.run(selectEvery, {});
 }
@@ -29,12 +29,12 @@ const insertCheck = statement((sql, p: KeyCheck & { now: number }) =>
   sql.insertInto('key_checks').values({ id: p.id, check_value: p.checkValue, created_at: p.now }),
 );
 
-/** Adds what a key will be known by. */
+/** Adds the check value of a key. */
 export async function addKeyCheck(db: Database, check: KeyCheck, now: number): Promise<void> {
   await db.run(insertCheck, { ...check, now });
 }
 
-/** Lets one transaction at a time add keys: two first starts with different keys must not both succeed. */
+/** Lets only one transaction at a time add keys: two concurrent first starts with different keys must not both succeed. */
 export function lockKeyChecks(tx: Database): Promise<void> {
   return lockModule(tx, 'keys');
 }

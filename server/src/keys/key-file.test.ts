@@ -33,12 +33,12 @@ describe('the key file', () => {
     path = join(folder, 'secret.key');
   });
 
-  test('that is not there has no keys, and none is made by looking', () => {
+  test('is not created by reading a missing file', () => {
     assert.equal(readKeyFile(path), undefined);
     assert.deepEqual(readdirSync(root).includes(String(count)), false);
   });
 
-  test('is made with one key, for its owner alone', { skip: isWindows }, () => {
+  test('is created with one key, readable only by its owner', { skip: isWindows }, () => {
     const keys = createKeyFile(path);
     assert.equal(keys.length, 1);
     assert.deepEqual([mode(folder), mode(path)], [0o700, 0o600]);
@@ -46,13 +46,13 @@ describe('the key file', () => {
     assert.equal(readFileSync(path, 'utf8'), formatKeys(keys));
   });
 
-  test('is never made anew', () => {
+  test('is never overwritten by createKeyFile', () => {
     const [first] = createKeyFile(path);
     assert.equal(createKeyFile(path)[0]?.id, first?.id);
     assert.deepEqual(readdirSync(folder), ['secret.key']);
   });
 
-  test('is one file, when several processes make it at once', async () => {
+  test('is created once if several processes create it concurrently', async () => {
     const script = `
       const { createKeyFile } = await import(${JSON.stringify(source('keys/key-file.ts'))});
       while (Date.now() < Number(process.argv[2])); // all at the same instant
@@ -66,7 +66,7 @@ describe('the key file', () => {
   });
 
   test(
-    'takes a new key in front of the others, and is for its owner alone whatever it was',
+    'gets a new key in front of the others, and is afterwards readable only by its owner',
     { skip: isWindows },
     () => {
       const [old] = createKeyFile(path);
@@ -83,7 +83,7 @@ describe('the key file', () => {
     },
   );
 
-  test('stays where a link to it leads', { skip: isWindows }, () => {
+  test('stays at the target of a symbolic link', { skip: isWindows }, () => {
     const target = join(folder, 'elsewhere', 'keys');
     createKeyFile(target);
     symlinkSync(target, path);
@@ -92,13 +92,13 @@ describe('the key file', () => {
     assert.equal(readKeyFile(target)?.length, 2);
   });
 
-  test('is not rotated before there is one', () => {
+  test('cannot be rotated before it exists', () => {
     assert.throws(() => addKeyToFile(path), KeysRefused);
     assert.equal(readKeyFile(path), undefined);
   });
 
   for (const text of ['', 'garbage', formatKeys([createKey()]).slice(0, -4)]) {
-    test(`is refused and left alone when it holds "${text.slice(0, 9)}"`, () => {
+    test(`is rejected and left unchanged if it contains "${text.slice(0, 9)}"`, () => {
       mkdirSync(folder, { recursive: true });
       writeFileSync(path, text);
       for (const use of [readKeyFile, createKeyFile, addKeyToFile])
@@ -107,8 +107,8 @@ describe('the key file', () => {
     });
   }
 
-  test('that cannot be read or written is told with its path', () => {
-    mkdirSync(path, { recursive: true }); // a folder in its place: not even root reads that
+  test('is named by the error if it cannot be read or written', () => {
+    mkdirSync(path, { recursive: true }); // a folder at the path: even root cannot read it
     assert.throws(
       () => readKeyFile(path),
       (error) => error instanceof KeysRefused && error.message.includes(path),
@@ -123,7 +123,7 @@ describe('the key file', () => {
   });
 
   // SECURITY F13.
-  test('is whole, and has every older key, whenever a rotation is killed', async () => {
+  test('is complete and keeps every older key if a rotation is killed', async () => {
     createKeyFile(path);
     const script = `
       const { addKeyToFile } = await import(${JSON.stringify(source('keys/key-file.ts'))});
@@ -133,7 +133,7 @@ describe('the key file', () => {
     for (let round = 0; round < 5; round += 1) {
       const rotating = startScript(script, path);
       await rotating.printed('begun');
-      // It rotates, and is killed in the midst of the next one, or the one after.
+      // Waits for one rotation, then kills the process during a later one.
       while ((readKeyFile(path)?.length ?? 0) <= known.length) await setTimeout(1);
       await setTimeout(7 * round);
       rotating.kill();

@@ -1,5 +1,5 @@
-// The file in which the service keeps its keys. It is written whole, flushed, and put in its place in one step, so that
-// a fall at any moment leaves the old file or the new one.
+// Reads, creates and rotates the key file. A new version is written to a temporary file, flushed, and put in place
+// atomically, so that a crash at any time leaves either the old file or the new one.
 import {
   closeSync,
   fsyncSync,
@@ -16,16 +16,16 @@ import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { createKey, formatKeys, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 
-/** For the owner alone. A file that others can read is not refused: a container's secrets often are; doctor tells it. */
+/** Only the owner may read the file. Wider permissions are accepted, because container secrets often have them; `doctor` reports them. */
 const fileMode = 0o600;
 const folderMode = 0o700;
 
-/** What link(2) answers on a file system that has no links. */
+/** Error codes of link(2) on a file system without hard links. */
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
- * The keys of the file; `undefined` when there is none.
- * @throws {KeysRefused} when it cannot be read, or holds something else.
+ * Reads the keys of the file; `undefined` if the file does not exist.
+ * @throws {KeysRefused} if the file cannot be read or is malformed.
  */
 export function readKeyFile(path: string): Key[] | undefined {
   let text: string;
@@ -49,15 +49,15 @@ export function readKeyFile(path: string): Key[] | undefined {
 }
 
 /**
- * Makes the file with one new key, unless somebody was faster, and returns the keys that are in it.
- * @throws {KeysRefused} when it cannot be written.
+ * Creates the file with one new key, unless it already exists, and returns the keys in it.
+ * @throws {KeysRefused} if the file cannot be written.
  */
 export function createKeyFile(path: string): Key[] {
   writing(path, () => {
     mkdirSync(dirname(path), { recursive: true, mode: folderMode });
     const text = formatKeys([createKey()]);
     try {
-      throughTemporary(path, text, linkSync); // unlike a rename, a link never takes the place of a file
+      throughTemporary(path, text, linkSync); // unlike a rename, a link never replaces a file
     } catch (error) {
       if (noLinks.has(codeOf(error) ?? ''))
         writeFileSync(path, text, { flag: 'wx', mode: fileMode, flush: true });
@@ -68,8 +68,8 @@ export function createKeyFile(path: string): Key[] {
 }
 
 /**
- * Puts a new key in front of those in the file and returns them all.
- * @throws {KeysRefused} when there is no file, or it cannot be read or written; it is then as it was.
+ * Adds a new key in front of the keys in the file and returns all of them.
+ * @throws {KeysRefused} if the file does not exist, or cannot be read or written; it is then unchanged.
  */
 export function addKeyToFile(path: string): Key[] {
   const old = readKeyFile(path);
@@ -78,8 +78,8 @@ export function addKeyToFile(path: string): Key[] {
       `The key file ${path} does not exist yet. The first start of the service creates it.`,
     );
   const keys = [createKey(), ...old];
-  parseKeys(formatKeys(keys)); // ids are random: two alike would make the file unreadable
-  // A link to the file stays one: the keys are where their owner put them.
+  parseKeys(formatKeys(keys)); // ids are random: a duplicate id would make the file unreadable
+  // If the path is a symbolic link, the target is replaced and the link stays.
   writing(path, () => throughTemporary(realpathSync(path), formatKeys(keys), renameSync));
   return keys;
 }
@@ -88,7 +88,7 @@ function writing(path: string, work: () => void): void {
   try {
     work();
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return; // another process made it a moment ago
+    if (codeOf(error) === 'EEXIST') return; // another process has just created it
     if (error instanceof KeysRefused) throw error;
     throw new KeysRefused(
       `The key file ${path} cannot be written. Check the owner and permissions of its folder, or set the keys in SECRET_KEY.`,
@@ -97,7 +97,7 @@ function writing(path: string, work: () => void): void {
   }
 }
 
-/** Writes a file beside the path, flushes it, and puts it at the path by `place`. */
+/** Writes a temporary file in the same folder, flushes it, and moves it to the path with `place`. */
 function throughTemporary(path: string, text: string, place: (from: string, to: string) => void): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
@@ -109,7 +109,7 @@ function throughTemporary(path: string, text: string, place: (from: string, to: 
   flushFolder(dirname(path));
 }
 
-/** A file's name is durable once its folder is flushed (fsync(2)). Windows cannot do that to a folder. */
+/** Makes a new file name durable by flushing its folder (fsync(2)). Windows cannot flush a folder. */
 function flushFolder(folder: string): void {
   if (process.platform === 'win32') return;
   const handle = openSync(folder, 'r');
@@ -121,5 +121,5 @@ function flushFolder(folder: string): void {
 }
 
 function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code; // what node:fs throws
+  return (error as NodeJS.ErrnoException).code; // node:fs throws errors with a code
 }

@@ -13,7 +13,7 @@ import { checkKeys, openKeyring, rotateKeys, type KeySource } from './open-keyri
 
 const now = (): number => 1;
 
-/** Refused, and neither the database nor a file has changed. */
+/** Asserts that the keys are rejected, and that neither the database nor a file has changed. */
 async function refuses(source: KeySource, db: Database, reason: RegExp): Promise<void> {
   const file = (): string | undefined =>
     existsSync(source.secretKeyFile) ? readFileSync(source.secretKeyFile, 'utf8') : undefined;
@@ -34,7 +34,7 @@ onEachEngine('the keys of a database', (engine) => {
     secretKeyFile: freshPath(),
   });
 
-  test('are made at the first start and are the same at the next', () =>
+  test('are created at the first start and reused at the next', () =>
     withDatabase(engine, async (db) => {
       const source = inFile();
       assert.equal(await checkKeys(source, db), undefined);
@@ -44,7 +44,7 @@ onEachEngine('the keys of a database', (engine) => {
       assert.equal((await listKeyChecks(db)).length, 1);
     }));
 
-  test('may be given as an option, and then no file is made', () =>
+  test('may be set in an option, and then no file is created', () =>
     withDatabase(engine, async (db) => {
       const source = inOption(createKey());
       await openKeyring(source, db, now);
@@ -53,7 +53,7 @@ onEachEngine('the keys of a database', (engine) => {
       assert.throws(() => rotateKeys(source), KeysRefused);
     }));
 
-  test('are remembered by values that give none of them away', () =>
+  test('are recognized by check values that do not reveal them', () =>
     withDatabase(engine, async (db) => {
       const key = createKey();
       await openKeyring(inOption(key), db, now);
@@ -64,8 +64,8 @@ onEachEngine('the keys of a database', (engine) => {
         assert.ok(!JSON.stringify(check).includes(secret.toString(form)));
     }));
 
-  // SECURITY F33: not "wrong password" for everybody.
-  test('are refused when they are others', () =>
+  // SECURITY F33: the start fails, instead of every login failing with "wrong password".
+  test('are rejected if they differ from those of the database', () =>
     withDatabase(engine, async (db) => {
       const key = createKey();
       await openKeyring(inOption(key), db, now);
@@ -79,7 +79,7 @@ onEachEngine('the keys of a database', (engine) => {
       await openKeyring(inOption(key), db, now);
     }));
 
-  test('are refused when their file is gone, and no new file is made in its place', () =>
+  test('are rejected if their file is missing, and no new file is created', () =>
     withDatabase(engine, async (db) => {
       const source = inFile();
       const [id] = (await openKeyring(source, db, now)).ids;
@@ -87,7 +87,7 @@ onEachEngine('the keys of a database', (engine) => {
       await refuses(source, db, new RegExp(`missing.*${id}`));
     }));
 
-  test('are read and written after a rotation, and refused when the older one is left out', () =>
+  test('are accepted after a rotation, and rejected if the older key is missing', () =>
     withDatabase(engine, async (db) => {
       const source = inFile();
       const old = await openKeyring(source, db, now);
@@ -108,7 +108,7 @@ onEachEngine('the keys of a database', (engine) => {
       assert.equal((await openKeyring(source, db, now)).decrypt('test', text), 'secret');
     }));
 
-  test('are the keys of one instance, when several with keys of their own start first at once', () =>
+  test('are those of one instance if several with different keys start first concurrently', () =>
     withDatabase(engine, async (db, url) => {
       const databases = await Promise.all(
         Array.from({ length: 6 }, () => openDatabase(url, migratedModules)),
@@ -131,7 +131,7 @@ onEachEngine('the keys of a database', (engine) => {
       }
     }));
 
-  test('are the same for instances that start first at once with the same', () =>
+  test('are accepted from several instances that start first concurrently with the same keys', () =>
     withDatabase(engine, async (db, url) => {
       const source = inOption(createKey(), createKey());
       const databases = await Promise.all(

@@ -1,5 +1,5 @@
-// Opens the keys that the options name, and holds them against the database: every key that it was ever used with must
-// be there, and be the same. Otherwise the start is refused, instead of every secret being wrong from then on.
+// Opens the keys that the options name and compares them with the database: every key that the database was ever used
+// with must be present and unchanged. Otherwise the service does not start, because it could not decrypt its secrets.
 import type { Clock } from '../kit/clock.ts';
 import { Keyring, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 import type { Database } from '../db/database.ts';
@@ -8,15 +8,15 @@ import { addKeyCheck, listKeyChecks, lockKeyChecks, type KeyCheck } from './key-
 
 /** Where the keys are. */
 export interface KeySource {
-  /** Text of the keys; goes before the file. */
+  /** Text of the keys. It takes precedence over the file. */
   readonly secretKey: string | undefined;
   readonly secretKeyFile: string;
 }
 
 /**
- * The keys of the service. The first start makes a key file where there is none; new keys are made known to the
+ * Opens the keys of the service. The first start creates the key file; the check values of new keys are stored in the
  * database.
- * @throws {KeysRefused} when the keys are not those that the database was used with; nothing is changed.
+ * @throws {KeysRefused} if the keys are not those that the database was used with; nothing is changed.
  */
 export async function openKeyring(source: KeySource, database: Database, clock: Clock): Promise<Keyring> {
   const ring = (await checkKeys(source, database)) ?? new Keyring(createKeyFile(source.secretKeyFile));
@@ -30,15 +30,15 @@ export async function openKeyring(source: KeySource, database: Database, clock: 
 async function remember(tx: Database, ring: Keyring, source: KeySource, now: number): Promise<void> {
   await lockKeyChecks(tx);
   const known = await listKeyChecks(tx);
-  requireKeys(known, ring, source); // once more: another instance may have been first
+  requireKeys(known, ring, source); // checked again under the lock: another instance may have been first
   for (const [id, checkValue] of ring.checkValues()) {
     if (!known.some((check) => check.id === id)) await addKeyCheck(tx, { id, checkValue }, now);
   }
 }
 
 /**
- * The keys as they are, held against the database; `undefined` when neither has one yet. Changes nothing.
- * @throws {KeysRefused}
+ * Compares the keys with the database without changing anything. Returns `undefined` if there are no keys yet.
+ * @throws {KeysRefused} if a key that the database uses is missing or different.
  */
 export async function checkKeys(source: KeySource, database: Database): Promise<Keyring | undefined> {
   const keys = readKeys(source);
@@ -55,16 +55,16 @@ export async function checkKeys(source: KeySource, database: Database): Promise<
 }
 
 /**
- * The keys, the current one first; `undefined` when no file is there yet.
- * @throws {KeysRefused}
+ * Reads the keys, the current key first; `undefined` if the key file does not exist yet.
+ * @throws {KeysRefused} if they cannot be read or are malformed.
  */
 export function readKeys({ secretKey, secretKeyFile }: KeySource): Key[] | undefined {
   return secretKey === undefined ? readKeyFile(secretKeyFile) : parseKeys(secretKey);
 }
 
 /**
- * Makes a new key the current one, in front of the others in the file, and returns them all.
- * @throws {KeysRefused} when the keys are not in a file, or it cannot be written.
+ * Adds a new current key in front of the other keys in the file and returns all of them.
+ * @throws {KeysRefused} if the keys are not in a file, or the file cannot be written.
  */
 export function rotateKeys({ secretKey, secretKeyFile }: KeySource): Key[] {
   if (secretKey !== undefined) {
@@ -75,7 +75,7 @@ export function rotateKeys({ secretKey, secretKeyFile }: KeySource): Key[] {
   return addKeyToFile(secretKeyFile);
 }
 
-/** @throws {KeysRefused} unless the ring holds every known key. */
+/** @throws {KeysRefused} if the ring does not contain every known key. */
 function requireKeys(
   known: readonly KeyCheck[],
   ring: Keyring,

@@ -1,7 +1,7 @@
-// The table by which a database recognizes its keys.
+// Declares the table with which a database recognizes its keys.
 import type { Instant } from '../db/schema.ts';
 
-/** The keys that the database was used with: a digest by which each is recognized, never the key. */
+/** The keys that the database was used with. It stores a digest that identifies each key, never the key. */
 interface KeyCheckTable {
   /** Id of the key. */
   id: string;

@@ -1,4 +1,4 @@
-// The rows of columns that hold encrypted texts, of whatever module.
+// Reads and updates columns with encrypted texts, in the tables of any module.
 import { sql as rawSql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
@@ -10,10 +10,10 @@ export interface SealedText {
   readonly text: string;
 }
 
-/** Any table, by the columns that are used here. */
+/** Any table with any columns. */
 type AnyTables = Record<string, Record<string, string | null>>;
 
-/** Texts, by ascending id after the given one, that do not begin with the prefix of the current key. */
+/** Returns the texts that do not begin with the prefix of the current key, in the order of their ids after the given id. */
 export async function listSealedOtherwise(
   db: Database,
   { table, column }: SealedColumn,
@@ -32,7 +32,7 @@ export async function listSealedOtherwise(
   return rows.map((row) => ({ id: String(row['id']), text: String(row['text']) }));
 }
 
-/** Counts what `listSealedOtherwise` lists. */
+/** Counts the texts that do not begin with the prefix of the current key. */
 export async function countSealedOtherwise(
   db: Database,
   { table, column }: SealedColumn,
@@ -48,7 +48,7 @@ export async function countSealedOtherwise(
   return row?.count ?? 0;
 }
 
-/** Replaces the text of a row; false if it is no longer the given one. */
+/** Replaces the text of a row. Returns false if the row no longer has the given text. */
 export async function replaceSealed(
   tx: Database,
   { table, column }: SealedColumn,

@@ -3,12 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { onEachEngine, withEmptyDatabase, type EngineName } from '../../test/support/engines.ts';
-import {
-  formerKey,
-  formerSecrets,
-  formerTables,
-  writeFormerDatabase,
-} from '../../test/support/former-database.ts';
+import { formerKey, formerSecrets, writeFormerDatabase } from '../../test/support/former-database.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
@@ -19,6 +14,7 @@ import { connectDatabase } from '../db/open-database.ts';
 import type { SealedColumn } from '../db/schema.ts';
 import { DecryptionFault, Keyring, parseKeys } from '../kit/keyring.ts';
 import { cipherOf, reseal } from './sealed.ts';
+import { rowsIn, tableNames } from '../../test/support/contents.ts';
 
 const [oldKey] = parseKeys(formerKey);
 const newKey = { id: 'new', secret: new Uint8Array(32).fill(7) };
@@ -28,7 +24,7 @@ const newAlone = new Keyring([newKey]);
 
 type AnyTables = Record<string, Record<string, unknown>>;
 
-/** Runs the work on a database with secrets in it, under the old key. */
+/** Runs the work on a database that contains secrets under the old key. */
 function withSecrets(engine: EngineName, work: (db: Database) => Promise<void>): Promise<void> {
   return withEmptyDatabase(engine, async (url) => {
     const db = await connectDatabase(url);
@@ -49,11 +45,11 @@ async function textsOf(db: Database, { table, column }: SealedColumn): Promise<[
   return rows.map((row) => [String(row['id']), String(row[column])]);
 }
 
-/** Columns with encrypted texts that no module declares: `table.column`. */
+/** Returns columns with encrypted texts that no module declares, as `table.column`. */
 async function undeclaredIn(db: Database): Promise<string[]> {
   const found = new Set<string>();
-  for (const table of Object.keys(formerTables)) {
-    const rows = await db.query((sql: Sql<AnyTables>) => sql.selectFrom(table).selectAll());
+  for (const table of tableNames(db)) {
+    const rows = await rowsIn(db, table);
     for (const row of rows) {
       for (const [column, value] of Object.entries(row)) {
         const isSealed = typeof value === 'string' && /^v1\.[^.]+\.[\w-]{38,}$/.test(value);
@@ -81,7 +77,7 @@ class Changing extends Recorder {
 }
 
 onEachEngine('secrets at rest', (engine) => {
-  test('are encrypted again in every declared column, and are then read without the old key', () =>
+  test('are re-encrypted in every declared column, and can then be read without the old key', () =>
     withSecrets(engine, async (db) => {
       const progress: number[][] = [];
       const results = await reseal(db, both, sealedColumns, (done, all) => progress.push([done, all]));
@@ -106,7 +102,7 @@ onEachEngine('secrets at rest', (engine) => {
       );
     }));
 
-  test('go on in batches where an interrupted run stopped', () =>
+  test('are re-encrypted in batches, and a second run continues where an interrupted one stopped', () =>
     withSecrets(engine, async (db) => {
       const [column] = sealedColumns.filter(({ table }) => table === 'mails');
       assert.ok(column !== undefined);
@@ -124,7 +120,7 @@ onEachEngine('secrets at rest', (engine) => {
       assert.deepEqual(progress.at(-1), [150, 150]);
     }));
 
-  test('that change meanwhile keep their new text', () =>
+  test('that change during the run keep their new text', () =>
     withSecrets(engine, async (db) => {
       const [column] = sealedColumns.filter(({ table }) => table === 'mails');
       assert.ok(column !== undefined);
@@ -141,14 +137,14 @@ onEachEngine('secrets at rest', (engine) => {
       assert.deepEqual(await textsOf(db, column), [[id, written]]);
     }));
 
-  test('whose key is missing stop the work, and nothing is lost', () =>
+  test('whose key is missing stop the run, and no text is lost', () =>
     withSecrets(engine, async (db) => {
       const before = await Promise.all(sealedColumns.map((column) => textsOf(db, column)));
       await assert.rejects(reseal(db, newAlone, sealedColumns), DecryptionFault);
       assert.deepEqual(await Promise.all(sealedColumns.map((column) => textsOf(db, column))), before);
     }));
 
-  test('are in no column that is not declared', () =>
+  test('are only in declared columns', () =>
     withSecrets(engine, async (db) => {
       for (const column of sealedColumns) assert.ok((await textsOf(db, column)).length > 0, column.table);
       assert.deepEqual(await undeclaredIn(db), []);
@@ -157,13 +153,13 @@ onEachEngine('secrets at rest', (engine) => {
     }));
 });
 
-/** Whatever encrypts goes through `cipherOf`, and so through a declared column. */
+/** Calls that encrypt without `cipherOf`, and so without a declared column. */
 const bypass = /\b(?:keyring|ring)\.(?:encrypt|decrypt)\(|\bcreateCipheriv\(/g;
-/** The keyring itself, and a foreign password hash that is made of a cipher. */
+/** The keyring itself, and a foreign password hash that is based on a cipher. */
 const mayEncrypt = /^keys\/sealed\.ts$|^kit\/keyring\.ts$|^hash\/scrypt-format\.ts$/;
 const declared = /^export const (\w+) = \{[^}]*\} satisfies SealedColumn;/gm;
 
-test('nothing is encrypted but by a declared column, and every declared column is in the list', () => {
+test('texts are encrypted only through a declared column, and every declared column is in the list', () => {
   const source = join(import.meta.dirname, '..');
   const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
   const texts = files.map(

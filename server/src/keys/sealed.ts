@@ -1,11 +1,11 @@
-// Secrets at rest: texts are encrypted and decrypted by the column that they are in, so that no column can be written
-// that is not declared, and all of them can be encrypted again under a new key.
+// Encrypts secrets at rest. Texts are encrypted and decrypted through a declared column, so that no undeclared column can
+// be written, and all of them can be re-encrypted under a new key.
 import type { Keyring } from '../kit/keyring.ts';
 import type { Database } from '../db/database.ts';
 import type { SealedColumn } from '../db/schema.ts';
 import { countSealedOtherwise, listSealedOtherwise, replaceSealed } from './sealed-store.ts';
 
-/** Encrypts and decrypts the texts of one column; `id` is that of the row, where texts are tied to it. */
+/** Encrypts and decrypts the texts of one column. `id` is the id of the row; required if the texts are tied to their rows. */
 export interface ColumnCipher {
   readonly encrypt: (text: string, id?: string) => string;
   readonly decrypt: (text: string, id?: string) => string;
@@ -24,24 +24,24 @@ export function cipherOf(keyring: Keyring, { purpose, isTiedToRow }: SealedColum
   };
 }
 
-/** Rows of one transaction: some milliseconds of the writer. */
+/** Rows per transaction: holds the writer for a few milliseconds. */
 const batchSize = 100;
 
-/** Rows of one column that were encrypted again. */
+/** The re-encrypted rows of one column. */
 export interface Resealed {
   readonly table: string;
   readonly column: string;
   readonly rows: number;
-  /** Rows that another process changed meanwhile to a text that is not under the current key. */
+  /** Rows that another process changed during the run to a text under an older key. */
   readonly left: number;
 }
 
 /**
- * Encrypts the texts of all columns again that are not under the current key. It can be interrupted and started again: it
- * finds what is left. A row that changes meanwhile keeps its new text. Afterwards older keys are needed for the digests
- * of codes and of the audit record only.
- * @param onBatch is told after each batch how many rows of how many are done.
- * @throws {DecryptionFault} if a text was changed, or its key is not on the ring.
+ * Re-encrypts the texts of all columns that are not under the current key. It can be interrupted and run again: it
+ * continues with the remaining rows. A row that changes during the run keeps its new text. Afterwards older keys are
+ * needed only for the digests of codes and of the audit log.
+ * @param onBatch Called after each batch with the number of finished rows and of all rows.
+ * @throws {DecryptionFault} if a text was modified, or its key is not in the ring.
  */
 export async function reseal(
   db: Database,

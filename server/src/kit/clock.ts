@@ -1,12 +1,12 @@
-/** The one source of time: Unix milliseconds. A parameter everywhere, so that tests move it. */
+/** Returns the current time in Unix milliseconds. Code takes the clock as a parameter, so that tests can control time. */
 export type Clock = () => number;
 
 export const systemClock: Clock = Date.now;
 
-/** A clock that nobody sets: for spans of time, not for instants that are stored. */
+/** A monotonic clock, which an adjustment of the system time does not move. Use it for durations, not for stored instants. */
 export const steadyClock: Clock = () => performance.timeOrigin + performance.now();
 
-/** An instant as it goes over the wire (RFC 3339, UTC). */
+/** Formats Unix milliseconds for the wire (RFC 3339, UTC). */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
 }

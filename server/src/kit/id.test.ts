@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generateUuid } from './id.ts';
 
-test('a UUID is text of version 7 that begins with the present millisecond (RFC 9562 §5.7)', () => {
+test('a UUID has version 7 and begins with the current millisecond (RFC 9562 §5.7)', () => {
   const before = Date.now();
   const uuid = generateUuid();
   const millisecond = Number.parseInt(uuid.slice(0, 13).replace('-', ''), 16);
@@ -10,11 +10,11 @@ test('a UUID is text of version 7 that begins with the present millisecond (RFC 
   assert.ok(millisecond >= before && millisecond <= Date.now());
 });
 
-test('no UUID comes twice', () => {
+test('UUIDs are unique', () => {
   assert.equal(new Set(Array.from({ length: 10_000 }, generateUuid)).size, 10_000);
 });
 
-test('of two the later is the greater, within a millisecond as well', () => {
+test('UUIDs sort in the order of their creation, also within one millisecond', () => {
   const uuids = Array.from({ length: 2000 }, generateUuid);
   assert.deepEqual(uuids, uuids.toSorted());
 });

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 
-/** Where the milliseconds end (§5.7), and what follows the version and its twelve bits. */
+/** Offsets in the text of a UUID: the end of the milliseconds (§5.7), and the first character after the 12 bits of `rand_a`. */
 const [millisecondsEnd, restBegin] = [13, 18];
 const counterDigits = 3;
 const highestCount = 16 ** counterDigits - 1;
@@ -8,9 +8,9 @@ const highestCount = 16 ** counterDigits - 1;
 let [newest, count] = ['', 0];
 
 /**
- * A new UUID as text. Version 7 (RFC 9562 §5.7): its leading milliseconds keep inserts into a primary key at the
- * index's end, and the counter behind them (§6.2, method 1) keeps what this process does in one millisecond in order. It
- * is a public handle and never a secret.
+ * Returns a new UUID of version 7 as text (RFC 9562 §5.7). Its leading milliseconds place new rows at the end of a
+ * primary key's index; a counter after them (§6.2, method 1) orders the UUIDs that this process creates in one
+ * millisecond. A UUID is a public handle, never a secret.
  */
 export function generateUuid(): string {
   const uuid = randomUUIDv7();

@@ -7,10 +7,10 @@ import { createKey, DecryptionFault, formatKeys, Keyring, KeysRefused, parseKeys
 
 const [first, second] = [createKey(), createKey()];
 
-describe('a keyring encrypts', () => {
+describe('keyring encryption', () => {
   const ring = new Keyring([first]);
 
-  test('and decrypts any text, with any context', () => {
+  test('decrypts what it encrypted, for any text and context', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string(), (text, context) => {
         assert.equal(ring.decrypt('totp', ring.encrypt('totp', text, context), context), text);
@@ -18,7 +18,7 @@ describe('a keyring encrypts', () => {
     );
   });
 
-  test('as AES-256-GCM with a 96-bit nonce in front, under a key of HKDF-SHA-256 (RFC 5869) and the purpose as associated data', () => {
+  test('uses AES-256-GCM with a 96-bit nonce in front, a key from HKDF-SHA-256 (RFC 5869) and the purpose as associated data', () => {
     const [version, id, body] = ring.encrypt('totp', 'secret', 'row 7').split('.');
     assert.deepEqual([version, id], ['v1', first.id]);
     const bytes = Buffer.from(body ?? '', 'base64url');
@@ -33,11 +33,11 @@ describe('a keyring encrypts', () => {
     );
   });
 
-  test('one text differently each time', () => {
+  test('produces a different text each time', () => {
     assert.equal(new Set(Array.from({ length: 100 }, () => ring.encrypt('totp', 'secret'))).size, 100);
   });
 
-  test('so that no changed character, no cut and no other purpose, context or ring decrypts', () => {
+  test('rejects a changed character, a truncated text, and another purpose, context or ring', () => {
     const text = ring.encrypt('totp', 'secret', 'row 7');
     for (let i = 0; i < text.length; i += 1) {
       const other = text[i] === 'A' ? 'B' : 'A';
@@ -55,7 +55,7 @@ describe('a keyring encrypts', () => {
     );
   });
 
-  test('with one spelling of each text: bits of base64 that do not count must be zero', () => {
+  test('accepts one encoding per text: unused bits of base64url must be zero', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const text = ring.encrypt('totp', 'secret');
     const spellings = Array.from(alphabet, (last) => text.slice(0, -1) + last);
@@ -64,16 +64,16 @@ describe('a keyring encrypts', () => {
     }
   });
 
-  test('with no purpose and context that run into each other', () => {
+  test('keeps purpose and context apart', () => {
     const text = ring.encrypt('a', 'secret', 'bc');
     assert.throws(() => ring.decrypt('ab', text, 'c'), DecryptionFault);
   });
 });
 
-describe('a keyring makes macs', () => {
+describe('keyring MACs', () => {
   const ring = new Keyring([first]);
 
-  test('by HMAC-SHA-256 under a key of its own for each purpose', () => {
+  test('use HMAC-SHA-256 with a separate key for each purpose', () => {
     const key = Buffer.from(hkdfSync('sha256', first.secret, '', 'bienvenue mac audit', 32));
     assert.equal(
       ring.mac('audit', 'text'),
@@ -81,7 +81,7 @@ describe('a keyring makes macs', () => {
     );
   });
 
-  test('and knows them again, and nothing else', () => {
+  test('match only their own text, purpose and key', () => {
     const mac = ring.mac('audit', 'text');
     assert.equal(ring.checkMac('audit', 'text', mac), true);
     assert.equal(ring.checkMac('audit', 'texu', mac), false);
@@ -103,8 +103,8 @@ describe('a keyring makes macs', () => {
   });
 });
 
-describe('a ring of several keys', () => {
-  test('writes with the first and reads what any of them wrote', () => {
+describe('a keyring of several keys', () => {
+  test('encrypts with the first key and decrypts with all keys', () => {
     const old = new Keyring([first]);
     const ring = new Keyring([second, first]);
     assert.deepEqual(ring.ids, [second.id, first.id]);
@@ -114,7 +114,7 @@ describe('a ring of several keys', () => {
     assert.equal(ring.mac('audit', 'text').split('.')[0], second.id);
   });
 
-  test('has a check value for each, which another key of the same id does not have', () => {
+  test('has a check value for each key, which differs for another key of the same id', () => {
     const values = new Keyring([second, first]).checkValues();
     assert.deepEqual([...values.keys()], [second.id, first.id]);
     assert.equal(values.get(first.id), new Keyring([first]).checkValues().get(first.id));
@@ -124,11 +124,11 @@ describe('a ring of several keys', () => {
     );
   });
 
-  test('of none is refused', () => {
+  test('rejects an empty list of keys', () => {
     assert.throws(() => new Keyring([]), KeysRefused);
   });
 
-  test('shows no key to whoever prints it', () => {
+  test('does not reveal keys when it is printed', () => {
     const ring = new Keyring([first]);
     ring.mac('audit', 'text');
     const secret = Buffer.from(first.secret);
@@ -140,8 +140,8 @@ describe('a ring of several keys', () => {
   });
 });
 
-describe('the text of keys', () => {
-  test('is read as it was written', () => {
+describe('the text format of keys', () => {
+  test('is parsed to the keys that were formatted', () => {
     assert.deepEqual(
       parseKeys(formatKeys([second, first])).map(({ id, secret }) => [
         id,
@@ -151,7 +151,7 @@ describe('the text of keys', () => {
     );
   });
 
-  test('may be one line with commas, hold notes and empty lines, and keys as openssl prints them', () => {
+  test('accepts one line with commas, comments, empty lines, and keys as openssl prints them', () => {
     const base64 = Buffer.from(first.secret).toString('base64');
     const text = `# the newest\r\nspring-2026 \t ${base64}\r\n\r\n,b ${Buffer.from(second.secret).toString('base64url')}`;
     assert.deepEqual(
@@ -164,18 +164,18 @@ describe('the text of keys', () => {
   const good = Buffer.from(first.secret).toString('base64url');
   for (const [why, text] of [
     ['empty', ''],
-    ['notes alone', '# nothing'],
+    ['only comments', '# nothing'],
     ['a key without an id', good],
     ['an id without a key', 'a '],
     ['a key of 31 bytes', `a ${Buffer.alloc(31).toString('base64url')}`],
     ['a key of 33 bytes', `a ${Buffer.alloc(33).toString('base64url')}`],
-    ['a key with a foreign character', `a ${good.slice(0, -1)}!`],
-    ['an id with a dot, which would not be told from what follows', `a.b ${good}`],
+    ['a key with an invalid character', `a ${good.slice(0, -1)}!`],
+    ['an id with a dot, which separates the parts of an encrypted text', `a.b ${good}`],
     ['three words', `a ${good} b`],
-    ['one id twice', `a ${good}\na ${Buffer.from(second.secret).toString('base64url')}`],
-    ['a good key and a bad one', `a ${good}\nb bad`],
+    ['a duplicate id', `a ${good}\na ${Buffer.from(second.secret).toString('base64url')}`],
+    ['a valid key and an invalid one', `a ${good}\nb bad`],
   ] as const) {
-    test(`is refused: ${why}, and the reason quotes no key`, () => {
+    test(`rejects ${why === 'empty' ? 'an empty text' : why}, without quoting a key`, () => {
       assert.throws(
         () => parseKeys(text),
         (error) => error instanceof KeysRefused && !error.message.includes(good.slice(0, 8)),

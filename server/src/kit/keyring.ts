@@ -1,22 +1,21 @@
-// The service's own keys: what is encrypted or keyed at rest, and the text in which keys are kept. The first key of a
-// ring is the current one and does all new work; the others only read what was written under them, so that a key is
-// replaced without rewriting a row. Each purpose has keys of its own, derived, so what was made for one is never taken
-// for another.
+// Encrypts and authenticates data at rest, and reads and writes the text format of keys. The first key of a ring is the
+// current key: it encrypts all new data. The other keys only decrypt older data, so that a key can be rotated without
+// rewriting rows. Each purpose has its own derived keys, so a text of one purpose is never accepted for another.
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { equalDigests } from './secret.ts';
 
-/** One key: 256 random bits, and the name by which what it wrote refers to it. */
+/** A key of 256 random bits. Encrypted texts name it by its id. */
 export interface Key {
   readonly id: string;
   readonly secret: Uint8Array;
 }
 
-/** The keys cannot be used as they stand; the message says why and what to do, and holds no key. */
+/** The keys cannot be used. The message says why and what to do, and contains no key. */
 export class KeysRefused extends Error {
   override readonly name = 'KeysRefused';
 }
 
-/** A text does not decrypt: the message says why, without the text. */
+/** A text cannot be decrypted. The message says why, and does not contain the text. */
 export class DecryptionFault extends Error {
   override readonly name = 'DecryptionFault';
 }
@@ -24,23 +23,23 @@ export class DecryptionFault extends Error {
 const keyBytes = 32;
 const idBytes = 4;
 const idPattern = '[A-Za-z0-9_-]{1,32}';
-/** 32 bytes in base64, of either alphabet, padded or not: what `openssl rand -base64 32` prints will do. */
+/** 32 bytes in base64 or base64url, padded or not: the output of `openssl rand -base64 32` is accepted. */
 const line = new RegExp(`^(?<id>${idPattern})[ \\t]+(?<secret>[A-Za-z0-9+/_-]{43}=?)$`);
 
-/** A new key with a name of its own. */
+/** Creates a key with a random id. */
 export function createKey(): Key {
   return { id: randomBytes(idBytes).toString('hex'), secret: randomBytes(keyBytes) };
 }
 
-/** The text of keys: one a line, the current one first. */
+/** Formats keys, one per line, the current key first. */
 export function formatKeys(keys: readonly Key[]): string {
   return keys.map(({ id, secret }) => `${id} ${Buffer.from(secret).toString('base64url')}\n`).join('');
 }
 
 /**
- * Reads the text of keys: `<key id> <32 bytes in base64>` each, the current one first, on lines of their own or with
- * commas between them. Empty lines and those that begin with # are left out.
- * @throws {KeysRefused} whose message completes "NAME …".
+ * Parses keys of the form `<key id> <32 bytes in base64>`, the current key first, separated by line breaks or commas.
+ * Ignores empty lines and lines that begin with #.
+ * @throws {KeysRefused} if an entry is malformed; the message completes "NAME …".
  */
 export function parseKeys(text: string): Key[] {
   const lines = text
@@ -50,7 +49,7 @@ export function parseKeys(text: string): Key[] {
   const keys = lines.map((one, i) => {
     const { id = '', secret = '' } = line.exec(one)?.groups ?? {};
     const bytes = Buffer.from(secret, 'base64');
-    // The line itself is never quoted: it may be a key with a slip of the pen.
+    // The message never quotes the line: it may be a key with a typing error.
     if (bytes.length !== keyBytes)
       throw new KeysRefused(
         `must contain keys as "<key id> <32 bytes in base64>"; entry ${i + 1} is malformed`,
@@ -64,7 +63,7 @@ export function parseKeys(text: string): Key[] {
 }
 
 const cipher = 'aes-256-gcm';
-/** NIST SP 800-38D §8.2.2: random nonces of 96 bits, for at most 2^32 texts under one derived key. */
+/** Random nonces of 96 bits allow at most 2^32 texts under one derived key (NIST SP 800-38D §8.2.2, §8.3). */
 const nonceBytes = 12;
 const tagBytes = 16;
 
@@ -74,10 +73,13 @@ const macForm = new RegExp(`^(?<id>${idPattern})\\.(?<body>[A-Za-z0-9_-]{43})$`)
 export class Keyring {
   readonly #current: Key;
   readonly #keys: ReadonlyMap<string, Key>;
-  /** Purposes are words in the code, so this stays small. */
+  /** Derived keys. Purposes are constants in the code, so this map stays small. */
   readonly #derived = new Map<string, Uint8Array>();
 
-  /** The first key is the current one. */
+  /**
+   * The first key is the current one.
+   * @throws {KeysRefused} if there is no key.
+   */
   constructor(keys: readonly Key[]) {
     const [current] = keys;
     if (current === undefined) throw new KeysRefused('There is no key');
@@ -85,15 +87,15 @@ export class Keyring {
     this.#keys = new Map(keys.map((key) => [key.id, key]));
   }
 
-  /** Ids of the keys, the current one first. */
+  /** Ids of the keys, the current key first. */
   get ids(): readonly string[] {
     return [...this.#keys.keys()];
   }
 
   /**
-   * Encrypts a text by AES-256-GCM under the current key: `v1.<key id>.<nonce, ciphertext and tag>`, safe in URLs. The
-   * purpose is a word of the code, such as `mail`. A context (the id of the row) ties the text to its place: it does
-   * not decrypt in another row.
+   * Encrypts a text with AES-256-GCM under the current key. Returns `v1.<key id>.<nonce, ciphertext and tag>`, which is
+   * safe in URLs. The purpose is a constant of the code, such as `mail`. A context (the id of the row) binds the text to
+   * its row: it cannot be decrypted in another row.
    */
   encrypt(purpose: string, plaintext: string, context = ''): string {
     const { id } = this.#current;
@@ -111,13 +113,13 @@ export class Keyring {
   }
 
   /**
-   * The text that `encrypt` was given, with the same purpose and context, by any key of the ring.
-   * @throws {DecryptionFault} for what is no encrypted text, was changed, or was made for another purpose, context or ring.
+   * Decrypts a text that `encrypt` returned for the same purpose and context, under any key of the ring.
+   * @throws {DecryptionFault} if the text is malformed, was modified, or was encrypted for another purpose, context or ring.
    */
   decrypt(purpose: string, text: string, context = ''): string {
     const { id = '', body = '' } = encryptedForm.exec(text)?.groups ?? {};
     const bytes = Buffer.from(body, 'base64url');
-    // One text has one spelling: base64 with unused bits set is none of ours.
+    // Each text has exactly one encoding: base64url with unused bits set is rejected.
     if (bytes.length < nonceBytes + tagBytes || bytes.toString('base64url') !== body)
       throw new DecryptionFault('The text is not in the encrypted format');
     const key = this.#keys.get(id);
@@ -141,18 +143,18 @@ export class Keyring {
     }
   }
 
-  /** HMAC-SHA-256 of a text under the current key: `<key id>.<digest>`, safe in URLs. */
+  /** Returns the HMAC-SHA-256 of a text under the current key as `<key id>.<digest>`, which is safe in URLs. */
   mac(purpose: string, text: string): string {
     return this.#macBy(this.#current, purpose, text);
   }
 
-  /** True if the mac is one of this text and purpose by any key of the ring; compares in constant time. */
+  /** Returns whether a MAC matches the text and the purpose under any key of the ring. Compares in constant time. */
   checkMac(purpose: string, text: string, mac: string): boolean {
     const key = this.#keys.get(macForm.exec(mac)?.groups?.['id'] ?? '');
     return key !== undefined && equalDigests(Buffer.from(this.#macBy(key, purpose, text)), Buffer.from(mac));
   }
 
-  /** A mac of the same constant by each key, by key id: a database that remembers them knows its keys again. */
+  /** Returns a MAC of one constant under each key, by key id. The database stores them to recognize its keys. */
   checkValues(): ReadonlyMap<string, string> {
     return new Map(
       [...this.#keys.values()].map((key) => [key.id, this.#macBy(key, 'key-check', 'bienvenue')]),
@@ -165,20 +167,20 @@ export class Keyring {
       .digest('base64url')}`;
   }
 
-  /** HKDF-SHA-256 (RFC 5869); the key is uniformly random, so it needs no salt (§3.1). */
+  /** Derives the key of a purpose with HKDF-SHA-256 (RFC 5869). The input is uniformly random, so it needs no salt (§3.1). */
   #derive(key: Key, use: 'encrypt' | 'mac', purpose: string): Uint8Array {
     const info = `bienvenue ${use} ${purpose}`;
-    const place = `${key.id} ${info}`;
-    let derived = this.#derived.get(place);
+    const name = `${key.id} ${info}`;
+    let derived = this.#derived.get(name);
     if (derived === undefined) {
       derived = new Uint8Array(hkdfSync('sha256', key.secret, '', info, keyBytes));
-      this.#derived.set(place, derived);
+      this.#derived.set(name, derived);
     }
     return derived;
   }
 }
 
-/** The parts as JSON, so that no two lists of parts make one text. */
+/** Returns the associated data. JSON keeps the parts apart: two different lists never produce the same bytes. */
 function associated(...parts: readonly string[]): Uint8Array {
   return Buffer.from(JSON.stringify(['v1', ...parts]));
 }

@@ -3,25 +3,25 @@ import { describe, test } from 'node:test';
 import { languageOf, message } from './language.ts';
 
 describe('a message', () => {
-  test('counts in the plural of its language', () => {
+  test('uses the plural forms of its language', () => {
     const values = { product: 'P', hours: 1, minutes: 60 };
     assert.match(message('en', 'mail.email_verification.what', { ...values, hours: 1 }), / 1 hour /);
     assert.match(message('en', 'mail.email_verification.what', { ...values, hours: 24 }), / 24 hours /);
     assert.match(message('fr', 'mail.email_verification.what', { ...values, hours: 24 }), / 24 heures /);
   });
 
-  test('tells the time in UTC', () => {
+  test('shows times in UTC', () => {
     assert.equal(message('en', 'mail.when', { at: 0 }), 'When: January 1, 1970, 00:00 UTC');
     assert.equal(message('fr', 'mail.when', { at: 0 }), 'Quand\u00a0: 1 janvier 1970, 00:00 UTC');
   });
 
-  test('is said in English where the language is not spoken', () =>
+  test('is in English if the language is not supported', () =>
     assert.equal(message('tlh', 'page.sign_in.act'), 'Sign in'));
 
-  test('that does not exist is a fault of ours', () => assert.throws(() => message('en', 'mail.nothing')));
+  test('that does not exist throws an error', () => assert.throws(() => message('en', 'mail.nothing')));
 });
 
-test('RFC 9110 §12.5.4: of the languages that a client likes the best one that we speak', () => {
+test('selects the supported language that the client prefers (RFC 9110 §12.5.4)', () => {
   const rows: readonly (readonly [string | undefined, string | undefined])[] = [
     [undefined, undefined],
     ['', undefined],

@@ -4,7 +4,7 @@ import { testClock } from '../../test/support/clock.ts';
 import { hourMs, minuteMs } from './clock.ts';
 import { LogThrottle } from './log-throttle.ts';
 
-test('the first of a kind is told at once, the others once a minute with their number', () => {
+test('logs the first occurrence of a kind immediately, later ones once a minute with their number', () => {
   const clock = testClock();
   const logThrottle = new LogThrottle(clock.now);
   assert.deepEqual(
@@ -15,7 +15,7 @@ test('the first of a kind is told at once, the others once a minute with their n
   assert.deepEqual([logThrottle.take('disk'), logThrottle.take('disk')], [3, 0]);
 });
 
-test('a kind that is over is told at once when it comes again', () => {
+test('logs a kind immediately after it was reset', () => {
   const logThrottle = new LogThrottle(testClock().now);
   logThrottle.take('disk');
   assert.deepEqual(
@@ -24,7 +24,7 @@ test('a kind that is over is told at once when it comes again', () => {
   );
 });
 
-test('a clock that goes back silences nothing for longer than a minute', () => {
+test('a clock that is set back suppresses no kind for more than a minute', () => {
   const clock = testClock();
   const logThrottle = new LogThrottle(clock.now);
   logThrottle.take('disk');
@@ -32,7 +32,7 @@ test('a clock that goes back silences nothing for longer than a minute', () => {
   assert.equal(logThrottle.take('disk'), 1);
 });
 
-test('however many kinds come, few are kept', () => {
+test('keeps a limited number of kinds', () => {
   const logThrottle = new LogThrottle(testClock().now);
   for (let i = 0; i < 1000; i += 1) assert.equal(logThrottle.take(`kind ${i}`), 1);
   assert.equal(logThrottle.take('kind 999'), 0);

@@ -1,11 +1,11 @@
 import { minuteMs, systemClock, type Clock } from './clock.ts';
 
-/** Kinds that are kept apart; beyond them all begin anew. A kind is a cause, of which there are few. */
+/** Maximum number of kinds before all counters are reset. A kind is a cause, so there are few in practice. */
 const maxKinds = 100;
 
 /**
- * Keeps one fault from being told a thousand times: a full disk must not be followed by a full log. Each kind is told
- * at once, then at most once a minute.
+ * Limits how often one kind of fault is logged: the first time immediately, then at most once a minute. A full disk must
+ * not fill the log as well.
  */
 export class LogThrottle {
   readonly #clock: Clock;
@@ -15,14 +15,14 @@ export class LogThrottle {
     this.#clock = clock;
   }
 
-  /** Counts one of the kind: how many there were since it was last told, or 0 where it is too soon to tell. */
+  /** Counts one occurrence. Returns the number of occurrences since the last log line, or 0 if it is too early to log again. */
   take(kind: string): number {
     const now = this.#clock();
     if (this.#kinds.size > maxKinds) this.#kinds.clear();
     const entry = this.#kinds.get(kind) ?? { count: 0, nextAt: now };
     this.#kinds.set(kind, entry);
     entry.count += 1;
-    // A clock that went back does not silence it for longer.
+    // A clock that is set back does not suppress a kind for more than a minute.
     if (now < entry.nextAt && entry.nextAt - now <= minuteMs) return 0;
     const { count } = entry;
     entry.count = 0;
@@ -30,7 +30,7 @@ export class LogThrottle {
     return count;
   }
 
-  /** The kind is over: true if it had come, and the next one is told at once. */
+  /** Resets a kind, so that its next occurrence is logged immediately. Returns whether it had occurred. */
   forget(kind: string): boolean {
     return this.#kinds.delete(kind);
   }

@@ -1,4 +1,4 @@
-/** What a room needs of a log: a sentence and the facts beside it. Pino fits as it is. */
+/** The log that modules write to: structured fields and a sentence. Pino implements it. */
 export interface Log {
   debug(facts: object, sentence: string): void;
   info(facts: object, sentence: string): void;
@@ -8,5 +8,5 @@ export interface Log {
 
 const nothing = (): void => {};
 
-/** The log of a library user who gave none. */
+/** A log that discards everything: the default of the library. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

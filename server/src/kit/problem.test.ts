@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fieldProblem, getProblem, isProblem, Problem } from './problem.ts';
 
-test('a problem without a message of its own has its title as message', () => {
+test('the message of a problem defaults to its title', () => {
   assert.equal(new Problem('too_busy').message, getProblem('too_busy').title);
 });
 
@@ -18,21 +18,21 @@ test('a problem is an error with its code, name and stack, and keeps its private
   assert.match(problem.stack ?? '', /problem\.test/);
 });
 
-test('a problem without details names no field, no wait and no cause', () => {
+test('a problem without details has no fields, no retry delay and no cause', () => {
   const problem = new Problem('not_found');
   assert.deepEqual(problem.fields, []);
   assert.equal(problem.retryAfterSeconds, undefined);
   assert.equal('cause' in problem, false);
 });
 
-test('the problem of a bad field is an invalid request that names it', () => {
+test('the problem of an invalid field has the code invalid_request and names the field', () => {
   const problem = fieldProblem('email', 'is not a valid email address');
   assert.equal(problem.code, 'invalid_request');
   assert.equal(problem.message, 'email is not a valid email address');
   assert.deepEqual(problem.fields, [{ field: 'email', message: 'is not a valid email address' }]);
 });
 
-test('refusals are told apart by their code, and nothing else passes for one', () => {
+test('isProblem compares the code and accepts nothing but problems', () => {
   assert.equal(isProblem(new Problem('too_busy'), 'too_busy'), true);
   assert.equal(isProblem(new Problem('too_busy'), 'unavailable'), false);
   for (const value of [

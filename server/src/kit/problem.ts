@@ -117,8 +117,8 @@ export interface FactorRequirement {
 }
 
 /**
- * An error that the client is told about, by its code. Any other error that is thrown is a bug or a fault of the system,
- * and is answered with status 500 without details.
+ * An error that is reported to the client by its code. Any other thrown error is a bug or a fault of the system, and is
+ * answered with status 500 without details.
  */
 export class Problem extends Error {
   readonly code: ProblemCode;

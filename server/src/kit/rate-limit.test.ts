@@ -8,7 +8,7 @@ const clock = testClock();
 const limitOf = (perMinute: number, maxKeys = 10): RateLimit =>
   new RateLimit({ perMinute, maxKeys, clock: clock.now });
 
-test('a key has a minute’s worth at once, and then as much as flows in', () => {
+test('allows the units of one minute in a burst, then as many as are refilled', () => {
   const limit = limitOf(60);
   for (let left = 59; left >= 0; left -= 1) {
     const verdict = limit.take('a', 1);
@@ -22,7 +22,7 @@ test('a key has a minute’s worth at once, and then as much as flows in', () =>
   assert.equal(limit.take('a', 1).remaining, 59, 'full again, and no fuller');
 });
 
-test('within any time no more than the bucket and what flowed in is allowed', () => {
+test('never allows more than a full bucket plus the refill', () => {
   const limit = limitOf(60);
   let allowed = 0;
   for (let second = 0; second < 600; second += 1) {
@@ -32,7 +32,7 @@ test('within any time no more than the bucket and what flowed in is allowed', ()
   assert.equal(allowed, 60 + 599);
 });
 
-test('a dear request is refused where a cheap one still passes, and says when it may come again', () => {
+test('rejects an expensive request while a cheap one is still allowed, and returns when to retry', () => {
   const limit = limitOf(60);
   assert.equal(limit.take('a', 57).remaining, 3);
   assert.deepEqual(limit.take('a', 5), { isAllowed: false, remaining: 3, seconds: 2 });
@@ -41,21 +41,21 @@ test('a dear request is refused where a cheap one still passes, and says when it
   assert.equal(limit.take('a', 5).isAllowed, true);
 });
 
-test('a refused request takes nothing', () => {
+test('a rejected request takes no units', () => {
   const limit = limitOf(10);
   limit.take('a', 10);
   for (let i = 0; i < 1000; i += 1)
     assert.deepEqual(limit.take('a', 1), { isAllowed: false, remaining: 0, seconds: 6 });
 });
 
-test('keys do not feel each other', () => {
+test('keys are limited independently', () => {
   const limit = limitOf(1);
   assert.equal(limit.take('a', 1).isAllowed, true);
   assert.equal(limit.take('a', 1).isAllowed, false);
   assert.equal(limit.take('b', 1).isAllowed, true);
 });
 
-test('the keys seen last are remembered, and only they', () => {
+test('remembers only the keys seen last', () => {
   const limit = limitOf(1, 10);
   for (let i = 0; i < 100; i += 1) {
     assert.equal(limit.take(`key ${i}`, 1).isAllowed, true);
@@ -64,7 +64,7 @@ test('the keys seen last are remembered, and only they', () => {
   assert.equal(limit.take('key 70', 1).isAllowed, true);
 });
 
-/** How long 300,000 requests of so many keys take. */
+/** Returns how many milliseconds 300,000 requests of so many keys take. */
 const msOf = (keys: number): number => {
   const limit = limitOf(1, 50_000);
   const begun = performance.now();
@@ -72,19 +72,19 @@ const msOf = (keys: number): number => {
   return performance.now() - begun;
 };
 
-test('a flood of new keys costs no more each than a few', () => {
+test('a request costs the same with many new keys as with few', () => {
   const few = msOf(10);
   assert.ok(msOf(300_000) < 50 * few + 1000, `${few} ms for few`);
 });
 
-test('a clock that is set back by an hour refuses nobody', () => {
+test('a clock that is set back by an hour rejects no request', () => {
   const limit = limitOf(60);
   limit.take('a', 1);
   clock.advance(-hourMs);
   assert.deepEqual(limit.take('a', 1), { isAllowed: true, remaining: 59, seconds: 1 });
 });
 
-test('a clock that is set back by a moment refuses nobody for longer than an empty bucket does', () => {
+test('a clock that is set back slightly rejects a key no longer than an empty bucket does', () => {
   const limit = limitOf(60);
   limit.take('a', 60);
   clock.advance(-30 * secondMs);
@@ -93,12 +93,12 @@ test('a clock that is set back by a moment refuses nobody for longer than an emp
   assert.equal(limit.take('a', 1).isAllowed, true);
 });
 
-test('uneven rates count whole units', () => {
+test('counts whole units at rates that do not divide a minute evenly', () => {
   for (const perMinute of [7, 11, 13, 61, 599, 1_000_000]) {
     const limit = limitOf(perMinute);
-    const most = Math.min(perMinute, 1000);
-    for (let i = 1; i <= most; i += 1)
+    const count = Math.min(perMinute, 1000);
+    for (let i = 1; i <= count; i += 1)
       assert.equal(limit.take('a', 1).remaining, perMinute - i, `${i} of ${perMinute}`);
-    if (most === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
+    if (count === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
   }
 });

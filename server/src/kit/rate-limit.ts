@@ -1,34 +1,34 @@
-// How often something may happen per key and minute, in the memory of this process. Each key has a bucket that holds
-// one minute's worth and refills steadily. Of a bucket only the instant is kept at which it will be full again (the
-// generic cell rate algorithm, ITU-T I.371 annex A): one number, no timer, the same few steps for every request.
+// Limits how often something may happen per key and minute, in the memory of this process. Each key has a bucket that
+// holds the units of one minute and refills steadily. Only the time at which a bucket will be full again is stored (the
+// generic cell rate algorithm, ITU-T I.371 annex A): one number, no timer, constant work for each request.
 import { minuteMs, secondMs, type Clock } from './clock.ts';
 
-/** Answer to one request. */
+/** Decision about one request. */
 export interface Verdict {
   readonly isAllowed: boolean;
-  /** Units that are left. */
+  /** Units that are left in the bucket. */
   readonly remaining: number;
-  /** Seconds until a refused request may come again; of an allowed one, until the bucket is full. */
+  /** For a rejected request, seconds until it may be retried; for an allowed one, seconds until the bucket is full. */
   readonly seconds: number;
 }
 
 export interface RateLimitOptions {
   readonly perMinute: number;
   readonly clock: Clock;
-  /** Of so many different keys that were seen last, none is forgotten; at most twice as many are remembered. */
+  /** The last `maxKeys` different keys are always remembered; at most twice as many are stored. */
   readonly maxKeys: number;
 }
 
-/** Part of a unit by which a sum of fractions may miss the whole one. */
+/** Tolerance for rounding errors of fractions, in units. */
 const epsilon = 1e-3;
 
 export class RateLimit {
   readonly #unitMs: number;
   readonly #clock: Clock;
   readonly #maxKeys: number;
-  /** Instants are told from here on: sums of small numbers are more exact than those of Unix milliseconds. */
+  /** Times are relative to this one; adding small numbers loses less floating-point precision. */
   readonly #startedAt: number;
-  /** When the bucket of each key is full again, in milliseconds: of the keys seen lately, and of those seen before. */
+  /** Time at which the bucket of a key is full again, in milliseconds: keys seen recently, then keys seen before them. */
   #recent = new Map<string, number>();
   #earlier: ReadonlyMap<string, number> = new Map();
 
@@ -39,11 +39,11 @@ export class RateLimit {
     this.#maxKeys = maxKeys;
   }
 
-  /** Takes units out of the bucket of a key. A refused request takes none. */
+  /** Takes units from the bucket of a key and returns the decision. A rejected request takes none. */
   take(key: string, units: number): Verdict {
     const now = this.#clock() - this.#startedAt;
     const known = this.#recent.get(key) ?? this.#earlier.get(key) ?? now;
-    // No bucket takes longer than a minute to fill. Where one would, the clock was set back, and nobody is refused for that.
+    // A bucket fills within a minute. If this one would take longer, the clock was set back, and the bucket counts as full.
     const isSetBack = known > now + 2 * minuteMs;
     const fullAt = isSetBack ? now : Math.min(Math.max(known, now), now + minuteMs);
     const next = fullAt + units * this.#unitMs;
@@ -58,7 +58,7 @@ export class RateLimit {
     };
   }
 
-  /** The older half goes as a whole: taking single keys out of a large map in turn costs a walk through it each. */
+  /** Drops the older half as a whole, because removing single keys from a large map one after another is slow. */
   #keep(key: string, fullAt: number): void {
     this.#recent.set(key, fullAt);
     if (this.#recent.size < this.#maxKeys) return;

@@ -15,7 +15,7 @@ const reset: SecretKind = { kind: 'reset', prefix: 'rst' };
 const kinds: readonly SecretKind[] = [session, reset, { kind: 'device', prefix: 'dev' }];
 const anyKind = fc.constantFrom(...kinds);
 
-test('a token is taken apart into the parts that it was made of', () => {
+test('a token is parsed into the parts it was created from', () => {
   fc.assert(
     fc.property(anyKind, (kind) => {
       const { token, id, secretHash } = createToken(kind);
@@ -24,7 +24,7 @@ test('a token is taken apart into the parts that it was made of', () => {
   );
 });
 
-test('a token of one kind is no token of any other', () => {
+test('a token of one kind is not accepted as another kind', () => {
   for (const made of kinds) {
     const { token } = createToken(made);
     for (const asked of kinds)
@@ -32,13 +32,13 @@ test('a token of one kind is no token of any other', () => {
   }
 });
 
-test('the kind is part of what is digested: the same random part under another kind has another digest', () => {
+test('the digest includes the kind: the same random part under another kind has a different digest', () => {
   const { token, secretHash } = createToken(session);
   const forged = token.replace('.ses_', '.rst_');
   assert.notDeepEqual(parseToken(reset, forged)?.secretHash, secretHash);
 });
 
-test('two tokens share nothing, and neither the secret nor its digest can be read off the handle', () => {
+test('two tokens share no part, and the handle reveals neither the secret nor its digest', () => {
   const made = Array.from({ length: 1000 }, () => createToken(session));
   assert.equal(new Set(made.map(({ id }) => id)).size, made.length);
   assert.equal(new Set(made.map(({ token }) => token.slice(37))).size, made.length);
@@ -48,7 +48,7 @@ test('two tokens share nothing, and neither the secret nor its digest can be rea
   );
 });
 
-test('a secret has 256 random bits, and what is kept of it is the SHA-256 of the part behind the dot', () => {
+test('a secret has 256 random bits, and only the SHA-256 of the part after the dot is stored', () => {
   const { token, secretHash } = createToken(reset);
   const secret = token.slice(token.indexOf('.') + 1);
   assert.equal(Buffer.from(secret.slice('rst_'.length), 'base64url').length, 32);
@@ -58,7 +58,7 @@ test('a secret has 256 random bits, and what is kept of it is the SHA-256 of the
 
 const sample = createToken(session).token;
 
-test('a token with one character changed is no token, or one with other parts', () => {
+test('a token with one changed character is malformed or has other parts', () => {
   const parts = parseToken(session, sample);
   fc.assert(
     fc.property(fc.nat(sample.length - 1), fc.string({ minLength: 1, maxLength: 1 }), (place, character) => {
@@ -104,12 +104,12 @@ const malformed: Record<string, unknown> = {
 };
 
 for (const [name, value] of Object.entries(malformed)) {
-  test(`no token: ${name}`, () => {
+  test(`rejects a malformed token: ${name}`, () => {
     for (const kind of kinds) assert.equal(parseToken(kind, value), undefined);
   });
 }
 
-test('a chosen text has parts of its own: always the same, a UUID in form, and others for another kind', () => {
+test('a chosen text has stable parts with a UUID as handle, which differ between kinds', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1 }), anyKind, (text, kind) => {
       const parts = partsOfChosenText(kind, text);
@@ -122,13 +122,13 @@ test('a chosen text has parts of its own: always the same, a UUID in form, and o
   );
 });
 
-test('a chosen text that is a token of the kind keeps its own parts', () => {
+test('a chosen text that is a token of the kind keeps the parts of the token', () => {
   const { token, id, secretHash } = createToken(session);
   assert.deepEqual(partsOfChosenText(session, token), { id, secretHash });
   assert.notEqual(partsOfChosenText(reset, token).id, id);
 });
 
-test('digests are equal byte for byte or not at all; of different lengths they never are', () => {
+test('digests are equal only if all bytes and the lengths are equal', () => {
   const [a, b] = [digest('a'), digest('b')];
   assert.equal(equalDigests(a, digest('a')), true);
   assert.equal(equalDigests(a, b), false);

@@ -1,39 +1,38 @@
-// Bearer secrets: creates, parses and compares them. A token is `<uuid>.<prefix>_<secret>`: the uuid is the public
-// handle of the row, the prefix says what the token may be used for, and only the SHA-256 of the part behind the dot
-// is ever stored (OWASP ASVS 5.0 §7.2.3, §11.5.1). A plain digest is enough because the secret has 256 random bits.
+// Creates, parses and compares bearer tokens. A token is `<uuid>.<prefix>_<secret>`: the UUID is the public handle of
+// the row, the prefix names the purpose of the token, and only the SHA-256 of the part after the dot is stored (OWASP ASVS 5.0 §7.2.3, §11.5.1). A plain digest is enough because the secret has 256 random bits.
 import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateUuid } from './id.ts';
 
 /**
- * A kind of bearer secret, declared beside the rule that issues it. The prefix is part of what is hashed: a secret of one
- * kind is never accepted as one of another.
+ * A kind of bearer token, declared in the module that issues it. The prefix is part of the hashed text, so a token of one
+ * kind is never accepted as another kind.
  */
 export interface SecretKind {
-  /** Name in the database and in records: snake_case. */
+  /** Name in the database and in the audit log: snake_case. */
   readonly kind: string;
-  /** Three lower-case letters that no other kind has. */
+  /** Three lower-case letters, unique among the kinds. */
   readonly prefix: string;
 }
 
-/** What a token's row is found by, and what proves the holder. */
+/** The parts of a token: the key of its row, and the digest that proves possession of the token. */
 export interface TokenParts {
   /** Primary key of the row: a UUID. */
   readonly id: string;
-  /** SHA-256 of the part behind the dot: 32 bytes. */
+  /** SHA-256 of the part after the dot: 32 bytes. */
   readonly secretHash: Uint8Array;
 }
 
-/** A new token: the text for its holder, and the parts for the store. */
+/** A new token: the text for the client, and the parts for the database. */
 export interface NewToken extends TokenParts {
   readonly token: string;
 }
 
-/** Bytes of a secret: 256 bits from the system's generator. */
+/** Bytes of a secret: 256 bits from the random generator of the system. */
 const secretBytes = 32;
 /** base64url of 32 bytes without padding. */
 const secretPattern = '[A-Za-z0-9_-]{43}';
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-/** The form of a token, by its prefix. A kind is used at every request, so its pattern is compiled once. */
+/** Pattern of a token by its prefix, compiled once because every request uses it. */
 const tokenPatterns = new Map<string, RegExp>();
 
 function patternOf({ prefix }: SecretKind): RegExp {
@@ -45,10 +44,10 @@ function patternOf({ prefix }: SecretKind): RegExp {
   return pattern;
 }
 
-/** Characters of a uuid. */
+/** Characters of a UUID. */
 const uuidLength = 36;
 
-/** SHA-256 of a text's UTF-8 bytes. */
+/** Returns the SHA-256 of the UTF-8 bytes of a text. */
 export function digest(text: string): Uint8Array {
   return hash('sha256', text, 'buffer');
 }
@@ -60,21 +59,21 @@ export function createToken({ prefix }: SecretKind): NewToken {
   return { id, token: `${id}.${secret}`, secretHash: digest(secret) };
 }
 
-/** True if the text has the form of a token of that kind. Computes no digest, unlike `parseToken`. */
+/** Returns whether a text has the form of a token of the kind. Computes no digest, unlike `parseToken`. */
 export function isWellFormed(kind: SecretKind, token: string): boolean {
   return patternOf(kind).test(token);
 }
 
-/** The parts of a token; `undefined` for anything that is not a well-formed token of that kind. */
+/** Returns the parts of a token; `undefined` if the value is not a well-formed token of the kind. */
 export function parseToken(kind: SecretKind, token: unknown): TokenParts | undefined {
   if (typeof token !== 'string' || !isWellFormed(kind, token)) return undefined;
   return { id: token.slice(0, uuidLength), secretHash: digest(token.slice(uuidLength + 1)) };
 }
 
 /**
- * Parts of a text that the caller of the library chose as session id or reset token (`updateUser(1, { sessionId })`).
- * A well-formed token keeps its own parts; any other text gets a handle derived from its digest, so that it is found
- * by the same primary key. The HTTP service accepts well-formed tokens only.
+ * Returns the parts of a text that a caller of the library chose as session id or reset token
+ * (`updateUser(1, { sessionId })`). A well-formed token keeps its own parts. Any other text gets a handle derived from its
+ * digest, so that the same primary key finds it. The HTTP service accepts well-formed tokens only.
  */
 export function partsOfChosenText(kind: SecretKind, text: string): TokenParts {
   const parts = parseToken(kind, text);

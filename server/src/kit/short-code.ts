@@ -1,21 +1,21 @@
-// Short codes: what a person reads in a mail and types elsewhere. Too short to be a secret by itself: whoever stores one
-// stores a keyed digest, bounds the tries and lets it live for minutes.
+// Creates and parses short codes, which a user reads in a mail and types elsewhere. A code is too short to be a secret by
+// itself: store a keyed digest, limit the attempts and let it expire after minutes.
 import { randomInt } from 'node:crypto';
 
-/** Digits and capitals without those that look like another: 0 O, 1 I L, U V. */
+/** Digits and capitals without easily confused characters: 0 O, 1 I L, U V. */
 const alphabet = '23456789ABCDEFGHJKMNPQRSTVWXYZ';
 const length = 8;
 const groupLength = 4;
 const separators = /[\s\-\u2010-\u2015]/g;
 const form = new RegExp(`^[${alphabet}]{${length}}$`);
 
-/** A new code of 39 random bits, as a person reads it: `K7QM-2NXP`. */
+/** Returns a new code of 39 random bits, formatted for display: `K7QM-2NXP`. */
 export function createShortCode(): string {
   const characters = Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
   return `${characters.slice(0, groupLength)}-${characters.slice(groupLength)}`;
 }
 
-/** The code in what a person typed, in one spelling: any case, with or without spaces and dashes; `undefined` if there is none. */
+/** Normalizes a code that a user typed, in any case, with or without spaces and dashes; `undefined` if it is malformed. */
 export function parseShortCode(input: unknown): string | undefined {
   if (typeof input !== 'string' || input.length > 4 * length) return undefined;
   const characters = input.replaceAll(separators, '').toUpperCase();

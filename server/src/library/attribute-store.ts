@@ -1,5 +1,5 @@
-// The contract's `session_id` and `reset_token` as attributes of a user, on the tables where sessions and one-time
-// tokens live: `updateUser` replaces what the user had of the kind.
+// Reads and replaces the contract's `session_id` and `reset_token`, which are attributes of a user there and rows of
+// the tables of sessions and one-time tokens here.
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
 import { statementsFor } from '../db/statement.ts';
@@ -10,11 +10,11 @@ import { userColumns, type UserTables } from '../user/schema.ts';
 import { toUser } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 
-/** The tables of the statements below. */
+/** Tables of the statements in this file. */
 type Tables = SessionTables & TokenTables & UserTables;
 const { statement } = statementsFor<Tables>();
 
-/** Attributes to find a user by; all that are given must match. */
+/** Attributes to find a user by. All given ones must match. */
 export interface UserFilter {
   readonly id?: number;
   readonly emailKey?: string;
@@ -22,7 +22,9 @@ export interface UserFilter {
   readonly resetToken?: TokenParts;
 }
 
-/** Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none. */
+/**
+ * Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none.
+ */
 export async function findUserBy(db: Database, filter: UserFilter, now: number): Promise<User | undefined> {
   const { id, emailKey, session, resetToken } = filter;
   const rows = await db.query((sql: Sql<Tables>) => {
@@ -75,7 +77,7 @@ const insertSession = statement((sql, p: TokenParts & Life & { userId: number })
   }),
 );
 
-/** Ends the user's sessions and, unless `parts` is null, adds one. Runs inside a transaction. */
+/** Ends the user's sessions and, unless `parts` is null, adds one. Inside a transaction. */
 export async function replaceSession(
   tx: Database,
   userId: number,
@@ -105,12 +107,14 @@ const deleteTokens = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('one_time_tokens').where('user_id', '=', p.userId),
 );
 
-/** Voids every token of the user: they were sent to an address that is no longer theirs. Runs inside a transaction. */
+/**
+ * Revokes all tokens of a user whose address has changed: they were mailed to the previous one. Inside a transaction.
+ */
 export async function removeTokens(tx: Database, userId: number): Promise<void> {
   await tx.run(deleteTokens, { userId });
 }
 
-/** Voids the user's reset token and, unless `parts` is null, adds one. Runs inside a transaction. */
+/** Revokes the user's reset token and, unless `parts` is null, adds one. Inside a transaction. */
 export async function replaceResetToken(
   tx: Database,
   userId: number,

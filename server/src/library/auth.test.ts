@@ -1,3 +1,4 @@
+// Tests the class Auth of the contract on both engines.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
@@ -16,13 +17,13 @@ import { ValueError } from '../user/user.ts';
 const email = 'bob@example.org';
 const password = 'b4l0u';
 
-/** What a caller without types may pass. */
+/** Values that a caller without types may pass. */
 const untyped = (value: unknown): string => value as string;
 
-/** The hash of a user's row. */
+/** Returns the stored hash of a user. */
 const hashOf = (row: object): unknown => Reflect.get(row, 'hashed_password');
 
-/** Counts what is asked of it. */
+/** Counts its calls. */
 class CountingHasher extends Hasher {
   readonly verified: (string | null | undefined)[] = [];
   hashed = 0;
@@ -46,7 +47,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   const makeAuth = useAuth(engine);
 
   describe('registerUser', () => {
-    test('returns the user, whose password is stored as a slow hash alone', async () => {
+    test('returns the user and stores the password only as a slow hash', async () => {
       const { auth, db } = makeAuth();
       const user = await auth.registerUser(' Bob@example.org ', password);
       assert.equal(user.email, 'Bob@example.org');
@@ -54,7 +55,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.deepEqual(await db.findUserBy({ email }), user);
     });
 
-    test('refuses a taken e-mail with the message of the contract, and leaves its owner alone', async () => {
+    test('rejects a taken email with the message of the contract, and does not change its user', async () => {
       const { auth, database } = makeAuth();
       await auth.registerUser(email, password);
       const before = await contentsOf(database);
@@ -65,7 +66,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.deepEqual(await contentsOf(database), before);
     });
 
-    test('refuses a taken e-mail alike where something else than a password is the way in', async () => {
+    test('rejects a taken email also for a registration without a password', async () => {
       const { auth } = makeAuth();
       const attached: number[] = [];
       const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
@@ -85,7 +86,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.deepEqual(attached, [user.id]);
     });
 
-    test('of twenty at once one adds the user, and the others say that it exists', async () => {
+    test('adds the user in one of twenty concurrent calls, and the others throw that it exists', async () => {
       const { auth } = makeAuth();
       const racers = await Promise.allSettled(
         Array.from({ length: 20 }, (_, i) => auth.registerUser(email, `password ${i}`)),
@@ -98,7 +99,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal(await auth.validLogin(email, `password ${winners[0]}`), true);
     });
 
-    test('hashes before it tries the address: a taken one costs the same', async () => {
+    test('hashes before it looks the address up, so that a taken one costs the same', async () => {
       const hasher = new CountingHasher();
       const { auth } = makeAuth({ hasher });
       await auth.registerUser(email, password);
@@ -107,7 +108,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       await hasher.close();
     });
 
-    test('refuses what is no address, and a password that the rule refuses, and adds nobody', async () => {
+    test('rejects a malformed address and a password that the rule rejects, and adds no user', async () => {
       const { auth, database } = makeAuth();
       const before = await contentsOf(database);
       const faults: [unknown, unknown, string][] = [
@@ -141,14 +142,14 @@ onEachEngine('class Auth of the contract', (engine) => {
       }
     });
 
-    test('is false for an unknown address, and for what is none', async () => {
+    test('is false for an unknown and for a malformed address', async () => {
       const { auth } = makeAuth();
       await auth.registerUser(email, password);
       for (const address of ['eve@example.org', 'bob', '', null, undefined])
         assert.equal(await auth.validLogin(untyped(address), password), false);
     });
 
-    test('is false for an account without a password, and for a stored text that is no hash', async () => {
+    test('is false for an account without a password, and for a malformed stored hash', async () => {
       const { auth, db, database } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
@@ -158,7 +159,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       for (const text of ['', 'null', password]) assert.equal(await auth.validLogin(email, text), false);
     });
 
-    test('an unknown address costs a verification as a known one does', async () => {
+    test('an unknown address costs a verification like a known one', async () => {
       const hasher = new CountingHasher();
       const { auth } = makeAuth({ hasher });
       const { hashedPassword } = await auth.registerUser(email, password);
@@ -168,7 +169,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       await hasher.close();
     });
 
-    test('a bcrypt hash made elsewhere verifies, and is an argon2id hash after the login', async () => {
+    test('a bcrypt hash of another system verifies, and a login replaces it by an argon2id hash', async () => {
       const { auth, db } = makeAuth();
       const { id, passwordChangedAt } = await db.addUser(email, bcrypt.hashSync(password, 4));
       assert.equal(await auth.validLogin(email, 'wrong'), false);
@@ -180,7 +181,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal(await auth.validLogin(email, password), true);
     });
 
-    test('a hash at a lower cost than today’s is made anew at the login, one at today’s stays', async () => {
+    test('a login replaces a hash of a lower cost than the current one, and keeps others', async () => {
       const { auth, db } = makeAuth();
       const { id, hashedPassword } = await auth.registerUser(email, password);
       await auth.validLogin(email, password);
@@ -193,7 +194,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   describe('setPassword and setDisabled of the operator', () => {
-    test('a password that the rule refuses is named, and one of nobody is nobody’s', async () => {
+    test('reject a password that the rule rejects, and an unknown email', async () => {
       const { auth, db, database } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       const before = await contentsOf(database);
@@ -209,7 +210,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal((await db.findUserBy({ id })).hashedPassword, before['users']?.map(hashOf)[0]);
     });
 
-    test('a new password opens at once, however many wrong ones were tried before', async () => {
+    test('a new password works immediately, also after many failed attempts', async () => {
       const { auth } = makeAuth();
       await auth.registerUser(email, password);
       for (let i = 0; i < 5; i += 1) await auth.validLogin(email, 'wrong');
@@ -220,7 +221,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal(await auth.validLogin(email, 'new'), true);
     });
 
-    test('to enable a user who is not disabled ends nothing', async () => {
+    test('enabling a user who is not disabled ends no session', async () => {
       const { auth } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       const session = await auth.createSession(email);
@@ -229,7 +230,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
   });
 
-  test('where addresses are confirmed a new password is as old as its account', async () => {
+  test('with email confirmation, the password of a new account has the age of the account', async () => {
     const { auth, db, database, clock } = makeAuth({ emailConfirmation: true });
     const { id } = await auth.registerUser(email, password);
     const { createdAt, passwordChangedAt } = await db.findUserBy({ id });
@@ -242,7 +243,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   describe('createSession, getUserFromSessionId and destroySession', () => {
-    test('a session id leads to its user; two of them are two', async () => {
+    test('each session has its own id, which returns its user', async () => {
       const { auth } = makeAuth();
       const user = await auth.registerUser(email, password);
       const [first, second] = [await auth.createSession(email), await auth.createSession(' BOB@example.org')];
@@ -251,13 +252,13 @@ onEachEngine('class Auth of the contract', (engine) => {
         assert.deepEqual(await auth.getUserFromSessionId(sessionId), user);
     });
 
-    test('there is none for an unknown address, and for what is none', async () => {
+    test('no session is created for an unknown or malformed address', async () => {
       const { auth } = makeAuth();
       for (const address of ['eve@example.org', 'bob', '', null, undefined])
         assert.equal(await auth.createSession(untyped(address)), undefined);
     });
 
-    test('null, empty, malformed and unknown ids lead to nobody', async () => {
+    test('null, empty, malformed and unknown ids return no user', async () => {
       const { auth, db } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await db.updateUser(id, { sessionId: 'chosen', resetToken: null });
@@ -284,7 +285,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal((await auth.getUserFromSessionId(real))?.id, id);
     });
 
-    test('destroySession ends every session of the user whose id it takes, and of nobody else', async () => {
+    test('destroySession ends every session of the given user, and of no other', async () => {
       const { auth } = makeAuth();
       const bob = await auth.registerUser(email, password);
       await auth.registerUser('eve@example.org', password);
@@ -305,21 +306,21 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
   });
 
-  test('the user of a session is told as they are now, and nobody once they are gone', async () => {
+  test('the user of a session is read at each call, and undefined after its removal', async () => {
     const { auth } = makeAuth();
     const { id } = await auth.registerUser(email, password);
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
     await auth.identity.accounts.setLanguage(id, 'fr');
-    const { email: told, language } = await auth.identity.sessions.userOf(session);
-    assert.deepEqual([told, language], [email, 'fr']);
+    const { email: current, language } = await auth.identity.sessions.userOf(session);
+    assert.deepEqual([current, language], [email, 'fr']);
     await auth.removeUser(id);
     await assert.rejects(auth.identity.sessions.userOf(session), (error) =>
       isProblem(error, 'session_required'),
     );
   });
 
-  test('a password that is asked about before it is set is refused by the rule, by its field', async () => {
+  test('a password that is checked before it is set is rejected by the rule, with its field', async () => {
     const { auth } = makeAuth();
     await auth.identity.accounts.requireGoodPassword(password, email);
     await assert.rejects(
@@ -328,7 +329,7 @@ onEachEngine('class Auth of the contract', (engine) => {
     );
   });
 
-  test('tries of thirty days ago are purged, and younger ones stay', async () => {
+  test('counters without an attempt for thirty days are purged, and others stay', async () => {
     const { auth, clock } = makeAuth();
     await auth.registerUser(email, password);
     assert.equal(await auth.validLogin(email, 'wrong'), false);
@@ -339,13 +340,13 @@ onEachEngine('class Auth of the contract', (engine) => {
     assert.equal(await auth.purge(), 0);
   });
 
-  test('sessions that a program makes and ends are recorded', async () => {
+  test('sessions that a program creates and ends are recorded', async () => {
     const { auth, audit } = makeAuth();
     const { id } = await auth.registerUser(email, password);
     const token = (await auth.createSession(email)) ?? '';
     const [handle = ''] = token.split('.');
     assert.equal(await auth.endSession(handle), true);
-    assert.equal(await auth.endSession(handle), false, 'it is gone');
+    assert.equal(await auth.endSession(handle), false, 'it has ended');
     await auth.createSession(email);
     await auth.destroySession(id);
     await auth.destroySession(id); // nothing is left to end
@@ -360,7 +361,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   describe('getResetPasswordToken and updatePassword', () => {
-    test('a token sets the new password, ends the old one, and ends every session of the user alone', async () => {
+    test('a token sets a new password and ends every session of the user, and of no other', async () => {
       const { auth } = makeAuth();
       await auth.registerUser(email, password);
       await auth.registerUser('eve@example.org', password);
@@ -376,7 +377,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.equal(await auth.validLogin('eve@example.org', password), true);
     });
 
-    test('a token that is given is recorded', async () => {
+    test('an issued token is recorded', async () => {
       const { auth, audit } = makeAuth();
       const { id } = await auth.registerUser(email, password);
       await auth.getResetPasswordToken(email);
@@ -387,7 +388,7 @@ onEachEngine('class Auth of the contract', (engine) => {
       );
     });
 
-    test('there is no token for an unknown address, nor for what is none', async () => {
+    test('no token is issued for an unknown or malformed address', async () => {
       const { auth } = makeAuth();
       for (const address of ['eve@example.org', 'bob', '', null]) {
         await assert.rejects(auth.getResetPasswordToken(untyped(address)), (error) =>

@@ -1,7 +1,8 @@
-// Class Auth: accounts, passwords and sessions without HTTP. The seven verbs of the contract are registerUser, validLogin,
-// createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses what a program
-// passes, names the program as the source, and delegates to the rules of identity/. The service itself takes the rules.
-import { systemClock, type Clock } from '../kit/clock.ts';
+// Class Auth: accounts, passwords and sessions without HTTP. The seven verbs of the contract are registerUser,
+// validLogin, createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses
+// what a program passes, names the program as the source, and delegates to the rules of identity/. The service itself
+// takes the rules.
+import { dayMs, systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
 import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
@@ -16,10 +17,10 @@ import {
 import type { PasswordRule } from '../user/password-rule.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import type { ClientSource, CodeSigner } from '../identity/context.ts';
+import type { ClientSource, CodeSigner, PasswordHasher } from '../identity/context.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
 import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
-import type { ListedSession, Session } from '../identity/session/session.ts';
+import type { ListedSession, Session } from '../identity/session/session-entry.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import type { DB } from './db.ts';
@@ -30,10 +31,10 @@ import { passwordOptions } from '../identity/password/options.ts';
 import { sessionOptions } from '../identity/session/options.ts';
 import { signInOptions } from '../identity/sign-in/options.ts';
 
-/** What an `Auth` is made of. Everything but the database has a default. */
+/** Parts and options of an `Auth`. All but the database have a default. */
 export interface AuthOptions {
   readonly db: DB;
-  readonly hasher?: Hasher;
+  readonly hasher?: PasswordHasher;
   readonly clock?: Clock;
   readonly log?: Log;
   /** Records audit events; none by default. */
@@ -44,9 +45,9 @@ export interface AuthOptions {
   readonly codes?: CodeSigner;
   /** No session before the address is confirmed; needs `post`. False by default. */
   readonly emailConfirmation?: boolean;
-  /** Which passwords may be set; by default any that is not empty. */
+  /** Decides which passwords may be set; by default any non-empty one. */
   readonly passwordRule?: PasswordRule;
-  /** Which addresses an account may have; any by default. */
+  /** Decides which addresses an account may have; by default any. */
   readonly addressRule?: AddressRule;
   /** Absolute life of a session; 30 by default. */
   readonly sessionDays?: number;
@@ -56,23 +57,24 @@ export interface AuthOptions {
   readonly sessionsPerUser?: number;
   /** Life of a reset token; 60 by default. */
   readonly resetTokenMinutes?: number;
-  /** How long a device is known after a sign-in; 0, the default: no device is. */
+  /** How long a device is known after a sign-in; 0, the default, knows no devices. */
   readonly knownDeviceDays?: number;
-  /** How long a remembered device needs no second factor; 0, the default: never remembered. */
+  /** How long a remembered device needs no second factor; 0, the default, disables remembering. */
   readonly rememberedDeviceDays?: number;
-  /** Second factors that users can set up; none by default. */
+  /** Second factors that users can enroll; none by default. */
   readonly secondFactors?: readonly SecondFactor[];
-  /** Whether sign-in requires a second factor; by default of users who have set one up. */
+  /** Whether sign-in requires a second factor; by default only of users who have enrolled one. */
   readonly secondFactorPolicy?: SecondFactorPolicy;
   /** Users may sign in by a mailed link. */
   readonly emailSignIn?: boolean;
 }
 
+/** The verbs of the contract without HTTP, and the tasks of an operator. */
 export class Auth {
-  /** The rules, for what these methods do not cover. */
+  /** All rules, for tasks that these methods do not cover. */
   readonly identity: Identity;
 
-  /** Takes options, or the rules of a service that was built elsewhere. */
+  /** Builds the rules from options, or takes those of a service. */
   constructor(options: AuthOptions | { readonly identity: Identity }) {
     this.identity = 'identity' in options ? options.identity : buildIdentity(options);
   }
@@ -87,7 +89,7 @@ export class Auth {
   }
 
   /**
-   * True only if the user exists and the password is right; takes the same time otherwise. Counts as an attempt.
+   * Returns true only if the user exists and the password is right. Counts as an attempt. Constant work.
    * @throws {Problem} too_many_attempts.
    */
   async validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
@@ -97,7 +99,7 @@ export class Auth {
 
   /**
    * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
-   * `undefined` if the user may not sign in, or the password is wrong.
+   * Returns `undefined` if the user may not sign in, or the password is wrong.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(
@@ -110,20 +112,20 @@ export class Auth {
   }
 
   /**
-   * Creates a session of this user without asking for a factor. Returns its token; `undefined` for an unknown or disabled
-   * user, and for an address that must be confirmed first.
+   * Creates a session of this user without asking for a factor. Returns its token; `undefined` for an unknown or
+   * disabled user, and for an address that must be confirmed first.
    */
   async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
     const address = toEmailAddress(email);
     return address && this.identity.sessions.create(address, source);
   }
 
-  /** The live session of a token; `undefined` for null, and for an empty, malformed, unknown, ended or expired one. */
+  /** Returns the live session of a token; `undefined` for a null, empty, malformed, unknown, ended or expired one. */
   getSession(token: string | null | undefined): Promise<Session | undefined> {
     return this.identity.sessions.find(token);
   }
 
-  /** The user of a live session, by its token; `undefined` in any other case. */
+  /** Returns the user of a live session, by its token; `undefined` in any other case. */
   async getUserFromSessionId(sessionId: string | null | undefined): Promise<User | undefined> {
     const session = await this.identity.sessions.find(sessionId);
     return session && findUserById(this.identity.context.db, session.userId);
@@ -134,12 +136,12 @@ export class Auth {
     return this.identity.sessions.endAll(userId, source);
   }
 
-  /** Live sessions of one user, or of all users, newest first. */
+  /** Lists live sessions of one user, or of all users, newest first. */
   listSessions(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     return this.identity.sessions.list(userId, limit);
   }
 
-  /** Ends one session by its handle; false if there is none. */
+  /** Ends one session by its handle; returns false if no session has it. */
   endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
     return this.identity.sessions.end(id, source);
   }
@@ -155,7 +157,7 @@ export class Auth {
   }
 
   /**
-   * Mails a reset token to the account's stored address. Constant work: an unknown address costs the same.
+   * Mails a reset token to the account's stored address. Constant work.
    * @throws {Problem} invalid_request if the address is malformed.
    */
   async requestReset(email: string, source: ClientSource = programSource): Promise<void> {
@@ -163,8 +165,8 @@ export class Auth {
   }
 
   /**
-   * Consumes a reset token (or its code, in the browser that asked for it), stores the new password, ends every session of
-   * the user and forgets wrong attempts: all or nothing. With `email` the token must be this user's.
+   * Consumes a reset token (or its code, in the initiating browser), stores the new password, ends every session of the
+   * user and resets failed attempts: all or nothing. With `email`, the token must belong to this user.
    * @throws {Problem} token_invalid for an unknown, null, expired or consumed token, or another user's; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule rejects; the token stays valid.
    */
@@ -188,29 +190,29 @@ export class Auth {
   }
 
   /**
-   * Disables a user and ends all access, or enables the user again, also one who has closed the account; false if there
-   * is no such user.
+   * Disables a user and ends all access, or enables the user again, also one who has closed the account. Returns false
+   * if no user has the id.
    */
   setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
     return this.identity.accounts.setDisabled(userId, disabled, source);
   }
 
-  /** Removes a user with everything that belongs to the account; false if there is no such user. */
+  /** Removes a user with all data of the account; returns false if no user has the id. */
   removeUser(userId: number, source: ClientSource = programSource): Promise<boolean> {
     return this.identity.accounts.remove(userId, source);
   }
 
-  /** Writes when sessions were last used, since the previous call. */
+  /** Writes the last use of the sessions that were used since the previous call. */
   flushSeen(): Promise<void> {
     return this.identity.sessions.flush();
   }
 
-  /** Removes expired sessions, tokens, devices and counters in small batches, and returns how many rows. */
+  /** Removes expired sessions, tokens, devices and counters in small batches; returns the number of rows. */
   purge(): Promise<number> {
     return this.identity.purge();
   }
 
-  /** Writes what is pending and ends the hashing threads; the caller closes the database. */
+  /** Writes pending data and ends the hashing threads. The caller closes the database. */
   async close(): Promise<void> {
     await this.identity.sessions.flush();
     await this.identity.context.hasher.close();
@@ -224,6 +226,7 @@ function buildIdentity({
   log = silentLog,
   audit = noRecorder,
   codes = unkeyedCodes,
+  rememberedDeviceDays = 0,
   ...options
 }: AuthOptions): Identity {
   const plugged = createPlugged({
@@ -231,7 +234,7 @@ function buildIdentity({
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
   });
-  return createIdentity(
+  const identity = createIdentity(
     {
       db: db.database,
       hasher,
@@ -254,9 +257,11 @@ function buildIdentity({
     },
     plugged,
   );
+  identity.devices.allowRemembering(rememberedDeviceDays * dayMs);
+  return identity;
 }
 
-/** The address that a token must belong to. @throws {Problem} token_invalid: no token belongs to a malformed one. */
+/** Parses the address that a token must belong to. @throws {Problem} token_invalid if it is malformed. */
 function claimedAddress(email: string): EmailAddress {
   const address = toEmailAddress(email);
   if (address === undefined) throw new Problem('token_invalid');

@@ -1,3 +1,4 @@
+// Tests the class DB of the contract on both engines.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
@@ -14,7 +15,7 @@ import { openDatabase } from '../db/open-database.ts';
 import { DB, type UserFields, type UserFilters } from './db.ts';
 import { InvalidRequest, NoResultFound, ValueError } from '../user/user.ts';
 
-/** What a caller without types may pass: `never` goes for every type. */
+/** Values that a caller without types may pass: `never` is assignable to every type. */
 const untyped = (value: unknown): never => value as never;
 
 onEachEngine('class DB of the contract', (engine) => {
@@ -44,7 +45,7 @@ onEachEngine('class DB of the contract', (engine) => {
         assert.equal(second.id, 2);
       }));
 
-    test('refuses a taken e-mail in any spelling, with the message of the contract', async () => {
+    test('rejects a taken email in any spelling, with the message of the contract', async () => {
       const { db, contents } = bench();
       await db.addUser('Bob@example.org', 'hash');
       const before = await contents();
@@ -55,7 +56,7 @@ onEachEngine('class DB of the contract', (engine) => {
       assert.deepEqual(await contents(), before);
     });
 
-    test('refuses what is no address, naming the field, and what is no hash', async () => {
+    test('rejects a malformed address, naming the field, and a malformed hash', async () => {
       const { db, contents } = bench();
       const before = await contents();
       await assert.rejects(
@@ -79,7 +80,7 @@ onEachEngine('class DB of the contract', (engine) => {
       assert.equal((await db.findUserBy(all)).id, id);
     });
 
-    test('finds nobody for whom only some of the filters hold', async () => {
+    test('finds no user who matches only some of the filters', async () => {
       const { db } = bench();
       const bob = await db.addUser('bob@example.org', 'hash');
       const eve = await db.addUser('eve@example.org', 'hash');
@@ -95,7 +96,7 @@ onEachEngine('class DB of the contract', (engine) => {
         await assert.rejects(db.findUserBy(mixture), NoResultFound, JSON.stringify(mixture));
     });
 
-    test('finds nobody by an empty value, whatever columns are empty: no account is taken over by a missing token', async () => {
+    test('finds no user by an empty value, so that a missing token takes over no account', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       for (const value of [null, undefined, '', [], {}, true, Number.NaN]) {
@@ -113,7 +114,7 @@ onEachEngine('class DB of the contract', (engine) => {
       }
     });
 
-    test('finds nobody by a value of another type, or one that cannot be stored', async () => {
+    test('finds no user by a value of another type, or one that cannot be stored', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { sessionId: '1', resetToken: '1' });
@@ -133,7 +134,7 @@ onEachEngine('class DB of the contract', (engine) => {
       for (const filters of odd) await assert.rejects(db.findUserBy(untyped(filters)), NoResultFound);
     });
 
-    test('refuses a name that is no filter, and no filter at all', async () => {
+    test('rejects an unknown filter, and a call without a filter', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       const refused: unknown[] = [
@@ -147,7 +148,7 @@ onEachEngine('class DB of the contract', (engine) => {
       await assert.rejects(db.findUserBy(untyped(JSON.parse('{"__proto__": "x"}'))), InvalidRequest);
     });
 
-    test('takes no value for SQL', async () => {
+    test('never interprets a value as SQL', async () => {
       const { db } = bench();
       await db.addUser('bob@example.org', 'hash');
       for (const text of [`' or 1=1 --`, `x' or 'x'='x`, '%', '_']) {
@@ -157,7 +158,7 @@ onEachEngine('class DB of the contract', (engine) => {
     });
   });
 
-  test('a taken e-mail is told with its cause', async () => {
+  test('throws for a taken email with the cause', async () => {
     const { db } = bench();
     const { id } = await db.addUser('bob@example.org', 'hash');
     await db.addUser('eve@example.org', 'hash');
@@ -167,7 +168,7 @@ onEachEngine('class DB of the contract', (engine) => {
     );
   });
 
-  test('closing it closes its database', () =>
+  test('closes its database', () =>
     withEmptyDatabase(engine, async (url) => {
       const db = new DB(await openDatabase(url, migratedModules));
       const { id } = await db.addUser('bob@example.org', 'hash');
@@ -175,7 +176,7 @@ onEachEngine('class DB of the contract', (engine) => {
       await assert.rejects(db.findUserBy({ id }));
     }));
 
-  test('each refusal says what is wrong, and repeats no value', async () => {
+  test('each error says what is wrong without repeating a value', async () => {
     const { db } = bench();
     const { id } = await db.addUser('bob@example.org', 'hash');
     await db.addUser('eve@example.org', 'hash');
@@ -204,7 +205,7 @@ onEachEngine('class DB of the contract', (engine) => {
   });
 
   describe('updateUser', () => {
-    test('sets what is given and nothing else', async () => {
+    test('sets only the given attributes', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { hashedPassword: 'other' });
@@ -222,18 +223,18 @@ onEachEngine('class DB of the contract', (engine) => {
       'an unknown name': { no_attribute: 'x' },
       'the name of a column': { hashed_password: 'x' },
       'the id': { id: 99 },
-      'an e-mail that is none': { email: 'robert' },
-      'an empty e-mail': { email: '' },
-      'an e-mail that is null': { email: null },
-      'a hash that is empty': { hashedPassword: '' },
+      'a malformed email': { email: 'robert' },
+      'an empty email': { email: '' },
+      'a null email': { email: null },
+      'an empty hash': { hashedPassword: '' },
       'a hash with a NUL': { hashedPassword: 'a\0b' },
-      'a hash that is null': { hashedPassword: null },
-      'a session id that is no text': { sessionId: 7 },
+      'a null hash': { hashedPassword: null },
+      'a session id of another type': { sessionId: 7 },
       'an empty session id': { sessionId: '' },
       'an empty reset token': { resetToken: '' },
     };
     for (const [title, fields] of Object.entries(wrong)) {
-      test(`refuses ${title} before anything changes`, async () => {
+      test(`rejects ${title} before anything changes`, async () => {
         const { db, contents } = bench();
         const { id } = await db.addUser('bob@example.org', 'hash');
         const before = await contents();
@@ -248,7 +249,7 @@ onEachEngine('class DB of the contract', (engine) => {
       });
     }
 
-    test('refuses an unknown id, and what can be no id, and changes nobody', async () => {
+    test('rejects an unknown or malformed id, and changes no user', async () => {
       const { db, contents } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       const before = await contents();
@@ -271,7 +272,7 @@ onEachEngine('class DB of the contract', (engine) => {
       assert.deepEqual(await contents(), before);
     });
 
-    test('refuses a taken e-mail, and writes nothing of the rest', async () => {
+    test('rejects a taken email, and writes none of the other attributes', async () => {
       const { db, contents } = bench();
       await db.addUser('eve@example.org', 'hash');
       const { id } = await db.addUser('bob@example.org', 'hash');
@@ -285,7 +286,7 @@ onEachEngine('class DB of the contract', (engine) => {
     });
 
     for (const name of ['sessionId', 'resetToken'] as const) {
-      test(`${name}: a new value takes the place of the old one, and null ends it`, async () => {
+      test(`${name}: a new value replaces the previous one, and null ends it`, async () => {
         const { db } = bench();
         const { id } = await db.addUser('bob@example.org', 'hash');
         await db.updateUser(id, { [name]: 'first' });
@@ -296,7 +297,7 @@ onEachEngine('class DB of the contract', (engine) => {
         await assert.rejects(db.findUserBy({ [name]: 'second' }), NoResultFound);
       });
 
-      test(`${name}: one that another user has is refused, and stays theirs`, async () => {
+      test(`${name}: a value of another user is rejected and stays valid`, async () => {
         const { db } = bench();
         const eve = await db.addUser('eve@example.org', 'hash');
         const bob = await db.addUser('bob@example.org', 'hash');
@@ -305,7 +306,7 @@ onEachEngine('class DB of the contract', (engine) => {
         assert.equal((await db.findUserBy({ [name]: 'eve’s' })).id, eve.id);
       });
 
-      test(`${name}: the text itself is nowhere in the database`, async () => {
+      test(`${name}: the text itself is not stored`, async () => {
         const { db, contents } = bench();
         const { id } = await db.addUser('bob@example.org', 'hash');
         await db.updateUser(id, { [name]: 'a very secret text' });
@@ -316,7 +317,7 @@ onEachEngine('class DB of the contract', (engine) => {
       });
     }
 
-    test('a session id and a reset token of the same text are two things', async () => {
+    test('a session id and a reset token may have the same text', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { sessionId: 'same' });
@@ -326,7 +327,7 @@ onEachEngine('class DB of the contract', (engine) => {
       await assert.rejects(db.findUserBy({ resetToken: token }), NoResultFound);
     });
 
-    test('a session that was set lives for thirty days, a reset token for an hour', async () => {
+    test('a session lives for thirty days, a reset token for an hour', async () => {
       const { db, clock } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { sessionId: 's', resetToken: 't' });
@@ -340,12 +341,12 @@ onEachEngine('class DB of the contract', (engine) => {
       await assert.rejects(db.findUserBy({ sessionId: 's' }), NoResultFound);
     });
 
-    test('another e-mail voids the tokens that went to the old one, unless a new one is given with it', async () => {
+    test('another email revokes the tokens mailed to the previous one, but not one that is set with it', async () => {
       const { db } = bench();
       const { id } = await db.addUser('bob@example.org', 'hash');
       await db.updateUser(id, { resetToken: 'old' });
       await db.updateUser(id, { hashedPassword: 'other', sessionId: 's' });
-      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute voids none');
+      assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute revokes no token');
       await db.updateUser(id, { email: 'robert@example.org' });
       await assert.rejects(db.findUserBy({ resetToken: 'old' }), NoResultFound);
       await db.updateUser(id, { email: 'rob@example.org', resetToken: 'new' });

@@ -1,9 +1,7 @@
-// Class DB of the contract: a user found and updated by its attributes. A thin face over the stores.
-import type { Clock } from '../kit/clock.ts';
-import { dayMs, hourMs, systemClock } from '../kit/clock.ts';
+// Class DB of the contract: finds and updates users by attributes, on top of the stores.
+import { type Clock, dayMs, hourMs, systemClock } from '../kit/clock.ts';
 import { partsOfChosenText } from '../kit/secret.ts';
-import type { Database } from '../db/database.ts';
-import { UniqueViolation } from '../db/database.ts';
+import { type Database, UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { resetKind } from '../identity/password/reset.ts';
@@ -31,19 +29,20 @@ export interface UserFields {
   hashedPassword?: string;
   /** Replaces the user's sessions by one with this id, for 30 days; null ends them. Only its digest is stored. */
   sessionId?: string | null;
-  /** Replaces the reset token, for an hour; null voids it. Only its digest is stored. */
+  /** Replaces the reset token, for an hour; null revokes it. Only its digest is stored. */
   resetToken?: string | null;
 }
 
 const filterNames = new Set(['id', 'email', 'sessionId', 'resetToken']);
 const fieldNames = new Set(['email', 'hashedPassword', 'sessionId', 'resetToken']);
 
-/** Lives of what `updateUser` writes; `Auth` has options of its own for what it creates. */
+/** Lifetimes of what `updateUser` writes. `Auth` has its own options for what it creates. */
 const sessionMs = 30 * dayMs;
 const resetTokenMs = hourMs;
 
+/** Finds and updates users by attributes. */
 export class DB {
-  /** For `Auth` and the other rooms; a caller of the library has no use for it. */
+  /** For `Auth` and the modules of the service; callers of the library do not need it. */
   readonly database: Database;
   readonly #clock: Clock;
 
@@ -54,8 +53,8 @@ export class DB {
 
   /**
    * Inserts a user and returns it with its id.
-   * @throws {ValueError} `User <e-mail> already exists`, decided by the database's unique index; or for a hash that is no text.
-   * @throws {Problem} invalid_request when the e-mail is none.
+   * @throws {ValueError} `User <email> already exists`, decided by the database's unique index; also if the hash is not a string.
+   * @throws {Problem} invalid_request if the email address is malformed.
    */
   async addUser(email: string, hashedPassword: string): Promise<User> {
     const address = requireEmailAddress(email);
@@ -66,14 +65,14 @@ export class DB {
   }
 
   /**
-   * The first user for whom all given filters hold. A null or undefined value matches nobody.
-   * @throws {NoResultFound} when there is none.
-   * @throws {InvalidRequest} for a name that is no filter, or no filter at all.
+   * Returns the first user who matches all given filters. A null or undefined value matches no user.
+   * @throws {NoResultFound} if no user matches.
+   * @throws {InvalidRequest} if a filter is unknown, or no filter is given.
    */
   async findUserBy(filters: UserFilters): Promise<User> {
     const names = Object.keys(filters);
-    const stranger = names.find((name) => !filterNames.has(name));
-    if (stranger !== undefined) throw new InvalidRequest(`Users cannot be found by ${stranger}`);
+    const unknownName = names.find((name) => !filterNames.has(name));
+    if (unknownName !== undefined) throw new InvalidRequest(`Users cannot be found by ${unknownName}`);
     if (names.length === 0) throw new InvalidRequest('No filter is given');
     const filter = toFilter(filters);
     const user = filter && (await findUserBy(this.database, filter, this.#clock()));
@@ -82,13 +81,14 @@ export class DB {
   }
 
   /**
-   * Sets attributes of a user, all or none. Another e-mail is unconfirmed, and voids the tokens sent to the old one.
-   * @throws {ValueError} for a name that is no attribute, a value that it cannot hold, or a taken e-mail.
-   * @throws {NoResultFound} when no user has this id.
+   * Sets attributes of a user, all or none. A new email is unconfirmed and revokes the tokens mailed to the previous
+   * one.
+   * @throws {ValueError} if an attribute is unknown, its value is invalid, or the email is taken.
+   * @throws {NoResultFound} if no user has this id.
    */
   async updateUser(userId: number, fields: UserFields): Promise<void> {
-    const stranger = Object.keys(fields).find((name) => !fieldNames.has(name));
-    if (stranger !== undefined) throw new ValueError(`A user's ${stranger} cannot be updated`);
+    const unknownName = Object.keys(fields).find((name) => !fieldNames.has(name));
+    if (unknownName !== undefined) throw new ValueError(`A user's ${unknownName} cannot be updated`);
     const change = toChange(fields);
     const { sessionId, resetToken } = fields;
     const now = this.#clock();
@@ -114,13 +114,13 @@ export class DB {
     }
   }
 
-  /** Waits for what was begun, then closes the database. */
+  /** Waits for running statements, then closes the database. */
   close(): Promise<void> {
     return this.database.close();
   }
 }
 
-/** The store's filter; `undefined` when one of the values can match nobody: null, undefined, or of another type. */
+/** Returns the store's filter; `undefined` if a value cannot match any user: null, undefined, or of another type. */
 function toFilter(filters: UserFilters): UserFilter | undefined {
   const { id, email, sessionId, resetToken } = filters;
   const filter: UserFilter = {
@@ -129,11 +129,11 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
     ...(isText(sessionId) && { session: partsOfChosenText(sessionKind, sessionId) }),
     ...(isText(resetToken) && { resetToken: partsOfChosenText(resetKind, resetToken) }),
   };
-  // Each given name must have become a condition: a filter that is dropped would match everybody.
+  // Fails closed: each given name must have become a condition, because a dropped filter would match every user.
   return Object.keys(filter).length === Object.keys(filters).length ? filter : undefined;
 }
 
-/** @throws {ValueError} for a value that its attribute cannot hold. */
+/** Validates new attributes. @throws {ValueError} if a value is invalid. */
 function toChange({ email, hashedPassword, sessionId, resetToken }: UserFields): UserChange {
   const address = email === undefined ? undefined : toEmailAddress(email);
   if (email !== undefined && address === undefined) throw new ValueError('The email is malformed');
@@ -146,7 +146,7 @@ function toChange({ email, hashedPassword, sessionId, resetToken }: UserFields):
   return { ...(address && { email: address }), ...(hashedPassword !== undefined && { hashedPassword }) };
 }
 
-/** True for text that either engine can store and find again: not empty, no NUL, no half of a surrogate pair. */
+/** Returns true for text that both engines can store and find: not empty, without NUL and lone surrogates. */
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
 }

@@ -1,7 +1,7 @@
-// The pages of a person's own account, as modules contribute them.
+// The pages of the user's account, as modules contribute them.
 import type { FastifyRequest } from 'fastify';
 
-/** A page of the account, as the list of the account links to it. */
+/** A page of the account. The account page links to it. */
 export interface AccountSection {
   readonly path: string;
   /** Its messages are `page.<name>.title` and `page.<name>.about`. */
@@ -15,15 +15,15 @@ export interface KeptMailPage {
   readonly name: string;
 }
 
-/** A part that a module adds to a page of the account which another module owns. */
+/** A part that a module adds to an account page of another module. */
 export interface SectionPart {
-  /** Name of that page: of a section, or `factor` for the page of the second factor. */
+  /** Name of the section of that page, or `factor` for the page of the second factor. */
   readonly section: 'sessions' | 'data' | 'factor';
   /** Markup of the part; empty if there is nothing to show. Called at the access level of that page. */
   readonly render: (request: FastifyRequest) => Promise<string> | string;
 }
 
-/** Markup of the parts of a section, in their order. */
+/** Returns the markup of the parts of a section, in their order. */
 export async function renderParts(
   parts: readonly SectionPart[],
   section: SectionPart['section'],

@@ -1,11 +1,11 @@
-// Parts of forms: the field of a new password, and the problem of a form or of one of its fields.
+// Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
 import type { PageKit } from './page.ts';
 import { paths } from './paths.ts';
 
-/** A field for a new password. The script counts its length and checks it against the password rule. */
+/** Returns a field for a new password. The script shows its length and checks it against the password rule. */
 export function newPasswordField(
   { passwordMinLength }: PageKit,
   t: Translate,
@@ -23,7 +23,7 @@ export function newPasswordField(
   });
 }
 
-/** The sentence about a field's fault; `undefined` if the field has none. */
+/** Returns the message for a field's fault; `undefined` if the field has no fault. */
 export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
   const fault = problem?.fields.find((one) => one.field === name);
   return (
@@ -31,7 +31,7 @@ export function faultOf(t: Translate, problem: Problem | undefined, name: string
   );
 }
 
-/** The notice about a problem of the form as a whole; empty if one of the named fields shows it. */
+/** Returns the notice for a problem of the whole form; empty if one of the named fields shows it. */
 export function refusalOf(t: Translate, problem: Problem | undefined, names: readonly string[]): string {
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';

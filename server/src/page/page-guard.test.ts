@@ -1,4 +1,4 @@
-// What pages share: which form acts, where a person goes after it, and what a refusal looks like.
+// Tests what pages share: form tokens, the address to return to, and how problems are shown.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { hourMs } from '../kit/clock.ts';
@@ -35,7 +35,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     return { at, email, password };
   }
 
-  test('acts by a form that was made for this session, and by no other', async () => {
+  test('accepts only a form that was made for this session', async () => {
     const { at } = await signedIn();
     const other = await signedIn();
     const path = '/account/sessions/others';
@@ -49,7 +49,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.equal(goesTo(await post(at, path, fields)).split('?')[0], '/account/sessions');
   });
 
-  test('leads where the person wished to go, as the form says, else its address, and nowhere else', async () => {
+  test('redirects to the target of the form or of the query, and to no other', async () => {
     const { email, password } = await service.member();
     const ways: readonly [string, Fields, string][] = [
       ['/sign-in', {}, '/account'],
@@ -69,7 +69,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.equal(repeated.status, 400);
   });
 
-  test('asks for the second factor first, and leads on after it', async () => {
+  test('asks for the second factor first, and continues after it', async () => {
     const { at: inside, email, password } = await signedIn();
     const app = await addApp(inside, service.service.clock);
     const at = new Browser(service);
@@ -84,7 +84,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.equal((await show(at, '/account')).status, 200);
   });
 
-  test('shows its form again with the reason, and says how long to wait', async () => {
+  test('shows its form again with the reason and the waiting time', async () => {
     const { email } = await service.member();
     const at = new Browser(service);
     const fields = { email, password: 'not the password of it' };
@@ -101,7 +101,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.match(faulty.text, /name="password"/);
   });
 
-  test('leads to where a refusal is mended, and back', async () => {
+  test('redirects to the page that solves a problem, and back', async () => {
     const noUserId = new Browser(service);
     const elsewhere = (path: string): string => encodeURIComponent(path);
     assert.equal(
@@ -126,8 +126,8 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       `/step-up?return_to=${elsewhere('/account/passkeys')}`,
     );
     const { fields } = formIn(await show(at, '/account'));
-    const gone = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
-    assert.equal(goesTo(gone), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
+    const rejected = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
+    assert.equal(goesTo(rejected), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
     for (const [name, value] of [
       ['accept', 'application/json'],
       ['accept', '*/*'],
@@ -137,20 +137,23 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     }
   });
 
-  test('leads back to the list after a factor was added in a session, wherever one was to go before', async () => {
+  test('returns to the list after a factor was added in a session, ignoring an earlier target', async () => {
     const { at } = await signedIn();
     const path = '/account/authenticators';
     const { action, fields } = formIn(await show(at, path));
     const seed = formIn(await post(at, action, fields));
     const nextCode = codesOf(seed.fields['secret'] ?? '', service.service.clock);
-    const wish = { return_to: application };
-    const done = await post(at, seed.action, { ...seed.fields, ...wish, code: nextCode() });
+    const target = { return_to: application };
+    const done = await post(at, seed.action, { ...seed.fields, ...target, code: nextCode() });
     assert.equal(goesTo(done), `${path}?done=added`);
-    assert.ok(!done.cookies.some((cookie) => cookie.startsWith(pendingCookie)), 'nothing was half-way');
-    assert.equal((await show(at, '/account')).status, 200, 'the session goes on');
+    assert.ok(
+      !done.cookies.some((cookie) => cookie.startsWith(pendingCookie)),
+      'there was no pending authentication',
+    );
+    assert.equal((await show(at, '/account')).status, 200, 'the session continues');
   });
 
-  test('refuses a field that no form of ours sends', async () => {
+  test('rejects a field that its form does not have', async () => {
     const { email } = await service.member();
     for (const password of ['a\0b', 'x'.repeat(12_001)]) {
       const reply = await post(new Browser(service), '/sign-in', { email, password });
@@ -162,7 +165,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.equal((await post(new Browser(service), '/sign-in', longest)).status, 401);
   });
 
-  test('whose login is over while its form is under way leads to signing in anew', async () => {
+  test('redirects to sign-in if the pending authentication ended before the form was sent', async () => {
     const { at: inside, email, password } = await signedIn();
     await addApp(inside, service.service.clock);
     const codes = await addRecoveryCodes(inside);
@@ -175,7 +178,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     assert.deepEqual(replies.map(goesTo).toSorted(), ['/account', '/sign-in']);
   });
 
-  test('of a mail that somebody asks for knows where they wish to go', async () => {
+  test('passes the address to return to through a requested mail', async () => {
     const email = freshEmail();
     const at = new Browser(service);
     const shown = await post(at, '/sign-up', {
@@ -190,7 +193,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
   });
 });
 
-describe('where a second factor is required, a page', { skip: without('totp') }, () => {
+describe('a page while second factors are required', { skip: without('totp') }, () => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start('sqlite', {
@@ -200,18 +203,18 @@ describe('where a second factor is required, a page', { skip: without('totp') },
   });
   after(() => service.close());
 
-  for (const [goal, wish] of [
+  for (const [goal, target] of [
     ['/account', {}],
     [application, { return_to: application }],
   ] as const)
-    test(`leads to setting one up, and then to ${goal}`, async () => {
+    test(`redirects to enrollment, and then to ${goal}`, async () => {
       const { email, password } = await service.newcomer();
       const token = await service.tokenFor(email);
       await service.put('/email_verification', { email, token });
       const at = new Browser(service);
       const post = (path: string, fields: Fields): Promise<Reply> =>
         at.send({ method: 'POST', path, fields, headers: asPage });
-      const login = await post('/sign-in', { email, password, ...wish });
+      const login = await post('/sign-in', { email, password, ...target });
       const query = goal === application ? `?return_to=${encoded}` : '';
       assert.equal(login.headers['location'], `/sign-in/set-up${query}`);
       const list = await at.get(`/account/authenticators${query}`, asPage);

@@ -1,4 +1,4 @@
-// What pages share: form tokens, the address to return to, redirects after a POST, and forms that show a problem.
+// Tools of all pages: form tokens, the address to return to, redirects after a POST, and forms that show a problem.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -10,9 +10,9 @@ import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection, KeptMailPage } from './account-section.ts';
 import { paths } from './paths.ts';
 
-/** Characters of a form's longest field: the answer of a passkey. */
+/** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;
-/** A field of a form. It may be empty: the rule rejects it, and the page shows why. */
+/** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
 /** The query that any page accepts. */
@@ -22,7 +22,7 @@ export const PageQuery = Type.Object({
   done: optionalField,
 });
 
-/** Keyed digests of forms. */
+/** Signs and checks form tokens. */
 interface FormSigner {
   readonly sign: (text: string) => string;
   readonly check: (text: string, mac: string) => boolean;
@@ -34,7 +34,7 @@ export interface PageKitParts {
   readonly forms: FormSigner;
   /** Origin of the service, as people reach it. */
   readonly publicOrigin: string;
-  /** Mails are kept instead of sent: local mode. */
+  /** True in local mode: mails are kept instead of being sent. */
   readonly keepsMails: boolean;
   /** Where they are read, as modules contribute it. */
   readonly keptMails: readonly KeptMailPage[];
@@ -44,7 +44,7 @@ export interface PageKitParts {
   readonly sections: readonly AccountSection[];
 }
 
-/** The tools of every page: language, frame, form tokens and the address to return to. */
+/** Translates, sends and protects pages. */
 export class PageKit {
   readonly #parts: PageKitParts;
 
@@ -77,36 +77,36 @@ export class PageKit {
     return this.#parts.sections;
   }
 
-  /** Messages in the language that the person chose, or that the browser asks for. */
+  /** Returns the messages in the language that the user chose, or that the browser prefers. */
   translate(request: FastifyRequest): Translate {
     return this.#parts.pages.speak(request);
   }
 
-  /** Sends a page in the frame of the product. */
+  /** Sends a page in the layout of the product. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     return this.#parts.pages.send(request, reply, page);
   }
 
-  /** Sends a page of the account: with a link back to the list. */
+  /** Sends an account page, with a link back to the list. */
   sendAccount(request: FastifyRequest, reply: FastifyReply, { title, body }: Page): FastifyReply {
     const t = this.translate(request);
     const back = html`<p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
     return this.send(request, reply, { title, body: html`!${body} !${back}` });
   }
 
-  /** `Set-Cookie` of the language that the person chose. */
+  /** Returns the `Set-Cookie` header of the chosen language. */
   languageCookie(language: string): string {
     return this.#parts.pages.languageCookie(language);
   }
 
-  /** The input by which a form shows that it was made for this session or pending authentication. */
+  /** Returns the hidden input that binds a form to this session or pending authentication (CSRF token). */
   formToken(subjectId: string): string {
     return hidden('form_token', this.#parts.forms.sign(subjectId));
   }
 
   /**
-   * Rejects a form that was not made for this session or pending authentication. The origin of the request is checked
-   * before; this is the second line of defense (OWASP ASVS 5.0 §3.5.1).
+   * Rejects a form that was made for another session or pending authentication. The second defense against cross-site
+   * requests, after the check of the origin (OWASP ASVS 5.0 §3.5.1).
    * @throws {Problem} cross_site.
    */
   requireForm(subjectId: string, token: string | undefined): void {
@@ -114,7 +114,7 @@ export class PageKit {
     if (!this.#parts.forms.check(subjectId, String(token))) throw new Problem('cross_site');
   }
 
-  /** The allowed target that the form names, or else the query: where the person wants to go in the end. */
+  /** Returns the allowed target that the form or the query names: where the user continues afterwards. */
   returnTo(request: FastifyRequest): string | undefined {
     const { query, body } = request as { query?: unknown; body?: unknown };
     for (const part of [body, query]) {
@@ -124,27 +124,29 @@ export class PageKit {
     return undefined;
   }
 
-  /** The target if a person may be sent there (CWE-601). */
+  /** Returns the target if it is allowed, otherwise `undefined` (open redirect, CWE-601). */
   parseTarget(text: string | undefined): string | undefined {
     return this.#parts.returnTargets.parse(text);
   }
 
-  /** The page on which a problem can be solved, with the way back; `undefined` for other problems. */
+  /**
+   * Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems.
+   */
   recoveryPage({ code }: Problem, request: FastifyRequest): string | undefined {
     const path = recoveryPages[code];
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-    const back = code === 'pending_authentication_required' ? this.returnTo(request) : placeOf(request);
+    const back = code === 'pending_authentication_required' ? this.returnTo(request) : pageOf(request);
     return addressOf(path, { return_to: back });
   }
 }
 
-/** Redirects with 303: the browser gets the target with GET, and its back button repeats nothing. */
+/** Redirects with 303, so that the browser requests the target with GET and its back button repeats no POST. */
 export function seeOther(reply: FastifyReply, path: string): FastifyReply {
   return reply.redirect(path, 303);
 }
 
-/** Runs the action of a form. A problem shows the form again, unless another page solves it. */
+/** Runs the action of a form. If it throws a Problem, sends the form again, unless another page solves that problem. */
 export async function rerenderOnProblem(
   reply: FastifyReply,
   action: () => Promise<FastifyReply>,
@@ -160,15 +162,18 @@ export async function rerenderOnProblem(
   }
 }
 
-/** Pages on which a problem is solved: by signing in, or by step-up. */
+/** Pages that solve a problem: sign-in and step-up. */
 const recoveryPages: Partial<Record<ProblemCode, string>> = {
   step_up_required: paths.stepUp,
   session_required: paths.signIn,
   pending_authentication_required: paths.signIn,
 };
 
-/** The page that a person is on. Its forms are sent to its own path, or below: `/account/passkeys/remove`. */
-function placeOf({ method, url }: FastifyRequest): string {
+/**
+ * Returns the path of the page that sent the request. Forms post to the page's path or below:
+ * `/account/passkeys/remove`.
+ */
+function pageOf({ method, url }: FastifyRequest): string {
   if (method === 'GET') return url;
   return new URL(url, 'http://path.invalid').pathname.split('/').slice(0, 3).join('/');
 }

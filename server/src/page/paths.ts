@@ -1,4 +1,4 @@
-/** Addresses of the pages that other pages lead to. */
+/** Paths of the pages that other pages link to. */
 export const paths = {
   signIn: '/sign-in',
   factor: '/sign-in/factor',

@@ -4,25 +4,33 @@ import fc from 'fast-check';
 import { isProblem } from '../kit/problem.ts';
 import { isSameAddress, requireEmailAddress, toEmailAddress } from './email-address.ts';
 
-// Of a fault that was planted (docs/project/mutation-testing.md) nobody asks for the smallest example, and to find it takes long; so does
-// the search for an address where none is accepted any more.
+// During mutation testing (docs/project/mutation-testing.md), stops at the first failure without searching for the smallest
+// example, and limits the search for valid addresses: both take long and are not needed.
 fc.configureGlobal({ endOnFailure: process.env['MUTATION_AREA'] !== undefined, maxSkipsPerRun: 5 });
 
 const key = (input: unknown): string | undefined => toEmailAddress(input)?.key;
 
-/** Input, the text that is kept, and the normal form. */
+/** Input, expected text, and expected normal form. */
 const accepted: Record<string, [string, string, string]> = {
-  'an ordinary one': ['bob@example.org', 'bob@example.org', 'bob@example.org'],
-  'the one of the well-known exercise': [
+  'an ordinary address': ['bob@example.org', 'bob@example.org', 'bob@example.org'],
+  'the address of the well-known exercise': [
     'guillaume@holberton.io',
     'guillaume@holberton.io',
     'guillaume@holberton.io',
   ],
-  'capitals stay as typed': ['Bob@Example.ORG', 'Bob@Example.ORG', 'bob@example.org'],
-  'white space around it goes': ['\u3000 bob@example.org\r\n', 'bob@example.org', 'bob@example.org'],
-  'a byte order mark before it goes': ['\uFEFFbob@example.org', 'bob@example.org', 'bob@example.org'],
-  'a plus tag stays': ['bob+tag@example.org', 'bob+tag@example.org', 'bob+tag@example.org'],
-  'dots stay': ['b.o.b@gmail.com', 'b.o.b@gmail.com', 'b.o.b@gmail.com'],
+  'capitals, which stay as typed': ['Bob@Example.ORG', 'Bob@Example.ORG', 'bob@example.org'],
+  'surrounding white space, which is removed': [
+    '\u3000 bob@example.org\r\n',
+    'bob@example.org',
+    'bob@example.org',
+  ],
+  'a leading byte order mark, which is removed': [
+    '\uFEFFbob@example.org',
+    'bob@example.org',
+    'bob@example.org',
+  ],
+  'a plus tag, which stays': ['bob+tag@example.org', 'bob+tag@example.org', 'bob+tag@example.org'],
+  'dots, which stay': ['b.o.b@gmail.com', 'b.o.b@gmail.com', 'b.o.b@gmail.com'],
   'every character of an atom (RFC 5322 §3.2.3)': [
     "a!#$%&'*+/=?^_`{|}~-z@x.org",
     "a!#$%&'*+/=?^_`{|}~-z@x.org",
@@ -34,17 +42,21 @@ const accepted: Record<string, [string, string, string]> = {
   'a last label that begins with a digit': ['bob@x.1a', 'bob@x.1a', 'bob@x.1a'],
   'a number before the last label': ['bob@x.1.org', 'bob@x.1.org', 'bob@x.1.org'],
   'an international domain': ['bob@Bücher.example', 'bob@Bücher.example', 'bob@xn--bcher-kva.example'],
-  'its ASCII form': ['bob@XN--bcher-kva.example', 'bob@XN--bcher-kva.example', 'bob@xn--bcher-kva.example'],
+  'the ASCII form of an international domain': [
+    'bob@XN--bcher-kva.example',
+    'bob@XN--bcher-kva.example',
+    'bob@xn--bcher-kva.example',
+  ],
   'an ideographic full stop in the domain': ['bob@例。jp', 'bob@例。jp', 'bob@xn--fsq.jp'],
   'full-width letters in the domain': ['bob@ｅｘａｍｐｌｅ.org', 'bob@ｅｘａｍｐｌｅ.org', 'bob@example.org'],
   'letters of any script before the @': ['用户@example.org', '用户@example.org', '用户@example.org'],
-  'a Kelvin sign is a K': ['\u212Aate@example.org', 'Kate@example.org', 'kate@example.org'],
-  'an Ångström sign is an Å': ['\u212Bsa@example.org', 'Åsa@example.org', 'åsa@example.org'],
-  'a combining accent is composed': ['rene\u0301@example.org', 'rené@example.org', 'rené@example.org'],
+  'a Kelvin sign, which becomes a K': ['\u212Aate@example.org', 'Kate@example.org', 'kate@example.org'],
+  'an Ångström sign, which becomes an Å': ['\u212Bsa@example.org', 'Åsa@example.org', 'åsa@example.org'],
+  'a combining accent, which is composed': ['rene\u0301@example.org', 'rené@example.org', 'rené@example.org'],
   'the longest local part': [`${'a'.repeat(64)}@x.org`, `${'a'.repeat(64)}@x.org`, `${'a'.repeat(64)}@x.org`],
 };
 
-describe('accepted', () => {
+describe('accepts', () => {
   for (const [title, [input, text, normal]] of Object.entries(accepted)) {
     test(title, () => assert.deepEqual(toEmailAddress(input), { text, key: normal }));
   }
@@ -57,7 +69,7 @@ describe('accepted', () => {
   });
 });
 
-/** Look-alikes that a mail server keeps apart, so we do. */
+/** Similar addresses that a mail server may deliver to different users. */
 const distinct: [string, string][] = [
   ['bob@example.org', 'bob+tag@example.org'],
   ['bob@example.org', 'b.ob@example.org'],
@@ -71,7 +83,7 @@ const distinct: [string, string][] = [
   ['bob@example.org', 'bob@www.example.org'],
 ];
 
-describe('kept apart', () => {
+describe('distinguishes', () => {
   for (const [one, other] of distinct) {
     test(`${one} and ${other}`, () => {
       assert.ok(key(one) !== undefined && key(other) !== undefined);
@@ -105,7 +117,7 @@ const refused: Record<string, unknown> = {
   'a backslash': 'bob\\@example.org',
   'a colon, as in a source route': '@evil.test:bob@example.org',
   'a full-width @': 'bob\uFF20example.org',
-  'a full-width @ beside a real one': 'bob\uFF20evil.test@example.org',
+  'a full-width @ in addition to a real one': 'bob\uFF20evil.test@example.org',
   'a small @': 'bob\uFE6Bexample.org',
   'a NUL': 'bob\0@example.org',
   'a NUL in the domain': 'bob@example.org\0.evil.test',
@@ -157,12 +169,12 @@ const refused: Record<string, unknown> = {
   'ten thousand characters': `${'a'.repeat(10_000)}@example.org`,
 };
 
-describe('refused', () => {
+describe('rejects', () => {
   for (const [title, input] of Object.entries(refused)) {
     test(title, () => assert.equal(toEmailAddress(input), undefined));
   }
 
-  test('the refusal names the field email', () => {
+  test('a malformed address with a problem that names the field email', () => {
     assert.throws(
       () => requireEmailAddress('bob'),
       (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email',
@@ -170,7 +182,7 @@ describe('refused', () => {
   });
 });
 
-describe('two addresses are the same', () => {
+describe('isSameAddress', () => {
   const bob = 'bob@example.org';
   const rows: readonly (readonly [string, string, boolean])[] = [
     [bob, bob, true],
@@ -183,10 +195,11 @@ describe('two addresses are the same', () => {
     ['', '', false],
   ];
   for (const [one, other, isSame] of rows)
-    test(`"${one}" and "${other}": ${isSame}`, () => assert.equal(isSameAddress(one, other), isSame));
+    test(`returns ${isSame} for "${one}" and "${other}"`, () =>
+      assert.equal(isSameAddress(one, other), isSame));
 });
 
-/** Text that often is an address: parts that have been trouble somewhere, put together at random. */
+/** Text that often is an address: random sequences of parts that caused problems elsewhere. */
 const nearlyAddress = fc
   .array(
     fc.oneof(
@@ -225,7 +238,7 @@ const nearlyAddress = fc
 const anyAddress = fc.oneof(fc.emailAddress(), nearlyAddress);
 
 describe('properties', () => {
-  test('the normal form of a normal form is itself, and again an address', () => {
+  test('the normal form of a normal form is itself', () => {
     fc.assert(
       fc.property(anyAddress, (input) => {
         const address = toEmailAddress(input);
@@ -237,7 +250,7 @@ describe('properties', () => {
     );
   });
 
-  test('capitals and white space around it make no other address', () => {
+  test('capitals and surrounding white space do not change the normal form', () => {
     fc.assert(
       fc.property(fc.emailAddress(), (input) => {
         assert.equal(key(`\t ${input.toUpperCase()} \n`), key(input));
@@ -245,7 +258,7 @@ describe('properties', () => {
     );
   });
 
-  test('composed and decomposed spellings are one address', () => {
+  test('composed and decomposed spellings have the same normal form', () => {
     fc.assert(
       fc.property(anyAddress, (input) => {
         assert.equal(key(input.normalize('NFD')), key(input.normalize('NFC')));

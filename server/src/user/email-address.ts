@@ -1,5 +1,5 @@
-// When two e-mail addresses are one, and what is no address at all. Canonicalise before you count, compare or store:
-// every door that takes an address takes it through here.
+// Validates and normalizes email addresses, and decides whether two of them are the same. Every input of an address is
+// normalized here before it is counted, compared or stored.
 import { domainToASCII } from 'node:url';
 import { fieldProblem } from '../kit/problem.ts';
 
@@ -10,26 +10,26 @@ const localPartOctets = 64;
 export interface EmailAddress {
   /** As typed, trimmed and in normal form C. */
   readonly text: string;
-  /** Normal form: equal for two spellings of one address. Plus tags and dots stay, they belong to the mail server. */
+  /** Normal form, equal for all spellings of one address. Plus tags and dots stay: only the mail server interprets them. */
   readonly key: string;
 }
 
 /**
- * White space and control characters, and what begins a list, a display name, a comment, a quoted local part, a
- * literal or a full-width @: each has carried a mail to a second recipient somewhere (CVE-2022-35924, CVE-2025-13033).
+ * White space, control characters, and characters that begin a list, a display name, a comment, a quoted local part or a
+ * literal, or look like an @: each has delivered a mail to a second recipient (CVE-2022-35924, CVE-2025-13033).
  */
 const forbidden = /[\s\p{C}"(),:;<>[\]\\\uFE6B\uFF20]/u;
 const domainCharacters = /^[\p{L}\p{M}\p{N}.\-。．｡]+$/u;
 const domainLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
 /**
- * Decides whether an account may have an address. Looks at the address alone, so that the answer does not depend on
+ * Decides whether an account may have an address. It depends on the address only, so that the answer does not reveal
  * whether an account has it.
- * @throws {Problem} invalid_request, naming `email`, with a reason for the user.
+ * @throws {Problem} invalid_request for the field `email`, with a reason for the user, if the address is not allowed.
  */
 export type AddressRule = (address: EmailAddress) => Promise<void>;
 
-/** The address and its normal form; `undefined` for what is no address. */
+/** Returns an address with its normal form; `undefined` if it is malformed. */
 export function toEmailAddress(input: unknown): EmailAddress | undefined {
   if (typeof input !== 'string' || !input.isWellFormed()) return undefined;
   const text = input.trim().normalize('NFC');
@@ -40,13 +40,13 @@ export function toEmailAddress(input: unknown): EmailAddress | undefined {
   const domain = normalDomain(text.slice(at + 1));
   if (local === undefined || domain === undefined) return undefined;
   const key = `${local}@${domain}`;
-  // A domain grows when it is written in ASCII; mail goes to that form.
+  // A domain is longer in ASCII, the form that mail servers use.
   return Buffer.byteLength(key) > addressOctets ? undefined : { text, key };
 }
 
 /**
- * The address and its normal form.
- * @throws {Problem} invalid_request, naming `email`.
+ * Returns an address with its normal form.
+ * @throws {Problem} invalid_request for the field `email` if the address is malformed.
  */
 export function requireEmailAddress(input: unknown): EmailAddress {
   const address = toEmailAddress(input);
@@ -54,22 +54,22 @@ export function requireEmailAddress(input: unknown): EmailAddress {
   return address;
 }
 
-/** True if both are addresses with the same normal form. */
+/** Returns whether both texts are addresses with the same normal form. */
 export function isSameAddress(a: string, b: string): boolean {
   const first = toEmailAddress(a);
   return first !== undefined && first.key === toEmailAddress(b)?.key;
 }
 
 function normalLocalPart(text: string): string | undefined {
-  // A dot at either end, or two in a row, is no dot-atom (RFC 5322 §3.2.3).
+  // A dot-atom has no dot at either end and no two dots in a row (RFC 5322 §3.2.3).
   if (text.split('.').includes('')) return undefined;
   const normal = text.toLowerCase().normalize('NFC');
-  // Both forms fit: a capital may have fewer octets than its small letter (U+0130), or more (U+1E9E).
+  // Checks both forms: a capital may have fewer octets than its small letter (U+0130), or more (U+1E9E).
   return Math.max(Buffer.byteLength(text), Buffer.byteLength(normal)) > localPartOctets ? undefined : normal;
 }
 
 function normalDomain(text: string): string | undefined {
-  // domainToASCII is a URL host parser: it would take `%41` for an A and `0x7f.1` for 127.0.0.1.
+  // domainToASCII is a URL host parser: it would decode `%41` to A and read `0x7f.1` as 127.0.0.1.
   if (!domainCharacters.test(text)) return undefined;
   const ascii = domainToASCII(text);
   const labels = ascii.split('.');

@@ -1,5 +1,5 @@
-// What decides whether a password may be set. The rule itself is identity/password/rule.ts; checks come from there and
-// from features.
+// Declares the rule that decides whether a password may be set. identity/password/rule.ts implements it; checks come from
+// there and from features.
 
 /** The account for which a password is set. */
 export interface PasswordContext {
@@ -9,8 +9,8 @@ export interface PasswordContext {
 }
 
 /**
- * Decides whether a password may be set. Login does not ask it: an older password stays usable.
- * @throws {Problem} invalid_request with a reason for the user.
+ * Decides whether a password may be set. Login does not apply it: an older password stays usable.
+ * @throws {Problem} invalid_request with a reason for the user if the password is rejected.
  */
 export type PasswordRule = (password: string, context: PasswordContext) => Promise<void>;
 

@@ -1,12 +1,12 @@
-// The users table.
+// Declares the users table.
 import type { Generated } from 'kysely';
 import type { Instant } from '../db/schema.ts';
 
 export interface UserTable {
   id: Generated<number>;
-  /** As its owner typed it at registration; mail goes to this. */
+  /** As the user typed it; mails are sent to this address. */
   email: string;
-  /** Normal form, unique: see email-address.ts. */
+  /** Normal form, unique (email-address.ts). */
   email_key: string;
   /** PHC string or a foreign hash; null for an account without a password. */
   hashed_password: string | null;
@@ -15,15 +15,15 @@ export interface UserTable {
   password_changed_at: Instant;
   /** When the user last confirmed the address; null if never. */
   email_verified_at: Instant | null;
-  /** From then on the user cannot sign in and has no live session; set by the operator, or together with delete_at. */
+  /** Since then the user cannot sign in and has no active session. Set by the operator, or together with delete_at. */
   disabled_at: Instant | null;
-  /** When a closed account is removed; null for an account that is not closed. */
+  /** When the closed account is removed; null if it is not closed. */
   delete_at: Instant | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   language: string | null;
 }
 
-/** Every column of users, for statements that read whole rows: columns are named, never `*`. */
+/** All columns of users, for statements that read whole rows: columns are named, never `*`. */
 export const userColumns = [
   'id',
   'email',

@@ -31,7 +31,7 @@ onEachEngine('the users table', (engine) => {
   const db = () => opened().database;
   const addBob = async (): Promise<User> => required(await addUser(db(), bob, 'hash', now));
 
-  test('of twenty who add one address at once, in several spellings, one does', async () => {
+  test('adds one of twenty concurrent users with the same address in several spellings', async () => {
     const spellings = ['Bob@Example.org', 'bob@example.org', ' BOB@EXAMPLE.ORG '];
     const added = await Promise.all(
       Array.from({ length: 20 }, (_, i) => addUser(db(), requireEmailAddress(spellings[i % 3]), 'hash', now)),
@@ -40,7 +40,7 @@ onEachEngine('the users table', (engine) => {
     assert.equal((await listUsers(db(), 0, 100)).length, 1);
   });
 
-  test('a user keeps its address as typed, and is found by any spelling of it', async () => {
+  test('a user keeps the address as typed, and is found by any spelling of it', async () => {
     const user = await addBob();
     assert.deepEqual(user, {
       id: user.id,
@@ -57,7 +57,7 @@ onEachEngine('the users table', (engine) => {
     assert.deepEqual(await findUserById(db(), user.id), user);
   });
 
-  test('a user has a language of their own, once it was chosen', async () => {
+  test('stores the language that a user selects', async () => {
     const user = await addBob();
     const eve = required(await addUser(db(), requireEmailAddress('eve@example.org'), null, now));
     await updateLanguage(db(), user.id, 'fr');
@@ -65,19 +65,19 @@ onEachEngine('the users table', (engine) => {
     assert.deepEqual(await findUserById(db(), eve.id), eve);
   });
 
-  test('nobody is found by an unknown address or id', async () => {
+  test('finds no user by an unknown address or id', async () => {
     const { id } = await addBob();
     assert.equal(await findUserByEmail(db(), requireEmailAddress('eve@example.org')), undefined);
     for (const unknown of [0, -1, id + 1, Number.MAX_SAFE_INTEGER])
       assert.equal(await findUserById(db(), unknown), undefined);
   });
 
-  test('an account may have no password', async () => {
+  test('stores an account without a password', async () => {
     const user = required(await addUser(db(), bob, null, now));
     assert.equal((await findUserById(db(), user.id))?.hashedPassword, null);
   });
 
-  test('users are listed in the order of their ids, page by page', async () => {
+  test('lists users in the order of their ids, page by page', async () => {
     for (let i = 0; i < 5; i += 1)
       await addUser(db(), requireEmailAddress(`user${i}@example.org`), null, now);
     const first = await listUsers(db(), 0, 3);
@@ -89,7 +89,7 @@ onEachEngine('the users table', (engine) => {
     assert.equal(rest.length, 2);
   });
 
-  test('a taken address cannot be moved to, and nothing else of the change is made', async () => {
+  test('rejects a change to a taken address, and changes nothing else', async () => {
     await addBob();
     const eve = required(await addUser(db(), requireEmailAddress('eve@example.org'), 'eve', now));
     const taken = { email: requireEmailAddress('BOB@example.org'), hashedPassword: 'other' };
@@ -97,7 +97,7 @@ onEachEngine('the users table', (engine) => {
     assert.deepEqual(await findUserById(db(), eve.id), eve);
   });
 
-  test('another address is unconfirmed; another spelling of the same one stays confirmed', async () => {
+  test('a new address is unverified; another spelling of the same address stays verified', async () => {
     const { id } = await addBob();
     await updateVerified(db(), id, now + 5);
     await updateUser(db(), id, { email: requireEmailAddress('BOB@example.org') }, now);
@@ -109,9 +109,9 @@ onEachEngine('the users table', (engine) => {
   for (const [title, ms] of [
     ['an hour later', 3_600_000],
     ['in the same millisecond', 0],
-    ['after the clock went back by an hour', -3_600_000],
+    ['after the clock was set back by an hour', -3_600_000],
   ] as const) {
-    test(`a new password ${title} is told from the one before`, async () => {
+    test(`a new password ${title} has a different time of change`, async () => {
       const user = await addBob();
       const changed = required(await updatePasswordHash(db(), user.id, 'second', now + ms));
       assert.notEqual(changed.passwordChangedAt, user.passwordChangedAt);
@@ -122,7 +122,7 @@ onEachEngine('the users table', (engine) => {
     });
   }
 
-  test('a newer hash of the same password is no new password, and never overwrites one', async () => {
+  test('an upgraded hash does not count as a new password, and never overwrites one', async () => {
     const user = await addBob();
     await upgradeHash(db(), user.id, 'hash', 'newer hash');
     assert.deepEqual(await findUserById(db(), user.id), { ...user, hashedPassword: 'newer hash' });
@@ -130,7 +130,7 @@ onEachEngine('the users table', (engine) => {
     assert.equal((await findUserById(db(), user.id))?.hashedPassword, 'newer hash');
   });
 
-  test('a disabled user is given no password and no confirmation until it is enabled again', async () => {
+  test('a disabled user gets no new password and no verification until enabled again', async () => {
     const { id } = await addBob();
     assert.equal(await updateDisabled(db(), id, now), true);
     assert.equal(await updatePasswordHash(db(), id, 'other', now), undefined);
@@ -139,7 +139,7 @@ onEachEngine('the users table', (engine) => {
     assert.equal((await updatePasswordHash(db(), id, 'other', now))?.hashedPassword, 'other');
   });
 
-  test('a change of a user who is gone is told, and changes nobody else', async () => {
+  test('returns false for a change of a removed user, and changes no other user', async () => {
     const user = await addBob();
     assert.equal(await removeUser(db(), user.id + 1), false);
     assert.equal(await updateUser(db(), user.id + 1, { hashedPassword: 'x' }, now), false);
@@ -149,7 +149,7 @@ onEachEngine('the users table', (engine) => {
     assert.deepEqual(await listUsers(db(), 0, 10), [user]);
   });
 
-  test('the id of a removed user is never given again', () =>
+  test('never reuses the id of a removed user', () =>
     withDatabase(engine, async (fresh) => {
       const first = required(await addUser(fresh, bob, null, now));
       assert.equal(first.id, 1);
@@ -159,7 +159,7 @@ onEachEngine('the users table', (engine) => {
 });
 
 onEachEngine('ids of users', (engine) => {
-  test('a refused address leaves no gap between them', () =>
+  test('a rejected address leaves no gap between ids', () =>
     withDatabase(engine, async (db) => {
       const add = (email: string): Promise<User | undefined> =>
         addUser(db, requireEmailAddress(email), 'hash', 1);

@@ -1,4 +1,5 @@
-// The users table. Nothing in here decides; a unique index and the `where` of each statement do.
+// Reads and writes the users table. Concurrent changes are decided by the unique index and the `where` of each statement,
+// never by code that reads before it writes.
 import type { Expression, ExpressionBuilder, Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
@@ -9,7 +10,7 @@ import { userColumns, type UserTable, type UserTables } from './schema.ts';
 
 const { statement } = statementsFor<UserTables>();
 
-/** The user of a row. */
+/** Converts a row to a user. */
 export function toUser(row: Selectable<UserTable>): User {
   return {
     id: row.id,
@@ -32,7 +33,7 @@ type NewUser = {
   now: number;
 };
 
-/** Looks first only to spare an id, so that ids have no gaps in the common case; the unique index decides. */
+/** Checks for the address first only to avoid gaps between ids; the unique index decides. */
 const insertUser = statement((sql, p: NewUser) =>
   sql
     .insertInto('users')
@@ -55,7 +56,7 @@ const insertUser = statement((sql, p: NewUser) =>
     .returning(userColumns),
 );
 
-/** Adds a user; `undefined` when the address is taken, which the unique index decides. */
+/** Adds a user. Returns `undefined` if the address is taken; the unique index decides. */
 export async function addUser(
   db: Database,
   email: EmailAddress,
@@ -96,8 +97,8 @@ const lockByEmail = statement((sql, p: { emailKey: string }) =>
 );
 
 /**
- * As `findUserByEmail`, and what was found holds until the transaction ends. Whoever decides by a user's row before
- * changing what hangs on it locks the row first: always in this order, or two transactions wait for each other.
+ * Finds a user and locks the row until the transaction ends. A transaction that reads a user before it changes rows that
+ * refer to the user locks the user first: always in this order, or two transactions deadlock.
  */
 export async function lockUserByEmail(tx: Database, email: EmailAddress): Promise<User | undefined> {
   const row = await tx.first(lockByEmail, { emailKey: email.key });
@@ -108,7 +109,7 @@ const lockById = statement((sql, p: { id: number }) =>
   sql.selectFrom('users').select(userColumns).where('id', '=', p.id).forNoKeyUpdate(),
 );
 
-/** As `lockUserByEmail`, by the id. */
+/** Finds a user by id and locks the row until the transaction ends; see `lockUserByEmail`. */
 export async function lockUser(tx: Database, id: number): Promise<User | undefined> {
   const row = await tx.first(lockById, { id });
   return row && toUser(row);
@@ -118,14 +119,14 @@ const selectPage = statement((sql, p: { after: number; limit: number }) =>
   sql.selectFrom('users').select(userColumns).where('id', '>', p.after).orderBy('id').limit(p.limit),
 );
 
-/** Users in the order of their ids, after the given one. */
+/** Returns users in the order of their ids, after the given id. */
 export async function listUsers(db: Database, after: number, limit: number): Promise<User[]> {
   return (await db.run(selectPage, { after, limit })).map(toUser);
 }
 
 type Users = ExpressionBuilder<UserTables, 'users'>;
 
-/** Another instant than that of the last password, even in the same millisecond or when the clock went back. */
+/** An instant later than that of the last password, even in the same millisecond or after the clock was set back. */
 const instantOfChange =
   (now: number) =>
   (users: Users): Expression<number> =>
@@ -136,7 +137,7 @@ const instantOfChange =
       .else(users('password_changed_at', '+', users.lit(1)))
       .end();
 
-/** Null for another address: nobody has confirmed that one. */
+/** Keeps the time of verification if the address stays the same; null for another address, which is not verified. */
 const verifiedUnder =
   (emailKey: string) =>
   (users: Users): Expression<number | null> =>
@@ -149,8 +150,8 @@ export interface UserChange {
 }
 
 /**
- * Sets columns of a user; false when there is no such user.
- * @throws {UniqueViolation} when the new address is taken.
+ * Sets columns of a user. Returns false if there is no such user.
+ * @throws {UniqueViolation} if the new address is taken.
  */
 export async function updateUser(
   db: Database,
@@ -188,7 +189,7 @@ const rehash = statement((sql, p: { id: number; from: string; to: string }) =>
     .where('hashed_password', '=', p.from),
 );
 
-/** Replaces the hash of an unchanged password by a newer one; a password changed meanwhile stays. */
+/** Replaces the hash of the same password by a newer one. A password that was changed since `from` was read stays. */
 export async function upgradeHash(db: Database, id: number, from: string, to: string): Promise<void> {
   await db.run(rehash, { id, from, to });
 }
@@ -201,8 +202,8 @@ const setEnabled = statement((sql, p: { id: number }) =>
 );
 
 /**
- * Closes every door to a user, or opens them again with null, which also takes back that the account is to be removed;
- * false when there is no such user.
+ * Disables a user, or enables the user again with null, which also cancels the removal of a closed account. Returns false
+ * if there is no such user.
  */
 export async function updateDisabled(db: Database, id: number, disabledAt: number | null): Promise<boolean> {
   const row =
@@ -223,7 +224,7 @@ const setClosed = statement((sql, p: Closing) =>
     .returning('id'),
 );
 
-/** Closes every door to a user who is to be removed; false when there is no such user, or it is disabled. */
+/** Closes an account: disables the user and schedules the removal. Returns false if there is no such user, or it is disabled. */
 export async function closeUser(db: Database, closing: Closing): Promise<boolean> {
   return (await db.first(setClosed, closing)) !== undefined;
 }
@@ -237,7 +238,7 @@ const setReopened = statement((sql, p: { id: number; now: number }) =>
     .returning(userColumns),
 );
 
-/** Opens the doors to a user who was to be removed later; `undefined` for any other one. */
+/** Reopens a closed account before its removal is due; `undefined` if there is no such account. */
 export async function reopenUser(db: Database, id: number, now: number): Promise<User | undefined> {
   const row = await db.first(setReopened, { id, now });
   return row && toUser(row);
@@ -248,13 +249,13 @@ const selectDue = statement((sql, p: { now: number; limit: number }) =>
     .selectFrom('users')
     .select('id')
     .where('delete_at', '<=', p.now)
-    // An older release that runs beside this one enables a user without clearing delete_at.
+    // An older release that runs at the same time enables a user without clearing delete_at.
     .where('disabled_at', 'is not', null)
     .orderBy('delete_at')
     .limit(p.limit),
 );
 
-/** Users who are to be removed by now. One may be reopened a moment later: only `removeDueUser` decides. */
+/** Returns the users whose removal is due. A user may be enabled again at any time: only `removeDueUser` decides. */
 export async function listDueUsers(db: Database, now: number, limit: number): Promise<number[]> {
   return (await db.run(selectDue, { now, limit })).map(({ id }) => id);
 }
@@ -268,7 +269,7 @@ const deleteDue = statement((sql, p: { id: number; now: number }) =>
     .returning('id'),
 );
 
-/** Removes a user who is to be removed by now, with all that hangs on it; false for any other one. */
+/** Removes a user whose removal is due, with all dependent rows. Returns false if there is no such user. */
 export async function removeDueUser(db: Database, id: number, now: number): Promise<boolean> {
   return (await db.first(deleteDue, { id, now })) !== undefined;
 }
@@ -282,7 +283,7 @@ const setVerified = statement((sql, p: { id: number; now: number }) =>
     .returning(userColumns),
 );
 
-/** Notes that mail reaches the user; `undefined` when there is no such user, or it is disabled. */
+/** Marks the address of a user as verified; `undefined` if there is no such user, or it is disabled. */
 export async function updateVerified(db: Database, id: number, now: number): Promise<User | undefined> {
   const row = await db.first(setVerified, { id, now });
   return row && toUser(row);
@@ -305,7 +306,7 @@ const setPassword = statement((sql, p: { id: number; hashedPassword: string | nu
     .returning(userColumns),
 );
 
-/** Stores a new password's hash, or that there is no password; `undefined` when there is no such user, or it is disabled. */
+/** Stores the hash of a new password, or null for no password; `undefined` if there is no such user, or it is disabled. */
 export async function updatePasswordHash(
   db: Database,
   id: number,
@@ -320,7 +321,7 @@ const deleteUser = statement((sql, p: { id: number }) =>
   sql.deleteFrom('users').where('id', '=', p.id).returning('id'),
 );
 
-/** Removes a user with all that hangs on it; false when there is none. */
+/** Removes a user with all dependent rows. Returns false if there is no such user. */
 export async function removeUser(db: Database, id: number): Promise<boolean> {
   return (await db.first(deleteUser, { id })) !== undefined;
 }

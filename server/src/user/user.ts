@@ -1,8 +1,8 @@
-/** An account, as the rules and the library's callers see it. */
+/** An account, as the services and the callers of the library see it. */
 export interface User {
   /** Ascending: the first user is 1. */
   readonly id: number;
-  /** As its owner typed it at registration. */
+  /** As the user typed it. */
   readonly email: string;
   /** PHC string or a foreign hash; null for an account without a password. */
   readonly hashedPassword: string | null;
@@ -10,19 +10,19 @@ export interface User {
   readonly createdAt: number;
   /** Unix milliseconds of the last new password. */
   readonly passwordChangedAt: number;
-  /** Unix milliseconds of the last proof that mail to the address reaches its owner; null if there was none. */
+  /** Unix milliseconds of the last verification that the user receives mail at the address; null if unverified. */
   readonly emailVerifiedAt: number | null;
-  /** Unix milliseconds since when no door opens for the user; null for everybody else. */
+  /** Unix milliseconds since which the user cannot sign in; null if the user is enabled. */
   readonly disabledAt: number | null;
-  /** Unix milliseconds at which the account is removed, since its owner closed it; null for everybody else. */
+  /** Unix milliseconds at which a closed account is removed; null if the account is not closed. */
   readonly deleteAt: number | null;
-  /** What the person reads: a language tag. */
+  /** Language tag of the user's pages and mails; null if unknown. */
   readonly language: string | null;
 }
 
 /**
- * An id that no user has. A statement for nobody runs as for anybody and writes nothing: where it must not show in the
- * time whether an address has an account, the same statements run for every address (OWASP ASVS 5.0 §6.3.8).
+ * An id that no user has. With this id a statement runs but writes nothing. Where response times must not reveal whether
+ * an address has an account, the same statements run for every address (OWASP ASVS 5.0 §6.3.8).
  */
 export const noUserId = 0;
 
@@ -31,12 +31,12 @@ export class NoResultFound extends Error {
   override readonly name = 'NoResultFound';
 }
 
-/** A filter has no meaning: an unknown name, or none at all. */
+/** A filter is invalid: it has an unknown name, or is empty. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest';
 }
 
-/** A value that cannot be taken: an unknown field, or one that may not hold it. */
+/** A value cannot be stored: the field is unknown, or does not accept the value. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
 }

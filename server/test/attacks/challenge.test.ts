@@ -17,7 +17,7 @@ import { lacks, needs } from '../support/feature.ts';
 const origin = 'https://accounts.test';
 
 /**
- * A person with a passkey, in a session, with a pending login in another browser, and about to register another
+ * A person with a passkey, in a session, with a pending authentication in another browser, and about to register another
  * account.
  */
 interface Party {
@@ -25,7 +25,7 @@ interface Party {
   /** An address without an account. */
   readonly newEmail: string;
   readonly session: Browser;
-  readonly pendingLogin: Browser;
+  readonly pendingAuthentication: Browser;
   readonly device: PasskeyDevice;
 }
 
@@ -58,9 +58,12 @@ onEachEngine(needs('challenges of passkeys', 'passkey'), (engine) => {
       },
     },
     second_factor: {
-      ask: ({ pendingLogin }) => pendingLogin.post('/sessions/factor/passkey', {}),
-      answer: ({ pendingLogin, device }, options, quirks) =>
-        pendingLogin.post('/sessions/factor', { factor: 'passkey', proof: device.get(options, quirks) }),
+      ask: ({ pendingAuthentication }) => pendingAuthentication.post('/sessions/factor/passkey', {}),
+      answer: ({ pendingAuthentication, device }, options, quirks) =>
+        pendingAuthentication.post('/sessions/factor', {
+          factor: 'passkey',
+          proof: device.get(options, quirks),
+        }),
     },
     step_up: {
       ask: ({ session }) => session.post('/sessions/step_up/passkey', {}),
@@ -77,12 +80,12 @@ onEachEngine(needs('challenges of passkeys', 'passkey'), (engine) => {
 
   async function createParty(): Promise<Party> {
     const { email, password } = await service.member();
-    const [session, pendingLogin] = [new Browser(service), new Browser(service)];
+    const [session, pendingAuthentication] = [new Browser(service), new Browser(service)];
     await session.post('/sessions', { email, password });
     const device = new PasskeyDevice(origin);
     await addPasskey(session, device);
-    await pendingLogin.post('/sessions', { email, password });
-    return { email, newEmail: freshEmail(), session, pendingLogin, device };
+    await pendingAuthentication.post('/sessions', { email, password });
+    return { email, newEmail: freshEmail(), session, pendingAuthentication, device };
   }
 
   const askAll = async (party: Party): Promise<Map<string, Options>> => {

@@ -1,4 +1,4 @@
-// Forms of pages: for whom each form acts, and where it redirects afterwards.
+// Forms of pages: for which user each form acts, and where it redirects afterwards.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { secondMs } from '../../src/kit/clock.ts';
@@ -16,7 +16,7 @@ import { without } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
-/** Anybody may send the form. */
+/** A form that needs no session. */
 const isPublic = (access: string): boolean => access === 'open' || access === 'optional';
 const newPassword = 'nine newts under a green umbrella';
 
@@ -121,7 +121,7 @@ describe('the forms of pages', { skip }, () => {
     const { email, password } = await service.member();
     return { email, password, at: await signIn({ email, password }) };
   }
-  /** A user with an authenticator app, once signed in and once with a pending login. */
+  /** A user with an authenticator app, once signed in and once with a pending authentication. */
   async function withApp(): Promise<{ inside: Sitter; pendingAt: Browser; app: App }> {
     const inside = await sitDown();
     const app = await addApp(inside.at, service.service.clock);

@@ -250,7 +250,7 @@ describe('a link that scanners have opened', () => {
   /** Those of features that are there. */
   const present = Object.entries(mailed).filter(([kind]) => without(...(featuresOf[kind] ?? [])) === false);
 
-  test('stands here for every kind of token', () => {
+  test('covers every kind of token', () => {
     const kinds = service.service.core.auth.identity.tokens.kinds.map(({ kind }) => kind);
     const sent = kinds.filter((kind) => kind !== 'factor_undo' || present.some(([one]) => one === kind));
     assert.deepEqual(present.map(([kind]) => kind).toSorted(), sent.toSorted());

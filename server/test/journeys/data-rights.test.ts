@@ -180,8 +180,8 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     assert.equal(added.status, 200, added.text);
     const phone = new Browser(service, firefox);
     await phone.post('/sessions', { email, password });
-    const given = { factor: 'totp', proof: code(), remember_device: 'true' };
-    assert.equal((await phone.post('/sessions/factor', given)).status, 200);
+    const attempt = { factor: 'totp', proof: code(), remember_device: 'true' };
+    assert.equal((await phone.post('/sessions/factor', attempt)).status, 200);
     const wished = freshEmail();
     assert.equal((await at.post('/profile/email', { email: wished, password })).status, 200);
     await service.deliver();
@@ -512,7 +512,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     assert.equal((await undo(await service.tokenFor(member.email))).status, 200);
   });
 
-  test('of two parallel deletions of an account one succeeds', async () => {
+  test('one of two concurrent deletions of an account succeeds', async () => {
     const { member, at } = await signedIn();
     const replies = await Promise.all([close(at), close(at)]);
     const [first = 0, second = 0] = replies.map(({ status }) => status).toSorted((a, b) => a - b);

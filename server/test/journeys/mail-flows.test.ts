@@ -117,15 +117,17 @@ onEachEngine('mailed links and codes', (engine) => {
     );
   });
 
-  test('of two parallel password changes with the current password one succeeds', async () => {
+  test('one of two concurrent password changes with the current password succeeds', async () => {
     const { member, at } = await signedIn();
-    const wishes = ['the first new password of two', 'the second new password of two'];
+    const newPasswords = ['the first new password of two', 'the second new password of two'];
     const replies = await Promise.all(
-      wishes.map((wish) => at.put('/profile/password', { password: member.password, new_password: wish })),
+      newPasswords.map((next) =>
+        at.put('/profile/password', { password: member.password, new_password: next }),
+      ),
     );
     const statuses = replies.map(({ status }) => status).toSorted((a, b) => a - b);
     assert.deepEqual(statuses, [200, 403]);
-    const winner = wishes[replies.findIndex(({ status }) => status === 200)] ?? '';
+    const winner = newPasswords[replies.findIndex(({ status }) => status === 200)] ?? '';
     assert.equal((await logIn({ email: member.email, password: winner })).status, 200);
   });
 
@@ -267,10 +269,10 @@ onEachEngine('mailed links and codes', (engine) => {
     const { member, at } = await signedIn();
     const [older, newer] = [freshEmail(), freshEmail()];
     await at.post('/profile/email', { email: older, password: member.password });
-    const voided = (await proofFor(older)).token;
+    const revoked = (await proofFor(older)).token;
     wait(2 * minuteMs);
     await at.post('/profile/email', { email: newer, password: member.password });
-    assertProblem(await at.put('/profile/email', { token: voided }), 403, 'token_invalid');
+    assertProblem(await at.put('/profile/email', { token: revoked }), 403, 'token_invalid');
     assert.equal((await at.put('/profile/email', { token: (await proofFor(newer)).token })).status, 200);
     assert.equal(await emailOf(at), newer);
   });

@@ -114,7 +114,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     assert.equal(device.credentials.length, 1);
   });
 
-  test('A47 every door: a passkey is the second factor after a password or a mail, and in a step-up', async (t) => {
+  test('A47 every entry point: a passkey is the second factor after a password or a mail, and in a step-up', async (t) => {
     if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
@@ -223,23 +223,23 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     };
     const [first, second] = [await half(), await half()];
     const theirs = ada.device.get(optionsIn(await first.post('/sessions/factor/passkey', {})));
-    const give = (one: Browser, proof: string, path = '/sessions/factor'): Promise<Reply> =>
+    const submit = (one: Browser, proof: string, path = '/sessions/factor'): Promise<Reply> =>
       one.post(path, { factor: 'passkey', proof });
-    assert.equal((await give(second, theirs)).status, 401, 'of another login');
+    assert.equal((await submit(second, theirs)).status, 401, 'of another login');
     assert.equal(
       (await browser.put('/sessions/passkey', { credential: theirs })).status,
       401,
       'as a sign-in',
     );
     const signInAnswer = ada.device.get(optionsIn(await first.post('/sessions/passkey', {})));
-    assert.equal((await give(second, signInAnswer)).status, 401, 'a sign-in as second factor');
-    assert.equal((await give(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
-    assert.equal((await give(first, theirs)).status, 200);
+    assert.equal((await submit(second, signInAnswer)).status, 401, 'a sign-in as second factor');
+    assert.equal((await submit(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
+    assert.equal((await submit(first, theirs)).status, 200);
     service.service.clock.advance(dayMs);
     assert.ok((await service.service.core.auth.purge()) > 0, 'answered challenges are purged');
   });
 
-  test('of many parallel responses to one challenge one signs in', async (t) => {
+  test('only one of many concurrent responses to a challenge signs in', async (t) => {
     if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
@@ -309,7 +309,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     const browser = new Browser(service);
     const ask = async (email: string): Promise<Record<string, unknown>> =>
       optionsIn(await browser.post('/users/passkey', { email }));
-    const give = async (email: string, credential: string): Promise<string> => {
+    const submit = async (email: string, credential: string): Promise<string> => {
       const { status, text } = await browser.put('/users/passkey', { email, credential });
       const said = text.replace(email, 'the address').replace(/"request_id":"[^"]+"/, '');
       return `${status} ${said}`;
@@ -320,7 +320,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
       { device: own }: { device: PasskeyDevice },
     ): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
-      const made = await give(email, device.create(await ask(email)));
+      const made = await submit(email, device.create(await ask(email)));
       const question = optionsIn(await browser.post('/sessions/passkey', {}));
       const answers = [device.get(question), own.get(question)];
       const replies = [made];
@@ -330,7 +330,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     };
     const toldByAdding = async (email: string, at: Pick<Person, 'browser'>): Promise<string> => {
       const device = new PasskeyDevice(origin);
-      await give(email, device.create(await ask(email)));
+      await submit(email, device.create(await ask(email)));
       const options = optionsIn(await at.browser.post('/profile/passkeys', {}));
       return `${(await at.browser.put('/profile/passkeys', { credential: device.remake(options) })).status}`;
     };
@@ -340,7 +340,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
       const other = freshEmail();
       const made = device.create(await ask(email));
       const again = device.remake(await ask(other));
-      return Promise.all([give(email, made), give(other, again)]);
+      return Promise.all([submit(email, made), submit(other, again)]);
     };
     /** Added to the user's own account while it is registered for the address. */
     const toldByAddingAtOnce = async (email: string, at: Browser): Promise<string> => {
@@ -348,7 +348,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
       const made = device.create(await ask(email));
       const credential = device.remake(optionsIn(await at.post('/profile/passkeys', {})));
       const [, { status, body }] = await Promise.all([
-        give(email, made),
+        submit(email, made),
         at.put('/profile/passkeys', { credential }),
       ]);
       if (status === 200) assert.equal((await remove(at, String(memberOf(body, 'id')))).status, 200);
@@ -358,17 +358,17 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     const repliesAbout = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
       const first = device.create(await ask(email));
-      const replies = [await give(email, first), await give(email, first)];
-      replies.push(await give(email, device.remake(await ask(email))));
+      const replies = [await submit(email, first), await submit(email, first)];
+      replies.push(await submit(email, device.remake(await ask(email))));
       const other = freshEmail();
-      replies.push(await give(other, device.remake(await ask(other))));
+      replies.push(await submit(other, device.remake(await ask(other))));
       const mallory = await withPasskey();
-      replies.push(await give(email, mallory.device.remake(await ask(email))));
+      replies.push(await submit(email, mallory.device.remake(await ask(email))));
       return [...replies, ...(await toldBySigningIn(email, mallory)), await toldByAdding(email, mallory)];
     };
     const { email: taken } = await person();
     const unconfirmed = freshEmail();
-    await give(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
+    await submit(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
     const free = await repliesAbout(freshEmail());
     assert.deepEqual(
       free.map((reply) => Number(reply.slice(0, 3))),
@@ -411,7 +411,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     assert.ok(added.includes(ada.id), 'whose it is');
   });
 
-  test('A58 trojan identifier: of an attacker who registered the address first are removed when its owner registers', async () => {
+  test('A58 trojan identifier: those of an attacker who registered the address first are removed when its owner registers', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
       const options = optionsIn(await browser.post('/users/passkey', { email }));
@@ -518,7 +518,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
     }
   });
 
-  test('A63 another door: a passkey of a disabled or removed user opens nothing', async (t) => {
+  test('A63 other entry points: a passkey of a disabled or removed user cannot sign in', async (t) => {
     if (lacks(t, 'email-sign-in')) return;
     const { auth } = service.service.core;
     for (const shut of [(id: number) => auth.setDisabled(id, true), (id: number) => auth.removeUser(id)]) {

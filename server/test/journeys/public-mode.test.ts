@@ -103,7 +103,7 @@ test('a user registers, confirms, logs in and resets the password, and is notifi
 
   const asked = await send('POST', '/reset_password', { email });
   assert.deepEqual([asked.status, asked.body], [200, { email, message: 'reset token sent' }]);
-  const reset = tokenIn(await mailAbout(/new password/));
+  const reset = tokenIn(await mailAbout(/Reset your password/));
   const done = await send('PUT', '/reset_password', { email, reset_token: reset, new_password: newPassword });
   assert.deepEqual([done.status, done.body], [200, { email, message: 'Password updated' }]);
   assert.equal(

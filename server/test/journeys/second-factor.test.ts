@@ -75,7 +75,7 @@ onEachEngine(needs('a second factor', 'totp', 'recovery-code'), (engine) => {
     assert.equal(browser.cookie(pendingCookie), undefined);
     assert.equal((await browser.get('/profile')).status, 200);
     const again = await browser.post('/sessions/factor', { factor: 'totp', proof: code() });
-    assert.equal(again.status, 403, 'the pending login has ended');
+    assert.equal(again.status, 403, 'the pending authentication has ended');
   });
 
   test('A47 every entry point: it is requested after a mail and after a reset, which does not remove it', async (t) => {
@@ -102,7 +102,7 @@ onEachEngine(needs('a second factor', 'totp', 'recovery-code'), (engine) => {
     );
   });
 
-  /** Enrolls an app; returns its code of any instant, and the reply to it in pending logins. */
+  /** Enrolls an app; returns its code of any instant, and the reply to it in pending authentications. */
   async function steps(): Promise<{
     readonly enter: (at: number) => Promise<number>;
     readonly stepUp: (at: number) => Promise<number>;
@@ -156,7 +156,7 @@ onEachEngine(needs('a second factor', 'totp', 'recovery-code'), (engine) => {
     assert.equal(await enter(clock.now()), 401, 'this step, after it');
   });
 
-  test('A49 replay: of many parallel uses of one code one succeeds', async () => {
+  test('A49 replay: only one of many concurrent uses of a code succeeds', async () => {
     const ada = await person();
     const code = await addApp(ada);
     const browsers = await Promise.all(
@@ -378,7 +378,7 @@ onEachEngine(needs('a second factor', 'totp', 'recovery-code'), (engine) => {
     );
   });
 
-  test('A63 other entry points: a pending login ends with the account, with the password, and after ten minutes', async () => {
+  test('A63 other entry points: a pending authentication ends with the account, with the password, and after ten minutes', async () => {
     const { auth } = service.service.core;
     const kills = {
       password: (ada: Person) => auth.setPassword(ada.email, newPassword),
@@ -530,7 +530,8 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
   });
   after(() => service.close());
 
-  test('only its enrollment is open until it is enrolled, and the last one cannot be removed', async () => {
+  test('only its enrollment is open until it is enrolled, and the last one cannot be removed', async (t) => {
+    if (lacks(t, 'passkey')) return;
     const { email, password } = await service.newcomer();
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     const browser = new Browser(service);
@@ -555,7 +556,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
     assert.equal(browser.sessionId !== undefined && (await service.profile(browser.sessionId)), 200);
   });
 
-  test('F11: of two parallel removals of the last two one is rejected', async () => {
+  test('F11: one of two concurrent removals of the last two is rejected', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { email, password } = await service.newcomer();
       await service.put('/email_verification', { email, token: await service.tokenFor(email) });

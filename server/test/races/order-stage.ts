@@ -1,7 +1,7 @@
 // What pairs of parallel actions (orders.ts) are built from; the kits of features build theirs from it as well.
 import assert from 'node:assert/strict';
 import type { Database } from '../../src/db/database.ts';
-import type { Session } from '../../src/identity/session/session.ts';
+import type { Session } from '../../src/identity/session/session-entry.ts';
 import type { Auth, AuthOptions } from '../../src/library/auth.ts';
 import type { User } from '../../src/user/user.ts';
 import type { Action, Ending } from './interleaving.ts';

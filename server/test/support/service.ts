@@ -15,7 +15,7 @@ import { buildService, type Service, type TestOverrides } from '../../src/app/co
 import { Auth } from '../../src/library/auth.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import type { Database } from '../../src/db/database.ts';
-import type { Hasher } from '../../src/hash/hasher.ts';
+import type { PasswordHasher } from '../../src/identity/context.ts';
 import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
@@ -23,7 +23,7 @@ import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
-/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
+/** Tests send more requests from one address than users do. Tests of the limits set them to '' for the defaults. */
 export const wideLimits: Environment = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000',
   GLOBAL_LIMIT_PER_MINUTE: '1000000',
@@ -35,7 +35,7 @@ const keys: Environment = { SECRET_KEY: `test ${Buffer.alloc(32, 'test').toStrin
 /** The core, and what tests look at besides it. */
 export interface TestCore extends IdentityCore, Pick<Service, 'hooks'> {
   readonly database: Database;
-  readonly hasher: Hasher;
+  readonly hasher: PasswordHasher;
   readonly outbox: Outbox;
   /** The contract's verbs, over the rules of the service. */
   readonly auth: Auth;
@@ -132,8 +132,8 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
-      if (told !== undefined) resolve(Number(told));
+      const listeningPort = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
+      if (listeningPort !== undefined) resolve(Number(listeningPort));
     };
     createInterface({ input: child.stdout }).on('line', onLine);
     createInterface({ input: child.stderr }).on('line', onLine);

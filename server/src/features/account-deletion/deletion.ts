@@ -1,5 +1,5 @@
-// Closing one's own account: at once for everybody, for good two weeks later. Whoever holds the account's mailbox can
-// open it again until then, so that a thief of a session cannot destroy what is not theirs.
+// Closes the account of the signed-in user: immediately for everyone, permanently two weeks later. Until then, a link
+// in a mail reopens it, so that a thief of a session cannot destroy the account.
 import { dayMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
@@ -10,7 +10,7 @@ import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
-import type { Session } from '../../identity/session/session.ts';
+import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { deletionDays, deletionEvents } from './event.ts';
 import '../../identity/session/problem.ts';
@@ -18,7 +18,7 @@ import '../../identity/token/problem.ts';
 
 const purger: AuditSource = { actor: 'service' };
 
-/** Opens a closed account again. */
+/** The token that reopens a closed account. */
 export const deletionUndoKind = tokenKind({
   kind: 'deletion_undo',
   prefix: 'del',
@@ -27,7 +27,7 @@ export const deletionUndoKind = tokenKind({
   route: '/profile/undo',
 });
 
-/** An account that was closed by its owner. */
+/** An account that its user closed. */
 export interface ClosedAccount {
   readonly email: string;
   /** Unix milliseconds. */
@@ -52,9 +52,10 @@ export class AccountDeletion {
   }
 
   /**
-   * Closes every door to the session's user, whose mailbox gets the way back. It is removed two weeks later.
-   * @throws {Problem} step_up_required; session_required for a user who is disabled; change_pending while the address
-   *   was changed a short while ago.
+   * Closes the account of the session's user, ends all sessions and mails a link that reopens it. The account is
+   * removed two weeks later.
+   * @throws {Problem} step_up_required; session_required if the user is disabled; change_pending if the email address
+   *   was changed recently.
    */
   async request(session: Session, source: ClientSource): Promise<ClosedAccount> {
     const { db, clock, events } = this.#context;
@@ -81,8 +82,8 @@ export class AccountDeletion {
   }
 
   /**
-   * Opens the account again. Its sessions and devices stay ended; password and factors are as they were.
-   * @throws {Problem} token_invalid; also when the operator has disabled or enabled the account meanwhile.
+   * Reopens the account. Sessions and devices stay revoked; password and factors stay as they were.
+   * @throws {Problem} token_invalid, also if the operator has disabled or enabled the account since.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, clock, events } = this.#context;
@@ -99,8 +100,8 @@ export class AccountDeletion {
   }
 
   /**
-   * Removes up to `limit` accounts whose time has come and returns how many. Each in a transaction of its own: an account
-   * may have many rows.
+   * Removes up to `limit` accounts whose time has come and returns how many. Each account is removed in its own
+   * transaction, because it may have many rows.
    */
   async purge(limit: number): Promise<number> {
     const { db, clock } = this.#context;

@@ -2,7 +2,9 @@ import { dayMs } from '../../kit/clock.ts';
 import { defineMail, defineNotice, exampleLink } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../../identity/event.ts';
 
-/** How long a closed account can be opened again: over a holiday, and well within the month of GDPR article 12(3). */
+/**
+ * How long a closed account can be reopened: longer than a holiday, and well within the month of GDPR article 12(3).
+ */
 export const deletionDays = 14;
 
 interface ClosedAccountFacts {

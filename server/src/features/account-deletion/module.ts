@@ -1,4 +1,4 @@
-// Closing one's own account, and the removal two weeks later.
+// Lets users close their account, which is removed two weeks later.
 import { identityModule } from '../../module.ts';
 import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';

@@ -21,7 +21,7 @@ const CloseForm = Type.Object({
 
 const closePath = `${paths.data}/close`;
 
-/** The form that closes the account, as a part of the page of the user's data. */
+/** Returns the form that closes the account, as a part of the page of the user's data. */
 export function closeAccountPart(pages: PageKit): SectionPart {
   return {
     section: 'data',
@@ -40,7 +40,7 @@ export function closeAccountPart(pages: PageKit): SectionPart {
   };
 }
 
-/** Behind the member door for pages. */
+/** The page that closes the account. */
 export function closeAccountPages({
   pages,
   cookies,
@@ -69,7 +69,7 @@ export function closeAccountPages({
           },
           async (problem) => {
             const body = html`!${refusalOf(t, problem, [])} !${await closeAccountPart(pages).render(request)}`;
-            return pages.sendAccount(request, reply, { title: t('page.data.title'), body });
+            return pages.sendAccount(request, reply, { title: t('page.data.close_page'), body });
           },
         );
       },
@@ -77,7 +77,7 @@ export function closeAccountPages({
   };
 }
 
-/** Opens a closed account again. */
+/** The page that reopens a closed account. */
 export function undoPage(deletion: AccountDeletion): TokenPage {
   return {
     kind: deletionUndoKind,

@@ -14,7 +14,7 @@ const Closed = Type.Object({
   delete_at: Type.String({ format: 'date-time' }),
 });
 
-/** Behind the member door. */
+/** The route that closes the account. */
 export function deletionRoutes({
   cookies,
   deletion,
@@ -41,7 +41,7 @@ export function deletionRoutes({
   };
 }
 
-/** Taking back that an account is removed: open, since its owner has no session any more. */
+/** The route that reopens the account: open, because a closed account has no session. */
 export function deletionUndoRoutes({
   deletion,
 }: {

@@ -1,4 +1,4 @@
-// What happened to an account, for its owner.
+// Shows users the security events of their account.
 import { module } from '../../module.ts';
 import { activityPages, activitySection } from './pages.ts';
 

@@ -1,4 +1,4 @@
-// Shows the signed-in user what happened to the account.
+// Shows the signed-in user the events of the account.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { nameDevice } from '../../kit/device.ts';
@@ -14,10 +14,10 @@ export const activitySection = {
   name: 'activity',
 } as const satisfies AccountSection;
 
-/** Events that the page shows. */
+/** Maximum number of events on the page. */
 const maxListed = 50;
 
-/** Behind the member door for pages: what happened. */
+/** The page of recent events. */
 export function activityPages({
   pages,
   audit,
@@ -28,7 +28,7 @@ export function activityPages({
   return async (scope) => {
     scope.get(
       activitySection.path,
-      { schema: { summary: 'Page: what happened to your account', querystring: PageQuery } },
+      { schema: { summary: 'Page: recent activity of your account', querystring: PageQuery } },
       async (request, reply) => {
         const t = pages.translate(request);
         const events = await audit.list({ userId: sessionOf(request).userId, limit: maxListed });

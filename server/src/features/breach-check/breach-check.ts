@@ -1,7 +1,7 @@
-// Asks a service for breached passwords without telling it the password: by k-anonymity, with the first five hex digits
-// of its SHA-1, which some thousand breached passwords share (the range API of Pwned Passwords,
-// https://haveibeenpwned.com/API/v3#PwnedPasswords). SHA-1 names the password in that list; it protects nothing.
-// The service is a help and no guard: when it fails, the password is taken.
+// Checks passwords against a breach database without disclosing them (k-anonymity): the request holds the first five
+// hex digits of the SHA-1 digest, which some thousand breached passwords share (range API of Pwned Passwords,
+// https://haveibeenpwned.com/API/v3#PwnedPasswords). SHA-1 only names the password in that list; it protects nothing.
+// If the service fails, the password is accepted.
 import { hash } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../kit/clock.ts';
@@ -9,21 +9,21 @@ import type { Log } from '../../kit/log.ts';
 import type { PasswordCheck } from '../../user/password-rule.ts';
 
 export interface BreachCheckOptions {
-  /** What the five digits are put behind, with a slash. */
+  /** URL to which a slash and the five digits are appended. */
   readonly url: URL;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 const prefixDigits = 5;
-/** Somebody waits for the answer; a failed check costs nobody more. */
+/** Short, because a user is waiting; a failed check does not reject the password. */
 const timeoutMs = 2 * secondMs;
-/** Answers have some 2,000 lines of 40 characters; this is ten times as much. */
+/** Answers have some 2,000 lines of 40 characters; this is ten times as many. */
 const maxCharacters = 1_000_000;
-/** An outage is told once in this time, not once per registration. */
+/** Interval of the log entry about an outage, which would otherwise repeat for each registration. */
 const tellMs = 10 * minuteMs;
 
-/** 35 hex digits and how often it was seen; 0 is padding. */
+/** 35 hex digits and the number of occurrences; 0 marks padding. */
 const line = /^(?<suffix>[0-9A-F]{35}):(?<count>\d+)$/i;
 
 export class BreachCheck implements PasswordCheck {
@@ -39,7 +39,7 @@ export class BreachCheck implements PasswordCheck {
     this.#log = log;
   }
 
-  /** `undefined` also when nobody could say. */
+  /** `undefined` also if the service failed. */
   async reasonAgainst(password: string): Promise<string | undefined> {
     const digest = hash('sha1', password, 'hex').toUpperCase();
     try {
@@ -48,13 +48,13 @@ export class BreachCheck implements PasswordCheck {
         ? 'was found in a data breach, so it is among the first to be tried'
         : undefined;
     } catch (error) {
-      this.#tell(error);
+      this.#logFailure(error);
       return undefined;
     }
   }
 
   async #ask(prefix: string): Promise<string> {
-    // Padding makes all answers about equally long, so that their length does not tell the prefix to an onlooker.
+    // Padding makes all answers about equally long, so that an eavesdropper cannot infer the prefix from the length.
     const headers = { 'add-padding': 'true', 'user-agent': 'Bienvenue', accept: 'text/plain' };
     const signal = AbortSignal.timeout(timeoutMs);
     const response = await fetch(`${this.#base}/${prefix}`, { headers, signal, redirect: 'error' });
@@ -71,7 +71,7 @@ export class BreachCheck implements PasswordCheck {
     return text;
   }
 
-  #tell(error: unknown): void {
+  #logFailure(error: unknown): void {
     const now = this.#clock();
     if (now - this.#toldAt < tellMs) return;
     this.#toldAt = now;
@@ -82,7 +82,7 @@ export class BreachCheck implements PasswordCheck {
   }
 }
 
-/** @throws {Error} for an answer of another kind, which says nothing about the password. */
+/** @throws {Error} if the answer has another format, so that it proves nothing about the password. */
 function isListed(answer: string, suffix: string): boolean {
   const rows = answer.split('\n').map((row) => line.exec(row.trim())?.groups);
   if (!rows.some((row) => row !== undefined))

@@ -1,4 +1,4 @@
-// Refuses passwords that are known from data breaches.
+// Rejects passwords that are known from data breaches.
 import { module } from '../../module.ts';
 import { BreachCheck } from './breach-check.ts';
 import { breachCheckOptions } from './options.ts';

@@ -1,6 +1,6 @@
-// The copy of their data that users can download (GDPR articles 15 and 20): what each module contributes as PersonalData,
-// then mails and events in pages, because one account may have more of them than fits into memory. No statement that is
-// used here selects a secret.
+// Exports the data of a user (GDPR articles 15 and 20): what each module contributes as PersonalData, then mails and
+// events in pages, because one account may have more of them than fit into memory. No statement used here selects a
+// secret.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Problem } from '../../kit/problem.ts';
 import type { AuditEvent } from '../../audit/event.ts';
@@ -11,37 +11,37 @@ import { findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { PersonalData } from '../../identity/contribution.ts';
-import type { Session } from '../../identity/session/session.ts';
+import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { dataExportEvents } from './event.ts';
 import '../../identity/session/problem.ts';
 
-/** Everything about an account, without a secret. */
+/** Everything stored about an account, without secrets. */
 export interface DataExport {
   /** Unix milliseconds. */
   readonly exportedAt: number;
   readonly user: User;
-  /** What each module has stored, as JSON, by the name of its member in the document. */
+  /** The data of each module as JSON, by the member name in the document. */
   readonly members: Readonly<Record<string, unknown>>;
-  /** In pages, kind by kind. */
+  /** In pages, one kind after the other. */
   readonly mails: AsyncIterable<readonly MailRecord[]>;
-  /** In pages, the oldest first. */
+  /** In pages, oldest first. */
   readonly events: AsyncIterable<readonly AuditEvent[]>;
 }
 
 export interface DataExportNeeds {
   readonly stepUp: StepUp;
   readonly plugged: {
-    /** Read at each export: modules add to it before the first request. */
+    /** Read at each export: modules register themselves before the first request. */
     readonly exports: readonly PersonalData[];
   };
 }
 
-/** Rows read at once: a few milliseconds. */
+/** Rows per page: reading them takes a few milliseconds. */
 const pageSize = 200;
-/** Exports of one account: each reads all rows of the user. */
+/** Rate limit for one account: each export reads all rows of the user. */
 const perMinute = 5;
-/** Accounts whose exports are counted. */
+/** Maximum number of accounts that the rate limit remembers. */
 const maxAccounts = 10_000;
 
 export class DataExports {
@@ -56,8 +56,8 @@ export class DataExports {
   }
 
   /**
-   * Collects what is stored about the session's user, including the record of this export.
-   * @throws {Problem} step_up_required; too_many_requests; session_required when the user is gone.
+   * Collects what is stored about the session's user, including the event of this export.
+   * @throws {Problem} step_up_required; too_many_requests; session_required if the user was removed.
    */
   async create(session: Session, source: ClientSource): Promise<DataExport> {
     const { db, clock, events } = this.#context;
@@ -90,11 +90,11 @@ export class DataExports {
   }
 }
 
-/** What comes before every mail, and before every event. */
+/** Sorts before the id of every mail and event. */
 const beforeMails = { kind: '', created_at: 0, id: '' };
 const beforeEvents = { at: 0, id: '' };
 
-/** Yields page after page, each read when the consumer asks for it. */
+/** Yields the pages, reading each when the consumer asks for it. */
 async function* pagesOf<Row>(pageAfter: (last: Row | undefined) => Promise<Row[]>): AsyncGenerator<Row[]> {
   let page: Row[] = [];
   do {

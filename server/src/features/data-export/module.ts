@@ -1,4 +1,4 @@
-// A copy of everything that is stored about a person (GDPR articles 15 and 20).
+// Lets users download everything that is stored about them (GDPR articles 15 and 20).
 import { identityModule } from '../../module.ts';
 import { dataExportEvents } from './event.ts';
 import { DataExports } from './data-export.ts';

@@ -1,4 +1,4 @@
-// Offers the signed-in user a copy of everything that is stored about them.
+// Offers the signed-in user a download of everything that is stored about them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { PageQuery, type PageKit } from '../../page/page.ts';
@@ -9,7 +9,7 @@ import type { StepUp } from '../../identity/sign-in/step-up.ts';
 
 export const dataSection = { path: paths.data, name: 'data' } as const satisfies AccountSection;
 
-/** Behind the member door for pages. */
+/** The page of the user's data. */
 export function dataPages({
   pages,
   stepUp,
@@ -17,7 +17,7 @@ export function dataPages({
 }: {
   readonly pages: PageKit;
   readonly stepUp: StepUp;
-  /** Parts below the export, which other modules add. */
+  /** Parts below the export, which other modules contribute. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {

@@ -16,7 +16,7 @@ const Instant = Type.String({ format: 'date-time' });
 const OptionalText = Type.Optional(Type.String());
 const OptionalInstant = Type.Optional(Instant);
 
-/** Only described: the document is written bit by bit. */
+/** For the description only: the document is streamed. */
 const ExportDocument = Type.Object({
   exported_at: Instant,
   account: Type.Object({
@@ -83,7 +83,7 @@ const ExportDocument = Type.Object({
   ),
 });
 
-/** Behind the member door. */
+/** The route that exports the user's data. */
 export function dataRoutes({
   dataExports,
 }: {
@@ -107,7 +107,7 @@ export function dataRoutes({
   };
 }
 
-/** As a file to keep, read from the database no faster than it is taken. */
+/** Sends a file, reading the database no faster than the client receives. */
 function sendExport(reply: FastifyReply, data: DataExport): FastifyReply {
   const day = instant(data.exportedAt).slice(0, 10);
   return reply
@@ -123,7 +123,7 @@ async function* textOf(data: DataExport): AsyncGenerator<string> {
   yield '}';
 }
 
-/** A member of an object that is written bit by bit, and not its first. */
+/** Writes a member, not the first one, of an object that is streamed. */
 async function* listOf<Row>(
   name: string,
   pages: AsyncIterable<readonly Row[]>,
@@ -182,7 +182,7 @@ function describeEvent({ id, at, event, outcome, reason, actor, ...row }: AuditE
   };
 }
 
-/** Absent in JSON where there is none. */
+/** Leaves the member out of the JSON if there is no value. */
 function optional(at: number | null): string | undefined {
   return at === null ? undefined : instant(at);
 }

@@ -1,3 +1,4 @@
+// The rule against disposable addresses, alone and at every route that sets an address.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
@@ -23,22 +24,22 @@ import { anyAddress, noDisposableAddress } from './disposable-email.ts';
 const isRefused = (error: unknown): boolean =>
   isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email';
 
-/** What the package of the list has loaded, as far as this process has. */
+/** The list, if this process has loaded its package. */
 function loadedList(): string[] {
   const { cache } = createRequire(import.meta.url);
   return Object.keys(cache).filter((file) => /disposable-email-domains-js.*\.json$/.test(file));
 }
 
-test('the list is loaded when the rule is first asked, and not before', async () => {
+test('the list is loaded at the first check, and not before', async () => {
   const rule = noDisposableAddress();
   await anyAddress(requireEmailAddress('bob@mailinator.com'));
-  await sleep(100); // an import takes some turns
+  await sleep(100); // an import takes several turns of the event loop
   assert.deepEqual(loadedList(), []);
   await rule(requireEmailAddress('bob@example.org'));
   assert.equal(loadedList().length, 1);
 });
 
-describe('no disposable address', () => {
+describe('the rule against disposable addresses', () => {
   const rule = noDisposableAddress();
   for (const email of [
     'bob@mailinator.com',
@@ -48,7 +49,7 @@ describe('no disposable address', () => {
     'bob@ｍａｉｌｉｎａｔｏｒ.com',
     'bob@mailinator。com',
   ])
-    test(`refuses ${email}`, () => assert.rejects(rule(requireEmailAddress(email)), isRefused));
+    test(`rejects ${email}`, () => assert.rejects(rule(requireEmailAddress(email)), isRefused));
 
   for (const email of [
     'bob@example.org',
@@ -56,14 +57,14 @@ describe('no disposable address', () => {
     'bob@not-quite-yopmail.com',
     'bob@mailinator.com.example.org',
     'mailinator.com@example.org',
-    '0-mailer@dynv6.net', // 0-mailer.dynv6.net is on the list, and what it belongs to is not
+    '0-mailer@dynv6.net', // 0-mailer.dynv6.net is on the list; its parent domain is not
     'bob@mailinator.example.org',
     'bob@bücher.example',
     'bob@com',
   ])
-    test(`takes ${email}`, () => rule(requireEmailAddress(email)));
+    test(`accepts ${email}`, () => rule(requireEmailAddress(email)));
 
-  test('knows every domain of its list, as our addresses write it', async () => {
+  test('matches every domain of its list in the form of normalized addresses', async () => {
     const { disposableEmailBlocklist } = await import('disposable-email-domains-js');
     const domains = disposableEmailBlocklist();
     assert.ok(domains.length > 5000);
@@ -78,15 +79,15 @@ describe('class Auth with a rule for addresses', () => {
     throw new Error(`asked about ${key}`);
   };
 
-  test('asks it before anything is hashed, and before the password rule', async () => {
+  test('applies the rule before anything is hashed, and before the password rule', async () => {
     const hasher = new Hasher(cheapHashing);
-    await hasher.close(); // it cannot hash any more
+    await hasher.close(); // hashing is now impossible
     const passwordRule = (): Promise<void> => assert.fail('asked');
     const { auth } = makeAuth({ hasher, passwordRule, addressRule: refuseAll });
     await assert.rejects(auth.registerUser('Bob@example.org', 'b4l0u'), /asked about bob@example\.org/);
   });
 
-  test('has none if nothing is said', async () => {
+  test('has no rule by default', async () => {
     await makeAuth().auth.registerUser('bob@mailinator.com', 'b4l0u');
   });
 });
@@ -107,27 +108,27 @@ describe('DISPOSABLE_EMAILS', () => {
     { app } = service,
   ): Promise<Reply> => send(app, { method, path, fields, ...(sessionId !== '' && { sessionId }) });
 
-  /** An account from before the option was set. */
+  /** An account that was registered before the option was set. */
   async function addOld(email: string): Promise<void> {
     await new DB(service.core.database).addUser(email, await hashPassword(password));
   }
 
-  /** Everything that a request may leave behind. */
+  /** Everything that a request could leave in the database. */
   async function traces(): Promise<unknown> {
     const { audit, database, outbox } = service.core;
     const users = await database.query((sql) => sql.selectFrom('users').selectAll());
     return [users, await outbox.listKept(100), await audit.list({ limit: 1000 })];
   }
 
-  test('refused: nobody registers such an address, known or not, and nothing comes of it', async () => {
+  test('refused: rejects a registration with such an address, known or unknown, and stores nothing', async () => {
     await addOld('known@mailinator.com');
     const earlier = await traces();
     const replies: unknown[] = [];
     for (const email of ['known@mailinator.com', 'unknown@mailinator.com', 'unknown@x.mailinator.com']) {
       const reply = await ask('POST', '/users', { email, password });
       assertProblem(reply, 400, 'invalid_request', ['email']);
-      const { request_id: _, ...told } = reply.body as Record<string, unknown>; // a problem
-      replies.push(told);
+      const { request_id: _, ...problem } = reply.body as Record<string, unknown>; // a problem
+      replies.push(problem);
     }
     assert.deepEqual(replies[0], replies[1]);
     assert.deepEqual(replies[0], replies[2]);
@@ -138,13 +139,13 @@ describe('DISPOSABLE_EMAILS', () => {
     assert.deepEqual(await traces(), earlier);
   });
 
-  test('refused: nobody changes to such an address, whatever the password', async () => {
+  test('refused: rejects a change to such an address, whatever the password', async () => {
     const email = freshEmail();
     assert.equal((await ask('POST', '/users', { email, password })).status, 200);
     const sessionId = sessionIdOf(await ask('POST', '/sessions', { email, password }));
     const earlier = await traces();
-    for (const wish of [{ password }, { password: 'wrong' }]) {
-      const fields = { email: 'bob@x.mailinator.com', ...wish };
+    for (const attempt of [{ password }, { password: 'wrong' }]) {
+      const fields = { email: 'bob@x.mailinator.com', ...attempt };
       assertProblem(await ask('POST', '/profile/email', fields, sessionId), 400, 'invalid_request', [
         'email',
       ]);
@@ -154,7 +155,7 @@ describe('DISPOSABLE_EMAILS', () => {
     assert.equal(other.status, 200, other.text);
   });
 
-  test('refused: who has such an address logs in, sets a new password and leaves it as before', async () => {
+  test('refused: a user with such an address can still sign in, reset the password and leave the account', async () => {
     const email = 'old@mailinator.com';
     await addOld(email);
     assert.equal((await ask('POST', '/sessions', { email, password })).status, 200);

@@ -1,20 +1,20 @@
-// Which address an account may have. Asked where one is registered or changed, and never at login, reset or
-// confirmation: an account that exists keeps its address.
+// Decides which email addresses an account may have. Checked at registration and at a change of address, but not at
+// sign-in, reset or confirmation: an existing account keeps its address.
 import { fieldProblem } from '../../kit/problem.ts';
 import type { AddressRule } from '../../user/email-address.ts';
 
-/** Every address. */
+/** Allows every address. */
 export const anyAddress: AddressRule = async () => {};
 
 /**
- * No address of a service that hands out throwaway ones, nor of a name below it: such services take mail for any. What
- * they are called comes from a list, so it stops the casual and not the determined.
+ * Rejects addresses of disposable email services and of their subdomains, because such services accept mail for any
+ * subdomain. The domains come from a list, so a determined attacker finds one that is missing.
  */
 export function noDisposableAddress(): AddressRule {
   let known: Promise<ReadonlySet<string>> | undefined;
   return async ({ key }) => {
     known ??= readDomains().catch((error: unknown) => {
-      known = undefined; // the next caller tries again
+      known = undefined; // the next caller loads it again
       throw error;
     });
     const domains = await known;
@@ -23,13 +23,13 @@ export function noDisposableAddress(): AddressRule {
   };
 }
 
-/** The domains of the list, in ASCII and small letters like those of a normal form: 9,000, read at the first need. */
+/** The domains of the list, in lower-case ASCII like those of a normalized address: some 9,000, loaded at first use. */
 async function readDomains(): Promise<ReadonlySet<string>> {
   const { disposableEmailBlocklistSet } = await import('disposable-email-domains-js');
-  return disposableEmailBlocklistSet(); // made anew by each call, and kept here
+  return disposableEmailBlocklistSet(); // each call creates a new one, so it is kept here
 }
 
-/** The domain and those above it: `a.b.c`, `b.c`, `c`. */
+/** Returns the domain and its parents: `a.b.c`, `b.c`, `c`. */
 function namesAbove(domain: string): string[] {
   const labels = domain.split('.');
   return labels.map((_, i) => labels.slice(i).join('.'));

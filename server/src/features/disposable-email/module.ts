@@ -1,4 +1,4 @@
-// Refuses addresses of services that hand out disposable ones.
+// Rejects addresses of disposable email services.
 import { module } from '../../module.ts';
 import { noDisposableAddress } from './disposable-email.ts';
 import { disposableEmailOptions } from './options.ts';

@@ -1,5 +1,5 @@
-// Another address, and a first factor: asked for and taken back by mail, of an account that may be closed meanwhile, or
-// whose old address is taken.
+// Changes the address of an account, adds a first factor, and undoes both by mail, also if the account is closed or the
+// old address is taken in between.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, signIn } from '../../../test/support/browser.ts';
@@ -13,19 +13,21 @@ import { minuteMs } from '../../kit/clock.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the record of', (engine) => {
+onEachEngine('events and mails of', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
-  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
-  test('a change of address: asked for, of a free and of a taken one', async () => {
+  test('a change of address: one request for a free address and one for a taken address', async () => {
     const [ada, eve] = [await service.member(), await service.member()];
     const browser = await signedIn(ada);
     const { password } = ada;
@@ -38,16 +40,16 @@ onEachEngine('the record of', (engine) => {
       record,
       mails: ['email_change to ada for 60'],
     });
-    assert.deepEqual(await traces(people, ask(freshEmail())), { record, mails: [] }, 'a moment later');
+    assert.deepEqual(await traces(people, ask(freshEmail())), { record, mails: [] }, 'shortly afterwards');
     later();
     assert.deepEqual(await traces(people, ask(eve.email)), {
       record,
       mails: ['already_registered to eve for 1440'],
     });
-    assert.deepEqual(await traces(people, ask(eve.email)), { record, mails: [] }, 'told a moment ago');
+    assert.deepEqual(await traces(people, ask(eve.email)), { record, mails: [] }, 'mailed shortly before');
   });
 
-  test('an old address that somebody else has confirmed meanwhile: it stays theirs', async () => {
+  test('an undo whose old address another account has confirmed: the address stays there', async () => {
     const ada = await service.member();
     const browser = await signedIn(ada);
     const other = freshEmail();
@@ -68,7 +70,7 @@ onEachEngine('the record of', (engine) => {
     assert.equal((await service.logIn(other, ada.password)).status, 200);
   });
 
-  test('of a first factor the mailbox is told with a way back, of a further one without', async () => {
+  test('a first factor, whose mail has an undo link, and a further one, whose mail has none', async () => {
     const member = await service.member();
     const browser = await signedIn(member);
     const added = async (): Promise<string[]> =>
@@ -77,7 +79,7 @@ onEachEngine('the record of', (engine) => {
     assert.deepEqual(await added(), ['factor_changed to ada for 1440']);
   });
 
-  test('the undoing of a first factor waits while the account is disabled, or has another address', async () => {
+  test('the undo of a first factor, which is rejected while the account is disabled or has another address', async () => {
     const member = await service.member();
     const browser = await signedIn(member);
     const { auth } = service.service.core;

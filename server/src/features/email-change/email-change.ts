@@ -1,6 +1,6 @@
-// Another address for an account. Nothing moves until the person who is signed in has proved the new one: a mistyped
-// address gives nothing away, since its owner has no session. The old address may undo it for three days, which throws
-// out whoever changed it.
+// Changes the email address of an account. The new address must be confirmed in a session of the account: a mistyped
+// address gives nothing away, since its owner has no session. For three days the old address can undo the change, which
+// ends every session and removes the password of an attacker.
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { UniqueViolation, type Database } from '../../db/database.ts';
 import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
@@ -13,14 +13,14 @@ import { alreadyRegisteredMail } from '../../identity/account/event.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
-import type { Session } from '../../identity/session/session.ts';
+import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 import '../../identity/account/problem.ts';
 import '../../identity/session/problem.ts';
 import '../../identity/token/problem.ts';
 
-/** Proves the new address; redeemed in a session of the account. */
+/** The token that confirms the new address; redeemed in a session of the account. */
 export const emailChangeKind = tokenKind({
   kind: 'email_change',
   prefix: 'chg',
@@ -29,7 +29,7 @@ export const emailChangeKind = tokenKind({
   route: '/profile/email',
 });
 
-/** Restores the old address. */
+/** The token that restores the old address. */
 export const emailUndoKind = tokenKind({
   kind: 'email_undo',
   prefix: 'und',
@@ -58,10 +58,9 @@ export class EmailChange {
   }
 
   /**
-   * Mails a token to another address for the account. The address changes once the token is redeemed in a session of the
-   * account.
-   * @throws {Problem} password_wrong, too_many_attempts, step_up_required, change_pending; invalid_request for the same
-   *   address, or one that the rules refuse.
+   * Mails a token to the new address. The address changes when the token is redeemed in a session of the account.
+   * @throws {Problem} password_wrong, too_many_attempts, step_up_required, change_pending; invalid_request if the
+   *   address is the current one or is rejected by a rule.
    */
   async request(
     session: Session,
@@ -110,7 +109,7 @@ export class EmailChange {
         return this.#move(tx, user, { live, address, source });
       })
       .catch((error: unknown) => {
-        // Somebody has confirmed it meanwhile.
+        // Another account has confirmed the address since the request.
         throw error instanceof UniqueViolation ? new Problem('token_invalid', { cause: error }) : error;
       });
   }
@@ -130,13 +129,14 @@ export class EmailChange {
       await tokens.consume(tx, live);
       const squatter = await findUserByEmail(tx, address);
       if (squatter !== undefined && squatter.id !== id) {
-        // Registered meanwhile. Whoever holds the mailbox has confirmed it, or it was never theirs.
+        // Another account has registered the old address since. Its unconfirmed registration is removed: this token
+        // proves access to the mailbox.
         if (squatter.emailVerifiedAt !== null) throw new Problem('email_taken');
         await removeUser(tx, squatter.id);
       }
       await updateUser(tx, id, { email: address }, clock());
-      // Whoever changed it knew the password, and a factor of theirs would let them in again. What the owner had before
-      // stays: whoever reads the old mailbox alone does not pass it.
+      // The attacker knew the password, and could sign in with a factor of their own. Factors from before the change
+      // stay: access to the old mailbox alone must not bypass them.
       await accounts.revokeAccessSince(tx, id, live.madeAt);
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
@@ -159,7 +159,7 @@ export class EmailChange {
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');
     const { link: undoLink } = await tokens.issue(tx, user, { kind: emailUndoKind, target: user.email });
-    // To the old address: `user` is the account as it was.
+    // Sent to the old address: `user` is the account before the change.
     await events.emit(tx, emailChangeEvents.email_changed, {
       user,
       mail: { facts: { newEmail: moved.email, undoLink } },

@@ -6,7 +6,7 @@ import { defineEvents } from '../../identity/event.ts';
 export const undoHours = 72;
 export const changeMinutes = 60;
 
-/** To the new address. */
+/** Sent to the new address. */
 export const emailChangeMail = defineProofMail('email_change', '/account/email', changeMinutes);
 
 interface ChangedAddress {
@@ -14,7 +14,7 @@ interface ChangedAddress {
   readonly undoLink: string;
 }
 
-/** To the old address, once the new one is confirmed. */
+/** Sent to the old address, once the new one is confirmed. */
 const emailChangedMail = defineMail<ChangedAddress>({
   name: 'email_changed',
   lifeMs: undoHours * hourMs,

@@ -1,4 +1,4 @@
-// Another address for an account, and the way back for the owner of the old one.
+// Lets users change their email address, and lets the owner of the old address undo it.
 import { module } from '../../module.ts';
 import { emailChangeEvents, emailChangeMail } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';

@@ -29,7 +29,7 @@ const AddressForm = Type.Object({
 
 export const addressSection = { path: '/account/address', name: 'address' } as const satisfies AccountSection;
 
-/** Changes the address. */
+/** The pages that change the address. */
 export function emailChangePages({
   pages,
   cookies,
@@ -52,7 +52,7 @@ export function emailChangePages({
     const t = pages.translate(request);
     const session = sessionOf(request);
     const { hashedPassword } = await sessions.userOf(session);
-    // Before the form is filled in: the last proof may be too old.
+    // Checked before the form is filled in: the last authentication may be too old.
     if (hashedPassword === null) await stepUp.requireRecent(session);
     else await stepUp.requireRecentSecond(session);
     const { done } = request.query as { done?: string }; // PageQuery
@@ -94,7 +94,7 @@ export function emailChangePages({
       path,
       {
         config: hashing(mailCost),
-        schema: { summary: 'Page: asks for another address', body: AddressForm },
+        schema: { summary: 'Page: requests a change of the address', body: AddressForm },
       },
       async (request, reply) => {
         const { email, password, form_token: token } = request.body;
@@ -116,13 +116,13 @@ export function emailChangePages({
   };
 }
 
-/** Redeems the token of the new address, in a session of the account. */
+/** The page that redeems the token of the new address, in a session of the account. */
 export function changePage(emailChange: EmailChange): TokenPage {
   return {
     kind: emailChangeKind,
     async redeem({ token }, request) {
       const { session } = request;
-      // A person without a session signs in, and comes back to the link.
+      // Without a session, the user signs in and returns to the link.
       if (session === null)
         return addressOf(paths.signIn, { return_to: addressOf(emailChangeKind.page.path, { token }) });
       await emailChange.redeem(session, token, request.source);
@@ -131,7 +131,7 @@ export function changePage(emailChange: EmailChange): TokenPage {
   };
 }
 
-/** Gives the account back to its old address. */
+/** The page that restores the old address. */
 export function undoPage(emailChange: EmailChange): TokenPage {
   return {
     kind: emailUndoKind,

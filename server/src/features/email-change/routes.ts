@@ -8,7 +8,7 @@ import { sessionOf } from '../../identity/session/guard.ts';
 import { hashing } from '../../http/limits.ts';
 import type { EmailChange } from './email-change.ts';
 
-/** Change of address, asked for and proved in a session. */
+/** The routes that request and confirm a change of address, in a session. */
 export function emailChangeRoutes({
   cookies,
   emailChange,
@@ -28,10 +28,10 @@ export function emailChangeRoutes({
         },
       },
       async (request, reply) => {
-        const { email: typed, password: given } = request.body;
+        const { email: typed, password: currentPassword } = request.body;
         const address = requireEmailAddress(typed);
         const source = initiatingSourceOf(request);
-        await emailChange.request(sessionOf(request), { address, password: given }, source);
+        await emailChange.request(sessionOf(request), { address, password: currentPassword }, source);
         cookies.setRequest(reply, source);
         return { email: address.text, message: 'confirmation token sent' };
       },
@@ -54,7 +54,7 @@ export function emailChangeRoutes({
   };
 }
 
-/** Undoing a change of address: open, since whoever has to do it may have no session any more. */
+/** The route that undoes a change: open, because the owner may have no session any more. */
 export function emailUndoRoutes({
   emailChange,
 }: {

@@ -1,5 +1,5 @@
-// Signing in by a link or a code that was mailed. One factor like the password, and never a second one beside it: who
-// holds the mailbox can also set a new password.
+// Signs in with a mailed link or code. It counts as one factor like the password and never as the second one: access to
+// the mailbox also suffices to reset the password.
 import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
@@ -9,7 +9,7 @@ import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import { emailSignInEvents, signInMail, signInMinutes } from './event.ts';
 
-/** Signs a user in. */
+/** The token that signs a user in. */
 export const emailSignInKind = tokenKind({
   kind: 'sign_in',
   prefix: 'sgn',
@@ -31,7 +31,9 @@ export class EmailSignIn {
     this.#signIn = signIn;
   }
 
-  /** Mails a link and a code that sign the user of this address in. Any other address looks and costs the same. */
+  /**
+   * Mails a link and a code to the user of this address. An unknown address gets the same reply after the same work.
+   */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
     await db.transaction(async (tx) => {
@@ -48,13 +50,13 @@ export class EmailSignIn {
     });
   }
 
-  /** An address that nobody has confirmed may have been registered by a stranger, who would know the password. */
+  /** An unconfirmed address may have been registered by a stranger, who would know the password. */
   #isOpen({ disabledAt, emailVerifiedAt }: User): boolean {
     return disabledAt === null && (emailVerifiedAt !== null || !this.#context.emailConfirmation);
   }
 
   /**
-   * Consumes the token or its code and signs the user in; `undefined` for a user who may not sign in any more.
+   * Consumes the token or its code and signs the user in; `undefined` if the user may not sign in any more.
    * @throws {Problem} token_invalid, too_many_attempts.
    */
   async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<Login | undefined> {
@@ -64,7 +66,7 @@ export class EmailSignIn {
       const user = await lockUser(tx, live.user.id);
       await this.#tokens.consume(tx, live);
       if (user !== undefined && !this.#isOpen(user)) return undefined;
-      return user && this.#signIn.admit(tx, user, 'email', signInContext);
+      return user && this.#signIn.admit(tx, user, { factor: 'email' }, signInContext);
     });
   }
 }

@@ -1,7 +1,7 @@
 import { defineProofMail } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../../identity/event.ts';
 
-/** Life of a link: the person who asked for it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
+/** Lifetime of a link: short, because the user is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
 export const signInMinutes = 10;
 
 export const signInMail = defineProofMail('sign_in', '/sign-in/link?email=ada%40example.org', signInMinutes);

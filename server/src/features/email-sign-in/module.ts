@@ -1,4 +1,4 @@
-// Sign-in by a link or a code that is mailed. It counts as one factor, and never as a second one.
+// Sign-in with a mailed link or code. It counts as one factor and never as the second one.
 import { module } from '../../module.ts';
 import { emailSignInEvents, signInMail } from './event.ts';
 import { SignInForm } from '../../identity/sign-in/form.ts';

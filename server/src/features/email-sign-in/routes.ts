@@ -10,7 +10,7 @@ import { costing } from '../../http/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';
 import '../../identity/token/problem.ts';
 
-/** Signing in by mail. */
+/** The routes that request and redeem a mailed sign-in. */
 export function emailSignInRoutes({
   cookies,
   emailSignIn,

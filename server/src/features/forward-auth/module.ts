@@ -1,4 +1,4 @@
-// Tells a reverse proxy who is signed in.
+// Answers a reverse proxy that asks who is signed in.
 import { module } from '../../module.ts';
 import { forwardAuthRoutes } from './routes.ts';
 

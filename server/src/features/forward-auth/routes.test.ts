@@ -1,3 +1,4 @@
+// Forward authentication as proxies use it: identity headers, redirects to sign-in, and rejected requests.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';
@@ -21,10 +22,10 @@ import {
 type Headers = NonNullable<ContractRequest['headers']>;
 
 const redirecting = '/forward_auth?sign_in=redirect';
-/** What a proxy tells of the request that it asks about. */
+/** The headers in which a proxy describes the original request. */
 const asked = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.test', 'x-forwarded-uri': '/' };
 
-onEachEngine('the question of a proxy', (engine) => {
+onEachEngine('forward authentication', (engine) => {
   let service: PublicService;
   let member: Member;
   before(async () => {
@@ -38,7 +39,7 @@ onEachEngine('the question of a proxy', (engine) => {
   const cookieOf = ({ sessionId }: Pick<Member, 'sessionId'>): Headers => ({
     cookie: `${sessionCookie}=${sessionId}`,
   });
-  /** Where a person would come back to; `undefined` where they stay with us. */
+  /** The address to return to after sign-in; `undefined` if there is none. */
   const returnAddress = async (headers: Headers): Promise<string | undefined> => {
     const reply = await ask(headers, redirecting);
     assert.equal(reply.status, 303, reply.text);
@@ -47,7 +48,7 @@ onEachEngine('the question of a proxy', (engine) => {
     return address.searchParams.get('return_to') ?? undefined;
   };
 
-  test('is answered with the person, in headers and as JSON', async () => {
+  test('returns the user in headers and as JSON', async () => {
     const reply = await ask(cookieOf(member));
     assert.equal(reply.status, 200);
     assert.equal(reply.headers['remote-user'], String(member.id));
@@ -57,11 +58,11 @@ onEachEngine('the question of a proxy', (engine) => {
     assert.deepEqual((await ask(cookieOf(member), redirecting)).status, 200);
   });
 
-  test('is answered 401 where nobody is signed in, without any name', async () => {
+  test('answers 401 without any name if no user is signed in', async () => {
     const sent: Headers[] = [
       {},
       { cookie: `${sessionCookie}=nonsense` },
-      // Of one who would be somebody: only the cookie tells who they are.
+      // The header names a user, but only the session cookie identifies one.
       { 'remote-user': String(member.id), 'remote-email': member.email },
       { cookie: `session_id=${member.sessionId}` },
     ];
@@ -74,10 +75,10 @@ onEachEngine('the question of a proxy', (engine) => {
     assert.equal((await ask(asPage)).status, 401);
   });
 
-  test('leads to sign in, and back to the address that was asked for', async () => {
-    for (const [told, expected] of [
+  test('redirects to sign-in, and returns to the requested address', async () => {
+    for (const [forwarded, expected] of [
       [{ ...asked, 'x-forwarded-uri': '/a?b=c&d=%20e' }, 'https://app.test/a?b=c&d=%20e'],
-      // Beside us, behind the same proxy.
+      // Another application behind the same proxy.
       [{ ...asked, 'x-forwarded-host': 'accounts.test' }, 'https://accounts.test/'],
       [{ ...asked, 'x-forwarded-method': 'POST' }, 'https://app.test/'],
       [{}, undefined],
@@ -92,10 +93,10 @@ onEachEngine('the question of a proxy', (engine) => {
       [{ ...asked, 'x-forwarded-host': 'app.test, evil.test' }, undefined],
       [{ ...asked, 'x-forwarded-uri': `/${'x'.repeat(2000)}` }, undefined],
     ] satisfies [Headers, string | undefined][])
-      assert.equal(await returnAddress(told), expected, JSON.stringify(told));
+      assert.equal(await returnAddress(forwarded), expected, JSON.stringify(forwarded));
   });
 
-  test('cannot put a line or another address into the reply (CWE-113)', async () => {
+  test('does not put a line or another address into the reply (CWE-113)', async () => {
     for (const path of ['/a\r\nset-cookie: x=y', '/a b', '/a\tb', '/\\evil.test', '//evil.test\u0085'])
       assert.equal(await returnAddress({ ...asked, 'x-forwarded-uri': path }), undefined, path);
     // Two slashes after a host are a path of that host.
@@ -107,7 +108,7 @@ onEachEngine('the question of a proxy', (engine) => {
     assert.equal(await returnAddress(encoded), 'https://app.test/%0d%0aset-cookie:%20x=y');
   });
 
-  test('is not disturbed by what a proxy passes on of the request that it asks about', async () => {
+  test('ignores the headers of the original request', async () => {
     const passedOn: Headers[] = [
       { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' },
       { origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' },
@@ -122,7 +123,7 @@ onEachEngine('the question of a proxy', (engine) => {
       assert.equal((await ask({ ...headers, ...cookieOf(member) })).status, 200, JSON.stringify(headers));
   });
 
-  test('may be asked by HEAD, and by no method that changes something', async () => {
+  test('answers HEAD, and no method that changes something', async () => {
     const send = (method: ContractRequest['method']) =>
       service.send({ method, path: '/forward_auth', headers: cookieOf(member) });
     const reply = await send('HEAD');
@@ -132,13 +133,13 @@ onEachEngine('the question of a proxy', (engine) => {
       assertProblem(await send(method), 405, 'method_not_allowed');
   });
 
-  test('names an international address in bytes of UTF-8', async () => {
+  test('encodes an international address as UTF-8 bytes', async () => {
     const email = 'søren@bücher.example';
     const password = 'seven otters under a green umbrella';
     await service.post('/users', { email, password });
     const token = await service.tokenFor(email);
     await service.put('/email_verification', { email, token });
-    // Over a socket: what a reply without one holds was never bytes.
+    // Over a socket, because inject() never encodes the headers of its reply.
     const address = await service.service.app.listen({ host: '127.0.0.1', port: 0 });
     const at = new Browser({ send: (request) => sendTo(address, request) });
     await at.post('/sessions', { email, password });
@@ -149,7 +150,7 @@ onEachEngine('the question of a proxy', (engine) => {
     assert.equal(head.headers['remote-email'], reply.headers['remote-email']);
   });
 
-  test('finds nobody in a half-way login', async () => {
+  test('rejects a pending authentication', async () => {
     const { email, password, ...other } = await service.member();
     const first = new Browser(service);
     first.plant(sessionCookie, other.sessionId);
@@ -162,7 +163,7 @@ onEachEngine('the question of a proxy', (engine) => {
     assertProblem(await ask({ cookie: `${sessionCookie}=${pending}` }), 401, 'sign_in_required');
   });
 
-  test('finds nobody in a session that was ended, or whose user was disabled', async () => {
+  test('rejects a revoked session, and one whose user is disabled', async () => {
     const gone = await service.member();
     await service.send({ method: 'DELETE', path: '/sessions', headers: cookieOf(gone) });
     const disabled = await service.member();

@@ -1,6 +1,6 @@
-// For a proxy that asks before it lets a request through: nginx `auth_request`, Caddy `forward_auth`, Traefik
-// `ForwardAuth`. The session's cookie must reach us, and browsers give it to our host name alone: so applications stand
-// on that name, behind the same proxy.
+// Answers a proxy that asks before it forwards a request: nginx `auth_request`, Caddy `forward_auth`, Traefik
+// `ForwardAuth`. Browsers send the session cookie to our host name alone, so the applications must be served on that
+// name, behind the same proxy.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
@@ -29,8 +29,8 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
           }),
           response: { 200: Who },
         },
-        // node:http writes headers and a body that is text as one text, all of it in UTF-8: the bytes of asHeader would be
-        // encoded a second time. Beside bytes they stay what they are.
+        // node:http writes headers and a text body as one UTF-8 string, which would encode the bytes of asHeader a
+        // second time. With a body of bytes, the headers stay as they are.
         onSend: (_request, _reply, payload, done) =>
           done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
       },
@@ -42,7 +42,7 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
             .header('remote-email', asHeader(session.email));
           return { id: session.userId, email: session.email };
         }
-        // nginx knows 401 and 403 alone; the others pass a redirect on.
+        // nginx understands 401 and 403 alone; the other proxies pass a redirect on.
         if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
         const target = pages.parseTarget(forwardedAddress(request));
         return seeOther(reply, addressOf(`${pages.publicOrigin}${paths.signIn}`, { return_to: target }));
@@ -51,14 +51,14 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
   };
 }
 
-/** Where the person wished to go, as the proxy says. It decides nothing but where they may come back to. */
+/** Returns the address that the user asked for, according to the proxy. It is only used as return address. */
 function forwardedAddress({ headers }: FastifyRequest): string | undefined {
   const { 'x-forwarded-proto': scheme, 'x-forwarded-host': host, 'x-forwarded-uri': path } = headers;
   if (typeof scheme !== 'string' || typeof host !== 'string' || typeof path !== 'string') return undefined;
   return `${scheme}://${host}${path}`;
 }
 
-/** Bytes of UTF-8, each as a character: what Node writes as it is. */
+/** Returns the UTF-8 bytes as one character each, which Node writes unchanged. */
 function asHeader(text: string): string {
   return Buffer.from(text).toString('latin1');
 }

@@ -1,4 +1,4 @@
-// The development mailbox: in local mode, mails are kept and read here.
+// The development mailbox: local mode keeps mails and shows them here.
 import { module } from '../../module.ts';
 import { mailboxPath, mailboxRoutes } from './routes.ts';
 

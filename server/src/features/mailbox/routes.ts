@@ -1,5 +1,5 @@
-// The mailbox of local mode: what would be sent is read here, so that trying the service out needs no mail server. It is
-// not there in public mode.
+// Shows the mails that would have been sent, so that trying the service needs no mail server. Exists in local mode
+// only.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -13,9 +13,9 @@ import { wantsPage } from '../../http/pages.ts';
 
 export const mailboxPath = '/dev/mailbox';
 const maxMails = 100;
-/** Where the page of a mail finds the logo that the mail would bring along. */
+/** Path of the logo, which a sent mail would attach. */
 const logoPath = '/dev/mailbox/logo';
-/** The mail's own markup: it may look as it likes, show the logo, run nothing, and its links open elsewhere. */
+/** Content policy of a mail's HTML: any styles and the logo, no scripts; links open in another window. */
 const mailPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -43,7 +43,7 @@ export function mailboxRoutes({
       mailboxPath,
       {
         schema: {
-          summary: 'Mails of local mode, newest first',
+          summary: 'Lists the mails of local mode, newest first',
           response: { 200: Type.Object({ mails: Type.Array(MailReply) }) },
         },
       },
@@ -70,7 +70,7 @@ export function mailboxRoutes({
 
     scope.get(
       '/dev/mailbox/:id',
-      { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
+      { schema: { summary: 'Renders a mail', params: Type.Object({ id: handle }) } },
       async (request, reply) => {
         const mail = await mailbox.findKept(request.params.id);
         if (mail === undefined) throw new Problem('not_found');
@@ -81,7 +81,7 @@ export function mailboxRoutes({
       },
     );
 
-    scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
+    scope.get(logoPath, { schema: { summary: 'Returns the logo of the mails' } }, async (_request, reply) => {
       const { logo } = mailbox;
       if (logo === undefined) throw new Problem('not_found');
       return reply.type(logo.type).send(logo.content);
@@ -93,7 +93,7 @@ function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {
   return { ...mail, to: recipient, created_at: createdAt };
 }
 
-/** The text, escaped, with its links to press. */
+/** Returns the text, escaped, with its links as anchors. */
 function linked(text: string): string {
   return text
     .split(/(https?:\/\/\S+)/)

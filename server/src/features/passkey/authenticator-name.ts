@@ -1,4 +1,4 @@
-/** Names that people know for what makes and keeps their passkeys, by AAGUID (WebAuthn Level 3 §6.5.1). */
+/** Product names of common authenticators, by AAGUID (WebAuthn Level 3 §6.5.1). */
 const names: Readonly<Record<string, string>> = {
   'ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4': 'Google Password Manager',
   'fbfc3007-154e-4ecc-8c0b-6e020557d7bd': 'Apple Passwords',
@@ -23,7 +23,7 @@ const names: Readonly<Record<string, string>> = {
   'ee882879-721c-4913-9775-3dfcce97072a': 'YubiKey',
 };
 
-/** The name of an authenticator; `undefined` for one that does not say what it is, or that few people have. */
+/** Returns the name of an authenticator; `undefined` if it is not disclosed or not in the list. */
 export function nameAuthenticator(aaguid: string): string | undefined {
   return names[aaguid];
 }

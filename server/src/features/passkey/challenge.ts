@@ -1,36 +1,38 @@
-// The challenges of WebAuthn. One is random, says itself until when it may be answered, and carries a keyed digest of
-// that, of its purpose and of whom it was made for, so that asking for one writes nothing: sign-in pages ask at every
-// view. What is kept is which were answered, until they expire: each is answered once.
+// Creates and checks WebAuthn challenges without storing them: sign-in pages ask for one at every view. A challenge holds
+// random bytes, its expiry and a MAC of these, its purpose and its subject. The ids of answered challenges are stored until
+// they expire, so that each is answered once.
 import { randomBytes } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { CodeSigner } from '../../identity/context.ts';
+import type { FactorPurpose } from '../../identity/factor/factor.ts';
 import { removeExpiredChallenges, consumeChallenge } from './store.ts';
 
-/** What an answer may be used for. */
+/** The ceremony for which a challenge may be answered. */
 type ChallengePurpose = 'sign_in' | 'registration' | 'enrollment' | 'second_factor' | 'step_up';
 
-/** What a challenge is made for. */
+/** Purpose and subject to which a challenge is bound. */
 export interface ChallengeUse {
   readonly purpose: ChallengePurpose;
-  /** The login, session or address that may answer; empty for anybody. */
+  /** Id of the pending authentication or session, or key of the address, that may answer; empty if unbound. */
   readonly subject: string;
 }
 
-/** A challenge that was answered in time, by whom it was made for. */
+/** A challenge whose MAC, purpose, subject and expiry were verified. */
 export interface LiveChallenge {
   readonly id: string;
   /** Unix milliseconds. */
   readonly expiresAt: number;
-  /** What whoever made it wanted to know again. */
+  /** Text that was passed to `create`. */
   readonly note: string;
 }
 
 /** WebAuthn Level 3 §13.4.3 asks for 16 bytes. */
 const challengeBytes = 32;
-/** Time of a person to find the key (SECURITY.md: WebAuthn challenge). */
+/** Long enough to fetch a security key (SECURITY.md: WebAuthn challenge). */
 export const challengeMs = 5 * minuteMs;
-const form = /^(?<said>(?<id>[\w-]{43})\.(?<expires>\d{1,16})\.(?<note>[\w:-]*))\.(?<mac>[\w-]+\.[\w-]{43})$/;
+const form =
+  /^(?<claims>(?<id>[\w-]{43})\.(?<expires>\d{1,16})\.(?<note>[\w:-]*))\.(?<mac>[\w-]+\.[\w-]{43})$/;
 
 export class Challenges {
   readonly #clock: Clock;
@@ -41,43 +43,48 @@ export class Challenges {
     this.#signer = signer;
   }
 
-  /** The text of a new challenge; the note is of word characters, dashes and colons. */
+  /** Returns the text of a new challenge. The note consists of word characters, dashes and colons. */
   create(use: ChallengeUse, note = ''): string {
     const id = randomBytes(challengeBytes).toString('base64url');
-    const said = `${id}.${this.#clock() + challengeMs}.${note}`;
-    return `${said}.${this.#signer.sign(signedText(use, said))}`;
+    const claims = `${id}.${this.#clock() + challengeMs}.${note}`;
+    return `${claims}.${this.#signer.sign(signedText(use, claims))}`;
   }
 
-  /** The challenge that an answer holds, in base64url; `undefined` for one of another use, and for one that expired. */
+  /** Parses and verifies a challenge in base64url; `undefined` if it is forged, expired or of another use. */
   read(use: ChallengeUse, encoded: string): LiveChallenge | undefined {
     const text = Buffer.from(encoded, 'base64url').toString();
-    const { said = '', id = '', expires = '', note = '', mac = '' } = form.exec(text)?.groups ?? {};
+    const { claims = '', id = '', expires = '', note = '', mac = '' } = form.exec(text)?.groups ?? {};
     const expiresAt = Number(expires);
-    if (!this.#signer.check(signedText(use, said), mac) || expiresAt <= this.#clock()) return undefined;
+    if (!this.#signer.check(signedText(use, claims), mac) || expiresAt <= this.#clock()) return undefined;
     return { id, expiresAt, note };
   }
 
-  /** Spends a challenge, once and atomically; false when it was answered before. Inside a transaction. */
+  /** Consumes a challenge, once and atomically; false if it was answered before. Call inside a transaction. */
   consume(tx: Database, { id, expiresAt }: LiveChallenge): Promise<boolean> {
     return consumeChallenge(tx, id, expiresAt);
   }
 
-  /** Removes up to `limit` answered challenges that have expired, and says how many. */
+  /** Removes up to `limit` answered challenges that have expired and returns how many. */
   purge(db: Database, limit: number): Promise<number> {
     return removeExpiredChallenges(db, this.#clock(), limit);
   }
 }
 
-function signedText({ purpose, subject }: ChallengeUse, said: string): string {
-  return JSON.stringify([purpose, subject, said]);
+function signedText({ purpose, subject }: ChallengeUse, claims: string): string {
+  return JSON.stringify([purpose, subject, claims]);
 }
 
-/** Making a passkey in a session, or in a login that must. */
+/** Returns the use of a challenge that adds a passkey in a session, or in a pending authentication. */
 export function enrollmentOf(subject: string): ChallengeUse {
   return { purpose: 'enrollment', subject };
 }
 
-/** Making the passkey of a new account. */
+/** Returns the use of a challenge that creates the passkey of a new account. */
 export function registrationOf(emailKey: string): ChallengeUse {
   return { purpose: 'registration', subject: emailKey };
+}
+
+/** Returns the use of a challenge that is answered as second factor or for a step-up. */
+export function factorUseOf({ purpose, subjectId }: FactorPurpose): ChallengeUse {
+  return { purpose, subject: subjectId };
 }

@@ -1,4 +1,4 @@
-// What a browser answers to a request for a passkey, as JSON text (WebAuthn Level 3 §5.1.8).
+// Parses the credentials that browsers send as JSON text (WebAuthn Level 3 §5.1.8).
 import { createRequire } from 'node:module';
 import type * as WebauthnLibrary from '@simplewebauthn/server';
 import type * as WebauthnHelpers from '@simplewebauthn/server/helpers';
@@ -13,17 +13,17 @@ const credentialIdForm = /^[\w-]{1,1364}$/;
 const maxTransports = 10;
 const transportForm = /^[a-z-]{1,20}$/;
 
-/** The credential in a text that says it made one; `undefined` for any other text. */
+/** Parses a new credential; `undefined` if the text is none. */
 export function parseRegistration(text: string): Registration | undefined {
-  return parse(text, ['clientDataJSON', 'attestationObject']) as Registration | undefined; // its checker judges the rest
+  return parse(text, ['clientDataJSON', 'attestationObject']) as Registration | undefined; // the library checks the rest
 }
 
-/** The answer of a credential in a text; `undefined` for any other text. */
+/** Parses the answer of a credential; `undefined` if the text is none. */
 export function parseAssertion(text: string): Assertion | undefined {
   return parse(text, ['clientDataJSON', 'authenticatorData', 'signature']) as Assertion | undefined; // as above
 }
 
-/** The ways to reach an authenticator, as far as they look like some. They are hints, and nothing is decided by them. */
+/** Returns the well-formed transports of a credential. They are hints for the browser; nothing is decided by them. */
 export function transportsOf({ response: { transports } }: Registration): string[] {
   if (!Array.isArray(transports)) return [];
   return transports
@@ -32,8 +32,9 @@ export function transportsOf({ response: { transports } }: Registration): string
 }
 
 /**
- * True if an authenticator says of its make what nobody asked for. Certificates are not read: one names addresses, and
- * whoever checks it asks there (WebAuthn Level 3 §5.4.7: `none` leaves at most the credential's own signature).
+ * Whether a credential carries more attestation than was requested. With `none` an answer holds at most a self-signature
+ * (WebAuthn Level 3 §5.4.7). A certificate is rejected unread: to verify it, the library would fetch the addresses that
+ * it names, and an attacker could choose them.
  */
 export function attestsMore({ response: { attestationObject } }: Registration): boolean {
   const { decodeAttestationObject } = load('@simplewebauthn/server/helpers') as typeof WebauthnHelpers; // its own types
@@ -63,7 +64,7 @@ function membersOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}; // any object has members
 }
 
-/** Loaded with the first use: it is large, and a service whose people have no passkeys never needs it. */
+/** Loads the library at the first use: it is large, and a service without passkeys never needs it. */
 export function webauthn(): typeof WebauthnLibrary {
   return load('@simplewebauthn/server') as typeof WebauthnLibrary; // its own types
 }

@@ -1,22 +1,14 @@
 // Passkeys: sign-in without a password, and a second factor (WebAuthn Level 3).
 import { module, type RouteSet } from '../../module.ts';
-import { PasskeyEntrance } from './entrance.ts';
-import {
-  passkeyEndpointRoutes,
-  passkeyOpenPages,
-  passkeyPages,
-  passkeySignIn,
-  passkeySignUp,
-} from './pages.ts';
+import { passkeyPages } from './enrollment/pages.ts';
+import { passkeyAdditionRoutes, passkeyListRoutes } from './enrollment/routes.ts';
 import { Passkeys } from './passkey.ts';
 import { passkeyPrompt, passkeySection } from './prompt.ts';
-import {
-  passkeyHalfWayRoutes,
-  passkeyMemberRoutes,
-  passkeyOpenRoutes,
-  passkeyRoutes,
-  relatedOriginRoutes,
-} from './routes.ts';
+import { passkeyOpenPages, passkeySignInWay, passkeySignUpWay } from './sign-in/pages.ts';
+import { PasskeySignIn } from './sign-in/passkey-sign-in.ts';
+import { passkeyOpenRoutes } from './sign-in/routes.ts';
+import { passkeyPendingRoutes, passkeyStepUpRoutes } from './sign-in/second-factor-routes.ts';
+import { passkeyEndpointRoutes, relatedOriginRoutes } from './well-known-routes.ts';
 import { passkeyMigrations } from './migrations.ts';
 import { passkeyOptions } from './options.ts';
 
@@ -44,17 +36,18 @@ export const passkey = module({
         check: (text, mac) => keyring.checkMac('webauthn', text, mac),
       },
     });
-    const entrance = new PasskeyEntrance({ accounts, signIn, passkeys });
+    const passkeySignIn = new PasskeySignIn({ accounts, signIn, passkeys });
     const routes: readonly RouteSet[] = [
-      { access: 'open', json: passkeyOpenRoutes({ cookies, entrance, passkeys, policy: options }) },
+      { access: 'open', json: passkeyOpenRoutes({ cookies, passkeySignIn, passkeys, policy: options }) },
       { access: 'open', json: passkeyEndpointRoutes({ pages }) },
-      { access: 'open', pages: passkeyOpenPages({ pages, cookies, entrance, policy: options }) },
-      { access: 'enrollment', json: passkeyRoutes({ cookies, enrollment, passkeys }) },
+      { access: 'open', pages: passkeyOpenPages({ pages, cookies, passkeySignIn, policy: options }) },
+      { access: 'enrollment', json: passkeyListRoutes({ enrollment, passkeys }) },
+      { access: 'enrollment', json: passkeyAdditionRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', pages: passkeyPages({ pages, cookies, enrollment, passkeys }) },
-      { access: 'session', json: passkeyMemberRoutes({ passkeys }) },
+      { access: 'session', json: passkeyStepUpRoutes({ passkeys }) },
       ...(secondFactors.policy === 'off'
         ? []
-        : [{ access: 'pending', json: passkeyHalfWayRoutes({ passkeys }) } as const]),
+        : [{ access: 'pending', json: passkeyPendingRoutes({ passkeys }) } as const]),
       ...(options.passkeyOrigins.length === 0
         ? []
         : [{ access: 'open', json: relatedOriginRoutes({ passkeys }) } as const]),
@@ -64,8 +57,8 @@ export const passkey = module({
       routes,
       account: [passkeySection],
       prompts: [passkeyPrompt],
-      signInWays: [passkeySignIn(pages)],
-      signUpWays: [passkeySignUp(pages)],
+      signInWays: [passkeySignInWay(pages)],
+      signUpWays: [passkeySignUpWay(pages)],
     };
   },
 });

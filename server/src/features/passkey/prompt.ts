@@ -1,4 +1,4 @@
-// Passkeys as other pages offer them: their place in an account, and how one is asked for as second factor.
+// The passkeys section of the account page, and the prompt for a passkey as second factor.
 import { html } from 'ghtml';
 import { scriptInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
@@ -9,12 +9,12 @@ export const passkeySection = {
   name: 'passkeys',
 } as const satisfies AccountSection;
 
-/** As second factor, and once more. */
+/** Asks for a passkey as second factor and for a step-up. */
 export const passkeyPrompt: FactorPrompt = {
   factor: 'passkey',
   inputs: scriptInputs,
-  script: (occasion) => {
-    const path = occasion === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
+  script: (purpose) => {
+    const path = purpose === 'step_up' ? '/sessions/step_up/passkey' : '/sessions/factor/passkey';
     return html`data-webauthn="get" data-options="${path}"`;
   },
 };

@@ -9,7 +9,7 @@ import type { UserTables } from '../../user/schema.ts';
 type Tables = PasskeyTables & UserTables;
 const { statement } = statementsFor<Tables>();
 
-/** What the rows say of a passkey. */
+/** A row of the passkeys table. */
 export type PasskeyRow = PasskeyTable;
 
 type NewPasskeyRow = Omit<PasskeyRow, 'last_used_at'>;
@@ -35,7 +35,7 @@ const insertPasskey = statement((sql, p: NewPasskeyRow) =>
     .returning('id'),
 );
 
-/** Adds a passkey; false when its credential is already registered, whosever it is, and for nobody. */
+/** Adds a passkey; false if its credential is registered for any user, or if there is no such user. */
 export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
   return (await db.first(insertPasskey, row)) !== undefined;
 }
@@ -49,7 +49,7 @@ const deleteUnverified = statement((sql, p: { credentialId: string }) =>
     ),
 );
 
-/** Removes a credential from an account whose address nobody has confirmed. */
+/** Removes a credential from an account whose email address is not confirmed. */
 export async function removeUnverified(db: Database, credentialId: string): Promise<void> {
   await db.run(deleteUnverified, { credentialId });
 }
@@ -63,7 +63,7 @@ const selectVerified = statement((sql, p: { credentialId: string }) =>
     .where('users.email_verified_at', 'is not', null),
 );
 
-/** True for a credential of an account whose address is confirmed. */
+/** Whether a credential belongs to an account whose email address is confirmed. */
 export async function isVerifiedCredential(db: Database, credentialId: string): Promise<boolean> {
   return (await db.first(selectVerified, { credentialId })) !== undefined;
 }
@@ -77,7 +77,7 @@ const selectByUser = statement((sql, p: { userId: number }) =>
     .orderBy('id'),
 );
 
-/** The passkeys of a user, the oldest first. */
+/** Lists the passkeys of a user, the oldest first. */
 export function listPasskeys(db: Database, userId: number): Promise<PasskeyRow[]> {
   return db.run(selectByUser, { userId });
 }
@@ -92,8 +92,8 @@ export function findPasskey(db: Database, credentialId: string): Promise<Passkey
 
 type Use = { id: string; counter: number; storage: string; now: number };
 
-/** A counter that an authenticator keeps ascends; one that it does not keep stays 0 (WebAuthn Level 3 §6.1.1). */
-const noteUse = statement((sql, p: Use) =>
+/** A signature counter must ascend; without one it stays 0 (WebAuthn Level 3 §6.1.1). */
+const recordUse = statement((sql, p: Use) =>
   sql
     .updateTable('passkeys')
     .set({ counter: p.counter, storage: p.storage, last_used_at: p.now })
@@ -104,9 +104,9 @@ const noteUse = statement((sql, p: Use) =>
     .returning('id'),
 );
 
-/** Notes a use; false when the counter does not ascend, or the passkey is gone. */
+/** Records a use; false if the counter does not ascend, or the passkey was removed. */
 export async function usePasskey(db: Database, use: Use): Promise<boolean> {
-  return (await db.first(noteUse, use)) !== undefined;
+  return (await db.first(recordUse, use)) !== undefined;
 }
 
 type Naming = { userId: number; id: string; name: string };
@@ -128,7 +128,7 @@ const deleteOne = statement((sql, p: { userId: number; id: string }) =>
   sql.deleteFrom('passkeys').where('id', '=', p.id).where('user_id', '=', p.userId).returning(passkeyColumns),
 );
 
-/** Removes a passkey of the user's and gives it. */
+/** Removes a passkey of the user and returns its row; `undefined` if there is none. */
 export function removePasskey(db: Database, userId: number, id: string): Promise<PasskeyRow | undefined> {
   return db.first(deleteOne, { userId, id });
 }
@@ -137,7 +137,7 @@ const deleteAll = statement((sql, p: { userId: number; since: number }) =>
   sql.deleteFrom('passkeys').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
 );
 
-/** Removes those of a user that were made since the instant, or all. */
+/** Removes the passkeys of a user created since an instant (Unix milliseconds); by default all. */
 export async function removePasskeysOf(db: Database, userId: number, since = 0): Promise<void> {
   await db.run(deleteAll, { userId, since });
 }
@@ -150,7 +150,7 @@ const insertConsumed = statement((sql, p: { id: string; expiresAt: number }) =>
     .returning('id'),
 );
 
-/** Spends a challenge, once; false when it was spent before. */
+/** Consumes a challenge, once and atomically; false if it was consumed before. */
 export async function consumeChallenge(db: Database, id: string, expiresAt: number): Promise<boolean> {
   return (await db.first(insertConsumed, { id, expiresAt })) !== undefined;
 }

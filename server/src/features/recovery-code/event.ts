@@ -1,6 +1,6 @@
 import { defineMail } from '../../mail/mail-kind.ts';
 
-/** Sent on each use of a recovery code. */
+/** Sent at each use of a recovery code. */
 export const recoveryCodeUsedMail = defineMail<{ readonly left: number }>({
   name: 'recovery_code_used',
   example: { left: 2 },

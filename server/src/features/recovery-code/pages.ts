@@ -1,4 +1,4 @@
-// Recovery codes on pages: how many are left, new ones, and how one is asked for.
+// The page of the recovery codes: shows how many are left and creates new ones.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -13,7 +13,7 @@ import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 
 const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
 
-/** Behind the member door for pages. */
+/** The page of the recovery codes. */
 export function recoveryCodePages({
   pages,
   stepUp,
@@ -64,7 +64,7 @@ export function recoveryCodePages({
 
     scope.post(
       path,
-      { schema: { summary: 'Page: makes new recovery codes and shows them this once', body: OwnForm } },
+      { schema: { summary: 'Page: creates recovery codes and shows them once', body: OwnForm } },
       async (request, reply) => {
         const session = sessionOf(request);
         pages.requireForm(session.id, request.body.form_token);

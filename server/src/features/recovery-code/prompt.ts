@@ -1,4 +1,4 @@
-// Recovery codes as other pages offer them: their place in an account, and how one is asked for.
+// The recovery codes section of the account page, and the prompt for a code.
 import { codeInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import type { FactorPrompt } from '../../identity/factor/prompt.ts';

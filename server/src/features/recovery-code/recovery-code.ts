@@ -1,5 +1,5 @@
-// Recovery codes: ten of them, written down, each good for one sign-in without the other factor (NIST SP 800-63B-4
-// §3.1.2 look-up secrets, §4.2.1).
+// Recovery codes: a set of ten, each valid for one sign-in instead of the other factor (NIST SP 800-63B-4 §3.1.2
+// look-up secrets, §4.2.1).
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
@@ -7,8 +7,7 @@ import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Consume, FactorUsed } from '../../identity/factor/factor.ts';
-import type { FactorChange } from '../../identity/enrollment/enrollment.ts';
+import type { SecondFactor, Consume, FactorChange, FactorUsed } from '../../identity/factor/factor.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { recoveryCodeUsedMail } from './event.ts';
 import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
@@ -19,9 +18,9 @@ export interface RecoveryCodesOptions {
   readonly signer: CodeSigner;
 }
 
-/** Crockford's base32: no I, L, O or U; five bits a character. */
+/** Crockford's base32: no I, L, O or U; five bits per character. */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-/** 65 bits (NIST SP 800-63B-4 §3.1.2.2 asks for 64 where tries of the digest are not bounded). */
+/** 65 bits (NIST SP 800-63B-4 §3.1.2.2 requires 64 unless attempts are rate-limited). */
 const length = 13;
 const groups = [5, 4, 4];
 const codeForm = new RegExp(`^[${alphabet}]{${length}}$`);
@@ -41,12 +40,15 @@ export class RecoveryCodes implements SecondFactor {
     return (await countCodes(db, userId)) > 0;
   }
 
-  /** How many a user has left. */
+  /** Returns how many codes a user has left. */
   count(userId: number): Promise<number> {
     return countCodes(this.#options.db, userId);
   }
 
-  /** Makes ten codes in the place of the older ones, and shows them this once. Inside a transaction. */
+  /**
+   * Creates ten codes that replace the previous ones and returns them in plain text, this once. Call inside a
+   * transaction.
+   */
   async replace(tx: Database, userId: number): Promise<string[]> {
     const { clock, signer } = this.#options;
     await removeCodesOf(tx, userId);
@@ -62,9 +64,9 @@ export class RecoveryCodes implements SecondFactor {
   }
 
   /**
-   * The change that replaces the codes of a user of whom another factor is asked: codes stand in for one, and would be no
-   * second one by themselves.
-   * @throws {Problem} invalid_request where there is none, when it is made.
+   * Returns the change that replaces the codes. The user must have another second factor: codes stand in for it and are
+   * no factor of their own.
+   * @throws {Problem} invalid_request, when the change is applied, if the user has no other second factor.
    */
   replacement(secondFactors: SecondFactors): FactorChange<string[]> {
     return {
@@ -89,7 +91,7 @@ export class RecoveryCodes implements SecondFactor {
     return (tx) => consumeCode(tx, row.id, clock());
   }
 
-  async tellUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
+  async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
     const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }
@@ -107,13 +109,13 @@ function createCode(): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
 }
 
-/** As a person reads it: `7KQ2M-X9NP-4TRW`. */
+/** Formats a code for reading: `7KQ2M-X9NP-4TRW`. */
 function inGroups(code: string): string {
   let at = 0;
   return groups.map((size) => code.slice(at, (at += size))).join('-');
 }
 
-/** The code in what a person typed: any case, with or without spaces and dashes, look-alikes read as what is meant. */
+/** Normalizes a typed code: any case, with or without spaces and dashes, look-alikes read as the intended character. */
 function parseCode(typed: string): string | undefined {
   if (typed.length > 4 * length) return undefined;
   const code = typed
@@ -124,7 +126,7 @@ function parseCode(typed: string): string | undefined {
   return codeForm.test(code) ? code : undefined;
 }
 
-/** The account is part of what is digested: two who drew the same code have different digests. */
+/** The account is part of the digest, so that equal codes of two users have different digests. */
 function textOf(userId: number, code: string): string {
   return `recovery_code:${userId}:${code}`;
 }

@@ -5,7 +5,7 @@ import { sessionOf } from '../../identity/session/guard.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 
-/** Behind the member door: how many codes are left, and new ones. */
+/** The routes that count the codes left and create new ones. */
 export function recoveryCodeRoutes({
   secondFactors,
   enrollment,

@@ -29,7 +29,7 @@ export function listUnused(db: Database, userId: number): Promise<{ id: string; 
   return db.run(selectUnused, { userId });
 }
 
-/** How many are left. */
+/** Counts the codes that are left. */
 export async function countCodes(db: Database, userId: number): Promise<number> {
   return (await listUnused(db, userId)).length;
 }
@@ -43,7 +43,7 @@ const consume = statement((sql, p: { id: string; now: number }) =>
     .returning('id'),
 );
 
-/** Spends a code, once and atomically. */
+/** Consumes a code, once and atomically; false if it is wrong or was used. */
 export async function consumeCode(db: Database, id: string, now: number): Promise<boolean> {
   return (await db.first(consume, { id, now })) !== undefined;
 }
@@ -52,7 +52,7 @@ const deleteAll = statement((sql, p: { userId: number; since: number }) =>
   sql.deleteFrom('recovery_codes').where('user_id', '=', p.userId).where('created_at', '>=', p.since),
 );
 
-/** Removes those of a user that were made since the instant, or all. */
+/** Removes the codes of a user created since an instant (Unix milliseconds); by default all. */
 export async function removeCodesOf(db: Database, userId: number, since = 0): Promise<void> {
   await db.run(deleteAll, { userId, since });
 }

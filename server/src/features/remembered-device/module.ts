@@ -1,4 +1,4 @@
-// Remembered devices: no second factor is asked for on them for a while.
+// Remembered devices: sign-in on them asks for no second factor for a limited time.
 import { dayMs } from '../../kit/clock.ts';
 import { module } from '../../module.ts';
 import { rememberDevicePart, rememberedDevicePages, rememberedDevicePart } from './pages.ts';

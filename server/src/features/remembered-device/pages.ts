@@ -1,4 +1,4 @@
-// Lists and forgets the devices on which the user is not asked for a second factor, on the page of the sessions.
+// Lists and removes remembered devices, on the page of the sessions.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -20,7 +20,7 @@ export interface RememberedDevicePageParts {
   readonly devices: Devices;
 }
 
-/** The list of remembered devices, as a part of the page of the sessions; empty if there are none. */
+/** Returns the list of remembered devices, as a part of the page of the sessions; empty if there are none. */
 export function rememberedDevicePart({ pages, devices }: RememberedDevicePageParts): SectionPart {
   return { section: 'sessions', render: (request) => renderDevices(pages, devices, request) };
 }
@@ -52,7 +52,7 @@ async function renderDevices(pages: PageKit, devices: Devices, request: FastifyR
     </ul>`;
 }
 
-/** Behind the member door for pages. */
+/** The forms that remove remembered devices. */
 export function rememberedDevicePages({
   pages,
   devices,
@@ -73,7 +73,7 @@ export function rememberedDevicePages({
   };
 }
 
-/** The choice not to be asked for a second factor on this device, below the prompt for one. */
+/** The checkbox that remembers this device, below the prompt for a second factor. */
 export function rememberDevicePart(pages: PageKit, days: number): SectionPart {
   return {
     section: 'factor',

@@ -1,4 +1,4 @@
-// Lists and forgets the devices on which the user is not asked for a second factor.
+// Lists and removes the remembered devices of the user.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
@@ -21,7 +21,7 @@ const DeviceList = Type.Object({
   ),
 });
 
-/** Behind the member door, where devices are remembered. */
+/** The routes of remembered devices. */
 export function rememberedDeviceRoutes({
   devices,
 }: {

@@ -1,4 +1,4 @@
-// Authenticator apps on pages: setting one up, the list, and how a code is asked for.
+// The page of authenticator apps: enrolls, lists and removes them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type QrLibrary from 'qr';
@@ -29,7 +29,7 @@ const OwnForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Behind the door of who may change factors. */
+/** The pages of authenticator apps. */
 export function totpPages({
   pages,
   cookies,
@@ -86,7 +86,7 @@ export function totpPages({
   ): Promise<FastifyReply> => {
     const t = pages.translate(request);
     const subject = enrollmentSubjectOf(request);
-    const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
+    const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few users need
     const body = html`<ol class="steps">
         <li>
           ${t('page.totp.scan')}
@@ -136,7 +136,7 @@ export function totpPages({
       `${path}/confirm`,
       {
         config: costing(hashCost),
-        schema: { summary: 'Page: confirms an authenticator app by a code of it', body: OwnForm },
+        schema: { summary: 'Page: confirms an authenticator app with its first code', body: OwnForm },
       },
       async (request, reply) => {
         const subject = enrollmentSubjectOf(request);
@@ -203,7 +203,7 @@ function authenticatorItem(
   </li>`;
 }
 
-/** As a person reads it aloud. */
+/** Groups the characters, for reading aloud. */
 function grouped(secret: string): string {
   return secret.replaceAll(/.{4}(?=.)/g, '$& ');
 }

@@ -1,4 +1,4 @@
-// Authenticator apps as other pages offer them: their place in an account, and how a code is asked for.
+// The authenticator apps section of the account page, and the prompt for a code.
 import { codeInputs } from '../../identity/factor/prompt.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import type { FactorPrompt } from '../../identity/factor/prompt.ts';

@@ -1,4 +1,4 @@
-// Setting authenticator apps up, listing and removing them.
+// Enrolls, lists and removes authenticator apps.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type QrLibrary from 'qr';
 import Type from 'typebox';
@@ -28,7 +28,7 @@ const NewAuthenticator = Type.Object({
   qr_svg: Type.String({ description: 'QR code of the URI, as SVG' }),
 });
 
-/** Behind the door of who may change factors. */
+/** The routes of authenticator apps. */
 export function totpRoutes({
   cookies,
   enrollment,
@@ -68,7 +68,7 @@ export function totpRoutes({
       async (request) => {
         const user = await enrollment.requireSubject(enrollmentSubjectOf(request));
         const made = await totp.begin(user, request.body.name ?? 'Authenticator');
-        const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few need
+        const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few users need
         return { ...made, qr_svg: encodeQR(made.uri, 'svg') };
       },
     );

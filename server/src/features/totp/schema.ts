@@ -9,7 +9,7 @@ interface TotpAuthenticatorTable {
   /** Base32, encrypted and tied to the row. */
   seed: string;
   created_at: Instant;
-  /** When its first code was verified; it is not a factor before. */
+  /** When its first code was verified; until then it is no factor. */
   confirmed_at: Instant | null;
   /** The newest step of 30 s whose code was accepted: codes of this and earlier steps are rejected. */
   last_step: number | null;

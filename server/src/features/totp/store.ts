@@ -17,7 +17,7 @@ export async function addAuthenticator(db: Database, row: NewAuthenticatorRow): 
   await db.run(insertAuthenticator, row);
 }
 
-/** An authenticator as its checks and its owner see it. */
+/** An authenticator with its encrypted seed. */
 export interface AuthenticatorRow {
   readonly id: string;
   readonly name: string;
@@ -39,7 +39,7 @@ const selectConfirmed = statement((sql, p: { userId: number }) =>
     .orderBy('created_at'),
 );
 
-/** Those that a code has proved. */
+/** Selects confirmed authenticators. */
 export function listAuthenticators(db: Database, userId: number): Promise<AuthenticatorRow[]> {
   return db.run(selectConfirmed, { userId });
 }
@@ -61,7 +61,7 @@ const selectEvery = statement((sql, p: { userId: number }) =>
     .orderBy('created_at'),
 );
 
-/** Those that a code has proved, and one that waits for it. */
+/** Lists confirmed authenticators and the one that waits for its first code. */
 export function listEveryAuthenticator(db: Database, userId: number): Promise<AuthenticatorSummary[]> {
   return db.run(selectEvery, { userId });
 }
@@ -76,7 +76,7 @@ const selectPending = statement((sql, p: { userId: number; id: string; since: nu
     .where('created_at', '>', p.since),
 );
 
-/** One that waits for its first code since the given instant. */
+/** Finds one that has waited for its first code since the given instant at the earliest. */
 export function findPending(
   db: Database,
   userId: number,
@@ -97,7 +97,7 @@ const confirm = statement((sql, p: Step) =>
     .returning('id'),
 );
 
-/** Confirms one, once, and spends the step of its first code. */
+/** Confirms an authenticator, once, and records the time step of its first code as used. */
 export async function confirmAuthenticator(db: Database, step: Step): Promise<boolean> {
   return (await db.first(confirm, step)) !== undefined;
 }
@@ -111,7 +111,7 @@ const consume = statement((sql, p: Step) =>
     .returning('id'),
 );
 
-/** Takes a step, once and in ascending order; false when it or a later one was taken. */
+/** Records a time step as used, once and in ascending order; false if it or a later one was used. */
 export async function consumeStep(db: Database, step: Step): Promise<boolean> {
   return (await db.first(consume, step)) !== undefined;
 }
@@ -133,7 +133,7 @@ const deletePending = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('totp_authenticators').where('user_id', '=', p.userId).where('confirmed_at', 'is', null),
 );
 
-/** Removes what the user began and did not confirm. */
+/** Removes an enrollment of the user that was not confirmed. */
 export async function removePendingOf(db: Database, userId: number): Promise<void> {
   await db.run(deletePending, { userId });
 }
@@ -145,7 +145,10 @@ const deleteAll = statement((sql, p: { userId: number; since: number }) =>
     .where(({ eb, or }) => or([eb('confirmed_at', 'is', null), eb('confirmed_at', '>=', p.since)])),
 );
 
-/** Removes those of a user that were confirmed since the instant, or not yet; or all. */
+/**
+ * Removes the authenticators of a user confirmed since an instant (Unix milliseconds), and the unconfirmed ones; by
+ * default all.
+ */
 export async function removeAuthenticatorsOf(db: Database, userId: number, since = 0): Promise<void> {
   await db.run(deleteAll, { userId, since });
 }

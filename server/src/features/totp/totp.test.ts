@@ -12,7 +12,7 @@ import type { User } from '../../user/user.ts';
 import { addAuthenticator, confirmAuthenticator } from './store.ts';
 import { Totp } from './totp.ts';
 
-/** RFC 6238 appendix B, SHA-1: seconds, and the last six of its eight digits. */
+/** RFC 6238 appendix B, SHA-1: seconds, and the last six of the eight digits. */
 const vectors: readonly (readonly [seconds: number, code: string])[] = [
   [59, '287082'],
   [1_111_111_109, '081804'],
@@ -49,7 +49,7 @@ onEachEngine('an authenticator app', (engine) => {
     });
   }
 
-  test('takes a code with spaces, and nothing that is no code', async () => {
+  test('accepts a code with spaces, and nothing else', async () => {
     const { totp, user } = await appAt(59);
     assert.ok((await totp.check(user, ' 287 082 ')) !== undefined);
     for (const proof of ['', '28708', '2870820', '287082a', '٢٨٧٠٨٢', '287082\n287082', '-87082'])
@@ -57,7 +57,7 @@ onEachEngine('an authenticator app', (engine) => {
   });
 });
 
-describe('an authenticator app of somebody else', () => {
+describe('another implementation of TOTP', () => {
   const version = spawnSync('oathtool', ['--version']);
   test(
     'oathtool shows the same codes',

@@ -1,5 +1,5 @@
-// Time-based one-time passwords (RFC 6238) by an authenticator app: set up with a seed that is shown once, counted from
-// the moment a code proves it, each code taken once.
+// Verifies time-based one-time passwords of authenticator apps (RFC 6238). The seed is shown once, an authenticator
+// counts as a factor once its first code was verified, and each code is accepted once.
 import type * as OtpauthLibrary from 'otpauth';
 import { createRequire } from 'node:module';
 import type { Clock } from '../../kit/clock.ts';
@@ -8,8 +8,7 @@ import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
-import type { FactorAddition, FactorChange } from '../../identity/enrollment/enrollment.ts';
-import type { SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type { FactorAddition, FactorChange, SecondFactor, Consume } from '../../identity/factor/factor.ts';
 import {
   addAuthenticator,
   confirmAuthenticator,
@@ -24,7 +23,7 @@ import {
 } from './store.ts';
 import '../../identity/factor/problem.ts';
 
-/** Seeds at rest: AES-256-GCM, tied to the row. */
+/** Encrypts the seeds: AES-256-GCM, bound to the row. */
 interface SeedCipher {
   readonly encrypt: (text: string, id: string) => string;
   readonly decrypt: (text: string, id: string) => string;
@@ -34,27 +33,27 @@ export interface TotpOptions {
   readonly db: Database;
   readonly clock: Clock;
   readonly cipher: SeedCipher;
-  /** What the app shows beside the address. */
+  /** The name that the app shows with the address. */
   readonly issuer: string;
 }
 
-/** A seed that its holder has not proved yet. */
+/** A seed that no code has confirmed yet. */
 export interface NewAuthenticator {
   readonly id: string;
   /** Base32, for typing. */
   readonly secret: string;
-  /** `otpauth:` URI, for the picture. */
+  /** `otpauth:` URI, for the QR code. */
   readonly uri: string;
 }
 
-/** What every app takes (RFC 6238 §4.1, RFC 4226 §5.3). */
+/** Parameters that every app supports (RFC 6238 §4.1, RFC 4226 §5.3). */
 const digits = 6;
 const periodSeconds = 30;
-/** HMAC-SHA-1's own length (RFC 4226 §4, R6: 160 bits recommended). */
+/** Output length of HMAC-SHA-1 (RFC 4226 §4, R6 recommends 160 bits). */
 const seedBytes = 20;
-/** Steps of 30 s by which a clock may be off, either way (RFC 6238 §5.2). */
+/** Time steps of 30 s that a clock may be off, in both directions (RFC 6238 §5.2). */
 const window = 1;
-/** How long a shown seed waits for its first code. */
+/** How long an enrollment waits for its first code. */
 const pendingMs = 15 * minuteMs;
 /** Authenticators of one user: a phone or two, and a spare. */
 const maxPerUser = 10;
@@ -75,12 +74,12 @@ export class Totp implements SecondFactor {
     return (await listAuthenticators(db, userId)).length > 0;
   }
 
-  /** The confirmed authenticators of a user. */
+  /** Lists the confirmed authenticators of a user. */
   list(userId: number): Promise<AuthenticatorRow[]> {
     return listAuthenticators(this.#options.db, userId);
   }
 
-  /** Makes a seed. It counts for nothing until a code proves it. */
+  /** Creates a seed. It is no factor until a code confirms it. */
   async begin(user: User, name: string): Promise<NewAuthenticator> {
     const { db, clock, cipher, issuer } = this.#options;
     const { Secret } = library();
@@ -100,15 +99,15 @@ export class Totp implements SecondFactor {
     return { id, secret: secret.base32, uri: uriOf(issuer, user, secret) };
   }
 
-  /** The URI of a seed that its holder was shown and sends back; `undefined` for a text that is none. */
+  /** Returns the URI of a seed that the client sends back; `undefined` if the text is no seed. */
   uriOf(user: User, secret: string): string | undefined {
     if (!/^[A-Z2-7]{32}$/.test(secret)) return undefined;
     return uriOf(this.#options.issuer, user, library().Secret.fromBase32(secret));
   }
 
   /**
-   * Confirms a seed by its first code. Inside the transaction of the change of factors.
-   * @throws {Problem} factor_invalid for a wrong code, or a seed that waited too long or is confirmed already.
+   * Confirms a seed with its first code. Call inside the transaction of the change of factors.
+   * @throws {Problem} factor_invalid if the code is wrong, or the seed has expired or is confirmed already.
    */
   async confirm(tx: Database, user: User, { id, code }: { id: string; code: string }): Promise<void> {
     const now = this.#options.clock();
@@ -119,12 +118,12 @@ export class Totp implements SecondFactor {
     if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
   }
 
-  /** The change that a first code makes. @throws {Problem} as `confirm`, when it is made. */
+  /** Returns the change that a first code makes. When applied, it throws as `confirm`. */
   addition(proved: { id: string; code: string }): FactorAddition<void> {
     return { factor: this.name, work: (tx, user) => this.confirm(tx, user, proved) };
   }
 
-  /** The change that removes a confirmed authenticator. @throws {Problem} not_found, when it is made. */
+  /** Returns the change that removes a confirmed authenticator. When applied, it throws `not_found`. */
   removal(id: string): FactorChange<void> {
     return {
       factor: this.name,
@@ -139,7 +138,7 @@ export class Totp implements SecondFactor {
     const { db, clock } = this.#options;
     for (const row of await listAuthenticators(db, user.id)) {
       const step = this.#stepOf(row, proof);
-      // Each step once, and none before it (RFC 6238 §5.2): the statement decides.
+      // Each time step once, in ascending order (RFC 6238 §5.2): the statement decides.
       if (step !== undefined && step > (row.last_step ?? -1))
         return (tx) => consumeStep(tx, { id: row.id, step, now: clock() });
     }
@@ -163,7 +162,7 @@ export class Totp implements SecondFactor {
     return removeAuthenticatorsOf(tx, userId, since);
   }
 
-  /** The step of time whose code this is; `undefined` for one of another time or seed. */
+  /** Returns the time step to which the code belongs; `undefined` if it is of another time or seed. */
   #stepOf({ id, seed }: Pick<AuthenticatorRow, 'id' | 'seed'>, proof: string): number | undefined {
     const token = proof.replaceAll(/\s/g, '');
     if (!/^\d{6}$/.test(token)) return undefined;
@@ -181,7 +180,7 @@ function uriOf(issuer: string, { email: label }: User, secret: OtpauthLibrary.Se
   return new (library().TOTP)({ issuer, label, secret, digits, period: periodSeconds }).toString();
 }
 
-/** Loaded with the first use: most services start and stop without one. */
+/** Loads the library at first use: most services start and stop without it. */
 function library(): typeof OtpauthLibrary {
   return load('otpauth') as typeof OtpauthLibrary; // its own types
 }

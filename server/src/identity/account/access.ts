@@ -1,4 +1,4 @@
-// Ends what a password or an address opened, whichever module opened it.
+// Ends the access that a password or an address gave, in all modules.
 import type { Database } from '../../db/database.ts';
 import type { AccessKind, Revocable } from '../contribution.ts';
 
@@ -9,15 +9,16 @@ export interface Revocation {
   readonly except?: string | undefined;
 }
 
+/** Revokes the access to an account. */
 export class AccountAccess {
   readonly #revocables: readonly Revocable[];
 
-  /** `revocables` is read at each call: modules add to it before the first request. */
+  /** `revocables` is read at each call, because modules add to it before the first request. */
   constructor(revocables: readonly Revocable[]) {
     this.#revocables = revocables;
   }
 
-  /** Ends the user's access of these kinds, in the order of registration. Inside a transaction. */
+  /** Ends the user's access of these kinds, in the order in which modules were added. Inside a transaction. */
   async revoke(tx: Database, userId: number, { kinds, except }: Revocation = {}): Promise<void> {
     for (const revocable of this.#revocables)
       if (kinds === undefined || kinds.includes(revocable.kind))

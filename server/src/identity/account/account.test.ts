@@ -1,4 +1,4 @@
-// What is left of a deed on an account: closed, opened, removed, given another password, or gone in the moment between.
+// Events and mails of actions on an account, also if the account is disabled or removed while an action runs.
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { type Browser, signIn } from '../../../test/support/browser.ts';
@@ -12,22 +12,24 @@ import { lacks } from '../../../test/support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the record of', (engine) => {
+onEachEngine('events and mails of accounts', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
-  test('an account that is closed, opened and removed, and nothing of one that is not there', async () => {
+  test('records that an account is disabled, enabled and removed, and nothing for an unknown account', async () => {
     const { auth } = service.service.core;
     const { id: ada, sessionId } = await service.member();
-    const record = async (deed: () => Promise<boolean>): Promise<string[]> =>
-      (await traces({ ada }, async () => assert.equal(await deed(), true))).record;
+    const record = async (action: () => Promise<boolean>): Promise<string[]> =>
+      (await traces({ ada }, async () => assert.equal(await action(), true))).record;
     assert.deepEqual(await record(() => auth.setDisabled(ada, true)), [
       'user_updated success account_disabled ada',
     ]);
@@ -44,7 +46,7 @@ onEachEngine('the record of', (engine) => {
     assert.deepEqual(nothing, { record: [], mails: [] });
   });
 
-  test('a password that is set, by the person and by the operator', async () => {
+  test('records and mails a new password, set by the user or by the operator', async () => {
     const ada = await service.member();
     const browser = await signedIn(ada);
     const people = { ada: ada.id };
@@ -62,7 +64,7 @@ onEachEngine('the record of', (engine) => {
     });
   });
 
-  describe('nothing, of whoever is gone in the moment between look and deed:', () => {
+  describe('rejects and records nothing if the account ends while the action runs:', () => {
     const token = async (email: string, path: string): Promise<string> => {
       await service.post(path, { email });
       return service.tokenFor(email);
@@ -72,12 +74,12 @@ onEachEngine('the record of', (engine) => {
       await browser.post('/profile/email', { email, password });
       return service.tokenFor(email);
     };
-    /** Prepares a deed, and gives the request that does it. */
-    type Deed = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
-    /** Deeds, with what a disabled and a removed person are told. */
-    const deeds: Record<string, { deed: Deed; disabled: string; removed: string; feature?: string }> = {
+    /** Prepares an action and returns the function that requests it. */
+    type Action = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
+    /** Actions, with the problem codes for a disabled and for a removed user. */
+    const actions: Record<string, { action: Action; disabled: string; removed: string; feature?: string }> = {
       'a reset': {
-        deed: async ({ email }) => {
+        action: async ({ email }) => {
           const proof = await token(email, '/reset_password');
           return () => service.reset(email, proof, newPassword);
         },
@@ -86,16 +88,16 @@ onEachEngine('the record of', (engine) => {
       },
       'a sign-in by mail': {
         feature: 'email-sign-in',
-        deed: async ({ email }) => {
+        action: async ({ email }) => {
           const proof = await token(email, '/sessions/email');
           return () => service.put('/sessions/email', { email, token: proof });
         },
         disabled: 'token_invalid',
         removed: 'token_invalid',
       },
-      'the undoing of a first factor': {
+      'undoing the first factor': {
         feature: 'totp',
-        deed: async ({ email }, browser) => {
+        action: async ({ email }, browser) => {
           await addApp(browser, service.service.clock);
           const proof = await service.tokenFor(email);
           return () => service.put('/profile/factors/undo', { token: proof });
@@ -103,27 +105,27 @@ onEachEngine('the record of', (engine) => {
         disabled: 'token_invalid',
         removed: 'token_invalid',
       },
-      'a wish for another address': {
+      'requesting another address': {
         feature: 'email-change',
-        deed: async ({ password }, browser) => {
+        action: async ({ password }, browser) => {
           const fields = { email: freshEmail(), password };
           return () => browser.post('/profile/email', fields);
         },
         disabled: '',
         removed: 'session_required',
       },
-      'another address': {
+      'confirming another address': {
         feature: 'email-change',
-        deed: async ({ password }, browser) => {
+        action: async ({ password }, browser) => {
           const proof = await change(browser, password);
           return () => browser.put('/profile/email', { token: proof });
         },
         disabled: 'session_required',
         removed: 'session_required',
       },
-      'the old address again': {
+      'restoring the old address': {
         feature: 'email-change',
-        deed: async ({ email, password }, browser) => {
+        action: async ({ email, password }, browser) => {
           await browser.put('/profile/email', { token: await change(browser, password) });
           const proof = await service.tokenFor(email);
           return () => service.put('/profile/email/undo', { token: proof });
@@ -131,8 +133,8 @@ onEachEngine('the record of', (engine) => {
         disabled: 'token_invalid',
         removed: 'token_invalid',
       },
-      'another password': {
-        deed: async ({ password }, browser) => {
+      'changing the password': {
+        action: async ({ password }, browser) => {
           const fields = { password, new_password: newPassword };
           return () => browser.put('/profile/password', fields);
         },
@@ -144,14 +146,14 @@ onEachEngine('the record of', (engine) => {
       disabled: (id: number) => `update users set disabled_at = 1 where id = ${id}`,
       removed: (id: number) => `delete from users where id = ${id}`,
     };
-    for (const [name, row] of Object.entries(deeds))
+    for (const [name, row] of Object.entries(actions))
       for (const [end, statement] of Object.entries(ends)) {
         const code = end === 'disabled' ? row.disabled : row.removed;
-        if (code === '') continue; // a mail to somebody who may not come in opens nothing
-        test(`${name}, ${end}`, async (context: TestContext) => {
+        if (code === '') continue; // a mail to a disabled user gives no access
+        test(`${name}, user ${end}`, async (context: TestContext) => {
           if (row.feature !== undefined && lacks(context, row.feature)) return;
           const member = await service.member();
-          const act = await row.deed(member, await signedIn(member));
+          const act = await row.action(member, await signedIn(member));
           const { database } = service.service.core;
           const transaction = database.transaction.bind(database);
           context.mock.method(

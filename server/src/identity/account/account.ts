@@ -19,10 +19,9 @@ import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
-import type { EmailVerification } from './verification.ts';
 import './problem.ts';
 
-/** Which event a new password is, where it comes from, and which session stays. */
+/** Event and source of a new password, and the session that stays. */
 export interface Replacement {
   readonly event: PlainEvent<NoFacts>;
   readonly source: ClientSource;
@@ -32,29 +31,36 @@ export interface Replacement {
 
 /**
  * Adds the first authenticator of an account without a password. Constant work: for a taken address it runs with
- * `noUserId`, and stores nothing. Inside the transaction that creates the account.
+ * `noUserId` and stores nothing. Inside the transaction that creates the account.
  */
 export type Attach = (tx: Database, userId: number) => Promise<unknown>;
 
 /** The first authenticator of a new account: a password, or what `attach` adds. */
-interface Opening {
+interface FirstAuthenticator {
   readonly hashedPassword: string | null;
   readonly attach?: Attach;
+}
+
+/** Mails confirmation tokens. The class EmailVerification does it. */
+interface VerificationSender {
+  /** Constant work: without a user it stores nothing. Inside a transaction. */
+  send(tx: Database, user: User | undefined, source: ClientSource): Promise<void>;
 }
 
 export interface AccountNeeds {
   readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
-  readonly emailVerification: EmailVerification;
+  readonly emailVerification: VerificationSender;
 }
 
+/** Creates, disables and removes accounts. */
 export class Accounts {
   readonly #context: AuthContext;
   readonly #access: AccountAccess;
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
-  readonly #emailVerification: EmailVerification;
+  readonly #emailVerification: VerificationSender;
 
   constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
     this.#context = context;
@@ -66,8 +72,8 @@ export class Accounts {
 
   /**
    * Adds a user with this address and password.
-   * @throws {ValueError} `User <e-mail> already exists`, decided by the unique index of the database.
-   * @throws {Problem} invalid_request for an address or a password that the rules refuse.
+   * @throws {ValueError} `User <email> already exists`, decided by the unique index of the database.
+   * @throws {Problem} invalid_request if a rule rejects the address or the password.
    */
   async register(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, addressRule, passwordRule } = this.#context;
@@ -81,23 +87,23 @@ export class Accounts {
   }
 
   /**
-   * Adds a user without a password: `attach` gives the account its way in, inside the same transaction. It also runs for an
-   * account whose address is not confirmed yet, whose older factors are removed then, and for no user if it is taken.
-   * @throws {ValueError} `User <e-mail> already exists`.
-   * @throws {Problem} invalid_request for an address that the rules refuse; whatever `attach` throws.
+   * Adds a user without a password; `attach` adds the first authenticator in the same transaction. For an account whose
+   * address is not confirmed yet, `attach` replaces its factors. For a taken address it stores nothing.
+   * @throws {ValueError} `User <email> already exists`.
+   * @throws {Problem} invalid_request if a rule rejects the address; also what `attach` throws.
    */
   async registerWith(address: EmailAddress, attach: Attach, source: ClientSource): Promise<User> {
     const { db, addressRule } = this.#context;
     await addressRule(address);
-    const opening = { hashedPassword: null, attach };
-    const user = await db.transaction((tx) => this.#add(tx, address, opening, source));
+    const authenticator = { hashedPassword: null, attach };
+    const user = await db.transaction((tx) => this.#add(tx, address, authenticator, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
 
   /**
    * Sets a password for the operator: ends all sessions and revokes the pending tokens.
-   * @throws {Problem} unknown_email, also for a disabled user; invalid_request for a password that the rule refuses.
+   * @throws {Problem} unknown_email, also for a disabled user; invalid_request if the rule rejects the password.
    */
   async setPassword(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
     const { db, hasher, passwordRule } = this.#context;
@@ -117,8 +123,8 @@ export class Accounts {
   }
 
   /**
-   * Disables a user and ends all access, or enables the user again, also one who has closed the account; false if there
-   * is no such user.
+   * Disables a user and ends all access, or enables the user again, also one who has closed the account. Returns false
+   * if no user has the id.
    */
   setDisabled(userId: number, disabled: boolean, source: ClientSource): Promise<boolean> {
     const { db, clock, events } = this.#context;
@@ -131,7 +137,7 @@ export class Accounts {
     });
   }
 
-  /** Removes a user with everything that belongs to the account; false if there is no such user. */
+  /** Removes a user with all data of the account; returns false if no user has the id. */
   remove(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
@@ -147,14 +153,17 @@ export class Accounts {
     await updateLanguage(this.#context.db, userId, language);
   }
 
-  /** Checks that a password may be set. @throws {Problem} invalid_request with the reason, naming `password`. */
+  /**
+   * Requires that a password may be set.
+   * @throws {Problem} invalid_request with the reason, for the field `password`.
+   */
   requireGoodPassword(password: string, email: string): Promise<void> {
     return this.#context.passwordRule(password, { email, field: 'password' });
   }
 
   /**
-   * Stores a new password, ends what the previous one opened, resets its attempts and notifies the user. `undefined` for
-   * an unknown or disabled user. Inside a transaction.
+   * Stores a new password, ends the access of the previous one, resets its attempts and notifies the user. Returns
+   * `undefined` for an unknown or disabled user. Inside a transaction.
    */
   async replacePassword(
     tx: Database,
@@ -172,8 +181,8 @@ export class Accounts {
   }
 
   /**
-   * Undoes a takeover that began at an instant: removes the password, ends all access, and removes second factors that
-   * were added since. Earlier ones stay. Inside a transaction that has locked the user.
+   * Undoes a takeover since an instant: removes the password, ends all access and removes second factors that were
+   * added since. Earlier ones stay. Inside a transaction that has locked the user.
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
@@ -184,11 +193,11 @@ export class Accounts {
   async #add(
     tx: Database,
     address: EmailAddress,
-    opening: Opening,
+    authenticator: FirstAuthenticator,
     source: ClientSource,
   ): Promise<User | undefined> {
     const { clock, events, emailConfirmation } = this.#context;
-    const added = await addUser(tx, address, opening.hashedPassword, clock(), source.language);
+    const added = await addUser(tx, address, authenticator.hashedPassword, clock(), source.language);
     const owner = await lockUserByEmail(tx, address);
     const { account_created, email_taken } = accountEvents;
     await events.emit(tx, added === undefined ? email_taken : account_created, {
@@ -197,22 +206,27 @@ export class Accounts {
     });
     if (owner === undefined) return undefined;
     await this.#attempts.inherit(tx, owner.id, address.key);
-    if (added !== undefined) await opening.attach?.(tx, added.id);
+    if (added !== undefined) await authenticator.attach?.(tx, added.id);
     if (emailConfirmation)
-      await this.#askOrTell(tx, owner, added === undefined ? opening : undefined, source);
-    else await this.#tellOwner(tx, added === undefined ? owner : undefined, source);
+      await this.#sendVerificationOrNotice(
+        tx,
+        owner,
+        added === undefined ? authenticator : undefined,
+        source,
+      );
+    else await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
     return added;
   }
 
   /**
-   * Mails a confirmation token, or a note that the address is taken. Until an address is confirmed the newest registration
-   * counts: an attacker who registered it first keeps no password, factor, session or token (account pre-hijacking).
-   * Constant work for every address.
+   * Mails a confirmation token, or a notice that the address is taken. Until an address is confirmed, the newest
+   * registration replaces the account's password, factors, sessions and tokens, so that an attacker who registered the
+   * address first keeps no access (account pre-hijacking). Constant work.
    */
-  async #askOrTell(
+  async #sendVerificationOrNotice(
     tx: Database,
     owner: User,
-    newest: Opening | undefined,
+    newest: FirstAuthenticator | undefined,
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
@@ -222,17 +236,17 @@ export class Accounts {
     await this.#secondFactors.removeAll(tx, replaced);
     await newest?.attach?.(tx, replaced);
     await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
-    await this.#tellOwner(tx, isOpen ? undefined : owner, source);
+    await this.#notifyOwner(tx, isOpen ? undefined : owner, source);
   }
 
   /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
-  async #tellOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
+  async #notifyOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
     await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
   }
 
   /**
-   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox takes it
-   * over: they belong to the one who registered the address. Inside a transaction.
+   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox signs
+   * in: an attacker may have added them (account pre-hijacking). Inside a transaction.
    */
   async removeFactorsOfUnverifiedAccount(
     tx: Database,

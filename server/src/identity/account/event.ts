@@ -10,12 +10,12 @@ export const emailVerificationMail = defineProofMail(
   verificationHours * 60,
 );
 
-/** To the owner of an address with which someone tried to register. */
+/** Mail to the owner of an address with which another client tried to register. */
 export const alreadyRegisteredMail = defineNotice('already_registered');
 
 export const passwordChangedMail = defineNotice('password_changed');
 
-/** Accounts: created, confirmed, disabled, removed. */
+/** Events of accounts: created, confirmed, disabled, removed. */
 export const accountEvents = defineEvents('account', {
   account_created: {
     vocabulary: 'user_created',

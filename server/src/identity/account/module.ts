@@ -1,4 +1,4 @@
-// Accounts: registration, the profile, and the confirmation of the address.
+// Registers the module of accounts: registration, the profile and the confirmation of the address.
 import { identityModule, type RouteSet } from '../../module.ts';
 import { accountEvents, alreadyRegisteredMail, emailVerificationMail } from './event.ts';
 import { tokenPages } from '../token/pages.ts';

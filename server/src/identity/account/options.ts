@@ -18,7 +18,7 @@ export const accountOptions = {
   }),
 } as const;
 
-/** Public mode requires the confirmation of emails. */
+/** Returns the faults of these options: public mode requires email confirmation. */
 export const checkAccountOptions: OptionCheck<OptionValues<typeof accountOptions>> = (
   values,
   { isPublic, faulty },

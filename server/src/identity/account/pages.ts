@@ -1,11 +1,11 @@
-// Lists the pages of one's own account.
+// Lists the pages of the user's account.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../session/guard.ts';
 
-/** Behind the member door for pages. */
+/** Pages at the access level `session`. */
 export function accountPages({ pages }: { readonly pages: PageKit }): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(

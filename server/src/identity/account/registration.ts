@@ -2,17 +2,17 @@ import { Problem } from '../../kit/problem.ts';
 import { ValueError } from '../../user/user.ts';
 import './problem.ts';
 
-/** What a registration tells, and what it asks for: options of the service. */
+/** Options of registration. */
 export interface RegistrationPolicy {
-  /** A taken address is reported; otherwise the reply is that of a new one. */
+  /** Reports a taken address; if false, the reply is the same as for a new one. */
   readonly revealAccounts: boolean;
   /** No session before the address is confirmed by a mailed token. */
   readonly emailConfirmation: boolean;
 }
 
 /**
- * Registers. A taken address looks like a new one where the policy hides accounts.
- * @throws {Problem} email_taken where it does not.
+ * Registers an account. If the policy does not reveal accounts, a taken address gets the same reply as a new one.
+ * @throws {Problem} email_taken if the policy reveals accounts.
  */
 export async function registerQuietly(
   { revealAccounts }: RegistrationPolicy,

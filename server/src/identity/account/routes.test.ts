@@ -1,4 +1,4 @@
-// The contract over HTTP, row by row, on both engines and with each kind of body.
+// Tests the contract over HTTP, row by row, on both engines and with each content type.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../kit/clock.ts';
@@ -20,15 +20,16 @@ import {
   type Reply,
 } from '../../../test/support/request.ts';
 import { testService, type TestService } from '../../../test/support/service.ts';
+import { without } from '../../../test/support/feature.ts';
 
 type Send = (request: ContractRequest) => Promise<Reply>;
 
-/** A request that succeeds, or the one refusal with a body of its own. */
+/** A request that succeeds, or the one rejection with a body of the contract. */
 interface AnswerRow {
   readonly name: string;
   readonly request: (person: Person) => ContractRequest;
   readonly status: number;
-  /** Exactly, but for the order of members. */
+  /** Exact, except for the order of members. */
   readonly body: (person: Person) => object;
   readonly setsCookie?: boolean;
 }
@@ -55,13 +56,13 @@ const answers: readonly AnswerRow[] = [
     body: () => ({ email: 'Trimmed@Example.org', message: 'user created' }),
   },
   {
-    name: 'POST /users refuses a taken address with the body of the contract',
+    name: 'POST /users rejects a taken address with the body of the contract',
     request: ({ email }) => ({ method: 'POST', path: '/users', fields: { email, password: 'b4l0u' } }),
     status: 400,
     body: () => ({ message: 'email already registered' }),
   },
   {
-    name: 'POST /users refuses another spelling of a taken address',
+    name: 'POST /users rejects another spelling of a taken address',
     request: ({ email }) => ({
       method: 'POST',
       path: '/users',
@@ -100,7 +101,7 @@ const answers: readonly AnswerRow[] = [
   },
 ];
 
-/** A request that is refused: nothing changes, and no cookie comes. */
+/** A request that is rejected: it changes nothing and sets no cookie. */
 interface RefusalRow {
   readonly name: string;
   readonly request: (person: Person, other: Person) => ContractRequest;
@@ -141,19 +142,19 @@ const refusals: readonly RefusalRow[] = [
     code: 'unknown_email',
   },
   {
-    name: 'PUT /reset_password with a token that is none',
+    name: 'PUT /reset_password with a malformed token',
     request: ({ email }) => put(email, 'c4f3'),
     status: 403,
     code: 'token_invalid',
   },
   {
-    name: 'PUT /reset_password with a token that was never given',
+    name: 'PUT /reset_password with a token that was never issued',
     request: ({ email }) => put(email, createToken(resetKind).token),
     status: 403,
     code: 'token_invalid',
   },
   {
-    name: "PUT /reset_password with somebody else's token",
+    name: "PUT /reset_password with another user's token",
     request: ({ email }, other) => put(email, other.resetToken),
     status: 403,
     code: 'token_invalid',
@@ -179,7 +180,7 @@ const refusals: readonly RefusalRow[] = [
   },
 ];
 
-/** Each route that takes fields, with fields that would be right. */
+/** Each route that takes fields, with valid fields. */
 const forms: readonly {
   method: 'POST' | 'PUT';
   path: string;
@@ -195,7 +196,7 @@ const forms: readonly {
   },
 ];
 
-/** What no field may be; `undefined` leaves it away. */
+/** Invalid values of every field; `undefined` omits the field. */
 const badValues: Readonly<Record<string, (right: string) => string | readonly string[] | undefined>> = {
   missing: () => undefined,
   empty: () => '',
@@ -213,10 +214,10 @@ const badAddresses: Readonly<Record<string, string>> = {
   'with a space inside': 'per son@example.org',
   'of 255 octets': `${'l'.repeat(64)}@${'d'.repeat(60)}.${'d'.repeat(60)}.${'d'.repeat(60)}.example`,
   'that lists two': 'a@example.org,b@example.org',
-  'with a header behind it': 'a@example.org\r\nBcc: b@example.org',
+  'followed by a header': 'a@example.org\r\nBcc: b@example.org',
 };
 
-/** What JSON can say and a form cannot. */
+/** Values that JSON can express and a form cannot. */
 const badTypes: Readonly<Record<string, unknown>> = {
   number: 0,
   truth: true,
@@ -242,7 +243,7 @@ onEachEngine('the contract over HTTP', (engine) => {
         test(name, async () => {
           const person = await createPerson(service.app);
           const wanted = request(person);
-          // Addresses that a row writes out are registered once for each kind.
+          // Addresses in rows are registered once for each content type.
           const fields = Object.fromEntries(
             Object.entries(wanted.fields ?? {}).map(([key, value]) => [key, rename(value, kind)]),
           );
@@ -255,7 +256,7 @@ onEachEngine('the contract over HTTP', (engine) => {
         });
       }
 
-      test('POST /reset_password gives a token that PUT takes', async () => {
+      test('POST /reset_password returns a token that PUT accepts', async () => {
         const { email } = await createPerson(service.app);
         const reply = await send({ method: 'POST', path: '/reset_password', fields: { email }, kind });
         const token = memberOf(reply.body, 'reset_token');
@@ -265,14 +266,14 @@ onEachEngine('the contract over HTTP', (engine) => {
         assert.equal((await send({ ...put(email, token), kind })).status, 200);
       });
 
-      describe('refuses and changes nothing:', () => {
+      describe('rejects without changing anything:', () => {
         let person: Person, other: Person;
         before(async () => {
           [person, other] = [await createPerson(service.app), await createPerson(service.app)];
         });
         after(async () => {
           for (const { email, resetToken } of [person, other]) {
-            assert.equal((await send(put(email, resetToken))).status, 200, 'no token is spent');
+            assert.equal((await send(put(email, resetToken))).status, 200, 'no token is consumed');
           }
         });
         for (const { name, request, status, code } of refusals) {
@@ -284,13 +285,17 @@ onEachEngine('the contract over HTTP', (engine) => {
         }
       });
 
-      describe('refuses by name and changes nothing:', () => {
+      describe('rejects an invalid field by its name, without changing anything:', () => {
         let person: Person;
         before(async () => {
           person = await createPerson(service.app);
         });
         after(async () =>
-          assert.equal((await send(put(person.email, person.resetToken))).status, 200, 'no token is spent'),
+          assert.equal(
+            (await send(put(person.email, person.resetToken))).status,
+            200,
+            'no token is consumed',
+          ),
         );
 
         for (const form of forms) {
@@ -366,7 +371,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       'session_id=nonsense',
       `session_id=${createToken(sessionKind).token}`,
     ]) {
-      test(`greets whatever cookie comes along: "${cookie.slice(0, 20)}"`, async () => {
+      test(`answers with the greeting, ignoring the cookie "${cookie.slice(0, 20)}"`, async () => {
         const reply = await send({ method: 'GET', path: '/', headers: { cookie } });
         assert.equal(reply.status, 200);
         assert.deepEqual(reply.body, { message: 'Bienvenue' });
@@ -374,7 +379,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       });
     }
 
-    test('whoever prefers a page gets one, but not in the place of a deletion', async () => {
+    test('answers clients that prefer HTML with the start page, except after DELETE', async () => {
       const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
       const page = await send({ method: 'GET', path: '/', headers });
       assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
@@ -395,7 +400,7 @@ onEachEngine('the contract over HTTP', (engine) => {
   });
 
   describe('the session cookie', () => {
-    test('has the attributes of the contract, and lives as long as the session', async () => {
+    test('has the attributes of the contract and the lifetime of the session', async () => {
       const { email, password } = await createPerson(service.app);
       const reply = await send({ method: 'POST', path: '/sessions', fields: { email, password } });
       const [cookie, ...others] = reply.cookies.filter((one) => one.startsWith('session_id='));
@@ -410,14 +415,14 @@ onEachEngine('the contract over HTTP', (engine) => {
       ]);
     });
 
-    test('opens the profile, which holds the address and nothing else', async () => {
+    test('gives access to the profile, which contains only the address', async () => {
       const { email, sessionId } = await createPerson(service.app);
       const reply = await send({ method: 'GET', path: '/profile', sessionId });
       assert.equal(reply.status, 200);
       assert.deepEqual(reply.body, { email });
     });
 
-    test('of several the first well-formed one counts', async () => {
+    test('uses the first well-formed one of several cookies', async () => {
       const [person, other] = [await createPerson(service.app), await createPerson(service.app)];
       const rows = [
         { cookie: `session_id=${person.sessionId}; session_id=${other.sessionId}`, email: person.email },
@@ -441,7 +446,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       );
     });
 
-    test('a new login leaves the older sessions alone', async () => {
+    test('keeps older sessions after a new login', async () => {
       const { email, password, sessionId } = await createPerson(service.app);
       const newer = sessionIdOf(
         await send({ method: 'POST', path: '/sessions', fields: { email, password } }),
@@ -457,11 +462,11 @@ onEachEngine('the contract over HTTP', (engine) => {
     ['GET', '/profile'],
     ['DELETE', '/sessions'],
   ] as const) {
-    describe(`${method} ${path} is refused`, () => {
+    describe(`${method} ${path} is rejected`, () => {
       const rows: Record<string, (person: Person) => string | undefined> = {
         'without a cookie': () => undefined,
         'with an empty cookie': () => '',
-        'with a cookie that is no session': () => 'nonsense',
+        'with a malformed session': () => 'nonsense',
         'with an unknown session': () => createToken(sessionKind).token,
         'with a reset token for a session': ({ resetToken }) => resetToken,
         'with the right handle and another secret': ({ sessionId }) =>
@@ -488,7 +493,7 @@ onEachEngine('the contract over HTTP', (engine) => {
   }
 
   describe('DELETE /sessions', () => {
-    test('ends this session, clears the cookie, and leads to /', async () => {
+    test('ends this session, clears the cookie and redirects to /', async () => {
       const { email, password, sessionId } = await createPerson(service.app);
       const other =
         sessionIdOf(await send({ method: 'POST', path: '/sessions', fields: { email, password } })) ?? '';
@@ -528,7 +533,7 @@ onEachEngine('the contract over HTTP', (engine) => {
   });
 
   describe('PUT /reset_password', () => {
-    test('lets the new password in and the old one out, and ends every session of the user alone', async () => {
+    test('replaces the password and ends all sessions of the user, but of no other user', async () => {
       const [{ email, password, sessionId, resetToken }, other] = [
         await createPerson(service.app),
         await createPerson(service.app),
@@ -547,7 +552,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       );
     });
 
-    test('takes a token once', async () => {
+    test('accepts a token only one time', async () => {
       const { email, resetToken } = await createPerson(service.app);
       assert.equal((await send(put(email, resetToken))).status, 200);
       const earlier = await contents();
@@ -555,14 +560,14 @@ onEachEngine('the contract over HTTP', (engine) => {
       assert.deepEqual(await contents(), earlier);
     });
 
-    test('takes the newest token only', async () => {
+    test('accepts only the newest token', async () => {
       const { email, resetToken } = await createPerson(service.app);
       const { body } = await send({ method: 'POST', path: '/reset_password', fields: { email } });
       assertProblem(await send(put(email, resetToken)), 403, 'token_invalid');
       assert.equal((await send(put(email, String(memberOf(body, 'reset_token'))))).status, 200);
     });
 
-    test('refuses an expired token, which is gone then, and changes nothing else', async () => {
+    test('rejects and removes an expired token, and changes nothing else', async () => {
       const { email, resetToken } = await createPerson(service.app);
       service.clock.advance(60 * minuteMs);
       const earlier = await contents();
@@ -579,13 +584,13 @@ onEachEngine('the contract over HTTP', (engine) => {
       '/': ['GET', 'HEAD', 'DELETE'],
       '/users': ['POST'],
       '/sessions': ['GET', 'HEAD', 'POST', 'DELETE'],
-      '/profile': ['GET', 'HEAD', 'DELETE'],
+      '/profile': ['GET', 'HEAD', ...(without('account-deletion') === false ? ['DELETE'] : [])],
       '/reset_password': ['POST', 'PUT'],
     };
     const tried = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE'] as const;
 
     for (const [path, allowed] of Object.entries(methods)) {
-      test(`${path} names its methods, by OPTIONS and when another is refused`, async () => {
+      test(`${path} lists its methods in Allow, for OPTIONS and for a rejected method`, async () => {
         const options = await send({ method: 'OPTIONS', path });
         assert.ok(options.status === 200 || options.status === 204, options.text);
         const expected = [...allowed, 'OPTIONS'].toSorted();
@@ -599,7 +604,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       });
     }
 
-    test('HEAD answers as GET does, without a body', async () => {
+    test('HEAD answers like GET, without a body', async () => {
       const { sessionId } = await createPerson(service.app);
       for (const path of ['/', '/profile']) {
         const [get, head] = [
@@ -614,7 +619,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       assert.deepEqual([refused.status, refused.text], [403, '']);
     });
 
-    test('that is unknown is 404', async () => {
+    test('answers 404 if it is unknown', async () => {
       for (const path of [
         '/nothing',
         '/users/1',
@@ -629,11 +634,11 @@ onEachEngine('the contract over HTTP', (engine) => {
       }
     });
 
-    test('that cannot be decoded is 400', async () => {
+    test('answers 400 if it cannot be decoded', async () => {
       assertProblem(await send({ method: 'GET', path: '/%ZZ' }), 400, 'invalid_request');
     });
 
-    test('takes a trailing slash', async () => {
+    test('may have a trailing slash', async () => {
       const person = await createPerson(service.app);
       const { email, password, sessionId, resetToken } = person;
       const fields = { email: freshEmail(), password };
@@ -652,7 +657,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       );
     });
 
-    test('ignores the body of a GET, whatever it is', async () => {
+    test('ignores the body of a GET request', async () => {
       const { email, sessionId } = await createPerson(service.app);
       const bodies: { headers: Record<string, string>; payload: string }[] = [
         {
@@ -675,7 +680,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       }
     });
 
-    test('refuses a body of another type with 415, and one that is too large with 413', async () => {
+    test('rejects a body of another type with 415 and an oversized one with 413', async () => {
       for (const type of ['text/plain', 'application/xml', 'nonsense']) {
         const reply = await send({
           method: 'POST',
@@ -691,7 +696,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       }
     });
 
-    test('refuses a broken body with 400', async () => {
+    test('rejects a malformed body with 400', async () => {
       const rows: readonly (readonly [string, string])[] = [
         ['application/json', '{"email":'],
         ['application/json', '"email"'],
@@ -718,7 +723,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       assert.deepEqual(await contents(), earlier);
     });
 
-    test('refuses a file in the place of a field by its name', async () => {
+    test('rejects a file that is sent as a field, by the name of the field', async () => {
       const payload =
         '--b\r\nContent-Disposition: form-data; name="email"; filename="a"\r\n\r\na@example.org\r\n--b--\r\n';
       const headers = { 'content-type': 'multipart/form-data; boundary=b' };
@@ -737,7 +742,7 @@ function allowedBy({ headers }: Reply): string[] {
   return String(headers['allow']).split(', ').toSorted();
 }
 
-/** Gives an address that a row writes out a spelling for each kind, since the kinds share one database. */
+/** Returns a separate address for each content type, because the tests share one database. */
 function rename<Value extends string | readonly string[]>(value: Value, kind: BodyKind): Value {
   return (typeof value === 'string' ? value.replaceAll(/\b(new|Trimmed)@/g, `$1-${kind}@`) : value) as Value;
 }

@@ -1,4 +1,4 @@
-// Registration and the profile. The contract fixes what they answer to the byte.
+// Routes of registration and of the profile. The contract fixes their responses to the byte.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
@@ -12,7 +12,7 @@ import type { RegistrationPolicy } from './registration.ts';
 
 const Profile = Type.Object({ email: Type.String() });
 
-/** Registration. */
+/** Registration, at the access level `open`. */
 export function registrationRoutes({
   cookies,
   accounts,
@@ -40,7 +40,7 @@ export function registrationRoutes({
           await accounts.register(address, request.body.password, initiator ?? request.source);
         } catch (error) {
           if (!(error instanceof ValueError)) throw error;
-          // The contract's own body, without the members of a problem.
+          // The contract's body, not a problem document.
           if (policy.revealAccounts) return reply.status(400).send({ message: 'email already registered' });
         }
         if (initiator !== undefined) cookies.setRequest(reply, initiator);
@@ -50,7 +50,7 @@ export function registrationRoutes({
   };
 }
 
-/** Behind the member door. */
+/** The profile, at the access level `session`. */
 export function profileRoutes(): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(

@@ -1,4 +1,4 @@
-// Pages that confirm an address, and request another mail for it.
+// Pages that confirm an address and request another confirmation mail.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { paths } from '../../page/paths.ts';
 import type { PageKit } from '../../page/page.ts';
@@ -7,7 +7,7 @@ import { verificationKind, type EmailVerification } from './verification.ts';
 import { requestPage, type RequestPageParts } from '../token/request-page.ts';
 import { addressOf } from '../../http/markup.ts';
 
-/** Confirms the address, and leads to the sign-in page. */
+/** The page that confirms the address and continues with the sign-in page. */
 export function verificationPage(pages: PageKit, emailVerification: EmailVerification): TokenPage {
   return {
     kind: verificationKind,
@@ -23,6 +23,7 @@ export function verificationPage(pages: PageKit, emailVerification: EmailVerific
   };
 }
 
+/** The page that requests another confirmation mail. */
 export function confirmAgainPages({
   emailVerification,
   ...parts

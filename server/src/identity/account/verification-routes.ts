@@ -1,4 +1,4 @@
-// Requests and redeems the confirmation of an email address.
+// Routes that request and redeem the confirmation of an email address.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
@@ -7,7 +7,7 @@ import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { EmailVerification } from './verification.ts';
 
-/** Confirmation of an address. */
+/** Confirmation of an address, at the access level `open`. */
 export function verificationRoutes({
   cookies,
   emailVerification,

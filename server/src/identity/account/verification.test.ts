@@ -1,4 +1,4 @@
-// Whose address is confirmed, what a registration and a confirmation leave behind, and how long a confirmation is good.
+// Tests events and mails of registration and confirmation, and the lifetime of a confirmation token.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';
@@ -17,21 +17,23 @@ import { requestKind } from '../cookie-kinds.ts';
 import type { ClientSource } from '../context.ts';
 
 const newPassword = 'nine newts under a green umbrella';
-/** Of whom nothing else is known. */
-const somebody: ClientSource = { actor: 'user' };
+/** A client without address and device. */
+const client: ClientSource = { actor: 'user' };
 
-onEachEngine('the record of addresses', (engine) => {
+onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine);
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
 
-  test('a registration: a new one, and one of an address that is taken', async () => {
+  test('records a registration of a new address and of a taken one', async () => {
     const email = freshEmail();
     const register = (): Promise<Reply> => service.post('/users', { email, password: newPassword });
     const { record, mails } = await traces({}, register);
@@ -44,10 +46,10 @@ onEachEngine('the record of addresses', (engine) => {
       mails: ['already_registered to bob for 1440'],
     });
     const again = await traces({ bob }, register);
-    assert.deepEqual(again.mails, [], 'told once in a while');
+    assert.deepEqual(again.mails, [], 'limited to one mail a minute');
   });
 
-  test('a registration of an address that nobody has confirmed: the newest counts', async () => {
+  test('lets the newest registration of an unconfirmed address replace the earlier ones', async () => {
     const { email, password, id: ada } = await service.newcomer();
     const early = await service.tokenFor(email);
     const again = () => service.post('/users', { email, password: newPassword });
@@ -61,7 +63,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.equal((await service.logIn(email, newPassword)).status, 200);
   });
 
-  test('a registration of an address whose account is disabled: its owner is told, nothing else', async () => {
+  test('only notifies the owner about a registration with the address of a disabled account', async () => {
     const { email, id: ada } = await service.newcomer();
     const { auth, database } = service.service.core;
     await auth.setDisabled(ada, true);
@@ -75,36 +77,36 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual(await rows(), earlier);
   });
 
-  test('a request for another confirmation: of who needs one, and of who does not', async () => {
+  test('records a request for another confirmation mail, needed or not', async () => {
     const { email, id: ada } = await service.newcomer();
     const ask = async (): Promise<void> => {
       const { body } = await service.post('/email_verification', { email });
       assert.deepEqual(body, { email, message: 'confirmation token sent' });
     };
-    const deed = (outcome: string, whose = 'ada'): string =>
+    const requested = (outcome: string, whose = 'ada'): string =>
       `authn_token_created ${outcome} email_verification_${outcome === 'success' ? 'requested' : 'request_refused'} ${whose}`;
     const early = await traces({ ada }, ask);
-    assert.deepEqual(early, { record: [deed('success')], mails: [] }, 'the first mail is a moment old');
+    assert.deepEqual(early, { record: [requested('success')], mails: [] }, 'the first mail was just sent');
     later();
     assert.deepEqual(await traces({ ada }, ask), {
-      record: [deed('success')],
+      record: [requested('success')],
       mails: ['email_verification to ada for 1440'],
     });
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     later();
-    assert.deepEqual(await traces({ ada }, ask), { record: [deed('failure')], mails: [] });
+    assert.deepEqual(await traces({ ada }, ask), { record: [requested('failure')], mails: [] });
     const stranger = await traces({}, () => service.post('/email_verification', { email: freshEmail() }));
-    assert.deepEqual(stranger, { record: [deed('failure', 'nobody')], mails: [] });
+    assert.deepEqual(stranger, { record: [requested('failure', 'nobody')], mails: [] });
     const other = await service.newcomer();
     later();
     await service.service.core.auth.setDisabled(other.id, true);
     const disabled = await traces({ ada: other.id }, () =>
       service.post('/email_verification', { email: other.email }),
     );
-    assert.deepEqual(disabled, { record: [deed('failure')], mails: [] });
+    assert.deepEqual(disabled, { record: [requested('failure')], mails: [] });
   });
 
-  test('verification, redeemed, used again and refused', async () => {
+  test('records a confirmation token that is redeemed, reused and rejected', async () => {
     const { email, id: ada } = await service.newcomer();
     const token = await service.tokenFor(email);
     const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
@@ -131,9 +133,9 @@ onEachEngine('the record of addresses', (engine) => {
     assert.deepEqual([last.status, last.body], [200, { email: patient, message: 'email confirmed' }]);
   });
 
-  test('an account without a password is confirmed, and asks again, in the browser that made it', async () => {
+  test('confirms an account without a password, and requests another mail, only in the initiating browser', async () => {
     const { auth } = service.service.core;
-    const initiator = { ...somebody, requestToken: createToken(requestKind).token };
+    const initiator = { ...client, requestToken: createToken(requestKind).token };
     const made = async (): Promise<{ email: string; id: number }> => {
       const email = freshEmail();
       const { id } = await auth.identity.accounts.registerWith(
@@ -146,9 +148,9 @@ onEachEngine('the record of addresses', (engine) => {
     const ada = await made();
     const ask = (source: ClientSource) => () =>
       auth.identity.emailVerification.request(requireEmailAddress(ada.email), source);
-    const stranger = { ...somebody, requestToken: createToken(requestKind).token };
+    const stranger = { ...client, requestToken: createToken(requestKind).token };
     later();
-    for (const source of [somebody, stranger])
+    for (const source of [client, stranger])
       assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
         record: ['authn_token_created failure email_verification_request_refused ada'],
         mails: [],
@@ -165,7 +167,7 @@ onEachEngine('the record of addresses', (engine) => {
       },
     );
     const token = await service.tokenFor(eve.email);
-    for (const source of [somebody, stranger])
+    for (const source of [client, stranger])
       await assert.rejects(
         auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, source),
         (error) => isProblem(error, 'same_browser_required'),
@@ -194,7 +196,7 @@ onEachEngine('the record of addresses', (engine) => {
     );
   });
 
-  test('another confirmation is redeemed by its code where it was asked for', async () => {
+  test('redeems another confirmation by its code in the initiating browser', async () => {
     const { email } = await service.newcomer();
     later();
     const asking = new Browser(service);
@@ -205,7 +207,7 @@ onEachEngine('the record of addresses', (engine) => {
     assert.equal((await asking.put('/email_verification', { email, token })).status, 200);
   });
 
-  test('a confirmation ends what was open before it', async () => {
+  test('ends access from before the confirmation', async () => {
     const { id, email, sessionId } = await service.member();
     const { database } = service.service.core;
     await database.query((sql) =>
@@ -224,7 +226,7 @@ onEachEngine('the record of addresses', (engine) => {
     }
   });
 
-  test('a confirmation of whoever is disabled between look and deed does nothing', async (context: TestContext) => {
+  test('does not confirm an account that is disabled while the request runs', async (context: TestContext) => {
     const { email, id } = await service.newcomer();
     const proof = await service.tokenFor(email);
     const { database } = service.service.core;
@@ -242,8 +244,8 @@ onEachEngine('the record of addresses', (engine) => {
   });
 });
 
-onEachEngine('where no address is confirmed', (engine) => {
-  test('the owner of a taken address is told, and nobody of a free one', async () => {
+onEachEngine('accounts without email confirmation', (engine) => {
+  test('notify the owner of a taken address, and no one about a free one', async () => {
     const service = await testService(engine, { REVEAL_ACCOUNTS: 'false' });
     try {
       const email = freshEmail();

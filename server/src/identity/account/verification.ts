@@ -1,4 +1,4 @@
-// Whether mail to an account's address reaches its owner.
+// Confirms that the owner of an account receives mail at its address: sends and redeems confirmation tokens.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
@@ -12,7 +12,7 @@ import { accountEvents, emailVerificationMail, verificationHours } from './event
 import './problem.ts';
 import '../token/problem.ts';
 
-/** Confirms the address of an account. */
+/** Kind of token that confirms the address of an account. */
 export const verificationKind = tokenKind({
   kind: 'verification',
   prefix: 'vrf',
@@ -22,6 +22,7 @@ export const verificationKind = tokenKind({
   namesAccount: true,
 });
 
+/** Sends and redeems confirmation tokens. */
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
@@ -34,8 +35,8 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address and replaces the previous one. Without a user it runs the same statements but stores
-   * nothing. Inside a transaction.
+   * Mails a token to the user's address and replaces the previous one. Constant work: without a user it stores nothing.
+   * Inside a transaction.
    */
   async send(
     tx: Database,
@@ -53,8 +54,8 @@ export class EmailVerification {
   }
 
   /**
-   * Sends a new confirmation token to an account whose address is not confirmed. Any other address looks and costs the
-   * same.
+   * Mails a new confirmation token to an account whose address is not confirmed. Constant work: other addresses look
+   * and cost the same.
    */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
@@ -64,7 +65,7 @@ export class EmailVerification {
         user !== undefined &&
         user.emailVerifiedAt === null &&
         user.disabledAt === null &&
-        (await this.#isHeld(tx, user, source));
+        (await this.#mayVerify(tx, user, source));
       await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
       const { email_verification_requested: requested, email_verification_request_refused: refused } =
         accountEvents;
@@ -87,7 +88,8 @@ export class EmailVerification {
       const user = await updateVerified(tx, live.user.id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
-        // Whoever came in before the address was proved (confirmation was not asked then) may not be its owner.
+        // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who
+        // registered the address.
         await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
       await events.emit(tx, accountEvents.email_verified, { user, source });
@@ -96,10 +98,11 @@ export class EmailVerification {
   }
 
   /**
-   * An account that is opened by a factor alone is confirmed where it was made: the factor may be that of a stranger who
-   * named this address, and stays in the account whatever its owner sets as password.
+   * Returns true if the account has a password, or the request comes from the initiating browser. Without a password,
+   * the factor may belong to an attacker who registered the address of the victim (account pre-hijacking), and would
+   * stay after the owner sets a password.
    */
-  async #isHeld(tx: Database, user: User, source: ClientSource): Promise<boolean> {
+  async #mayVerify(tx: Database, user: User, source: ClientSource): Promise<boolean> {
     return (
       user.hashedPassword !== null ||
       (await this.#tokens.isInitiatingBrowser(tx, user.id, verificationKind, source))

@@ -1,3 +1,4 @@
+// Tests the rate limit of attempts per account, address and device.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dayMs, secondMs } from '../../kit/clock.ts';
@@ -24,8 +25,8 @@ function withAttempts(engine: EngineName, work: (bench: Bench) => Promise<void>)
   });
 }
 
-/** Seconds that a refused try must wait; undefined when it was allowed, null when the factor is off. */
-async function tryOnce(attempts: Attempts, subject: Subject): Promise<number | null | undefined> {
+/** Seconds that a rejected attempt must wait; undefined if it was allowed, null if the factor is blocked. */
+async function attemptOnce(attempts: Attempts, subject: Subject): Promise<number | null | undefined> {
   try {
     await attempts.begin(subject, 'password');
     return undefined;
@@ -38,14 +39,14 @@ async function tryOnce(attempts: Attempts, subject: Subject): Promise<number | n
 onEachEngine('attempts', (engine) => {
   for (const [name, subject] of [
     ['an account', owner],
-    ['an address that nobody has', noUserId],
+    ['an unknown address', noUserId],
   ] as const) {
-    test(`${name}: from the fifth failure on each try waits longer, and at a hundred the factor is off`, () =>
+    test(`${name}: from the fifth failure on each attempt waits longer, and a hundred block the factor`, () =>
       withAttempts(engine, async ({ attempts, clock }) => {
         const waits: (number | null)[] = [];
-        for (let tries = 0; tries < maxAttempts;) {
-          const wait = await tryOnce(attempts, subject);
-          if (wait === undefined) tries += 1;
+        for (let count = 0; count < maxAttempts;) {
+          const wait = await attemptOnce(attempts, subject);
+          if (wait === undefined) count += 1;
           else {
             waits.push(wait);
             clock.advance((wait ?? 0) * secondMs);
@@ -53,61 +54,61 @@ onEachEngine('attempts', (engine) => {
         }
         assert.deepEqual(waits.slice(0, 12), [1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900, 900]);
         clock.advance(29 * dayMs);
-        assert.equal(await tryOnce(attempts, subject), null);
+        assert.equal(await attemptOnce(attempts, subject), null);
       }));
   }
 
-  test('a try that was never verified is taken back, with the wait that it began', () =>
+  test('an attempt that was not verified is uncounted, with its wait', () =>
     withAttempts(engine, async ({ attempts }) => {
-      for (let tries = 0; tries < 4; tries += 1) await tryOnce(attempts, owner);
+      for (let count = 0; count < 4; count += 1) await attemptOnce(attempts, owner);
       await attempts.withdraw(await attempts.begin(owner, 'password'));
-      assert.equal(await tryOnce(attempts, owner), undefined);
-      assert.equal(await tryOnce(attempts, owner), 1);
+      assert.equal(await attemptOnce(attempts, owner), undefined);
+      assert.equal(await attemptOnce(attempts, owner), 1);
     }));
 
-  test('of five hundred at once five are verified', () =>
+  test('of five hundred concurrent attempts five are verified', () =>
     withAttempts(engine, async ({ attempts }) => {
-      const tries = await Promise.all(Array.from({ length: 500 }, () => tryOnce(attempts, owner)));
-      assert.equal(tries.filter((wait) => wait === undefined).length, 5);
+      const waits = await Promise.all(Array.from({ length: 500 }, () => attemptOnce(attempts, owner)));
+      assert.equal(waits.filter((wait) => wait === undefined).length, 5);
     }));
 
-  test('a success forgets the failures before it', () =>
+  test('a success resets the counter', () =>
     withAttempts(engine, async ({ db, attempts }) => {
       for (let i = 0; i < 4; i += 1) await attempts.begin(owner, 'password');
       await attempts.succeed(db, await attempts.begin(owner, 'password'));
-      for (let i = 0; i < 5; i += 1) assert.equal(await tryOnce(attempts, owner), undefined);
+      for (let i = 0; i < 5; i += 1) assert.equal(await attemptOnce(attempts, owner), undefined);
     }));
 
-  test('a known device and other accounts are unharmed by failures elsewhere', () =>
+  test('failures do not affect a known device and other accounts', () =>
     withAttempts(engine, async ({ attempts }) => {
-      for (let i = 0; i < 6; i += 1) await tryOnce(attempts, owner);
-      assert.notEqual(await tryOnce(attempts, owner), undefined);
-      assert.equal(await tryOnce(attempts, { ...owner, deviceId: crypto.randomUUID() }), undefined);
-      assert.equal(await tryOnce(attempts, { ...owner, userId: 2 }), undefined);
+      for (let i = 0; i < 6; i += 1) await attemptOnce(attempts, owner);
+      assert.notEqual(await attemptOnce(attempts, owner), undefined);
+      assert.equal(await attemptOnce(attempts, { ...owner, deviceId: crypto.randomUUID() }), undefined);
+      assert.equal(await attemptOnce(attempts, { ...owner, userId: 2 }), undefined);
     }));
 
-  test('one address that nobody has leaves another alone', () =>
+  test('failures of an unknown address do not affect another unknown address', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 5; i += 1) await attempts.begin(noUserId, 'password');
-      assert.notEqual(await tryOnce(attempts, noUserId), undefined);
-      assert.equal(await tryOnce(attempts, { ...noUserId, emailKey: 'noone@example.org' }), undefined);
+      assert.notEqual(await attemptOnce(attempts, noUserId), undefined);
+      assert.equal(await attemptOnce(attempts, { ...noUserId, emailKey: 'noone@example.org' }), undefined);
     }));
 
-  test('the spelling of an address makes no second counter', () =>
+  test('spellings of an address share one counter', () =>
     withAttempts(engine, async ({ attempts }) => {
       for (let i = 0; i < 5; i += 1)
         await attempts.begin({ ...owner, emailKey: `spelling${i}@example.org` }, 'password');
       await assert.rejects(attempts.begin(owner, 'password'), Problem);
     }));
 
-  test('a clock that goes back opens nothing', () =>
+  test('a clock that is set back shortens no wait', () =>
     withAttempts(engine, async ({ attempts, clock }) => {
       for (let i = 0; i < 5; i += 1) await attempts.begin(owner, 'password');
       clock.advance(-3600 * secondMs);
-      assert.notEqual(await tryOnce(attempts, owner), undefined);
+      assert.notEqual(await attemptOnce(attempts, owner), undefined);
     }));
 
-  test('counters without a try for a month are removed, others stay', () =>
+  test('counters without an attempt for a month are removed, others stay', () =>
     withAttempts(engine, async ({ db, attempts, clock }) => {
       await attempts.begin(owner, 'password');
       clock.advance(31 * dayMs);

@@ -1,7 +1,6 @@
-// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()` afterwards; an
-// attempt without `succeed()` counts as failed.
-import type { Clock } from '../../kit/clock.ts';
-import { dayMs, secondMs } from '../../kit/clock.ts';
+// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()`
+// afterwards; an attempt without `succeed()` counts as failed.
+import { type Clock, dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
@@ -20,16 +19,22 @@ import {
 } from './store.ts';
 import './problem.ts';
 
-/** Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is blocked leaves the others usable. */
+/**
+ * Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is
+ * blocked leaves the others usable.
+ */
 export type Factor = string;
 
-/** What attempts are counted against. */
+/** The account, address and device against which attempts are counted. */
 export interface Subject {
-  /** The account; undefined for an address without one, which is counted too. */
+  /** The account; undefined for an address without an account, which is counted too. */
   readonly userId: number | undefined;
-  /** Normal form of the address that was given. */
+  /** Normal form of the given address. */
   readonly emailKey: string;
-  /** A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner out. */
+  /**
+   * A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner
+   * out.
+   */
   readonly deviceId: string | undefined;
 }
 
@@ -40,9 +45,10 @@ export interface Attempt {
   readonly count: number;
 }
 
-/** Days without an attempt after which a counter is removed. One guess a month is no attack. */
+/** Days without an attempt after which a counter is removed. One guess a month is too slow for an attack. */
 const keptDays = 30;
 
+/** Counts and limits attempts. */
 export class Attempts {
   readonly name = 'attempts';
   readonly #db: Database;
@@ -54,8 +60,8 @@ export class Attempts {
   }
 
   /**
-   * Counts an attempt before it is verified. From the fifth consecutive one on each must wait, longer every time; after a
-   * hundred the factor is blocked until it is replaced (NIST SP 800-63B-4 §3.2.2).
+   * Counts an attempt before it is verified. From the fifth consecutive one on, each must wait longer; after a hundred,
+   * the factor is blocked until it is replaced (NIST SP 800-63B-4 §3.2.2).
    * @throws {Problem} too_many_attempts; the attempt must not be verified and is not counted.
    */
   async begin(subject: Subject, factor: Factor): Promise<Attempt> {
@@ -72,12 +78,12 @@ export class Attempts {
     );
   }
 
-  /** The attempt was right: resets the counter. Inside the transaction that uses the result. */
+  /** Resets the counter after a successful attempt. Inside the transaction that uses the result. */
   async succeed(tx: Database, { key }: Attempt): Promise<void> {
     await removeAttempts(tx, key);
   }
 
-  /** Takes an attempt back that was not verified because the service was too busy. */
+  /** Uncounts an attempt that was not verified because the service was too busy. */
   async withdraw({ key }: Attempt): Promise<void> {
     await removeAttempt(this.#db, key, this.#clock());
   }

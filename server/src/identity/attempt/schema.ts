@@ -1,4 +1,4 @@
-// The table of attempts.
+// The table `attempts`.
 import type { Instant } from '../../db/schema.ts';
 
 interface AttemptTable {

@@ -1,4 +1,4 @@
-// The attempts table: consecutive tries of a factor, counted before they are verified.
+// The table `attempts`: consecutive attempts per subject and factor, counted before they are verified.
 import type { Database } from '../../db/database.ts';
 import type { Sql } from '../../db/engine.ts';
 import { statementsFor } from '../../db/statement.ts';
@@ -6,24 +6,25 @@ import type { AttemptTables } from './schema.ts';
 
 const { statement } = statementsFor<AttemptTables>();
 
-/** Tries of one factor on one subject. */
+/** A counter: the attempts of one factor on one subject. */
 export interface AttemptKey {
   readonly subject: string;
   readonly factor: string;
 }
 
-/** Consecutive tries from which on each must wait, and how long the next one does, in milliseconds. */
+/** Consecutive attempts from which on each must wait. */
 export const freeAttempts = 5;
+/** Wait of each further attempt. */
 const waitsMs: readonly number[] = [1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900].map(
   (seconds) => seconds * 1000,
 );
 const longestWaitMs = 900_000;
-/** Consecutive tries after which the factor is off (NIST SP 800-63B-4 §3.2.2). */
+/** Consecutive attempts after which the factor is blocked (NIST SP 800-63B-4 §3.2.2). */
 export const maxAttempts = 100;
 
 /**
- * One statement decides: it counts the try if it is allowed and returns nothing if not, so that of many at once only
- * the allowed number is ever verified.
+ * Decides in the WHERE: counts the attempt if it is allowed, otherwise returns no row. So only the allowed number of
+ * concurrent attempts is verified.
  */
 const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
   sql
@@ -34,7 +35,8 @@ const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
         .columns(['subject', 'factor'])
         .doUpdateSet(({ ref, eb }) => {
           const after = (ms: number) => eb('excluded.last_at', '+', eb.lit(ms));
-          // The free ones set no instant: clocks of instances differ, and of two tries at once the later may come first.
+          // The first attempts set no instant: clocks of instances differ, so the later of two concurrent ones may
+          // arrive first.
           let next = eb
             .case()
             .when('attempts.failures', '<', freeAttempts - 1)
@@ -53,7 +55,7 @@ const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
     .returning('failures'),
 );
 
-/** Counts a try; `undefined` when it must not be made now. */
+/** Counts an attempt and returns the number of consecutive ones; `undefined` if it is not allowed now. */
 export async function addAttempt(db: Database, key: AttemptKey, now: number): Promise<number | undefined> {
   return (await db.note(countAttempt, { ...key, now }))?.failures;
 }
@@ -66,6 +68,7 @@ const selectAttempts = statement((sql, p: AttemptKey) =>
     .where('factor', '=', p.factor),
 );
 
+/** Returns a counter; `undefined` without attempts. `next_at`: the next attempt is allowed from this instant on. */
 export function findAttempts(
   db: Database,
   key: AttemptKey,
@@ -82,7 +85,7 @@ const uncountAttempt = statement((sql, p: AttemptKey & { now: number }) =>
     .where('failures', '>', 0),
 );
 
-/** Takes back a try that was counted and not verified. */
+/** Uncounts an attempt that was not verified. */
 export async function removeAttempt(db: Database, key: AttemptKey, now: number): Promise<void> {
   await db.run(uncountAttempt, { ...key, now });
 }
@@ -91,7 +94,7 @@ const deleteAttempts = statement((sql, p: AttemptKey) =>
   sql.deleteFrom('attempts').where('subject', '=', p.subject).where('factor', '=', p.factor),
 );
 
-/** Forgets the tries of a factor: after a success, or when the factor is replaced. */
+/** Resets the counter of a factor: after a success, or when the factor is replaced. */
 export async function removeAttempts(db: Database, key: AttemptKey): Promise<void> {
   await db.run(deleteAttempts, key);
 }
@@ -100,18 +103,18 @@ const deleteAttemptsOf = statement((sql, p: { subject: string }) =>
   sql.deleteFrom('attempts').where('subject', '=', p.subject),
 );
 
-/** Forgets the tries of every factor on a subject. */
+/** Removes the counters of all factors of a subject. */
 export async function removeAttemptsOf(db: Database, subject: string): Promise<void> {
   await db.run(deleteAttemptsOf, { subject });
 }
 
-/** What is counted against a subject. */
+/** A counter of a subject. */
 export interface AttemptCount extends AttemptKey {
   readonly failures: number;
   readonly last_at: number;
 }
 
-/** What is counted against each of the subjects. */
+/** Lists the counters of the subjects. */
 export function listAttemptsOf(db: Database, subjects: readonly string[]): Promise<AttemptCount[]> {
   return db.query((sql: Sql<AttemptTables>) =>
     sql
@@ -127,7 +130,7 @@ const changeSubject = statement((sql, p: { from: string; to: string }) =>
   sql.updateTable('attempts').set({ subject: p.to }).where('subject', '=', p.from),
 );
 
-/** Counts the tries on one subject against another, which has none yet. */
+/** Moves the counters of one subject to another, which must have no counters yet. */
 export async function moveAttempts(db: Database, from: string, to: string): Promise<void> {
   await db.run(changeSubject, { from, to });
 }
@@ -149,7 +152,7 @@ const deleteOld = statement((sql, p: { before: number; limit: number }) =>
     .returning('subject'),
 );
 
-/** Removes up to `limit` counters without a try since the given instant, and says how many. */
+/** Removes up to `limit` counters without an attempt since the given instant and returns how many. */
 export async function removeOldAttempts(db: Database, before: number, limit: number): Promise<number> {
   return (await db.run(deleteOld, { before, limit })).length;
 }

@@ -1,6 +1,6 @@
-// Adds and removes second factors: for a session with a recent factor, or a pending authentication that must add one first.
-// In one transaction with the event; the last way to sign in stays. The first second factor of an account can be removed
-// from its mailbox: otherwise an attacker who knows the password could lock the owner out with it.
+// Adds and removes second factors, for a session with a recent factor or a pending authentication that must add one
+// first. The last way to sign in cannot be removed. The first second factor of an account can be undone from its
+// mailbox: otherwise an attacker who knows the password could lock the owner out with it.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -12,28 +12,18 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import type { Devices } from '../sign-in/devices.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
-import type { PasswordReset } from '../password/reset.ts';
+import type { FactorAddition, FactorChange } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
 import './problem.ts';
 import '../session/problem.ts';
 import '../token/problem.ts';
 
-export interface FactorAddition<T> {
-  /** Name of the factor. */
-  readonly factor: string;
-  /** The change itself, in the transaction. The user's row is locked. */
-  readonly work: (tx: Database, user: User) => Promise<T>;
-}
-
-export interface FactorChange<T> extends FactorAddition<T> {
-  readonly action: 'removed' | 'replaced';
-}
-
-/** Result of an addition: of its own work, and the sign-in that continues. */
+/** Result of an addition: of its own work, and the login that continues. */
 export interface FactorAdded<T> {
   readonly result: T;
   readonly login: Login;
@@ -44,9 +34,9 @@ const changeEvents = {
   removed: enrollmentEvents.factor_removed,
   replaced: enrollmentEvents.factor_replaced,
 };
-type FactorDeed = keyof typeof changeEvents;
+type FactorAction = keyof typeof changeEvents;
 
-/** Removes the first authenticator of an account again. */
+/** Kind of token that undoes the first authenticator of an account. */
 export const factorUndoKind = tokenKind({
   kind: 'factor_undo',
   prefix: 'fac',
@@ -63,13 +53,15 @@ export interface EnrollmentNeeds {
   readonly signIn: SignIn;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
-  readonly passwordReset: PasswordReset;
+  /** Mails a reset token to the user, in the transaction. */
+  readonly sendReset: (tx: Database, user: User, source: ClientSource) => Promise<unknown>;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
-  /** Ways into an account besides its password and its authenticators. */
+  /** Ways to sign in other than by password and authenticators. */
   readonly waysIn: readonly ((db: Database, userId: number) => Promise<boolean>)[];
 }
 
+/** Adds, replaces, removes and undoes second factors. */
 export class Enrollment {
   readonly #context: AuthContext;
   readonly #needs: EnrollmentNeeds;
@@ -81,8 +73,8 @@ export class Enrollment {
 
   /**
    * Returns the user whose factors may be changed now.
-   * @throws {Problem} step_up_required; session_required for a user who is gone or disabled, and for a pending
-   *   authentication that requires a factor that is set up.
+   * @throws {Problem} step_up_required; session_required for a removed or disabled user, and for a pending
+   *   authentication that requires an enrolled factor.
    */
   async requireSubject(subject: EnrollmentSubject): Promise<User> {
     const { session, pending } = subject;
@@ -94,9 +86,9 @@ export class Enrollment {
   }
 
   /**
-   * Adds a factor that `work` verifies; the session has it from then on. The account's other sessions and pending
-   * authentications end, and the factor's attempts are reset.
-   * @throws {Problem} step_up_required, session_required; what `work` throws.
+   * Adds a factor that `work` verifies, also to the session. The account's other sessions and pending authentications
+   * end, and the factor's attempts are reset.
+   * @throws {Problem} step_up_required, session_required; also what `work` throws.
    */
   async add<T>(
     subject: EnrollmentSubject,
@@ -107,16 +99,16 @@ export class Enrollment {
     const signInContext = await this.#needs.signIn.signInContextOf(known, source);
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, known.id);
-      // Issued before the factor is added, so that the undo removes it as one that was added since.
+      // Issued before the factor is added: the undo removes the factors that were added since its token.
       const undoLink = await this.#undoOfFirst(tx, user);
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
-      await this.#tell(tx, user, { factor, action: 'added', undoLink }, source);
+      await this.#emit(tx, user, { factor, action: 'added', undoLink }, source);
       if (subject.session !== undefined)
         return { result, login: await this.#carryOn(tx, subject.session, factor) };
-      // The other sessions and pending authentications began without the factor: an attacker who knows the password and
-      // has one pending could otherwise add an authenticator too, and be signed in.
+      // They began without the factor: an attacker who knows the password and has a pending authentication could
+      // otherwise also add an authenticator and be signed in.
       await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
       const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
         use: factor,
@@ -128,7 +120,7 @@ export class Enrollment {
 
   /**
    * Removes or replaces a factor. The attempts of a replaced one are reset.
-   * @throws {Problem} step_up_required, session_required, last_factor; what `work` throws.
+   * @throws {Problem} step_up_required, session_required, last_factor; also what `work` throws.
    */
   async change<T>(
     subject: EnrollmentSubject,
@@ -142,20 +134,20 @@ export class Enrollment {
       await this.#needs.devices.forgetRemembered(tx, id);
       if (action === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
-      await this.#tell(tx, user, { factor, action }, source);
+      await this.#emit(tx, user, { factor, action }, source);
       return result;
     });
   }
 
   /**
-   * Removes the first second factor and what was added since. Also removes the password, ends all access and mails a reset
-   * token.
-   * @throws {Problem} token_invalid; also while the account is disabled, or has another address than the token was mailed
-   *   to: that change must be undone first.
+   * Undoes the first second factor: removes it and the factors added since, removes the password, ends all access and
+   * mails a reset token.
+   * @throws {Problem} token_invalid; also while the account is disabled, or if its address differs from the one that the
+   *   token was mailed to: that change must be undone first.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, events } = this.#context;
-    const { accounts, passwordReset, tokens } = this.#needs;
+    const { accounts, sendReset, tokens } = this.#needs;
     const live = await tokens.find(factorUndoKind, presented, {}, source);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, live.user.id);
@@ -163,12 +155,15 @@ export class Enrollment {
       await tokens.consume(tx, live);
       await accounts.revokeAccessSince(tx, user.id, live.madeAt);
       await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
-      await passwordReset.send(tx, user, source);
+      await sendReset(tx, user, source);
       return user;
     });
   }
 
-  /** Removes all second factors of a user and ends the sessions, for the operator; false if the user has none. */
+  /**
+   * Removes all second factors of a user and ends the sessions, for the operator; returns false if the user has no
+   * factors.
+   */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
@@ -182,7 +177,7 @@ export class Enrollment {
     });
   }
 
-  /** @throws {Problem} session_required for a user who is gone or disabled. */
+  /** @throws {Problem} session_required for a removed or disabled user. */
   async #lock(tx: Database, userId: number): Promise<User> {
     const user = await lockUser(tx, userId);
     if (user === undefined || user.disabledAt !== null) throw new Problem('session_required');
@@ -197,10 +192,10 @@ export class Enrollment {
   }
 
   /** Records the change and mails it to the user. */
-  async #tell(
+  async #emit(
     tx: Database,
     user: User,
-    { factor, action, undoLink }: { factor: string; action: FactorDeed; undoLink?: string | undefined },
+    { factor, action, undoLink }: { factor: string; action: FactorAction; undoLink?: string | undefined },
     source: ClientSource,
   ): Promise<void> {
     const { events } = this.#context;
@@ -229,7 +224,9 @@ export class Enrollment {
     return { token: elevated.token, deviceToken: undefined };
   }
 
-  /** Of two concurrent removals of the last two the second is rejected: the user's row is locked. */
+  /**
+   * Requires another way to sign in. The user's row is locked, so the second of two concurrent removals is rejected.
+   */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
     const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);

@@ -2,7 +2,7 @@ import { hourMs } from '../../kit/clock.ts';
 import { defineMail, defineNotice, exampleLink } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';
 
-/** How long the first second factor of an account can be undone. */
+/** Lifetime of the token that undoes the first second factor of an account. */
 export const undoHours = 72;
 
 interface FactorChange {
@@ -21,7 +21,9 @@ interface FirstFactor {
   readonly undoLink: string;
 }
 
-/** An attacker who knows the password could lock the owner out with a first second factor: the owner can undo it. */
+/**
+ * Carries the undo link: an attacker who knows the password could lock the owner out by adding the first second factor.
+ */
 const firstFactorMail = defineMail<FirstFactor>({
   name: 'first_factor',
   lifeMs: undoHours * hourMs,
@@ -30,7 +32,7 @@ const firstFactorMail = defineMail<FirstFactor>({
   compose: ({ factor, undoLink }) => ({ values: { undoHours }, variant: factor, link: undoLink }),
 });
 
-/** Second factors: added, replaced, removed. */
+/** Events of second factors: added, replaced, removed. */
 export const enrollmentEvents = defineEvents('enrollment', {
   first_factor_added: {
     vocabulary: 'user_updated',

@@ -1,4 +1,4 @@
-// Enrollment: the page that leads to the first authenticator, and undoing the first one.
+// Registers the module of enrollment: the page that lists authenticators to bind, and undoing the first one.
 import { identityModule } from '../../module.ts';
 import { enrollmentEvents } from './event.ts';
 import { tokenPages } from '../token/pages.ts';

@@ -1,4 +1,5 @@
-// Pages of enrollment: undoing the first authenticator, and the page for a login that must set up an authenticator before it opens anything else.
+// Pages of enrollment: undoing the first authenticator, and the choice of one for a login that must bind an
+// authenticator.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { seeOther, PageQuery, type PageKit } from '../../page/page.ts';
@@ -9,7 +10,7 @@ import type { TokenPage } from '../token/pages.ts';
 import { factorUndoKind, type Enrollment } from './enrollment.ts';
 import { addressOf } from '../../http/markup.ts';
 
-/** Undoes the first authenticator of an account. */
+/** The page that undoes the first authenticator of an account. */
 export function undoPage(enrollment: Enrollment): TokenPage {
   return {
     kind: factorUndoKind,
@@ -20,12 +21,13 @@ export function undoPage(enrollment: Enrollment): TokenPage {
   };
 }
 
+/** The page that lists the authenticators to bind, at the access level `enrollment`. */
 export function setUpPages({
   pages,
   sections,
 }: {
   readonly pages: PageKit;
-  /** Pages on which an authenticator is set up. */
+  /** Pages that enroll an authenticator. */
   readonly sections: readonly AccountSection[];
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {

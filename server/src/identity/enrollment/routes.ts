@@ -1,10 +1,10 @@
-// Undoes the enrollment of an account's first second factor.
+// The route that undoes the enrollment of an account's first second factor.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { EmailMessage, token } from '../../http/fields.ts';
 import type { Enrollment } from './enrollment.ts';
 
-/** Undoing the first second factor of an account: open, since it keeps its owner out. */
+/** Undoes the first second factor of an account. Access level `open`, because that factor may lock its owner out. */
 export function factorUndoRoutes({
   enrollment,
 }: {

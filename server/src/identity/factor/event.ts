@@ -1,6 +1,6 @@
 import { defineEvents } from '../event.ts';
 
-/** Second factors that were given. */
+/** Events of the verification of second factors. */
 export const factorEvents = defineEvents('factor', {
   wrong_second_factor: {
     vocabulary: 'authn_login_fail',

@@ -1,31 +1,37 @@
-// Factors: how a user authenticated, and when. A session stores which were given.
+// Interfaces of factors: the second factors that features contribute, and the changes that Enrollment carries out.
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { ClientSource } from '../context.ts';
 import type { Events } from '../event.ts';
 
-/** A factor that was given for a session. */
-export interface FactorUse {
-  /** `password`, `email`, or the name of a second factor. */
+/** The factor with which a sign-in begins. */
+export interface FirstFactor {
   readonly factor: string;
-  /** Unix milliseconds. */
-  readonly at: number;
+  /** True if its verification proved two factors, so that no second one is required. */
+  readonly isMultiFactor?: boolean;
 }
 
-/** The factor with which a sign-in begins. */
-export type FirstFactor = 'password' | 'email' | 'passkey';
+/** The requirement of a sign-in after the first factor. */
+export interface Requirement {
+  /** `second_factor`: to give an enrolled factor; `enrollment`: to enroll one. */
+  readonly kind: 'second_factor' | 'enrollment';
+  /** Names of the accepted factors. */
+  readonly factors: readonly string[];
+}
 
-/** Purpose of an authenticator output, and the sign-in or session for which it is given: it is not accepted in another. */
-export interface Occasion {
+/** Purpose to which an authenticator output is bound, with its sign-in or session. It is not accepted for another. */
+export interface FactorPurpose {
   readonly purpose: 'second_factor' | 'step_up';
   /** Handle of the pending authentication or of the session. */
   readonly subjectId: string;
 }
 
-/** Consumes what was verified, once and atomically; false if it was consumed already. Inside a transaction. */
+/**
+ * Consumes an authenticator output once and atomically; returns false if it was already consumed. Inside a transaction.
+ */
 export type Consume = (tx: Database) => Promise<boolean>;
 
-/** Who used a factor, from where, and what sends the mail about it. */
+/** A use of a factor, for `notifyUse`. */
 export interface FactorUsed {
   readonly user: User;
   readonly source: ClientSource;
@@ -36,39 +42,43 @@ export interface FactorUsed {
 export interface SecondFactor {
   /** Stable name, on the wire and in counters. */
   readonly name: string;
-  /** It only replaces another second factor: alone it does not make sign-in require one. */
+  /** True if it only replaces another second factor: a user with only this one signs in without a second factor. */
   readonly isBackup: boolean;
   /** Its authentication method references (RFC 8176 §2); with `mfa` if it is several factors by itself. */
   readonly amr: readonly string[];
-  /** True if the user has set it up. */
+  /** Returns true if the user has enrolled it. */
   isSet(db: Database, userId: number): Promise<boolean>;
-  /** True if the user can sign in with it alone; absent if that is never possible. */
+  /** Returns true if the user can sign in with it alone; absent if that is never possible. */
   isWayIn?(db: Database, userId: number): Promise<boolean>;
-  /** Verifies an authenticator output and returns what consumes it; `undefined` if it is wrong. Changes nothing itself; the attempt is counted already. */
-  check(user: User, proof: string, occasion: Occasion): Promise<Consume | undefined>;
-  /** Mails each use to the owner; absent where no use is mailed. Inside its transaction. */
-  tellUse?(tx: Database, used: FactorUsed): Promise<void>;
-  /** What is stored about the user, for the copy of their data: no seed, key or digest. */
+  /**
+   * Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes
+   * nothing; the caller counts the attempt.
+   */
+  check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined>;
+  /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
+  notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
+  /** Returns what is stored about the user, for the copy of their data: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
-  /** Removes what the user has set up, or only what was set up since an instant. Inside a transaction. */
+  /** Removes the user's authenticators, or only those added since an instant. Inside a transaction. */
   removeAll(tx: Database, userId: number, since?: number): Promise<void>;
   /** Removes up to `limit` expired rows and returns how many; absent if rows do not expire. */
   purge?(db: Database, limit: number): Promise<number>;
 }
 
-/** Whether sign-in requires a second factor: never, of users who have set one up, or always. */
+/** An addition of a factor, which Enrollment carries out. */
+export interface FactorAddition<T> {
+  /** Name of the factor. */
+  readonly factor: string;
+  /** The change itself, in the transaction. The user's row is locked. */
+  readonly work: (tx: Database, user: User) => Promise<T>;
+}
+
+/** A removal or replacement of a factor. */
+export interface FactorChange<T> extends FactorAddition<T> {
+  readonly action: 'removed' | 'replaced';
+}
+
+/**
+ * Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always.
+ */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
-
-/** The factors of a stored session. */
-export function parseFactors(text: string): FactorUse[] {
-  return JSON.parse(text) as FactorUse[]; // written by formatFactors
-}
-
-export function formatFactors(uses: readonly FactorUse[]): string {
-  return JSON.stringify(uses);
-}
-
-/** Adds a use; of each factor the latest stays. */
-export function withFactor(uses: readonly FactorUse[], use: FactorUse): FactorUse[] {
-  return [...uses.filter(({ factor }) => factor !== use.factor), use];
-}

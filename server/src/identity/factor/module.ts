@@ -1,4 +1,4 @@
-// Second factors: what they have in common. Each kind is a feature.
+// Registers what second factors have in common. Each kind is a feature.
 import { identityModule } from '../../module.ts';
 import { factorEvents } from './event.ts';
 import { factorOptions } from './options.ts';

@@ -1,28 +1,29 @@
-// How a page asks for a factor. Each kind says what is typed or pressed; around it stands the same form everywhere.
+// Renders the forms that ask for a factor. Each kind of factor contributes its inputs.
 import { html } from 'ghtml';
 import { field, hidden, notice } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
+import type { FactorPurpose } from './factor.ts';
 
 export interface FactorPrompt {
   readonly factor: string;
-  /** The inputs; one of them is called `proof`. */
+  /** Returns the inputs; one of them is named `proof`. */
   readonly inputs: (t: Translate, fault: string | undefined) => string;
-  /** Attributes of the form, for the script; absent where none is needed. */
-  readonly script?: (occasion: 'second_factor' | 'step_up') => string;
+  /** Returns attributes of the form for the script; absent if the factor needs no script. */
+  readonly script?: (purpose: FactorPurpose['purpose']) => string;
 }
 
 export interface PromptForm {
   readonly action: string;
-  readonly occasion: 'second_factor' | 'step_up';
-  /** Inputs that go along: markup. */
+  readonly purpose: FactorPurpose['purpose'];
+  /** Markup of hidden inputs. */
   readonly hidden: string;
-  /** Inputs that stand below: markup. */
+  /** Markup of inputs below those of the factor. */
   readonly below?: string;
-  /** The factor that was refused just now, and why. */
-  readonly refused?: { readonly factor: string; readonly text: string } | undefined;
+  /** The factor of a rejected attempt, with the message. */
+  readonly rejected?: { readonly factor: string; readonly text: string } | undefined;
 }
 
-/** Asks for one of the factors: the first is open, the others a press away. */
+/** Returns a form for each of the factors; all but the first are collapsed. */
 export function promptsFor(
   t: Translate,
   prompts: readonly FactorPrompt[],
@@ -30,8 +31,8 @@ export function promptsFor(
   form: PromptForm,
 ): string {
   const offered = prompts.filter(({ factor }) => names.includes(factor));
-  const { refused } = form;
-  const first = offered.find(({ factor }) => factor === refused?.factor) ?? offered[0];
+  const { rejected } = form;
+  const first = offered.find(({ factor }) => factor === rejected?.factor) ?? offered[0];
   if (first === undefined) return html`<p>${t('page.factor.none')}</p>`;
   const others = offered.filter((prompt) => prompt !== first);
   return html`!${promptForm(t, first, form)}
@@ -45,14 +46,14 @@ export function promptsFor(
 }
 
 function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {
-  const fault = form.refused?.factor === factor ? form.refused.text : undefined;
-  return html`<form method="post" action="${form.action}" !${script?.(form.occasion) ?? ''}>
+  const fault = form.rejected?.factor === factor ? form.rejected.text : undefined;
+  return html`<form method="post" action="${form.action}" !${script?.(form.purpose) ?? ''}>
     !${form.hidden} !${hidden('factor', factor)} !${inputs(t, fault)} !${form.below ?? ''}
     <button>${t(`page.factor.${factor}_act`)}</button>
   </form>`;
 }
 
-/** The password, once more. */
+/** Asks for the password, at step-up. */
 export const passwordPrompt: FactorPrompt = {
   factor: 'password',
   inputs: (t, fault) =>
@@ -66,17 +67,19 @@ export const passwordPrompt: FactorPrompt = {
     }),
 };
 
-/** A code of the factor that is typed. */
+/** Returns the input for a code. */
 export function codeInputs(factor: string, label: string, fault: string | undefined): string {
   return field({ name: 'proof', id: proofId(factor), label, autocomplete: 'one-time-code', fault });
 }
 
-/** Several factors are asked for on one page, each by an input of the same name: the label of one must not lead to another. */
+/**
+ * Returns the id of a factor's input. A page may have several inputs of the same name, and each label needs its own.
+ */
 function proofId(factor: string): string {
   return `proof-${factor}`;
 }
 
-/** A factor that only a script can ask for. */
+/** Returns the inputs of a factor that needs a script. */
 export function scriptInputs(t: Translate, fault: string | undefined): string {
   return html`!${notice('fault', fault)} !${hidden('proof', '')}
     <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>

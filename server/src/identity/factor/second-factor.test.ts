@@ -1,5 +1,4 @@
-// What second factors open, on the trunk alone: with a factor that is plugged in as a room of its own would be. The
-// journeys tell of the real ones.
+// Tests the rules of second factors on the core alone, with a factor of the test. The journeys test the real factors.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -13,35 +12,30 @@ import { createToken } from '../../kit/secret.ts';
 import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { findUserById, updateVerified } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { Login, PendingAuthentication } from '../sign-in/sign-in.ts';
+import type { Login } from '../sign-in/sign-in.ts';
+import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import {
-  parseFactors,
-  withFactor,
-  type FirstFactor,
-  type Occasion,
-  type SecondFactor,
-  type Consume,
-} from './factor.ts';
-import type { Session } from '../session/session.ts';
+import type { Consume, FactorPurpose, SecondFactor } from './factor.ts';
+import { parseFactors, withFactor } from './factor-use.ts';
+import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
 const source = { actor: 'user' } as const;
 
-/** A factor whose proof is its own name. */
+/** A factor whose only valid output is its own name. */
 class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
   readonly amr: readonly string[];
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
-  readonly occasions: Occasion[] = [];
+  readonly purposes: FactorPurpose[] = [];
   readonly removals: number[] = [];
-  /** How often it was asked whether it is set up. */
+  /** Number of calls of isSet. */
   asked = 0;
-  /** Somebody else spends the proof in the moment between. */
+  /** True if a concurrent request consumes the output first. */
   isConsumed = false;
 
   constructor(
@@ -71,9 +65,9 @@ class Riddle implements SecondFactor {
     return { isSet: this.setBy.has(userId) };
   }
 
-  async check(_user: User, proof: string, occasion: Occasion): Promise<Consume | undefined> {
-    this.occasions.push(occasion);
-    return proof === this.name ? async () => !this.isConsumed : undefined;
+  async check(_user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined> {
+    this.purposes.push(purpose);
+    return output === this.name ? async () => !this.isConsumed : undefined;
   }
 
   async removeAll(_tx: Database, userId: number): Promise<void> {
@@ -82,7 +76,7 @@ class Riddle implements SecondFactor {
   }
 }
 
-/** A database on which something happens just before the next transaction. */
+/** A database that runs `before` just before the next transaction. */
 class Between extends Recorder {
   before: (() => Promise<unknown>) | undefined;
 
@@ -94,7 +88,7 @@ class Between extends Recorder {
   }
 }
 
-/** Refused with this code. */
+/** Matches a problem with this code. */
 const refused =
   (code: ProblemCode) =>
   (error: unknown): error is Problem =>
@@ -103,7 +97,7 @@ const refused =
 interface Bench extends AuthUnderTest {
   readonly bob: User;
   readonly riddle: Riddle;
-  /** A factor that is a way in by itself. */
+  /** A factor that signs in by itself. */
   readonly key: Riddle;
   readonly backup: Riddle;
 }
@@ -111,7 +105,7 @@ interface Bench extends AuthUnderTest {
 onEachEngine('second factors', (engine) => {
   const makeAuth = useAuth(engine);
 
-  /** A trunk with three kinds of factor and Bob, who has set none. */
+  /** The core with three kinds of factor, and Bob, who has enrolled none. */
   async function withBob(options: AuthTestOptions = {}): Promise<Bench> {
     const riddle = new Riddle('riddle');
     const key = new Riddle('key', { isFirst: true });
@@ -120,17 +114,17 @@ onEachEngine('second factors', (engine) => {
     return { ...made, riddle, key, backup, bob: await made.auth.registerUser(email, password) };
   }
 
-  /** Lets Bob in by a first factor. */
+  /** Signs Bob in by a first factor. */
   async function enter(
     { auth, database, bob }: Bench,
-    factor: FirstFactor = 'password',
+    factor = 'password',
     from: ClientSource = source,
   ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
     const signInContext = await auth.identity.signIn.signInContextOf(user, from);
     const login = await database.transaction((tx) =>
-      auth.identity.signIn.admit(tx, user, factor, signInContext),
+      auth.identity.signIn.admit(tx, user, { factor, isMultiFactor: factor === 'passkey' }, signInContext),
     );
     assert.ok(login);
     return login;
@@ -149,7 +143,7 @@ onEachEngine('second factors', (engine) => {
     return found;
   }
 
-  /** Bob's session by password and riddle. */
+  /** Signs Bob in by password and riddle. */
   async function bothIn(bench: Bench): Promise<Session> {
     bench.riddle.setBy.add(bench.bob.id);
     const { auth } = bench;
@@ -180,83 +174,96 @@ onEachEngine('second factors', (engine) => {
     return rows.map(({ failures }) => failures);
   }
 
-  describe('are asked for', () => {
+  describe('requirement of sign-in', () => {
     const rows: readonly {
       readonly name: string;
       readonly policy: AuthOptions['secondFactorPolicy'];
       readonly set: readonly ('riddle' | 'key' | 'backup')[];
-      readonly demand: { kind: string; factors: readonly string[] } | undefined;
+      readonly requirement: { kind: string; factors: readonly string[] } | undefined;
     }[] = [
-      { name: 'of nobody while they are off', policy: 'off', set: ['riddle'], demand: undefined },
-      { name: 'of nobody who has set none', policy: 'optional', set: [], demand: undefined },
-      { name: 'of nobody who has a backup alone', policy: 'optional', set: ['backup'], demand: undefined },
+      { name: 'none if second factors are off', policy: 'off', set: ['riddle'], requirement: undefined },
       {
-        name: 'of whoever has set one',
+        name: 'none for a user without a second factor',
+        policy: 'optional',
+        set: [],
+        requirement: undefined,
+      },
+      {
+        name: 'none for a user who has only a backup',
+        policy: 'optional',
+        set: ['backup'],
+        requirement: undefined,
+      },
+      {
+        name: 'the enrolled factor',
         policy: 'optional',
         set: ['riddle'],
-        demand: { kind: 'second_factor', factors: ['riddle'] },
+        requirement: { kind: 'second_factor', factors: ['riddle'] },
       },
       {
-        name: 'each with its backup',
+        name: 'each enrolled factor, and the backup last',
         policy: 'optional',
         set: ['backup', 'key', 'riddle'],
-        demand: { kind: 'second_factor', factors: ['riddle', 'key', 'backup'] },
+        requirement: { kind: 'second_factor', factors: ['riddle', 'key', 'backup'] },
       },
       {
-        name: 'of everybody where they are required, who must set one up first',
+        name: 'enrollment, if second factors are required and the user has none',
         policy: 'required',
         set: [],
-        demand: { kind: 'enrollment', factors: ['riddle', 'key'] },
+        requirement: { kind: 'enrollment', factors: ['riddle', 'key'] },
       },
       {
-        name: 'also of whoever has a backup alone',
+        name: 'enrollment, if second factors are required and the user has only a backup',
         policy: 'required',
         set: ['backup'],
-        demand: { kind: 'enrollment', factors: ['riddle', 'key'] },
+        requirement: { kind: 'enrollment', factors: ['riddle', 'key'] },
       },
       {
-        name: 'and of whoever has set one where they are required',
+        name: 'the enrolled factor, if second factors are required',
         policy: 'required',
         set: ['key'],
-        demand: { kind: 'second_factor', factors: ['key'] },
+        requirement: { kind: 'second_factor', factors: ['key'] },
       },
     ];
-    for (const { name, policy = 'optional', set, demand } of rows) {
+    for (const { name, policy = 'optional', set, requirement } of rows) {
       test(name, async () => {
         const bench = await withBob({ secondFactorPolicy: policy });
         for (const each of set) bench[each].setBy.add(bench.bob.id);
         for (const factor of ['password', 'email'] as const) {
           const login = await enter(bench, factor);
-          assert.deepEqual(login.pending?.demand, demand);
-          assert.equal(login.token === undefined, demand !== undefined);
+          assert.deepEqual(login.pending?.requirement, requirement);
+          assert.equal(login.token === undefined, requirement !== undefined);
         }
         const byKey = await enter(bench, 'passkey');
-        assert.ok(byKey.token !== undefined && byKey.pending === undefined, 'a passkey is two by itself');
+        assert.ok(
+          byKey.token !== undefined && byKey.pending === undefined,
+          'a passkey is two factors by itself',
+        );
       });
     }
   });
 
-  test('a first factor is not spent for an account that nobody has confirmed, or that is gone', async () => {
+  test('a first factor is not consumed for an unconfirmed or removed account', async () => {
     const bench = await withBob({ emailConfirmation: true });
     const { auth, database, bob } = bench;
-    let spent = 0;
-    const given = { factor: 'email', consume: async () => (spent += 1) > 0 } as const;
-    const come = (): Promise<Login | undefined> => auth.identity.signIn.enter(bob, given, source);
-    assert.equal(await come(), undefined);
-    assert.equal(spent, 0);
+    let consumed = 0;
+    const given = { factor: 'email', consume: async () => (consumed += 1) > 0 } as const;
+    const signIn = (): Promise<Login | undefined> => auth.identity.signIn.enter(bob, given, source);
+    assert.equal(await signIn(), undefined);
+    assert.equal(consumed, 0);
     await updateVerified(database, bob.id, 1);
-    assert.ok((await come())?.token);
-    assert.equal(spent, 1);
+    assert.ok((await signIn())?.token);
+    assert.equal(consumed, 1);
     assert.deepEqual(await recorded(bench, 'authn_login_fail'), [
       'failure first_factor_refused factor=email user',
     ]);
     await auth.removeUser(bob.id);
-    assert.equal(await come(), undefined);
-    assert.equal(spent, 1);
+    assert.equal(await signIn(), undefined);
+    assert.equal(consumed, 1);
   });
 
-  describe('are not asked for on a device that is remembered', () => {
-    /** Bob gives both factors, and wishes that the device is remembered. */
+  describe('a remembered device', () => {
+    /** Signs Bob in by both factors and remembers the device. */
     async function remember(bench: Bench, from: ClientSource = source): Promise<Login> {
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
@@ -266,7 +273,7 @@ onEachEngine('second factors', (engine) => {
     }
 
     for (const knownDeviceDays of [0, 30])
-      test(`for as long as the operator says, where devices are known for ${knownDeviceDays} days`, async () => {
+      test(`needs no second factor for the configured time, if devices are known for ${knownDeviceDays} days`, async () => {
         const bench = await withBob({ knownDeviceDays, rememberedDeviceDays: 2 });
         const { auth, bob, clock } = bench;
         const { deviceToken } = await remember(bench, { ...source, device: 'x'.repeat(600) });
@@ -280,7 +287,7 @@ onEachEngine('second factors', (engine) => {
         assert.equal((await enter(bench, 'password', from)).token, undefined);
       });
 
-    test('but that was forgotten while the password was verified', async () => {
+    test('needs a second factor if it was forgotten while the password was verified', async () => {
       const bench = await withBob({ rememberedDeviceDays: 2 });
       const { auth, database, bob } = bench;
       const { deviceToken } = await remember(bench);
@@ -289,12 +296,12 @@ onEachEngine('second factors', (engine) => {
       const signInContext = await auth.identity.signIn.signInContextOf(user, { ...source, deviceToken });
       await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
       const login = await database.transaction((tx) =>
-        auth.identity.signIn.admit(tx, user, 'password', signInContext),
+        auth.identity.signIn.admit(tx, user, { factor: 'password' }, signInContext),
       );
-      assert.equal(login?.pending?.demand.kind, 'second_factor');
+      assert.equal(login?.pending?.requirement.kind, 'second_factor');
     });
 
-    test('which may be one that was known before', async () => {
+    test('may have been known before it was remembered', async () => {
       const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
       const { deviceToken } = await enter(bench);
       const from = { ...source, deviceToken };
@@ -302,15 +309,15 @@ onEachEngine('second factors', (engine) => {
       assert.ok((await enter(bench, 'password', from)).token);
     });
 
-    test('but to set one up, where one is required', async () => {
+    test('does not replace the enrollment of a required second factor', async () => {
       const bench = await withBob({ secondFactorPolicy: 'required', rememberedDeviceDays: 2 });
       const { deviceToken } = await remember(bench);
       bench.riddle.setBy.clear();
       const { pending } = await enter(bench, 'password', { ...source, deviceToken });
-      assert.equal(pending?.demand.kind, 'enrollment');
+      assert.equal(pending?.requirement.kind, 'enrollment');
     });
 
-    test('and no more once the operator does not allow it', async () => {
+    test('needs a second factor once the operator has disabled remembered devices', async () => {
       const bench = await withBob({ rememberedDeviceDays: 2 });
       const { deviceToken } = await remember(bench);
       const from = { ...source, deviceToken };
@@ -320,14 +327,14 @@ onEachEngine('second factors', (engine) => {
       assert.equal((await enter({ ...bench, auth }, 'password', from)).token, undefined);
     });
 
-    test('and none is where the operator does not allow it', async () => {
+    test('is not remembered if the operator does not allow it', async () => {
       const bench = await withBob();
       assert.equal((await remember(bench)).deviceToken, undefined);
       assert.deepEqual(await bench.auth.identity.devices.listRemembered(bench.bob.id), []);
     });
   });
 
-  describe('that are given', () => {
+  describe('verification of a second factor', () => {
     const right = { factor: 'riddle', proof: 'riddle' };
     const give = (
       auth: Auth,
@@ -335,12 +342,12 @@ onEachEngine('second factors', (engine) => {
       given = right,
     ): Promise<{ user: User; login: Login }> => auth.identity.signIn.complete(pending, given, source);
 
-    test('open a session of both, once', async () => {
+    test('opens one session with both factors', async () => {
       const bench = await withBob();
       const { auth, riddle, bob, clock } = bench;
       riddle.setBy.add(bob.id);
-      const half = await enter(bench, 'email');
-      const pending = await pendingOf(auth, half);
+      const first = await enter(bench, 'email');
+      const pending = await pendingOf(auth, first);
       assert.deepEqual(
         [pending.userId, pending.kind, pending.factors],
         [bob.id, 'second_factor', [{ factor: 'email', at: clock.now() }]],
@@ -349,16 +356,16 @@ onEachEngine('second factors', (engine) => {
       const { user, login } = await give(auth, pending);
       assert.deepEqual([user.id, login.pending], [bob.id, undefined]);
       assert.deepEqual(await factorsIn(bench), [['email', 'riddle']]);
-      assert.deepEqual(riddle.occasions, [{ purpose: 'second_factor', subjectId: pending.id }]);
+      assert.deepEqual(riddle.purposes, [{ purpose: 'second_factor', subjectId: pending.id }]);
       assert.deepEqual(await recorded(bench, 'authn_login_success'), [
         'success signed_in factors=email,riddle user',
       ]);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       await assert.rejects(give(auth, pending), refused('pending_authentication_required'));
       assert.equal((await factorsIn(bench)).length, 1);
     });
 
-    test('wrong open nothing, are recorded, and count as their own factor’s', async () => {
+    test('records a wrong output and counts it as an attempt of its factor', async () => {
       const bench = await withBob();
       const { auth, riddle, key, bob } = bench;
       for (const factor of [riddle, key]) factor.setBy.add(bob.id);
@@ -375,7 +382,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await attemptsOf(bench, 'riddle'), [5], 'a success of another factor forgets none');
     });
 
-    test('right forget the wrong ones before', async () => {
+    test('resets the counter after a success', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
@@ -385,18 +392,18 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
     });
 
-    test('that are unknown or not set up are refused without a try', async () => {
+    test('rejects a factor that is unknown or not enrolled, without counting an attempt', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
       const pending = await pendingOf(auth, await enter(bench));
       for (const factor of ['key', 'nonsense', 'password', ''])
         await assert.rejects(give(auth, pending, { factor, proof: factor }), refused('factor_invalid'));
-      assert.deepEqual(riddle.occasions, []);
+      assert.deepEqual(riddle.purposes, []);
       assert.deepEqual(await recorded(bench, 'authn_login_fail'), []);
     });
 
-    test('ask their own factor alone whether it is set up, and a backup one that it replaces', async () => {
+    test('reads only the state of the given factor, and for a backup of those it replaces', async () => {
       const bench = await withBob();
       const { auth, riddle, key, backup, bob } = bench;
       const factors = [riddle, key, backup];
@@ -411,7 +418,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await askedFor('backup'), [1, 0, 1]);
     });
 
-    test('and spent in the moment between open nothing, and count', async () => {
+    test('rejects and counts an output that a concurrent request consumed', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
@@ -423,7 +430,7 @@ onEachEngine('second factors', (engine) => {
       assert.ok((await give(auth, pending)).login.token);
     });
 
-    test('on a known device count apart from those of strangers', async () => {
+    test('counts attempts on a known device separately', async () => {
       const bench = await withBob({ knownDeviceDays: 30 });
       const { auth, riddle, bob } = bench;
       const { deviceToken } = await enter(bench);
@@ -437,7 +444,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual([typeof known.login.token, known.login.deviceToken], ['string', undefined]);
     });
 
-    test('to a login that must set one up first open nothing', async () => {
+    test('rejects a factor for a login that must enroll one', async () => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const pending = await pendingOf(bench.auth, await enter(bench));
       bench.riddle.setBy.add(bench.bob.id);
@@ -445,14 +452,14 @@ onEachEngine('second factors', (engine) => {
     });
 
     const ends: Record<string, (bench: Bench) => Promise<unknown>> = {
-      'when ten minutes are over': async ({ clock }) => clock.advance(10 * minuteMs),
-      'when the user is removed': ({ auth, bob }) => auth.removeUser(bob.id),
-      'when the user is disabled': ({ auth, bob }) => auth.setDisabled(bob.id, true),
-      'when the password is another': ({ auth }) => auth.setPassword(email, 'another'),
-      'when a program stored another hash': ({ db, bob }) => db.updateUser(bob.id, { hashedPassword: 'x' }),
+      'after ten minutes': async ({ clock }) => clock.advance(10 * minuteMs),
+      'after the user was removed': ({ auth, bob }) => auth.removeUser(bob.id),
+      'after the user was disabled': ({ auth, bob }) => auth.setDisabled(bob.id, true),
+      'after the password was changed': ({ auth }) => auth.setPassword(email, 'another'),
+      'after a program stored another hash': ({ db, bob }) => db.updateUser(bob.id, { hashedPassword: 'x' }),
     };
     for (const [when, end] of Object.entries(ends)) {
-      test(`${when} open nothing any more`, async () => {
+      test(`rejects a right output ${when}`, async () => {
         const bench = await withBob();
         const { auth, riddle, bob } = bench;
         riddle.setBy.add(bob.id);
@@ -463,7 +470,7 @@ onEachEngine('second factors', (engine) => {
       });
     }
 
-    test('are awaited for ten minutes, to the millisecond, and purged then', async () => {
+    test('is possible for exactly ten minutes; then the pending authentication is purged', async () => {
       const bench = await withBob();
       const { auth, riddle, bob, clock } = bench;
       riddle.setBy.add(bob.id);
@@ -478,13 +485,15 @@ onEachEngine('second factors', (engine) => {
       assert.ok(await auth.identity.signIn.findPending(later.pending?.token));
     });
 
-    test('are awaited of nobody whose first factor no longer counts', async () => {
+    test('has no pending authentication if the first factor is no longer valid', async () => {
       const bench = await withBob();
       const { auth, database, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
       const signInContext = await auth.identity.signIn.signInContextOf(bob, source);
       const admit = (): Promise<Login | undefined> =>
-        database.transaction((tx) => auth.identity.signIn.admit(tx, bob, 'password', signInContext));
+        database.transaction((tx) =>
+          auth.identity.signIn.admit(tx, bob, { factor: 'password' }, signInContext),
+        );
       assert.ok(await admit());
       await auth.setDisabled(bob.id, true);
       assert.equal(await admit(), undefined, 'disabled');
@@ -493,13 +502,13 @@ onEachEngine('second factors', (engine) => {
       assert.equal(await admit(), undefined, 'the password that was verified is another');
     });
 
-    test('belong to the token of their login, with its own secret', async () => {
+    test('requires the token of the pending authentication with its own secret', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       riddle.setBy.add(bob.id);
       const [one, other] = [await enter(bench), await enter(bench)];
       const text = one.pending?.token ?? '';
-      const strangers = [
+      const invalidTokens = [
         undefined,
         '',
         text.slice(0, 36),
@@ -507,13 +516,13 @@ onEachEngine('second factors', (engine) => {
         createToken(pendingAuthenticationKind).token,
         text.replace('.pnd_', '.ses_'),
       ];
-      for (const stranger of strangers)
-        assert.equal(await auth.identity.signIn.findPending(stranger), undefined);
+      for (const token of invalidTokens)
+        assert.equal(await auth.identity.signIn.findPending(token), undefined);
       assert.equal((await auth.identity.signIn.findPending(text))?.id, text.slice(0, 36));
     });
   });
 
-  describe('once more before what is dangerous', () => {
+  describe('step-up', () => {
     const stepUpFor =
       (...factors: string[]) =>
       (error: unknown): boolean => {
@@ -522,7 +531,7 @@ onEachEngine('second factors', (engine) => {
         return true;
       };
 
-    test('without one any factor of the last ten minutes will do, to the millisecond', async () => {
+    test('accepts any factor of the last ten minutes from a user without a second factor', async () => {
       const bench = await withBob();
       const { auth, clock } = bench;
       for (const factor of ['password', 'email'] as const) {
@@ -535,7 +544,7 @@ onEachEngine('second factors', (engine) => {
       }
     });
 
-    test('with one it must be that one', async () => {
+    test('requires the second factor of a user who has one', async () => {
       const bench = await withBob();
       const { auth, clock, riddle, backup, bob } = bench;
       const byPassword = await session(auth, await enter(bench));
@@ -555,7 +564,7 @@ onEachEngine('second factors', (engine) => {
       await auth.identity.stepUp.requireRecentSecond(both);
     });
 
-    test('an account without a password is asked for a mail, and none with one passes without it', async () => {
+    test('requires a mail for an account without a password, and the password otherwise', async () => {
       const bench = await withBob();
       const { auth, database, clock, bob } = bench;
       const current = await session(auth, await enter(bench));
@@ -580,7 +589,7 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
-    test('give the session another token and the factor, of each the latest use', async () => {
+    test('gives the session another token and the latest use of the factor', async () => {
       const bench = await withBob();
       const { auth, riddle, clock, bob } = bench;
       riddle.setBy.add(bob.id);
@@ -592,7 +601,7 @@ onEachEngine('second factors', (engine) => {
         const next = await auth.identity.stepUp.give(before, { factor, proof }, source);
         assert.equal(await auth.getSession(token), undefined, 'the old token is dead');
         if (factor === 'riddle')
-          assert.deepEqual(riddle.occasions, [{ purpose: 'step_up', subjectId: before.id }]);
+          assert.deepEqual(riddle.purposes, [{ purpose: 'step_up', subjectId: before.id }]);
         token = next;
       }
       const [only, ...others] = await auth.listSessions(bob.id, 10);
@@ -609,14 +618,14 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
     });
 
-    test('and nobody passes whose account is gone', async () => {
+    test('rejects a removed account', async () => {
       const bench = await withBob();
       const current = await session(bench.auth, await enter(bench));
       await bench.auth.removeUser(bench.bob.id);
       await assert.rejects(bench.auth.identity.stepUp.requireRecent(current), stepUpFor('email'));
     });
 
-    test('wrong, unknown, spent, or for a session that is over change nothing', async () => {
+    test('changes nothing for an output that is wrong, unknown or consumed, or if the session has ended', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       const token = await auth.createSession(email);
@@ -647,7 +656,7 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
-    test('on a known device count apart from those of strangers', async () => {
+    test('counts attempts on a known device separately', async () => {
       const bench = await withBob({ knownDeviceDays: 30 });
       const { auth, riddle, bob } = bench;
       const { deviceToken, token } = await enter(bench);
@@ -673,28 +682,28 @@ onEachEngine('second factors', (engine) => {
       isKept: true,
     },
     {
-      title: 'beside a password',
+      title: 'in addition to a password',
       emailConfirmation: true,
       isConfirmed: false,
       hasPassword: true,
       isKept: true,
     },
     {
-      title: 'where none confirms',
+      title: 'without email confirmation',
       emailConfirmation: false,
       isConfirmed: false,
       hasPassword: false,
       isKept: true,
     },
     {
-      title: 'by which a stranger made the account are gone',
+      title: 'with which a stranger registered the account are removed',
       emailConfirmation: true,
       isConfirmed: false,
       hasPassword: false,
       isKept: false,
     },
   ])
-    test(`${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
+    test(`second factors ${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
       const { auth, database, clock, riddle, bob } = await withBob({ emailConfirmation });
       riddle.setBy.add(bob.id);
       await database.query((sql) =>
@@ -710,7 +719,7 @@ onEachEngine('second factors', (engine) => {
       assert.equal(riddle.setBy.has(bob.id), isKept);
     });
 
-  describe('are changed', () => {
+  describe('enrollment', () => {
     const add = (riddle: Riddle) => ({
       factor: 'riddle',
       work: async (_tx: Database, user: User) => {
@@ -724,7 +733,7 @@ onEachEngine('second factors', (engine) => {
       work: async (tx: Database, user: User) => riddle.removeAll(tx, user.id),
     });
 
-    test('by whoever has just proved it: the session goes on under another token, the others end', async () => {
+    test('adds a factor in a session with a recent factor, which gets another token; other sessions end', async () => {
       const bench = await withBob();
       const { auth, riddle, bob } = bench;
       await auth.registerUser('eve@example.org', password);
@@ -747,17 +756,17 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
-    test('which ends the logins that await one', async () => {
+    test('ends pending authentications when a factor is added', async () => {
       const bench = await withBob();
       const { auth, riddle, key } = bench;
       const subject = { session: await bothIn(bench) };
-      const half = await enter(bench);
+      const first = await enter(bench);
       await auth.identity.enrollment.add(subject, { ...add(key), factor: 'key' }, source);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       assert.deepEqual([riddle.setBy.size, key.setBy.size], [1, 1]);
     });
 
-    test('by a login that must set one up first: it becomes a session of both', async () => {
+    test('turns a login that must enroll a factor into a session with both factors', async () => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const { auth, riddle } = bench;
       const pending = await pendingOf(auth, await enter(bench));
@@ -770,7 +779,7 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
-    test('by nobody else', async () => {
+    test('rejects other pending authentications, and sessions without a recent factor', async () => {
       const bench = await withBob();
       const { auth, riddle, clock, bob } = bench;
       const subject = { session: await bothIn(bench) };
@@ -791,7 +800,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await recorded(bench, 'user_updated'), []);
     });
 
-    test('for nobody who is disabled or removed', async () => {
+    test('rejects a disabled or removed user', async () => {
       const bench = await withBob({ secondFactorPolicy: 'required' });
       const { auth, riddle, bob } = bench;
       const pending = await pendingOf(auth, await enter(bench));
@@ -807,12 +816,12 @@ onEachEngine('second factors', (engine) => {
       );
     });
 
-    const meanwhile: Record<string, (auth: Auth, userId: number) => Promise<unknown>> = {
+    const endings: Record<string, (auth: Auth, userId: number) => Promise<unknown>> = {
       disabled: (auth, userId) => auth.setDisabled(userId, true),
       removed: (auth, userId) => auth.removeUser(userId),
     };
-    for (const [end, work] of Object.entries(meanwhile)) {
-      test(`for nobody who is ${end} in the moment after the subject was looked at`, async () => {
+    for (const [end, work] of Object.entries(endings)) {
+      test(`rejects a user who is ${end} after the subject was checked`, async () => {
         const seen: { between?: Between } = {};
         const bench = await withBob({ through: (database) => (seen.between = new Between(database)) });
         const { auth, riddle, bob } = bench;
@@ -827,7 +836,7 @@ onEachEngine('second factors', (engine) => {
       });
     }
 
-    test('and added to an account that would have no other way in', async () => {
+    test('adds a factor to an account without another way to sign in', async () => {
       const bench = await withBob();
       const { auth, database, riddle } = bench;
       const subject = { session: await session(auth, await enter(bench, 'email')) };
@@ -835,19 +844,19 @@ onEachEngine('second factors', (engine) => {
       assert.ok((await auth.identity.enrollment.add(subject, add(riddle), source)).login?.token);
     });
 
-    test('and taken away without an end to the session', async () => {
+    test('keeps the session when a factor is removed', async () => {
       const bench = await withBob();
       const { auth, riddle, key, backup, bob } = bench;
       const subject = { session: await bothIn(bench) };
       backup.setBy.add(bob.id);
       await auth.identity.enrollment.change(subject, remove(bench), source);
-      assert.deepEqual(key.removals, [], 'what somebody has only begun to set up stays');
-      assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'a backup of nothing goes too');
+      assert.deepEqual(key.removals, [], 'an unfinished enrollment stays');
+      assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0], 'the backup is removed too');
       assert.equal((await factorsIn(bench)).length, 1);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factor_removed factor=riddle user']);
     });
 
-    test('with a backup that stays while another is left', async () => {
+    test('keeps the backup while another factor is left', async () => {
       const bench = await withBob();
       const { auth, key, backup, bob } = bench;
       const subject = { session: await bothIn(bench) };
@@ -856,7 +865,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual([key.setBy.size, backup.setBy.size], [1, 1]);
     });
 
-    test('and renewed without an end to any session', async () => {
+    test('keeps all sessions when a factor is replaced', async () => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const subject = { session: await bothIn(bench) };
@@ -865,7 +874,7 @@ onEachEngine('second factors', (engine) => {
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factor_replaced factor=riddle user']);
     });
 
-    test('and count their tries anew once they are replaced', async () => {
+    test('resets the attempts of a replaced factor', async () => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const current = await bothIn(bench);
@@ -881,7 +890,7 @@ onEachEngine('second factors', (engine) => {
       await assert.doesNotReject(give('riddle'));
     });
 
-    test('never so that no way in is left', async () => {
+    test('never removes the last way to sign in', async () => {
       const none = 'update users set hashed_password = null';
       const rows: readonly {
         readonly name: string;
@@ -891,12 +900,12 @@ onEachEngine('second factors', (engine) => {
       }[] = [
         { name: 'the password is left', passes: true },
         {
-          name: 'the last where one is required',
+          name: 'the last one while they are required',
           options: { secondFactorPolicy: 'required' },
           passes: false,
         },
         {
-          name: 'not the last where one is required',
+          name: 'not the last one while they are required',
           options: { secondFactorPolicy: 'required' },
           prepare: ({ key, bob }) => key.setBy.add(bob.id),
           passes: true,
@@ -913,7 +922,7 @@ onEachEngine('second factors', (engine) => {
           passes: true,
         },
         {
-          name: 'no password, but a factor that is a way in',
+          name: 'no password, but a factor that signs in alone',
           prepare: ({ database, key, bob }) => {
             key.setBy.add(bob.id);
             return database.execute(none);
@@ -921,7 +930,7 @@ onEachEngine('second factors', (engine) => {
           passes: true,
         },
         {
-          name: 'no password, and another factor that is none',
+          name: 'no password, and another factor that does not sign in alone',
           prepare: ({ database, backup, bob }) => {
             backup.setBy.add(bob.id);
             return database.execute(none);
@@ -941,7 +950,7 @@ onEachEngine('second factors', (engine) => {
       }
     });
 
-    test('not in a session that ended meanwhile', async () => {
+    test('rejects a session that ended while the request ran', async () => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const current = await session(auth, await enter(bench));
@@ -951,37 +960,37 @@ onEachEngine('second factors', (engine) => {
         auth.identity.enrollment.add({ session: current }, { ...add(riddle), work }, source),
         refused('session_required'),
       );
-      assert.ok((await factorsIn(bench)).length === 1, 'nothing of it happened');
+      assert.ok((await factorsIn(bench)).length === 1, 'nothing was changed');
     });
 
-    test('all at once by the operator, which ends sessions and logins and forgets the tries', async () => {
+    test('lets the operator remove all factors, which ends sessions and logins and resets attempts', async () => {
       const bench = await withBob();
       const { auth, riddle, backup, bob } = bench;
       const operator = { actor: 'operator' } as const;
       const reset = (): Promise<boolean> => auth.identity.enrollment.reset(bob.id, operator);
       await auth.createSession(email);
       backup.setBy.add(bob.id);
-      assert.equal(await reset(), false, 'a backup of nothing');
+      assert.equal(await reset(), false, 'only a backup');
       riddle.setBy.add(bob.id + 1);
-      assert.equal(await auth.identity.enrollment.reset(bob.id + 1, operator), false, 'nobody');
+      assert.equal(await auth.identity.enrollment.reset(bob.id + 1, operator), false, 'no user');
       riddle.setBy.clear();
       assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
       riddle.setBy.add(bob.id);
-      const half = await enter(bench);
-      const pending = await pendingOf(auth, half);
+      const first = await enter(bench);
+      const pending = await pendingOf(auth, first);
       const wrong = { factor: 'riddle', proof: 'wrong' };
       await assert.rejects(auth.identity.signIn.complete(pending, wrong, source), refused('factor_invalid'));
       assert.equal(await reset(), true);
       assert.deepEqual([riddle.setBy.size, backup.setBy.size], [0, 0]);
       assert.deepEqual(await factorsIn(bench), []);
-      assert.equal(await auth.identity.signIn.findPending(half.pending?.token), undefined);
+      assert.equal(await auth.identity.signIn.findPending(first.pending?.token), undefined);
       assert.deepEqual(await attemptsOf(bench, 'riddle'), []);
       assert.deepEqual(await recorded(bench, 'user_updated'), ['success factors_reset operator']);
       assert.equal(await reset(), false, 'a second time');
     });
   });
 
-  describe('name the authentication methods of a session (RFC 8176 §2)', () => {
+  describe('authentication methods of a session (RFC 8176 §2)', () => {
     const at = 1;
     const rows: Record<string, readonly string[]> = {
       '': [],
@@ -999,20 +1008,20 @@ onEachEngine('second factors', (engine) => {
         const totp = new Riddle('totp', { amr: ['otp'] });
         const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
         const { secondFactors, plugged } = auth.identity;
-        plugged.dormantFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
+        plugged.disabledFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
         const uses = names.split(' ').filter(Boolean);
         assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
       });
     }
   });
 
-  test('that are switched off are neither asked for nor a way in, but exported and removed', async () => {
+  test('disabled factors are not required and do not sign in, but are exported and removed', async () => {
     const bench = await withBob({ secondFactors: [] });
     const { auth, database, bob } = bench;
     const off = new Riddle('off', { isFirst: true });
     off.setBy.add(bob.id);
     const { secondFactors, plugged } = auth.identity;
-    plugged.dormantFactors.push(off);
+    plugged.disabledFactors.push(off);
     assert.ok((await enter(bench)).token);
     assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
     assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);

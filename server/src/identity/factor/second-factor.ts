@@ -1,23 +1,15 @@
-// The second factors of a service: which sign-in requires of a user, and the one way to verify one. Each kind is a
-// feature.
+// Decides which second factors sign-in requires of a user, and verifies them. Each kind is a feature.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
-import type { Occasion, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, Requirement } from './factor.ts';
+import type { FactorUse } from './factor-use.ts';
 import './problem.ts';
 
-/** What sign-in requires after the first factor. */
-export interface Requirement {
-  /** `second_factor`: one that the user has set up; `enrollment`: to set one up. */
-  readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the factors that are accepted. */
-  readonly factors: readonly string[];
-}
-
-/** A second factor that was right; consumed inside the transaction that uses it. */
+/** A verified second factor. `consume` it inside the transaction that uses it. */
 export interface VerifiedFactor {
   readonly user: User;
   readonly attempt: Attempt;
@@ -27,47 +19,48 @@ export interface VerifiedFactor {
 
 export interface SecondFactorsOptions {
   readonly factors: readonly SecondFactor[];
-  /** Switched off: sign-in does not ask for them; what users have stored is exported and removed. */
-  readonly dormant: readonly SecondFactor[];
+  /** Disabled factors: sign-in does not accept them; stored data is still exported and removed. */
+  readonly disabled: readonly SecondFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
-/** Values of RFC 8176 for the factors that are no second factor. An email link has none registered. */
+/** Values of RFC 8176 for first factors. It registers no value for an email link. */
 const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
   password: ['pwd'],
   email: ['email'],
 };
 
+/** The second factors of the service. */
 export class SecondFactors {
   readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
-  readonly #on: readonly SecondFactor[];
-  readonly #dormant: readonly SecondFactor[];
+  readonly #enabled: readonly SecondFactor[];
+  readonly #disabled: readonly SecondFactor[];
 
-  /** The lists are read at each call: modules add to them before the first request. */
-  constructor(context: AuthContext, attempts: Attempts, { factors, dormant, policy }: SecondFactorsOptions) {
+  /** The lists are read at each call, because modules add to them before the first request. */
+  constructor(context: AuthContext, attempts: Attempts, { factors, disabled, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
-    this.#on = factors;
-    this.#dormant = dormant;
+    this.#enabled = factors;
+    this.#disabled = disabled;
     this.policy = policy;
   }
 
-  /** Those that sign-in asks for, backups last. */
+  /** Factors that sign-in accepts, backups last. */
   get #factors(): readonly SecondFactor[] {
     if (this.policy === 'off') return [];
-    return this.#on.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
+    return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
   get #all(): readonly SecondFactor[] {
-    return [...this.#on, ...this.#dormant];
+    return [...this.#enabled, ...this.#disabled];
   }
 
   /**
-   * Authentication method references of a session (RFC 8176 §2): each once, and `mfa` last if several factors were given
-   * or one of them is several by itself.
+   * Returns the authentication method references of a session (RFC 8176 §2): each one time, and `mfa` last if several
+   * factors were given or one of them is several by itself.
    */
   methodsOf(uses: readonly FactorUse[]): string[] {
     const names = new Set(uses.map(({ factor }) => factor));
@@ -80,12 +73,12 @@ export class SecondFactors {
     return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
   }
 
-  /** Names of the factors of which sign-in requires one; none if the user has only a backup. */
+  /** Returns the names of the factors of which sign-in requires one; empty if the user has only a backup. */
   async setOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
-      const isNeedless = factor.isBackup && names.length === 0;
-      if (!isNeedless && (await factor.isSet(db, userId))) names.push(factor.name);
+      const replacesNothing = factor.isBackup && names.length === 0;
+      if (!replacesNothing && (await factor.isSet(db, userId))) names.push(factor.name);
     }
     return names;
   }
@@ -95,24 +88,24 @@ export class SecondFactors {
     return this.setOf(this.#context.db, userId);
   }
 
-  /** True if the user has set the factor up; a backup counts only where it replaces another one. */
+  /** Returns true if the user has enrolled the factor. A backup counts only if it replaces another one. */
   async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
     const { db } = this.#context;
     if (!(await factor.isSet(db, userId))) return false;
-    return !factor.isBackup || !(await this.#hasNone(this.#factors, db, userId));
+    return !factor.isBackup || !(await this.#hasNoneOf(this.#factors, db, userId));
   }
 
-  async #hasNone(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
+  async #hasNoneOf(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
     for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
     return true;
   }
 
-  /** True if the user has set up no factor, whether sign-in requires it or not; backups do not count. */
+  /** Returns true if the user has enrolled no factor, also if the policy is off. Backups do not count. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    return this.#hasNone(this.#on, db, userId);
+    return this.#hasNoneOf(this.#enabled, db, userId);
   }
 
-  /** What sign-in requires of the user after the first factor; `undefined` if nothing. */
+  /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */
   async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
     const factors = await this.setOf(db, userId);
     if (factors.length > 0) return { kind: 'second_factor', factors };
@@ -121,26 +114,26 @@ export class SecondFactors {
     return { kind: 'enrollment', factors: enrollable };
   }
 
-  /** True if the user can sign in with one of them alone. */
+  /** Returns true if the user can sign in with one of the factors alone. */
   async hasWayIn(db: Database, userId: number): Promise<boolean> {
-    for (const factor of this.#on) if (await factor.isWayIn?.(db, userId)) return true;
+    for (const factor of this.#enabled) if (await factor.isWayIn?.(db, userId)) return true;
     return false;
   }
 
   /**
-   * Verifies a second factor; the attempt is counted first. Nothing is consumed yet.
+   * Counts the attempt and verifies a second factor. Consumes nothing.
    * @throws {Problem} factor_invalid, too_many_attempts.
    */
   async verify(
     user: User,
     { factor: name, proof }: { factor: string; proof: string },
-    occasion: Occasion,
+    purpose: FactorPurpose,
     { deviceId, source }: { deviceId: string | undefined; source: ClientSource },
   ): Promise<VerifiedFactor> {
     const factor = this.#factors.find((each) => each.name === name);
     if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
     const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
-    const consume = await factor.check(user, proof, occasion);
+    const consume = await factor.check(user, proof, purpose);
     if (consume === undefined) {
       await this.recordFailure(user, name, source);
       throw new Problem('factor_invalid');
@@ -149,8 +142,8 @@ export class SecondFactors {
   }
 
   /**
-   * Consumes what was verified. Inside the transaction that uses it.
-   * @throws {Problem} factor_invalid if it was consumed already.
+   * Consumes a verified factor. Inside the transaction that uses it.
+   * @throws {Problem} factor_invalid if it was already consumed.
    */
   async consume(
     tx: Database,
@@ -159,7 +152,7 @@ export class SecondFactors {
   ): Promise<void> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
-    await factor.tellUse?.(tx, { user, source, events: this.#context.events });
+    await factor.notifyUse?.(tx, { user, source, events: this.#context.events });
   }
 
   /** Removes every factor of the user, backups included, and resets their attempts. Inside a transaction. */
@@ -170,14 +163,17 @@ export class SecondFactors {
     }
   }
 
-  /** What is stored about the user by each factor, by its name. */
+  /** Returns what each factor stores about the user, by its name. */
   async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
     const known: Record<string, object> = {};
     for (const factor of this.#all) known[factor.name] = await factor.exportOf(db, userId);
     return known;
   }
 
-  /** Removes what the user has set up since an instant, and backups that replace nothing then. Inside a transaction. */
+  /**
+   * Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a
+   * transaction.
+   */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);
@@ -201,6 +197,7 @@ export class SecondFactors {
     return total;
   }
 
+  /** Records a wrong second factor. */
   async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
     await db.transaction((tx) =>

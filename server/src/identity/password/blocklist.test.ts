@@ -1,3 +1,4 @@
+// Tests which passwords the blocklist rejects.
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -10,7 +11,7 @@ const common = /^is one of the passwords/;
 const barelyMore = /^is little more than a password/;
 const padding = /^is little more than your address/;
 
-describe('the blocklist refuses', () => {
+describe('the blocklist rejects', () => {
   for (const [why, password, reason] of [
     ['a common password', '1qaz2wsx3edc4rfv', common],
     ['a common password in capitals', '1QAZ2WSX3EDC4RFV', common],
@@ -49,7 +50,7 @@ describe('the blocklist refuses', () => {
   }
 });
 
-describe('the blocklist has nothing against', () => {
+describe('the blocklist accepts', () => {
   for (const [why, password] of [
     ['four unrelated words', 'correct horse battery staple'],
     ['a sentence with the words of the address in it', 'guillaume mange une tarte'],
@@ -66,7 +67,7 @@ describe('the blocklist has nothing against', () => {
     });
   }
 
-  test('hardly any of a thousand passwords that a generator would make', async () => {
+  test('the blocklist rejects hardly any of a thousand generated passwords', async () => {
     const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&*+-';
     const refused: string[] = [];
     const generated = fc.sample(
@@ -79,7 +80,7 @@ describe('the blocklist has nothing against', () => {
   });
 });
 
-test('a shorter rule asks for less beside the padding, and knows shorter common passwords', async () => {
+test('a shorter minimum length requires less without padding, and rejects shorter common passwords', async () => {
   const short = new Blocklist({ minLength: 8, names: [] });
   assert.match((await short.reasonAgainst('password', email)) ?? '', common);
   assert.match((await short.reasonAgainst('dragon1234', email)) ?? '', barelyMore);
@@ -88,7 +89,7 @@ test('a shorter rule asks for less beside the padding, and knows shorter common 
 });
 
 describe('the blocklist knows', () => {
-  /** Seven letters beside which a padding must stand: one less than half of what is asked for. */
+  /** Seven letters to be padded: one fewer than half of the required length. */
   const rest = 'kvgxmdb';
 
   for (const row of [

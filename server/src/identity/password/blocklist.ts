@@ -1,8 +1,8 @@
-// Rejects common passwords, and passwords that reach the required length with padding. NIST SP 800-63B-4 §3.1.1.2 compares
-// whole passwords with a list, and so does this; but few common passwords have fifteen characters. So the check also removes
-// the padding: words that an attacker knows (the name of the service, the user's address), runs of keys and repetitions. The
-// rest must not be a common password, and must have half of the required length. `password1234567`, `passwordpassword`,
-// `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
+// Rejects common passwords, and passwords that reach the required length with padding. NIST SP 800-63B-4 §3.1.1.2
+// compares whole passwords with a list, and so does this check. But few common passwords have fifteen characters, so it
+// also removes padding: words that an attacker knows (the name of the service, the user's address), runs of keys and
+// repetitions. The rest must not be a common password, and must have half of the required length. `password1234567`,
+// `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { PasswordCheck } from '../../user/password-rule.ts';
@@ -12,7 +12,7 @@ const minWord = 4;
 /** Characters of the shortest run that counts as padding: three in a row occur in words (first, pots). */
 const minRun = 4;
 
-/** The rows of keyboards, and the paths that fingers take across them. */
+/** Rows of keyboards, and common paths across them. */
 const walks = [
   'abcdefghijklmnopqrstuvwxyz',
   '1234567890',
@@ -36,6 +36,7 @@ export interface BlocklistOptions {
   readonly names: readonly string[];
 }
 
+/** The check of a password against common passwords and padding. */
 export class Blocklist implements PasswordCheck {
   readonly finds = 'guessable';
   readonly #minRest: number;
@@ -47,6 +48,7 @@ export class Blocklist implements PasswordCheck {
     this.#names = names;
   }
 
+  /** Returns why the password is rejected; `undefined` if it is accepted. */
   async reasonAgainst(password: string, email: string): Promise<string | undefined> {
     const folded = fold(password);
     const common = await this.#commonPasswords();
@@ -61,9 +63,9 @@ export class Blocklist implements PasswordCheck {
   }
 
   /**
-   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which is
-   * searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead of
-   * imported, once, at the first use.
+   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which
+   * is searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead
+   * of imported, once, at the first use.
    */
   #commonPasswords(): Promise<string> {
     this.#common ??= readCommonPasswords(this.#minRest).catch((error: unknown) => {
@@ -81,12 +83,12 @@ async function readCommonPasswords(minLength: number): Promise<string> {
   return `\n${passwords.filter(({ length }) => length >= minLength).join('\n')}\n`;
 }
 
-/** Gives full-width characters, ligatures (NFKC) and capitals one spelling. */
+/** Normalizes full-width characters and ligatures (NFKC) and capitals. */
 function fold(text: string): string {
   return text.normalize('NFKC').toLowerCase();
 }
 
-/** An address or a name as a whole, its parts around an @, and the words in it. */
+/** Returns an address or a name as a whole, its parts around an @, and its words. */
 function wordsOf(text: string): string[] {
   return [text, ...text.split('@'), ...text.split(/[^\p{L}\p{N}]+/u)];
 }
@@ -96,7 +98,9 @@ function withoutWords(text: string, words: readonly string[]): string {
   return known.reduce((rest, word) => rest.replaceAll(word, ''), text);
 }
 
-/** The text without stretches of one character, or of neighbours in the alphabet or on a keyboard, in one direction. */
+/**
+ * Returns the text without runs of one character, or of neighbors in the alphabet or on a keyboard, in one direction.
+ */
 function withoutRuns(text: string): string {
   const characters = Array.from(text);
   let rest = '';
@@ -117,7 +121,7 @@ function runLength(characters: readonly string[], start: number): number {
   return Math.max(walkLength(characters, start, '', 0), ...lengths);
 }
 
-/** How far the characters from `start` on repeat, or go one step along the walk, which closes to a ring. */
+/** Returns the length of the run at `start` whose characters repeat or follow the circular `walk`. */
 function walkLength(characters: readonly string[], start: number, walk: string, step: number): number {
   let end = start + 1;
   for (; end < characters.length; end += 1) {
@@ -129,7 +133,7 @@ function walkLength(characters: readonly string[], start: number, walk: string, 
   return end - start;
 }
 
-/** The shortest beginning whose repetition is the text, the last time perhaps in part: `abcab` is `abc` repeated. */
+/** Returns the shortest prefix that, repeated and cut off, is the text: `abc` for `abcab`. */
 function smallestPeriod(text: string): string {
   const characters = Array.from(text);
   for (let period = 1; period < characters.length; period += 1) {

@@ -5,11 +5,12 @@ import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import './problem.ts';
 import '../session/problem.ts';
 
+/** Changes the password of a signed-in user. */
 export class PasswordChange {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
@@ -37,7 +38,7 @@ export class PasswordChange {
     const hashedPassword = await hasher.hash(next);
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
-      // Of two concurrent changes with the same current password the second is wrong.
+      // Of two concurrent changes with the same current password, the second is rejected.
       if (user === undefined || user.passwordChangedAt > verified.passwordChangedAt)
         throw new Problem('password_wrong');
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {

@@ -4,7 +4,7 @@ import { defineEvents } from '../event.ts';
 
 export const resetPasswordMail = defineProofMail('reset_password', '/reset?email=ada%40example.org', 60);
 
-/** Logins by password, and new passwords. */
+/** Events of logins by password and of new passwords. */
 export const passwordEvents = defineEvents('password', {
   wrong_password: {
     vocabulary: 'authn_login_fail',

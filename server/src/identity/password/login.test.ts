@@ -1,3 +1,4 @@
+// Tests the login by password: failures of the hasher, its events, and known devices.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import bcrypt from '@node-rs/bcrypt';
@@ -17,16 +18,16 @@ const email = 'bob@example.org';
 const password = 'b4l0u';
 const wrong = 'b4l00';
 
-/** A hasher that throws what it is given in the place of an answer. */
+/** A hasher that throws the given error instead of returning a result. */
 class FailingHasher extends Hasher {
-  fault: { readonly at: 'room' | 'verify' | 'hash'; readonly error: Error } | undefined;
+  fault: { readonly at: 'capacity' | 'verify' | 'hash'; readonly error: Error } | undefined;
 
   constructor() {
     super(cheapHashing);
   }
 
   override requireCapacity(): void {
-    this.#fail('room');
+    this.#fail('capacity');
     super.requireCapacity();
   }
 
@@ -40,7 +41,7 @@ class FailingHasher extends Hasher {
     return super.hash(text);
   }
 
-  #fail(at: 'room' | 'verify' | 'hash'): void {
+  #fail(at: 'capacity' | 'verify' | 'hash'): void {
     if (this.fault?.at === at) throw this.fault.error;
   }
 }
@@ -49,7 +50,7 @@ const busy = new Problem('too_busy');
 const isBusy = (error: unknown): boolean => isProblem(error, 'too_busy');
 const isTooMany = (error: unknown): boolean => isProblem(error, 'too_many_attempts');
 
-/** Tries that count at this moment, of everybody. */
+/** Returns the counted attempts of all subjects. */
 async function attemptsIn({ database }: AuthUnderTest): Promise<number[]> {
   const rows = await database.query((sql) => sql.selectFrom('attempts').select('failures'));
   return rows.map(({ failures }) => failures);
@@ -61,7 +62,7 @@ onEachEngine('a login', (engine) => {
   before(() => hasher.warm());
   after(() => hasher.close());
 
-  /** A trunk with Bob in it, and a hasher that fails as it is told. */
+  /** The core with Bob, and a hasher that can be made to fail. */
   async function withBob(
     options: Parameters<typeof makeAuth>[0] = {},
   ): Promise<AuthUnderTest & { readonly id: number }> {
@@ -70,15 +71,15 @@ onEachEngine('a login', (engine) => {
     return { ...makeAuth({ hasher, ...options }), id };
   }
 
-  describe('for which there is no time', () => {
-    test('is refused before its try is counted', async () => {
+  describe('while the service is busy', () => {
+    test('is rejected before the attempt is counted', async () => {
       const bench = await withBob();
-      hasher.fault = { at: 'room', error: busy };
+      hasher.fault = { at: 'capacity', error: busy };
       for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
       assert.deepEqual(await attemptsIn(bench), []);
     });
 
-    test('is nobody’s wrong guess, also where that shows after its try was counted', async () => {
+    test('is not counted as an attempt, also if the rejection follows the count', async () => {
       const bench = await withBob();
       hasher.fault = { at: 'verify', error: busy };
       for (let i = 0; i < 6; i += 1) await assert.rejects(bench.auth.logIn(email, password), isBusy);
@@ -87,7 +88,7 @@ onEachEngine('a login', (engine) => {
       assert.ok((await bench.auth.logIn(email, password))?.token);
     });
 
-    test('counts where it failed for another reason: what is not known to be right is wrong', async () => {
+    test('counts as an attempt if the verification fails for another reason', async () => {
       const { auth } = await withBob();
       hasher.fault = { at: 'verify', error: new Problem('unavailable') };
       for (let i = 0; i < 5; i += 1)
@@ -95,7 +96,7 @@ onEachEngine('a login', (engine) => {
       await assert.rejects(auth.logIn(email, password), isTooMany);
     });
 
-    test('keeps an old hash for another day, and lets its owner in', async () => {
+    test('succeeds without replacing an outdated hash', async () => {
       const { auth, db, id } = await withBob();
       await db.updateUser(id, { hashedPassword: bcrypt.hashSync(password, 4) });
       hasher.fault = { at: 'hash', error: busy };
@@ -106,20 +107,20 @@ onEachEngine('a login', (engine) => {
     });
   });
 
-  test('that failed before its address was registered counts against the new account', async () => {
+  test('counts against the new account if it failed before the registration', async () => {
     const { auth, clock } = await withBob();
     const eve = 'eve@example.org';
     for (let i = 0; i < 5; i += 1) assert.equal(await auth.logIn(eve, wrong), undefined);
     await auth.registerUser(eve, password);
-    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would tell that the address was free');
+    await assert.rejects(auth.logIn(eve, password), isTooMany, 'it would reveal that the address was free');
     clock.advance(15 * minuteMs);
     assert.ok((await auth.logIn(eve, password))?.token);
   });
 
-  describe('leaves in the record', () => {
+  describe('events', () => {
     const fail = 'authn_login_fail';
 
-    /** Events beyond the registration's, in the order of their names: those of one moment have none. */
+    /** Returns the events after the registration, sorted by name, because those of one millisecond have no order. */
     async function recorded({ audit }: AuthUnderTest): Promise<AuditEvent[]> {
       const events = await audit.list({ limit: 1000 });
       return events.filter(({ event }) => event !== 'user_created');
@@ -129,7 +130,7 @@ onEachEngine('a login', (engine) => {
         .map((row) => [row.event, row.outcome, reasonIn(row), row.userId, row.actor].map(String).join(' '))
         .toSorted();
 
-    test('why it failed, and whose it was if it was anybody’s', async () => {
+    test('contain the reason of a failure, and the account if there is one', async () => {
       const bench = await withBob();
       const { auth, id } = bench;
       const source = { actor: 'anonymous' } as const;
@@ -147,7 +148,7 @@ onEachEngine('a login', (engine) => {
       ]);
     });
 
-    test('that the address is not confirmed, which the person is not told', async () => {
+    test('contain an unconfirmed address, which the response does not reveal', async () => {
       const bench = await withBob({ emailConfirmation: true });
       const { auth, database, clock, id } = bench;
       assert.equal(await auth.logIn(email, password), undefined);
@@ -159,9 +160,9 @@ onEachEngine('a login', (engine) => {
 
     for (const [whose, address] of [
       ['an account', email],
-      ['an address that nobody has', 'eve@example.org'],
+      ['an unknown address', 'eve@example.org'],
     ] as const) {
-      test(`of ${whose} the fifth failure in a row and the hundredth, each once`, async () => {
+      test(`include one each for the fifth and the hundredth failure in a row, of ${whose}`, async () => {
         const bench = await withBob();
         const begin = bench.clock.now();
         for (let i = 0; i < 100; i += 1) {
@@ -183,7 +184,7 @@ onEachEngine('a login', (engine) => {
       });
     }
 
-    test('by which factor it succeeded, the session that it made, and the one that it ended', async () => {
+    test('contain the factor, the new session and the replaced one', async () => {
       const bench = await withBob();
       const { auth, id } = bench;
       const eve = await auth.registerUser('eve@example.org', password);
@@ -206,32 +207,32 @@ onEachEngine('a login', (engine) => {
     });
   });
 
-  test('with a stored hash that nobody can verify is told in the log, and no other', async () => {
-    const told: unknown[][] = [];
-    const log = { ...silentLog, error: (...line: unknown[]) => void told.push(line) };
+  test('writes only unreadable stored hashes to the log', async () => {
+    const logged: unknown[][] = [];
+    const log = { ...silentLog, error: (...line: unknown[]) => void logged.push(line) };
     const { auth, db, id } = await withBob({ log });
     await auth.logIn(email, wrong);
     await auth.logIn('eve@example.org', wrong);
-    assert.deepEqual(told, []);
+    assert.deepEqual(logged, []);
     await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
     assert.equal(await auth.logIn(email, 'SuperHashedPwd'), undefined);
-    const [facts, sentence] = told[0] ?? [];
-    assert.deepEqual([told.length, memberOf(facts, 'user_id')], [1, id]);
+    const [facts, sentence] = logged[0] ?? [];
+    assert.deepEqual([logged.length, memberOf(facts, 'user_id')], [1, id]);
     assert.equal(typeof memberOf(facts, 'reason'), 'string');
     assert.match(String(sentence), /hash cannot be verified/);
   });
 
-  test('that succeeds forgets the failures before it, at each door', async () => {
+  test('resets the counter when it succeeds, at every route', async () => {
     const bench = await withBob();
     const { auth } = bench;
     const session = await auth.getSession(await auth.createSession(email));
     assert.ok(session);
-    const doors = {
+    const logins = {
       logIn: () => auth.logIn(email, password),
       validLogin: () => auth.validLogin(email, password),
       requirePassword: () => auth.identity.stepUp.requirePassword(session, password, { actor: 'user' }),
     };
-    for (const [name, open] of Object.entries(doors)) {
+    for (const [name, open] of Object.entries(logins)) {
       for (let i = 0; i < 4; i += 1) await auth.logIn(email, wrong);
       assert.ok(await open(), name);
       assert.deepEqual(await attemptsIn(bench), [], name);
@@ -248,7 +249,7 @@ onEachEngine('a login', (engine) => {
       return login.deviceToken;
     }
 
-    test('makes it known for as long as the operator says, and to the millisecond', async () => {
+    test('makes it known for exactly the configured time', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       assert.equal(bench.auth.identity.devices.knownMs, days * dayMs);
       const device = await signIn(bench);
@@ -257,10 +258,10 @@ onEachEngine('a login', (engine) => {
       assert.equal(await signIn(bench, device), undefined, 'known');
       bench.clock.advance(1);
       assert.ok(await signIn(bench, device), 'not any more');
-      assert.equal(await bench.auth.purge(), 2, 'it goes with the next purge, as its first session does');
+      assert.equal(await bench.auth.purge(), 2, 'it is purged next, with its first session');
     });
 
-    test('of twenty-one the oldest is forgotten, and nobody else’s', async () => {
+    test('removes the oldest of twenty-one devices, but none of another user', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       await bench.auth.registerUser('eve@example.org', password);
       const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
@@ -276,7 +277,7 @@ onEachEngine('a login', (engine) => {
       assert.deepEqual([again?.token === undefined, again?.deviceToken], [false, undefined]);
     });
 
-    test('is forgotten with the password, and with the account', async () => {
+    test('ends with the password and with the account', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       const { auth, database, id } = bench;
       const devices = async (): Promise<number> =>
@@ -291,7 +292,7 @@ onEachEngine('a login', (engine) => {
       assert.equal(await devices(), 1);
     });
 
-    test('that is another person’s counts no tries of its own', async () => {
+    test('has no counter of its own for another user', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       await bench.auth.registerUser('eve@example.org', password);
       const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
@@ -300,7 +301,7 @@ onEachEngine('a login', (engine) => {
       assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
     });
 
-    test('that is known runs 12 statements (13 while it looked the device up twice)', async () => {
+    test('runs 12 statements if it is known', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       const login = await bench.auth.logIn(email, password, on(undefined));
       const from = { ...on(login?.deviceToken), sessionToken: login?.token };
@@ -314,7 +315,7 @@ onEachEngine('a login', (engine) => {
       assert.equal(lookups.length, 1);
     });
 
-    test('is not known where the operator keeps none', async () => {
+    test('is not known if the operator disables known devices', async () => {
       assert.equal(await signIn(await withBob({ knownDeviceDays: 0 })), undefined);
     });
   });

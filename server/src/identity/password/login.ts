@@ -1,5 +1,5 @@
-// Decides a login by password: counts the attempt, verifies the password and signs the user in. An unknown user, a disabled
-// one, an unconfirmed address and a wrong password get the same answer and cost the same (constant work).
+// Decides a login by password: counts the attempt, verifies the password and signs the user in. An unknown user, a
+// disabled one, an unconfirmed address and a wrong password get the same answer and cost the same (constant work).
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
@@ -11,7 +11,7 @@ import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import './problem.ts';
 
 /** An address, and the account that has it. */
@@ -27,7 +27,7 @@ type FailureEvent = (typeof passwordEvents)[
   | 'wrong_password'
   | 'email_unconfirmed'];
 
-/** A password that was right. */
+/** A verified password. */
 interface Verified {
   readonly user: User;
   readonly attempt: Attempt;
@@ -39,6 +39,7 @@ export interface PasswordLoginNeeds {
   readonly signIn: SignIn;
 }
 
+/** Verifies passwords and signs users in. */
 export class PasswordLogin implements PasswordVerifier {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
@@ -53,8 +54,7 @@ export class PasswordLogin implements PasswordVerifier {
   }
 
   /**
-   * True only if the user exists and the password is right. Counts as an attempt. Constant work: an unknown user costs the
-   * same.
+   * Returns true only if the user exists and the password is right. Counts as an attempt. Constant work.
    * @throws {Problem} too_many_attempts.
    */
   async isValid(address: EmailAddress, password: string, source: ClientSource): Promise<boolean> {
@@ -71,8 +71,8 @@ export class PasswordLogin implements PasswordVerifier {
 
   /**
    * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
-   * `undefined` for an unknown or disabled user, a wrong password, an address that must be confirmed first, and a password
-   * that was replaced during the verification.
+   * Returns `undefined` for an unknown or disabled user, a wrong password, an address that must be confirmed first, and
+   * a password that was replaced during the verification.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
@@ -83,15 +83,15 @@ export class PasswordLogin implements PasswordVerifier {
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
     if (emailConfirmation && user.emailVerifiedAt === null) {
-      // Answered like a wrong password: an attacker who has just registered the address of somebody else knows its
-      // password, and would learn here whether the address was free.
+      // Answered like a wrong password: an attacker who has just registered the address of another person knows its
+      // password and would learn here whether the address was free (account enumeration).
       await this.#recordFailure(user, passwordEvents.email_unconfirmed, attempt, source);
       return undefined;
     }
     return db.transaction(async (tx) => {
       // An authenticator that is being added is committed before the second factors are read.
       await lockUser(tx, user.id);
-      const login = await this.#signIn.admit(tx, user, 'password', signInContext);
+      const login = await this.#signIn.admit(tx, user, { factor: 'password' }, signInContext);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });
@@ -101,7 +101,7 @@ export class PasswordLogin implements PasswordVerifier {
     return { address, user: await findUserByEmail(this.#context.db, address) };
   }
 
-  /** The user whose password this is; the attempt has succeeded with that. */
+  /** Verifies a password and resets the attempts. Returns the user; `undefined` if the password is wrong. */
   async #verifyNow(address: EmailAddress, password: string, source: ClientSource): Promise<User | undefined> {
     const claimed = await this.#find(address);
     const device = await this.#devices.find(claimed.user, source.deviceToken);
@@ -111,7 +111,7 @@ export class PasswordLogin implements PasswordVerifier {
     return verified.user;
   }
 
-  /** The user whose password this is, with the attempt that was counted before the verification. */
+  /** Counts the attempt, verifies a password and returns the user; `undefined` if the password is wrong. */
   async #verify(
     { address, user }: Claimed,
     { password, deviceId }: { password: string; deviceId: string | undefined },
@@ -129,7 +129,7 @@ export class PasswordLogin implements PasswordVerifier {
         if (isProblem(error, 'too_busy')) await this.#attempts.withdraw(attempt);
         throw error;
       });
-    // To the user this looks like a wrong password, so only the log can say it.
+    // The user sees a wrong password, so only the log shows the cause.
     if (unreadable !== undefined)
       log.error(
         { user_id: user?.id, reason: unreadable },

@@ -1,4 +1,4 @@
-// Passwords: signing in and registering with one, changing it, and resetting a forgotten one.
+// Registers the module of passwords: sign-in and registration by password, change and reset.
 import { identityModule } from '../../module.ts';
 import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';

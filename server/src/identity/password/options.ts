@@ -39,7 +39,7 @@ export const passwordOptions = {
   }),
 } as const;
 
-/** Rules of public mode for passwords and reset tokens. */
+/** Returns the faults of these options: rules of public mode for passwords and reset tokens. */
 export const checkPasswordOptions: OptionCheck<
   OptionValues<typeof passwordOptions & typeof factorOptions>
 > = (values, { isPublic, faulty }) => {

@@ -1,10 +1,10 @@
-// Changes the password of the signed-in user, and requests the mail that resets a forgotten one.
+// Pages that change the password of the signed-in user and reset a forgotten one.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { field, notice } from '../../http/markup.ts';
+import { field, notice, addressOf } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -12,14 +12,12 @@ import { newPasswordField, refusalOf } from '../../page/form.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import { sessionOf } from '../session/guard.ts';
 import { hashing } from '../../http/limits.ts';
-import type { TokenPage } from '../token/pages.ts';
+import { type TokenPage, addressOfAccount } from '../token/pages.ts';
 import type { Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import { addressOfAccount } from '../token/pages.ts';
 import { resetKind, type PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';
 import { requestPage, type RequestPageParts } from '../token/request-page.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const PasswordForm = Type.Object({
   password: formField,
@@ -27,7 +25,7 @@ const PasswordForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Where password managers lead a person who is to change a password (W3C, A well-known URL for changing passwords). */
+/** Path that password managers open to change a password (W3C, A Well-Known URL for Changing Passwords). */
 export function changePasswordPages(): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
@@ -38,7 +36,7 @@ export function changePasswordPages(): FastifyPluginAsyncTypebox {
   };
 }
 
-/** Asking for a new password. */
+/** The page that requests a password reset. */
 export function forgotPages({
   passwordReset,
   ...parts
@@ -53,7 +51,7 @@ export function forgotPages({
 
 export const passwordSection = { path: paths.password, name: 'password' } as const satisfies AccountSection;
 
-/** Behind the member door for pages. */
+/** The page that changes the password, at the access level `session`. */
 export function passwordPages({
   pages,
   sessions,
@@ -131,7 +129,7 @@ export function passwordPages({
   };
 }
 
-/** Sets a new password with the token of a mail, and leads to the sign-in page. */
+/** The page that sets a new password with a mailed token and continues with the sign-in page. */
 export function resetPage(pages: PageKit, passwordReset: PasswordReset): TokenPage {
   return {
     kind: resetKind,

@@ -1,3 +1,4 @@
+// Tests reset tokens: single use, revocation, lifetime and storage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { contentsOf } from '../../../test/support/contents.ts';
@@ -26,8 +27,8 @@ onEachEngine('a reset token', (engine) => {
     return { ...made, bob: await made.auth.registerUser(email, 'the first') };
   }
 
-  describe('is good for one new password', () => {
-    test('a second use is refused, with any password and any e-mail', async () => {
+  describe('single use', () => {
+    test('rejects a token that was already used, with any password and any email', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await auth.updatePassword(token, 'the second');
@@ -36,7 +37,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(await auth.validLogin(email, 'the second'), true);
     });
 
-    test('of a hundred racers one wins, and the password is the winner’s', async () => {
+    test('lets one of a hundred concurrent requests set the password', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       const racers = await Promise.allSettled(
@@ -49,7 +50,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(await auth.validLogin(email, `password ${winners[0]}`), true);
     });
 
-    test('a password that the rule refuses leaves the token unspent', async () => {
+    test('stays usable after a password that the rule rejects', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await assert.rejects(
@@ -59,7 +60,7 @@ onEachEngine('a reset token', (engine) => {
       await auth.updatePassword(token, 'the second');
     });
 
-    test('a hasher without room leaves the token unspent', async () => {
+    test('stays usable if the hasher is busy', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       const closed = new Hasher(cheapHashing);
@@ -71,8 +72,8 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('is the newest or none', () => {
-    test('a newer one voids it', async () => {
+  describe('revocation', () => {
+    test('is revoked by a newer one', async () => {
       const { auth } = await withBob();
       const [older, newer] = [
         await auth.getResetPasswordToken(email),
@@ -82,7 +83,7 @@ onEachEngine('a reset token', (engine) => {
       await auth.updatePassword(newer, 'the second');
     });
 
-    test('of many that are asked for at once one is left', async () => {
+    test('leaves one valid token of many that are requested concurrently', async () => {
       const { auth, database } = await withBob();
       const tokens = await Promise.all(Array.from({ length: 10 }, () => auth.getResetPasswordToken(email)));
       assert.equal((await database.query((sql) => sql.selectFrom('one_time_tokens').select('id'))).length, 1);
@@ -92,7 +93,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
     });
 
-    test('a password that the operator sets voids it', async () => {
+    test('is revoked by a password that the operator sets', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await auth.setPassword(email, 'the second');
@@ -100,7 +101,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(await auth.validLogin(email, 'the second'), true);
     });
 
-    test('another e-mail of the user voids it', async () => {
+    test('is revoked by another email of the user', async () => {
       const { auth, db, bob } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await db.updateUser(bob.id, { email: 'robert@example.org' });
@@ -108,8 +109,8 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('lives for an hour', () => {
-    test('to the millisecond', async () => {
+  describe('lifetime', () => {
+    test('ends after exactly one hour', async () => {
       const { auth, clock } = await withBob();
       const first = await auth.getResetPasswordToken(email);
       clock.advance(hourMs - 1);
@@ -119,14 +120,14 @@ onEachEngine('a reset token', (engine) => {
       await assert.rejects(auth.updatePassword(second, 'the third'), isInvalid);
     });
 
-    test('or as long as the operator says', async () => {
+    test('is configurable by the operator', async () => {
       const { auth, clock } = await withBob({ resetTokenMinutes: 5 });
       const token = await auth.getResetPasswordToken(email);
       clock.advance(5 * minuteMs);
       await assert.rejects(auth.updatePassword(token, 'the second'), isInvalid);
     });
 
-    test('a spent one stays spent when the clock goes back', async () => {
+    test('of a consumed token does not start again if the clock is set back', async () => {
       const { auth, clock } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await auth.updatePassword(token, 'the second');
@@ -134,7 +135,7 @@ onEachEngine('a reset token', (engine) => {
       await assert.rejects(auth.updatePassword(token, 'the third'), isInvalid);
     });
 
-    test('and ends when the hour does while the password is hashed', async () => {
+    test('may end while the password is hashed', async () => {
       const { clock, db } = await withBob();
       class SlowHasher extends Hasher {
         override hash(text: string): Promise<string> {
@@ -152,8 +153,8 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('belongs to one user', () => {
-    test('with another user’s e-mail, or what is none, it is refused and stays unspent', async () => {
+  describe('ownership', () => {
+    test('is rejected with another user’s email or a malformed one, and stays usable', async () => {
       const { auth, database } = await withBob();
       await auth.registerUser('eve@example.org', 'eve’s');
       const token = await auth.getResetPasswordToken(email);
@@ -172,7 +173,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(user.email, email);
     });
 
-    test('its handle with the secret of another is refused, and both stay unspent', async () => {
+    test('is rejected with the secret of another token, and both stay usable', async () => {
       const { auth } = await withBob();
       await auth.registerUser('eve@example.org', 'eve’s');
       const [bobs, eves] = [
@@ -188,14 +189,14 @@ onEachEngine('a reset token', (engine) => {
       await auth.updatePassword(eves, 'eve’s second');
     });
 
-    test('a session id is none, and neither is one with the prefix changed', async () => {
+    test('rejects a session id, also with the prefix of a reset token', async () => {
       const { auth } = await withBob();
       const session = (await auth.createSession(email)) ?? '';
       for (const token of [session, session.replace('.ses_', '.rst_')])
         await assert.rejects(auth.updatePassword(token, 'x'), isInvalid);
     });
 
-    test('a disabled user has none, and one from before is refused', async () => {
+    test('is not issued to a disabled user, and an earlier one is rejected', async () => {
       const { auth, bob } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await auth.setDisabled(bob.id, true);
@@ -206,7 +207,7 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  test('that nobody made costs no hash', async () => {
+  test('costs no password hash if it was never issued', async () => {
     const { auth } = await withBob();
     let hashes = 0;
     class CountingHasher extends Hasher {
@@ -226,7 +227,7 @@ onEachEngine('a reset token', (engine) => {
     await hasher.close();
   });
 
-  test('is stored as a digest alone', async () => {
+  test('is stored only as a digest', async () => {
     const { auth, database } = await withBob();
     const token = await auth.getResetPasswordToken(email);
     const rows = await database.query((sql) => sql.selectFrom('one_time_tokens').selectAll());
@@ -237,7 +238,7 @@ onEachEngine('a reset token', (engine) => {
     assert.equal(stored.includes(token.slice(41)), false);
   });
 
-  test('that has expired is purged in batches of five hundred, spent or not, and the others stay', async () => {
+  test('is purged after its expiry, consumed or not, in batches of five hundred; others stay', async () => {
     const recorder: { current?: Recorder } = {};
     const { auth, clock, database } = makeAuth({
       through: (given) => (recorder.current = new Recorder(given)),

@@ -1,4 +1,4 @@
-// A new password for whoever proves to hold a reset token: given in the reply, or sent to the account's address.
+// Resets passwords by token: issues tokens, in the reply or by mail to the account's address, and redeems them.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
@@ -13,7 +13,7 @@ import type { OneTimeTokens } from '../token/one-time-token.ts';
 import '../token/problem.ts';
 import '../account/problem.ts';
 
-/** Sets a new password. Its life is the operator's option RESET_TOKEN_MINUTES. */
+/** Kind of token that sets a new password. Its life is the option RESET_TOKEN_MINUTES. */
 export const resetKind = tokenKind({
   kind: 'reset',
   prefix: 'rst',
@@ -24,6 +24,7 @@ export const resetKind = tokenKind({
   namesAccount: true,
 });
 
+/** Issues, mails and redeems reset tokens. */
 export class PasswordReset {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
@@ -57,12 +58,12 @@ export class PasswordReset {
     return token;
   }
 
-  /** Mails a new reset token to the account of this address. Known and unknown addresses look and cost the same. */
+  /** Mails a new reset token to the account of this address. Constant work. */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      // A mail of the last minute still holds a live token: another one would revoke it and only help a flood.
+      // A mail of the last minute has a live token. Another mail would revoke it and allow mail flooding.
       const open = user?.disabledAt === null ? user : undefined;
       const recipient = await this.send(tx, open, source, { isLimited: true });
       await this.#recordRequest(tx, user, recipient !== undefined, source);
@@ -70,8 +71,8 @@ export class PasswordReset {
   }
 
   /**
-   * Mails a reset token to the user's address and returns who gets it. Without a user it runs the same statements but
-   * stores nothing. Inside a transaction.
+   * Mails a reset token to the user's address and returns the recipient. Constant work: without a user it stores
+   * nothing. Inside a transaction.
    */
   async send(
     tx: Database,
@@ -85,7 +86,7 @@ export class PasswordReset {
       source,
       isLimited,
       lifeMs: minutes * minuteMs,
-      // The address is the target: only its owner can redeem what came by mail.
+      // With a target, redeeming also confirms the address: only its owner receives the mail.
       facts: (recipient) =>
         this.#tokens.issue(
           tx,
@@ -97,10 +98,10 @@ export class PasswordReset {
   }
 
   /**
-   * Consumes the reset token or its code, stores the new password, ends every session of the user and forgets the failed
-   * attempts: all or nothing. With `email` the token must be that user's.
+   * Consumes the reset token or its code, stores the new password, ends every session of the user and forgets the
+   * failed attempts: all or nothing. With `email` the token must be that user's.
    * @throws {Problem} token_invalid; nothing changes.
-   * @throws {Problem} invalid_request for a password that the rule refuses; the token can still be used.
+   * @throws {Problem} invalid_request for a password that the rule rejects; the token can still be used.
    */
   async redeem(
     presented: string | null | undefined,
@@ -109,7 +110,7 @@ export class PasswordReset {
     source: ClientSource,
   ): Promise<User> {
     const { db, hasher, clock, passwordRule } = this.#context;
-    // A look before the work, so that a guessed token costs no hash.
+    // Found before the password is hashed, so that guessed tokens cost no hash (denial of service).
     const live = await this.#tokens.find(resetKind, presented, { email }, source);
     await passwordRule(password, { email: live.user.email, field: 'new_password' });
     const hashedPassword = await hasher.hash(password);

@@ -1,4 +1,4 @@
-// Login by password, resetting and changing it. The contract fixes what most of them answer to the byte.
+// Routes of the login by password, its reset and its change. The contract fixes most responses to the byte.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
@@ -21,14 +21,14 @@ import type { PasswordLogin } from './login.ts';
 import type { PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';
 
-/** Has `reset_token` if the service returns it in the reply (local mode), else `message`. */
+/** `reset_token` if the service returns it in the reply (local mode), otherwise `message`. */
 const ResetReply = Type.Object({
   email: Type.String(),
   reset_token: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
 });
 
-/** Login by password. */
+/** Login by password, at the access level `open`. */
 export function passwordLoginRoutes({
   cookies,
   passwordLogin,
@@ -54,7 +54,7 @@ export function passwordLoginRoutes({
   };
 }
 
-/** Requests and redeems a password reset. */
+/** Requests and redeems a password reset, at the access level `open`. */
 export function passwordResetRoutes({
   cookies,
   passwordReset,
@@ -62,7 +62,7 @@ export function passwordResetRoutes({
 }: {
   readonly cookies: BrowserCookies;
   readonly passwordReset: PasswordReset;
-  /** Where a reset token is sent. */
+  /** Whether a reset token is returned in the reply or mailed. */
   readonly resetTokenBy: 'reply' | 'mail';
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
@@ -115,7 +115,7 @@ export function passwordResetRoutes({
   };
 }
 
-/** Behind the member door: changes the password. */
+/** Changes the password, at the access level `session`. */
 export function passwordRoutes({
   passwordChange,
 }: {

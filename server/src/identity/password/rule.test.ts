@@ -1,3 +1,4 @@
+// Tests the password rules of local and of public mode.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Problem } from '../../kit/problem.ts';
@@ -7,7 +8,7 @@ import { anyPassword, passwordRule } from './rule.ts';
 
 const context = { email: 'guillaume@holberton.io', field: 'new_password' } as const;
 
-/** What the person is told, `undefined` when the password may be set. */
+/** Returns the reason of the rejection; `undefined` if the password may be set. */
 async function refusal(rule: PasswordRule, password: string): Promise<string | undefined> {
   try {
     await rule(password, context);
@@ -17,7 +18,7 @@ async function refusal(rule: PasswordRule, password: string): Promise<string | u
     assert.equal(error.fields[0]?.field, context.field);
     assert.ok(
       password.length < 4 || !error.message.includes(password),
-      'a refusal never repeats the password',
+      'the reason never contains the password',
     );
     return error.fields[0].message;
   }
@@ -28,14 +29,14 @@ describe('any password rule', () => {
     ['of local mode', anyPassword],
     ['of public mode', passwordRule({ minLength: 15 })],
   ] as const) {
-    test(`${name} refuses what is empty, holds a NUL or half a surrogate pair`, async () => {
+    test(`${name} rejects a password that is empty, or contains NUL or a lone surrogate`, async () => {
       assert.equal(await refusal(rule, ''), 'is empty');
       for (const bad of ['\0', 'fifteen letters and\0more', '\ud83d', 'fifteen letters and \udc31 more']) {
         assert.equal(await refusal(rule, bad), 'contains an invalid character');
       }
     });
 
-    test(`${name} takes 256 code points, of up to 1,024 bytes, and not one more`, async () => {
+    test(`${name} accepts 256 code points, of up to 1,024 bytes, and no more`, async () => {
       const tooLong = 'is longer than 256 characters';
       for (const character of ['a', 'é', '日', '🐱']) {
         assert.equal(await refusal(rule, character.repeat(256)), undefined, character);
@@ -43,13 +44,13 @@ describe('any password rule', () => {
       }
     });
 
-    test(`${name} counts in normal form C, as the hash does`, async () => {
+    test(`${name} counts in normal form C, like the hash`, async () => {
       assert.equal(await refusal(rule, 'é'.normalize('NFD').repeat(256)), undefined);
       assert.equal(await refusal(rule, 'é'.normalize('NFD').repeat(257)), 'is longer than 256 characters');
     });
   }
 
-  test('of local mode takes a single character', async () => {
+  test('of local mode accepts a single character', async () => {
     for (const password of ['a', ' ', '🐱', 'b4l0u'])
       assert.equal(await refusal(anyPassword, password), undefined);
   });
@@ -59,7 +60,7 @@ describe('any password rule', () => {
 describe('the password rule of public mode', () => {
   const rule = passwordRule({ minLength: 15 });
 
-  test('takes fifteen code points and refuses fourteen, whatever they are', async () => {
+  test('accepts any fifteen code points and rejects fourteen', async () => {
     for (const character of ['z', 'é', '日', '🐱', 'é'.normalize('NFD'), ' ']) {
       assert.equal(await refusal(rule, character.repeat(15)), undefined, character);
       assert.match(
@@ -70,12 +71,12 @@ describe('the password rule of public mode', () => {
     }
   });
 
-  test('asks for no capitals, digits or signs', async () => {
+  test('requires no capitals, digits or symbols', async () => {
     assert.equal(await refusal(rule, 'only small letters and spaces'), undefined);
     assert.equal(await refusal(rule, '528491637409128'), undefined);
   });
 
-  test('tells the reason of the first critic that has one, and asks the others no more', async () => {
+  test('returns the reason of the first check that has one, and skips the others', async () => {
     const asked: string[] = [];
     const breachCheck = {
       finds: 'breached' as const,
@@ -95,7 +96,7 @@ describe('the password rule of public mode', () => {
     assert.deepEqual(asked, ['un café crème, s’il te plaît'], 'in normal form C');
   });
 
-  test('asks no critic about a password that is too short, too long or no text', async () => {
+  test('runs no check on a password that is too short, too long or malformed', async () => {
     const never = { finds: 'breached' as const, reasonAgainst: () => assert.fail('asked') };
     const asking = passwordRule({ minLength: 15, checks: [never] });
     for (const bad of ['', 'kitten', 'a'.repeat(257), `${'a'.repeat(20)}\0`])

@@ -1,4 +1,4 @@
-// Decides whether a password may be set. Asked wherever one is set, never at login: an older password stays usable.
+// Decides whether a password may be set. Runs whenever one is set, never at login: an older password stays usable.
 import { maxPasswordLength } from '../../kit/password-length.ts';
 import { fieldProblem } from '../../kit/problem.ts';
 import type { PasswordCheck, PasswordRule } from '../../user/password-rule.ts';
@@ -6,13 +6,13 @@ import type { PasswordCheck, PasswordRule } from '../../user/password-rule.ts';
 export interface PasswordRuleOptions {
   /** Code points of the shortest password. */
   readonly minLength: number;
-  /** Run in this order on a password of the right length, until one returns a reason. Read at each call. */
+  /** Checks that run in this order on a password of the right length, until one returns a reason. Read at each call. */
   readonly checks?: readonly PasswordCheck[];
 }
 
 /**
- * Creates the rule of these options. Length and characters are counted in normal form C, as the hash takes them; there is
- * no rule for the composition (NIST SP 800-63B-4 §3.1.1.2).
+ * Creates the rule of these options. Length and characters are counted in normal form C, as the hash takes them; there
+ * is no rule for the composition (NIST SP 800-63B-4 §3.1.1.2).
  */
 export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): PasswordRule {
   return async (typed, { email, field }) => {
@@ -40,5 +40,5 @@ export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): P
   };
 }
 
-/** Local mode: any password that is not empty, up to the longest. */
+/** The rule of local mode: any non-empty password up to the maximum length. */
 export const anyPassword: PasswordRule = passwordRule({ minLength: 1 });

@@ -1,4 +1,4 @@
-// Signs in by password, on the sign-in page.
+// The sign-in page, which signs in by password.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Problem } from '../../kit/problem.ts';
 import { hashCost } from '../../http/fields.ts';
@@ -12,7 +12,7 @@ import { hashing } from '../../http/limits.ts';
 import type { PasswordLogin } from './login.ts';
 import '../session/problem.ts';
 
-/** At the access level `optional`: a person who is signed in is sent on. */
+/** The page, at the access level `optional`: it redirects users who are signed in. */
 export function signInPages({
   pages,
   cookies,

@@ -1,11 +1,11 @@
-// Registers an account, and requests another confirmation mail.
+// The registration page, and the check of a new password that its script calls.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { verificationKind } from '../account/verification.ts';
 import { isProblem, type Problem } from '../../kit/problem.ts';
-import { field, hidden } from '../../http/markup.ts';
+import { field, hidden, addressOf } from '../../http/markup.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
@@ -14,12 +14,11 @@ import { newPasswordField, faultOf, refusalOf } from '../../page/form.ts';
 import { pageSourceOf, type BrowserCookies } from '../guard.ts';
 import { sendLogin, afterLogin } from '../sign-in/guard.ts';
 import { costing, hashing } from '../../http/limits.ts';
-import { renderWays, type SignInWay } from '../sign-in/way.ts';
+import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import { codeForm } from '../token/pages.ts';
 import type { Accounts } from '../account/account.ts';
 import type { PasswordLogin } from './login.ts';
 import { registerQuietly, type RegistrationPolicy } from '../account/registration.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const SignUpForm = Type.Object({
   email: formField,
@@ -28,6 +27,7 @@ const SignUpForm = Type.Object({
 });
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
+/** The registration page, at the access level `open`. */
 export function signUpPages({
   pages,
   cookies,
@@ -107,13 +107,13 @@ export function signUpPages({
       },
     );
 
-    // For the script: what is wrong with a password, before it is sent with the form.
+    // For the script: checks a password while the user types it.
     scope.post(
       `${paths.signUp}/password`,
       {
         config: costing(hashCost),
         schema: {
-          summary: 'Page: says what is wrong with a password that somebody thinks of',
+          summary: 'Page: checks a new password',
           body: Type.Object({ email: formField, password: formField }),
           response: { 200: Hint },
         },

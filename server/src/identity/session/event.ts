@@ -1,6 +1,6 @@
 import { defineEvents } from '../event.ts';
 
-/** Sessions: begun and ended. The target of an ended one is its public handle. */
+/** Events of sessions: created and ended. The target of an ended one is its public handle. */
 export const sessionEvents = defineEvents('session', {
   session_created: {
     vocabulary: 'session_created',

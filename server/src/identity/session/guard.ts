@@ -1,8 +1,9 @@
-// Access by session: which requests have one, and which are refused without one.
+// Guards of the access levels `session` and `optional`: find the session of a request and reject requests without one.
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
 import type { BrowserCookies } from '../guard.ts';
-import type { Session, Sessions } from './session.ts';
+import type { Sessions } from './session.ts';
+import type { Session } from './session-entry.ts';
 import './problem.ts';
 
 declare module 'fastify' {
@@ -26,14 +27,14 @@ export function sessionGuard({ sessions, cookies }: SessionGuardParts): onReques
   };
 }
 
-/** Sets the session of a request that has one, and rejects none. */
+/** Sets the session of a request that has one. Rejects no request. */
 export function optionalSessionGuard({ sessions, cookies }: SessionGuardParts): onRequestAsyncHookHandler {
   return async (request) => {
     request.session = (await sessions.find(cookies.session.read(request.headers.cookie))) ?? null;
   };
 }
 
-/** The session of a request at the access level `session`. */
+/** Returns the session of a request at the access level `session`. */
 export function sessionOf(request: FastifyRequest): Session {
   if (request.session === null) throw new Error('This route is not at the access level session');
   return request.session;

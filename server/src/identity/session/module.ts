@@ -1,4 +1,4 @@
-// Sessions: the list of one's own, ending them, and signing out.
+// Registers the module of sessions: listing and ending one's own, and signing out.
 import { identityModule } from '../../module.ts';
 import { sessionEvents } from './event.ts';
 import { sessionPages, sessionSection, signOutPages } from './pages.ts';

@@ -22,7 +22,7 @@ export const sessionOptions = {
   }),
 } as const;
 
-/** The idle limit must not exceed the maximum age. */
+/** Returns the faults of these options: the idle limit must not exceed the maximum age. */
 export const checkSessionOptions: OptionCheck<OptionValues<typeof sessionOptions>> = (values, { faulty }) => {
   const areRead = !faulty.has('sessionDays') && !faulty.has('sessionIdleDays');
   return areRead && values.sessionIdleDays > values.sessionDays

@@ -1,10 +1,10 @@
-// Lists and ends the sessions of the signed-in user, and signs out.
+// Pages that list and end the sessions of the signed-in user, and sign out.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { hidden, notice } from '../../http/markup.ts';
-import { parseFactors } from '../factor/factor.ts';
+import { hidden, notice, addressOf } from '../../http/markup.ts';
+import { parseFactors } from '../factor/factor-use.ts';
 import type { SessionSummary } from './store.ts';
 import { seeOther, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -13,7 +13,6 @@ import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
 import type { Sessions } from './session.ts';
 import type { Translate } from '../../http/pages.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const EndForm = Type.Object({
   id: Type.Optional(formField),
@@ -25,12 +24,12 @@ const SignOutForm = Type.Object({
   return_to: Type.Optional(formField),
 });
 
-/** Sessions that the page shows. */
+/** Maximum number of sessions on the page. */
 const maxListed = 50;
 
 export const sessionSection = { path: paths.sessions, name: 'sessions' } as const satisfies AccountSection;
 
-/** Behind the member door for pages. */
+/** The page of sessions, at the access level `session`. */
 export function sessionPages({
   pages,
   sessions,
@@ -38,7 +37,7 @@ export function sessionPages({
 }: {
   readonly pages: PageKit;
   readonly sessions: Sessions;
-  /** Parts below the sessions, which other modules add. */
+  /** Parts of other modules, shown below the sessions. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
   const { path } = sessionSection;
@@ -93,7 +92,7 @@ export function sessionPages({
   };
 }
 
-/** Behind the member door: signing out. */
+/** Signs out, at the access level `session`. */
 export function signOutPages({
   pages,
   cookies,

@@ -1,3 +1,4 @@
+// Tests the routes that list, end and elevate sessions.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';
@@ -15,7 +16,7 @@ onEachEngine('the routes of sessions', (engine) => {
   });
   after(() => service.close());
 
-  test('list what a person holds, each with its device, its instants and how it was made', async () => {
+  test('list the sessions of a user, each with its device, instants and factors', async () => {
     const { email, password, sessionId } = await service.member();
     const { clock } = service.service;
     const instant = (ms: number): string => new Date(clock.now() + ms).toISOString();
@@ -49,7 +50,7 @@ onEachEngine('the routes of sessions', (engine) => {
     });
   });
 
-  test('end one, and say so; of one that is not there too', async () => {
+  test('end one session, and answer the same for an unknown one', async () => {
     const member = await service.member();
     const browser = new Browser(service);
     await browser.post('/sessions', { email: member.email, password: member.password });
@@ -63,7 +64,7 @@ onEachEngine('the routes of sessions', (engine) => {
     assert.equal((await browser.get('/profile')).status, 200);
   });
 
-  test('step a session up: the same person, another cookie', async () => {
+  test('elevate a session, which gets another cookie', async () => {
     const { email, password, sessionId } = await service.member();
     const give = (factor: string, proof: string) =>
       service.post('/sessions/step_up', { factor, proof }, { cookie: `${sessionCookie}=${sessionId}` });

@@ -1,4 +1,4 @@
-// Lists and ends the sessions of the signed-in user, and signs out.
+// Routes that list and end the sessions of the signed-in user, and sign out.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
@@ -8,11 +8,11 @@ import { sessionOf } from './guard.ts';
 import { describeSession } from './session-entry.ts';
 import type { Sessions } from './session.ts';
 
-/** Sessions that one reply lists: more than a user may hold. */
+/** Maximum number of listed sessions. Higher than the limit of sessions per user. */
 const maxListed = 1000;
 
 const Instant = Type.String({ format: 'date-time' });
-/** A session, as its owner sees it. */
+/** A session as its user sees it. */
 export const SessionEntry = Type.Object({
   id: Type.String({ description: 'Public id of the session, not secret' }),
   device: Type.Optional(Type.String({ description: 'Browser and operating system, if known' })),
@@ -25,7 +25,7 @@ export const SessionEntry = Type.Object({
 });
 const SessionList = Type.Object({ sessions: Type.Array(SessionEntry) });
 
-/** Behind the member door. */
+/** The routes, at the access level `session`. */
 export function sessionRoutes({
   cookies,
   sessions,
@@ -77,7 +77,7 @@ export function sessionRoutes({
         await sessions.end(sessionOf(request).id, request.source);
         cookies.clearSession(reply);
         const body = { message: 'logged out' };
-        // A redirect suits a browser; a program that names JSON itself is told in words.
+        // Browsers get a redirect; programs that accept JSON explicitly get a body.
         if (request.headers.accept?.includes('application/json')) return body;
         return reply.status(302).header('location', '/').send(body);
       },

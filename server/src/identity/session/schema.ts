@@ -1,4 +1,4 @@
-// The sessions table.
+// The table `sessions`.
 import type { Generated } from 'kysely';
 import type { Instant } from '../../db/schema.ts';
 

@@ -1,15 +1,16 @@
-// Collects which sessions were used, and which expired ones were presented, and writes both in batches, so that a request
-// does not wait for a write.
+// Collects which sessions were used, and which expired ones were presented, and writes both in batches, so that a
+// request does not wait for a write.
 import { minuteMs } from '../../kit/clock.ts';
 import type { AuthContext } from '../context.ts';
 import { sessionEvents } from './event.ts';
 import { noteSeen, removeSession } from './store.ts';
 
-/** How old `last_seen_at` may become: short compared to the idle life, long enough to save writes. */
+/** Maximum lag of `last_seen_at`: short compared to the idle life, long enough to save writes. */
 const seenGranularityMs = 5 * minuteMs;
-/** Sessions noted by one statement. */
+/** Maximum number of sessions per statement. */
 const batchSize = 500;
 
+/** Collects the last use of sessions and writes it in batches. */
 export class SeenSessions {
   readonly #context: AuthContext;
   #seen = new Set<string>();
@@ -29,7 +30,7 @@ export class SeenSessions {
     this.#expired.add(sessionId);
   }
 
-  /** Writes what was collected. If that fails, the next request of a session notes it again. */
+  /** Writes the collected sessions. If that fails, the next request of a session notes it again. */
   async flush(): Promise<void> {
     const { db, clock, log } = this.#context;
     const seen = [...this.#seen];
@@ -45,7 +46,7 @@ export class SeenSessions {
     }
   }
 
-  /** Removes the row, so that each expired session is recorded once however often it comes. */
+  /** Removes the row, so that each expired session is recorded only the first time. */
   #endExpired(id: string): Promise<void> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {

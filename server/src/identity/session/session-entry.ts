@@ -1,8 +1,28 @@
-// A session as JSON, for its user.
+// The forms of a session: of a request, of a list, and as JSON for its user.
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { nameDevice } from '../../kit/device.ts';
-import type { ListedSession } from './session.ts';
+import type { FactorUse } from '../factor/factor-use.ts';
+import type { SessionSummary } from './store.ts';
 
+/** The session of a request. */
+export interface Session {
+  /** Public handle, a UUID. */
+  readonly id: string;
+  readonly userId: number;
+  readonly email: string;
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** A session of a list, without its secret. */
+export interface ListedSession extends SessionSummary {
+  /** The factors that were verified for it. */
+  readonly uses: readonly FactorUse[];
+  /** Its authentication method references (RFC 8176). */
+  readonly amr: readonly string[];
+}
+
+/** A session as JSON. */
 export interface SessionEntry {
   readonly id: string;
   readonly device?: string;
@@ -11,11 +31,11 @@ export interface SessionEntry {
   readonly expires_at: string;
   readonly amr: string[];
   readonly factors: { factor: string; auth_time: string }[];
-  /** It is the session that asks. */
+  /** True for the requesting session. */
   readonly current: boolean;
 }
 
-/** Formats a session; `currentId` is the handle of the session that asks. */
+/** Formats a session; `currentId` is the handle of the requesting session. */
 export function describeSession(session: ListedSession, currentId: string): SessionEntry {
   const { id, device, created_at, last_seen_at, expires_at, uses, amr } = session;
   const name = nameDevice(device ?? undefined);

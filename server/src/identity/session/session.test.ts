@@ -1,3 +1,4 @@
+// Tests the lifetime, storage, number and end of sessions.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -18,15 +19,15 @@ import { listSessions, removeSessionsOf } from './store.ts';
 const email = 'bob@example.org';
 const password = 'b4l0u';
 
-/** A hasher that waits, after each verification, until it is told to go on. */
+/** A hasher that pauses after each verification until the test continues it. */
 class PausedHasher extends Hasher {
   readonly verified = Promise.withResolvers<void>();
-  readonly seeOther = Promise.withResolvers<void>();
+  readonly resume = Promise.withResolvers<void>();
 
   override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
     const verification = await super.verify(...asked);
     this.verified.resolve();
-    await this.seeOther.promise;
+    await this.resume.promise;
     return verification;
   }
 }
@@ -37,7 +38,9 @@ async function newSession(auth: Auth): Promise<string> {
   return token;
 }
 
-/** One more than a statement writes, in groups: who asks for all at once may wait too long for a connection. */
+/**
+ * One more than a statement writes. In groups, because too many concurrent requests may wait too long for a connection.
+ */
 async function fiveHundredAndOne(auth: Auth): Promise<string[]> {
   const tokens = [await newSession(auth)];
   for (let group = 0; group < 10; group += 1)
@@ -49,7 +52,7 @@ async function isLive(auth: Auth, token: string): Promise<boolean> {
   return (await auth.getSession(token)) !== undefined;
 }
 
-/** Instants at which the user's sessions were seen, as stored. */
+/** Returns the stored last_seen_at of the user's sessions. */
 async function seenAt({ database, bob, clock }: AuthUnderTest & { readonly bob: User }): Promise<number[]> {
   return (await listSessions(database, { userId: bob.id, now: clock.now(), seenSince: 0, limit: 2000 })).map(
     (row) => row.last_seen_at,
@@ -59,7 +62,7 @@ async function seenAt({ database, bob, clock }: AuthUnderTest & { readonly bob: 
 onEachEngine('a session', (engine) => {
   const makeAuth = useAuth(engine);
 
-  /** A trunk with Bob in it. */
+  /** The core with Bob. */
   async function withBob(
     options?: Parameters<typeof makeAuth>[0],
   ): Promise<AuthUnderTest & { readonly bob: User }> {
@@ -67,8 +70,8 @@ onEachEngine('a session', (engine) => {
     return { ...made, bob: await made.db.addUser(email, 'hash') };
   }
 
-  describe('its life', () => {
-    test('is told with it: handle, user, address and end', async () => {
+  describe('lifetime', () => {
+    test('has a handle, user, address and end', async () => {
       const { auth, clock, bob } = await withBob();
       const token = await newSession(auth);
       assert.deepEqual(await auth.getSession(token), {
@@ -79,7 +82,7 @@ onEachEngine('a session', (engine) => {
       });
     });
 
-    test('ends after seven days without a request, to the millisecond', async () => {
+    test('ends after exactly seven days without a request', async () => {
       const { auth, clock } = await withBob();
       const token = await newSession(auth);
       clock.advance(7 * dayMs - 1);
@@ -88,7 +91,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, token), false);
     });
 
-    test('goes on with every request, and ends after thirty days in any case', async () => {
+    test('is extended by every request, and ends after thirty days in any case', async () => {
       const { auth, clock } = await withBob();
       const token = await newSession(auth);
       for (let day = 6; day < 30; day += 6) {
@@ -103,7 +106,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, token), false);
     });
 
-    test('has the lengths that the operator gave', async () => {
+    test('has the configured lifetimes', async () => {
       const { auth, clock } = await withBob({ sessionDays: 2, sessionIdleDays: 1 });
       assert.equal(auth.identity.sessions.life.sessionMs, 2 * dayMs);
       const token = await newSession(auth);
@@ -111,7 +114,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, token), false);
     });
 
-    test('does not begin again when the clock goes back after its idle end was noted', async () => {
+    test('stays ended if the clock is set back after its idle end was noted', async () => {
       const { auth, clock } = await withBob();
       const token = await newSession(auth);
       clock.advance(8 * dayMs);
@@ -121,7 +124,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, token), false);
     });
 
-    test('ends with its user, and while the user is disabled', async () => {
+    test('ends when its user is removed or disabled', async () => {
       const { auth, audit, bob } = await withBob();
       const token = await newSession(auth);
       await auth.setDisabled(bob.id, true);
@@ -136,7 +139,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, other), false);
     });
 
-    test('ends alone by its handle; a second time there is none to end', async () => {
+    test('can be ended by its handle one time', async () => {
       const { auth } = await withBob();
       const [token, other] = [await newSession(auth), await newSession(auth)];
       assert.equal(await auth.endSession(token.slice(0, 36)), true);
@@ -145,8 +148,8 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('its token', () => {
-    test('with the right handle and another secret opens nothing', async () => {
+  describe('token', () => {
+    test('is not found with the right handle and another secret', async () => {
       const { auth } = await withBob();
       const [one, other] = [await newSession(auth), await newSession(auth)];
       assert.equal(await isLive(auth, one.slice(0, 37) + other.slice(37)), false);
@@ -154,17 +157,17 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, one), true);
     });
 
-    test('of another kind opens nothing, even one that is live where it belongs', async () => {
+    test('is not found by a live token of another kind', async () => {
       const { auth, db, bob } = await withBob();
       const reset = await auth.getResetPasswordToken(email);
       assert.equal(await isLive(auth, reset), false);
       assert.equal(await isLive(auth, reset.replace('.rst_', '.ses_')), false);
-      // The row of a session under a text that is a token of another kind.
+      // The row of a session whose token has the prefix of another kind.
       await db.updateUser(bob.id, { sessionId: reset });
       assert.equal(await isLive(auth, reset), false);
     });
 
-    test('is stored as a digest alone', async () => {
+    test('is stored only as a digest', async () => {
       const { auth, database } = await withBob();
       const token = await newSession(auth);
       const rows = await database.query((sql) => sql.selectFrom('sessions').selectAll());
@@ -175,8 +178,8 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('what requests tell of it', () => {
-    test('is written when it is five minutes old, and not before: most requests write nothing', async () => {
+  describe('the last use of a session', () => {
+    test('is written at most every five minutes, so that most requests write nothing', async () => {
       const bench = await withBob();
       const { auth, clock } = bench;
       const token = await newSession(auth);
@@ -202,9 +205,9 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(await seenAt(bench), [clock.now() + hourMs]);
     });
 
-    test('that cannot be written is told in the log, and written after the next request', async () => {
-      const told: unknown[][] = [];
-      const log = { ...silentLog, warn: (...line: unknown[]) => void told.push(line) };
+    test('is logged if it cannot be written, and written after the next request', async () => {
+      const logged: unknown[][] = [];
+      const log = { ...silentLog, warn: (...line: unknown[]) => void logged.push(line) };
       const fault = new Error('planted');
       let isBroken = true;
       class Breaking extends Recorder {
@@ -220,17 +223,17 @@ onEachEngine('a session', (engine) => {
       clock.advance(hourMs);
       await auth.getSession(token);
       await auth.flushSeen();
-      assert.deepEqual(told, [[{ err: fault }, 'Session activity was not saved']]);
+      assert.deepEqual(logged, [[{ err: fault }, 'Session activity was not saved']]);
       isBroken = false;
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [begin]);
       await auth.getSession(token);
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [clock.now()]);
-      assert.equal(told.length, 1);
+      assert.equal(logged.length, 1);
     });
 
-    test('when it has expired: that it was presented is recorded, once', async () => {
+    test('is recorded one time if the session has expired', async () => {
       const bench = await withBob();
       const { auth, audit, clock, bob } = bench;
       const [idle, ended] = [await newSession(auth), await newSession(auth)];
@@ -248,7 +251,7 @@ onEachEngine('a session', (engine) => {
       );
     });
 
-    test('when it ended in the moment before: nothing is recorded of its expiry', async () => {
+    test('records no expiry if the session was ended just before', async () => {
       const { auth, audit, clock } = await withBob();
       const token = await newSession(auth);
       clock.advance(7 * dayMs);
@@ -258,7 +261,7 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(await audit.list({ event: 'session_use_after_expire', limit: 10 }), []);
     });
 
-    test('is written when the trunk closes', async () => {
+    test('is written when the service closes', async () => {
       const hasher = new Hasher(cheapHashing);
       const bench = await withBob({ hasher });
       const token = await newSession(bench.auth);
@@ -269,8 +272,8 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('how many a user holds', () => {
-    test('is bounded: one more ends the oldest, and nobody else’s', async () => {
+  describe('the number of sessions of a user', () => {
+    test('is limited: one more ends the oldest, but none of another user', async () => {
       const { auth, db, clock } = await withBob({ sessionsPerUser: 3 });
       await db.addUser('eve@example.org', 'hash');
       const eves = (await auth.createSession('eve@example.org')) ?? '';
@@ -284,7 +287,7 @@ onEachEngine('a session', (engine) => {
       assert.equal(await isLive(auth, eves), true);
     });
 
-    test('never costs the new one its place, also when the clock went back', async () => {
+    test('never ends the new session, also if the clock was set back', async () => {
       const { auth, clock } = await withBob({ sessionsPerUser: 2 });
       for (let i = 0; i < 4; i += 1)
         assert.equal(await isLive(auth, await newSession(auth)), true, `login ${i}`);
@@ -293,7 +296,7 @@ onEachEngine('a session', (engine) => {
         assert.equal(await isLive(auth, await newSession(auth)), true, `after the jump, ${i}`);
     });
 
-    test('is bounded also when twenty are made at once', async () => {
+    test('is limited also for twenty concurrent logins', async () => {
       const { auth } = await withBob({ sessionsPerUser: 3 });
       const tokens = await Promise.all(Array.from({ length: 20 }, () => newSession(auth)));
       const live = await Promise.all(tokens.map((token) => isLive(auth, token)));
@@ -301,8 +304,8 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('a list of them', () => {
-    test('holds the live ones of one user, or of all, newest first, and no more than asked for', async () => {
+  describe('a list of sessions', () => {
+    test('contains the live ones of one user or of all, newest first, up to the limit', async () => {
       const { auth, db, clock, bob } = await withBob();
       const eve = await db.addUser('eve@example.org', 'hash');
       const idOf = (token: string | undefined): string => token?.slice(0, 36) ?? '';
@@ -323,7 +326,7 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(await list(undefined), []);
     });
 
-    test('shows no expired one, however lately it was seen', async () => {
+    test('contains no expired one, also if it was seen recently', async () => {
       const { auth, clock } = await withBob({ sessionDays: 1 });
       await newSession(auth);
       clock.advance(dayMs - 1);
@@ -333,7 +336,7 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('that is ended by its owner', () => {
+  describe('a session that its user ends', () => {
     const reasonsIn = async ({ audit }: AuthUnderTest): Promise<unknown[]> =>
       (await audit.list({ event: 'session_expired', limit: 10 })).map(
         ({ outcome, userId, actor, target, ...event }) => [
@@ -345,7 +348,7 @@ onEachEngine('a session', (engine) => {
         ],
       );
 
-    test('is recorded with its reason, and what ends nothing is not', async () => {
+    test('is recorded with its reason; ending no session is not', async () => {
       const bench = await withBob();
       const { auth, database, bob } = bench;
       const source = { actor: 'user' } as const;
@@ -380,7 +383,7 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  test('keeps five hundred characters of the name of its device', async () => {
+  test('stores five hundred characters of its user agent', async () => {
     const { auth, bob } = { ...makeAuth(), bob: await makeAuth().auth.registerUser(email, password) };
     for (const device of [undefined, 'x'.repeat(600)])
       assert.ok((await auth.logIn(email, password, { actor: 'anonymous', device }))?.token);
@@ -388,8 +391,8 @@ onEachEngine('a session', (engine) => {
     assert.deepEqual(new Set(lengths), new Set([undefined, 500]));
   });
 
-  describe('and a password that changes', () => {
-    test('between the verification and the session: none is made', async () => {
+  describe('a session while the password changes', () => {
+    test('is not created if the password changes after the verification', async () => {
       const { auth } = makeAuth();
       await auth.registerUser(email, password);
       const reset = await auth.getResetPasswordToken(email);
@@ -397,15 +400,15 @@ onEachEngine('a session', (engine) => {
       const login = makeAuth({ hasher }).auth.logIn(email, password);
       await hasher.verified.promise;
       await auth.updatePassword(reset, 'another');
-      hasher.seeOther.resolve();
+      hasher.resume.resolve();
       assert.equal(await login, undefined);
       await hasher.close();
     });
 
-    test('while the session is made: whichever commits first, none is left', async () => {
+    test('does not outlive a password that changes while it is created', async () => {
       const { auth, database, bob } = await withBob();
       const loggedIn = Promise.withResolvers<void>();
-      // The steps of a reset, held open before the commit for as long as the login takes, or waits.
+      // The steps of a reset. The transaction stays open while the login runs or waits.
       const reset = database.transaction(async (tx) => {
         await updatePasswordHash(tx, bob.id, 'another hash', Date.now());
         await removeSessionsOf(tx, bob.id);
@@ -419,7 +422,7 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(await listSessions(database, { userId: bob.id, now: 0, seenSince: 0, limit: 10 }), []);
     });
 
-    test('after the session was made ends it', async () => {
+    test('ends if the password changes afterwards', async () => {
       const { auth } = makeAuth();
       await auth.registerUser(email, password);
       const login = await auth.logIn(email, password);
@@ -429,9 +432,9 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  // These two take longest, so they stand last.
-  describe('of many', () => {
-    test('a thousand requests are written once, in statements of at most five hundred sessions', async () => {
+  // The two slowest tests, so they are last.
+  describe('many sessions', () => {
+    test('write the last use of a thousand sessions in statements of at most five hundred', async () => {
       const recorder: { current?: Recorder } = {};
       const bench = await withBob({
         through: (database) => (recorder.current = new Recorder(database)),
@@ -455,7 +458,7 @@ onEachEngine('a session', (engine) => {
       assert.deepEqual(new Set(await seenAt(bench)), new Set([clock.now()]));
     });
 
-    test('those that have expired are purged in batches of five hundred, and the others stay', async () => {
+    test('expired sessions are purged in batches of five hundred, and the others stay', async () => {
       const recorder: { current?: Recorder } = {};
       const { auth, database, clock, bob } = await withBob({
         through: (given) => (recorder.current = new Recorder(given)),

@@ -8,9 +8,9 @@ import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
-import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
-import type { SecondFactors } from '../factor/second-factor.ts';
+import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor-use.ts';
 import { sessionEvents } from './event.ts';
+import type { ListedSession, Session } from './session-entry.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -24,26 +24,12 @@ import {
   removeSessionsBeyond,
   removeSessionsOf,
   replaceSession,
-  type SessionSummary,
 } from './store.ts';
 import './problem.ts';
 
-/** The session of a request. */
-export interface Session {
-  /** Public handle, a UUID. */
-  readonly id: string;
-  readonly userId: number;
-  readonly email: string;
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
-}
-
-/** A session of a list, without its secret. */
-export interface ListedSession extends SessionSummary {
-  /** The factors that were given for it. */
-  readonly uses: readonly FactorUse[];
-  /** Its authentication method references (RFC 8176). */
-  readonly amr: readonly string[];
+/** Names the authentication methods of a session (RFC 8176). The class SecondFactors does it. */
+interface AuthenticationMethods {
+  methodsOf(uses: readonly FactorUse[]): string[];
 }
 
 export interface SessionLife {
@@ -58,6 +44,7 @@ export interface SessionLife {
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
+/** Creates, finds, elevates, lists and ends sessions. */
 export class Sessions {
   readonly name = 'sessions';
   readonly kind = 'sign_in';
@@ -65,21 +52,21 @@ export class Sessions {
   readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #secondFactors: SecondFactors;
+  readonly #methods: AuthenticationMethods;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
+  constructor(context: AuthContext, methods: AuthenticationMethods, life: SessionLife) {
     this.#context = context;
     this.#db = context.db;
     this.life = life;
-    this.#secondFactors = secondFactors;
+    this.#methods = methods;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
 
   /**
-   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user is gone
-   * or disabled. Inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user
+   * was removed or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
@@ -105,7 +92,7 @@ export class Sessions {
     return token;
   }
 
-  /** The live session of a token; `undefined` for null, and for an empty, malformed, unknown, ended or expired one. */
+  /** Returns the live session of a token; `undefined` for a null, empty, malformed, unknown, ended or expired one. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
@@ -120,14 +107,14 @@ export class Sessions {
     return { id: row.lookup_key, userId: row.user_id, email: row.email, expiresAt: row.expires_at };
   }
 
-  /** The factors that were given for a session. */
+  /** Returns the factors that were verified for a session. */
   async factorsOf(db: Database, id: string): Promise<FactorUse[]> {
     return parseFactors((await findFactors(db, id)) ?? '[]');
   }
 
   /**
    * Adds a factor to a session, which gets a new handle and token; the previous token stops working (OWASP ASVS 5.0
-   * §7.2.4). `undefined` if the session has ended. Inside a transaction.
+   * §7.2.4). Returns `undefined` if the session has ended. Inside a transaction.
    */
   async elevate(
     tx: Database,
@@ -142,8 +129,8 @@ export class Sessions {
   }
 
   /**
-   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user, and
-   * for an address that must be confirmed first.
+   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user,
+   * and for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
     const { db, events, emailConfirmation } = this.#context;
@@ -156,7 +143,7 @@ export class Sessions {
     });
   }
 
-  /** The user of a session, as they are now. @throws {Problem} session_required if the account was removed. */
+  /** Returns the current user of a session. @throws {Problem} session_required if the account was removed. */
   async userOf({ userId }: Session): Promise<User> {
     const user = await findUserById(this.#db, userId);
     if (user === undefined) throw new Problem('session_required');
@@ -165,7 +152,7 @@ export class Sessions {
 
   /** Ends every session of the user; an unknown id does nothing. */
   async endAll(userId: number, source: ClientSource): Promise<void> {
-    if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would refuse the number
+    if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would reject the number
     return this.#db.transaction(async (tx) => {
       const count = await removeSessionsOf(tx, userId);
       if (count > 0)
@@ -177,7 +164,7 @@ export class Sessions {
     });
   }
 
-  /** Ends one session by its handle; false if there is none. */
+  /** Ends one session by its handle; returns false if no session has it. */
   end(id: string, source: ClientSource): Promise<boolean> {
     return this.#db.transaction(async (tx) => {
       const userId = await removeSession(tx, id);
@@ -186,7 +173,7 @@ export class Sessions {
     });
   }
 
-  /** Ends another session of the session's user; false if the user has no session with this handle. */
+  /** Ends another session of the session's user; returns false if the user has no session with this handle. */
   endOwn({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
     return this.#db.transaction(async (tx) => {
       const isEnded = await removeOwnSession(tx, userId, id);
@@ -195,7 +182,7 @@ export class Sessions {
     });
   }
 
-  /** Ends all sessions of the session's user but this one, and returns how many. */
+  /** Ends all other sessions of the session's user and returns how many. */
   endOthers({ userId, id }: Session, source: ClientSource): Promise<number> {
     return this.#db.transaction(async (tx) => {
       const count = await removeOtherSessionsOf(tx, userId, id);
@@ -219,17 +206,17 @@ export class Sessions {
     else await removeOtherSessionsOf(tx, userId, except);
   }
 
-  /** Live sessions of one user, or of all, newest first. */
+  /** Lists live sessions of one user, or of all users, newest first. */
   async list(userId: number | undefined, limit: number): Promise<ListedSession[]> {
     const now = this.#clock();
     const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
     return rows.map((row) => {
       const uses = parseFactors(row.factors);
-      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+      return { ...row, uses, amr: this.#methods.methodsOf(uses) };
     });
   }
 
-  /** Writes when sessions were last used, since the previous call. */
+  /** Writes the last use of the sessions that were used since the previous call. */
   flush(): Promise<void> {
     return this.#seen.flush();
   }

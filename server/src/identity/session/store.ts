@@ -1,4 +1,4 @@
-// The sessions table.
+// Statements of the table `sessions`.
 import type { Database } from '../../db/database.ts';
 import type { Sql } from '../../db/engine.ts';
 import { insertForUser, removeExpired, removeOldest } from '../../db/row-builders.ts';
@@ -7,11 +7,11 @@ import type { NewToken } from '../../kit/secret.ts';
 import type { SessionTables } from './schema.ts';
 import type { UserTables } from '../../user/schema.ts';
 
-/** The tables of the statements below. */
+/** Tables of the statements in this file. */
 type Tables = SessionTables & UserTables;
 const { lookup, statement } = statementsFor<Tables>();
 
-/** A session and its user, as the check of every request sees them. */
+/** A session and its user, as each request reads them. */
 export interface SessionRow {
   readonly lookup_key: string;
   readonly secret_hash: Uint8Array;
@@ -21,7 +21,10 @@ export interface SessionRow {
   readonly expires_at: number;
 }
 
-/** The hot query: one join by primary key. The user's row is part of it, so that what ends a user ends its sessions. */
+/**
+ * Runs at every request: one join by primary key. Includes the user, so that removing or disabling a user ends its
+ * sessions.
+ */
 const selectSession = lookup<SessionRow>((sql, isKey) =>
   sql
     .selectFrom('sessions')
@@ -38,6 +41,7 @@ const selectSession = lookup<SessionRow>((sql, isKey) =>
     .where(isKey('sessions.id')),
 );
 
+/** Returns a session with its user; `undefined` if no session has the handle. The caller checks secret and expiry. */
 export function findSession(db: Database, id: string): Promise<SessionRow | undefined> {
   return db.find(selectSession, id);
 }
@@ -51,7 +55,10 @@ type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
   device: string | null;
 };
 
-/** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
+/**
+ * Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or
+ * disabled.
+ */
 const insertSession = statement((sql, p: NewSession) =>
   insertForUser(sql, 'sessions', {
     userId: p.userId,
@@ -68,7 +75,7 @@ const insertSession = statement((sql, p: NewSession) =>
   }).returning('id'),
 );
 
-/** Adds a session for the password that was verified; false when that password is no longer the user's. */
+/** Adds a session; returns false if the verified password is no longer the user's. */
 export async function addSession(db: Database, session: NewSession): Promise<boolean> {
   return (await db.first(insertSession, session)) !== undefined;
 }
@@ -77,7 +84,7 @@ const selectFactors = statement((sql, p: { id: string }) =>
   sql.selectFrom('sessions').select('factors').where('id', '=', p.id),
 );
 
-/** The factors of a session, as they are stored. */
+/** Returns the factors of a session in their stored form. */
 export async function findFactors(db: Database, id: string): Promise<string | undefined> {
   return (await db.first(selectFactors, { id }))?.factors;
 }
@@ -92,14 +99,17 @@ const renameSession = statement((sql, p: Replacement) =>
     .returning('id'),
 );
 
-/** Gives a session another handle, secret and factors, once: of two at a time the second finds none. */
+/** Replaces the handle, secret and factors of a session. Of two concurrent calls, the second finds no session. */
 export async function replaceSession(db: Database, replacement: Replacement): Promise<boolean> {
   return (await db.first(renameSession, replacement)) !== undefined;
 }
 
 const deleteOldest = removeOldest('sessions');
 
-/** Ends the oldest sessions of a user beyond the given number. The newest is named: clocks go back. */
+/**
+ * Ends the oldest sessions of a user beyond the given number. Never the one named `newest`, even if the clock was set
+ * back.
+ */
 export async function removeSessionsBeyond(
   db: Database,
   userId: number,
@@ -113,7 +123,7 @@ const deleteById = statement((sql, p: { id: string }) =>
   sql.deleteFrom('sessions').where('id', '=', p.id).returning('user_id'),
 );
 
-/** Ends one session and says whose it was; `undefined` when there was none. */
+/** Ends one session and returns its user; `undefined` if no session has the handle. */
 export async function removeSession(db: Database, id: string): Promise<number | undefined> {
   return (await db.first(deleteById, { id }))?.user_id;
 }
@@ -122,7 +132,7 @@ const deleteOwn = statement((sql, p: { id: string; userId: number }) =>
   sql.deleteFrom('sessions').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
 );
 
-/** Ends one session of the user's; false when the user has none of this handle. */
+/** Ends one session of the user; returns false if the user has no session with this handle. */
 export async function removeOwnSession(db: Database, userId: number, id: string): Promise<boolean> {
   return (await db.first(deleteOwn, { id, userId })) !== undefined;
 }
@@ -131,7 +141,7 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('sessions').where('user_id', '=', p.userId).returning('id'),
 );
 
-/** Ends every session of a user and says how many there were. */
+/** Ends all sessions of a user and returns how many. */
 export async function removeSessionsOf(db: Database, userId: number): Promise<number> {
   return (await db.run(deleteByUser, { userId })).length;
 }
@@ -140,12 +150,12 @@ const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
   sql.deleteFrom('sessions').where('user_id', '=', p.userId).where('id', '<>', p.kept).returning('id'),
 );
 
-/** Ends every session of a user but one, and says how many. */
+/** Ends all sessions of a user except one and returns how many. */
 export async function removeOtherSessionsOf(db: Database, userId: number, kept: string): Promise<number> {
   return (await db.run(deleteOthers, { userId, kept })).length;
 }
 
-/** A session without its secret, for the operator and the owner. */
+/** A session without its secret, for the operator and its user. */
 export interface SessionSummary {
   readonly id: string;
   readonly user_id: number;
@@ -153,12 +163,12 @@ export interface SessionSummary {
   readonly created_at: number;
   readonly last_seen_at: number;
   readonly expires_at: number;
-  /** As the session has them: parseFactors reads them. */
+  /** In their stored form; parseFactors reads it. */
   readonly factors: string;
   readonly device: string | null;
 }
 
-/** Which sessions are listed: live ones alone, so those that were seen since the idle life began. */
+/** Filter of listed sessions. Only live ones are listed, which were seen within the idle life. */
 export interface SessionFilter {
   readonly userId: number | undefined;
   readonly now: number;
@@ -166,7 +176,7 @@ export interface SessionFilter {
   readonly limit: number;
 }
 
-/** Live sessions of one user, or of all, newest first. */
+/** Lists live sessions of one user, or of all users, newest first. */
 export function listSessions(
   db: Database,
   { userId, now, seenSince, limit }: SessionFilter,
@@ -193,7 +203,7 @@ export function listSessions(
   });
 }
 
-/** Notes that sessions were seen; never moves the instant back. */
+/** Stores that sessions were seen. Never moves the instant back. */
 export async function noteSeen(db: Database, ids: readonly string[], now: number): Promise<void> {
   await db.query((sql: Sql<Tables>) =>
     sql
@@ -206,7 +216,7 @@ export async function noteSeen(db: Database, ids: readonly string[], now: number
 
 const deleteExpired = removeExpired('sessions');
 
-/** Removes up to `limit` expired sessions and says how many. */
+/** Removes up to `limit` expired sessions and returns how many. */
 export async function removeExpiredSessions(db: Database, now: number, limit: number): Promise<number> {
   return (await db.run(deleteExpired, { now, limit })).length;
 }

@@ -1,4 +1,4 @@
-// The known_devices table: browsers on which an account was signed in before.
+// Statements of the table `known_devices`: browsers in which a user has signed in before.
 import type { Database } from '../../db/database.ts';
 import { removeExpired, removeOldest } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
@@ -7,10 +7,10 @@ import type { SignInTables } from './schema.ts';
 
 const { statement } = statementsFor<SignInTables>();
 
-/** A device on which a user was signed in. */
+/** A device on which a user has signed in. */
 export interface KnownDevice {
   readonly id: string;
-  /** No second factor is asked for on it until then; null if one always is. */
+  /** Until then a sign-in on it needs no second factor; null if it always needs one. */
   readonly remembered_until: number | null;
 }
 
@@ -24,7 +24,7 @@ const selectDevice = statement((sql, p: TokenParts & { userId: number; now: numb
     .where('expires_at', '>', p.now),
 );
 
-/** The device of a token, if this user was signed in on it. */
+/** Returns the device of a token, if this user has signed in on it. */
 export function findKnownDevice(
   db: Database,
   parts: TokenParts,
@@ -38,7 +38,7 @@ const selectAny = statement((sql, p: { userId: number }) =>
   sql.selectFrom('known_devices').select('id').where('user_id', '=', p.userId).limit(1),
 );
 
-/** True if any device of the user is known. */
+/** Returns true if any device of the user is known. */
 export async function hasDevices(db: Database, userId: number): Promise<boolean> {
   return (await db.first(selectAny, { userId })) !== undefined;
 }
@@ -56,27 +56,27 @@ const insertDevice = statement((sql, p: NewDevice) =>
 );
 const deleteOldest = removeOldest('known_devices');
 
-/** Adds a device and forgets the user's oldest ones beyond the given number. */
+/** Adds a device and removes the user's oldest ones beyond the given number. */
 export async function addDevice(tx: Database, device: NewDevice, kept: number): Promise<void> {
   await tx.run(insertDevice, device);
   await tx.run(deleteOldest, { userId: device.userId, newest: device.id, others: kept - 1 });
 }
 
-type Memory = { id: string; until: number; userAgent: string | null };
+type Remembering = { id: string; until: number; userAgent: string | null };
 
-const updateMemory = statement((sql, p: Memory) =>
+const updateRemembered = statement((sql, p: Remembering) =>
   sql
     .updateTable('known_devices')
     .set({ remembered_until: p.until, user_agent: p.userAgent })
     .where('id', '=', p.id),
 );
 
-/** Asks for no second factor on a device until then, as long as it is known. */
-export async function rememberDevice(tx: Database, memory: Memory): Promise<void> {
-  await tx.run(updateMemory, memory);
+/** Lets a known device sign in without a second factor until the given instant. */
+export async function rememberDevice(tx: Database, remembering: Remembering): Promise<void> {
+  await tx.run(updateRemembered, remembering);
 }
 
-const clearMemory = statement((sql, p: { userId: number }) =>
+const clearRemembered = statement((sql, p: { userId: number }) =>
   sql
     .updateTable('known_devices')
     .set({ remembered_until: null })
@@ -84,12 +84,12 @@ const clearMemory = statement((sql, p: { userId: number }) =>
     .where('remembered_until', 'is not', null),
 );
 
-/** Asks for a second factor on every device of the user again. */
-export async function forgetMemories(tx: Database, userId: number): Promise<void> {
-  await tx.run(clearMemory, { userId });
+/** Lets no device of the user sign in without a second factor any longer. */
+export async function clearRememberedDevices(tx: Database, userId: number): Promise<void> {
+  await tx.run(clearRemembered, { userId });
 }
 
-/** A device on which no second factor is asked for, as its owner sees it. */
+/** A device that needs no second factor, as its user sees it. */
 export interface RememberedDevice {
   readonly id: string;
   readonly user_agent: string | null;
@@ -106,11 +106,12 @@ const selectRemembered = statement((sql, p: { userId: number; now: number }) =>
     .orderBy('created_at', 'desc'),
 );
 
+/** Lists the devices of the user that need no second factor, newest first. */
 export function listRemembered(db: Database, userId: number, now: number): Promise<RememberedDevice[]> {
   return db.run(selectRemembered, { userId, now });
 }
 
-/** A device without its secret, for its owner. */
+/** A known device without its secret, for its user. */
 export interface DeviceSummary extends RememberedDevice {
   readonly expires_at: number;
 }
@@ -124,7 +125,7 @@ const selectKnown = statement((sql, p: { userId: number; now: number }) =>
     .orderBy('created_at', 'desc'),
 );
 
-/** Every device on which the user is known, the newest first. */
+/** Lists all known devices of the user, newest first. */
 export function listDevices(db: Database, userId: number, now: number): Promise<DeviceSummary[]> {
   return db.run(selectKnown, { userId, now });
 }
@@ -133,7 +134,7 @@ const deleteOne = statement((sql, p: { userId: number; id: string }) =>
   sql.deleteFrom('known_devices').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
 );
 
-/** Forgets one device of the user's; false when the user has none of this handle. */
+/** Removes one device of the user; returns false if the user has no device with this handle. */
 export async function removeDevice(db: Database, userId: number, id: string): Promise<boolean> {
   return (await db.first(deleteOne, { userId, id })) !== undefined;
 }
@@ -142,14 +143,14 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('known_devices').where('user_id', '=', p.userId),
 );
 
-/** Forgets every device of a user. */
+/** Removes all devices of a user. */
 export async function removeDevicesOf(tx: Database, userId: number): Promise<void> {
   await tx.run(deleteByUser, { userId });
 }
 
 const deleteExpired = removeExpired('known_devices');
 
-/** Removes up to `limit` expired devices and says how many. */
+/** Removes up to `limit` expired devices and returns how many. */
 export async function removeExpiredDevices(db: Database, now: number, limit: number): Promise<number> {
   return (await db.run(deleteExpired, { now, limit })).length;
 }

@@ -1,16 +1,16 @@
-// Known devices: browsers in which a user has signed in. A known device has a rate limit of its own, gets no mail about a
-// new device, and may be remembered: then it needs no second factor for a while.
+// Known devices: browsers in which a user has signed in. A known device has a rate limit of its own, gets no mail about
+// a new device, and may be remembered: then it needs no second factor for a while.
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind } from '../cookie-kinds.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import { signInEvents } from './event.ts';
 import {
   addDevice,
   findKnownDevice,
-  forgetMemories,
+  clearRememberedDevices,
   hasDevices,
   listRemembered,
   rememberDevice,
@@ -26,6 +26,7 @@ const userAgentCharacters = 500;
 /** Known devices of one user; a new one replaces the oldest. */
 const devicesPerUser = 20;
 
+/** Adds, finds, remembers and removes known devices. */
 export class Devices {
   readonly name = 'known devices';
   readonly kind = 'device';
@@ -33,18 +34,18 @@ export class Devices {
   readonly #knownMs: number;
   #rememberedMs = 0;
 
-  /** `knownMs`: how long a device is known after a sign-in; 0: no device is. */
+  /** `knownMs`: how long a device is known after a sign-in; 0 knows no devices. */
   constructor(context: AuthContext, { knownMs }: { readonly knownMs: number }) {
     this.#context = context;
     this.#knownMs = knownMs;
   }
 
-  /** Lets users have devices remembered for so many milliseconds. Call it before the first request. */
+  /** Lets users remember devices, for the given milliseconds. Call it before the first request. */
   allowRemembering(ms: number): void {
     this.#rememberedMs = ms;
   }
 
-  /** How long a device is known, in milliseconds: no shorter than it is remembered. Also the life of its cookie. */
+  /** How long a device is known, in milliseconds: at least as long as it is remembered. Also the life of its cookie. */
   get knownMs(): number {
     return Math.max(this.#knownMs, this.#rememberedMs);
   }
@@ -54,12 +55,12 @@ export class Devices {
     return this.#knownMs > 0;
   }
 
-  /** True if users may have devices remembered. */
+  /** True if users may remember devices. */
   get canRemember(): boolean {
     return this.#rememberedMs > 0;
   }
 
-  /** The device of a token, if this user signed in on it. Constant work: runs its statement for an unknown user too. */
+  /** Returns the device of a token, if this user has signed in on it. Constant work. */
   async find(
     user: User | undefined,
     deviceToken: string | undefined,
@@ -69,12 +70,12 @@ export class Devices {
     return parts && findKnownDevice(db, parts, user?.id ?? noUserId, this.#context.clock());
   }
 
-  /** True if any device of the user is known. */
+  /** Returns true if any device of the user is known. */
   hasAny(db: Database, userId: number): Promise<boolean> {
     return hasDevices(db, userId);
   }
 
-  /** True if the device needs no second factor now. */
+  /** Returns true if the device needs no second factor now. */
   isRemembered(device: KnownDevice | undefined): boolean {
     return this.canRemember && (device?.remembered_until ?? 0) > this.#context.clock();
   }
@@ -96,17 +97,17 @@ export class Devices {
     });
   }
 
-  /** Asks for a second factor on every device of the user again; the devices stay known. Inside a transaction. */
+  /** Requires a second factor on all devices of the user again. The devices stay known. Inside a transaction. */
   async forgetRemembered(tx: Database, userId: number): Promise<void> {
-    await forgetMemories(tx, userId);
+    await clearRememberedDevices(tx, userId);
   }
 
-  /** Devices of a user that need no second factor, newest first. */
+  /** Lists the devices of a user that need no second factor, newest first. */
   listRemembered(userId: number): Promise<RememberedDevice[]> {
     return listRemembered(this.#context.db, userId, this.#context.clock());
   }
 
-  /** Removes a device of the session's user; false if the user has no device with this handle. */
+  /** Removes a device of the session's user; returns false if the user has no device with this handle. */
   forget({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {

@@ -1,7 +1,7 @@
 import { defineNotice } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';
 
-/** Signing in, step-up, and the devices on which no second factor is asked for. */
+/** Events of sign-in, step-up and remembered devices. */
 export const signInEvents = defineEvents('sign-in', {
   signed_in: {
     vocabulary: 'authn_login_success',
@@ -28,5 +28,5 @@ export const signInEvents = defineEvents('sign-in', {
   },
 });
 
-/** Sent on a sign-in from a device that was not known, if another one was. */
+/** Mail after a sign-in from an unknown device of a user with known devices. */
 export const newDeviceMail = defineNotice('new_device');

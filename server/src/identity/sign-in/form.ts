@@ -1,16 +1,15 @@
-// The sign-in form: email and password, and the ways that modules add.
+// Renders the sign-in form: email and password, and the ways to sign in that modules add.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { field, hidden, notice } from '../../http/markup.ts';
+import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { faultOf, refusalOf } from '../../page/form.ts';
-import { renderWays, type SignInWay } from './way.ts';
-import { addressOf } from '../../http/markup.ts';
+import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 
-/** The fields of the sign-in form, whichever of its buttons sends it. */
+/** Fields of the sign-in form. All of its buttons send the same fields. */
 export const SignInBody = Type.Object({
   email: formField,
   password: Type.Optional(formField),
@@ -20,10 +19,11 @@ export const SignInBody = Type.Object({
 export interface SignInFormParts {
   readonly pages: PageKit;
   readonly ways: readonly SignInWay[];
-  /** Accounts have to confirm their address: the form links to another confirmation mail. */
+  /** True if users must confirm their address: the form then links to the request for another confirmation mail. */
   readonly emailConfirmation: boolean;
 }
 
+/** Renders the sign-in form. */
 export class SignInForm {
   readonly #parts: SignInFormParts;
 
@@ -31,7 +31,7 @@ export class SignInForm {
     this.#parts = parts;
   }
 
-  /** Sends the form, with the problem of the last attempt. */
+  /** Sends the form, with the problem of the previous attempt. */
   send(
     request: FastifyRequest,
     reply: FastifyReply,

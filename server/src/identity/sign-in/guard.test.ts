@@ -1,4 +1,4 @@
-// The doors between requests and the rules, from outside: who passes, what is known of a request, what goes back.
+// Tests the guards over HTTP: which requests pass, the source of a request, and the cookies of the response.
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { FastifyRequest } from 'fastify';
@@ -19,27 +19,27 @@ const pendingCookie = '__Host-pending_login';
 const requestCookie = '__Host-request';
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
-/** Seconds that a cookie of the reply lives; `undefined` where it sets none of this name. */
+/** Returns the Max-Age of a cookie in seconds; `undefined` if the response does not set it. */
 function lifeOf({ cookies }: Reply, name: string): number | undefined {
   const cookie = cookies.find((one) => one.startsWith(`${name}=`));
   return cookie === undefined ? undefined : Number(/Max-Age=(\d+)/.exec(cookie)?.[1]);
 }
 
-onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (engine) => {
+onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-change'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', KNOWN_DEVICE_DAYS: '30' });
   });
   after(() => service.close());
 
-  describe('an error refuses', () => {
+  describe('guards fail closed: an error rejects the request', () => {
     const fault = (): never => {
       throw new Error('planted');
     };
     const rows = {
-      'in the look for the session': ['GET', '/profile', 'find'],
-      'in the look for the session of who sets a factor up': ['GET', '/profile/totp', 'find'],
-      'in the look for the pending login': ['POST', '/sessions/factor', 'first'],
+      'while finding the session': ['GET', '/profile', 'find'],
+      'while finding the session for an enrollment': ['GET', '/profile/totp', 'find'],
+      'while finding the pending authentication': ['POST', '/sessions/factor', 'first'],
     } as const;
     for (const [where, [method, path, look]] of Object.entries(rows)) {
       test(where, async (context: TestContext) => {
@@ -56,7 +56,7 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
       });
     }
 
-    test('in the question whether there is time to hash', async (context: TestContext) => {
+    test('while checking the capacity of the hasher', async (context: TestContext) => {
       const { email, password } = await service.member();
       context.mock.method(service.service.core.hasher, 'requireCapacity', fault);
       const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
@@ -65,20 +65,20 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
     });
   });
 
-  test('nobody passes without a cookie, or with one of another kind', async () => {
+  test('guards reject requests without a cookie, or with one of another kind', async () => {
     const { sessionId, deviceToken } = await service.member();
     const others = [
       undefined,
       `${sessionCookie}=`,
       `${sessionCookie}=${deviceToken}; ${pendingCookie}=${sessionId}`,
     ];
-    const doors = [
+    const routes = [
       ['GET', '/profile', 'session_required'],
       ['GET', '/profile/totp', 'session_required'],
       ['POST', '/sessions/factor', 'pending_authentication_required'],
     ] as const;
     for (const cookie of others)
-      for (const [method, path, code] of doors) {
+      for (const [method, path, code] of routes) {
         const fields = method === 'POST' ? { fields: { factor: 'totp', proof: '0' } } : {};
         const headers = cookie === undefined ? {} : { cookie };
         assertProblem(await service.send({ method, path, headers, ...fields }), 403, code);
@@ -92,7 +92,7 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
     assert.throws(() => enrollmentSubjectOf(request), /not at the access level pending/);
   });
 
-  test('whoever has a session is told from whoever has none, in the record', async () => {
+  test('the actor of an event is the user of the session, or anonymous', async () => {
     const browser = new Browser(service, { 'user-agent': firefox });
     const { id: userId, email, password } = await service.member();
     const sourceOf = async (event: string): Promise<unknown[]> => {
@@ -105,7 +105,7 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
     assert.deepEqual(await sourceOf('authn_login_success'), ['anonymous', firefox, 'string', 'string']);
   });
 
-  test('cookies live as long as what they carry', async () => {
+  test('cookies have the lifetime of their tokens', async () => {
     const { email, password, sessionId } = await service.member();
     const login = await service.logIn(email, password);
     assert.equal(lifeOf(login, sessionCookie), 30 * 24 * 60 * 60);
@@ -124,13 +124,16 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
       fields: { id, code },
       headers: member,
     });
-    const half = await service.logIn(email, password);
-    assert.deepEqual(memberOf(half.body, 'factors'), ['totp']);
-    assert.equal(lifeOf(half, pendingCookie), 10 * 60);
-    assert.deepEqual([lifeOf(half, sessionCookie), lifeOf(half, '__Host-device')], [undefined, undefined]);
+    const pending = await service.logIn(email, password);
+    assert.deepEqual(memberOf(pending.body, 'factors'), ['totp']);
+    assert.equal(lifeOf(pending, pendingCookie), 10 * 60);
+    assert.deepEqual(
+      [lifeOf(pending, sessionCookie), lifeOf(pending, '__Host-device')],
+      [undefined, undefined],
+    );
   });
 
-  test('each request for a mail is answered in its words, with the cookie of whoever asked', async () => {
+  test('each request for a mail gets its message and the cookie of the initiating browser', async () => {
     const { email, password, sessionId } = await service.member();
     const cookie = `${sessionCookie}=${sessionId}`;
     const rows: Record<string, [Record<string, string>, string]> = {
@@ -147,7 +150,7 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
     }
   });
 
-  test('a browser that asks for a second mail stays the same, and each has its own token', async () => {
+  test('a browser that requests a second mail keeps its cookie, and each browser has its own', async () => {
     const ask = (headers = {}): Promise<Reply> =>
       service.post('/sessions/email', { email: freshEmail() }, headers);
     const first = cookieOf(await ask(), requestCookie);
@@ -157,8 +160,8 @@ onEachEngine(needs('at the doors', 'totp', 'email-sign-in', 'email-change'), (en
   });
 });
 
-onEachEngine('a login for which there is no time', (engine) => {
-  test('is refused before its body is read, at the pace of floods', async (context: TestContext) => {
+onEachEngine('a login while the hasher is busy', (engine) => {
+  test('is rejected before its body is read, throttled like other floods', async (context: TestContext) => {
     const service = await PublicService.start(
       engine,
       {},

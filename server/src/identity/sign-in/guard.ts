@@ -1,4 +1,4 @@
-// Access by a pending authentication, who may change authenticators, and the cookies and reply of a sign-in.
+// Guards of the access levels `pending` and `enrollment`, and the cookies and response of a login.
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
 import { seeOther } from '../../page/page.ts';
@@ -6,13 +6,13 @@ import { addressOf } from '../../http/markup.ts';
 import { paths } from '../../page/paths.ts';
 import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
-import type { EnrollmentSubject } from './subject.ts';
-import { pendingMs, type Login, type PendingAuthentication, type SignIn } from './sign-in.ts';
+import type { EnrollmentSubject, PendingAuthentication } from './subject.ts';
+import { pendingMs, type Login, type SignIn } from './sign-in.ts';
 import '../session/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the access level `pending`, and by `enrollment` where an authenticator must be set up first. */
+    /** Set by the access level `pending`, and by `enrollment` for a login that must bind an authenticator. */
     pendingAuthentication: PendingAuthentication | null;
   }
 }
@@ -32,7 +32,7 @@ export function pendingGuard({ signIn, cookies }: PendingGuardParts): onRequestA
 }
 
 /**
- * Accepts a session, and a pending authentication that must set up an authenticator to become one.
+ * Accepts a session, and a pending authentication that requires enrollment.
  * @throws {Problem} session_required.
  */
 export function enrollmentGuard({
@@ -50,14 +50,14 @@ export function enrollmentGuard({
   };
 }
 
-/** The pending authentication of a request at the access level `pending`. */
+/** Returns the pending authentication of a request at the access level `pending`. */
 export function pendingAuthenticationOf(request: FastifyRequest): PendingAuthentication {
   if (request.pendingAuthentication === null)
     throw new Error('This route is not at the access level pending');
   return request.pendingAuthentication;
 }
 
-/** The subject whose authenticators a request changes, at the access level `enrollment`. */
+/** Returns the subject whose authenticators a request changes, at the access level `enrollment`. */
 export function enrollmentSubjectOf(request: FastifyRequest): EnrollmentSubject {
   const { session } = request;
   return session === null ? { pending: pendingAuthenticationOf(request) } : { session };
@@ -70,30 +70,30 @@ export function sendLogin(reply: FastifyReply, cookies: BrowserCookies, login: L
   if (login.deviceToken !== undefined) cookies.setDevice(reply, login.deviceToken);
 }
 
-/** What a login answers: signed in, or which authenticators are required. */
+/** Response of a login: signed in, or the required authenticators. */
 export interface LoginReply {
   readonly email: string;
   readonly message: string;
-  /** Names of the authenticators of which one is required. */
+  /** Names of the authenticators, of which one is required. */
   readonly factors?: string[];
 }
 
-/** The JSON body of a login. */
+/** Returns the JSON body of a login. */
 export function loginBody(email: string, { pending }: Login): LoginReply {
   if (pending === undefined) return { email, message: 'logged in' };
-  const { kind, factors } = pending.demand;
+  const { kind, factors } = pending.requirement;
   const message = kind === 'enrollment' ? 'second factor must be set up' : 'second factor required';
   return { email, message, factors: [...factors] };
 }
 
-/** The page that follows a login: `next`, or the page of the second factor. */
+/** Returns the path after a login: `next`, or the page of the second factor. */
 export function afterLogin(login: Login, next: string | undefined): string {
   if (login.pending === undefined) return next ?? paths.account;
-  const path = login.pending.demand.kind === 'enrollment' ? paths.setUp : paths.factor;
+  const path = login.pending.requirement.kind === 'enrollment' ? paths.setUp : paths.factor;
   return addressOf(path, { return_to: next });
 }
 
-/** Sends the browser on after an authenticator was added: to `path`, or into the account that it has opened. */
+/** Redirects after an authenticator was added: to `path`, or to the account if that completed the login. */
 export function afterEnrollment(
   reply: FastifyReply,
   cookies: BrowserCookies,

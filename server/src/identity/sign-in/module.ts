@@ -1,4 +1,4 @@
-// The second factor of a login, and step-up.
+// Registers the second factor of a login, and step-up.
 import { identityModule, type RouteSet } from '../../module.ts';
 import { signInEvents, newDeviceMail } from './event.ts';
 import { factorPages, stepUpPages } from './pages.ts';
@@ -13,10 +13,10 @@ export const signIn = identityModule({
   events: signInEvents,
   mails: [newDeviceMail],
   build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
-    const parts2 = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
+    const pageParts = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
     const secondFactor: readonly RouteSet[] = [
       { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
-      { access: 'pending', pages: factorPages(parts2) },
+      { access: 'pending', pages: factorPages(pageParts) },
     ];
     return {
       routes: [

@@ -1,12 +1,12 @@
-// Giving a second factor: to complete a login, and once more before something that matters.
+// Pages that ask for a factor: to complete a login, and before sensitive actions (step-up).
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { hidden } from '../../http/markup.ts';
+import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { promptsFor, type PromptForm } from '../factor/prompt.ts';
+import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
@@ -15,11 +15,9 @@ import { sessionOf } from '../session/guard.ts';
 import { pendingAuthenticationOf, sendLogin, afterLogin } from './guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { SignIn } from './sign-in.ts';
-import type { Session } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import type { StepUp } from './step-up.ts';
-import type { FactorPrompt } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const FactorForm = Type.Object({
   factor: formField,
@@ -29,7 +27,7 @@ const FactorForm = Type.Object({
   form_token: Type.Optional(formField),
 });
 
-/** Behind the half-way door: the second factor of a login. */
+/** The page of the second factor, at the access level `pending`. */
 export function factorPages({
   pages,
   cookies,
@@ -44,13 +42,13 @@ export function factorPages({
   readonly secondFactors: SecondFactors;
   /** How each authenticator is asked for. */
   readonly prompts: readonly FactorPrompt[];
-  /** Controls below the prompt, which modules add. */
+  /** Controls of other modules, shown below the prompt. */
   readonly parts: readonly SectionPart[];
 }): FastifyPluginAsyncTypebox {
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    refused?: PromptForm['refused'],
+    rejected?: PromptForm['rejected'],
   ): Promise<FastifyReply> => {
     const t = pages.translate(request);
     const pending = pendingAuthenticationOf(request);
@@ -60,9 +58,9 @@ export function factorPages({
     const body = html`<p>${t('page.factor.what')}</p>
       !${promptsFor(t, prompts, names, {
         action: paths.factor,
-        occasion: 'second_factor',
+        purpose: 'second_factor',
         hidden: html`!${pages.formToken(pending.id)} !${hidden('return_to', next)}`,
-        refused,
+        rejected,
         below: await renderParts(parts, 'factor', request),
       })}
       <p class="links">
@@ -74,7 +72,7 @@ export function factorPages({
   return async (scope) => {
     scope.get(
       paths.factor,
-      { schema: { summary: 'Page: give the second factor', querystring: PageQuery } },
+      { schema: { summary: 'Page: asks for the second factor', querystring: PageQuery } },
       async (request, reply) => show(request, reply),
     );
 
@@ -85,13 +83,13 @@ export function factorPages({
         schema: { summary: 'Page: completes a login with the second factor', body: FactorForm },
       },
       async (request, reply) => {
-        const { factor, proof, remember_device: wish, form_token: token } = request.body;
+        const { factor, proof, remember_device: remember, form_token: token } = request.body;
         const pending = pendingAuthenticationOf(request);
         pages.requireForm(pending.id, token);
         return rerenderOnProblem(
           reply,
           async () => {
-            const given = { factor, proof, remembersDevice: wish === 'true' };
+            const given = { factor, proof, remembersDevice: remember === 'true' };
             const { login } = await signIn.complete(pending, given, request.source);
             sendLogin(reply, cookies, login);
             cookies.clearPending(reply);
@@ -105,7 +103,7 @@ export function factorPages({
   };
 }
 
-/** Behind the member door: proving once more that it is you. */
+/** The step-up page, at the access level `session`. */
 export function stepUpPages({
   pages,
   cookies,
@@ -118,8 +116,8 @@ export function stepUpPages({
   /** How each authenticator is asked for. */
   readonly prompts: readonly FactorPrompt[];
 }): FastifyPluginAsyncTypebox {
-  /** Names of the factors of which one is needed; `undefined` when one was given a short while ago. */
-  const owed = async (session: Session): Promise<readonly string[] | undefined> => {
+  /** Returns the names of the factors of which one is required; `undefined` if the session has a recent one. */
+  const requiredFactors = async (session: Session): Promise<readonly string[] | undefined> => {
     try {
       await stepUp.requireRecent(session);
       return undefined;
@@ -132,14 +130,14 @@ export function stepUpPages({
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    refused?: PromptForm['refused'],
+    rejected?: PromptForm['rejected'],
   ): Promise<FastifyReply> => {
     const t = pages.translate(request);
     const session = sessionOf(request);
     const next = pages.returnTo(request) ?? paths.account;
-    const names = await owed(session);
+    const names = await requiredFactors(session);
     if (names === undefined) return seeOther(reply, next);
-    // Whoever has neither password nor factor signs in anew by mail.
+    // A user with neither password nor second factor signs in again by mail.
     const body = names.includes('email')
       ? html`<p>${t('page.step_up.by_mail')}</p>
           <form method="post" action="/sign-out">
@@ -149,7 +147,7 @@ export function stepUpPages({
       : html`<p>${t('page.step_up.what')}</p>
           !${promptsFor(t, prompts, names, {
             action: paths.stepUp,
-            occasion: 'step_up',
+            purpose: 'step_up',
             hidden: html`!${pages.formToken(session.id)} !${hidden('return_to', next)}
             !${
               names.includes('password')
@@ -163,7 +161,7 @@ export function stepUpPages({
                   />`
                 : ''
             }`,
-            refused,
+            rejected,
           })}`;
     return pages.send(request, reply, { title: t('page.step_up.title'), body });
   };
@@ -171,7 +169,7 @@ export function stepUpPages({
   return async (scope) => {
     scope.get(
       paths.stepUp,
-      { schema: { summary: 'Page: prove once more that it is you', querystring: PageQuery } },
+      { schema: { summary: 'Page: asks for a factor again (step-up)', querystring: PageQuery } },
       async (request, reply) => show(request, reply),
     );
 
@@ -179,7 +177,7 @@ export function stepUpPages({
       paths.stepUp,
       {
         config: costing(hashCost),
-        schema: { summary: 'Page: notes a factor that is given once more', body: FactorForm },
+        schema: { summary: 'Page: verifies a factor for step-up', body: FactorForm },
       },
       async (request, reply) => {
         const { factor, proof, form_token: token } = request.body;

@@ -1,4 +1,4 @@
-// The pending_logins table: a first factor was given, the second is owed.
+// Statements of the table `pending_logins`: the first factor was verified, the second is required.
 import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
@@ -6,7 +6,7 @@ import type { NewToken, TokenParts } from '../../kit/secret.ts';
 import type { SignInTables } from './schema.ts';
 import type { UserTables } from '../../user/schema.ts';
 
-/** The tables of the statements below. */
+/** Tables of the statements in this file. */
 type Tables = SignInTables & UserTables;
 const { statement } = statementsFor<Tables>();
 
@@ -19,7 +19,10 @@ type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   expiresAt: number;
 };
 
-/** Adds nothing when the password has changed since it was verified, or the user is gone or disabled. */
+/**
+ * Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or
+ * disabled.
+ */
 const insertPending = statement((sql, p: NewPendingAuthentication) =>
   insertForUser(sql, 'pending_logins', {
     userId: p.userId,
@@ -36,6 +39,7 @@ const insertPending = statement((sql, p: NewPendingAuthentication) =>
   }).returning('id'),
 );
 
+/** Adds a pending authentication; returns false if the verified password is no longer the user's. */
 export async function addPendingAuthentication(
   db: Database,
   login: NewPendingAuthentication,
@@ -43,7 +47,7 @@ export async function addPendingAuthentication(
   return (await db.first(insertPending, login)) !== undefined;
 }
 
-/** A pending login and its user. */
+/** A pending authentication and its user. */
 export interface PendingLoginRow {
   readonly id: string;
   readonly user_id: number;
@@ -69,7 +73,7 @@ const selectPending = statement((sql, p: TokenParts & { now: number }) =>
     .where('users.disabled_at', 'is', null),
 );
 
-/** A live pending login; only `consumePendingAuthentication` decides. */
+/** Returns a live pending authentication. It may end at any time: only `consumePendingAuthentication` decides. */
 export function findPendingAuthentication(
   db: Database,
   parts: TokenParts,
@@ -82,7 +86,7 @@ const takePending = statement((sql, p: { id: string; now: number }) =>
   sql.deleteFrom('pending_logins').where('id', '=', p.id).where('expires_at', '>', p.now).returning('id'),
 );
 
-/** Ends a pending login, once and atomically; false when it was over already. */
+/** Consumes a pending authentication once and atomically; returns false if it has already ended. */
 export async function consumePendingAuthentication(db: Database, id: string, now: number): Promise<boolean> {
   return (await db.first(takePending, { id, now })) !== undefined;
 }
@@ -91,6 +95,7 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('pending_logins').where('user_id', '=', p.userId),
 );
 
+/** Removes all pending authentications of a user. */
 export async function removePendingAuthenticationsOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteByUser, { userId });
 }
@@ -110,7 +115,7 @@ export async function removeOtherPendingAuthenticationsOf(
 
 const deleteExpired = removeExpired('pending_logins');
 
-/** Removes up to `limit` expired ones and says how many. */
+/** Removes up to `limit` expired ones and returns how many. */
 export async function removeExpiredPendingAuthentications(
   db: Database,
   now: number,

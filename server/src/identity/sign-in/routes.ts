@@ -1,4 +1,4 @@
-// The second factor of a login, and step-up.
+// Routes of the second factor of a login, and of step-up.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
@@ -26,7 +26,7 @@ const CompletingFactor = Type.Object({
   ),
 });
 
-/** Behind the half-way door: the second factor of a login. */
+/** Completes a login with a second factor, at the access level `pending`. */
 export function secondFactorRoutes({
   cookies,
   signIn,
@@ -46,10 +46,10 @@ export function secondFactorRoutes({
         },
       },
       async (request, reply) => {
-        const { factor, proof: given, remember_device: wish = false } = request.body;
+        const { factor, proof: given, remember_device: remember = false } = request.body;
         const { user, login } = await signIn.complete(
           pendingAuthenticationOf(request),
-          { factor, proof: given, remembersDevice: wish !== false },
+          { factor, proof: given, remembersDevice: remember !== false },
           request.source,
         );
         sendLogin(reply, cookies, login);
@@ -60,7 +60,7 @@ export function secondFactorRoutes({
   };
 }
 
-/** Behind the member door. */
+/** Step-up, at the access level `session`. */
 export function stepUpRoutes({
   cookies,
   stepUp,

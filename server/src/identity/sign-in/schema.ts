@@ -1,12 +1,14 @@
 // The tables of pending authentications and of known devices.
 import type { Instant } from '../../db/schema.ts';
 
-/** A pending authentication: the first factor was verified, the second is required. Admits to the second factor only. */
+/**
+ * A pending authentication: the first factor was verified, the second is required. Admits to the second factor only.
+ */
 interface PendingAuthenticationTable {
   id: string;
   user_id: number;
   secret_hash: Uint8Array;
-  /** What is required: a factor that is enrolled, or enrolling one. */
+  /** Kind of the requirement: an enrolled factor, or enrolling one. */
   demand: string;
   /** The factors verified so far, as in a session. */
   factors: string;

@@ -1,5 +1,5 @@
-// Signs users in after a first factor was verified, whichever feature verified it: with a session, or, if a second factor is
-// required, with a pending authentication, which only allows giving that factor.
+// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a
+// pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
@@ -10,14 +10,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
-import {
-  formatFactors,
-  parseFactors,
-  withFactor,
-  type FactorUse,
-  type FirstFactor,
-  type Consume,
-} from '../factor/factor.ts';
+import type { Consume, FirstFactor, Requirement } from '../factor/factor.ts';
+import { formatFactors, parseFactors, withFactor, type FactorUse } from '../factor/factor-use.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
@@ -26,36 +20,28 @@ import {
   removeOtherPendingAuthenticationsOf,
   removePendingAuthenticationsOf,
 } from './pending-store.ts';
-import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import { sessionEvents } from '../session/event.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import { newDeviceMail, signInEvents } from './event.ts';
+import type { PendingAuthentication } from './subject.ts';
 import './problem.ts';
 
-/** Result of a sign-in: a session, or a pending authentication. */
+/** Result of a login: a session, or a pending authentication. */
 export interface Login {
   /** Token of the new session; `undefined` while a second factor is required. */
   readonly token: string | undefined;
   /** Token of the device, if it was not known before. */
   readonly deviceToken: string | undefined;
-  /** Token of the pending authentication, and what it requires. */
-  readonly pending?: { readonly token: string; readonly demand: Requirement };
+  /** Token of the pending authentication, and its requirement. */
+  readonly pending?: { readonly token: string; readonly requirement: Requirement };
 }
 
-/** A sign-in whose first factor was verified and whose second is required. */
-export interface PendingAuthentication {
-  readonly id: string;
-  readonly userId: number;
-  readonly kind: Requirement['kind'];
-  readonly factors: readonly FactorUse[];
-  /** `passwordChangedAt` of the user when the first factor was verified. */
-  readonly passwordChangedAt: number;
-}
-
-/** What the browser brings to a sign-in. */
+/** What the browser sends with a sign-in, beyond the factor. */
 export interface SignInContext {
-  /** The session that the browser has already; sign-in replaces it. */
+  /** Current session of the browser, which the sign-in replaces. */
   readonly replaced: Session | undefined;
   /** The device, if the user has signed in on it before. */
   readonly device: KnownDevice | undefined;
@@ -91,46 +77,47 @@ export class SignIn {
   }
 
   /**
-   * Signs in a user whose first factor was verified: with a session that replaces the browser's, or with a pending
-   * authentication. `undefined` if the user's password has changed since, or the user is gone or disabled. Inside a
-   * transaction that has locked the user.
+   * Signs in a user whose first factor was verified: creates a session, which replaces the browser's, or a pending
+   * authentication. Returns `undefined` if the password has changed since, or the user was removed or disabled. Inside
+   * a transaction that has locked the user.
    */
   async admit(
     tx: Database,
     user: User,
-    factor: FirstFactor,
+    { factor, isMultiFactor = false }: FirstFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
-    // A passkey that verified its user is two factors: the device, and what unlocks it.
-    const demand =
-      factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
-    const isSpared = demand?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
-    return demand === undefined || isSpared
-      ? this.#open(tx, user, uses, signInContext)
-      : this.#await(tx, user, uses, demand);
+    const requirement = isMultiFactor
+      ? undefined
+      : await this.#needs.secondFactors.requirementOf(tx, user.id);
+    const isRemembered =
+      requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
+    return requirement === undefined || isRemembered
+      ? this.#createSession(tx, user, uses, signInContext)
+      : this.#addPending(tx, user, uses, requirement);
   }
 
   /**
    * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
-   * `user: undefined` if the credential belongs to no account. `undefined` in these cases, if it was consumed already, and
-   * for an address that must be confirmed first.
+   * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential
+   * was already consumed, and for an address that must be confirmed first.
    */
   async enter(
     user: User | undefined,
-    { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
+    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
-    const login = user && consume && (await this.#enter(user, factor, consume, source));
+    const login = user && consume && (await this.#enter(user, first, consume, source));
     if (login === undefined)
       await db.transaction((tx) =>
-        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor: first.factor }, source }),
       );
     return login;
   }
 
-  /** The live pending authentication of a token. */
+  /** Returns the live pending authentication of a token. */
   async findPending(token: string | undefined): Promise<PendingAuthentication | undefined> {
     const parts = parseToken(pendingAuthenticationKind, token);
     if (parts === undefined) return undefined;
@@ -139,7 +126,7 @@ export class SignIn {
       row && {
         id: row.id,
         userId: row.user_id,
-        kind: row.demand as Requirement['kind'], // written by #await
+        kind: row.demand as Requirement['kind'], // written by #addPending
         factors: parseFactors(row.factors),
         passwordChangedAt: row.password_changed_at,
       }
@@ -147,8 +134,8 @@ export class SignIn {
   }
 
   /**
-   * Verifies the second factor and signs the user in. With `remembersDevice` this device needs none for a while, if the
-   * service allows it.
+   * Verifies the second factor and signs the user in. With `remembersDevice` the device needs no second factor for some
+   * days, if the service allows it.
    * @throws {Problem} factor_invalid, too_many_attempts; pending_authentication_required if the authentication has ended.
    */
   async complete(
@@ -162,9 +149,9 @@ export class SignIn {
     if (user === undefined || pending.kind !== 'second_factor')
       throw new Problem('pending_authentication_required');
     const signInContext = await this.signInContextOf(user, source);
-    const occasion = { purpose: 'second_factor', subjectId: pending.id } as const;
+    const purpose = { purpose: 'second_factor', subjectId: pending.id } as const;
     const deviceId = signInContext.device?.id;
-    const verified = await secondFactors.verify(user, given, occasion, { deviceId, source });
+    const verified = await secondFactors.verify(user, given, purpose, { deviceId, source });
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
       await secondFactors.consume(tx, verified, source);
@@ -176,8 +163,8 @@ export class SignIn {
   }
 
   /**
-   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
-   * locked the user.
+   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which
+   * has locked the user.
    * @throws {Problem} pending_authentication_required if it has ended, or the password has changed since.
    */
   async finish(
@@ -191,7 +178,7 @@ export class SignIn {
       throw new Problem('pending_authentication_required');
     const uses = withFactor(pending.factors, { factor: use, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
-    const login = await this.#open(tx, asVerified, uses, signInContext);
+    const login = await this.#createSession(tx, asVerified, uses, signInContext);
     if (login === undefined) throw new Problem('pending_authentication_required');
     return login;
   }
@@ -214,7 +201,7 @@ export class SignIn {
 
   async #enter(
     user: User,
-    factor: FirstFactor,
+    first: FirstFactor,
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
@@ -224,11 +211,11 @@ export class SignIn {
       const locked = await lockUser(tx, user.id);
       // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
       if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
-      return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
+      return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
     });
   }
 
-  async #open(
+  async #createSession(
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
@@ -253,11 +240,11 @@ export class SignIn {
     return { token, deviceToken: (await devices.add(tx, userId)).token };
   }
 
-  async #await(
+  async #addPending(
     tx: Database,
     user: User,
     uses: readonly FactorUse[],
-    demand: Requirement,
+    requirement: Requirement,
   ): Promise<Login | undefined> {
     const { id, secretHash, token } = createToken(pendingAuthenticationKind);
     const now = this.#context.clock();
@@ -265,18 +252,20 @@ export class SignIn {
       id,
       secretHash,
       userId: user.id,
-      demand: demand.kind,
+      demand: requirement.kind,
       factors: formatFactors(uses),
       passwordChangedAt: user.passwordChangedAt,
       now,
       expiresAt: now + pendingMs,
     });
-    return isAdded ? { token: undefined, deviceToken: undefined, pending: { token, demand } } : undefined;
+    return isAdded
+      ? { token: undefined, deviceToken: undefined, pending: { token, requirement } }
+      : undefined;
   }
 
   /**
-   * True if the device needs no second factor. Read again in the transaction: since the context was built, the password
-   * was verified, and meanwhile an added authenticator may have made the service forget the device.
+   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an
+   * added authenticator may have ended the remembering.
    */
   async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
     const { devices } = this.#needs;

@@ -1,5 +1,5 @@
-// Step-up: sensitive actions require a factor that was given in the last ten minutes, whatever the session's age, so that an
-// attacker who finds an open session cannot take the account over (OWASP ASVS 5.0 §7.5.1, RFC 9470).
+// Step-up: sensitive actions require a factor that was given in the last ten minutes, whatever the session's age, so
+// that an attacker who finds an open session cannot take the account over (OWASP ASVS 5.0 §7.5.1, RFC 9470).
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -8,14 +8,15 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { signInEvents } from './event.ts';
 import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
-import type { Session, Sessions } from '../session/session.ts';
+import type { Sessions } from '../session/session.ts';
+import type { Session } from '../session/session-entry.ts';
 import './problem.ts';
 import '../session/problem.ts';
 
-/** How old a factor may be (SECURITY.md: re-authentication window). */
+/** Maximum age of a factor (SECURITY.md: re-authentication window). */
 const recentMs = 10 * minuteMs;
 
-/** Verifies the password of a signed-in user. The class PasswordLogin does. */
+/** Verifies the password of a signed-in user. PasswordLogin implements it. */
 export interface PasswordVerifier {
   /**
    * Returns the session's user if the password is right. Counts as an attempt.
@@ -31,6 +32,7 @@ export interface StepUpNeeds {
   readonly sessions: Sessions;
 }
 
+/** Requires and accepts recent factors. */
 export class StepUp {
   readonly #context: AuthContext;
   readonly #needs: StepUpNeeds;
@@ -52,7 +54,7 @@ export class StepUp {
   }
 
   /**
-   * Requires a recent second factor if the account has one. For actions that ask for the password themselves.
+   * Requires a recent second factor if the account has one. For actions that require the password in addition.
    * @throws {Problem} step_up_required.
    */
   async requireRecentSecond(session: Session): Promise<void> {
@@ -61,8 +63,8 @@ export class StepUp {
   }
 
   /**
-   * Requires the password, and a recent second factor if the account has one; for an account without a password any recent
-   * factor. Returns the user.
+   * Requires the password, and a recent second factor if the account has one; for an account without a password any
+   * recent factor. Returns the user.
    * @throws {Problem} password_wrong, too_many_attempts, step_up_required.
    */
   async requirePassword(session: Session, password: string | undefined, source: ClientSource): Promise<User> {
@@ -110,10 +112,10 @@ export class StepUp {
     const user = await findUserById(this.#context.db, session.userId);
     if (user === undefined) throw new Problem('session_required');
     const device = await devices.find(user, source.deviceToken);
-    const occasion = { purpose: 'step_up', subjectId: session.id } as const;
+    const purpose = { purpose: 'step_up', subjectId: session.id } as const;
     return {
       user,
-      verified: await secondFactors.verify(user, given, occasion, { deviceId: device?.id, source }),
+      verified: await secondFactors.verify(user, given, purpose, { deviceId: device?.id, source }),
     };
   }
 
@@ -125,7 +127,7 @@ export class StepUp {
     throw new Problem('step_up_required', { demand: { factors, maxAgeSeconds: recentMs / secondMs } });
   }
 
-  /** Names of the factors that a user without a second factor can give; signing in again works too. */
+  /** Returns the names of the factors that a user without a second factor can give. Signing in again also works. */
   async #firstFactorsOf(userId: number): Promise<string[]> {
     const user = await findUserById(this.#context.db, userId);
     return (user?.hashedPassword ?? null) === null ? ['email'] : ['password'];

@@ -1,6 +1,6 @@
 import { defineEvents } from '../event.ts';
 
-/** One-time tokens and codes that were refused, where their kind has no event of its own. */
+/** Events of rejected tokens and codes, for kinds without their own event. */
 export const tokenEvents = defineEvents('token', {
   token_reused: {
     vocabulary: 'authn_token_reuse',

@@ -13,7 +13,7 @@ const row = {
 } as const;
 const parts = { email: 'ada+b@example.org', token: 'the token' };
 
-test('a flag that a row leaves out is false', () => {
+test('a flag that a row omits is false', () => {
   const { namesAccount, survivesPasswordChange, restoresAddress } = tokenKind(row);
   assert.deepEqual([namesAccount, survivesPasswordChange, restoresAddress], [false, false, false]);
   assert.equal(tokenKind({ ...row, survivesPasswordChange: true }).survivesPasswordChange, true);

@@ -1,5 +1,5 @@
-// The kinds of mailed tokens. A kind is one row, declared by the module that redeems it; everything that differs between
-// two kinds stands in the row, so that nothing here names a kind.
+// Declares kinds of mailed tokens. The module that redeems a kind declares it in one row, which holds all differences
+// between kinds: no kind is named here.
 import type { SecretKind } from '../../kit/secret.ts';
 import type { EventKind } from '../event.ts';
 import { tokenEvents } from './event.ts';
@@ -12,18 +12,18 @@ export interface TokenKind extends SecretKind {
   readonly page: TokenPageRow;
   /** Path of the route (PUT) by which a program redeems a token. */
   readonly route: string;
-  /** Event that is emitted when a token is refused; `token_refused` by default. */
+  /** Event of a rejected token; `token_refused` by default. */
   readonly refusalEvent: EventKind<{ readonly kind: 'text' }, never>;
-  /** The token is mailed to the address of the account and redeemed together with it. */
+  /** The link also carries the address of the account, and the token is redeemed together with it. */
   readonly namesAccount: boolean;
   /**
-   * A new password, and the end of all access, leave the token as it is. For tokens that undo what a thief of the account
-   * did: the thief could otherwise revoke them with another password.
+   * A new password does not revoke the token. For tokens that undo a takeover: an attacker could otherwise revoke them
+   * by changing the password.
    */
   readonly survivesPasswordChange: boolean;
   /**
-   * The token restores an earlier address. While one is pending, the address is neither changed again nor is the account
-   * closed: both would take the way back from its true owner.
+   * The token restores an earlier address. While one is pending, the address cannot be changed again and the account
+   * cannot be closed: either would prevent the true owner from restoring the address.
    */
   readonly restoresAddress: boolean;
 }
@@ -51,7 +51,7 @@ export function tokenKind(row: Omit<TokenKind, Optional> & Partial<Pick<TokenKin
   };
 }
 
-/** What the link of a mail carries besides the path of its page. */
+/** Query parameters of a mailed link. */
 export interface LinkParts {
   /** Address of the account; the link carries it only if the kind names the account. */
   readonly email: string;
@@ -59,9 +59,9 @@ export interface LinkParts {
   readonly returnTo?: string | undefined;
 }
 
-/** The URL of a token's page, as the mail links to it. `origin` is the configured one, never a request's (CWE-640). */
+/** Returns the URL of a token's page for its mail. `origin` is the configured one, never a request's (CWE-640). */
 export function tokenLink(origin: string, kind: TokenKind, { email, token, returnTo }: LinkParts): string {
-  // A link to another address than the account's does not name the account: a mistyped address is a stranger's.
+  // A mail to a new address does not name the account: a mistyped address belongs to a stranger.
   const query = new URLSearchParams({
     ...(kind.namesAccount && { email }),
     token,

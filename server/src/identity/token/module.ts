@@ -1,4 +1,4 @@
-// Mailed tokens: what they have in common. Their kinds belong to the modules that redeem them.
+// Registers what mailed tokens have in common. Their kinds belong to the modules that redeem them.
 import { identityModule } from '../../module.ts';
 import { tokenEvents } from './event.ts';
 import { tokenMigrations } from './migrations.ts';

@@ -1,4 +1,4 @@
-// What each kind of mailed token records and mails when it is redeemed, refused and used again.
+// Tests events and mails of each kind of token when it is redeemed, rejected and reused.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Browser, signIn } from '../../../test/support/browser.ts';
@@ -14,40 +14,42 @@ import { lacks, without } from '../../../test/support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('the record of', (engine) => {
+onEachEngine('events and mails of a mailed token', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
-  const traces = (people: Readonly<Record<string, number>>, deed: () => Promise<unknown>): Promise<Traces> =>
-    tracesIn(service, people, deed);
+  const traces = (
+    people: Readonly<Record<string, number>>,
+    action: () => Promise<unknown>,
+  ): Promise<Traces> => tracesIn(service, people, action);
   const signedIn = (member: Member): Promise<Browser> => signIn(service, member);
 
   describe('a token:', () => {
     interface Case {
-      /** Requests it, and returns the token. */
+      /** Requests the mail and returns its token. */
       readonly ask: (member: Member, browser: Browser) => Promise<string>;
       readonly redeem: (member: Member, browser: Browser, token: string) => Promise<Reply>;
       readonly kind: string;
       /** What it needs. */
       readonly feature?: string;
-      /** Message of the reply. */
+      /** Message of the response. */
       readonly said: string;
-      readonly spent: Traces;
-      /** What is recorded when it is refused. */
+      readonly redeemed: Traces;
+      /** Event of a rejected token. */
       readonly refusal: string;
     }
     const mail = (kind: string, minutes: number): string => `${kind} to ada for ${minutes}`;
-    const wished = new Map<string, string>();
+    const requested = new Map<string, string>();
     const cases: readonly Case[] = [
       {
         kind: 'reset',
         said: 'Password updated',
         ask: async ({ email }) => service.resetToken(email),
         redeem: ({ email }, _browser, token) => service.reset(email, token, newPassword),
-        spent: {
+        redeemed: {
           record: ['authn_password_change success password_reset ada'],
           mails: [mail('password_changed', 1440)],
         },
@@ -68,7 +70,7 @@ onEachEngine('the record of', (engine) => {
             fields: { email, token },
             headers: { cookie: `__Host-device=${deviceToken}` },
           }),
-        spent: {
+        redeemed: {
           record: [
             'authn_login_success success signed_in factors=email ada',
             'session_created success session_created ada',
@@ -83,13 +85,13 @@ onEachEngine('the record of', (engine) => {
         said: 'email changed',
         ask: async ({ email, password }, browser) => {
           const other = freshEmail();
-          wished.set(email, other);
+          requested.set(email, other);
           const asked = await browser.post('/profile/email', { email: other, password });
           assert.deepEqual(asked.body, { email: other, message: 'confirmation token sent' });
           return service.tokenFor(other);
         },
         redeem: (_member, browser, token) => browser.put('/profile/email', { token }),
-        spent: {
+        redeemed: {
           record: ['user_updated success email_changed ada'],
           mails: [mail('email_changed', 72 * 60)],
         },
@@ -106,7 +108,7 @@ onEachEngine('the record of', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/email/undo', { token }),
-        spent: {
+        redeemed: {
           record: ['user_updated success email_change_undone ada'],
           mails: [mail('email_change_undone', 1440), mail('reset_password', 60)],
         },
@@ -121,7 +123,7 @@ onEachEngine('the record of', (engine) => {
           return service.tokenFor(email);
         },
         redeem: (_member, _browser, token) => service.put('/profile/factors/undo', { token }),
-        spent: {
+        redeemed: {
           record: ['user_updated success factor_undone ada'],
           mails: [mail('factor_undone', 1440), mail('reset_password', 60)],
         },
@@ -135,9 +137,9 @@ onEachEngine('the record of', (engine) => {
       email_undo: 3 * dayMs,
       factor_undo: 3 * dayMs,
     };
-    for (const { kind, feature, ask, redeem, said, spent, refusal } of cases) {
+    for (const { kind, feature, ask, redeem, said, redeemed, refusal } of cases) {
       if (feature !== undefined && without(feature) !== false) continue;
-      test(`${kind}, redeemed and used again`, async () => {
+      test(`${kind}, redeemed and reused`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const people = { ada: member.id };
@@ -146,14 +148,14 @@ onEachEngine('the record of', (engine) => {
           const { body } = await redeem(member, browser, token);
           assert.equal(memberOf(body, 'message'), said);
         });
-        assert.deepEqual(left, spent);
+        assert.deepEqual(left, redeemed);
         assert.deepEqual(await traces(people, () => redeem(member, browser, token)), {
           record: [`authn_token_reuse failure token_reused kind=${kind} ada`],
           mails: [],
         });
       });
 
-      test(`${kind}, can be redeemed until the last millisecond of its life`, async () => {
+      test(`${kind}, can be redeemed until the last millisecond of its lifetime`, async () => {
         const member = await service.member();
         const browser = await signedIn(member);
         const token = await ask(member, browser);
@@ -161,7 +163,7 @@ onEachEngine('the record of', (engine) => {
         const late = () => redeem(member, browser, token);
         assert.deepEqual(await traces({ ada: member.id }, late), { record: [refusal], mails: [] });
         service.service.clock.advance(-hourMs);
-        assert.equal((await late()).status, 403, 'also for a clock that goes back');
+        assert.equal((await late()).status, 403, 'also after the clock was set back');
         const other = await service.member();
         const there = await signedIn(other);
         const intime = await ask(other, there);
@@ -171,7 +173,7 @@ onEachEngine('the record of', (engine) => {
       });
     }
 
-    test('sign_in, refused with the address of another user', async (t) => {
+    test('sign_in, rejected with the address of another user', async (t) => {
       if (lacks(t, 'email-sign-in')) return;
       const [ada, eve] = [await service.member(), await service.member()];
       await service.post('/sessions/email', { email: ada.email });
@@ -184,13 +186,13 @@ onEachEngine('the record of', (engine) => {
       assert.equal((await give(ada.email)()).status, 200);
     });
 
-    test('forgets the wrong codes once its link is redeemed', async () => {
+    test('resets the counter of wrong codes when its link is redeemed', async () => {
       const { email, id } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
       const give = (code: string): Promise<Reply> =>
         asking.put('/reset_password', { email, reset_token: code, new_password: newPassword });
-      const tries = async (): Promise<number[]> => {
+      const attempts = async (): Promise<number[]> => {
         const rows = await service.service.core.database.query((sql) =>
           sql
             .selectFrom('attempts')
@@ -202,9 +204,9 @@ onEachEngine('the record of', (engine) => {
       };
       for (let i = 0; i < 5; i += 1) assert.equal((await give('2222-2222')).status, 403);
       assert.equal((await give('2222-2222')).status, 429);
-      assert.deepEqual(await tries(), [5]);
+      assert.deepEqual(await attempts(), [5]);
       assert.equal((await give(await service.tokenFor(email))).status, 200);
-      assert.deepEqual(await tries(), []);
+      assert.deepEqual(await attempts(), []);
     });
 
     test('counts no attempt for a malformed token, nor for a code in another browser, and records nothing', async () => {

@@ -1,6 +1,6 @@
-// One-time tokens: issued for a mail, and redeemed by the token of its link in any browser, or by its short code in the
-// browser that requested the mail. The kind is part of the token and of its row; only digests are stored; a newer token
-// of a kind replaces the older one.
+// Issues and redeems one-time tokens. A mail carries a link with the token, which works in any browser, and a short
+// code, which works only in the initiating browser. The kind is part of the token and of its row; only digests are
+// stored; a newer token of a kind replaces the older one.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
@@ -27,14 +27,14 @@ import {
 } from './store.ts';
 import './problem.ts';
 
-/** Life of a code: the user who requested it is waiting for it (NIST SP 800-63B-4 §3.1.3.1). */
+/** Life of a code. Short, because the user who requested it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;
 
 export interface NewToken {
   readonly kind: TokenKind;
   /** Life of the token, if it is not that of the kind. */
   readonly minutes?: number;
-  /** The address that the token proves or restores. */
+  /** The address that the token confirms or restores. */
   readonly target?: string;
 }
 
@@ -45,11 +45,11 @@ export interface LiveToken extends TokenParts {
   /** Unix milliseconds. */
   readonly madeAt: number;
   readonly target: string | null;
-  /** The request comes from the browser that requested the mail. */
+  /** True if the request comes from the initiating browser. */
   readonly isInitiatingBrowser: boolean;
 }
 
-/** What must fit the token: the address of its account, or the user who redeems it in a session. */
+/** Claims that must match the token: the address of its account, or the user who redeems it in a session. */
 export interface Claim {
   readonly email?: EmailAddress | undefined;
   readonly userId?: number;
@@ -65,7 +65,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
   readonly name = 'one-time tokens';
   /** As a `Revocable`. */
   readonly kind = 'token';
-  /** The kinds that modules have declared. Read at each call: modules add to them before the first request. */
+  /** The kinds of all modules. Read at each call, because modules add to them before the first request. */
   readonly kinds: readonly TokenKind[];
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
@@ -80,8 +80,8 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Issues a token and replaces the user's previous one of this kind. Without a user it runs the same statements but
-   * stores nothing, so that timing reveals nothing. Inside a transaction.
+   * Issues a token and replaces the user's previous one of this kind. Constant work: without a user it stores nothing.
+   * Inside a transaction.
    */
   async issue(
     tx: Database,
@@ -115,8 +115,8 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Finds the live token that was presented: as a token, or as a code in the browser that requested it. Call it before
-   * any costly work. It consumes nothing: only `consume` decides.
+   * Finds the live token that was presented: as a token, or as a code in the initiating browser. Call it before costly
+   * work. It consumes nothing: only `consume` decides.
    * @throws {Problem} token_invalid for a token that is unknown, consumed, expired, of another kind or another user's.
    * @throws {Problem} too_many_attempts for too many codes.
    */
@@ -139,7 +139,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
     await this.#attempts.forget(tx, userId, 'email_code');
   }
 
-  /** True if the request comes from the browser that requested the user's live token of the kind. */
+  /** Returns true if the request comes from the initiating browser of the user's live token of the kind. */
   async isInitiatingBrowser(
     db: Database,
     userId: number,
@@ -151,7 +151,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Refuses a user whose address was changed and can still be restored.
+   * Rejects a user whose address was changed and can still be restored.
    * @throws {Problem} change_pending.
    */
   async requireSettledAddress(db: Database, userId: number): Promise<void> {
@@ -253,12 +253,12 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 }
 
-/** The text under a code's MAC: the kind and the initiating browser are part of it. */
+/** Returns the text of a code's MAC, which includes the kind and the initiating browser. */
 function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
   return `${kind}:${requestToken}:${code}`;
 }
 
-/** The text under the MAC of the initiating browser. */
+/** Returns the text of the MAC of the initiating browser. */
 function requestText({ kind }: TokenKind, requestToken: string): string {
   return `${kind}:${requestToken}`;
 }

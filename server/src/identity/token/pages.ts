@@ -1,5 +1,5 @@
-// The pages that the links of mails open, and the forms for their codes. Opening a page changes nothing, because scanners of
-// mails open links as well: only the form, which a person sends, redeems the token.
+// Builds the pages that mailed links open, and the forms for their codes. Opening a page changes nothing, because mail
+// scanners open links too: only the form redeems the token.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
@@ -16,7 +16,7 @@ import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import './problem.ts';
 
-/** Characters of a field of a link: more than any has. */
+/** Maximum length of a query parameter of a link. */
 const fieldCharacters = 2200;
 const linkField = Type.String({ maxLength: fieldCharacters, pattern: '^[^\\u0000]*$' });
 const LinkQuery = Type.Object({
@@ -29,14 +29,14 @@ const LinkForm = Type.Object({
   token: linkField,
   new_password: Type.Optional(linkField),
   return_to: Type.Optional(linkField),
-  /** `code` where it was typed. */
+  /** `code` if the form is the one for a code. */
   by: Type.Optional(linkField),
 });
 const Hint = Type.Object({ message: Type.String(), method: Type.String(), path: Type.String() });
 
-/** What the form of a token's page sends. */
+/** Fields of the form of a token's page. */
 export interface TokenFields {
-  /** As in the link, or as typed: empty for kinds that do not name the account. */
+  /** Address from the link or as typed; empty for kinds that do not name the account. */
   readonly email: string;
   /** The token, or its code. */
   readonly token: string;
@@ -47,8 +47,7 @@ export interface TokenFields {
 export interface TokenPage {
   readonly kind: TokenKind;
   /**
-   * Redeems the token. Returns the path on which the person continues; `undefined` if this page itself says that it is
-   * done.
+   * Redeems the token. Returns the path to continue with; `undefined` if this page shows the success itself.
    */
   readonly redeem: (
     fields: TokenFields,
@@ -58,7 +57,7 @@ export interface TokenPage {
 }
 
 /**
- * The address of the account with which a token is redeemed.
+ * Parses the address of the account with which a token is redeemed.
  * @throws {Problem} token_invalid if it is malformed: the link was damaged.
  */
 export function addressOfAccount({ email }: TokenFields): EmailAddress {
@@ -118,7 +117,9 @@ export function tokenPages(
   };
 }
 
-/** Sends the form that a link opens. After a problem that another password does not solve, it offers another mail instead. */
+/**
+ * Sends the form that a link opens. After a problem that a new password does not solve, it offers another mail instead.
+ */
 function sendForm(
   pages: PageKit,
   request: FastifyRequest,
@@ -144,7 +145,7 @@ function sendForm(
   return pages.send(request, reply, { title, body, hasSecretAddress: true });
 }
 
-/** The link to the page on which another mail can be requested; empty if no user requests this kind. */
+/** Returns the link to the page that requests another mail; empty if users cannot request this kind. */
 function requestAgain(
   t: Translate,
   { page: { requestPath: path } }: TokenKind,
@@ -156,7 +157,7 @@ function requestAgain(
   return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
 }
 
-/** Sends the form for the code of a mail that was requested. */
+/** Sends the form for the code of a requested mail. */
 export function codeForm(
   pages: PageKit,
   request: FastifyRequest,
@@ -187,7 +188,7 @@ export function codeForm(
   return pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
-/** Names the account whose password is set, for password managers. Hidden: the person fills nothing in. */
+/** Returns a hidden field that names the account, for password managers. */
 function accountField(email: string): string {
   return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }

@@ -1,10 +1,10 @@
-// A page with one field, for the email address to which a token is mailed.
+// Builds pages that ask for the email address to which a token is mailed.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { field, hidden } from '../../http/markup.ts';
+import { field, hidden, addressOf } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
 import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import type { ClientSource } from '../context.ts';
@@ -15,13 +15,12 @@ import { pageSourceOf, type BrowserCookies } from '../guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { TokenKind } from './kinds.ts';
 import { codeForm } from './pages.ts';
-import { addressOf } from '../../http/markup.ts';
 
 const EmailForm = Type.Object({ email: formField, return_to: Type.Optional(formField) });
 
 export interface RequestPage {
   readonly path: string;
-  /** Its messages are `page.<name>.…` */
+  /** Its messages are `page.<name>.…`. */
   readonly name: string;
   /** Kind of token that is mailed. */
   readonly kind: TokenKind;

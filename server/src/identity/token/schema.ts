@@ -1,4 +1,4 @@
-// The table of one-time tokens.
+// The table `one_time_tokens`.
 import type { Generated } from 'kysely';
 import type { Instant } from '../../db/schema.ts';
 
@@ -11,9 +11,9 @@ interface OneTimeTokenTable {
   created_at: Instant;
   expires_at: Instant;
   spent_at: Instant | null;
-  /** The address that the token confirms or restores, as it was entered; null where there is none. */
+  /** The address that the token confirms or restores, as entered; null if it does neither. */
   target: string | null;
-  /** Keyed digest of the short code and of the initiating browser; null where there is no code. */
+  /** Keyed digest of the short code and of the initiating browser; null without a code. */
   code_mac: string | null;
   code_expires_at: Instant | null;
   /** Keyed digest of the initiating browser. */

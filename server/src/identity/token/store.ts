@@ -1,5 +1,5 @@
-// The one_time_tokens table: secrets that may be spent once. One row per user and kind, so a newer request voids the
-// older by taking its place.
+// Statements of the table `one_time_tokens`. It has one row per user and kind, so a newer token replaces, and thereby
+// revokes, the previous one.
 import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
@@ -48,7 +48,7 @@ const upsertToken = statement((sql, p: TokenRow) =>
       code_mac: row.ref('excluded.code_mac'),
       code_expires_at: row.ref('excluded.code_expires_at'),
       request_mac: row.ref('excluded.request_mac'),
-      // Requesting code after code gives no more attempts, until a token was consumed.
+      // Requesting more codes gives no more attempts, until a token was consumed.
       code_tries: row
         .case()
         .when('one_time_tokens.spent_at', 'is', null)
@@ -83,7 +83,7 @@ const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
     .where('secret_hash', '=', p.secretHash),
 );
 
-/** The state of a token. It may change at any time: only `consumeToken` decides. */
+/** Returns the state of a token. It may change at any time: only `consumeToken` decides. */
 export function findToken(db: Database, parts: TokenParts, kind: string): Promise<TokenState | undefined> {
   return db.first(selectToken, { ...parts, kind });
 }
@@ -153,7 +153,7 @@ export async function removeToken(db: Database, id: string): Promise<void> {
   await db.run(deleteById, { id });
 }
 
-/** A statement by the kinds that it keeps: their number is part of its text. */
+/** Statements by the kinds that they keep, because the number of kinds is part of the text. */
 const deletePending = new Map<string, ReturnType<typeof deletePendingExcept>>();
 
 function deletePendingExcept(kept: readonly string[]) {
@@ -166,7 +166,9 @@ function deletePendingExcept(kept: readonly string[]) {
   });
 }
 
-/** Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse. */
+/**
+ * Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse.
+ */
 export async function removePendingTokensOf(
   db: Database,
   userId: number,
@@ -188,7 +190,7 @@ const selectPending = statement((sql, p: { userId: number; kind: string; now: nu
     .where('expires_at', '>', p.now),
 );
 
-/** The initiating browser of the user's live token of the kind. */
+/** Returns the initiating browser of the user's live token of the kind. */
 export function findPendingToken(
   db: Database,
   userId: number,
@@ -216,7 +218,7 @@ const selectLive = statement((sql, p: { userId: number; now: number }) =>
     .orderBy('kind'),
 );
 
-/** The tokens of a user that can be consumed. */
+/** Lists the tokens of a user that can be consumed. */
 export function listPendingTokens(db: Database, userId: number, now: number): Promise<TokenSummary[]> {
   return db.run(selectLive, { userId, now });
 }

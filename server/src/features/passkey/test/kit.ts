@@ -1,4 +1,4 @@
-// How a passkey is enrolled and given, for the tests that hold for every factor.
+// Enrolls and uses a passkey for the tests that run for every factor.
 import assert from 'node:assert/strict';
 import type { Sql } from '../../../db/engine.ts';
 import type { PasskeyTables } from '../schema.ts';
@@ -22,13 +22,13 @@ import {
 } from '../../../../test/races/factor-races.ts';
 import { ask, land, type Racer } from '../../../../test/races/landing.ts';
 
-interface PasskeyHolder extends Contestant {
+interface PasskeyUser extends Contestant {
   readonly device: PasskeyDevice;
   readonly passkeys: readonly PasskeyRow[];
 }
 
 /** A user without a password, who has two passkeys. */
-async function withPasskeysAlone(arena: Arena): Promise<PasskeyHolder> {
+async function withPasskeysAlone(arena: Arena): Promise<PasskeyUser> {
   const to = arena.to(0);
   const email = freshAddress();
   const device = new PasskeyDevice(origin);
@@ -46,12 +46,12 @@ async function withPasskeysAlone(arena: Arena): Promise<PasskeyHolder> {
   return { id, device, passkeys, cookie: sessionCookie(added) };
 }
 
-/** The device's answer to a new request to sign in. */
+/** Requests a sign-in and returns the device's answer. */
 async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
   return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
 }
 
-/** Of two parallel removals of the last two ways to sign in one is rejected. */
+/** Removes the last two ways to sign in concurrently; one request must be rejected. */
 const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const left = async (): Promise<string[]> =>
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
@@ -73,7 +73,7 @@ const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) =
   assert.equal((await left()).length, 1, 'one way to sign in is left');
 });
 
-/** Of many parallel answers to one challenge one signs in. */
+/** Sends many concurrent answers to one challenge; one must sign in. */
 const answerTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const credential = await signIn(arena, contestant.device);
   const outcomes = await land(
@@ -101,11 +101,15 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F11: of two parallel removals of the last two passkeys of an account one is rejected',
+      title: 'F11: one of two concurrent removals of the last two passkeys of an account is rejected',
       isRare: true,
       create: removeLastTogether,
     },
-    { title: 'of many parallel answers to one challenge one signs in', isRare: true, create: answerTogether },
+    {
+      title: 'only one of many concurrent answers to a challenge signs in',
+      isRare: true,
+      create: answerTogether,
+    },
   ],
   columns: {
     passkeys: {

@@ -1,4 +1,4 @@
-// How recovery codes are enrolled and given, for the tests that hold for every factor.
+// Enrolls and uses recovery codes for the tests that run for every factor.
 import assert from 'node:assert/strict';
 import type { Sql } from '../../../db/engine.ts';
 import type { RecoveryCodeTables } from '../schema.ts';
@@ -21,7 +21,7 @@ interface CodeHolder extends Contestant {
   readonly code: string;
 }
 
-/** A user with the factor, and with recovery codes for the loss of it. */
+/** Creates a user with the factor, and with recovery codes for its loss. */
 async function withRecoveryCodes(arena: Arena, factor: FactorKit): Promise<CodeHolder> {
   const contestant = await newcomer(arena);
   const browser = browserOf(arena, contestant);
@@ -30,7 +30,7 @@ async function withRecoveryCodes(arena: Arena, factor: FactorKit): Promise<CodeH
   return { id: contestant.id, code, cookie: `session_id=${browser.cookie('session_id')}` };
 }
 
-/** Of many who give one recovery code, in pending authentications and in a step-up, one succeeds. */
+/** Uses one recovery code many times concurrently, in pending authentications and in a step-up; one must succeed. */
 const consumeCodeTogether = (factor: FactorKit) =>
   racing(
     (arena) => withRecoveryCodes(arena, factor),
@@ -53,16 +53,17 @@ export const kit: FeatureKit = {
     wrong: 'NOCODE-NOCODE',
     enroll: async (browser) => {
       const codes = await addRecoveryCodes(browser);
-      let given = 0;
+      let used = 0;
       return {
-        output: async () => codes[given++] ?? assert.fail('no code is left'),
+        output: async () => codes[used++] ?? assert.fail('no code is left'),
         secrets: codes,
       };
     },
   },
   races: [
     {
-      title: 'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
+      title:
+        'F3: only one of many concurrent uses of a recovery code, in pending authentications and a step-up, succeeds',
       isRare: true,
       create: consumeCodeTogether,
     },

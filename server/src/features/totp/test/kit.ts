@@ -1,4 +1,4 @@
-// How an authenticator app is enrolled and given, for the tests that hold for every factor.
+// Enrolls and uses an authenticator app for the tests that run for every factor.
 import assert from 'node:assert/strict';
 import type { Database } from '../../../db/database.ts';
 import type { Sql } from '../../../db/engine.ts';
@@ -27,14 +27,14 @@ import {
 import { ask, land } from '../../../../test/races/landing.ts';
 import { sessionCookie } from '../../../../test/races/arena.ts';
 
-/** Wrong codes of a round. */
+/** Wrong codes in a round. */
 const guesses = 10;
 
-interface AppHolder extends Contestant {
+interface AppUser extends Contestant {
   readonly seed: Buffer;
 }
 
-async function withApp(arena: Arena): Promise<AppHolder> {
+async function withApp(arena: Arena): Promise<AppUser> {
   const to = arena.to(0);
   const { id, cookie } = await newcomer(arena);
   const begun = await bodyOf(post(to, '/profile/totp', cookie));
@@ -44,7 +44,7 @@ async function withApp(arena: Arena): Promise<AppHolder> {
   return { id, seed, cookie: sessionCookie(confirmed) };
 }
 
-/** Of many parallel uses of one app code one succeeds; a code of the next time step succeeds once as well. */
+/** Uses one code many times concurrently; one use must succeed, and so must one use of the next time step's code. */
 const takeStepTogether = racing(withApp, async (arena, contestant, n) => {
   const now = Date.now();
   const [code, next] = [codeAt(contestant.seed, now), codeAt(contestant.seed, now + 30_000)];
@@ -59,15 +59,15 @@ const takeStepTogether = racing(withApp, async (arena, contestant, n) => {
   else assert.ok(winners(next) === 1 && winners(code) <= 1, `${winners(code)} and ${winners(next)}`);
 });
 
-/** Of many parallel wrong codes on both routes, no more than the limit are verified, and all of these count. */
+/** Sends many wrong codes concurrently on both routes; at most the limit are verified, and all of these count. */
 const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   const [cookie = ''] = await putBack(arena, contestant, 1);
-  const given = { factor: 'totp', proof: wrongCode(contestant) };
+  const attempt = { factor: 'totp', proof: wrongCode(contestant) };
   const outcomes = await land(
     Array.from({ length: guesses }, (_, i) =>
       i % 4 < 2
-        ? post(arena.to(i), '/sessions/factor', cookie, given)
-        : post(arena.to(i), '/sessions/step_up', contestant.cookie, given),
+        ? post(arena.to(i), '/sessions/factor', cookie, attempt)
+        : post(arena.to(i), '/sessions/step_up', contestant.cookie, attempt),
     ),
   );
   for (const { status, text } of outcomes) if (status !== 429) assertRefused(status, text);
@@ -85,15 +85,15 @@ const guessCodeTogether = racing(withApp, async (arena, contestant) => {
   );
 });
 
-/** A code of none of the current time steps. */
-function wrongCode({ seed }: AppHolder): string {
+/** Returns a code of no current time step. */
+function wrongCode({ seed }: AppUser): string {
   const near = [-2, -1, 0, 1, 2].map((step) => codeAt(seed, Date.now() + step * 30_000));
   return (
     ['000000', '000001', '000002', '000003', '000004', '000005'].find((code) => !near.includes(code)) ?? ''
   );
 }
 
-/** A factor on the database alone; its seeds are of no account. */
+/** A factor on the database alone, with random keys: its seeds belong to no account. */
 function factorOn(db: Database): Totp {
   const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
   return new Totp({ db, clock: Date.now, cipher, issuer: 'x' });
@@ -127,13 +127,13 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F4: of many parallel uses of one app code one succeeds, and one with the next code',
+      title: 'F4: one of many concurrent uses of an app code succeeds, and one with the next code',
       isRare: true,
       create: takeStepTogether,
     },
     {
       title:
-        'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
+        'F7: at most the limit of many concurrent wrong codes on both routes are verified, and all of these count',
       isRare: false,
       create: guessCodeTogether,
     },

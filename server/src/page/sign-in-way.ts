@@ -1,14 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 
-/** A way to sign in or to register besides the password, as the pages offer it. */
+/** A way to sign in or to register other than the password, as the pages offer it. */
 export interface SignInWay {
-  /** `form`: controls inside the form of the password. `below`: a form of its own. */
+  /** `form`: controls inside the password form. `below`: a separate form. */
   readonly place: 'form' | 'below';
-  /** Markup. `next` is the address to return to. */
+  /** Returns markup. `next` is the address to return to. */
   readonly render: (request: FastifyRequest, next: string | undefined) => string;
 }
 
-/** Markup of the ways at one place, in their order. */
+/** Returns the markup of the ways at one place, in their order. */
 export function renderWays(
   ways: readonly SignInWay[],
   place: SignInWay['place'],

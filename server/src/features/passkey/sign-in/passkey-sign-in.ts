@@ -1,0 +1,63 @@
+// Registers and signs in with a passkey alone, for the JSON routes and the pages.
+import { nameDevice } from '../../../kit/device.ts';
+import { Problem } from '../../../kit/problem.ts';
+import type { EmailAddress } from '../../../user/email-address.ts';
+import type { User } from '../../../user/user.ts';
+import type { ClientSource } from '../../../identity/context.ts';
+import type { Accounts } from '../../../identity/account/account.ts';
+import type { Login, SignIn } from '../../../identity/sign-in/sign-in.ts';
+import { registrationOf } from '../challenge.ts';
+import type { Passkeys } from '../passkey.ts';
+import '../../../identity/factor/problem.ts';
+
+export interface PasskeySignInParts {
+  readonly accounts: Accounts;
+  readonly signIn: SignIn;
+  readonly passkeys: Passkeys;
+}
+
+/** A registration with a passkey. */
+export interface PasskeyRegistration {
+  readonly address: EmailAddress;
+  /** JSON text of the credential that the browser created. */
+  readonly credential: string;
+  readonly name?: string | undefined;
+}
+
+export class PasskeySignIn {
+  readonly #parts: PasskeySignInParts;
+
+  constructor(parts: PasskeySignInParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Adds a user with a passkey and without a password.
+   * @throws {ValueError} if the address is taken.
+   * @throws {Problem} factor_invalid, invalid_request; the same for a known and an unknown address.
+   */
+  async register({ address, credential, name }: PasskeyRegistration, source: ClientSource): Promise<User> {
+    const { accounts, passkeys } = this.#parts;
+    const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
+    await passkeys.claim(verified);
+    const naming = { name, device: nameDevice(source.device) };
+    return accounts.registerWith(
+      address,
+      (tx, userId) => passkeys.attach(tx, userId, verified, naming),
+      source,
+    );
+  }
+
+  /**
+   * Signs in with a browser's answer.
+   * @throws {Problem} factor_invalid if the answer is wrong, or the user may not sign in.
+   */
+  async signIn(credential: string, source: ClientSource): Promise<{ user: User; login: Login }> {
+    const { passkeys, signIn } = this.#parts;
+    const { user, consume } = await passkeys.verifySignIn(credential);
+    // User verification makes it two factors: the device, and the PIN or biometric that unlocks the key.
+    const login = await signIn.enter(user, { factor: 'passkey', isMultiFactor: true, consume }, source);
+    if (user === undefined || login === undefined) throw new Problem('factor_invalid');
+    return { user, login };
+  }
+}
