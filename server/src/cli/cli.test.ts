@@ -382,7 +382,7 @@ describe('doctor finds', () => {
     await json('migrate', environment);
     {
       using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
-      database.exec("update schema_versions set version = 999 where module = 'totp'");
+      database.exec("update schema_versions set version = 999 where module = 'session'");
     }
     const result = await examine(environment);
     assert.equal(result.code, 1);
@@ -390,11 +390,11 @@ describe('doctor finds', () => {
       found(result, 'fault')
         .map(({ says }) => says)
         .join('\n'),
-      /totp has version 999/,
+      /session has version 999/,
     );
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
-        fails(line, environment, 1, /version 999 of the schema of "totp".*newer release/),
+        fails(line, environment, 1, /version 999 of the schema of "session".*newer release/),
       ),
     );
   });

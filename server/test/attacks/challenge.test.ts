@@ -12,6 +12,7 @@ import { freshEmail } from '../support/person.ts';
 import { PublicService, sessionCookie } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
 import { secretKindsOf } from '../support/secret-kinds.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 
@@ -36,7 +37,7 @@ interface Ceremony {
   readonly answer: (party: Party, options: Options, quirks: Quirks) => Promise<Reply>;
 }
 
-onEachEngine('challenges of passkeys', (engine) => {
+onEachEngine(needs('challenges of passkeys', 'passkey'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine);
@@ -95,7 +96,8 @@ onEachEngine('challenges of passkeys', (engine) => {
   };
   const challengeOf = (options: Options | undefined): string => String(options?.['challenge']);
 
-  test('A37 namespaces: each route accepts only challenges that were issued for it', async () => {
+  test('A37 namespaces: each route accepts only challenges that were issued for it', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const [ada, eve] = [await createParty(), await createParty()];
     const [hers, eves] = [await askAll(ada), await askAll(eve)];
     const { core } = service.service;
@@ -151,7 +153,8 @@ onEachEngine('challenges of passkeys', (engine) => {
     assert.equal((await ceremonies['step_up']?.answer(eve, eves.get('step_up') ?? {}, {}))?.status, 200);
   });
 
-  test('A37 namespaces: a challenge, or a part of one, is not accepted as a token', async () => {
+  test('A37 namespaces: a challenge, or a part of one, is not accepted as a token', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const ada = await createParty();
     for (const options of (await askAll(ada)).values()) {
       const text = Buffer.from(challengeOf(options), 'base64url').toString();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs } from '../../src/kit/clock.ts';
 import { cookieOf, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
+import { without } from '../support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 const wrong = 'eight herons on a yellow bicycle';
@@ -186,7 +187,7 @@ const controls: Record<string, Control> = {
   },
 };
 
-describe('each control at each entry point', () => {
+describe('each control at each entry point', { skip: without('email-sign-in', 'account-deletion') }, () => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });

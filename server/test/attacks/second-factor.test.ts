@@ -23,6 +23,7 @@ import {
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type ContractRequest, type Reply } from '../support/request.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 const origin = 'https://accounts.test';
@@ -56,7 +57,7 @@ const rowsOf = (table: string) => async (database: Database, userId: number) =>
 const passkeysOf = rowsOf('passkeys');
 const appsOf = rowsOf('totp_authenticators');
 
-onEachEngine('a second factor', (engine) => {
+onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engine) => {
   let service: PublicService;
   let required: PublicService;
   before(async () => {
@@ -318,7 +319,8 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(recipients.length, 2);
   });
 
-  test('A58 trojan identifier: undoing a change of address removes the factors that were enrolled since', async () => {
+  test('A58 trojan identifier: undoing a change of address removes the factors that were enrolled since', async (t) => {
+    if (lacks(t, 'email-change')) return;
     for (const hasFactor of [false, true]) {
       const { email, password, id, browser } = await person();
       const { clock, core } = service.service;
@@ -350,7 +352,8 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('A58 trojan identifier: an owner can remove the second factor of an attacker who knew the password', async () => {
+  test('A58 trojan identifier: an owner can remove the second factor of an attacker who knew the password', async (t) => {
+    if (lacks(t, 'account-deletion', 'email-change')) return;
     const { clock, core } = service.service;
     const anotherPassword = 'eleven owls in a hollow oak';
     const firstUndo = new Map<string, string>();
@@ -406,7 +409,8 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('A58 trojan identifier: only the owner can undo a factor of an attacker who took the address', async () => {
+  test('A58 trojan identifier: only the owner can undo a factor of an attacker who took the address', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { browser, email, password } = await person();
     await moveAddress(browser, email, password);
     const moved = await service.tokenFor(email);
@@ -436,7 +440,8 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual((await core.secondFactors.namesOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
-  test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async () => {
+  test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { email, password, id, browser } = await person();
     const { clock, core } = service.service;
     const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // the schema of the route
@@ -494,7 +499,8 @@ onEachEngine('a second factor', (engine) => {
     });
   }
 
-  test('A18 other entry points: password attempts count together on all routes', async () => {
+  test('A18 other entry points: password attempts count together on all routes', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { browser, email, password } = await person();
     const stranger = strangersRequest(browser);
     const ways: ((proof: string) => Promise<Reply>)[] = [

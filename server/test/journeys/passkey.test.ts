@@ -10,10 +10,11 @@ import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
 import { reasonIn } from '../support/traces.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 
-onEachEngine('passkeys', (engine) => {
+onEachEngine(needs('passkeys', 'passkey'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, {
@@ -78,7 +79,8 @@ onEachEngine('passkeys', (engine) => {
   const remove = (browser: Browser, id: string | undefined): Promise<Reply> =>
     browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` });
 
-  test('are enough to sign in, because they are two factors', async () => {
+  test('are enough to sign in, because they are two factors', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const login = await signIn(browser, ada.device);
@@ -94,7 +96,8 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(listed?.last_used_at !== undefined);
   });
 
-  test('do not reveal who has one', async () => {
+  test('do not reveal who has one', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     assert.deepEqual(
       [options['rpId'], options['userVerification'], options['allowCredentials'], options['timeout']],
@@ -111,7 +114,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(device.credentials.length, 1);
   });
 
-  test('A47 every entry point: a passkey is the second factor after a password or a mail, and in a step-up', async () => {
+  test('A47 every entry point: a passkey is the second factor after a password or a mail, and in a step-up', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const half = await browser.post('/sessions', { email: ada.email, password: ada.password });
@@ -136,7 +140,8 @@ onEachEngine('passkeys', (engine) => {
     assert.deepEqual(memberOf(byMail.body, 'factors'), ['passkey']);
   });
 
-  test('that do not verify their user are only a second factor', async () => {
+  test('that do not verify their user are only a second factor', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     const unverified = { isVerified: false };
@@ -157,7 +162,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await signIn(new Browser(service), passkey.device, unverified)).status, 401);
   });
 
-  test('are rejected if anything in the response is wrong', async () => {
+  test('are rejected if anything in the response is wrong', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const other = await withPasskey();
     const wrong: Record<string, Quirks> = {
@@ -186,7 +192,8 @@ onEachEngine('passkeys', (engine) => {
     });
   });
 
-  test('A37 namespaces: a challenge is accepted once, in time, and only for its purpose', async () => {
+  test('A37 namespaces: a challenge is accepted once, in time, and only for its purpose', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const options = optionsIn(await browser.post('/sessions/passkey', {}));
@@ -232,7 +239,8 @@ onEachEngine('passkeys', (engine) => {
     assert.ok((await service.service.core.auth.purge()) > 0, 'answered challenges are purged');
   });
 
-  test('only one of many concurrent responses to a challenge signs in', async () => {
+  test('only one of many concurrent responses to a challenge signs in', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     const credential = ada.device.get(options);
@@ -245,7 +253,8 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('whose counter does not increase are rejected: there may be a copy', async () => {
+  test('whose counter does not increase are rejected: there may be a copy', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     assert.equal((await addPasskey(ada, key)).status, 200);
@@ -295,7 +304,8 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('A11 enumeration: get the same reply to a registration for a taken address and a free one, however often one is used', async () => {
+  test('A11 enumeration: get the same reply to a registration for a taken address and a free one, however often one is used', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const browser = new Browser(service);
     const ask = async (email: string): Promise<Record<string, unknown>> =>
       optionsIn(await browser.post('/users/passkey', { email }));
@@ -379,7 +389,8 @@ onEachEngine('passkeys', (engine) => {
         assert.equal(await toldByAddingAtOnce(email, mallory.browser), '200', email);
   });
 
-  test('are recorded when they are rejected', async () => {
+  test('are recorded when they are rejected', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const refusals = async (): Promise<(number | undefined)[]> =>
       (await service.service.core.audit.list({ event: 'authn_login_fail', limit: 2000 }))
@@ -439,7 +450,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(await confirm(owner, asking), 403);
   });
 
-  test("A64 other people's objects: passkeys are listed, renamed and removed only by their owner", async () => {
+  test("A64 other people's objects: passkeys are listed, renamed and removed only by their owner", async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const second = new PasskeyDevice(origin);
     await addPasskey(ada, second);
@@ -469,7 +481,8 @@ onEachEngine('passkeys', (engine) => {
     assert.match(texts.join('\n'), /passkey was removed/);
   });
 
-  test('A48 enrollment: a challenge of one user does not register a passkey of another', async () => {
+  test('A48 enrollment: a challenge of one user does not register a passkey of another', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const eve = await person();
     const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
@@ -505,7 +518,8 @@ onEachEngine('passkeys', (engine) => {
     }
   });
 
-  test('A63 other entry points: a passkey of a disabled or removed user cannot sign in', async () => {
+  test('A63 other entry points: a passkey of a disabled or removed user cannot sign in', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const { auth } = service.service.core;
     for (const shut of [(id: number) => auth.setDisabled(id, true), (id: number) => auth.removeUser(id)]) {
       const ada = await withPasskey();
@@ -517,7 +531,7 @@ onEachEngine('passkeys', (engine) => {
   });
 });
 
-onEachEngine('the last passkey', (engine) => {
+onEachEngine(needs('the last passkey', 'passkey'), (engine) => {
   test('cannot be removed if it is the only way to sign in', async () => {
     const service = await PublicService.start(engine);
     try {

@@ -8,10 +8,11 @@ import { rowsIn } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
-onEachEngine('a second factor', (engine) => {
+onEachEngine(needs('a second factor', 'totp', 'recovery-code'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
@@ -77,7 +78,8 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(again.status, 403, 'the pending authentication has ended');
   });
 
-  test('A47 every entry point: it is requested after a mail and after a reset, which does not remove it', async () => {
+  test('A47 every entry point: it is requested after a mail and after a reset, which does not remove it', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await person();
     await addApp(ada);
     service.service.clock.advance(2 * minuteMs);
@@ -427,7 +429,7 @@ onEachEngine('a second factor', (engine) => {
   });
 });
 
-onEachEngine('a remembered device', (engine) => {
+onEachEngine(needs('a remembered device', 'totp', 'remembered-device'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { REMEMBERED_DEVICE_DAYS: '30', KNOWN_DEVICE_DAYS: '180' });
@@ -521,7 +523,7 @@ onEachEngine('a remembered device', (engine) => {
   });
 });
 
-onEachEngine('a second factor that is required for all users', (engine) => {
+onEachEngine(needs('a second factor that is required for all users', 'totp'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { SECOND_FACTOR: 'required' });
@@ -596,7 +598,7 @@ onEachEngine('a second factor that is required for all users', (engine) => {
   });
 });
 
-onEachEngine('second factors that are turned off', (engine) => {
+onEachEngine(needs('second factors that are turned off', 'totp'), (engine) => {
   test('have no routes and are not requested', async () => {
     const service = await PublicService.start(engine, { SECOND_FACTOR: 'off' });
     try {

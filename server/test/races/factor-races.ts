@@ -5,7 +5,7 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { pendingAuthenticationKind } from '../../src/identity/cookie-kinds.ts';
 import type { Database } from '../../src/db/database.ts';
-import { formatFactors } from '../../src/identity/factor/factor.ts';
+import { formatFactors } from '../../src/identity/factor/factor-use.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
 import { findUserById } from '../../src/user/store.ts';
 import { Browser } from '../support/browser.ts';

@@ -68,7 +68,7 @@ function textGroup(path: string, text: string): string | undefined {
   if (!path.startsWith('server/src/') || path.startsWith('server/src/db/')) return undefined;
   if (path.startsWith('server/src/cli/')) return 'command line';
   if (/problem/.test(path) || text.includes('defineProblems(')) return 'problems';
-  return path.startsWith('server/src/config/') ? 'options' : 'other texts';
+  return /(?:^server\/src\/config\/|\/options\.ts$)/.test(path) ? 'options' : 'other texts';
 }
 
 function textsOf(text: string): string[] {

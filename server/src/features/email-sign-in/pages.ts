@@ -10,7 +10,7 @@ import { paths } from '../../page/paths.ts';
 import { pageSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sendLogin, afterLogin } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
-import type { SignInWay } from '../../identity/sign-in/way.ts';
+import type { SignInWay } from '../../page/sign-in-way.ts';
 import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
 import { addressOfAccount } from '../../identity/token/pages.ts';
 import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';

@@ -16,7 +16,7 @@ import { pageSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { verificationKind } from '../../../identity/account/verification.ts';
 import { sendLogin, afterLogin } from '../../../identity/sign-in/guard.ts';
-import type { SignInWay } from '../../../identity/sign-in/way.ts';
+import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { codeForm } from '../../../identity/token/pages.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
 
