@@ -1,4 +1,4 @@
-// Tests of several features at once say which they need: they are skipped in a project without one of these
+// Tests of several features say which they need: they are skipped in a project without one of these
 // (removal.long.ts). Tests of one feature alone are in its folder.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
