@@ -63,8 +63,8 @@ export class Hasher {
   }
 
   /**
-   * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on different
-   * keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
+   * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on
+   * different keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
    * @throws {Problem} too_busy if it would wait too long.
    */
   async hash(password: string): Promise<string> {
@@ -87,9 +87,9 @@ export class Hasher {
 
   /**
    * Compares a password with a stored hash in any format of format.ts. Without a hash (an unknown user) it runs a
-   * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8). It
-   * does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the password
-   * again. Only a hash with a higher cost than the current one is still recognizable by its time.
+   * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8).
+   * It does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the
+   * password again. Only a hash with a higher cost than the current one is still recognizable by its time.
    * @throws {Problem} too_busy if it would wait too long.
    */
   async verify(
