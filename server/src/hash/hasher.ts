@@ -25,7 +25,7 @@ export interface HasherOptions {
   /** Number of hashing threads. The default is one per core, as they run at the lowest priority. */
   readonly threads?: number;
   /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
-  readonly longestWaitMs?: number;
+  readonly maxWaitMs?: number;
 }
 
 export interface Verification {
@@ -51,10 +51,10 @@ export class Hasher {
   constructor({
     cost = defaultHashCost,
     threads = availableParallelism(),
-    longestWaitMs = 2 * secondMs,
+    maxWaitMs = 2 * secondMs,
   }: HasherOptions = {}) {
     this.#cost = cost;
-    this.#pool = new HashPool(threads, longestWaitMs);
+    this.#pool = new HashPool(threads, maxWaitMs);
   }
 
   /** Starts the first thread, so that the first login need not wait for it. */
