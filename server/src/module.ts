@@ -4,6 +4,7 @@ import { addMessages } from './kit/language.ts';
 import type { Keyring } from './kit/keyring.ts';
 import type { OptionCheck, OptionTable, OptionValues } from './config/option.ts';
 import type { coreOptions } from './config/options.ts';
+import type { Configuration as ConfigurationOf } from './config/read-options.ts';
 import type { Migration } from './db/migration.ts';
 import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
@@ -26,7 +27,7 @@ import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
 import type { TokenKind } from './identity/token/kinds.ts';
-import type { SignInWay } from './identity/sign-in/way.ts';
+import type { SignInWay } from './page/sign-in-way.ts';
 
 /**
  * Who may call a route. `open`: all clients. `optional`: all clients; a live session is recognized. `session`: a live
@@ -116,6 +117,9 @@ export type SharedTable = typeof coreOptions &
   typeof sessionOptions &
   typeof signInOptions;
 type SharedOptions = OptionValues<SharedTable>;
+
+/** The options and mode of a service. */
+export type Configuration = ConfigurationOf<SharedTable>;
 
 /** The table of a module without options: it adds nothing to the shared options. */
 type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;

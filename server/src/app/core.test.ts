@@ -1,3 +1,4 @@
+// Tests the password rule and the keys of a built service.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isProblem } from '../kit/problem.ts';

@@ -3,7 +3,6 @@ import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
-import type { Configuration } from './options.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
@@ -20,7 +19,7 @@ import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Contribution, IdentityCore, Module } from '../module.ts';
+import type { Configuration, Contribution, IdentityCore, Module } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 
 /** Interval at which the last use of sessions is written. */
@@ -154,7 +153,9 @@ function createPlugs(): FilledPlugs {
   return { sections: [], enrollments: [], parts: [], prompts: [], signInWays: [], signUpWays: [] };
 }
 
-/** Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed. */
+/**
+ * Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed.
+ */
 function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));

@@ -60,7 +60,10 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   onRoutes?.(entries);
 };
 
-/** Returns the guards of each access level, and the hook that rejects requests which hash a password while the service is busy. */
+/**
+ * Returns the guards of each access level, and the hook that rejects requests which hash a password while the service
+ * is busy.
+ */
 function accessOf({ core, hooks }: Service): AccessOptions {
   const { hasher } = core.context;
   return {

@@ -33,7 +33,7 @@ export const token = Type.String({
 /** Handle of a resource in a path. The limit is far above real handles, so that an unknown one answers `not_found`. */
 export const handle = Type.String({ maxLength: 300, pattern: noNul });
 
-/** Maximum length of a proof field: the response of a passkey with its attestation is the longest. */
+/** Maximum length of a proof field: a WebAuthn response with its attestation is the longest. */
 const proofCharacters = 12_000;
 export const proof = Type.String({
   minLength: 1,

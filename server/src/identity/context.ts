@@ -13,7 +13,10 @@ export interface ClientSource extends AuditSource {
   readonly language?: string | undefined;
   /** Token of a known device. */
   readonly deviceToken?: string | undefined;
-  /** Token of the browser's current session. Sign-in ends it, also if it belongs to another user (OWASP ASVS 5.0 §7.2.4). */
+  /**
+   * Token of the browser's current session. Sign-in ends it, also if it belongs to another user (OWASP ASVS 5.0
+   * §7.2.4).
+   */
   readonly sessionToken?: string | undefined;
   /** Token of the initiating browser of a mail. The code in the mail works only in this browser. */
   readonly requestToken?: string | undefined;

@@ -1,8 +1,8 @@
-// Declares and emits events. Each module declares its events in a file `event.ts`; only `Events.emit` records one, mails it
-// to the owner of the account and passes it to subscribers.
+// Declares and emits events. Each module declares its events in a file `event.ts`; only `Events.emit` records one,
+// mails it to the owner of the account and passes it to subscribers.
 //
-// Constant work: without a user the same statements run and no mail is stored, so that timing does not reveal whether an
-// address has an account.
+// Constant work: without a user the same statements run and no mail is stored, so that timing does not reveal whether
+// an address has an account.
 import type { Clock } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import type {
@@ -162,6 +162,7 @@ export interface EventsOptions {
   readonly subscribers?: readonly EventSubscriber[];
 }
 
+/** Emits events and sends mails. */
 export class Events {
   readonly #audit: Recorder;
   readonly #outbox: MailQueue | undefined;
@@ -207,8 +208,8 @@ export class Events {
   }
 
   /**
-   * Sends a mail that is not sent with each event of a kind, and returns the user who gets it. Inside the transaction of
-   * its cause.
+   * Sends a mail that is not sent with each event of a kind, and returns the user who gets it. Inside the transaction
+   * of its cause.
    */
   async send<M>(tx: Database, kind: MailKind<M>, letter: Letter<M>): Promise<User | undefined> {
     const { user, isLimited = false, facts: factsFor, source, recipient, lifeMs } = letter;

@@ -111,7 +111,10 @@ function readSource(
   };
 }
 
-/** Returns the source of a request for a mail. A browser without a request token gets a new one: send it with `setRequest`. */
+/**
+ * Returns the source of a request for a mail. A browser without a request token gets a new one: send it with
+ * `setRequest`.
+ */
 export function initiatingSourceOf({
   source,
 }: FastifyRequest): ClientSource & { readonly requestToken: string } {

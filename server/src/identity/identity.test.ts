@@ -1,4 +1,5 @@
-// Tests contributions of modules after the rules were built: they are revoked, purged, exported and checked like those of the rules.
+// Tests contributions of modules after the rules were built: they are revoked, purged, exported and checked like those
+// of the rules.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine } from '../../test/support/engines.ts';

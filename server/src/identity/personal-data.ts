@@ -1,5 +1,5 @@
-// Lists what the rules store about a user, for the copy of their data (GDPR articles 15 and 20). No statement that is used
-// here selects a secret.
+// Lists what the rules store about a user, for the copy of their data (GDPR articles 15 and 20). No statement that is
+// used here selects a secret.
 import { formatInstant as instant, type Clock } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
 import type { Attempts } from './attempt/attempts.ts';

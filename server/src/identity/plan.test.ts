@@ -74,7 +74,7 @@ async function fill(database: Database): Promise<void> {
   if (database.engine.name === 'postgres') await database.execute('analyze');
 }
 
-onEachEngine('among thousands of rows', (engine) => {
+onEachEngine('query plans among thousands of rows', (engine) => {
   let fresh: FreshDatabase;
   let database: Database;
   let recorder: Recorder;

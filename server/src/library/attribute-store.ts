@@ -1,5 +1,5 @@
-// Reads and replaces the contract's `session_id` and `reset_token`, which are attributes of a user there and rows of the
-// tables of sessions and one-time tokens here.
+// Reads and replaces the contract's `session_id` and `reset_token`, which are attributes of a user there and rows of
+// the tables of sessions and one-time tokens here.
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
 import { statementsFor } from '../db/statement.ts';
@@ -22,7 +22,9 @@ export interface UserFilter {
   readonly resetToken?: TokenParts;
 }
 
-/** Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none. */
+/**
+ * Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none.
+ */
 export async function findUserBy(db: Database, filter: UserFilter, now: number): Promise<User | undefined> {
   const { id, emailKey, session, resetToken } = filter;
   const rows = await db.query((sql: Sql<Tables>) => {
@@ -105,7 +107,9 @@ const deleteTokens = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('one_time_tokens').where('user_id', '=', p.userId),
 );
 
-/** Revokes all tokens of a user whose address has changed: they were mailed to the previous one. Inside a transaction. */
+/**
+ * Revokes all tokens of a user whose address has changed: they were mailed to the previous one. Inside a transaction.
+ */
 export async function removeTokens(tx: Database, userId: number): Promise<void> {
   await tx.run(deleteTokens, { userId });
 }

@@ -1,3 +1,4 @@
+// Tests the class Auth of the contract on both engines.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
@@ -242,7 +243,7 @@ onEachEngine('class Auth of the contract', (engine) => {
   });
 
   describe('createSession, getUserFromSessionId and destroySession', () => {
-    test('a session id leads to its user; two of them are two', async () => {
+    test('each session has its own id, which returns its user', async () => {
       const { auth } = makeAuth();
       const user = await auth.registerUser(email, password);
       const [first, second] = [await auth.createSession(email), await auth.createSession(' BOB@example.org')];

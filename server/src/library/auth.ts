@@ -1,6 +1,7 @@
-// Class Auth: accounts, passwords and sessions without HTTP. The seven verbs of the contract are registerUser, validLogin,
-// createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses what a program
-// passes, names the program as the source, and delegates to the rules of identity/. The service itself takes the rules.
+// Class Auth: accounts, passwords and sessions without HTTP. The seven verbs of the contract are registerUser,
+// validLogin, createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses
+// what a program passes, names the program as the source, and delegates to the rules of identity/. The service itself
+// takes the rules.
 import { dayMs, systemClock, type Clock } from '../kit/clock.ts';
 import { silentLog, type Log } from '../kit/log.ts';
 import { Problem } from '../kit/problem.ts';
@@ -68,6 +69,7 @@ export interface AuthOptions {
   readonly emailSignIn?: boolean;
 }
 
+/** The verbs of the contract without HTTP, and the tasks of an operator. */
 export class Auth {
   /** All rules, for tasks that these methods do not cover. */
   readonly identity: Identity;
@@ -97,8 +99,7 @@ export class Auth {
 
   /**
    * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
-   * Returns
-   * `undefined` if the user may not sign in, or the password is wrong.
+   * Returns `undefined` if the user may not sign in, or the password is wrong.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(
@@ -111,8 +112,8 @@ export class Auth {
   }
 
   /**
-   * Creates a session of this user without asking for a factor. Returns its token; `undefined` for an unknown or disabled
-   * user, and for an address that must be confirmed first.
+   * Creates a session of this user without asking for a factor. Returns its token; `undefined` for an unknown or
+   * disabled user, and for an address that must be confirmed first.
    */
   async createSession(email: string, source: ClientSource = programSource): Promise<string | undefined> {
     const address = toEmailAddress(email);
@@ -189,8 +190,8 @@ export class Auth {
   }
 
   /**
-   * Disables a user and ends all access, or enables the user again, also one who has closed the account. Returns false if
-   * no user has the id.
+   * Disables a user and ends all access, or enables the user again, also one who has closed the account. Returns false
+   * if no user has the id.
    */
   setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
     return this.identity.accounts.setDisabled(userId, disabled, source);

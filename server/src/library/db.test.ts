@@ -1,3 +1,4 @@
+// Tests the class DB of the contract on both engines.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';

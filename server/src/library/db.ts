@@ -40,6 +40,7 @@ const fieldNames = new Set(['email', 'hashedPassword', 'sessionId', 'resetToken'
 const sessionMs = 30 * dayMs;
 const resetTokenMs = hourMs;
 
+/** Finds and updates users by attributes. */
 export class DB {
   /** For `Auth` and the modules of the service; callers of the library do not need it. */
   readonly database: Database;
@@ -80,7 +81,8 @@ export class DB {
   }
 
   /**
-   * Sets attributes of a user, all or none. A new email is unconfirmed and revokes the tokens mailed to the previous one.
+   * Sets attributes of a user, all or none. A new email is unconfirmed and revokes the tokens mailed to the previous
+   * one.
    * @throws {ValueError} if an attribute is unknown, its value is invalid, or the email is taken.
    * @throws {NoResultFound} if no user has this id.
    */

@@ -10,7 +10,7 @@ import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection } from './account-section.ts';
 import { paths } from './paths.ts';
 
-/** Maximum length of a form field: the response of a passkey is the longest. */
+/** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;
 /** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
@@ -122,7 +122,9 @@ export class PageKit {
     return this.#parts.returnTargets.parse(text);
   }
 
-  /** Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems. */
+  /**
+   * Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems.
+   */
   recoveryPage({ code }: Problem, request: FastifyRequest): string | undefined {
     const path = recoveryPages[code];
     if (path === undefined) return undefined;
@@ -160,7 +162,10 @@ const recoveryPages: Partial<Record<ProblemCode, string>> = {
   pending_authentication_required: paths.signIn,
 };
 
-/** Returns the path of the page that sent the request. Forms post to the page's path or below: `/account/passkeys/remove`. */
+/**
+ * Returns the path of the page that sent the request. Forms post to the page's path or below:
+ * `/account/passkeys/remove`.
+ */
 function pageOf({ method, url }: FastifyRequest): string {
   if (method === 'GET') return url;
   return new URL(url, 'http://path.invalid').pathname.split('/').slice(0, 3).join('/');

@@ -10,7 +10,7 @@ import { paths } from '../../page/paths.ts';
 import { pageSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sendLogin, afterLogin } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
-import type { SignInWay } from '../../identity/sign-in/way.ts';
+import type { SignInWay } from '../../page/sign-in-way.ts';
 import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
 import { addressOfAccount } from '../../identity/token/pages.ts';
 import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';
@@ -31,7 +31,7 @@ export function emailSignInPages({
       `${paths.signIn}/email`,
       {
         config: costing(mailCost),
-        schema: { summary: 'Page: sends a link and a code that sign in', body: SignInBody },
+        schema: { summary: 'Page: requests an email with a link and a code to sign in', body: SignInBody },
       },
       async (request, reply) =>
         rerenderOnProblem(

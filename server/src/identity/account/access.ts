@@ -9,6 +9,7 @@ export interface Revocation {
   readonly except?: string | undefined;
 }
 
+/** Revokes the access to an account. */
 export class AccountAccess {
   readonly #revocables: readonly Revocable[];
 

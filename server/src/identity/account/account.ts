@@ -54,6 +54,7 @@ export interface AccountNeeds {
   readonly emailVerification: VerificationSender;
 }
 
+/** Creates, disables and removes accounts. */
 export class Accounts {
   readonly #context: AuthContext;
   readonly #access: AccountAccess;
@@ -152,7 +153,10 @@ export class Accounts {
     await updateLanguage(this.#context.db, userId, language);
   }
 
-  /** Requires that a password may be set. @throws {Problem} invalid_request with the reason, for the field `password`. */
+  /**
+   * Requires that a password may be set.
+   * @throws {Problem} invalid_request with the reason, for the field `password`.
+   */
   requireGoodPassword(password: string, email: string): Promise<void> {
     return this.#context.passwordRule(password, { email, field: 'password' });
   }
@@ -177,8 +181,8 @@ export class Accounts {
   }
 
   /**
-   * Undoes a takeover since an instant: removes the password, ends all access and removes second factors that were added
-   * since. Earlier ones stay. Inside a transaction that has locked the user.
+   * Undoes a takeover since an instant: removes the password, ends all access and removes second factors that were
+   * added since. Earlier ones stay. Inside a transaction that has locked the user.
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
@@ -241,8 +245,8 @@ export class Accounts {
   }
 
   /**
-   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox signs in:
-   * an attacker may have added them (account pre-hijacking). Inside a transaction.
+   * Removes the second factors of an account whose address was never confirmed, before the owner of the mailbox signs
+   * in: an attacker may have added them (account pre-hijacking). Inside a transaction.
    */
   async removeFactorsOfUnverifiedAccount(
     tx: Database,

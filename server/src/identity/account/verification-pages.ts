@@ -23,6 +23,7 @@ export function verificationPage(pages: PageKit, emailVerification: EmailVerific
   };
 }
 
+/** The page that requests another confirmation mail. */
 export function confirmAgainPages({
   emailVerification,
   ...parts

@@ -22,6 +22,7 @@ export const verificationKind = tokenKind({
   namesAccount: true,
 });
 
+/** Sends and redeems confirmation tokens. */
 export class EmailVerification {
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
@@ -53,8 +54,8 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a new confirmation token to an account whose address is not confirmed. Constant work: other addresses look and
-   * cost the same.
+   * Mails a new confirmation token to an account whose address is not confirmed. Constant work: other addresses look
+   * and cost the same.
    */
   async request(address: EmailAddress, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
@@ -87,7 +88,8 @@ export class EmailVerification {
       const user = await updateVerified(tx, live.user.id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       if (before?.emailVerifiedAt === null) {
-        // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who registered the address.
+        // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who
+        // registered the address.
         await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
       }
       await events.emit(tx, accountEvents.email_verified, { user, source });
@@ -96,9 +98,9 @@ export class EmailVerification {
   }
 
   /**
-   * Returns true if the account has a password, or the request comes from the initiating browser. Without a password, the
-   * factor may belong to an attacker who registered the address of the victim (account pre-hijacking), and would stay
-   * after the owner sets a password.
+   * Returns true if the account has a password, or the request comes from the initiating browser. Without a password,
+   * the factor may belong to an attacker who registered the address of the victim (account pre-hijacking), and would
+   * stay after the owner sets a password.
    */
   async #mayVerify(tx: Database, user: User, source: ClientSource): Promise<boolean> {
     return (

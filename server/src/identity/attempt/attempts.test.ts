@@ -1,3 +1,4 @@
+// Tests the rate limit of attempts per account, address and device.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dayMs, secondMs } from '../../kit/clock.ts';

@@ -1,5 +1,5 @@
-// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()` afterwards; an
-// attempt without `succeed()` counts as failed.
+// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()`
+// afterwards; an attempt without `succeed()` counts as failed.
 import { type Clock, dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
@@ -19,7 +19,10 @@ import {
 } from './store.ts';
 import './problem.ts';
 
-/** Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is blocked leaves the others usable. */
+/**
+ * Name of a factor: `password`, `email_code`, or a second factor's. Each has its own counter, so that one that is
+ * blocked leaves the others usable.
+ */
 export type Factor = string;
 
 /** The account, address and device against which attempts are counted. */
@@ -28,7 +31,10 @@ export interface Subject {
   readonly userId: number | undefined;
   /** Normal form of the given address. */
   readonly emailKey: string;
-  /** A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner out. */
+  /**
+   * A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner
+   * out.
+   */
   readonly deviceId: string | undefined;
 }
 
@@ -42,6 +48,7 @@ export interface Attempt {
 /** Days without an attempt after which a counter is removed. One guess a month is too slow for an attack. */
 const keptDays = 30;
 
+/** Counts and limits attempts. */
 export class Attempts {
   readonly name = 'attempts';
   readonly #db: Database;

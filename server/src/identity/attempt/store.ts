@@ -35,7 +35,8 @@ const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
         .columns(['subject', 'factor'])
         .doUpdateSet(({ ref, eb }) => {
           const after = (ms: number) => eb('excluded.last_at', '+', eb.lit(ms));
-          // The first attempts set no instant: clocks of instances differ, so the later of two concurrent ones may arrive first.
+          // The first attempts set no instant: clocks of instances differ, so the later of two concurrent ones may
+          // arrive first.
           let next = eb
             .case()
             .when('attempts.failures', '<', freeAttempts - 1)
@@ -67,6 +68,7 @@ const selectAttempts = statement((sql, p: AttemptKey) =>
     .where('factor', '=', p.factor),
 );
 
+/** Returns a counter; `undefined` without attempts. `next_at`: the next attempt is allowed from this instant on. */
 export function findAttempts(
   db: Database,
   key: AttemptKey,

@@ -1,6 +1,6 @@
-// Adds and removes second factors, for a session with a recent factor or a pending authentication that must add one first.
-// The last way to sign in cannot be removed. The first second factor of an account can be undone from its mailbox:
-// otherwise an attacker who knows the password could lock the owner out with it.
+// Adds and removes second factors, for a session with a recent factor or a pending authentication that must add one
+// first. The last way to sign in cannot be removed. The first second factor of an account can be undone from its
+// mailbox: otherwise an attacker who knows the password could lock the owner out with it.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -61,6 +61,7 @@ export interface EnrollmentNeeds {
   readonly waysIn: readonly ((db: Database, userId: number) => Promise<boolean>)[];
 }
 
+/** Adds, replaces, removes and undoes second factors. */
 export class Enrollment {
   readonly #context: AuthContext;
   readonly #needs: EnrollmentNeeds;
@@ -85,8 +86,8 @@ export class Enrollment {
   }
 
   /**
-   * Adds a factor that `work` verifies, also to the session. The account's other sessions and pending authentications end,
-   * and the factor's attempts are reset.
+   * Adds a factor that `work` verifies, also to the session. The account's other sessions and pending authentications
+   * end, and the factor's attempts are reset.
    * @throws {Problem} step_up_required, session_required; also what `work` throws.
    */
   async add<T>(
@@ -139,8 +140,8 @@ export class Enrollment {
   }
 
   /**
-   * Undoes the first second factor: removes it and the factors added since, removes the password, ends all access and mails
-   * a reset token.
+   * Undoes the first second factor: removes it and the factors added since, removes the password, ends all access and
+   * mails a reset token.
    * @throws {Problem} token_invalid; also while the account is disabled, or if its address differs from the one that the
    *   token was mailed to: that change must be undone first.
    */
@@ -159,7 +160,10 @@ export class Enrollment {
     });
   }
 
-  /** Removes all second factors of a user and ends the sessions, for the operator; returns false if the user has no factors. */
+  /**
+   * Removes all second factors of a user and ends the sessions, for the operator; returns false if the user has no
+   * factors.
+   */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
@@ -220,7 +224,9 @@ export class Enrollment {
     return { token: elevated.token, deviceToken: undefined };
   }
 
-  /** Requires another way to sign in. The user's row is locked, so the second of two concurrent removals is rejected. */
+  /**
+   * Requires another way to sign in. The user's row is locked, so the second of two concurrent removals is rejected.
+   */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
     const { secondFactors } = this.#needs;
     const left = await secondFactors.setOf(tx, user.id);

@@ -21,7 +21,9 @@ interface FirstFactor {
   readonly undoLink: string;
 }
 
-/** Carries the undo link: an attacker who knows the password could lock the owner out by adding the first second factor. */
+/**
+ * Carries the undo link: an attacker who knows the password could lock the owner out by adding the first second factor.
+ */
 const firstFactorMail = defineMail<FirstFactor>({
   name: 'first_factor',
   lifeMs: undoHours * hourMs,

@@ -1,4 +1,5 @@
-// Pages of enrollment: undoing the first authenticator, and the choice of one for a login that must bind an authenticator.
+// Pages of enrollment: undoing the first authenticator, and the choice of one for a login that must bind an
+// authenticator.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { seeOther, PageQuery, type PageKit } from '../../page/page.ts';
@@ -20,6 +21,7 @@ export function undoPage(enrollment: Enrollment): TokenPage {
   };
 }
 
+/** The page that lists the authenticators to bind, at the access level `enrollment`. */
 export function setUpPages({
   pages,
   sections,

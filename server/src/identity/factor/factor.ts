@@ -1,19 +1,23 @@
-// Defines factors: the uses that a session stores, and the interface of a second factor.
+// Interfaces of factors: the second factors that features contribute, and the changes that Enrollment carries out.
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { ClientSource } from '../context.ts';
 import type { Events } from '../event.ts';
 
-/** A verified use of a factor, as a session stores it. */
-export interface FactorUse {
-  /** `password`, `email`, or the name of a second factor. */
+/** The factor with which a sign-in begins. */
+export interface FirstFactor {
   readonly factor: string;
-  /** Unix milliseconds. */
-  readonly at: number;
+  /** True if its verification proved two factors, so that no second one is required. */
+  readonly isMultiFactor?: boolean;
 }
 
-/** The factor with which a sign-in begins. */
-export type FirstFactor = 'password' | 'email' | 'passkey';
+/** The requirement of a sign-in after the first factor. */
+export interface Requirement {
+  /** `second_factor`: to give an enrolled factor; `enrollment`: to enroll one. */
+  readonly kind: 'second_factor' | 'enrollment';
+  /** Names of the accepted factors. */
+  readonly factors: readonly string[];
+}
 
 /** Purpose to which an authenticator output is bound, with its sign-in or session. It is not accepted for another. */
 export interface FactorPurpose {
@@ -22,7 +26,9 @@ export interface FactorPurpose {
   readonly subjectId: string;
 }
 
-/** Consumes an authenticator output once and atomically; returns false if it was already consumed. Inside a transaction. */
+/**
+ * Consumes an authenticator output once and atomically; returns false if it was already consumed. Inside a transaction.
+ */
 export type Consume = (tx: Database) => Promise<boolean>;
 
 /** A use of a factor, for `notifyUse`. */
@@ -44,7 +50,10 @@ export interface SecondFactor {
   isSet(db: Database, userId: number): Promise<boolean>;
   /** Returns true if the user can sign in with it alone; absent if that is never possible. */
   isWayIn?(db: Database, userId: number): Promise<boolean>;
-  /** Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes nothing; the caller counts the attempt. */
+  /**
+   * Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes
+   * nothing; the caller counts the attempt.
+   */
   check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined>;
   /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
   notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
@@ -69,19 +78,7 @@ export interface FactorChange<T> extends FactorAddition<T> {
   readonly action: 'removed' | 'replaced';
 }
 
-/** Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always. */
+/**
+ * Whether sign-in requires a second factor: `off` never, `optional` of users who have enrolled one, `required` always.
+ */
 export type SecondFactorPolicy = 'off' | 'optional' | 'required';
-
-/** Parses the uses of factors of a stored session. */
-export function parseFactors(text: string): FactorUse[] {
-  return JSON.parse(text) as FactorUse[]; // written by formatFactors
-}
-
-export function formatFactors(uses: readonly FactorUse[]): string {
-  return JSON.stringify(uses);
-}
-
-/** Returns the uses with another one added. Only the latest use of each factor stays. */
-export function withFactor(uses: readonly FactorUse[], use: FactorUse): FactorUse[] {
-  return [...uses.filter(({ factor }) => factor !== use.factor), use];
-}

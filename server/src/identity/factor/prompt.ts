@@ -72,7 +72,9 @@ export function codeInputs(factor: string, label: string, fault: string | undefi
   return field({ name: 'proof', id: proofId(factor), label, autocomplete: 'one-time-code', fault });
 }
 
-/** Returns the id of a factor's input. A page may have several inputs of the same name, and each label needs its own. */
+/**
+ * Returns the id of a factor's input. A page may have several inputs of the same name, and each label needs its own.
+ */
 function proofId(factor: string): string {
   return `proof-${factor}`;
 }

@@ -16,14 +16,8 @@ import type { Login } from '../sign-in/sign-in.ts';
 import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import {
-  parseFactors,
-  withFactor,
-  type FirstFactor,
-  type FactorPurpose,
-  type SecondFactor,
-  type Consume,
-} from './factor.ts';
+import type { Consume, FactorPurpose, SecondFactor } from './factor.ts';
+import { parseFactors, withFactor } from './factor-use.ts';
 import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';
@@ -123,14 +117,14 @@ onEachEngine('second factors', (engine) => {
   /** Signs Bob in by a first factor. */
   async function enter(
     { auth, database, bob }: Bench,
-    factor: FirstFactor = 'password',
+    factor = 'password',
     from: ClientSource = source,
   ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
     const signInContext = await auth.identity.signIn.signInContextOf(user, from);
     const login = await database.transaction((tx) =>
-      auth.identity.signIn.admit(tx, user, factor, signInContext),
+      auth.identity.signIn.admit(tx, user, { factor, isMultiFactor: factor === 'passkey' }, signInContext),
     );
     assert.ok(login);
     return login;
@@ -268,7 +262,7 @@ onEachEngine('second factors', (engine) => {
     assert.equal(consumed, 1);
   });
 
-  describe('a remembered device needs no second factor', () => {
+  describe('a remembered device', () => {
     /** Signs Bob in by both factors and remembers the device. */
     async function remember(bench: Bench, from: ClientSource = source): Promise<Login> {
       const { auth, riddle, bob } = bench;
@@ -279,7 +273,7 @@ onEachEngine('second factors', (engine) => {
     }
 
     for (const knownDeviceDays of [0, 30])
-      test(`for the configured time, if devices are known for ${knownDeviceDays} days`, async () => {
+      test(`needs no second factor for the configured time, if devices are known for ${knownDeviceDays} days`, async () => {
         const bench = await withBob({ knownDeviceDays, rememberedDeviceDays: 2 });
         const { auth, bob, clock } = bench;
         const { deviceToken } = await remember(bench, { ...source, device: 'x'.repeat(600) });
@@ -293,7 +287,7 @@ onEachEngine('second factors', (engine) => {
         assert.equal((await enter(bench, 'password', from)).token, undefined);
       });
 
-    test('unless it was forgotten while the password was verified', async () => {
+    test('needs a second factor if it was forgotten while the password was verified', async () => {
       const bench = await withBob({ rememberedDeviceDays: 2 });
       const { auth, database, bob } = bench;
       const { deviceToken } = await remember(bench);
@@ -302,12 +296,12 @@ onEachEngine('second factors', (engine) => {
       const signInContext = await auth.identity.signIn.signInContextOf(user, { ...source, deviceToken });
       await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
       const login = await database.transaction((tx) =>
-        auth.identity.signIn.admit(tx, user, 'password', signInContext),
+        auth.identity.signIn.admit(tx, user, { factor: 'password' }, signInContext),
       );
       assert.equal(login?.pending?.requirement.kind, 'second_factor');
     });
 
-    test('also if it was known before', async () => {
+    test('may have been known before it was remembered', async () => {
       const bench = await withBob({ knownDeviceDays: 30, rememberedDeviceDays: 2 });
       const { deviceToken } = await enter(bench);
       const from = { ...source, deviceToken };
@@ -315,7 +309,7 @@ onEachEngine('second factors', (engine) => {
       assert.ok((await enter(bench, 'password', from)).token);
     });
 
-    test('but must enroll one if second factors are required', async () => {
+    test('does not replace the enrollment of a required second factor', async () => {
       const bench = await withBob({ secondFactorPolicy: 'required', rememberedDeviceDays: 2 });
       const { deviceToken } = await remember(bench);
       bench.riddle.setBy.clear();
@@ -323,7 +317,7 @@ onEachEngine('second factors', (engine) => {
       assert.equal(pending?.requirement.kind, 'enrollment');
     });
 
-    test('unless the operator has disabled remembered devices since', async () => {
+    test('needs a second factor once the operator has disabled remembered devices', async () => {
       const bench = await withBob({ rememberedDeviceDays: 2 });
       const { deviceToken } = await remember(bench);
       const from = { ...source, deviceToken };
@@ -333,7 +327,7 @@ onEachEngine('second factors', (engine) => {
       assert.equal((await enter({ ...bench, auth }, 'password', from)).token, undefined);
     });
 
-    test('and is not remembered if the operator does not allow it', async () => {
+    test('is not remembered if the operator does not allow it', async () => {
       const bench = await withBob();
       assert.equal((await remember(bench)).deviceToken, undefined);
       assert.deepEqual(await bench.auth.identity.devices.listRemembered(bench.bob.id), []);
@@ -497,7 +491,9 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.add(bob.id);
       const signInContext = await auth.identity.signIn.signInContextOf(bob, source);
       const admit = (): Promise<Login | undefined> =>
-        database.transaction((tx) => auth.identity.signIn.admit(tx, bob, 'password', signInContext));
+        database.transaction((tx) =>
+          auth.identity.signIn.admit(tx, bob, { factor: 'password' }, signInContext),
+        );
       assert.ok(await admit());
       await auth.setDisabled(bob.id, true);
       assert.equal(await admit(), undefined, 'disabled');
@@ -707,7 +703,7 @@ onEachEngine('second factors', (engine) => {
       isKept: false,
     },
   ])
-    test(`${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
+    test(`second factors ${title}${isKept ? ' stay' : ''} after a reset by mail`, async () => {
       const { auth, database, clock, riddle, bob } = await withBob({ emailConfirmation });
       riddle.setBy.add(bob.id);
       await database.query((sql) =>

@@ -5,16 +5,9 @@ import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
-import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, FactorUse } from './factor.ts';
+import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, Requirement } from './factor.ts';
+import type { FactorUse } from './factor-use.ts';
 import './problem.ts';
-
-/** The requirement of a sign-in after the first factor. */
-export interface Requirement {
-  /** `second_factor`: to give an enrolled factor; `enrollment`: to enroll one. */
-  readonly kind: 'second_factor' | 'enrollment';
-  /** Names of the accepted factors. */
-  readonly factors: readonly string[];
-}
 
 /** A verified second factor. `consume` it inside the transaction that uses it. */
 export interface VerifiedFactor {
@@ -37,6 +30,7 @@ const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
   email: ['email'],
 };
 
+/** The second factors of the service. */
 export class SecondFactors {
   readonly name = 'second factors';
   readonly policy: SecondFactorPolicy;
@@ -176,7 +170,10 @@ export class SecondFactors {
     return known;
   }
 
-  /** Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a transaction. */
+  /**
+   * Removes the factors that the user has added since an instant, and backups that no longer replace one. Inside a
+   * transaction.
+   */
   async removeSince(tx: Database, userId: number, since: number): Promise<void> {
     for (const factor of this.#all) await factor.removeAll(tx, userId, since);
     await this.removeIdleBackups(tx, userId);
@@ -200,6 +197,7 @@ export class SecondFactors {
     return total;
   }
 
+  /** Records a wrong second factor. */
   async recordFailure(user: User, factor: string, source: ClientSource): Promise<void> {
     const { db, events } = this.#context;
     await db.transaction((tx) =>

@@ -1,8 +1,8 @@
-// Rejects common passwords, and passwords that reach the required length with padding. NIST SP 800-63B-4 §3.1.1.2 compares
-// whole passwords with a list, and so does this check. But few common passwords have fifteen characters, so it also removes
-// padding: words that an attacker knows (the name of the service, the user's address), runs of keys and repetitions. The
-// rest must not be a common password, and must have half of the required length. `password1234567`, `passwordpassword`,
-// `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
+// Rejects common passwords, and passwords that reach the required length with padding. NIST SP 800-63B-4 §3.1.1.2
+// compares whole passwords with a list, and so does this check. But few common passwords have fifteen characters, so it
+// also removes padding: words that an attacker knows (the name of the service, the user's address), runs of keys and
+// repetitions. The rest must not be a common password, and must have half of the required length. `password1234567`,
+// `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { PasswordCheck } from '../../user/password-rule.ts';
@@ -36,6 +36,7 @@ export interface BlocklistOptions {
   readonly names: readonly string[];
 }
 
+/** The check of a password against common passwords and padding. */
 export class Blocklist implements PasswordCheck {
   readonly finds = 'guessable';
   readonly #minRest: number;
@@ -47,6 +48,7 @@ export class Blocklist implements PasswordCheck {
     this.#names = names;
   }
 
+  /** Returns why the password is rejected; `undefined` if it is accepted. */
   async reasonAgainst(password: string, email: string): Promise<string | undefined> {
     const folded = fold(password);
     const common = await this.#commonPasswords();
@@ -61,9 +63,9 @@ export class Blocklist implements PasswordCheck {
   }
 
   /**
-   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which is
-   * searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead of
-   * imported, once, at the first use.
+   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which
+   * is searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead
+   * of imported, once, at the first use.
    */
   #commonPasswords(): Promise<string> {
     this.#common ??= readCommonPasswords(this.#minRest).catch((error: unknown) => {
@@ -96,7 +98,9 @@ function withoutWords(text: string, words: readonly string[]): string {
   return known.reduce((rest, word) => rest.replaceAll(word, ''), text);
 }
 
-/** Returns the text without runs of one character, or of neighbors in the alphabet or on a keyboard, in one direction. */
+/**
+ * Returns the text without runs of one character, or of neighbors in the alphabet or on a keyboard, in one direction.
+ */
 function withoutRuns(text: string): string {
   const characters = Array.from(text);
   let rest = '';

@@ -10,6 +10,7 @@ import type { StepUp } from '../sign-in/step-up.ts';
 import './problem.ts';
 import '../session/problem.ts';
 
+/** Changes the password of a signed-in user. */
 export class PasswordChange {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;

@@ -1,3 +1,4 @@
+// Tests the login by password: failures of the hasher, its events, and known devices.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import bcrypt from '@node-rs/bcrypt';
@@ -116,7 +117,7 @@ onEachEngine('a login', (engine) => {
     assert.ok((await auth.logIn(eve, password))?.token);
   });
 
-  describe('is recorded', () => {
+  describe('events', () => {
     const fail = 'authn_login_fail';
 
     /** Returns the events after the registration, sorted by name, because those of one millisecond have no order. */
@@ -129,7 +130,7 @@ onEachEngine('a login', (engine) => {
         .map((row) => [row.event, row.outcome, reasonIn(row), row.userId, row.actor].map(String).join(' '))
         .toSorted();
 
-    test('with the reason of a failure, and the account if there is one', async () => {
+    test('contain the reason of a failure, and the account if there is one', async () => {
       const bench = await withBob();
       const { auth, id } = bench;
       const source = { actor: 'anonymous' } as const;
@@ -147,7 +148,7 @@ onEachEngine('a login', (engine) => {
       ]);
     });
 
-    test('with an unconfirmed address, which the response does not reveal', async () => {
+    test('contain an unconfirmed address, which the response does not reveal', async () => {
       const bench = await withBob({ emailConfirmation: true });
       const { auth, database, clock, id } = bench;
       assert.equal(await auth.logIn(email, password), undefined);
@@ -161,7 +162,7 @@ onEachEngine('a login', (engine) => {
       ['an account', email],
       ['an unknown address', 'eve@example.org'],
     ] as const) {
-      test(`with one event each for the fifth and the hundredth failure in a row, of ${whose}`, async () => {
+      test(`include one each for the fifth and the hundredth failure in a row, of ${whose}`, async () => {
         const bench = await withBob();
         const begin = bench.clock.now();
         for (let i = 0; i < 100; i += 1) {
@@ -183,7 +184,7 @@ onEachEngine('a login', (engine) => {
       });
     }
 
-    test('with its factor, the session that it created and the one that it replaced', async () => {
+    test('contain the factor, the new session and the replaced one', async () => {
       const bench = await withBob();
       const { auth, id } = bench;
       const eve = await auth.registerUser('eve@example.org', password);
@@ -260,7 +261,7 @@ onEachEngine('a login', (engine) => {
       assert.equal(await bench.auth.purge(), 2, 'it is purged next, with its first session');
     });
 
-    test('the oldest of twenty-one is removed, but none of another user', async () => {
+    test('removes the oldest of twenty-one devices, but none of another user', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       await bench.auth.registerUser('eve@example.org', password);
       const eves = (await bench.auth.logIn('eve@example.org', password))?.deviceToken;
@@ -276,7 +277,7 @@ onEachEngine('a login', (engine) => {
       assert.deepEqual([again?.token === undefined, again?.deviceToken], [false, undefined]);
     });
 
-    test('is removed with the password, and with the account', async () => {
+    test('ends with the password and with the account', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       const { auth, database, id } = bench;
       const devices = async (): Promise<number> =>

@@ -1,5 +1,5 @@
-// Decides a login by password: counts the attempt, verifies the password and signs the user in. An unknown user, a disabled
-// one, an unconfirmed address and a wrong password get the same answer and cost the same (constant work).
+// Decides a login by password: counts the attempt, verifies the password and signs the user in. An unknown user, a
+// disabled one, an unconfirmed address and a wrong password get the same answer and cost the same (constant work).
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
@@ -39,6 +39,7 @@ export interface PasswordLoginNeeds {
   readonly signIn: SignIn;
 }
 
+/** Verifies passwords and signs users in. */
 export class PasswordLogin implements PasswordVerifier {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
@@ -70,8 +71,8 @@ export class PasswordLogin implements PasswordVerifier {
 
   /**
    * Verifies the password and signs the user in: a session, or a pending authentication if a second factor is required.
-   * Returns `undefined` for an unknown or disabled user, a wrong password, an address that must be confirmed first, and a
-   * password that was replaced during the verification.
+   * Returns `undefined` for an unknown or disabled user, a wrong password, an address that must be confirmed first, and
+   * a password that was replaced during the verification.
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
@@ -90,7 +91,7 @@ export class PasswordLogin implements PasswordVerifier {
     return db.transaction(async (tx) => {
       // An authenticator that is being added is committed before the second factors are read.
       await lockUser(tx, user.id);
-      const login = await this.#signIn.admit(tx, user, 'password', signInContext);
+      const login = await this.#signIn.admit(tx, user, { factor: 'password' }, signInContext);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });

@@ -1,3 +1,4 @@
+// Tests reset tokens: single use, revocation, lifetime and storage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { contentsOf } from '../../../test/support/contents.ts';
@@ -26,7 +27,7 @@ onEachEngine('a reset token', (engine) => {
     return { ...made, bob: await made.auth.registerUser(email, 'the first') };
   }
 
-  describe('sets one new password', () => {
+  describe('single use', () => {
     test('rejects a token that was already used, with any password and any email', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
@@ -36,7 +37,7 @@ onEachEngine('a reset token', (engine) => {
       assert.equal(await auth.validLogin(email, 'the second'), true);
     });
 
-    test('lets one of a hundred concurrent requests set its password', async () => {
+    test('lets one of a hundred concurrent requests set the password', async () => {
       const { auth } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       const racers = await Promise.allSettled(
@@ -71,7 +72,7 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('only the newest one is valid', () => {
+  describe('revocation', () => {
     test('is revoked by a newer one', async () => {
       const { auth } = await withBob();
       const [older, newer] = [
@@ -82,7 +83,7 @@ onEachEngine('a reset token', (engine) => {
       await auth.updatePassword(newer, 'the second');
     });
 
-    test('only one of many concurrently requested ones stays', async () => {
+    test('leaves one valid token of many that are requested concurrently', async () => {
       const { auth, database } = await withBob();
       const tokens = await Promise.all(Array.from({ length: 10 }, () => auth.getResetPasswordToken(email)));
       assert.equal((await database.query((sql) => sql.selectFrom('one_time_tokens').select('id'))).length, 1);
@@ -108,8 +109,8 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('has a lifetime', () => {
-    test('of exactly one hour', async () => {
+  describe('lifetime', () => {
+    test('ends after exactly one hour', async () => {
       const { auth, clock } = await withBob();
       const first = await auth.getResetPasswordToken(email);
       clock.advance(hourMs - 1);
@@ -119,14 +120,14 @@ onEachEngine('a reset token', (engine) => {
       await assert.rejects(auth.updatePassword(second, 'the third'), isInvalid);
     });
 
-    test('that the operator can configure', async () => {
+    test('is configurable by the operator', async () => {
       const { auth, clock } = await withBob({ resetTokenMinutes: 5 });
       const token = await auth.getResetPasswordToken(email);
       clock.advance(5 * minuteMs);
       await assert.rejects(auth.updatePassword(token, 'the second'), isInvalid);
     });
 
-    test('stays consumed if the clock is set back', async () => {
+    test('of a consumed token does not start again if the clock is set back', async () => {
       const { auth, clock } = await withBob();
       const token = await auth.getResetPasswordToken(email);
       await auth.updatePassword(token, 'the second');
@@ -134,7 +135,7 @@ onEachEngine('a reset token', (engine) => {
       await assert.rejects(auth.updatePassword(token, 'the third'), isInvalid);
     });
 
-    test('that may end while the password is hashed', async () => {
+    test('may end while the password is hashed', async () => {
       const { clock, db } = await withBob();
       class SlowHasher extends Hasher {
         override hash(text: string): Promise<string> {
@@ -152,7 +153,7 @@ onEachEngine('a reset token', (engine) => {
     });
   });
 
-  describe('belongs to one user', () => {
+  describe('ownership', () => {
     test('is rejected with another user’s email or a malformed one, and stays usable', async () => {
       const { auth, database } = await withBob();
       await auth.registerUser('eve@example.org', 'eve’s');
@@ -188,7 +189,7 @@ onEachEngine('a reset token', (engine) => {
       await auth.updatePassword(eves, 'eve’s second');
     });
 
-    test('a session id is rejected, also with the prefix of a reset token', async () => {
+    test('rejects a session id, also with the prefix of a reset token', async () => {
       const { auth } = await withBob();
       const session = (await auth.createSession(email)) ?? '';
       for (const token of [session, session.replace('.ses_', '.rst_')])

@@ -24,6 +24,7 @@ export const resetKind = tokenKind({
   namesAccount: true,
 });
 
+/** Issues, mails and redeems reset tokens. */
 export class PasswordReset {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
@@ -70,8 +71,8 @@ export class PasswordReset {
   }
 
   /**
-   * Mails a reset token to the user's address and returns the recipient. Constant work: without a user it stores nothing.
-   * Inside a transaction.
+   * Mails a reset token to the user's address and returns the recipient. Constant work: without a user it stores
+   * nothing. Inside a transaction.
    */
   async send(
     tx: Database,
@@ -97,8 +98,8 @@ export class PasswordReset {
   }
 
   /**
-   * Consumes the reset token or its code, stores the new password, ends every session of the user and forgets the failed
-   * attempts: all or nothing. With `email` the token must be that user's.
+   * Consumes the reset token or its code, stores the new password, ends every session of the user and forgets the
+   * failed attempts: all or nothing. With `email` the token must be that user's.
    * @throws {Problem} token_invalid; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule rejects; the token can still be used.
    */

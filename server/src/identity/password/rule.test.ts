@@ -1,3 +1,4 @@
+// Tests the password rules of local and of public mode.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Problem } from '../../kit/problem.ts';

@@ -11,8 +11,8 @@ export interface PasswordRuleOptions {
 }
 
 /**
- * Creates the rule of these options. Length and characters are counted in normal form C, as the hash takes them; there is
- * no rule for the composition (NIST SP 800-63B-4 §3.1.1.2).
+ * Creates the rule of these options. Length and characters are counted in normal form C, as the hash takes them; there
+ * is no rule for the composition (NIST SP 800-63B-4 §3.1.1.2).
  */
 export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): PasswordRule {
   return async (typed, { email, field }) => {

@@ -14,7 +14,7 @@ import { newPasswordField, faultOf, refusalOf } from '../../page/form.ts';
 import { pageSourceOf, type BrowserCookies } from '../guard.ts';
 import { sendLogin, afterLogin } from '../sign-in/guard.ts';
 import { costing, hashing } from '../../http/limits.ts';
-import { renderWays, type SignInWay } from '../sign-in/way.ts';
+import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import { codeForm } from '../token/pages.ts';
 import type { Accounts } from '../account/account.ts';
 import type { PasswordLogin } from './login.ts';
@@ -27,6 +27,7 @@ const SignUpForm = Type.Object({
 });
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
+/** The registration page, at the access level `open`. */
 export function signUpPages({
   pages,
   cookies,

@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
 import { hidden, notice, addressOf } from '../../http/markup.ts';
-import { parseFactors } from '../factor/factor.ts';
+import { parseFactors } from '../factor/factor-use.ts';
 import type { SessionSummary } from './store.ts';
 import { seeOther, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';

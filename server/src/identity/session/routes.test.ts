@@ -1,3 +1,4 @@
+// Tests the routes that list, end and elevate sessions.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';

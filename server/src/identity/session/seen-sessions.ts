@@ -1,5 +1,5 @@
-// Collects which sessions were used, and which expired ones were presented, and writes both in batches, so that a request
-// does not wait for a write.
+// Collects which sessions were used, and which expired ones were presented, and writes both in batches, so that a
+// request does not wait for a write.
 import { minuteMs } from '../../kit/clock.ts';
 import type { AuthContext } from '../context.ts';
 import { sessionEvents } from './event.ts';
@@ -10,6 +10,7 @@ const seenGranularityMs = 5 * minuteMs;
 /** Maximum number of sessions per statement. */
 const batchSize = 500;
 
+/** Collects the last use of sessions and writes it in batches. */
 export class SeenSessions {
   readonly #context: AuthContext;
   #seen = new Set<string>();

@@ -1,7 +1,7 @@
 // The forms of a session: of a request, of a list, and as JSON for its user.
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { nameDevice } from '../../kit/device.ts';
-import type { FactorUse } from '../factor/factor.ts';
+import type { FactorUse } from '../factor/factor-use.ts';
 import type { SessionSummary } from './store.ts';
 
 /** The session of a request. */

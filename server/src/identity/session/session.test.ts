@@ -1,3 +1,4 @@
+// Tests the lifetime, storage, number and end of sessions.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -37,7 +38,9 @@ async function newSession(auth: Auth): Promise<string> {
   return token;
 }
 
-/** One more than a statement writes. In groups, because too many concurrent requests may wait too long for a connection. */
+/**
+ * One more than a statement writes. In groups, because too many concurrent requests may wait too long for a connection.
+ */
 async function fiveHundredAndOne(auth: Auth): Promise<string[]> {
   const tokens = [await newSession(auth)];
   for (let group = 0; group < 10; group += 1)
@@ -67,7 +70,7 @@ onEachEngine('a session', (engine) => {
     return { ...made, bob: await made.db.addUser(email, 'hash') };
   }
 
-  describe('its life', () => {
+  describe('lifetime', () => {
     test('has a handle, user, address and end', async () => {
       const { auth, clock, bob } = await withBob();
       const token = await newSession(auth);
@@ -145,7 +148,7 @@ onEachEngine('a session', (engine) => {
     });
   });
 
-  describe('its token', () => {
+  describe('token', () => {
     test('is not found with the right handle and another secret', async () => {
       const { auth } = await withBob();
       const [one, other] = [await newSession(auth), await newSession(auth)];
@@ -430,8 +433,8 @@ onEachEngine('a session', (engine) => {
   });
 
   // The two slowest tests, so they are last.
-  describe('of many', () => {
-    test('a thousand requests are written once, in statements of at most five hundred sessions', async () => {
+  describe('many sessions', () => {
+    test('write the last use of a thousand sessions in statements of at most five hundred', async () => {
       const recorder: { current?: Recorder } = {};
       const bench = await withBob({
         through: (database) => (recorder.current = new Recorder(database)),

@@ -8,8 +8,7 @@ import { findUserByEmail, findUserById } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
-import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor.ts';
-import type { SecondFactors } from '../factor/second-factor.ts';
+import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor-use.ts';
 import { sessionEvents } from './event.ts';
 import type { ListedSession, Session } from './session-entry.ts';
 import { SeenSessions } from './seen-sessions.ts';
@@ -28,6 +27,11 @@ import {
 } from './store.ts';
 import './problem.ts';
 
+/** Names the authentication methods of a session (RFC 8176). The class SecondFactors does it. */
+interface AuthenticationMethods {
+  methodsOf(uses: readonly FactorUse[]): string[];
+}
+
 export interface SessionLife {
   /** Absolute life in milliseconds. */
   readonly sessionMs: number;
@@ -40,6 +44,7 @@ export interface SessionLife {
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
+/** Creates, finds, elevates, lists and ends sessions. */
 export class Sessions {
   readonly name = 'sessions';
   readonly kind = 'sign_in';
@@ -47,21 +52,21 @@ export class Sessions {
   readonly #context: AuthContext;
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #secondFactors: SecondFactors;
+  readonly #methods: AuthenticationMethods;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, secondFactors: SecondFactors, life: SessionLife) {
+  constructor(context: AuthContext, methods: AuthenticationMethods, life: SessionLife) {
     this.#context = context;
     this.#db = context.db;
     this.life = life;
-    this.#secondFactors = secondFactors;
+    this.#methods = methods;
     this.#clock = context.clock;
     this.#seen = new SeenSessions(context);
   }
 
   /**
-   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user was
-   * removed or disabled. Inside a transaction.
+   * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user
+   * was removed or disabled. Inside a transaction.
    */
   async add(
     tx: Database,
@@ -124,8 +129,8 @@ export class Sessions {
   }
 
   /**
-   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user, and
-   * for an address that must be confirmed first.
+   * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user,
+   * and for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
     const { db, events, emailConfirmation } = this.#context;
@@ -207,7 +212,7 @@ export class Sessions {
     const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
     return rows.map((row) => {
       const uses = parseFactors(row.factors);
-      return { ...row, uses, amr: this.#secondFactors.methodsOf(uses) };
+      return { ...row, uses, amr: this.#methods.methodsOf(uses) };
     });
   }
 

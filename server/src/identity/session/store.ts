@@ -21,7 +21,10 @@ export interface SessionRow {
   readonly expires_at: number;
 }
 
-/** Runs at every request: one join by primary key. Includes the user, so that removing or disabling a user ends its sessions. */
+/**
+ * Runs at every request: one join by primary key. Includes the user, so that removing or disabling a user ends its
+ * sessions.
+ */
 const selectSession = lookup<SessionRow>((sql, isKey) =>
   sql
     .selectFrom('sessions')
@@ -38,6 +41,7 @@ const selectSession = lookup<SessionRow>((sql, isKey) =>
     .where(isKey('sessions.id')),
 );
 
+/** Returns a session with its user; `undefined` if no session has the handle. The caller checks secret and expiry. */
 export function findSession(db: Database, id: string): Promise<SessionRow | undefined> {
   return db.find(selectSession, id);
 }
@@ -51,7 +55,10 @@ type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
   device: string | null;
 };
 
-/** Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or disabled. */
+/**
+ * Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or
+ * disabled.
+ */
 const insertSession = statement((sql, p: NewSession) =>
   insertForUser(sql, 'sessions', {
     userId: p.userId,
@@ -99,7 +106,10 @@ export async function replaceSession(db: Database, replacement: Replacement): Pr
 
 const deleteOldest = removeOldest('sessions');
 
-/** Ends the oldest sessions of a user beyond the given number. Never the one named `newest`, even if the clock was set back. */
+/**
+ * Ends the oldest sessions of a user beyond the given number. Never the one named `newest`, even if the clock was set
+ * back.
+ */
 export async function removeSessionsBeyond(
   db: Database,
   userId: number,

@@ -106,6 +106,7 @@ const selectRemembered = statement((sql, p: { userId: number; now: number }) =>
     .orderBy('created_at', 'desc'),
 );
 
+/** Lists the devices of the user that need no second factor, newest first. */
 export function listRemembered(db: Database, userId: number, now: number): Promise<RememberedDevice[]> {
   return db.run(selectRemembered, { userId, now });
 }

@@ -1,5 +1,5 @@
-// Known devices: browsers in which a user has signed in. A known device has a rate limit of its own, gets no mail about a
-// new device, and may be remembered: then it needs no second factor for a while.
+// Known devices: browsers in which a user has signed in. A known device has a rate limit of its own, gets no mail about
+// a new device, and may be remembered: then it needs no second factor for a while.
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { noUserId, type User } from '../../user/user.ts';
@@ -26,6 +26,7 @@ const userAgentCharacters = 500;
 /** Known devices of one user; a new one replaces the oldest. */
 const devicesPerUser = 20;
 
+/** Adds, finds, remembers and removes known devices. */
 export class Devices {
   readonly name = 'known devices';
   readonly kind = 'device';

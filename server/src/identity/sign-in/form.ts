@@ -7,7 +7,7 @@ import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { faultOf, refusalOf } from '../../page/form.ts';
-import { renderWays, type SignInWay } from './way.ts';
+import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 
 /** Fields of the sign-in form. All of its buttons send the same fields. */
 export const SignInBody = Type.Object({
@@ -23,6 +23,7 @@ export interface SignInFormParts {
   readonly emailConfirmation: boolean;
 }
 
+/** Renders the sign-in form. */
 export class SignInForm {
   readonly #parts: SignInFormParts;
 

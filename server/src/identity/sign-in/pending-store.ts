@@ -19,7 +19,10 @@ type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   expiresAt: number;
 };
 
-/** Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or disabled. */
+/**
+ * Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or
+ * disabled.
+ */
 const insertPending = statement((sql, p: NewPendingAuthentication) =>
   insertForUser(sql, 'pending_logins', {
     userId: p.userId,
@@ -36,6 +39,7 @@ const insertPending = statement((sql, p: NewPendingAuthentication) =>
   }).returning('id'),
 );
 
+/** Adds a pending authentication; returns false if the verified password is no longer the user's. */
 export async function addPendingAuthentication(
   db: Database,
   login: NewPendingAuthentication,
@@ -91,6 +95,7 @@ const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('pending_logins').where('user_id', '=', p.userId),
 );
 
+/** Removes all pending authentications of a user. */
 export async function removePendingAuthenticationsOf(db: Database, userId: number): Promise<void> {
   await db.run(deleteByUser, { userId });
 }

@@ -1,7 +1,9 @@
 // The tables of pending authentications and of known devices.
 import type { Instant } from '../../db/schema.ts';
 
-/** A pending authentication: the first factor was verified, the second is required. Admits to the second factor only. */
+/**
+ * A pending authentication: the first factor was verified, the second is required. Admits to the second factor only.
+ */
 interface PendingAuthenticationTable {
   id: string;
   user_id: number;

@@ -1,5 +1,5 @@
-// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a pending
-// authentication, which only allows giving that factor.
+// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a
+// pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
@@ -10,14 +10,8 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
-import {
-  formatFactors,
-  parseFactors,
-  withFactor,
-  type FactorUse,
-  type FirstFactor,
-  type Consume,
-} from '../factor/factor.ts';
+import type { Consume, FirstFactor, Requirement } from '../factor/factor.ts';
+import { formatFactors, parseFactors, withFactor, type FactorUse } from '../factor/factor-use.ts';
 import {
   addPendingAuthentication,
   consumePendingAuthentication,
@@ -26,7 +20,7 @@ import {
   removeOtherPendingAuthenticationsOf,
   removePendingAuthenticationsOf,
 } from './pending-store.ts';
-import type { Requirement, SecondFactors } from '../factor/second-factor.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import { removeSession } from '../session/store.ts';
 import { sessionEvents } from '../session/event.ts';
 import type { Sessions } from '../session/session.ts';
@@ -84,19 +78,19 @@ export class SignIn {
 
   /**
    * Signs in a user whose first factor was verified: creates a session, which replaces the browser's, or a pending
-   * authentication. Returns `undefined` if the password has changed since, or the user was removed or disabled. Inside a
-   * transaction that has locked the user.
+   * authentication. Returns `undefined` if the password has changed since, or the user was removed or disabled. Inside
+   * a transaction that has locked the user.
    */
   async admit(
     tx: Database,
     user: User,
-    factor: FirstFactor,
+    { factor, isMultiFactor = false }: FirstFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
-    // A passkey that verified its user is two factors: the device, and the PIN or biometric that unlocks it.
-    const requirement =
-      factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
+    const requirement = isMultiFactor
+      ? undefined
+      : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isRemembered =
       requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return requirement === undefined || isRemembered
@@ -106,19 +100,19 @@ export class SignIn {
 
   /**
    * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
-   * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential was
-   * already consumed, and for an address that must be confirmed first.
+   * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential
+   * was already consumed, and for an address that must be confirmed first.
    */
   async enter(
     user: User | undefined,
-    { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
+    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
-    const login = user && consume && (await this.#enter(user, factor, consume, source));
+    const login = user && consume && (await this.#enter(user, first, consume, source));
     if (login === undefined)
       await db.transaction((tx) =>
-        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor: first.factor }, source }),
       );
     return login;
   }
@@ -169,8 +163,8 @@ export class SignIn {
   }
 
   /**
-   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which has
-   * locked the user.
+   * Consumes a pending authentication and opens its session. Inside the transaction that meets its requirement, which
+   * has locked the user.
    * @throws {Problem} pending_authentication_required if it has ended, or the password has changed since.
    */
   async finish(
@@ -207,7 +201,7 @@ export class SignIn {
 
   async #enter(
     user: User,
-    factor: FirstFactor,
+    first: FirstFactor,
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
@@ -217,7 +211,7 @@ export class SignIn {
       const locked = await lockUser(tx, user.id);
       // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
       if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
-      return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
+      return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
     });
   }
 
@@ -270,8 +264,8 @@ export class SignIn {
   }
 
   /**
-   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an added
-   * authenticator may have ended the remembering.
+   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an
+   * added authenticator may have ended the remembering.
    */
   async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
     const { devices } = this.#needs;

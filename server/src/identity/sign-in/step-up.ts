@@ -1,5 +1,5 @@
-// Step-up: sensitive actions require a factor that was given in the last ten minutes, whatever the session's age, so that an
-// attacker who finds an open session cannot take the account over (OWASP ASVS 5.0 §7.5.1, RFC 9470).
+// Step-up: sensitive actions require a factor that was given in the last ten minutes, whatever the session's age, so
+// that an attacker who finds an open session cannot take the account over (OWASP ASVS 5.0 §7.5.1, RFC 9470).
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
@@ -32,6 +32,7 @@ export interface StepUpNeeds {
   readonly sessions: Sessions;
 }
 
+/** Requires and accepts recent factors. */
 export class StepUp {
   readonly #context: AuthContext;
   readonly #needs: StepUpNeeds;
@@ -62,8 +63,8 @@ export class StepUp {
   }
 
   /**
-   * Requires the password, and a recent second factor if the account has one; for an account without a password any recent
-   * factor. Returns the user.
+   * Requires the password, and a recent second factor if the account has one; for an account without a password any
+   * recent factor. Returns the user.
    * @throws {Problem} password_wrong, too_many_attempts, step_up_required.
    */
   async requirePassword(session: Session, password: string | undefined, source: ClientSource): Promise<User> {

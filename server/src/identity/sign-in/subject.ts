@@ -1,7 +1,7 @@
 // The subject that adds or removes authenticators: a session or a pending authentication.
 import type { Session } from '../session/session-entry.ts';
-import type { FactorUse } from '../factor/factor.ts';
-import type { Requirement } from '../factor/second-factor.ts';
+import type { FactorUse } from '../factor/factor-use.ts';
+import type { Requirement } from '../factor/factor.ts';
 
 /** A sign-in whose first factor was verified and whose second is required. */
 export interface PendingAuthentication {

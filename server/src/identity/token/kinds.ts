@@ -17,8 +17,8 @@ export interface TokenKind extends SecretKind {
   /** The link also carries the address of the account, and the token is redeemed together with it. */
   readonly namesAccount: boolean;
   /**
-   * A new password does not revoke the token. For tokens that undo a takeover: an attacker could otherwise revoke them by
-   * changing the password.
+   * A new password does not revoke the token. For tokens that undo a takeover: an attacker could otherwise revoke them
+   * by changing the password.
    */
   readonly survivesPasswordChange: boolean;
   /**

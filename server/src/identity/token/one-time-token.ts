@@ -1,6 +1,6 @@
-// Issues and redeems one-time tokens. A mail carries a link with the token, which works in any browser, and a short code,
-// which works only in the initiating browser. The kind is part of the token and of its row; only digests are stored; a newer token
-// of a kind replaces the older one.
+// Issues and redeems one-time tokens. A mail carries a link with the token, which works in any browser, and a short
+// code, which works only in the initiating browser. The kind is part of the token and of its row; only digests are
+// stored; a newer token of a kind replaces the older one.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';

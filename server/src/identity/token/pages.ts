@@ -117,7 +117,9 @@ export function tokenPages(
   };
 }
 
-/** Sends the form that a link opens. After a problem that a new password does not solve, it offers another mail instead. */
+/**
+ * Sends the form that a link opens. After a problem that a new password does not solve, it offers another mail instead.
+ */
 function sendForm(
   pages: PageKit,
   request: FastifyRequest,

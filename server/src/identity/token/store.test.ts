@@ -1,3 +1,4 @@
+// Tests the statements of the table one_time_tokens on both engines.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
@@ -36,7 +37,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(owners.filter((owner) => owner !== undefined).length, 1);
   });
 
-  test('is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
+  test('a token is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
     const { database } = opened();
     const { token, userId } = await addToken();
     const { secretHash } = createToken(resetKind);

@@ -166,7 +166,9 @@ function deletePendingExcept(kept: readonly string[]) {
   });
 }
 
-/** Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse. */
+/**
+ * Removes the pending tokens of a user, except those of the kinds `kept`. A consumed token stays, to notice its reuse.
+ */
 export async function removePendingTokensOf(
   db: Database,
   userId: number,
