@@ -26,7 +26,7 @@ interface Arguments {
   readonly output: string | undefined;
 }
 
-/** What was asked for; `undefined` when it was the help. */
+/** Returns the requested parts; `undefined` if help was requested. */
 function readArguments(): Arguments | undefined {
   const { values } = parseArgs({
     options: {
@@ -39,7 +39,7 @@ function readArguments(): Arguments | undefined {
   if (values.help === true) return undefined;
   const names = values.only === undefined ? partNames : values.only.split(',').map(toPartName);
   const quick = values.quick ?? false;
-  // Relative to where npm was called, not to the folder that it moved to.
+  // Relative to where npm was called, not to the folder into which it changed.
   const output =
     values.output === undefined ? undefined : resolve(process.env['INIT_CWD'] ?? '.', values.output);
   return { names, quick, output: output ?? (quick ? undefined : defaultOutput) };
@@ -59,7 +59,7 @@ async function measure(run: Run, names: readonly PartName[], before: Results): P
     const result = await parts[name](run);
     const date = new Date().toISOString().slice(0, 10);
     results = { ...results, [name]: { date, commit, machine, result } };
-    if (!run.quick) writeResults(results); // what took long is not lost when a later part fails
+    if (!run.quick) writeResults(results); // saves long measurements before a later part can fail
   }
   return results;
 }
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void run.end().finally(() => process.exit(130)));
   }
-  // Before the listeners of libraries: one of them ends the process for good.
+  // Registered before the listeners of libraries: one of them ends the process.
   process.prependOnceListener('exit', () => run.abandon());
   try {
     const text = report(await measure(run, names, quick ? {} : readResults()));

@@ -1,4 +1,4 @@
-// What is to be reached. Each goal is a ratio or a figure of one run; a goal whose part was not measured has none.
+// Goals of the benchmarks. Each is a ratio or a figure of one run; a goal whose part was not measured has no value.
 import type { Results } from './result.ts';
 
 export interface Goal {
@@ -22,7 +22,10 @@ const below =
   (measured) =>
     measured < limit;
 
-/** Ratio of the CPU that two servers use for one session check: steadier than their rates, and never the generator's. */
+/**
+ * Ratio of the CPU time that two servers need for one session check: more stable than their rates, and independent of
+ * the generator.
+ */
 function checkRatio(
   results: Results,
   of: 'service on SQLite' | 'service on PostgreSQL',

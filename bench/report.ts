@@ -46,7 +46,7 @@ function goalSection(results: Results): string {
   return `## Goals\n\n${table(['measure', 'goal', 'measured', 'reached'], rows)}`;
 }
 
-/** Where a section's figures come from. */
+/** Date, commit and machine of a section's figures. */
 function origin(part: string, { date, commit, machine }: Measured<unknown>): string {
   const { processor, cores, memoryGb, system, node, sqlite, fsyncMs } = machine;
   return `\`npm run bench -- --only ${part}\`, ${date}, commit ${commit}; ${processor}, ${cores} cores, ${memoryGb} GB, ${system}; Node ${node}, SQLite ${sqlite}; a write of 4 KiB with fdatasync takes ${show(fsyncMs)} ms.`;

@@ -1,4 +1,4 @@
-// The results of all parts, stored in a file next to the programs, so that one part can be measured again while the
+// Stores the results of all parts in a file next to the programs, so that one part can be measured again while the
 // report keeps the others, each with its date and commit.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ import { measureStart, type StartResult } from './part/start.ts';
 import type { Machine } from './support/machine.ts';
 import type { Run } from './support/run.ts';
 
-/** A part's result, and where it comes from. */
+/** A part's result and its origin. */
 export interface Measured<T> {
   readonly date: string;
   readonly commit: string;
@@ -62,7 +62,7 @@ export function writeResults(results: Results): void {
   writeFileSync(file, `${JSON.stringify(results, roundNumber, 2)}\n`);
 }
 
-/** Five digits are more than any figure is worth. */
+/** Five digits are more than any figure is accurate to. */
 function roundNumber(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 }

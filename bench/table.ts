@@ -1,15 +1,15 @@
-// Tables in Markdown, padded so that they read well in a terminal too.
+// Formats Markdown tables, padded to read well in a terminal too.
 
 export type Cell = string | number;
 
-/** A number as a reader wants it: three digits that count. */
+/** Formats a number with three significant digits. */
 export function show(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '-';
   if (value >= 1000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));
 }
 
-/** A table with a head; numbers stand on the right. */
+/** Formats a table with a head; numbers are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const isNumber = head.map(
     (_, column) => column > 0 && rows.every((row) => typeof row[column] === 'number'),

@@ -1,6 +1,7 @@
 /**
- * Makes few large files of the dependencies that consist of a thousand small ones: to look each of them up is a third of
- * the time that a start takes (docs/decisions/0010-bundle.md). server/bin/use-bundle.js puts them in their place.
+ * Bundles dependencies that consist of a thousand small files into a few large ones: finding the small files takes a
+ * third of the time of a start (docs/decisions/0010-bundle.md). server/bin/use-bundle.js resolves imports to the
+ * bundle.
  *
  *   node tools/bundle.mjs [FOLDER]        default: server/bundle
  */
@@ -9,7 +10,7 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 const SERVER = path.resolve(import.meta.dirname, '../server');
-/** What is imported of them, and the name of its file. */
+/** The imported packages, and the name of the file of each. */
 const ENTRIES = {
   kysely: 'kysely',
   typebox: 'typebox',
@@ -18,12 +19,12 @@ const ENTRIES = {
   '@fastify/formbody': 'fastify-formbody',
   '@fastify/swagger': 'fastify-swagger',
 };
-/** Imported by its name from the bundle as well: its threads load files of it. */
+/** Also imported from the bundle by name, because its threads load files of it. */
 const EXTERNAL = ['pino'];
-/** CommonJS asks for the modules of Node.js by this. */
+/** Defines `require` for CommonJS packages, which load modules of Node.js with it. */
 const BANNER = `import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);`;
 
-/** Exports by name what a package exports: esbuild itself knows no names of CommonJS, Node.js does. */
+/** Re-exports by name what a package exports: Node.js finds the names of CommonJS exports, esbuild does not. */
 const entries = {
   name: 'entries',
   setup({ onResolve, onLoad }) {
@@ -43,7 +44,7 @@ const entries = {
   },
 };
 
-/** The folder and name of the package that a file of the bundle is of. */
+/** Returns the folder and name of the package to which a file of the bundle belongs. */
 function packageOf(file) {
   return /^(?<folder>.*node_modules\/(?<name>(?:@[^/]+\/)?[^/]+))\//.exec(file)?.groups;
 }
@@ -81,10 +82,10 @@ function listPackages(inputs) {
 }
 
 /**
- * Replaces the folder. Its `bundle.json` tells which file stands for which import, and what was bundled.
+ * Replaces the folder. Its `bundle.json` maps each import to its file, and lists the bundled packages.
  *
  * @param {string} folder
- * @throws {Error} with what the bundler says.
+ * @throws {Error} with the message of the bundler.
  */
 export async function createBundle(folder) {
   const made = `${folder}.${process.pid}`;
@@ -94,7 +95,7 @@ export async function createBundle(folder) {
     outdir: made,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    splitting: true, // what two of them share must stay one
+    splitting: true, // files that two entries share must stay one
     format: 'esm',
     platform: 'node',
     target: 'node24',

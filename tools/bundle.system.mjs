@@ -1,4 +1,4 @@
-/** The bundle of dependencies (bundle.mjs), and what puts it in their place (server/bin/use-bundle.js). */
+/** The bundle of dependencies (bundle.mjs), and the resolution of imports to it (server/bin/use-bundle.js). */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { createBundle } from './bundle.mjs';
 
 const SERVER = fileURLToPath(new URL('../server/', import.meta.url));
 
-/** A package like ours, with a bundle of `little` and of what that imports, which says that they are of these versions. */
+/** Creates a package like ours, with a bundle of `little` and its dependency, which claims these versions. */
 function createPackage(t, versions) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bienvenue-bundle-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -23,7 +23,7 @@ function createPackage(t, versions) {
   write(`${little}/package.json`, '{ "version": "1.0.0", "type": "module", "exports": "./index.js" }');
   write(`${little}/index.js`, "export const from = 'the package';");
   write(`${little}/node_modules/less/package.json`, '{ "version": "2.0.0" }');
-  write('node_modules/less/package.json', '{ "version": "1.9.0" }'); // somebody else's
+  write('node_modules/less/package.json', '{ "version": "1.9.0" }'); // another package's copy
   write('bin/use-bundle.js', fs.readFileSync(path.join(SERVER, 'bin/use-bundle.js'), 'utf8'));
   write('program.js', "import { from } from 'little'; console.log(from);");
   write('bin/bienvenue.js', fs.readFileSync(path.join(SERVER, 'bin/bienvenue.js'), 'utf8'));
@@ -47,15 +47,15 @@ function runWithBundle(folder, ...args) {
   return run(folder, '--import', './bin/use-bundle.js', ...args);
 }
 
-test('a bundle of the versions that are installed stands for them', (t) => {
+test('imports resolve to a bundle of the installed versions', (t) => {
   assert.equal(runWithBundle(createPackage(t, ['1.0.0', '2.0.0']), 'program.js'), 'the bundle');
 });
 
-test('the launcher starts with it', (t) => {
+test('the launcher uses the bundle', (t) => {
   assert.equal(run(createPackage(t, ['1.0.0', '2.0.0']), 'bin/bienvenue.js'), 'the bundle');
 });
 
-test('a bundle of another version of anything is left alone', (t) => {
+test('a bundle that differs from any installed version is ignored', (t) => {
   for (const versions of [
     ['1.0.1', '2.0.0'],
     ['1.0.0', '1.9.0'],
@@ -63,18 +63,18 @@ test('a bundle of another version of anything is left alone', (t) => {
     assert.equal(runWithBundle(createPackage(t, versions), 'program.js'), 'the package', String(versions));
 });
 
-test('a bundle of what is not installed is left alone', (t) => {
+test('a bundle of packages that are not installed is ignored', (t) => {
   const folder = createPackage(t, ['1.0.0', '2.0.0']);
   for (const place of ['node_modules/little/node_modules', 'node_modules/less'])
     fs.rmSync(path.join(folder, place), { recursive: true });
   assert.equal(runWithBundle(folder, 'program.js'), 'the package');
 });
 
-test('without a bundle the packages are read', (t) => {
+test('without a bundle, imports resolve to the packages', (t) => {
   assert.equal(runWithBundle(createPackage(t), 'program.js'), 'the package');
 });
 
-test('threads read the packages', (t) => {
+test('threads load the packages, not the bundle', (t) => {
   const folder = createPackage(t, ['1.0.0', '2.0.0']);
   const program = `import { isMainThread, Worker } from 'node:worker_threads';
     if (isMainThread) new Worker(new URL(import.meta.url));
@@ -83,13 +83,13 @@ test('threads read the packages', (t) => {
   assert.equal(runWithBundle(folder, 'program.js'), 'the package');
 });
 
-test('half a bundle is none', (t) => {
+test('an incomplete bundle is ignored', (t) => {
   const folder = createPackage(t, ['1.0.0', '2.0.0']);
   fs.writeFileSync(path.join(folder, 'bundle/bundle.json'), '{ "versions": ');
   assert.equal(runWithBundle(folder, 'program.js'), 'the package');
 });
 
-test('ours exports what the packages export, with their licences beside it', async (t) => {
+test('our bundle exports what the packages export, and contains their licenses', async (t) => {
   const folder = path.join(createPackage(t), 'bundle');
   await createBundle(folder);
   const { files, packages } = JSON.parse(fs.readFileSync(path.join(folder, 'bundle.json'), 'utf8'));
@@ -113,12 +113,12 @@ test('ours exports what the packages export, with their licences beside it', asy
   }
 });
 
-test('the service of this folder starts with it', () => {
-  const told = runWithBundle(
+test('the service of this checkout starts with the bundle', () => {
+  const resolved = runWithBundle(
     SERVER,
     '--input-type=module',
     '--eval',
     "console.log(import.meta.resolve('kysely'))",
   );
-  assert.equal(told, pathToFileURL(path.join(SERVER, 'bundle/kysely.mjs')).href);
+  assert.equal(resolved, pathToFileURL(path.join(SERVER, 'bundle/kysely.mjs')).href);
 });

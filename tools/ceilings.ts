@@ -1,8 +1,8 @@
 /**
- * Refreshes the recorded ceilings of server/test/architecture.test.ts and server/test/words.test.ts.
+ * Updates the recorded ceilings of server/test/architecture.test.ts and server/test/words.test.ts.
  *
- *   npm run ceilings               lowers them to what is counted; names what exceeds them and ends with 1
- *   npm run ceilings -- --accept   records what is counted, also where it is more: for files that were moved or renamed
+ *   npm run ceilings               lowers them to the counts; lists the counts above them and ends with 1
+ *   npm run ceilings -- --accept   records the counts, also if they are higher: for files that were moved or renamed
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
  */
 export function findLockFaults(lock) {
   const packages = lock.packages ?? {};
-  // Without this, an empty or foreign file would pass.
+  // Otherwise an empty or foreign file would pass.
   if (packages[''] === undefined) return ['this is no package-lock.json of format 3: it has no root package'];
   const faults = [];
   for (const [place, entry] of Object.entries(packages)) {
@@ -47,7 +47,7 @@ function neededBy(entry) {
   ];
 }
 
-/** Looks where Node would: in the node_modules of the package itself, then of each folder above it. */
+/** Resolves a package as Node does: in the node_modules of the package itself, then of each folder above it. */
 function isLocked(packages, place, dependency) {
   let folder = place;
   for (;;) {
@@ -72,7 +72,7 @@ function checkFiles(files) {
   return 1;
 }
 
-/** The benchmarks have a lock of their own, when they are there; the project's must be. */
+/** The benchmarks have a lock of their own, which may be absent; the project's must exist. */
 function ownLocks() {
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
   const bench = path.join(root, 'bench', 'package-lock.json');

@@ -1,3 +1,4 @@
+// Tests check-lock.mjs on a correct lock with one planted fault at a time.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,7 +12,7 @@ import { findLockFaults } from './check-lock.mjs';
 const TOOL = fileURLToPath(new URL('check-lock.mjs', import.meta.url));
 const OWN_LOCK = fileURLToPath(new URL('../package-lock.json', import.meta.url));
 
-/** A lock in order, in which each test plants its fault. */
+/** A correct lock, in which each test plants a fault. */
 function soundLock() {
   return {
     lockfileVersion: 3,
@@ -33,13 +34,13 @@ test('a complete lock has no fault, nested and linked packages included', () => 
   assert.deepEqual(findLockFaults(soundLock()), []);
 });
 
-test('an optional package that another platform would miss is named', () => {
+test('reports an optional package that another platform would miss', () => {
   const lock = soundLock();
   delete lock.packages['node_modules/hash-linux'];
   assert.deepEqual(findLockFaults(lock), ['node_modules/hash needs hash-linux, which is not in the lock']);
 });
 
-test('a package nested under another one does not count for the rest', () => {
+test('a package nested under another one does not count for the others', () => {
   const lock = soundLock();
   lock.packages.server.dependencies['hash-win'] = '1.0.0';
   assert.deepEqual(findLockFaults(lock), ['server needs hash-win, which is not in the lock']);
@@ -50,20 +51,20 @@ for (const resolved of [
   'git+ssh://git@example/hash.git',
   '//example/hash.tgz',
 ]) {
-  test(`an address is a fault: ${resolved}`, () => {
+  test(`reports the address ${resolved}`, () => {
     const lock = soundLock();
     lock.packages['node_modules/hash'].resolved = resolved;
     assert.deepEqual(findLockFaults(lock), [`node_modules/hash is tied to an address: ${resolved}`]);
   });
 }
 
-test('a package without an integrity is named', () => {
+test('reports a package without an integrity', () => {
   const lock = soundLock();
   delete lock.packages['node_modules/hash-linux'].integrity;
   assert.deepEqual(findLockFaults(lock), ['node_modules/hash-linux has no integrity']);
 });
 
-test('an empty file does not pass as a lock', () => {
+test('rejects an empty file', () => {
   assert.equal(findLockFaults({}).length, 1);
 });
 

@@ -3,7 +3,7 @@ import { createProgram } from '../server/src/cli/cli.ts';
 
 type Command = Awaited<ReturnType<typeof createProgram>>;
 
-/** The reference of all commands of `bienvenue`. */
+/** Returns the reference of all commands of `bienvenue` in Markdown. */
 export async function commandLineReference(): Promise<string> {
   const program = await createProgram({ environment: {} });
   return (
@@ -31,7 +31,7 @@ export async function commandLineReference(): Promise<string> {
   );
 }
 
-/** A command and its subcommands, each with a heading. */
+/** Renders a command and its subcommands, each with a heading. */
 function commandTexts(command: Command, parent: string, level: number): string[] {
   const path = `${parent} ${command.name()}`;
   const subcommands = command.commands.filter((one) => one.name() !== 'help');

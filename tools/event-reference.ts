@@ -1,8 +1,8 @@
-// docs/reference/events.md: every event that the service records, from the rows that the modules declare.
+// Renders docs/reference/events.md: every event that the service records, from the definitions of the modules.
 import { allEvents, allMails } from '../server/src/app/event-list.ts';
 import type { EventKind } from '../server/src/identity/event.ts';
 
-/** The page, in Markdown. */
+/** Returns the page in Markdown. */
 export function eventReference(): string {
   const modules = [...Map.groupBy(allEvents, ({ module }) => module)];
   const eventMails = new Set(allEvents.map(({ mail }) => mail));

@@ -1,6 +1,6 @@
 /**
- * Writes the files that follow from the code: openapi.json, the reference documentation, and the list of routes. A test
- * compares them with the files in the repository.
+ * Writes the files that are generated from the code: openapi.json, the reference documentation, and the list of routes.
+ * A test compares them with the files in the repository.
  *
  *   npm run generate
  */
@@ -25,7 +25,7 @@ import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
-/** Texts by their paths from the root. */
+/** Returns the generated texts by their paths from the root. */
 export async function generate(): Promise<ReadonlyMap<string, string>> {
   const [local, open] = [await describe({}), await describe(publicMode)];
   return new Map([
@@ -40,7 +40,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** Every route but the mailbox is there in this mode. Nothing is sent: the generator serves nobody. */
+/** Every route except the mailbox exists in this mode. The generator sends nothing. */
 const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.example.org',
   SMTP_URL: 'smtp://127.0.0.1:25',
@@ -50,7 +50,7 @@ const publicMode: Environment = {
   PASSKEY_ORIGINS: 'https://app.example.org',
 };
 
-/** What a service says about itself. */
+/** The description of a service. */
 interface Described {
   readonly openapi: object;
   readonly routes: readonly RouteEntry[];

@@ -1,4 +1,4 @@
-/** The launcher, server/bin/bienvenue.js, in a folder of its own with a stand-in for the server. */
+/** Tests the launcher, server/bin/bienvenue.js, in a folder of its own with a stand-in for the server. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const LAUNCHER = fileURLToPath(new URL('../server/bin/bienvenue.js', import.meta.url));
 const onPosix = { skip: process.platform === 'win32' && 'Windows has no signals' };
 
-/** Says what it was given, then ends with a code, or waits and counts the signals that it hears. */
+/** Prints its arguments, then ends with a code, or waits and counts the signals that it receives. */
 const SERVER = `
 const [verb, value] = process.argv.slice(2);
 let heard = 0;
@@ -50,7 +50,7 @@ function createPackage(t, { isOld = false, hasRuntime = true } = {}) {
   return path.join(folder, 'server', 'bin', 'bienvenue.js');
 }
 
-/** Starts it and resolves `begun` at the first line of output, `ended` when it and all its children are gone. */
+/** Starts it. `begun` resolves at the first line of output, `ended` when it and all its children have ended. */
 function launch(command, args, env = {}) {
   const { npm_lifecycle_event: _ours, ...clean } = process.env;
   const child = spawn(command, args, {
@@ -77,12 +77,12 @@ for (const isOld of [false, true]) {
   const where = isOld ? 'on an old Node, through the pinned runtime,' : 'in the same process';
   const options = isOld ? onPosix : {};
 
-  test(`${where} arguments and the exit code pass through`, options, async (t) => {
+  test(`${where} passes arguments and the exit code through`, options, async (t) => {
     const run = launch(process.execPath, [createPackage(t, { isOld }), 'exit', '3', 'a b']);
     assert.deepEqual(await run.ended, { code: 3, signal: null, output: 'runs ["exit","3","a b"]\n' });
   });
 
-  test(`${where} a deadly signal kills with the same signal`, onPosix, async (t) => {
+  test(`${where} ends by the signal that ended the server`, onPosix, async (t) => {
     const run = launch(process.execPath, [createPackage(t, { isOld }), 'wait']);
     await run.begun;
     run.child.kill('SIGTERM');
@@ -90,7 +90,7 @@ for (const isOld of [false, true]) {
   });
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
-    test(`${where} ${signal} arrives once`, onPosix, async (t) => {
+    test(`${where} passes ${signal} on once`, onPosix, async (t) => {
       const run = launch(process.execPath, [createPackage(t, { isOld }), 'count']);
       await run.begun;
       process.kill(-run.child.pid, signal); // the whole group, as a terminal does
@@ -99,14 +99,14 @@ for (const isOld of [false, true]) {
   }
 }
 
-test('on an old Node without a pinned runtime it says what to do', async (t) => {
+test('on an old Node without a pinned runtime, prints what to do', async (t) => {
   const run = launch(process.execPath, [createPackage(t, { isOld: true, hasRuntime: false }), 'wait']);
   const { code, output } = await run.ended;
   assert.equal(code, 1);
   assert.match(output, /needs Node\.js 999\.0 or later\..*Install Bienvenue again without --omit=optional/s);
 });
 
-test('under npm, the death of the shell in between stops the server, with one signal', onPosix, async (t) => {
+test('under npm, stops the server with one signal when the shell in between dies', onPosix, async (t) => {
   // The colon keeps any shell from replacing itself with node, as dash never does.
   const script = `"${process.execPath}" "${createPackage(t)}" count; :`;
   const run = launch('/bin/sh', ['-c', script], { npm_lifecycle_event: 'start' });

@@ -1,4 +1,4 @@
-// Writes every mail as a person gets it, to look at: as files, and as pictures of a browser.
+// Writes every mail as its recipient sees it, for review: as files, and as pictures of a browser.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,13 +21,13 @@ const help = `npm run mails -- [FOLDER] [LOGO] [--pictures FOLDER] [--all]
 `;
 
 const publicUrl = 'https://accounts.example.org';
-const at = Date.UTC(2026, 2, 14, 9, 26); // always the same, so that a picture changes with its mail alone
+const at = Date.UTC(2026, 2, 14, 9, 26); // always the same, so that a picture changes only with its mail
 const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
-/** Pixels across: a reader on a desk, and a small telephone. */
+/** Width in pixels: a desktop mail reader, and a small phone. */
 const widths = { wide: 600, phone: 360 } as const;
 
-/** How a mail is looked at. */
+/** Sizes and color schemes in which a mail is viewed. */
 interface View {
   readonly mail: MailKind;
   readonly language: string;
@@ -41,7 +41,7 @@ function mailOf(name: string): MailKind {
   return mail;
 }
 
-/** Each mail once, and enough of the rest to see how it looks. */
+/** Each mail once, with values that fill its texts. */
 const shown: readonly View[] = [
   ...allMails.map((mail): View => ({ mail, language: 'en', scheme: 'light', screen: 'wide' })),
   { mail: mailOf('email_verification'), language: 'en', scheme: 'dark', screen: 'wide' },
@@ -75,12 +75,12 @@ function compose(
   { name, example, ...mail }: MailKind,
   language: string,
 ): ReturnType<typeof composeMail> {
-  // The operator's doing comes from no address.
+  // Actions of the operator have no network address.
   const occasion = name === 'factors_reset' ? { at } : { at, address: '192.0.2.7', device };
   return composeMail(sender, { kind: name, outline: mail.compose(example), occasion, language });
 }
 
-/** A file, or a page of a browser, has no parts that a content id could name. */
+/** Replaces content ids, which a file or a page in a browser cannot resolve. */
 function withLogoAt(page: string, url: string): string {
   return page.replace(logoSource, `src="${url}"`);
 }
@@ -103,7 +103,7 @@ async function draw(browser: Browser, view: View, sender: Sender): Promise<Buffe
   const { logo } = sender;
   const page = await browser.newPage({
     colorScheme: view.scheme,
-    viewport: { width: widths[view.screen], height: 100 }, // grows to the mail
+    viewport: { width: widths[view.screen], height: 100 }, // grows to the height of the mail
   });
   const { html } = compose(sender, view.mail, view.language);
   await page.setContent(
@@ -127,7 +127,7 @@ async function drawPictures(folder: string, views: readonly View[], sender: Send
   }
 }
 
-/** A path relative to where npm was called. */
+/** A path relative to the folder where npm was called. */
 function pathOf(name: string): string {
   return path.resolve(process.env['INIT_CWD'] ?? '.', name);
 }

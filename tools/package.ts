@@ -1,7 +1,7 @@
 /**
- * Makes the folder that is published as @bienvenue/server: what tsc builds of the sources, the launcher, the bundle, and a
- * manifest that points to them. The manifest in the checkout points to the sources, which Node runs as they are; below
- * node_modules it refuses to strip types.
+ * Creates the folder that is published as @bienvenue/server: the output of tsc, the launcher, the bundle, and a
+ * manifest that points to them. The manifest in the checkout points to the sources, which Node runs directly; below
+ * node_modules it does not strip types.
  *
  *   npm run package -- FOLDER        then: npm publish FOLDER
  */
@@ -27,7 +27,7 @@ export function readManifest(): Manifest {
   return JSON.parse(readFileSync(path.join(server, 'package.json'), 'utf8')) as Manifest; // our own file
 }
 
-/** @throws {Error} with what the tool says, where it fails. */
+/** @throws {Error} with the output of the tool, if it fails. */
 function runTool(...command: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${path.basename(command[0] ?? '')} failed:\n${stdout}${stderr}`);
@@ -35,7 +35,7 @@ function runTool(...command: readonly string[]): void {
 
 /**
  * Fills the folder with the package.
- * @throws {Error} with what the compiler or the bundler says.
+ * @throws {Error} with the message of the compiler or the bundler.
  */
 export function createPackage(folder: string): void {
   mkdirSync(folder, { recursive: true });
@@ -58,7 +58,7 @@ export function createPackage(folder: string): void {
     files: ['assets', 'bin', 'bundle', 'dist', 'languages'],
   };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
-  // The messages of modules are beside the compiled files, which name their folder.
+  // The messages of modules must be next to the compiled files, which contain the name of their folder.
   for (const messages of globSync('src/**/messages', { cwd: server }))
     cpSync(path.join(server, messages), path.join(folder, 'dist', path.relative('src', messages)), {
       recursive: true,

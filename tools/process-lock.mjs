@@ -12,9 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 100;
 const BEAT_MS = 2_000;
-/** Fifteen missed beats. Only asked where a process id says nothing: the holder runs on another host or container. */
+/** Fifteen missed beats. Only used if a process id means nothing: the holder runs on another host or in a container. */
 const SILENT_MS = 30_000;
-/** A take-over is a few system calls; one that is this old was itself killed half-way. */
+/** A take-over is a few system calls; one that is this old was itself killed before it was done. */
 const TAKE_OVER_MS = 10_000;
 
 /**
@@ -45,14 +45,14 @@ export async function withProcessLock(directory, options, work) {
 
 async function take(directory, { waitMs, onWait }) {
   const deadline = Date.now() + waitMs;
-  let told = false;
+  let isReported = false;
   while (!tryTake(directory)) {
     const holder = readHolder(directory);
     if (holder === undefined || !isAlive(directory, holder)) {
       takeOver(directory);
     } else {
-      if (!told) onWait?.(holder.pids[0]);
-      told = true;
+      if (!isReported) onWait?.(holder.pids[0]);
+      isReported = true;
       if (Date.now() > deadline) {
         throw new Error(
           `process ${holder.pids[0]} on ${holder.host} still holds ${directory}. ` +
@@ -74,7 +74,7 @@ function tryTake(directory) {
     return true;
   } catch (error) {
     fs.rmSync(draft, { recursive: true, force: true });
-    // POSIX says ENOTEMPTY or EEXIST for a taken name, Windows EPERM or EACCES.
+    // POSIX returns ENOTEMPTY or EEXIST for a taken name, Windows EPERM or EACCES.
     if (fs.existsSync(directory) || error.code === 'ENOTEMPTY' || error.code === 'EEXIST') return false;
     if (process.platform === 'win32') return false;
     throw error;
@@ -101,7 +101,7 @@ function takeOver(directory) {
   }
 }
 
-/** Renames before it deletes: a directory emptied in place could be taken by another process half-way. */
+/** Renames before it deletes: another process could take a directory that is being emptied in place. */
 function remove(directory) {
   const grave = `${directory}.${process.pid}.gone`;
   try {
@@ -141,7 +141,7 @@ function isRunning(pid) {
 /** An ended process that its parent never asked about still has its id: usual in a container without an init. */
 function isZombie(pid) {
   try {
-    // proc_pid_stat(5): the state follows the name, which stands in brackets and may hold brackets itself.
+    // proc_pid_stat(5): the state follows the name, which is in brackets and may contain brackets itself.
     return fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.startsWith('Z') === true;
   } catch {
     return false; // no /proc: not Linux

@@ -1,8 +1,9 @@
 /**
- * Draws every page of the service as a browser shows it: light and dark, on a phone and on a desk, in each language.
+ * Takes pictures of every page of the service in a browser: light and dark, on a phone and on a desktop, in each
+ * language.
  *
  *   npm run screenshots                 into docs/guides/pages: those that docs/guides/pages.md shows
- *   npm run screenshots -- FOLDER --all each page in each way
+ *   npm run screenshots -- FOLDER --all each page in each setup
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -47,7 +48,7 @@ const shown: ReadonlySet<string> = new Set([
   'mailbox',
 ]);
 
-/** A way through all pages; `draw` takes a picture of the one that stands there. */
+/** A walk through all pages; `draw` takes a picture of the current one. */
 class Walk {
   readonly #service: TestService;
   readonly #origin: string;
@@ -152,7 +153,7 @@ class Walk {
   }
 }
 
-/** Pictures of each page in one way. */
+/** Takes pictures of each page in one setup. */
 async function drawAll(
   browser: Browser,
   way: Way,
@@ -187,7 +188,7 @@ async function drawAll(
   }
 }
 
-/** A page whose browser has a passkey device that always says yes. */
+/** A page whose browser has a passkey device that always confirms. */
 async function newPage(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
   const cdp = await context.newCDPSession(page);
@@ -202,7 +203,7 @@ async function newPage(context: BrowserContext): Promise<Page> {
       automaticPresenceSimulation: true,
     },
   });
-  // Autofill would sign the device's only passkey in before anybody looks.
+  // Autofill would use the device's only passkey to sign in before the picture is taken.
   await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
   return page;
 }

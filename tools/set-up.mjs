@@ -15,10 +15,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-/** A slow line needs minutes for the 400 MB of the development tools; a set-up that takes longer has stopped. */
+/** A slow connection needs minutes for the 400 MB of the development tools; a set-up that takes longer has stopped. */
 const WAIT_MS = 15 * 60_000;
 
-/** A fault with the sentence that tells what to do about it; anything else thrown here is a bug and keeps its stack. */
+/** A fault whose message says what to do; any other error is a bug and keeps its stack. */
 class SetUpFault extends Error {}
 
 async function setUp(folder, { withPostgres }) {
@@ -27,12 +27,12 @@ async function setUp(folder, { withPostgres }) {
 }
 
 async function installOnce(folder) {
-  // Loaded here only: the everyday case needs none of it.
+  // Loaded here only: usually nothing is to be installed.
   const { withProcessLock } = await import('./process-lock.mjs');
   const place = path.join(folder, '.cache', 'set-up.lock');
   await withProcessLock(place, { waitMs: WAIT_MS, onWait: sayWaiting }, async (lock) => {
     const wanted = readLock(folder);
-    if (isInPlace(folder, wanted)) return; // the other one did it while we waited
+    if (isInPlace(folder, wanted)) return; // the other process installed it in the meantime
     fs.rmSync(stampFile(folder), { force: true });
     say('Installing the dependencies (npm ci), about a minute … ');
     const startedAt = Date.now();
@@ -92,19 +92,19 @@ function writeStamp(folder, lock) {
   const installed = Object.keys(lock.packages).filter(
     (place) => place.includes('node_modules/') && fs.existsSync(path.join(folder, place, 'package.json')),
   );
-  fs.mkdirSync(path.dirname(stampFile(folder)), { recursive: true }); // npm makes none for a lock without packages
+  fs.mkdirSync(path.dirname(stampFile(folder)), { recursive: true }); // npm creates none for a lock without packages
   fs.writeFileSync(stampFile(folder), JSON.stringify({ fingerprint: fingerprint(lock), installed }));
 }
 
-/** Calls the npm that called us, on the Node that it runs on; `npm` from PATH when started by hand. */
+/** Runs the npm that called us, on its own Node; `npm` from PATH if started by hand. */
 function npmCommand() {
   const script = process.env.npm_execpath ?? '';
   // Another package manager sets the same variable; its `ci` is not npm's.
   if (!/^npm-cli\.c?js$/.test(path.basename(script))) {
     return { command: 'npm', before: [], shell: process.platform === 'win32' };
   }
-  // Our own Node may be the pinned one in node_modules, which `npm ci` is about to delete under our feet. That is
-  // harmless for us on POSIX, but npm's children must be able to start it.
+  // Our own Node may be the pinned one in node_modules, which `npm ci` is about to delete. POSIX allows that, but the
+  // children of npm must be able to start Node.
   const command = process.env.npm_node_execpath ?? process.execPath;
   return { command: fs.existsSync(command) ? command : process.execPath, before: [script], shell: false };
 }
@@ -165,13 +165,13 @@ function checkRuntime(folder, lock) {
   );
 }
 
-/** Windows has a .cmd in .bin, which needs a shell; the program itself does not. */
+/** On Windows .bin contains a .cmd, which needs a shell; the program itself does not. */
 function runtimeProgram(folder, own) {
   const place = process.platform === 'win32' ? `${own}/bin/node.exe` : 'node_modules/.bin/node';
   return path.join(folder, place);
 }
 
-/** Spares every start a third of its time. What cannot be bundled is read from where it is. */
+/** Saves a third of the time of every start. Packages that cannot be bundled are loaded from node_modules. */
 function bundle(lock) {
   const own = pinnedRuntime(lock);
   const program = own === 'none' ? process.execPath : runtimeProgram(ROOT, own);
@@ -192,7 +192,7 @@ function requireOwnRuntime(lock) {
   );
 }
 
-/** Compares with the ">=MAJOR.MINOR" of `engines.node`, which is the only place where that number stands. */
+/** Compares with the ">=MAJOR.MINOR" of `engines.node`, which is the only place that states the version. */
 function isRecent(version, { manifest }) {
   const [major, minor] = numbers(version);
   const [minMajor, minMinor] = numbers(manifest.engines?.node ?? '0.0');
@@ -229,7 +229,7 @@ function sayWaiting(pid) {
   say(`Waiting for another set-up of this folder (process ${pid}) to end.\n`);
 }
 
-/** Standard error, so that the output of the command proper stays alone on standard output. */
+/** Prints to standard error, so that standard output has only the output of the command. */
 function say(text) {
   process.stderr.write(text);
 }

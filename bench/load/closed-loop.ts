@@ -1,11 +1,11 @@
-// The closed loop: each connection sends its next request when the reply has come.
+// Closed loop: each connection sends its next request when it has received the reply.
 import { setTimeout as wait } from 'node:timers/promises';
 import { cpuSeconds } from '../support/process-facts.ts';
 import { Connection, faultOf, type Reply } from './connection.ts';
 import type { ClosedPlan, LoadResult, PlannedRequest } from './plan.ts';
 import { Recorder } from './recorder.ts';
 
-/** A prime, so that neighbours in the list are not asked for one after the other. */
+/** A prime, so that neighbors in the list are not requested one after the other. */
 const step = 7919;
 
 export class ClosedLoop {
@@ -19,15 +19,15 @@ export class ClosedLoop {
     this.#plan = plan;
   }
 
-  /** Runs until the time is up or the signal stops it. */
+  /** Runs until the time is over or the signal aborts it. */
   async run(stopped: AbortSignal): Promise<LoadResult> {
     const { pid, connections: count } = this.#plan;
     const patience = AbortSignal.any([this.#over.signal, stopped]);
     const pause = (seconds: number): Promise<void> =>
-      wait(seconds * 1000, undefined, { signal: patience }).catch(() => {}); // stopped is over, too
+      wait(seconds * 1000, undefined, { signal: patience }).catch(() => {}); // an aborted run has ended too
     const connections = Array.from({ length: count }, (_, place) => this.#open(place));
     await pause(this.#plan.warmUpSeconds);
-    this.#recorder = new Recorder(); // what came while it was warming does not count
+    this.#recorder = new Recorder(); // replies during the warm-up do not count
     const begin = { at: performance.now(), server: cpuSeconds(pid), own: process.cpuUsage() };
     await pause(this.#plan.seconds);
     const seconds = (performance.now() - begin.at) / 1000;

@@ -1,5 +1,5 @@
-// One keep-alive HTTP/1.1 connection with one request at a time. It reads into one buffer and takes no more of a reply
-// than a check needs, so that a generator on one core keeps a server on another busy.
+// One keep-alive HTTP/1.1 connection with one request at a time. It reads into one buffer and parses only what a check
+// needs, so that a generator on one core keeps a server on another busy.
 import { connect, type Socket } from 'node:net';
 import type { PlannedRequest } from './plan.ts';
 
@@ -12,14 +12,14 @@ export interface ConnectionOptions {
   readonly port: number;
   readonly localAddress?: string;
   readonly onReply: (connection: Connection, reply: Reply) => void;
-  /** The connection has ended; with a request under way that is a fault. */
+  /** Called when the connection ends; with a request in progress that is a fault. */
   readonly onEnd: (connection: Connection, reason: string) => void;
 }
 
 const bufferBytes = 64 * 1024;
 
 export class Connection {
-  /** The request under way, when it was due, and when it was sent. */
+  /** The request in progress, when it was due, and when it was sent. */
   request: PlannedRequest | undefined;
   dueAt = 0;
   sentAt = 0;
@@ -68,7 +68,7 @@ export class Connection {
   }
 
   #receive(buffer: Uint8Array, length: number): void {
-    const chunk = (buffer as Buffer).toString('latin1', 0, length); // the buffer that we gave
+    const chunk = (buffer as Buffer).toString('latin1', 0, length); // the buffer that was passed to connect()
     const text = this.#received === '' ? chunk : this.#received + chunk;
     const reply = parseReply(text);
     this.#received = reply === undefined ? text : '';
@@ -77,7 +77,7 @@ export class Connection {
   }
 }
 
-/** The reply in the text; `undefined` when a part is still to come. */
+/** Parses a reply; `undefined` if it is incomplete. */
 export function parseReply(text: string): Reply | undefined {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
@@ -90,7 +90,7 @@ export function parseReply(text: string): Reply | undefined {
   return rest.endsWith('0\r\n\r\n') ? { status, body: joinChunks(rest) } : undefined;
 }
 
-/** The body in its chunks (RFC 9112 §7.1). */
+/** Joins the chunks of a body (RFC 9112 §7.1). */
 function joinChunks(text: string): string {
   let body = '';
   for (let at = 0; ;) {
@@ -102,7 +102,7 @@ function joinChunks(text: string): string {
   }
 }
 
-/** What is wrong with a reply; `undefined` when it is as planned. */
+/** Describes how a reply differs from the plan; `undefined` if it does not. */
 export function faultOf(request: PlannedRequest, { status, body }: Reply): string | undefined {
   const expected =
     request.statuses.includes(status) && (status !== request.statuses[0] || body.includes(request.holds));

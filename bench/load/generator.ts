@@ -1,4 +1,4 @@
-// The load generator as a program: a plan comes in on standard input, a result goes out on standard output.
+// The load generator as a program: reads a plan from standard input and writes a result to standard output.
 import { json } from 'node:stream/consumers';
 import { ClosedLoop } from './closed-loop.ts';
 import { OpenLoop } from './open-loop.ts';

@@ -1,5 +1,5 @@
-// The open loop. A request that is due while all connections are busy gets a new one, as a new visitor would; latency
-// counts from the time at which it was due, so that a server that stops for a second is seen to have stopped.
+// Open loop. A request that is due while all connections are busy opens a new one, as a new visitor would; latency
+// counts from the time at which the request was due, so that a pause of the server shows.
 import { setTimeout as wait } from 'node:timers/promises';
 import { cpuSeconds } from '../support/process-facts.ts';
 import { latenciesOf } from '../support/statistics.ts';
@@ -8,10 +8,10 @@ import type { LoadResult, OpenPlan } from './plan.ts';
 import { Recorder } from './recorder.ts';
 import { startTicker } from './ticker.ts';
 
-/** Requests under way at most; beyond that they wait in here, and their latency counts on. */
-const mostConnections = 500;
+/** Maximum of requests in progress; further ones wait here, and the wait counts as latency. */
+const maxConnections = 500;
 const step = 7919;
-/** How long the connections may take to be made, and the last replies to come. */
+/** How long connecting and the last replies may take. */
 const connectMs = 200;
 const lastRepliesMs = 20_000;
 
@@ -23,7 +23,7 @@ export class OpenLoop {
   readonly #samples: [due: number, latency: number][] = [];
   readonly #all = new Set<Connection>();
   readonly #idle: Connection[] = [];
-  /** When the requests were due that have no connection yet. */
+  /** When the requests without a connection were due. */
   readonly #waiting: number[] = [];
   #fault: string | undefined;
   #ended = false;
@@ -59,7 +59,7 @@ export class OpenLoop {
   }
 
   #send(dueAt: number): void {
-    const connection = this.#idle.pop() ?? (this.#all.size < mostConnections ? this.#open() : undefined);
+    const connection = this.#idle.pop() ?? (this.#all.size < maxConnections ? this.#open() : undefined);
     if (connection === undefined) this.#waiting.push(dueAt);
     else this.#sendOn(connection, dueAt);
   }
@@ -84,7 +84,7 @@ export class OpenLoop {
 
   #take(connection: Connection, reply: Reply): void {
     const { request } = connection;
-    if (request === undefined) return; // a 408 to a connection on which nothing was sent for long: it closes now
+    if (request === undefined) return; // a 408 to a connection that was idle for long: the server closes it
     const latency = performance.now() - connection.dueAt;
     this.#fault ??= faultOf(request, reply);
     connection.request = undefined;
@@ -95,7 +95,7 @@ export class OpenLoop {
     else this.#sendOn(connection, next);
   }
 
-  /** An idle connection may be closed by the server; one with a request under way may not. */
+  /** The server may close an idle connection, but none with a request in progress. */
   #lose(connection: Connection, reason: string): void {
     this.#all.delete(connection);
     const place = this.#idle.indexOf(connection);

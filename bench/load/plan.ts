@@ -1,5 +1,5 @@
-// Messages to and from a load generator, which is a program of its own, so that it never shares a thread with other
-// parts of a run.
+// Messages to and from a load generator. It is a program of its own, so that it never shares a thread with other parts
+// of a run.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -7,13 +7,13 @@ import type { Latencies } from '../support/statistics.ts';
 import { onCores } from '../support/cores.ts';
 import { track } from '../support/program.ts';
 
-/** A request and what must come back. */
+/** A request and the expected reply. */
 export interface PlannedRequest {
   /** The whole request as it goes over the wire. */
   readonly text: string;
-  /** Statuses that may come; anything else fails the run. */
+  /** Accepted statuses; any other status fails the run. */
   readonly statuses: readonly number[];
-  /** What the body of a reply with the first of the statuses holds. */
+  /** Text in the body of a reply with the first of the statuses. */
   readonly holds: string;
 }
 
@@ -26,17 +26,17 @@ interface AnyPlan {
   readonly seconds: number;
 }
 
-/** Each connection sends its next request when the reply has come: how much a server can take. */
+/** Each connection sends its next request when it has received the reply: measures the maximum rate. */
 export interface ClosedPlan extends AnyPlan {
   readonly mode: 'closed';
   readonly warmUpSeconds: number;
-  /** Each request is sent once only (a registration); to run out of them fails the run. */
+  /** Each request is sent once only (a registration); too few of them fail the run. */
   readonly once?: boolean;
-  /** Spreads the connections over so many addresses of 127.0.0.0/8. */
+  /** Distributes the connections over this many addresses of 127.0.0.0/8. */
   readonly addresses?: number;
 }
 
-/** Requests are sent at fixed times, whether the server keeps up or not: what a user waits. */
+/** Requests are sent at fixed times, whether the server keeps up or not: measures the latency for users. */
 export interface OpenPlan extends AnyPlan {
   readonly mode: 'open';
   readonly perSecond: number;
@@ -51,7 +51,7 @@ export interface LoadResult {
   /** CPU seconds of the server, and of the generator. */
   readonly serverCpu: number;
   readonly generatorCpu: number;
-  /** Milliseconds. In a closed plan from sending, in an open one from the time at which the request was due. */
+  /** Milliseconds: in a closed plan from sending, in an open one from the time at which the request was due. */
   readonly latencies: Latencies;
   /** The same for each status. */
   readonly latenciesByStatus: Readonly<Record<string, Latencies>>;
@@ -61,21 +61,21 @@ export interface LoadResult {
   readonly samples?: readonly (readonly [due: number, latency: number])[];
 }
 
-/** Replies that were no refusals. */
+/** Replies other than rejections. */
 export function served({ statuses }: LoadResult): number {
   return statuses['200'] ?? 0;
 }
 
 export interface Load {
   readonly pid: number;
-  /** Ends a closed plan early; it still answers. */
+  /** Ends a closed plan early; its result is still returned. */
   readonly stop: () => void;
   readonly result: Promise<LoadResult>;
 }
 
 const generator = fileURLToPath(new URL('generator.ts', import.meta.url));
 
-/** Starts a generator on the given cores. Its promise is refused when a reply was not as planned. */
+/** Starts a generator on the given cores. Its promise rejects if a reply was not as planned. */
 export function startLoad(plan: Plan, cores: string | undefined): Load {
   const [file = '', ...args] = onCores(cores, [process.execPath, generator]);
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -1,6 +1,6 @@
 import { latenciesOf, type Latencies } from '../support/statistics.ts';
 
-/** Latencies by status. Arrays of numbers, since an object for each reply would cost more than reading it. */
+/** Latencies by status. Arrays of numbers, because an object for each reply would cost more than reading it. */
 export class Recorder {
   readonly #byStatus = new Map<number, number[]>();
 

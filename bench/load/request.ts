@@ -1,4 +1,4 @@
-// The requests of a run, as they go over the wire.
+// The requests of a run, as bytes.
 import type { PlannedRequest } from './plan.ts';
 
 interface Shape {
@@ -27,21 +27,21 @@ function planRequest({
   return { text: `${lines.join('\r\n')}\r\n\r\n${body}`, statuses, holds };
 }
 
-/** Asks for something that only a live session may have. */
+/** Requests something that only a live session may read. */
 export function sessionCheck(path: string, cookie: string, holds: string): PlannedRequest {
   return planRequest({ method: 'GET', path, headers: { Cookie: cookie }, holds });
 }
 
-/** Looks at a page, or at a file of one, as a browser does. */
+/** Requests a page, or a file of one, as a browser does. */
 export function pageView(path: string, cookie: string, holds: string): PlannedRequest {
   const headers = { Accept: 'text/html', ...(cookie !== '' && { Cookie: cookie }) };
   return planRequest({ method: 'GET', path, headers, holds });
 }
 
-/** A password is hashed, or refused when too many wait: on a machine that is busy with something else that happens. */
+/** Hashing a password, or 503 if too many requests wait, which happens on a machine with other load. */
 const hashedOrBusy = [200, 503];
 
-/** Sends a form, which has a password hashed. */
+/** Sends a form whose password is hashed. */
 export function postForm(
   path: string,
   fields: Readonly<Record<string, string>>,
@@ -59,7 +59,7 @@ export function postForm(
   });
 }
 
-/** Sends JSON, which has a password hashed. */
+/** Sends JSON whose password is hashed. */
 export function postJson(path: string, value: object, holds: string): PlannedRequest {
   return planRequest({
     method: 'POST',

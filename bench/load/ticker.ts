@@ -1,5 +1,6 @@
-// Timers of the event loop are a millisecond wide, too wide for thousands of requests a second. A thread that sleeps on
-// a futex wakes within some 60 µs, and wakes the event loop; the processor stays free in between for what is measured.
+// Timers of the event loop have a resolution of a millisecond, too coarse for thousands of requests per second. A
+// thread that sleeps on a futex wakes within some 60 µs and then wakes the event loop; in between, the processor is
+// free for the measured server.
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
@@ -8,14 +9,14 @@ export interface Ticks {
   readonly intervalMs: number;
 }
 
-/** Sent to the thread once it runs: an instant chosen before would have passed by then. */
+/** Sent to the thread once it runs: a start time chosen earlier would have passed by then. */
 interface Schedule {
   readonly intervalMs: number;
   /** Unix milliseconds with a fraction. */
   readonly startAt: number;
 }
 
-/** Calls back for every tick, with the time at which it was due, as close to that time as can be. */
+/** Calls back for every tick, with the time at which it was due, as close to that time as possible. */
 export async function startTicker(
   { total, intervalMs }: Ticks,
   onTick: (dueAt: number) => void,

@@ -1,4 +1,4 @@
-// Session checks: what every request of every signed-in person costs.
+// Session checks: the cost of every request of a signed-in user.
 import { runLoad } from '../load/plan.ts';
 import { medianOf } from '../support/statistics.ts';
 import type { Run } from '../support/run.ts';
@@ -8,7 +8,7 @@ export interface CheckFigures {
   readonly perSecond: number;
   /** CPU of the server for one check. */
   readonly cpuMicros: number;
-  /** Share of one core that the server used: below 1 something else was the limit, and its CPU tells more. */
+  /** Share of one core that the server used: below 1, something else was the limit, and the CPU time says more. */
   readonly serverBusy: number;
   readonly generatorBusy: number;
 }

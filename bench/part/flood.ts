@@ -1,5 +1,5 @@
-// A flood of logins with wrong passwords: do those who are signed in feel it? Asked twice, with limits so wide that
-// every attempt is hashed, and with the service's default limits, which refuse most of them.
+// A flood of logins with wrong passwords: does it slow down users who are signed in? Measured twice: with limits so
+// wide that every attempt is hashed, and with the default limits, which reject most attempts.
 import { setTimeout as wait } from 'node:timers/promises';
 import { postForm } from '../load/request.ts';
 import { runLoad, startLoad, type LoadResult, type PlannedRequest } from '../load/plan.ts';
@@ -11,21 +11,21 @@ import { latenciesOf, median, type Latencies } from '../support/statistics.ts';
 import { startService, type Subject } from '../support/subject.ts';
 
 export interface FloodFigures {
-  /** Session checks, open loop, milliseconds from the time at which each was due. */
+  /** Session checks, open loop, in milliseconds from the time at which each was due. */
   readonly idle: Latencies;
   readonly flooded: Latencies;
-  /** How late the generator was by itself, at p99. */
+  /** How late the generator itself was, at p99. */
   readonly generatorLateP99: number;
-  /** Attempts a second that the service hashed, and answered 401. */
+  /** Attempts per second that the service hashed and answered 401. */
   readonly hashedPerSecond: number;
-  /** Attempts a second that it refused, by status; and the latency of these refusals. */
+  /** Attempts per second that it rejected, by status, and the latency of these rejections. */
   readonly refusedPerSecond: Readonly<Record<string, number>>;
   readonly refusalP50: number;
   readonly refusalP99: number;
   readonly memoryBeforeMb: number;
   readonly memoryDuringMb: number;
   readonly memoryAfterMb: number;
-  /** From the flood's end until session checks are as before, and until a right login is answered. */
+  /** From the end of the flood until session checks are as before, and until a correct login succeeds. */
   readonly checksRecoveryMs: number;
   readonly loginRecoveryMs: number;
 }
@@ -44,7 +44,7 @@ const accounts = 10_000;
 const connections = 200;
 const checksPerSecond = 2000;
 const checkConnections = 32;
-/** Loopback addresses that a flood which must not meet the limits comes from. */
+/** Number of loopback addresses of a flood that must not reach the limits. */
 const manyAddresses = 200;
 
 export async function measureFlood(run: Run): Promise<FloodResult> {
@@ -98,7 +98,7 @@ async function measureOne(
   return medianFigures(figures);
 }
 
-/** Idle, flooded, and after it, in one round; the checks go on through all of it. */
+/** One round: idle, flooded, and afterwards; the checks run throughout. */
 async function floodOnce(subject: Subject, seconds: number, addresses: number): Promise<FloodFigures> {
   const { port, program, checks, logins } = subject;
   const { pid } = program;
@@ -151,7 +151,7 @@ async function floodOnce(subject: Subject, seconds: number, addresses: number): 
   };
 }
 
-/** Many accounts, so that the limit of a single one is not what is measured. */
+/** Many accounts, so that the limit of a single one is not measured. */
 function wrongLogins(): PlannedRequest[] {
   return spread(accounts, accounts).map((n) =>
     postForm(
@@ -163,7 +163,7 @@ function wrongLogins(): PlannedRequest[] {
   );
 }
 
-/** One right login right after the flood. It may be refused for a while: then it comes again. */
+/** A correct login right after the flood. It may be rejected for a while and is then repeated. */
 async function timeOfLogin(port: number, pid: number, logins: readonly PlannedRequest[]): Promise<number> {
   const requests = logins.slice(0, 100).map((login) => ({ ...login, statuses: [200, 429, 503] }));
   const startedAt = performance.now();
@@ -190,7 +190,7 @@ function checksOf(
   };
 }
 
-/** Length of a window; three good ones in a row are a recovery. */
+/** Length of a window; after three good ones in a row the service has recovered. */
 const windowMs = 100;
 const goodWindows = 3;
 

@@ -1,4 +1,4 @@
-// What a production install weighs on the disk.
+// The size of a production install on the disk.
 import { spawnSync } from 'node:child_process';
 import { cpSync, lstatSync, mkdirSync, readdirSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import type { Run } from '../support/run.ts';
 
 export interface InstallResult {
   readonly packages: number;
-  /** All but the runtime, in MB (10^6 bytes). */
+  /** Everything except the runtime, in MB (10^6 bytes). */
   readonly megabytes: number;
   /** The pinned Node.js. */
   readonly runtimeMb: number;
-  /** The heaviest packages, without the runtime. */
+  /** The largest packages, without the runtime. */
   readonly heaviest: readonly (readonly [name: string, megabytes: number])[];
 }
 
@@ -40,7 +40,10 @@ export async function measureInstall(run: Run): Promise<InstallResult> {
   };
 }
 
-/** Names and folders of the packages right below a node_modules; what lies inside a package counts as its own. */
+/**
+ * Names and folders of the packages directly below a node_modules; nested packages count for the one that contains
+ * them.
+ */
 function packagesOf(modules: string): [name: string, path: string][] {
   return readdirSync(modules).flatMap((name): [string, string][] => {
     const path = join(modules, name);
@@ -55,7 +58,7 @@ function packagesOf(modules: string): [name: string, path: string][] {
   });
 }
 
-/** Space that a folder takes on the disk: whole blocks, as `du` counts. */
+/** Disk space of a folder: whole blocks, as `du` counts. */
 function bytesOf(path: string): number {
   const { blocks } = lstatSync(path);
   const own = blocks * 512;

@@ -1,4 +1,4 @@
-// Logins and registrations: each is one password hash, and what is added to it.
+// Logins and registrations: one password hash each, and the rest.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ export interface LoginFigures {
   readonly loginP50: number;
   readonly loginP99: number;
   readonly registrationsPerSecond: number;
-  /** Share of requests refused as too many for now: none on a machine that has nothing else to do. */
+  /** Share of requests rejected as too many: 0 on a machine without other load. */
   readonly refused: number;
 }
 
@@ -26,15 +26,15 @@ export interface LoginsResult {
   readonly rounds: number;
   readonly seconds: number;
   readonly hashCost: HashCost;
-  /** Verifications a second of threads that do nothing else, one thread for each core. */
+  /** Verifications per second of threads that do nothing else, one thread for each core. */
   readonly hashesPerSecond: number;
   readonly subjects: Readonly<Record<LoginSubject, LoginFigures>>;
 }
 
 const accounts = 10_000;
 const connections = 32;
-/** More than any subject takes in a second. */
-const mostRegistrationsPerSecond = 2000;
+/** More than any subject reaches. */
+const maxRegistrationsPerSecond = 2000;
 
 export async function measureLogins(run: Run): Promise<LoginsResult> {
   const rounds = run.choose(5, 1);
@@ -89,7 +89,7 @@ async function measureOne(
   const warmUpSeconds = 0.5;
   const plan = { mode: 'closed', port, pid: program.pid, connections, seconds, warmUpSeconds } as const;
   const loggedIn = await runLoad({ ...plan, requests: logins }, undefined);
-  const newcomers = registrations(Math.ceil((seconds + warmUpSeconds) * mostRegistrationsPerSecond));
+  const newcomers = registrations(Math.ceil((seconds + warmUpSeconds) * maxRegistrationsPerSecond));
   const registered = await runLoad({ ...plan, requests: newcomers, once: true }, undefined);
   return {
     loginsPerSecond: served(loggedIn) / loggedIn.seconds,

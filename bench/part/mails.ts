@@ -1,5 +1,5 @@
-// The outbox: how many mails a second it sends, and whether logins get slower while it works through a queue, or while
-// the mail server hangs.
+// The outbox: how many mails per second it sends, and whether logins get slower while it sends a queue, or while the
+// mail server hangs.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -13,17 +13,17 @@ import { latenciesOf, median, medianOf, type Latencies } from '../support/statis
 import { startService, type Subject } from '../support/subject.ts';
 
 export interface MailFigures {
-  /** With nothing else to do. */
+  /** Without other load. */
   readonly mailsPerSecond: number;
-  /** CPU of the service for one mail, and the share of a core that the mail server used. */
+  /** CPU time of the service for one mail, and the share of a core that the mail server used. */
   readonly cpuMicros: number;
   readonly mailServerBusy: number;
-  /** While people log in. */
+  /** While users log in. */
   readonly mailsPerSecondBesideLogins: number;
 }
 
 export interface MailsFigures extends MailFigures {
-  /** Logins, open loop, with nothing in the outbox, with a mail server that hangs, and while a queue is sent. */
+  /** Logins, open loop, with an empty outbox, with a mail server that hangs, and while a queue is sent. */
   readonly idle: Latencies;
   readonly hanging: Latencies;
   readonly sending: Latencies;
@@ -35,26 +35,26 @@ export interface MailsResult {
   readonly loginsPerSecond: number;
   readonly rounds: number;
   readonly seconds: number;
-  /** Mails a second of the library alone. */
+  /** Mails per second of the library alone. */
   readonly bareMailsPerSecond: number;
   readonly engines: Readonly<Record<EngineName, MailsFigures>>;
 }
 
 const accounts = 10_000;
-/** In the queue whose sending is measured by itself. */
+/** Mails in the queue whose sending is measured alone. */
 const mails = 2000;
 /** Mails in the queue that is sent during logins: more than most machines send in that time. */
 const queued = 3000;
-/** A fifth of what two cores hash: no login waits for another. */
+/** A fifth of what two cores can hash: no login waits for another. */
 const loginsPerSecond = 20;
-/** The job that sends looks once a second. */
+/** Interval of the job that sends mails. */
 const noticeMs = 1500;
 
 interface Bench {
   readonly run: Run;
   readonly subject: Subject;
   readonly mailServer: MailServer;
-  /** Writes so many mails into the outbox. */
+  /** Writes this many mails into the outbox. */
   readonly fill: (count: number) => Promise<void>;
   readonly seconds: number;
 }
@@ -102,7 +102,7 @@ async function begin(run: Run, engine: EngineName, mailServer: MailServer, secon
     seconds,
     fill: (count: number) => fillOutbox(options, accounts, count),
   };
-  await sendAlone(bench, run.choose(1000, 100)); // warms it
+  await sendAlone(bench, run.choose(1000, 100)); // warm-up
   await logIn(bench, 2);
   return bench;
 }
@@ -119,14 +119,14 @@ async function measureOne(bench: Bench): Promise<MailsFigures> {
   const sending = await logIn(bench, seconds);
   const { firstAt, lastAt } = await mailServer.tookAll(count);
   const alone = await sendAlone(bench, run.choose(mails, 200));
-  // Half before and half after, since other work of the machine comes and goes.
+  // Half before and half after, because other load on the machine varies.
   const after = await logIn(bench, seconds / 2);
   return {
     ...alone,
     mailsPerSecondBesideLogins: (count * 1000) / (lastAt - firstAt),
     idle: latenciesUntil(Infinity, before, after),
     hanging: hanging.latencies,
-    sending: latenciesUntil(lastAt, sending), // those that came later were alone
+    sending: latenciesUntil(lastAt, sending), // later ones ran without the queue
   };
 }
 
@@ -136,7 +136,7 @@ function latenciesUntil(instant: number, ...loads: readonly LoadResult[]): Laten
   return latenciesOf(samples.map(([, latency]) => latency));
 }
 
-/** The queue is there before the mail server answers, so that only the sending is measured. */
+/** Fills the queue before the mail server answers, so that only the sending is measured. */
 async function sendAlone(
   { subject, mailServer, fill }: Bench,
   count: number,
@@ -164,7 +164,7 @@ function logIn({ subject }: Bench, seconds: number): Promise<LoadResult> {
       port,
       pid: program.pid,
       requests,
-      connections: 1, // and more as they are needed: the service hangs up on those that say nothing
+      connections: 1, // more are opened as needed: the service closes idle ones
       perSecond: loginsPerSecond,
       seconds,
     },

@@ -1,5 +1,4 @@
-// What browsers wait for and load: the pages and the files that they need, compared with a session check in the same
-// run.
+// Loading times of the pages and their files in a browser, compared with a session check in the same run.
 import { gzipSync } from 'node:zlib';
 import { pageView } from '../load/request.ts';
 import { runLoad, type PlannedRequest } from '../load/plan.ts';
@@ -9,16 +8,16 @@ import type { Run } from '../support/run.ts';
 import { startService, type Subject } from '../support/subject.ts';
 
 export interface ViewFigures {
-  /** Milliseconds from the request to the whole reply, one request at a time. */
+  /** Milliseconds from the request to the complete reply, one request at a time. */
   readonly p50: number;
   readonly p99: number;
-  /** CPU of the server for one. */
+  /** CPU time of the server for one request. */
   readonly cpuMicros: number;
 }
 
 export interface Weight {
   readonly bytes: number;
-  /** As a proxy would send it. */
+  /** Size after compression by a proxy. */
   readonly gzipBytes: number;
 }
 
@@ -90,7 +89,7 @@ function plan({ checks }: Subject): Record<string, readonly PlannedRequest[]> {
   };
 }
 
-/** Over one connection: what one person waits, and no queue. */
+/** Over one connection: the latency for a single user, without queueing. */
 async function view(
   run: Run,
   { program, port }: Subject,
@@ -108,7 +107,7 @@ async function view(
 
 async function weigh({ port }: Subject, paths: readonly string[]): Promise<Record<string, Weight>> {
   const origin = `http://127.0.0.1:${port}`;
-  // With a fresh login: some pages want a proof of the last ten minutes.
+  // With a new login: some pages require authentication within the last ten minutes.
   const body = new URLSearchParams({ email: emailOf(1), password });
   const login = await fetch(`${origin}/sessions`, { method: 'POST', body });
   const own = login.headers.getSetCookie().join('; ');

@@ -1,4 +1,4 @@
-// Does a check or a login cost more when there are a million accounts instead of ten thousand?
+// Does a session check or a login cost more with a million accounts than with ten thousand?
 import { runLoad, served } from '../load/plan.ts';
 import { wideLimits } from '../support/limits.ts';
 import type { EngineName, Run } from '../support/run.ts';
@@ -76,7 +76,7 @@ async function measureOne(
     others,
   );
   const loggedIn = await runLoad({ ...plan, requests: logins, connections, warmUpSeconds: 0.5 }, others);
-  // The jobs of the 32 connections that have just been closed are still hashed: they are over when this is warm.
+  // Hashes of the 32 connections that were just closed are still running: they are done after the warm-up.
   const alone = await runLoad({ ...plan, requests: logins, connections: 1, warmUpSeconds: 2 }, others);
   return {
     checksPerSecond: checked.replies / checked.seconds,

@@ -1,5 +1,5 @@
 // A disk that takes 5 ms longer to confirm a write, as a rented one may. Logins wait for it; session checks must not.
-// strace delays the system calls; in the rounds for comparison it runs without delays.
+// strace delays the system calls; the rounds for comparison run under strace without delays.
 import { spawnSync } from 'node:child_process';
 import { startLoad } from '../load/plan.ts';
 import { wideLimits } from '../support/limits.ts';
@@ -29,7 +29,7 @@ const delayMs = 5;
 const loginsPerSecond = 100;
 const checksPerSecond = 1000;
 const calls = 'fsync,fdatasync';
-/** Only the calls named stop the process; without it each system call does, and strace is all that is measured. */
+/** Stops the process only at the named calls; without this, every system call stops it and strace itself dominates. */
 const tracer = ['strace', '-D', '-f', '-qq', '--seccomp-bpf', '-o', '/dev/null', '-e', `trace=${calls}`];
 
 export async function measureSlowDisk(run: Run): Promise<SlowDiskResult> {

@@ -1,4 +1,4 @@
-// From the start to the first answer, and the memory of the process: idle, and after load.
+// Time from the start to the first answer, and memory of the process: idle and after load.
 import { setTimeout as wait } from 'node:timers/promises';
 import { runLoad } from '../load/plan.ts';
 import { wideLimits } from '../support/limits.ts';
@@ -14,7 +14,7 @@ export interface StartFigures {
 
 export interface StartResult {
   readonly starts: number;
-  /** On an empty database, which the first start makes. */
+  /** On an empty database, which the first start creates. */
   readonly first: StartFigures;
   readonly sqlite: StartFigures;
   readonly postgres: StartFigures;
@@ -65,7 +65,7 @@ export async function measureStart(run: Run): Promise<StartResult> {
 
 async function startOnce(run: Run, start: () => Promise<Subject>): Promise<StartFigures> {
   const { program, startMs } = await start();
-  await wait(run.choose(2000, 500)); // the hashing threads start, and the first garbage is collected
+  await wait(run.choose(2000, 500)); // the hashing threads start, and the first garbage collection runs
   const idleMb = residentMb(program.pid);
   await program.stop();
   return { startMs, idleMb };

@@ -1,5 +1,5 @@
-// The most logins that this machine could serve if a login were nothing but its hash: threads that verify one password
-// after the other, at the priority of the service's own. Prints how many a second.
+// The maximum rate of logins on this machine if a login were only its hash: threads that verify one password after the
+// other, at the priority of the service's own. Prints the number per second.
 import { availableParallelism, constants, setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { verifySync } from '@node-rs/argon2';

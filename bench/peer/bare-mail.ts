@@ -1,5 +1,5 @@
-// The most mails that the library sends when nothing is read, decrypted or noted: the same two connections, the same
-// mail again and again. Prints how many a second.
+// The maximum rate of the mail library when nothing is read, decrypted or recorded: the same two connections, the same
+// mail repeatedly. Prints the number per second.
 import { resetPasswordMail } from '../../server/src/identity/password/event.ts';
 import { smtpTransport } from '../../server/src/mail/smtp.ts';
 import { composeMail } from '../../server/src/mail/text.ts';
@@ -21,7 +21,7 @@ await send(0);
 const startedAt = performance.now();
 let next = 1;
 await Promise.all(
-  // As many as the service has under way.
+  // As many as the service sends concurrently.
   Array.from({ length: 10 }, async () => {
     while (next <= Number(count)) await send((next += 1));
   }),

@@ -1,10 +1,11 @@
-// The same over PostgreSQL as it is usually written: a pool, a named statement, one query for each request.
+// The session check of bare-sqlite.ts on PostgreSQL as it is usually written: a pool, a named statement, one query per
+// request.
 import { createServer } from 'node:http';
 import { timingSafeEqual } from 'node:crypto';
 import pg from 'pg';
 import { sessionQuery, toParts, type SessionRow } from './bare-check.ts';
 
-/** bigint as number, as ours has it. */
+/** Parses bigint as number, as our database does. */
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 const pool = new pg.Pool({ types, connectionString: process.env['DATABASE'], max: 10 });

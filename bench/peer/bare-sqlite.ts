@@ -1,5 +1,5 @@
-// The least that a session check over SQLite can cost: node:http, one prepared statement, and nothing around it. It runs
-// on a database of the service's and answers /profile to the byte as the service does.
+// The minimum cost of a session check on SQLite: node:http and one prepared statement. It runs on a database of the
+// service and answers /profile with the same bytes as the service.
 import { createServer } from 'node:http';
 import { timingSafeEqual } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';

@@ -1,7 +1,7 @@
 /**
- * Better Auth on SQLite, as its manual sets it up for speed: node:sqlite, database joins, one indexed look-up by token.
- * The cookie cache is off, since with it a session that was ended goes on being accepted; its limits, log and telemetry
- * are off too. Passwords are hashed by argon2id with the service's parameters (the manual's own example of another
+ * Better Auth on SQLite, set up for speed as its manual recommends: node:sqlite, database joins, one indexed look-up by
+ * token. The cookie cache is off, because with it a revoked session is still accepted; its limits, log and telemetry
+ * are off too. Passwords are hashed with argon2id and the service's parameters (the manual's own example of another
  * hash), so that a login does the same work.
  */
 import { createServer } from 'node:http';
@@ -44,7 +44,7 @@ const options = {
 const { runMigrations } = await getMigrations(options);
 await runMigrations();
 
-/** Rows written as its own sign-up and sign-in write them, without a hash for each. */
+/** Inserts the rows that its sign-up and sign-in would insert, without a hash for each. */
 async function fill(accounts) {
   const now = new Date().toISOString();
   const expiresAt = new Date(Date.now() + sessionMs).toISOString();

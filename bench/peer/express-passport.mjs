@@ -1,8 +1,8 @@
 /**
- * What one writes by hand: Express, express-session, passport-local, and sessions in SQLite. The store is the usual one
- * of the session stores for SQLite: a row of JSON by session id, prepared statements, `touch` at the end of every
- * request as the manual of express-session asks for. WAL and synchronous=normal, as is the usual advice.
- * Passwords are hashed by argon2id with the service's parameters.
+ * A typical hand-written service: Express, express-session, passport-local, and sessions in SQLite. The store works
+ * like the usual session stores for SQLite: a row of JSON by session id, prepared statements, and `touch` at the end of
+ * every request, as the manual of express-session requires. WAL and synchronous=normal, as is usually recommended.
+ * Passwords are hashed with argon2id and the service's parameters.
  */
 import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -61,7 +61,7 @@ class SqliteStore extends session.Store {
   }
 }
 
-/** Rows written as a login writes them, without a hash for each. */
+/** Inserts the rows that a login would insert, without a hash for each. */
 function fill(accounts) {
   const addSession = database.prepare('insert into sessions (sid, expires, data) values (?, ?, ?)');
   const expires = Date.now() + sessionMs;

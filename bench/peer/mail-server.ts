@@ -5,11 +5,11 @@ import { SMTPServer } from 'smtp-server';
 import type { AddressInfo } from 'node:net';
 import type { MailServerOrder, MailServerReport } from '../support/mail-server.ts';
 
-/** Those that wait for an answer while it hangs. */
+/** Callbacks of clients that wait for an answer. */
 const waiting: (() => void)[] = [];
 let isHanging = false;
 let taken = 0;
-/** Unix milliseconds at which the first and the last mail of this count were taken. */
+/** Unix milliseconds at which the first and the last mail since the last reset were accepted. */
 let firstAt = 0;
 let lastAt = 0;
 
@@ -31,7 +31,7 @@ const server = new SMTPServer({
     });
   },
 });
-server.on('error', () => {}); // a client that is stopped hangs up
+server.on('error', () => {}); // a client that is stopped closes its connection
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.server.address() as AddressInfo; // listening on TCP
   process.send?.({ port });
@@ -46,6 +46,6 @@ process.on('message', (order: MailServerOrder) => {
   }
   isHanging = order === 'hang';
   taken = 0;
-  if (!isHanging) for (const goOn of waiting.splice(0)) goOn();
+  if (!isHanging) for (const resume of waiting.splice(0)) resume();
 });
 process.once('disconnect', () => process.exit());

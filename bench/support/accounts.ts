@@ -1,5 +1,5 @@
-// The people of a run. Everything about the n-th follows from n, so that a million of them need no list: who makes the
-// database and who asks the server agree without a word.
+// The accounts of a run. Every property of the n-th account follows from n, so that a million need no list: the program
+// that creates the database and the one that sends requests compute the same values.
 import { createHash } from 'node:crypto';
 import { hashSync } from '@node-rs/argon2';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,14 +14,14 @@ export function emailOf(n: number): string {
   return `user${n}@bench.example`;
 }
 
-/** A session's token as the service makes it, from a digest instead of chance. */
+/** A session's token in the service's format, from a digest instead of random bytes. */
 export interface BenchSession {
   readonly id: string;
   readonly token: string;
   readonly secretHash: Buffer;
 }
 
-/** Milliseconds at which the first session was made: its id begins with them, as a UUID of version 7 does. */
+/** Milliseconds at which the first session was created: its id begins with them, as a UUID of version 7 does. */
 const firstMs = 1_750_000_000_000;
 
 export function sessionOf(n: number): BenchSession {
@@ -33,7 +33,7 @@ export function sessionOf(n: number): BenchSession {
   return { id, token: `${id}.${secret}`, secretHash: createHash('sha256').update(secret).digest() };
 }
 
-/** One hash for all: making a million would take hours, and verifying costs the same. */
+/** One hash for all: creating a million would take hours, and verification costs the same. */
 export function hashOfPassword(): string {
   return hashSync(password, {
     memoryCost: defaultHashCost.memoryKib,
@@ -42,17 +42,20 @@ export function hashOfPassword(): string {
   });
 }
 
-/** Numbers of accounts spread over all of them, for requests that must not meet one page of the database again and again. */
+/**
+ * Numbers of accounts spread over all of them, for requests that must not read the same page of the database
+ * repeatedly.
+ */
 export function spread(accounts: number, wanted: number): number[] {
-  const step = 7919; // a prime, so that the steps meet every number before one returns
+  const step = 7919; // a prime, so that the steps reach every number before one repeats
   return Array.from({ length: Math.min(wanted, accounts) }, (_, i) => ((i * step) % accounts) + 1);
 }
 
 const sessionMs = 30 * 24 * 3_600_000;
-/** Rows in one statement where the database is across a socket. */
+/** Rows per statement if the database is across a socket. */
 const batch = 10_000;
 
-/** Makes a database of this release's schema with so many users, each with a password and one session. */
+/** Creates a database of this release's schema with this many users, each with a password and one session. */
 export async function fillDatabase(url: string, accounts: number): Promise<void> {
   await openDatabase(url, migratedModules).then((database) => database.close());
   await (url.startsWith('sqlite:')
@@ -105,7 +108,7 @@ async function fillPostgres(url: string, accounts: number): Promise<void> {
       ],
     );
   }
-  await client.query('vacuum analyze'); // what autovacuum does within minutes, at a time that does not disturb
+  await client.query('vacuum analyze'); // autovacuum would do this within minutes, possibly during a measurement
   await client.query('checkpoint');
   await client.end();
 }

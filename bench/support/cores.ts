@@ -1,15 +1,15 @@
-// Which cores the server and the rest run on. A server that shares its core with the generator measures both.
+// Assigns cores to the server and the rest. A server that shares its core with the generator measures both.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 export interface Cores {
-  /** The core of a server that is measured by itself. */
+  /** The core of a server that is measured alone. */
   readonly server: string;
   /** All others: the generator, and PostgreSQL. */
   readonly others: string;
 }
 
-/** The split of this machine's cores; `undefined` where there is one only, or no `taskset`. */
+/** Splits this machine's cores; `undefined` if there is only one, or no `taskset`. */
 export function findCores(): Cores | undefined {
   const ids = allowedCores();
   const [first, ...rest] = ids;
@@ -18,7 +18,7 @@ export function findCores(): Cores | undefined {
   return { server: String(first), others: rest.join(',') };
 }
 
-/** Ids of the cores that this process may use; none where the system does not say. */
+/** Ids of the cores that this process may use; empty if the system does not report them. */
 function allowedCores(): number[] {
   let status: string;
   try {

@@ -1,6 +1,6 @@
 /**
- * Options that set the limits on attempts so wide that a generator, which is one address, never meets them: for whatever
- * measures what a login costs. How the limits themselves hold is measured with the defaults, in the flood.
+ * Options that widen the rate limits so much that a generator, which has one address, never reaches them: for measuring
+ * the cost of a login. The flood measures the default limits.
  */
 export const wideLimits: Readonly<Record<string, string>> = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000000',

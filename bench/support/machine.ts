@@ -1,4 +1,4 @@
-// The machine and the versions, without which a figure says nothing.
+// Describes the machine and the versions, without which a figure means nothing.
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type as systemName } from 'node:os';
@@ -54,7 +54,7 @@ function measureFsync(path: string): number {
   return median(times);
 }
 
-/** The commit that is measured, with a + when the service's files differ from it. */
+/** The commit that is measured, with a + if the service's files differ from it. */
 export function currentCommit(): string {
   try {
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--', '../../server') === '' ? '' : '+'}`;

@@ -1,4 +1,4 @@
-// The mail server of a run, as a program of its own, and a queue of mails for the service to send to it.
+// Starts the mail server of a run as a program of its own, and queues mails for the service to send to it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -12,16 +12,16 @@ import { silentLog } from '../../server/src/kit/log.ts';
 import { emailOf, spread } from './accounts.ts';
 import { track } from './program.ts';
 
-/** `take` and `hang` begin a new count, `report` asks for it. */
+/** `take` and `hang` start a new count, `report` requests it. */
 export type MailServerOrder = 'take' | 'hang' | 'report';
 
 export interface MailServerReport {
-  /** Mails since the count began. */
+  /** Mails since the count started. */
   readonly taken: number;
-  /** When the first and the last of them were, in Unix milliseconds. */
+  /** When the first and the last of them were accepted, in Unix milliseconds. */
   readonly firstAt: number;
   readonly lastAt: number;
-  /** CPU of the mail server since it was started. */
+  /** CPU time of the mail server since its start. */
   readonly cpuSeconds: number;
 }
 
@@ -29,25 +29,25 @@ export interface MailServer {
   readonly url: string;
   readonly begin: (order: 'take' | 'hang') => void;
   readonly report: () => Promise<MailServerReport>;
-  /** Waits until so many were taken. @throws when none comes for half a minute. */
+  /** Waits until this many were accepted. @throws if none arrives for half a minute. */
   readonly tookAll: (count: number) => Promise<MailServerReport>;
   readonly stop: () => void;
 }
 
 const program = fileURLToPath(new URL('../peer/mail-server.ts', import.meta.url));
-/** Between two looks: often enough to go on soon, and too seldom to be felt. */
+/** Polling interval: short enough to continue soon, and too long to cost anything. */
 const lookMs = 50;
-/** Longer than the service waits after a first try that failed. */
+/** Longer than the service waits after a first failed attempt. */
 const patienceMs = 30_000;
 
 export async function startMailServer(): Promise<MailServer> {
   const child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   track(child);
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }]; // its first word
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]; // its first message
   const report = async (): Promise<MailServerReport> => {
     const answered = once(child, 'message');
     child.send('report' satisfies MailServerOrder);
-    const [answer] = (await answered) as [MailServerReport]; // it says nothing else
+    const [answer] = (await answered) as [MailServerReport]; // its other messages
     return answer;
   };
   return {
@@ -70,10 +70,10 @@ export async function startMailServer(): Promise<MailServer> {
 
 /** An hour: no mail of a run expires before it is sent. */
 const lifeMs = 3_600_000;
-/** Mails in one transaction: the only writer of SQLite is held for a few milliseconds. */
+/** Mails in one transaction: SQLite's only writer is blocked for a few milliseconds. */
 const batch = 50;
 
-/** Posts so many mails as the service does, each to another of the accounts: encrypted, into the service's database. */
+/** Queues this many mails as the service does, each to another account: encrypted, in the service's database. */
 export async function fillOutbox(
   environment: Readonly<Record<string, string>>,
   accounts: number,

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-/** A port of loopback that was free a moment ago. */
+/** Returns a free port of loopback. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject);

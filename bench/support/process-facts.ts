@@ -1,4 +1,4 @@
-// What the system knows of a process: its CPU time and its memory. Linux only; elsewhere the answer is NaN.
+// Reads the CPU time and the memory of a process. Linux only; elsewhere the result is NaN.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -9,11 +9,12 @@ function clockTicks(): number {
   return ticksPerSecond;
 }
 
-/** CPU time of all threads of a process, in seconds, in steps of a clock tick (mostly 10 ms). */
+/** CPU time of all threads of a process, in seconds, in steps of a clock tick (usually 10 ms). */
 export function cpuSeconds(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The program's name stands in brackets and may hold spaces; what follows does not. Fields 14 and 15 of proc(5).
+    // The program's name is in brackets and may contain spaces; the fields after it do not. Fields 14 and 15 of
+    // proc(5).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / clockTicks();
   } catch {

@@ -1,5 +1,5 @@
-// The programs that a run starts. Each is known by its id until it has ended, so that a run that breaks off ends only
-// its own programs.
+// Starts the programs of a run. Each is known by its id until it has ended, so that an aborted run ends only its own
+// programs.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface Program {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** Ends it as an operator would, and by force if that takes too long. */
+  /** Stops it as an operator would, and kills it if that takes too long. */
   readonly stop: () => Promise<void>;
 }
 
@@ -17,18 +17,18 @@ export interface ProgramOptions {
   readonly name: string;
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where its output goes. */
+  /** File of its output. */
   readonly logFile: string;
 }
 
 const running = new Set<ChildProcess>();
-/** A server closes its connections and its database; one that has not after this long hangs. */
+/** A server closes its connections and its database; after this time it counts as hanging. */
 const stopMs = 15_000;
 
 export function startProgram({ name, command, environment = {}, logFile }: ProgramOptions): Program {
   const [file = '', ...args] = command;
   const log = openSync(logFile, 'a');
-  // Of our own environment only what a program needs to run at all: a measurement must not depend on who runs it.
+  // Passes only the environment that a program needs to run: a measurement must not depend on the user who runs it.
   const env = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -43,7 +43,7 @@ export function startProgram({ name, command, environment = {}, logFile }: Progr
   return { pid, child, stop: () => stop(child) };
 }
 
-/** Takes a process into the care of this run: it is ended with it. */
+/** Adds a process to this run, which ends it. */
 export function track(child: ChildProcess): void {
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -58,7 +58,7 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(patience);
 }
 
-/** Kills the programs that still run: for a run that breaks off. */
+/** Kills the programs that still run, when a run aborts. */
 export function killPrograms(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -70,7 +70,7 @@ export function isRunning(child: ChildProcess): boolean {
 /** How long a server may take to answer; a cold start on a busy machine takes seconds. */
 const startMs = 60_000;
 
-/** Waits until the server answers; returns the milliseconds from the given instant of `performance.now()`. */
+/** Waits until the server answers; returns the milliseconds since an instant of `performance.now()`. */
 export async function firstAnswer(
   program: Program,
   url: string,

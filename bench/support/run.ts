@@ -1,4 +1,4 @@
-// What the parts of a run share: its folder, its databases, how long they measure, and how they say what they do.
+// Shared by the parts of a run: its folder, its databases, the duration of measurements, and progress messages.
 import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,13 +11,13 @@ import { startPostgres, type Postgres } from './postgres.ts';
 export type EngineName = 'sqlite' | 'postgres';
 
 export interface RunOptions {
-  /** A few seconds for each part: shows that the programs work, and measures nothing. */
+  /** A few seconds for each part: shows that the programs work, without meaningful figures. */
   readonly quick: boolean;
-  /** PostgreSQL to use instead of one of our own. */
+  /** PostgreSQL server to use instead of a new one. */
   readonly databaseUrl: string | undefined;
 }
 
-/** Attempts at removing a folder in which programs are just ending. */
+/** Attempts to remove a folder in which programs are just ending. */
 const removeAttempts = 20;
 
 export class Run {
@@ -40,7 +40,7 @@ export class Run {
     return new Run(await mkdtemp(join(tmpdir(), 'bienvenue-bench-')), options);
   }
 
-  /** Says on standard error what is being done, so that standard output holds the table alone. */
+  /** Prints progress to standard error, so that standard output has the table alone. */
   say(text: string): void {
     process.stderr.write(`${new Date().toTimeString().slice(0, 8)}  ${text}\n`);
   }
@@ -50,7 +50,7 @@ export class Run {
     return this.quick ? quick : full;
   }
 
-  /** A path in the run's folder that no other program of it uses. */
+  /** A path in the run's folder that no other program of the run uses. */
   file(name: string): string {
     this.#files += 1;
     return join(this.folder, `${this.#files}-${name}`);
@@ -61,7 +61,7 @@ export class Run {
     return this.#postgres;
   }
 
-  /** A database of the service's with so many users and sessions, filled at its first use. */
+  /** A database of the service with this many users and sessions, created at first use. */
   database(engine: EngineName, accounts: number): Promise<string> {
     const key = `${engine}-${accounts}`;
     let url = this.#databases.get(key);
@@ -84,16 +84,14 @@ export class Run {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /**
-   * Cleanup that is possible synchronously if the process ends before `end` has: a library of ours ends it at a signal.
-   */
+  /** Synchronous cleanup if the process ends before `end` has run: a library ends it at a signal. */
   abandon(): void {
     killPrograms();
     for (let attempt = 1; existsSync(this.folder) && attempt <= removeAttempts; attempt += 1) {
       try {
         rmSync(this.folder, { recursive: true, force: true });
       } catch {
-        // Another process that is ending still removes files in here, or writes them.
+        // Another process that is ending still removes or writes files in the folder.
       }
     }
   }

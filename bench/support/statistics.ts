@@ -1,4 +1,4 @@
-/** The value below which the given share of the sorted values lies (nearest rank); 0 of none. */
+/** The value at or below which the given share of the sorted values lies (nearest rank); 0 if there are none. */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }
@@ -34,5 +34,5 @@ export function medianOf<Figures extends { readonly [Name in keyof Figures]: num
 ): Figures {
   const names = Object.keys(rounds[0] ?? {}) as (keyof Figures)[]; // every round has the same
   const medians = names.map((name) => [name, median(rounds.map((round) => round[name]))]);
-  return Object.fromEntries(medians) as Figures; // fromEntries forgets the names
+  return Object.fromEntries(medians) as Figures; // fromEntries loses the names
 }

@@ -1,5 +1,5 @@
-// What is measured: our service, the bare minimum, and others, each as a program that listens, with the requests that
-// it understands.
+// The measured programs: our service, the bare minimum, and others, each listening and with the requests that it
+// understands.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defaultHashCost } from '../../server/src/hash/hasher.ts';
@@ -18,18 +18,18 @@ export interface Subject {
   readonly startMs: number;
   readonly checks: readonly PlannedRequest[];
   readonly logins: readonly PlannedRequest[];
-  /** So many registrations, each with an address that was never used. */
+  /** Returns this many registrations, each with a new address. */
   readonly registrations: (count: number) => readonly PlannedRequest[];
 }
 
 export interface SubjectOptions {
-  /** Pin it to the core of servers. */
+  /** Pins it to the core of servers. */
   readonly pinned: boolean;
-  /** Users in its database, of the requests. */
+  /** Users in its database. */
   readonly accounts: number;
 }
 
-/** Accounts that the requests of one measurement name. */
+/** Accounts that appear in the requests of one measurement. */
 const askedAccounts = 10_000;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -65,7 +65,7 @@ export interface ServiceOptions extends SubjectOptions {
   readonly url: string;
   /** Options of the service that differ from its defaults. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Stands before the command, to run it under another program. */
+  /** Command that runs the program, such as strace. */
   readonly under?: readonly string[];
 }
 
@@ -87,7 +87,7 @@ export async function startService(run: Run, options: ServiceOptions): Promise<S
   };
 }
 
-/** Starts a bare server on a database of the service's. */
+/** Starts a bare server on a database of the service. */
 export async function startBare(
   run: Run,
   engine: 'sqlite' | 'postgres',

@@ -332,7 +332,7 @@ onEachEngine('any input', (engine) => {
     );
   });
 
-  test('parallel registrations of one address in many spellings create one account', async () => {
+  test('concurrent registrations of one address in many spellings create one account', async () => {
     const local = fc.stringMatching(/^[a-z][a-z0-9+-]{2,12}$/);
     const spelling = fc.record({
       upper: fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }),

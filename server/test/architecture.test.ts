@@ -263,7 +263,7 @@ describe('the rules report', () => {
   }
 });
 
-test('the rules report a message that another module brings along', () => {
+test('the rules report a message of another module', () => {
   const files: SourceFile[] = [
     { path: 'features/totp/pages.ts', text: `t('page.totp.title')` },
     { path: 'app/home.ts', text: `t('page.totp.title') + t('page.home.title')` },
@@ -275,7 +275,7 @@ test('the rules report a message that another module brings along', () => {
   assert.deepEqual(faults, ['message: app/home.ts -> features/totp has 1, allowed are 0']);
 });
 
-test('the rules accept what is right', () => {
+test('the rules accept correct code', () => {
   const registration = `import { module } from '../../module.ts';\nimport type { Core } from '../../app/core.ts';`;
   assert.deepEqual(
     faultsOf({
@@ -302,12 +302,12 @@ const wide = (imports: number): Readonly<Record<string, string>> => ({
 });
 const recorded: Ceilings = { 'imports of a file': { 'cli/cli.ts': 20 } };
 
-test('a ceiling accepts as many breaches as it records, and no more', () => {
+test('a ceiling accepts as many breaches as it records, but no more', () => {
   assert.deepEqual(faultsOf(wide(20), recorded), []);
   assert.deepEqual(faultsOf(wide(21), recorded), ['imports of a file: cli/cli.ts has 21, allowed are 20']);
 });
 
-test('a ceiling that can be lowered or removed is a fault, which the tool mends', () => {
+test('a ceiling that can be lowered or removed is a fault, which the tool fixes', () => {
   assert.deepEqual(faultsOf(wide(18), recorded), [
     'imports of a file: cli/cli.ts has 18; lower its ceiling of 20',
   ]);

@@ -66,7 +66,8 @@ function rowsOf(page: string): Row[] {
 function titlesOf(path: string, text: string): string[] {
   if (path.endsWith('.md')) return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   const written = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
-  const calls = /(?:\b(?:test|describe|onEachEngine)\(|\b(?:name|title): )\s*(['"`])((?:\\.|(?!\1).)*)\1/gs;
+  const calls =
+    /(?:\b(?:test|describe|onEachEngine|needs)\(|\b(?:name|title): )\s*(['"`])((?:\\.|(?!\1).)*)\1/gs;
   return [...written.matchAll(calls)].map(([, , title = '']) => title.replaceAll(/\\(.)/g, '$1'));
 }
 

@@ -219,9 +219,13 @@ test('return_to is kept through a registration, a password reset and their email
     await service.deliver();
     const [link = ''] = /https:\S+token=\S+/.exec(service.mails.at(-1)?.text ?? '') ?? [];
     const { pathname, search } = new URL(link);
-    const door = formIn(await pressButton(at, pathname + search, more));
-    assert.equal(door.action, '/sign-in');
-    const signedIn = await at.post(door.action, { ...door.fields, ...person, ...passwordIn(more) });
+    const signInForm = formIn(await pressButton(at, pathname + search, more));
+    assert.equal(signInForm.action, '/sign-in');
+    const signedIn = await at.post(signInForm.action, {
+      ...signInForm.fields,
+      ...person,
+      ...passwordIn(more),
+    });
     assert.deepEqual([signedIn.status, signedIn.headers['location']], [303, target], signedIn.text);
   };
   await comesBack('/sign-up', person);

@@ -199,7 +199,7 @@ describe('the log', () => {
   });
 });
 
-describe('the record', () => {
+describe('the audit record', () => {
   const device = { 'user-agent': 'a browser' };
   let service: TestService;
   let person: Person;

@@ -40,7 +40,7 @@ const everyValue = {
   action: 'added',
 };
 
-describe('the catalogues', () => {
+describe('the message catalogs', () => {
   test('there are English and French', () => {
     assert.ok(modules.length > 10); // loading them has added their messages
     assert.deepEqual([...languages()].toSorted(), ['en', 'fr']);
@@ -58,33 +58,33 @@ describe('the catalogues', () => {
     }
   });
 
-  test('each message can be said, and none is empty', () => {
+  test('each message can be formatted, and none is empty', () => {
     for (const language of languages())
       for (const key of messageKeys(language))
         assert.notEqual(message(language, key, everyValue).trim(), '', `${language} ${key}`);
   });
 
-  test('each message is spoken somewhere in the source', () => {
+  test('each message is used in the source', () => {
     const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
     const texts = files.map((file) => readFileSync(join(source, file), 'utf8')).join('\n');
-    // What a kind of mail or a page says is put together of its name and of what is said.
-    const spoken = (key: string): boolean => {
-      const [room = '', name = '', what = ''] = key.split('.');
-      const whole = texts.includes(`'${key}'`) || texts.includes(`t('${key.slice(room.length + 1)}'`);
+    // The key of a text of a mail or page is composed of the name and the part.
+    const isUsed = (key: string): boolean => {
+      const [group = '', name = '', what = ''] = key.split('.');
+      const whole = texts.includes(`'${key}'`) || texts.includes(`t('${key.slice(group.length + 1)}'`);
       const parts = new RegExp(`\\b${name}\\b`).test(texts) && texts.includes(`}.${what}\``);
-      // Or of a word that something else has: an event, a problem, a factor.
-      const isOne = texts.includes(`\`${room}.${name}.\${`);
-      // Or a variant of a mail, after a factor and what became of it.
-      const isVariant = room === 'mail' && ['first_factor', 'factor_changed'].includes(name);
+      // Or of a code of something else: an event, a problem, a factor.
+      const isOne = texts.includes(`\`${group}.${name}.\${`);
+      // Or it is a variant of a mail, named after a factor and the change.
+      const isVariant = group === 'mail' && ['first_factor', 'factor_changed'].includes(name);
       return whole || isOne || isVariant || (what !== '' && parts);
     };
     assert.deepEqual(
-      messageKeys(usualLanguage).filter((key) => !spoken(key)),
+      messageKeys(usualLanguage).filter((key) => !isUsed(key)),
       [],
     );
   });
 
-  test('in French keeps a colon on the line of its word', () => {
+  test('French texts keep a colon on the line of its word', () => {
     for (const key of messageKeys('fr')) assert.doesNotMatch(message('fr', key, everyValue), / [:;!?»]/, key);
   });
 });

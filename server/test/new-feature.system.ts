@@ -61,6 +61,16 @@ describe('a new feature', { concurrency: 2 }, () => {
     assert.match(output, /WHOAMI_LIMIT\s.*100/);
   });
 
+  test('is the example of docs/adding-a-feature.md', () => {
+    const guide = project.read('docs/adding-a-feature.md');
+    const codeOf = (file: string): string => project.read(`${folder}/${file}`).trimEnd();
+    assert.ok(guide.includes(codeOf('module.ts')), 'module.ts');
+    for (const file of ['options.ts', 'event.ts']) {
+      const [, ...parts] = codeOf(file).split(/(?=^(?:export )?const )/m);
+      assert.ok(guide.includes(parts.join('')), file);
+    }
+  });
+
   test('is in the generated documentation', () => {
     assert.match(project.read('docs/reference/configuration.md'), /^\| `WHOAMI_LIMIT` \| `100` \|/m);
     assert.match(project.read('docs/reference/problems.md'), /^\| `whoami_limit_reached` \| 409 \|/m);
@@ -70,6 +80,6 @@ describe('a new feature', { concurrency: 2 }, () => {
       /^\| `whoami_answered` \| `sensitive_read` \| success \| `left` \(number\) \| `whoami_answered` \|/m,
     );
     assert.match(project.read('docs/guides/email.md'), /^\*\*whoami_answered\*\* /m);
-    assert.match(project.read('server/test/routes.snapshot.txt'), /^session +cost 1 +GET +\/whoami$/m);
+    assert.match(project.read('server/test/routes.snapshot.txt'), /^session +cost 0 +GET +\/whoami$/m);
   });
 });

@@ -51,7 +51,7 @@ onEachEngine('the faults of the original', (engine) => {
     assert.equal((await logIn(service.app, email, 'b4l0u')).status, 200);
   });
 
-  test('one bad request that stops the service', async () => {
+  test('one malformed request that stops the service', async () => {
     const port = Number(new URL(await service.app.listen({ host: '127.0.0.1', port: 0 })).port);
     const form = 'Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
     const bad: readonly string[] = [

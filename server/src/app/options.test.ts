@@ -14,7 +14,7 @@ test('the table of all options has the options of each module', () => {
         all.some(([key, value]) => key === option && value === row),
         `${option} of ${name} is missing in app/options.ts`,
       );
-  assert.ok(modules.some(({ options }) => 'passkeyOrigins' in options));
+  assert.ok(modules.some(({ options }) => 'sessionDays' in options));
 });
 
 test('every options.ts of a folder is in the table', async () => {

@@ -16,7 +16,7 @@ const login: NewAuditEvent = {
   userId: 1,
   facts: { factors: ['password', 'totp'] },
 };
-/** Rows as commit 4f8c6a4 wrote them, in form 1, with the digests of its code under the same key. */
+/** Rows in form 1, with the digests that the code of commit 4f8c6a4 created under the same key. */
 const rowsOfForm1 = [
   {
     id: '01a22403-626f-7000-9532-ab974545d9b2',
@@ -64,8 +64,8 @@ const rowsOfForm1 = [
     seal: null,
   },
 ] as const;
-/** What a row of form 1 lacks: `form` is the default of the column, as an older release leaves it. */
-const lacking = { facts: null, actor_id: null, target_kind: null, target_id: null, form: 1 };
+/** The columns that form 1 does not have; `form` has the default of the column. */
+const laterColumns = { facts: null, actor_id: null, target_kind: null, target_id: null, form: 1 };
 
 const operator: AuditSource = { actor: 'operator', actorId: 'ops' };
 
@@ -87,8 +87,8 @@ async function record(audit: Audit, db: Database, times: number): Promise<void> 
   for (let i = 0; i < times; i += 1) await audit.record(db, { ...login, userId: i }, programSource);
 }
 
-onEachEngine('the audit record', (engine) => {
-  test('an unchanged record verifies, sealed or not', () =>
+onEachEngine('the audit log', (engine) => {
+  test('is valid if it is unchanged, sealed or not', () =>
     withAudit(engine, async ({ db, audit }) => {
       await record(audit, db, 5);
       assert.deepEqual((await audit.verify()).faults, []);
@@ -98,7 +98,7 @@ onEachEngine('the audit record', (engine) => {
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.unsealed, verdict.lastNumber], [[], 5, 2, 5]);
     }));
 
-  test('an event is recorded with its action or not at all', () =>
+  test('records an event together with its action or not at all', () =>
     withAudit(engine, async ({ db, audit }) => {
       const failing = db.transaction(async (tx) => {
         await audit.record(tx, login, programSource);
@@ -109,7 +109,7 @@ onEachEngine('the audit record', (engine) => {
     }));
 
   for (const sealed of [true, false]) {
-    test(`a changed row is found, ${sealed ? 'sealed' : 'unsealed'}`, () =>
+    test(`detects a changed row, ${sealed ? 'sealed' : 'unsealed'}`, () =>
       withAudit(engine, async ({ db, audit }) => {
         await record(audit, db, 3);
         if (sealed) await audit.seal();
@@ -122,7 +122,7 @@ onEachEngine('the audit record', (engine) => {
       }));
   }
 
-  test('a row keeps who acted, what it concerns and the facts', () =>
+  test('stores actor, target and facts of an event', () =>
     withAudit(engine, async ({ db, audit }) => {
       await audit.record(db, { ...login, target: { kind: 'session', id: 's' } }, operator);
       const [event] = await audit.list({ limit: 1 });
@@ -145,26 +145,26 @@ onEachEngine('the audit record', (engine) => {
     { target_kind: 'device' },
     { target_id: null },
   ] as const)
-    test(`a row whose ${JSON.stringify(change)} was changed is found`, () =>
+    test(`detects a row that was changed to ${JSON.stringify(change)}`, () =>
       withAudit(engine, async ({ db, audit }) => {
         await audit.record(db, { ...login, target: { kind: 'session', id: 's' } }, operator);
         await db.query((sql) => sql.updateTable('audit_events').set(change));
         assert.match((await audit.verify()).faults.join(), /^Row \S+ was changed or inserted$/);
-        assert.equal((await audit.list({ limit: 1 })).length, 1, 'it is listed as it is');
+        assert.equal((await audit.list({ limit: 1 })).length, 1, 'it is still listed');
       }));
 
-  describe('of rows that 4f8c6a4 wrote', () => {
+  describe('with rows of release 4f8c6a4', () => {
     const withOldRows = (work: (bench: Bench) => Promise<void>): Promise<void> =>
       withAudit(engine, async (bench) => {
         const { db } = bench;
         for (const row of rowsOfForm1)
-          await db.query((sql) => sql.insertInto('audit_events').values({ ...row, ...lacking }));
+          await db.query((sql) => sql.insertInto('audit_events').values({ ...row, ...laterColumns }));
         const { seal, seal_number: last } = rowsOfForm1[1];
         await db.query((sql) => sql.updateTable('audit_chain').set({ last_number: last, last_seal: seal }));
         await work(bench);
       });
 
-    test('each verifies, sealed and unsealed, before rows of today', () =>
+    test('is valid, sealed and unsealed, with newer rows after them', () =>
       withOldRows(async ({ db, audit }) => {
         await record(audit, db, 2);
         assert.deepEqual((await audit.verify()).faults, []);
@@ -181,7 +181,7 @@ onEachEngine('the audit record', (engine) => {
       { target_id: 's' },
       { reason: 'password' },
     ])
-      test(`one whose ${JSON.stringify(change)} was changed is found`, () =>
+      test(`detects one that was changed to ${JSON.stringify(change)}`, () =>
         withOldRows(async ({ db, audit }) => {
           const { id } = rowsOfForm1[2];
           await db.query((sql) => sql.updateTable('audit_events').set(change).where('id', '=', id));
@@ -194,7 +194,7 @@ onEachEngine('the audit record', (engine) => {
     ['middle', 1],
     ['end', 2],
   ] as const) {
-    test(`a removed row is found, at the ${where}`, () =>
+    test(`detects a removed row at the ${where}`, () =>
       withAudit(engine, async ({ db, audit }) => {
         await record(audit, db, 3);
         await audit.seal();
@@ -203,7 +203,7 @@ onEachEngine('the audit record', (engine) => {
       }));
   }
 
-  test('a row inserted without the key is found, and stays found once it is sealed', () =>
+  test('detects a row that was inserted without the key, also after it was sealed', () =>
     withAudit(engine, async ({ db, audit }) => {
       await record(audit, db, 2);
       await audit.seal();
@@ -216,7 +216,7 @@ onEachEngine('the audit record', (engine) => {
       assert.match((await audit.verify()).faults.join(), /inserted/);
     }));
 
-  test('two rows that change places are found', () =>
+  test('detects two rows that were exchanged', () =>
     withAudit(engine, async ({ db, audit }) => {
       await record(audit, db, 3);
       await audit.seal();
@@ -230,7 +230,7 @@ onEachEngine('the audit record', (engine) => {
       assert.match((await audit.verify()).faults.join(), /does not follow/);
     }));
 
-  test('concurrent recording and sealing makes one chain without a gap', () =>
+  test('has one chain without a gap after concurrent recording and sealing', () =>
     withAudit(engine, async ({ db, audit }) => {
       const actions = Array.from({ length: 60 }, () =>
         db.transaction((tx) => audit.record(tx, login, programSource)),
@@ -242,7 +242,7 @@ onEachEngine('the audit record', (engine) => {
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 60, 60]);
     }));
 
-  test('old events are purged from the old end, and the rest still verifies', () =>
+  test('removes old events from the start of the chain, and the rest is still valid', () =>
     withAudit(engine, async ({ db, audit, clock }) => {
       await record(audit, db, 300);
       await audit.seal();
@@ -253,10 +253,10 @@ onEachEngine('the audit record', (engine) => {
       const verdict = await audit.verify();
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 3, 303]);
       await db.query((sql) => sql.deleteFrom('audit_events').where('seal_number', '=', 301));
-      assert.match((await audit.verify()).faults.join(), /removed/, 'the new old end is guarded too');
+      assert.match((await audit.verify()).faults.join(), /removed/, 'the new start is protected too');
     }));
 
-  test('a hostile user agent is stored cut, without NUL and halves of characters', () =>
+  test('truncates a hostile user agent and removes NUL and lone surrogates', () =>
     withAudit(engine, async ({ db, audit }) => {
       await audit.record(db, login, { actor: 'anonymous', device: `a\0b\ud800\n${'x'.repeat(500)}` });
       const [event] = await audit.list({ limit: 1 });

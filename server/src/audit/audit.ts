@@ -1,12 +1,12 @@
-// The audit record: each event is written in the transaction of its action, and a chain shows that no row was changed,
-// removed or inserted.
+// Writes and verifies the audit log. Each event is written in the transaction of its action, and a chain of keyed digests
+// proves that no row was changed, removed or inserted.
 //
-// Each row carries a keyed digest of its own content, made when it is written: without the key no row can be changed or
-// added. Within a second a job seals the rows: it numbers them and gives each the keyed digest of the previous seal and
-// its own digest, so that a removed row leaves a gap. Only the sealing job takes the chain's lock; the actions
-// themselves never wait for each other, which is why rows are not chained as they are written. What this cannot show:
-// rows removed before they are sealed, and the end of the chain cut off together with an older copy of audit_chain put
-// back; `bienvenue audit verify` prints the chain's end, to be kept elsewhere.
+// Each row has a keyed digest of its content, so that no row can be changed or added without the key. Within a second a
+// job seals new rows: it numbers them and gives each a seal, the keyed digest of the previous seal and its own digest, so
+// that a removed row leaves a gap. Only the sealing job locks the chain, so that actions never wait for each other; this
+// is why rows are not chained when they are written. Two attacks are not detected: removing rows before they are sealed,
+// and removing the last rows while restoring an older copy of audit_chain. Against the second, `bienvenue audit verify`
+// prints the end of the chain, to be stored elsewhere.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
@@ -27,11 +27,11 @@ import {
   type Seal,
 } from './store.ts';
 
-/** Keyed digests, from the service's keys. */
+/** Creates and checks keyed digests with the keys of the service. */
 export interface Mac {
-  /** Keyed digest of a text, as text that names its key. */
+  /** Returns the keyed digest of a text; it names its key. */
   readonly sign: (text: string) => string;
-  /** True if the digest is one of the text, by the present key or an older one. */
+  /** Returns whether a digest matches the text under the current key or an older one. */
   readonly check: (text: string, mac: string) => boolean;
 }
 
@@ -39,26 +39,26 @@ export interface AuditOptions {
   readonly database: Database;
   readonly mac: Mac;
   readonly clock: Clock;
-  /** How long events are kept. */
+  /** Days for which events are kept. */
   readonly keptDays: number;
 }
 
-/** What a verification found. */
+/** Result of a verification. */
 export interface AuditVerdict {
   readonly sealed: number;
   readonly unsealed: number;
-  /** The chain's end, to be compared with one kept elsewhere. */
+  /** End of the chain, to be compared with a copy that is stored elsewhere. */
   readonly lastNumber: number;
   readonly lastSeal: string;
-  /** One sentence for each row that is not as it was written. */
+  /** One sentence for each row that was changed, removed or inserted. */
   readonly faults: readonly string[];
 }
 
-/** Rows sealed, read or removed in one batch: a transaction of some milliseconds. */
+/** Rows that are sealed, read or removed in one batch: a transaction of a few milliseconds. */
 const batchSize = 200;
-/** Characters of a user agent that are kept. */
+/** Maximum stored length of a user agent. */
 const deviceCharacters = 200;
-/** Faults after which a verification stops: the first one matters most. */
+/** Number of faults after which a verification stops. */
 const maxFaults = 100;
 
 export class Audit implements Recorder {
@@ -74,7 +74,7 @@ export class Audit implements Recorder {
     this.#keptMs = keptDays * dayMs;
   }
 
-  /** Records an event inside the transaction of its action: both happen or neither. */
+  /** Records an event inside the transaction of its action, so that both are committed or neither. */
   async record(tx: Database, event: NewAuditEvent, source: AuditSource): Promise<void> {
     const content: AuditContent = {
       form: currentForm,
@@ -96,21 +96,21 @@ export class Audit implements Recorder {
     await addEvent(tx, content, this.#mac.sign(canonicalForms[currentForm](content)));
   }
 
-  /** Events, newest first. */
+  /** Returns events, newest first. */
   list(query: AuditQuery): Promise<AuditEvent[]> {
     return listEvents(this.#database, query);
   }
 
-  /** Seals what was written since the last time, and says how many rows. One instance does it at a time. */
+  /** Seals the rows that were written since the last time and returns their number. Only one instance seals at a time. */
   async seal(): Promise<number> {
-    // A look first: an idle service need not take the writer each second.
+    // Checked first, so that an idle service does not occupy the writer each second.
     if ((await listUnsealed(this.#database, 1)).length === 0) return 0;
     let total = 0;
     for (let sealed = batchSize; sealed === batchSize; total += sealed) sealed = await this.#sealBatch();
     return total;
   }
 
-  /** Removes events older than they are kept, from the chain's old end, and says how many. */
+  /** Removes events that are older than `keptDays` from the start of the chain and returns their number. */
   async purge(): Promise<number> {
     const before = this.#clock() - this.#keptMs;
     let total = 0;
@@ -119,7 +119,7 @@ export class Audit implements Recorder {
     return total;
   }
 
-  /** Looks at every row and every link of the chain. */
+  /** Verifies every row and the whole chain. */
   async verify(): Promise<AuditVerdict> {
     const chain = await findChain(this.#database);
     const faults: string[] = [];
@@ -156,7 +156,8 @@ export class Audit implements Recorder {
       );
     }
     const unsealed = await listUnsealed(this.#database, batchSize);
-    for (const row of unsealed) if (!this.#isOurs(row)) faults.push(`Row ${row.id} was changed or inserted`);
+    for (const row of unsealed)
+      if (!this.#isAuthentic(row)) faults.push(`Row ${row.id} was changed or inserted`);
     return { sealed, unsealed: unsealed.length, lastNumber: number, lastSeal: seal, faults };
   }
 
@@ -164,14 +165,14 @@ export class Audit implements Recorder {
     const faults: string[] = [];
     if (row.seal_number !== before + 1)
       faults.push(`Between ${before} and ${row.seal_number} rows were removed`);
-    if (!this.#isOurs(row)) faults.push(`Row ${row.seal_number} (${row.id}) was changed or inserted`);
+    if (!this.#isAuthentic(row)) faults.push(`Row ${row.seal_number} (${row.id}) was changed or inserted`);
     const follows = this.#mac.check(linkOf(sealBefore, row), row.seal ?? '');
     if (row.seal_number === before + 1 && !follows)
       faults.push(`Row ${row.seal_number} (${row.id}) does not follow the row before it`);
     return faults;
   }
 
-  #isOurs(row: AuditRow): boolean {
+  #isAuthentic(row: AuditRow): boolean {
     const text = canonicalText(row);
     return text !== undefined && this.#mac.check(text, row.mac);
   }
@@ -205,12 +206,12 @@ export class Audit implements Recorder {
   }
 }
 
-/** The form in which rows are written. */
+/** The form of new rows. */
 const currentForm = 2;
 
 /**
- * What a row's digest is made of, by the row's form: its content in a fixed order, unambiguous as JSON. Form 1 has no
- * facts, actor id and target. A later form begins with its number, so that no text is one of two forms.
+ * Text from which the digest of a row is computed, by the form of the row: its content in a fixed order, as JSON to be
+ * unambiguous. Form 1 has no facts, actor id and target. Later forms begin with their number, so that no text has two forms.
  */
 const canonicalForms = {
   1: (row: AuditContent): string =>
@@ -246,20 +247,20 @@ const canonicalForms = {
     ]),
 } as const;
 
-/** What the row's digest is made of; `undefined` for a row that no release writes. */
+/** Returns the text from which the digest of a row is computed; `undefined` for a row that no release writes. */
 function canonicalText(row: AuditRow): string | undefined {
   if (row.form === 2) return canonicalForms[2](row);
-  // The digest of form 1 does not cover these columns: the service does not write a value into one of them.
+  // The digest of form 1 does not include these columns, which are always null in this form.
   const isPlain = [row.facts, row.actor_id, row.target_kind, row.target_id].every((value) => value === null);
   return row.form === 1 && isPlain ? canonicalForms[1](row) : undefined;
 }
 
-/** What a row's seal is made of. */
+/** Returns the text from which the seal of a row is computed. */
 function linkOf(sealBefore: string, row: AuditRow): string {
   return JSON.stringify([sealBefore, row.id, row.mac]);
 }
 
-/** A user agent as it can be stored: bounded, without NUL and halves of surrogate pairs. */
+/** Truncates a user agent and removes characters that cannot be stored: NUL and lone surrogates. */
 function toStoredText(text: string | undefined): string | null {
   return text === undefined ? null : text.slice(0, deviceCharacters).toWellFormed().replaceAll('\0', '');
 }

@@ -1,9 +1,9 @@
-// What an audit row says: an event of the OWASP Logging Vocabulary, who acted, whose account and what thing it concerns,
-// why, and from where.
+// Declares the content of an audit event: its name in the OWASP Logging Vocabulary, actor, account, target, reason and
+// source.
 
 import type { Database } from '../db/database.ts';
 
-/** Names of events, as the OWASP Logging Vocabulary Cheat Sheet has them. */
+/** Names of events in the OWASP Logging Vocabulary Cheat Sheet. */
 export type VocabularyName =
   | 'authn_login_success'
   | 'authn_login_fail'
@@ -26,34 +26,34 @@ export type VocabularyName =
 export type AuditOutcome = 'success' | 'failure';
 
 /**
- * Who acts: a client that is not signed in, a user, the operator at the command line, a program that uses the library,
- * the service itself, or a registered client application.
+ * Kind of the actor: a client that is not signed in, a user, the operator at the command line, a program that uses the
+ * library, the service itself, or a registered client application.
  */
 export type ActorKind = 'anonymous' | 'user' | 'operator' | 'program' | 'service' | 'client';
 
 /** Where an action comes from: a client on the network, or a program. */
 export interface AuditSource {
   readonly actor: ActorKind;
-  /** Which one of this kind: a user's id as text, or a client's. */
+  /** Id of the actor: that of a user as text, or that of a client application. */
   readonly actorId?: string;
   /** Network address of the client. */
   readonly address?: string;
-  /** User agent, as sent; cut to a bounded length. */
+  /** User agent as sent; it is truncated when it is stored. */
   readonly device?: string | undefined;
   readonly requestId?: string;
 }
 
-/** The source of a call through the library that names none. */
+/** Default source of calls through the library. */
 export const programSource: AuditSource = { actor: 'program' };
 
-/** The thing that an action changed, besides the account: a session, a device. */
+/** What an action changed in addition to the account, such as a session or a device. */
 export interface AuditTarget {
   readonly kind: string;
   /** Public handle; never a secret. */
   readonly id: string;
 }
 
-/** What else is recorded of an event, by name. Never a value that a client typed. */
+/** Additional facts of an event, by name. They never contain text that a client sent. */
 export type AuditFacts = Readonly<Record<string, string | number | readonly string[]>>;
 
 /** An event before it is recorded. */
@@ -62,7 +62,7 @@ export interface NewAuditEvent {
   readonly outcome: AuditOutcome;
   /** Name of the event in the module that declares it: stable, one word. */
   readonly reason: string;
-  /** The account concerned. */
+  /** Id of the affected account. */
   readonly userId?: number;
   readonly target?: AuditTarget;
   readonly facts?: AuditFacts;
@@ -75,7 +75,7 @@ export interface AuditEvent {
   readonly at: number;
   readonly event: string;
   readonly outcome: string;
-  /** `null` in rows of form 1 alone. */
+  /** `null` in rows of form 1 only. */
   readonly reason: string | null;
   readonly facts: AuditFacts | null;
   readonly actor: string;
@@ -87,11 +87,11 @@ export interface AuditEvent {
   readonly requestId: string | null;
 }
 
-/** Records events: the class Audit, or nothing where the library is used without keys. */
+/** Records events. Implemented by Audit; without keys the library uses `noRecorder`. */
 export interface Recorder {
-  /** Records an event inside the transaction of its action: both happen or neither. */
+  /** Records an event inside the transaction of its action, so that both are committed or neither. */
   record(tx: Database, event: NewAuditEvent, source: AuditSource): Promise<void>;
 }
 
-/** The recorder of a program that keeps no record. */
+/** A recorder that discards events. */
 export const noRecorder: Recorder = { record: async () => {} };

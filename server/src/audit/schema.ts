@@ -1,4 +1,4 @@
-// The tables of the audit record and of the ends of its chain.
+// Declares the tables of the audit log and of the ends of its chain.
 import type { Instant } from '../db/schema.ts';
 
 export interface AuditEventTable {
@@ -9,31 +9,31 @@ export interface AuditEventTable {
   outcome: string;
   /** Name of the event in the module that declares it; null in rows of form 1 only. */
   reason: string | null;
-  /** What else is recorded, as a JSON object; null if there is nothing else. */
+  /** Additional facts as a JSON object; null without facts. */
   facts: string | null;
   /** Kind of the actor. */
   actor: string;
-  /** Which one of its kind: id of a user or a client. */
+  /** Id of the actor: a user or a client application. */
   actor_id: string | null;
-  /** The account concerned; no foreign key, since the record outlives it. */
+  /** Id of the affected account. It is not a foreign key, because events outlive the account. */
   user_id: number | null;
   address: string | null;
   device: string | null;
   request_id: string | null;
-  /** What was changed besides the account: `session` or `device`, and its public handle. */
+  /** Kind and public handle of what was changed in addition to the account: `session` or `device`. */
   target_kind: string | null;
   target_id: string | null;
-  /** Which canonical form the digest is made of. */
+  /** Number of the canonical form from which the digest is computed. */
   form: number;
-  /** Keyed digest of the columns above: a forged row has none that verifies. */
+  /** Keyed digest of the columns above; a forged row cannot have a valid one. */
   mac: string;
-  /** Place in the chain; null until the row is sealed, shortly after it was written. */
+  /** Position in the chain; null until the row is sealed, shortly after it was written. */
   seal_number: number | null;
-  /** Keyed digest of the seal before and of this row's mac. */
+  /** Keyed digest of the previous seal and of the mac of this row. */
   seal: string | null;
 }
 
-/** Every column of audit_events, for statements that read whole rows: columns are named, never `*`. */
+/** All columns of audit_events, for statements that read whole rows: columns are named, never `*`. */
 export const auditEventColumns = [
   'id',
   'at',
@@ -55,17 +55,17 @@ export const auditEventColumns = [
   'seal',
 ] as const satisfies readonly (keyof AuditEventTable)[];
 
-/** One row: both ends of the audit chain. */
+/** The single row with both ends of the audit chain. */
 export interface AuditChainTable {
   id: number;
-  /** What the first kept row is chained to. */
+  /** Number of the row before the first stored one; `first_seal` is its seal. */
   first_number: number;
   first_seal: string;
   last_number: number;
   last_seal: string;
 }
 
-/** Every column of audit_chain, for statements that read whole rows: columns are named, never `*`. */
+/** All columns of audit_chain, for statements that read whole rows: columns are named, never `*`. */
 export const auditChainColumns = [
   'id',
   'first_number',

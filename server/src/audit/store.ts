@@ -1,4 +1,5 @@
-// The audit_events table and the ends of its chain. Rows are only ever added, sealed once, and removed from the old end.
+// Reads and writes the audit_events table and the ends of its chain. Rows are only added, sealed once, and removed from
+// the start of the chain.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Sql } from '../db/engine.ts';
@@ -16,10 +17,10 @@ const { statement } = statementsFor<AuditTables>();
 
 export type AuditRow = Selectable<AuditEventTable>;
 export type AuditChain = Selectable<AuditChainTable>;
-/** What a row says, without its digests. */
+/** Content of a row, without its digests. */
 export type AuditContent = Omit<AuditRow, 'mac' | 'seal_number' | 'seal'>;
 
-/** The event of a row. */
+/** Converts a row to an event. */
 function toEvent(row: AuditRow): AuditEvent {
   const { id, at, event, outcome, reason, actor, address, device } = row;
   const { target_kind: kind, target_id: targetId } = row;
@@ -40,7 +41,7 @@ function toEvent(row: AuditRow): AuditEvent {
   };
 }
 
-/** Stored facts; `null` for a text that is no JSON: the service did not write it, and a verification reports the row. */
+/** Parses stored facts; `null` if the text is not JSON. The service never writes such text, and a verification reports the row. */
 function toFacts(text: string | null): AuditFacts | null {
   if (text === null) return null;
   try {
@@ -78,7 +79,7 @@ export async function addEvent(tx: Database, content: AuditContent, mac: string)
   await tx.run(insertEvent, { ...content, mac });
 }
 
-/** Changes nothing; takes the lock of the chain, so that one instance seals at a time. */
+/** Locks the chain without changing it, so that only one instance seals at a time. */
 const lockChainRow = statement((sql) =>
   sql
     .updateTable('audit_chain')
@@ -87,7 +88,7 @@ const lockChainRow = statement((sql) =>
     .returning(auditChainColumns),
 );
 
-/** The ends of the chain, locked until the transaction ends. */
+/** Returns the ends of the chain and locks them until the transaction ends. */
 export async function lockChain(tx: Database): Promise<AuditChain> {
   const chain = await tx.first(lockChainRow, {});
   if (chain === undefined) throw new Error('The row of the table audit_chain is missing');
@@ -98,7 +99,7 @@ const selectChain = statement((sql) =>
   sql.selectFrom('audit_chain').select(auditChainColumns).where('id', '=', 1),
 );
 
-/** The ends of the chain; `undefined` if the row was removed. */
+/** Returns the ends of the chain; `undefined` if the row was removed. */
 export function findChain(db: Database): Promise<AuditChain | undefined> {
   return db.first(selectChain, {});
 }
@@ -112,7 +113,7 @@ const selectUnsealed = statement((sql, p: { limit: number }) =>
     .limit(p.limit),
 );
 
-/** The oldest unsealed rows. */
+/** Returns the oldest unsealed rows. */
 export function listUnsealed(db: Database, limit: number): Promise<AuditRow[]> {
   return db.run(selectUnsealed, { limit });
 }
@@ -124,14 +125,14 @@ const moveEnd = statement((sql, p: { sealNumber: number; seal: string }) =>
   sql.updateTable('audit_chain').set({ last_number: p.sealNumber, last_seal: p.seal }).where('id', '=', 1),
 );
 
-/** One row's place in the chain. */
+/** Position of a row in the chain, with its seal. */
 export interface Seal {
   readonly id: string;
   readonly sealNumber: number;
   readonly seal: string;
 }
 
-/** Writes seals, in order, and moves the end of the chain to the last of them. */
+/** Stores seals in order and moves the end of the chain to the last one. */
 export async function writeSeals(tx: Database, seals: readonly Seal[]): Promise<void> {
   for (const seal of seals) await tx.run(sealRow, seal);
   const last = seals.at(-1);
@@ -147,7 +148,7 @@ const selectSealed = statement((sql, p: { after: number; limit: number }) =>
     .limit(p.limit),
 );
 
-/** Sealed rows in the order of the chain, after a place. */
+/** Returns sealed rows in the order of the chain, after a position. */
 export function listSealed(db: Database, after: number, limit: number): Promise<AuditRow[]> {
   return db.run(selectSealed, { after, limit });
 }
@@ -159,7 +160,7 @@ const deleteUpTo = statement((sql, p: { sealNumber: number }) =>
   sql.deleteFrom('audit_events').where('seal_number', '<=', p.sealNumber),
 );
 
-/** Removes the chain's old end up to and with the given row, whose seal becomes what the next one is chained to. */
+/** Removes rows from the start of the chain up to and including the given one, to whose seal the next row is chained. */
 export async function removeUpTo(tx: Database, sealNumber: number, seal: string): Promise<void> {
   await tx.run(moveStart, { sealNumber, seal });
   await tx.run(deleteUpTo, { sealNumber });
@@ -178,19 +179,19 @@ const selectOfUser = statement((sql, p: EventPage) =>
     .limit(p.limit),
 );
 
-/** Events of an account after the given one, the oldest first. */
+/** Returns events of an account after the given one, oldest first. */
 export async function listEventsOf(db: Database, page: EventPage): Promise<AuditEvent[]> {
   return (await db.run(selectOfUser, page)).map(toEvent);
 }
 
-/** Which events are asked for. */
+/** Filter of events. */
 export interface AuditQuery {
   readonly userId?: number;
   readonly event?: string;
   readonly limit: number;
 }
 
-/** Events, newest first. */
+/** Returns events, newest first. */
 export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
   const rows = await db.query((sql: Sql<AuditTables>) => {
     let query = sql.selectFrom('audit_events').select(auditEventColumns).orderBy('id', 'desc').limit(limit);

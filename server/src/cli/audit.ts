@@ -66,7 +66,7 @@ export function auditCommand(context: CommandContext): Command {
         const words =
           faults.length === 0 ? [`${sealed} events verified; none was changed.`, end] : [...faults, end];
         print(json, verdict, words.join('\n'));
-        if (faults.length > 0) process.exitCode = exitCode.refused;
+        if (faults.length > 0) process.exitCode = exitCode.failed;
       }),
     );
 

@@ -41,7 +41,7 @@ async function inWords(line: string, environment: Environment, input = ''): Prom
 }
 
 /** Runs a command that must end with the code, and print its reason on standard error only. */
-async function refused(
+async function fails(
   line: string,
   environment: Environment,
   code: number,
@@ -55,7 +55,7 @@ async function refused(
     `${line}: ${outcome.stderr}`,
   );
   assert.match(outcome.stderr, says);
-  assert.doesNotMatch(outcome.stderr, /^\s+at .*\.ts:\d+/m, 'a refusal has no stack');
+  assert.doesNotMatch(outcome.stderr, /^\s+at .*\.ts:\d+/m, 'a failure has no stack');
 }
 
 function emailsOf(users: unknown): unknown[] {
@@ -123,23 +123,23 @@ describe('next to a running service', () => {
 
   test('a command that fails ends with code 1, and wrong usage with code 2', async () => {
     await Promise.all([
-      refused('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
-      refused('user add nonsense', environment, 1, /email address/, 'b4l0u'),
-      refused('user add carl@example.org', environment, 1, /password is empty/, '\n'),
-      refused(
+      fails('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
+      fails('user add nonsense', environment, 1, /email address/, 'b4l0u'),
+      fails('user add carl@example.org', environment, 1, /password is empty/, '\n'),
+      fails(
         'user show nobody@example.org',
         environment,
         1,
         /^No user has the email address nobody@example\.org$/m,
       ),
-      refused('user reset-factors ann@example.org', environment, 1, /has no second factor/),
-      refused('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No session has the id/),
+      fails('user reset-factors ann@example.org', environment, 1, /has no second factor/),
+      fails('session end 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No session has the id/),
     ]);
     await Promise.all([
-      refused('user add', environment, 2, /missing required argument 'email'/),
-      refused('user list --limit many', environment, 2, /whole number/),
-      refused('dance', environment, 2, /unknown command 'dance'/),
-      refused('session end', environment, 2, /--user/),
+      fails('user add', environment, 2, /missing required argument 'email'/),
+      fails('user list --limit many', environment, 2, /whole number/),
+      fails('dance', environment, 2, /unknown command 'dance'/),
+      fails('session end', environment, 2, /--user/),
     ]);
     assert.equal(((await json('user list', environment)) as unknown[]).length, 2);
   });
@@ -249,7 +249,7 @@ describe('next to a running service', () => {
       ['password_changed', 'already_registered'],
     );
     assert.match(mailsInWords, /^ID /);
-    await refused('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);
+    await fails('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);
 
     const [before_] = (await json('key list', environment)) as { id: unknown; current: boolean }[];
     const rotated = await json('key rotate', environment);
@@ -324,7 +324,7 @@ describe('config', () => {
       'ms',
     );
     await Promise.all(
-      ['config', 'serve', 'migrate', 'user list'].map((line) => refused(line, environment, 2, all)),
+      ['config', 'serve', 'migrate', 'user list'].map((line) => fails(line, environment, 2, all)),
     );
     const { code, stdout } = await bienvenue('doctor --json', environment);
     assert.equal(code, 1);
@@ -382,7 +382,7 @@ describe('doctor finds', () => {
     await json('migrate', environment);
     {
       using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
-      database.exec("update schema_versions set version = 999 where module = 'totp'");
+      database.exec("update schema_versions set version = 999 where module = 'session'");
     }
     const result = await examine(environment);
     assert.equal(result.code, 1);
@@ -390,11 +390,11 @@ describe('doctor finds', () => {
       found(result, 'fault')
         .map(({ says }) => says)
         .join('\n'),
-      /totp has version 999/,
+      /session has version 999/,
     );
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
-        refused(line, environment, 1, /version 999 of the schema of "totp".*newer release/),
+        fails(line, environment, 1, /version 999 of the schema of "session".*newer release/),
       ),
     );
   });

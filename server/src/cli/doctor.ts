@@ -33,7 +33,7 @@ export function doctorCommand({ environment }: CommandContext): Command {
       const findings = await examine(environment);
       const rows = findings.map(({ about, verdict, says }) => [verdict, about, says]);
       print(json, findings, table(['', 'ABOUT', ''], rows));
-      if (findings.some(({ verdict }) => verdict === 'fault')) process.exitCode = exitCode.refused;
+      if (findings.some(({ verdict }) => verdict === 'fault')) process.exitCode = exitCode.failed;
     });
 }
 

@@ -1,3 +1,4 @@
+// The commands that manage keys: list, rotate, and reseal, which encrypts older secrets under the current key.
 import { Command } from 'commander';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';

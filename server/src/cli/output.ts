@@ -9,7 +9,7 @@ import { DatabaseRefused } from '../db/sqlite-file.ts';
 import { ValueError } from '../user/user.ts';
 
 /** 0 done; 1 rejected or not found; 2 wrong usage or options; 70 internal error (sysexits EX_SOFTWARE). */
-export const exitCode = { refused: 1, usage: 2, fault: 70 } as const;
+export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 
 /** The actor in audit events: commands run with the rights of the operator. */
 export const operator: AuditSource = { actor: 'operator' };
@@ -48,14 +48,14 @@ export function reportError(error: unknown): void {
     process.exitCode = exitCode.usage;
     console.error(error.message);
   } else if (error instanceof CommandError || error instanceof Problem || error instanceof ValueError) {
-    process.exitCode = exitCode.refused;
+    process.exitCode = exitCode.failed;
     console.error(error.message);
   } else if (
     error instanceof DatabaseRefused ||
     error instanceof NewerSchema ||
     error instanceof KeysRefused
   ) {
-    process.exitCode = exitCode.refused;
+    process.exitCode = exitCode.failed;
     console.error(error.message);
   } else {
     process.exitCode = exitCode.fault;

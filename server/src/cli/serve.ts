@@ -1,3 +1,4 @@
+// Runs the service: starts it, records the start, and stops it at a signal.
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../app/options.ts';

@@ -162,7 +162,7 @@ describe('faults of PostgreSQL', () => {
     withDatabase('postgres', async (_direct, url) => {
       const proxy = await postgresProxy(url);
       const db = await connectDatabase(proxy.url);
-      proxy.hang();
+      proxy.stall();
       const begun = performance.now();
       await Promise.all([
         assert.rejects(db.find(selectUser, 'a'), isUnavailable),

@@ -3,28 +3,29 @@ import { equalDigests } from '../kit/secret.ts';
 import { bounded, digestOf, fromBase64, partsOf, UnreadableHash, type HashFormat } from './stored-hash.ts';
 
 /**
- * Bounds of the costs. 1 GiB and four passes is the dearest setting in common use (libsodium's SENSITIVE), about two
- * seconds of a core; every thread may take that memory at once. HASH_MEMORY_KIB and HASH_PASSES stay within them.
+ * Bounds of the cost parameters. 1 GiB and four passes is the most expensive setting in common use (libsodium's SENSITIVE)
+ * and takes about two seconds of a core; all threads may use that memory simultaneously. HASH_MEMORY_KIB and HASH_PASSES
+ * stay within the bounds.
  */
 export const argon2Bounds = {
   memoryKib: [8, 1_048_576],
   passes: [1, 100],
-  /** Memory times passes, which is the time. */
+  /** Memory times passes, which determines the time. */
   kibPasses: [8, 4 * 1_048_576],
   lanes: [1, 64],
 } as const;
 
-/** RFC 9106 §3.1. */
+/** Minimum of RFC 9106 §3.1. */
 const minSaltBytes = 8;
 const kibPerLane = 8;
 
 const algorithms: Record<string, Algorithm> = { d: 0, i: 1, id: 2 };
-/** A hash without a version is of the first one, 1.0. */
+/** A hash without a version has version 1.0, the first one. */
 const versions: Record<string, Version> = { '16': 0, '19': 1 };
 const form =
   /^\$argon2(?<variant>id|i|d)(?:\$v=(?<version>16|19))?\$m=(?<memory>\d+),t=(?<passes>\d+),p=(?<lanes>\d+)\$(?<salt>[A-Za-z0-9+/]+)\$(?<digest>[A-Za-z0-9+/]+)$/;
 
-/** argon2id, argon2i and argon2d as PHC strings, which is also what this service writes (RFC 9106). */
+/** Verifies argon2id, argon2i and argon2d as PHC strings (RFC 9106). This service writes argon2id in the same format. */
 export const argon2: HashFormat = {
   begins: /^\$argon2/,
   read: (text) => {

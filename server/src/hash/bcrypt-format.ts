@@ -1,26 +1,26 @@
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';
 
-/** Logarithm of the rounds. 16 takes three seconds of a core; 10 to 14 are in use. */
+/** Bounds of the cost, log2 of the rounds. 16 takes three seconds of a core; 10 to 14 are in common use. */
 const costs = [4, 16] as const;
 
-/** bcrypt reads 72 bytes and stops at a NUL; what lies behind them would be accepted unread. */
+/** bcrypt reads 72 bytes and stops at a NUL. Without a check it would accept any characters after that. */
 const readBytes = 72;
 
-/** `$2x$` stays outside: it marks hashes of a broken implementation, which the repaired ones do not reproduce. */
+/** Does not match `$2x$`, which marks hashes of a broken implementation that correct ones cannot reproduce. */
 const form =
   /^\$2[aby]\$(?<cost>\d\d)\$(?<salt>[./A-Za-z0-9]{21})(?<last>[./A-Za-z0-9])(?<digest>[./A-Za-z0-9]{31})$/;
 
-/** bcrypt's alphabet. Of a salt's last character only the two upper bits count. */
+/** The alphabet of bcrypt. Only the two upper bits of the last character of a salt are used. */
 const alphabet = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const unusedBits = 0b1111;
 
-/** bcrypt: `$2a$`, `$2b$` and PHP's `$2y$`, which are one today. */
+/** Verifies bcrypt: `$2a$`, `$2b$` and PHP's `$2y$`, which are the same algorithm today. */
 export const bcrypt: HashFormat = {
   begins: /^\$2[abxy]?\$/,
   read: (text) => {
     const { cost, salt, last, digest } = partsOf<'cost' | 'salt' | 'last' | 'digest'>(text, form);
     bounded(cost, 'bcrypt cost', costs);
-    // Some programs wrote salts whose unused bits are set; the library refuses those, every crypt(3) ignores them.
+    // Some programs write salts whose unused bits are set. The library rejects them; every crypt(3) ignores the bits.
     const clean = alphabet[alphabet.indexOf(last) & ~unusedBits] ?? last;
     const stored = `$2b$${cost}$${salt}${clean}${digest}`;
     return async (password) => {

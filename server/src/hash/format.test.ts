@@ -12,7 +12,7 @@ interface Vector {
   readonly hash: string;
 }
 
-/** Values that others published, or that another implementation made: nothing in here comes out of our own code. */
+/** Published test vectors, and hashes created by other implementations; none was created by this service. */
 const vectors: readonly Vector[] = [
   {
     source: 'argon2i 1.0, the reference implementation',
@@ -174,7 +174,7 @@ const vectors: readonly Vector[] = [
 
 describe('the formats of stored hashes', () => {
   for (const { source, password, hash } of vectors) {
-    test(`${source}: the password matches, one that is longer and one that is empty do not`, async () => {
+    test(`${source}: the password matches, a longer one and an empty one do not`, async () => {
       const check = readHash(hash);
       assert.equal(await check(password), true);
       assert.equal(await check(`${password}x`), false);
@@ -182,14 +182,14 @@ describe('the formats of stored hashes', () => {
     });
 
     test(`${source}: a changed digest no longer matches`, async () => {
-      // The last characters may hold bits that do not count; one amid the digest always does.
+      // Changes a character inside the digest, because the last characters may contain unused bits.
       const place = hash.length - 8;
       const changed = `${hash.slice(0, place)}${hash[place] === '0' ? '1' : '0'}${hash.slice(place + 1)}`;
       assert.equal(await readHash(changed)(password), false);
     });
   }
 
-  test('each of them is known to an importer', () => {
+  test('isKnownHash accepts each of them', () => {
     assert.deepEqual(
       vectors.filter(({ hash }) => !isKnownHash(hash)),
       [],
@@ -198,23 +198,23 @@ describe('the formats of stored hashes', () => {
 });
 
 describe('bcrypt', () => {
-  // A22: the library alone would take both.
-  test('never matches a password beyond the 72 bytes that it reads, or one with a NUL', async () => {
+  // A22: the library would accept both.
+  test('never matches a password of more than 72 bytes, or one with a NUL', async () => {
     const { hashSync } = await import('@node-rs/bcrypt');
     const check = readHash(hashSync('a'.repeat(72), 4));
     assert.equal(await check('a'.repeat(72)), true);
     assert.equal(await check('a'.repeat(73)), false);
-    // bcrypt repeats a short key, its NUL included: to it, these are one.
+    // bcrypt repeats a short key including its NUL, so these two are the same key.
     assert.equal(await readHash(hashSync('a', 4))('a\0a'), false);
   });
 });
 
-describe('a hash that is not run', () => {
+describe('a hash that cannot be verified', () => {
   const salt = 'c29tZXNhbHQ';
   const digest = 'CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
   const rows: readonly (readonly [why: string, hash: string, reason: RegExp])[] = [
     ['an empty text', '', /format is unknown/],
-    ['a password in clear', 'password', /format is unknown/],
+    ['a plain-text password', 'password', /format is unknown/],
     [
       'a crypt(3) hash',
       '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1',
@@ -234,18 +234,22 @@ describe('a hash that is not run', () => {
     ['argon2 of no pass', `$argon2id$v=19$m=64,t=0,p=1$${salt}$${digest}`, /passes/],
     ['argon2 of too many lanes', `$argon2id$v=19$m=65536,t=2,p=65$${salt}$${digest}`, /lanes/],
     ['argon2 with a short salt', `$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$${digest}`, /salt/],
-    ['argon2 with a digest that chance would match', `$argon2id$v=19$m=65536,t=2,p=1$${salt}$CTFh`, /digest/],
+    [
+      'argon2 with a digest that could match by chance',
+      `$argon2id$v=19$m=65536,t=2,p=1$${salt}$CTFh`,
+      /digest/,
+    ],
     ['bcrypt of a cost of hours', '$2b$31$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu', /cost/],
     [
       'bcrypt of the broken implementation',
       '$2x$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
       /is malformed/,
     ],
-    ['bcrypt cut short', '$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2aw', /is malformed/],
+    ['truncated bcrypt', '$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2aw', /is malformed/],
     ['scrypt of 2 GiB', `$scrypt$ln=20,r=16,p=1$${salt}$${digest}`, /work/],
     ['scrypt of many lanes', `$scrypt$ln=18,r=8,p=64$${salt}$${digest}`, /work/],
-    ['scrypt of an exponent beyond all', `$scrypt$ln=99999,r=1,p=1$${salt}$${digest}`, /log2 N/],
-    ['scrypt of an N that is no power of two', `scrypt:30000:8:1$salt$${'ab'.repeat(32)}`, /power of two/],
+    ['scrypt of an excessive exponent', `$scrypt$ln=99999,r=1,p=1$${salt}$${digest}`, /log2 N/],
+    ['scrypt of an N that is not a power of two', `scrypt:30000:8:1$salt$${'ab'.repeat(32)}`, /power of two/],
     ['scrypt with an odd number of hex digits', `scrypt:32768:8:1$salt$${'ab'.repeat(32)}a`, /is malformed/],
     [
       'the scrypt of Firebase without a signer key',
@@ -253,7 +257,7 @@ describe('a hash that is not run', () => {
       /is malformed/,
     ],
     [
-      'the scrypt of Firebase whose hash is of another length',
+      'the scrypt of Firebase with a hash of another length',
       `$firebase-scrypt$ln=14,r=8,p=1,sk=${digest}AAAA,ss=Bw$${salt}$${digest}`,
       /signer key/,
     ],
@@ -266,29 +270,29 @@ describe('a hash that is not run', () => {
     ['PBKDF2 of no iteration', `pbkdf2:sha256:0$salt$${'ab'.repeat(32)}`, /iterations/],
     ['PBKDF2 of another function', `pbkdf2_md5$1000$salt$${digest}`, /is malformed/],
     [
-      'PBKDF2 whose digest is not as long as it says',
+      'PBKDF2 with a digest of another length than declared',
       `$pbkdf2-sha256$i=1000,l=64$${salt}$${digest}`,
       /length/,
     ],
     ['Werkzeug without a number of iterations', `pbkdf2:sha256$salt$${'ab'.repeat(32)}`, /is malformed/],
     ['a salted directory hash without a salt', '{SSHA}NHj+acfc68FPYrMipEBZ3t8ABGY=', /does not match/],
     [
-      'an unsalted directory hash with something behind it',
+      'an unsalted directory hash with trailing bytes',
       '{SHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX',
       /does not match/,
     ],
     [
-      'a hash of AIX, which has the scheme of a directory',
+      'a hash of AIX, which begins like a directory hash',
       '{ssha512}06$aaaaaaaaaaaaaaaa$bbbbbbbbbbbbbbbbbbbb',
       /is malformed/,
     ],
     ['phpass of a billion rounds', '$P$SIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
     ['phpass of too few rounds', '$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
-    ['phpass with a foreign character', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r!L0', /is malformed/],
+    ['phpass with an invalid character', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r!L0', /is malformed/],
   ];
 
   for (const [why, hash, reason] of rows) {
-    test(`${why} is told apart from a wrong password`, () => {
+    test(`throws UnreadableHash for ${why}`, () => {
       assert.equal(isKnownHash(hash), false);
       assert.throws(
         () => readHash(hash),
@@ -297,7 +301,7 @@ describe('a hash that is not run', () => {
     });
   }
 
-  test('is never quoted in the reason', () => {
+  test('is never quoted in the error message', () => {
     for (const [, hash] of rows) {
       if (hash === '') continue;
       assert.throws(
@@ -308,17 +312,17 @@ describe('a hash that is not run', () => {
   });
 });
 
-test('whatever cost the options let this service write, it can read again', () => {
+test('every cost that the options allow can also be verified', () => {
   const { hashMemoryKib, hashPasses } = coreOptions;
   assert.equal(hashMemoryKib.parse(String(argon2Bounds.memoryKib[1])), argon2Bounds.memoryKib[1]);
   assert.throws(() => hashMemoryKib.parse(String(argon2Bounds.memoryKib[1] + 1)));
   assert.equal(hashPasses.parse(String(argon2Bounds.passes[1])), argon2Bounds.passes[1]);
   assert.throws(() => hashPasses.parse(String(argon2Bounds.passes[1] + 1)));
-  const most = argon2Bounds.kibPasses[1] / argon2Bounds.memoryKib[1];
-  const environment = { HASH_MEMORY_KIB: String(argon2Bounds.memoryKib[1]), HASH_PASSES: String(most) };
-  assert.equal(readOptions(environment).options.hashPasses, most);
+  const max = argon2Bounds.kibPasses[1] / argon2Bounds.memoryKib[1];
+  const environment = { HASH_MEMORY_KIB: String(argon2Bounds.memoryKib[1]), HASH_PASSES: String(max) };
+  assert.equal(readOptions(environment).options.hashPasses, max);
   assert.throws(
-    () => readOptions({ ...environment, HASH_PASSES: String(most + 1) }),
+    () => readOptions({ ...environment, HASH_PASSES: String(max + 1) }),
     /HASH_MEMORY_KIB times HASH_PASSES/,
   );
 });

@@ -1,5 +1,5 @@
-// The formats of stored hashes that are verified: ours, and those of the services that people move from. A foreign one
-// is replaced by ours at the next login.
+// Lists the formats of stored hashes that can be verified: the one of this service, and those of other products from which
+// accounts are imported. The next login replaces a hash in another format.
 import { argon2 } from './argon2-format.ts';
 import { bcrypt } from './bcrypt-format.ts';
 import { ldapSha } from './ldap-format.ts';
@@ -22,8 +22,8 @@ const formats: readonly HashFormat[] = [
 ];
 
 /**
- * The check of a stored hash.
- * @throws {UnreadableHash} for an unknown format, a damaged hash, and costs beyond what is run.
+ * Parses a stored hash and returns the function that checks a password against it.
+ * @throws {UnreadableHash} if the format is unknown, the hash is malformed, or its cost is out of bounds.
  */
 export function readHash(text: string): Check {
   const format = formats.find(({ begins }) => begins.test(text));
@@ -31,7 +31,7 @@ export function readHash(text: string): Check {
   return format.read(text);
 }
 
-/** True for a hash that can be verified: what an importer asks before it stores one. */
+/** Returns whether a hash can be verified. Importers check this before they store a hash. */
 export function isKnownHash(text: string): boolean {
   try {
     readHash(text);

@@ -1,6 +1,6 @@
-// The threads and the queue before them. A job is admitted only when it will be done in time: what does not fit is
-// refused at once, which keeps memory and waiting bounded however many logins arrive. Where the threads then get less of
-// the machine than was foreseen, what has waited twice as long as it should is refused as well.
+// Runs hashing jobs on a pool of threads with a queue. A job is admitted only if it will probably finish in time; other
+// jobs are rejected immediately, so that memory and waiting time stay bounded under any number of logins. If the threads
+// are slower than expected, a job that has waited twice the maximum is rejected as well.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
@@ -10,54 +10,55 @@ interface Waiting {
   readonly job: HashJob;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
-  /** When it is refused if no thread has taken it, by `performance.now()`. */
+  /** Time of `performance.now()` at which the job is rejected if no thread has taken it. */
   readonly until: number;
 }
 
-/** One thread, with the job it is at. */
+/** A thread with its current job. */
 interface Thread {
   readonly worker: Worker;
   current: Waiting | undefined;
   begunAt: number;
 }
 
-/** First guess of a job's duration; measured from then on. */
-const guessedJobMs = 10;
-/** Weight of the newest duration in the running mean. */
+/** Assumed duration of a job until the first one is measured. */
+const initialJobMs = 10;
+/** Weight of the newest duration in the moving average. */
 const newestWeight = 0.1;
 
 const source = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url);
 
 export class HashPool {
   readonly #size: number;
-  readonly #longestWaitMs: number;
+  readonly #maxWaitMs: number;
   readonly #threads = new Set<Thread>();
   readonly #idle: Thread[] = [];
   readonly #queue: Waiting[] = [];
-  #meanJobMs = guessedJobMs;
+  #meanJobMs = initialJobMs;
   #deadline: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(size: number, longestWaitMs: number) {
+  constructor(size: number, maxWaitMs: number) {
     this.#size = size;
-    this.#longestWaitMs = longestWaitMs;
+    this.#maxWaitMs = maxWaitMs;
   }
 
-  /** @throws {Problem} too_busy, at once, when a job would have to wait longer than the longest wait. */
+  /** @throws {Problem} too_busy if a job would wait longer than the maximum. */
   requireCapacity(): void {
     const waitMs = (this.#queue.length * this.#meanJobMs) / this.#size;
-    if (waitMs > this.#longestWaitMs)
+    if (waitMs > this.#maxWaitMs)
       throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
   }
 
   /**
-   * Runs a job that was admitted: the caller has asked requireCapacity a moment ago.
-   * @throws {Problem} too_busy when no thread takes it in twice the longest wait.
+   * Runs an admitted job and returns its result. Call `requireCapacity` first.
+   * @throws {Problem} too_busy if no thread takes the job within twice the maximum wait.
+   * @throws {Problem} unavailable if its thread dies or the pool is closed.
    */
   run<T extends string | Match>(job: HashJob): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new Problem('unavailable', { message: 'The hasher is closed' }));
-      this.#queue.push({ job, resolve, reject, until: performance.now() + 2 * this.#longestWaitMs });
+      this.#queue.push({ job, resolve, reject, until: performance.now() + 2 * this.#maxWaitMs });
       this.#next();
       this.#watchDeadline();
     });
@@ -79,30 +80,30 @@ export class HashPool {
     this.#queue.shift();
     thread.current = waiting;
     thread.begunAt = performance.now();
-    // A program that awaits a hash must not end before it; idle threads must not keep it alive.
+    // The process must not end while a caller waits for a hash; idle threads must not keep it alive.
     thread.worker.ref();
     thread.worker.postMessage(waiting.job);
   }
 
-  /** Wakes when the first of the queue has waited too long. */
+  /** Sets a timer for the deadline of the first job in the queue. */
   #watchDeadline(): void {
     const [first] = this.#queue;
     if (first === undefined || this.#deadline !== undefined) return;
     this.#deadline = setTimeout(
       () => {
         this.#deadline = undefined;
-        this.#refuseLate();
+        this.#rejectLate();
         this.#watchDeadline();
       },
       Math.max(0, first.until - performance.now()),
     ).unref();
   }
 
-  #refuseLate(): void {
+  #rejectLate(): void {
     const now = performance.now();
     const inTime = this.#queue.findIndex(({ until }) => until > now);
     for (const { reject } of this.#queue.splice(0, inTime < 0 ? this.#queue.length : inTime))
-      reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(this.#longestWaitMs / 1000) }));
+      reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(this.#maxWaitMs / 1000) }));
   }
 
   #start(): Thread | undefined {
@@ -110,8 +111,8 @@ export class HashPool {
     const thread: Thread = { worker: new Worker(source, { execArgv: [] }), current: undefined, begunAt: 0 };
     this.#threads.add(thread);
     thread.worker.on('message', (reply: HashReply) => this.#settle(thread, reply));
-    thread.worker.on('error', (error) => this.#bury(thread, error as Error)); // a worker's error event carries what was thrown
-    thread.worker.on('exit', () => this.#bury(thread, new Error('A hashing thread has ended')));
+    thread.worker.on('error', (error) => this.#removeThread(thread, error as Error)); // the event has the thrown error
+    thread.worker.on('exit', () => this.#removeThread(thread, new Error('A hashing thread has ended')));
     return thread;
   }
 
@@ -121,16 +122,16 @@ export class HashPool {
     thread.worker.unref();
     this.#meanJobMs += newestWeight * (performance.now() - thread.begunAt - this.#meanJobMs);
     this.#idle.push(thread);
-    if ('value' in reply) current?.resolve(reply.value as never); // run() promised the type that this kind of job answers
+    if ('value' in reply) current?.resolve(reply.value as never); // run() is typed by the kind of job
     else current?.reject(new Error(reply.fault));
     this.#next();
   }
 
-  /** A dead thread fails its own job only; the next job starts another. */
-  #bury(thread: Thread, cause: Error): void {
+  /** Removes a dead thread. Only its current job fails; the next job starts another thread. */
+  #removeThread(thread: Thread, cause: Error): void {
     if (!this.#threads.delete(thread)) return;
-    const place = this.#idle.indexOf(thread);
-    if (place >= 0) this.#idle.splice(place, 1);
+    const index = this.#idle.indexOf(thread);
+    if (index >= 0) this.#idle.splice(index, 1);
     thread.current?.reject(
       new Problem('unavailable', {
         message: 'A hashing thread stopped unexpectedly',

@@ -1,11 +1,11 @@
-// A thread that hashes. It runs at the lowest priority, so that the thread that answers requests always goes first.
+// Runs in a hashing thread. It has the lowest priority, so that the thread that answers requests always runs first.
 import { setPriority, constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { hashSync } from '@node-rs/argon2';
 import { argon2 } from './argon2-format.ts';
 import { UnreadableHash, type Check } from './stored-hash.ts';
 
-/** What the thread is asked. */
+/** A request to the thread. */
 export type HashJob =
   | { readonly kind: 'hash'; readonly password: string; readonly memoryKib: number; readonly passes: number }
   | {
@@ -15,25 +15,25 @@ export type HashJob =
       readonly hashed: string;
     };
 
-/** Of a verification. */
+/** Result of a verification. */
 export interface Match {
   readonly matches: boolean;
-  /** Why the stored hash cannot be verified at all. */
+  /** Why the stored hash cannot be verified. */
   readonly unreadable?: string;
 }
 
-/** What it answers. */
+/** The reply to a request. */
 export type HashReply = { readonly value: string | Match } | { readonly fault: string };
 
 if (parentPort === null) throw new Error('hash-worker.ts runs in a worker thread only');
 const port = parentPort;
 
 if (process.platform === 'linux') {
-  // On Linux a thread has a priority of its own; elsewhere this would lower the whole process.
+  // On Linux each thread has its own priority; elsewhere this would lower that of the whole process.
   setPriority(constants.priority.PRIORITY_LOW);
 }
 
-/** Foreign formats are read by what is loaded with the first of them. */
+/** Returns the check of a stored hash. Code for formats other than argon2 is loaded at its first use. */
 async function checkOf(hashed: string): Promise<Check> {
   if (argon2.begins.test(hashed)) return argon2.read(hashed);
   const { readHash } = await import('./format.ts');
@@ -55,7 +55,7 @@ async function answer(job: HashJob): Promise<HashReply> {
   try {
     if (job.kind === 'verify') return { value: await verify(job.hashed, job.spellings) };
     const { memoryKib: memoryCost, passes: timeCost } = job;
-    return { value: hashSync(job.password, { memoryCost, timeCost, parallelism: 1 }) }; // argon2id is its default
+    return { value: hashSync(job.password, { memoryCost, timeCost, parallelism: 1 }) }; // the default algorithm is argon2id
   } catch (error) {
     return { fault: String(error) };
   }

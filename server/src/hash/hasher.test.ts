@@ -8,10 +8,10 @@ import { threadsStartedBy } from '../../test/support/thread.ts';
 import { isProblem } from '../kit/problem.ts';
 import { Hasher, hashPassword } from './hasher.ts';
 
-/** The least that argon2 takes. */
+/** The minimum cost of argon2. */
 const cheap = { memoryKib: 8, passes: 1 };
 /** About five milliseconds: long enough that a queue forms. */
-const dear = { memoryKib: 19_456, passes: 2 };
+const expensive = { memoryKib: 19_456, passes: 2 };
 
 /** `Algorithm.Argon2i` of @node-rs/argon2, whose ambient enum cannot be imported. */
 const argon2i = 1;
@@ -25,21 +25,21 @@ describe('a hash', () => {
   const matches = async (hashed: string, password: string): Promise<boolean> =>
     (await hasher.verify(hashed, password)).matches;
 
-  test('is argon2id at the cost that OWASP asks for unless another is given, with a salt of its own (RFC 9106 §3.1)', async () => {
+  test('is argon2id with a random salt (RFC 9106 §3.1), by default at the cost that OWASP recommends', async () => {
     const [first, second] = [await hashPassword('b4l0u'), await hashPassword('b4l0u')];
     assert.match(first, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
     assert.notEqual(first, second);
     assert.match(await hasher.hash('b4l0u'), /\$m=8,t=1,p=1\$/);
   });
 
-  test('of no password is refused', async () => {
+  test('of an empty password is rejected', async () => {
     await assert.rejects(
       async () => hashPassword(''),
       (error) => isProblem(error, 'invalid_request'),
     );
   });
 
-  test('matches its own password and no other', async () => {
+  test('matches only its own password', async () => {
     const hashed = await hasher.hash('Correct horse');
     assert.deepEqual(await hasher.verify(hashed, 'Correct horse'), { matches: true, outdated: false });
     for (const wrong of [
@@ -55,7 +55,7 @@ describe('a hash', () => {
     }
   });
 
-  test('takes a password as composed or decomposed, and confuses no look-alikes (NIST SP 800-63B-4 §3.1.1.2)', async () => {
+  test('matches composed and decomposed forms of a password, but no similar characters (NIST SP 800-63B-4 §3.1.1.2)', async () => {
     const hashed = await hasher.hash('re\u0301sume\u0301');
     assert.equal(await matches(hashed, 'résumé'), true);
     assert.equal(await matches(await hasher.hash('résumé'), 're\u0301sume\u0301'), true);
@@ -64,7 +64,7 @@ describe('a hash', () => {
     assert.equal(await matches(await hasher.hash('ﬁne'), 'fine'), false);
   });
 
-  test('reads a password to its end: behind a NUL, behind byte 72, behind a thousand characters', async () => {
+  test('depends on the whole password: after a NUL, after byte 72, after a thousand characters', async () => {
     for (const begin of ['a\0', 'x'.repeat(72), 'é'.repeat(1000)]) {
       const hashed = await hasher.hash(`${begin}b`);
       assert.equal(await matches(hashed, `${begin}b`), true);
@@ -74,38 +74,38 @@ describe('a hash', () => {
   });
 
   const outdated: Record<string, [string, boolean]> = {
-    'of today': [hashSync('pw', { memoryCost: 8, timeCost: 1, parallelism: 1 }), false],
+    'of the current cost': [hashSync('pw', { memoryCost: 8, timeCost: 1, parallelism: 1 }), false],
     'of a higher cost': [hashSync('pw', { memoryCost: 16, timeCost: 2, parallelism: 1 }), false],
     'of less memory': [hashSync('pw', { memoryCost: 8, timeCost: 4, parallelism: 1 }), true],
     'of fewer passes': [hashSync('pw', { memoryCost: 16, timeCost: 1, parallelism: 1 }), true],
     'of argon2i': [hashSync('pw', { algorithm: argon2i, memoryCost: 16, timeCost: 2 }), true],
     'of bcrypt': [bcrypt.hashSync('pw', 4), true],
   };
-  const dearer = new Hasher({ cost: { memoryKib: 16, passes: 2 }, threads: 1 });
-  after(() => dearer.close());
+  const costlier = new Hasher({ cost: { memoryKib: 16, passes: 2 }, threads: 1 });
+  after(() => costlier.close());
   for (const [title, [hashed, isOutdated]] of Object.entries(outdated)) {
-    test(`${title} matches, and is ${isOutdated ? '' : 'not '}to be made anew`, async () => {
-      const judge = title === 'of today' ? hasher : dearer;
-      assert.deepEqual(await judge.verify(hashed, 'pw'), { matches: true, outdated: isOutdated });
-      assert.equal((await judge.verify(hashed, 'no')).matches, false);
+    test(`${title} matches, and is ${isOutdated ? '' : 'not '}outdated`, async () => {
+      const verifier = title === 'of the current cost' ? hasher : costlier;
+      assert.deepEqual(await verifier.verify(hashed, 'pw'), { matches: true, outdated: isOutdated });
+      assert.equal((await verifier.verify(hashed, 'no')).matches, false);
     });
   }
 });
 
-describe('a bcrypt hash made elsewhere', () => {
+describe('a bcrypt hash of another product', () => {
   const hasher = new Hasher({ cost: cheap, threads: 1 });
   after(() => hasher.close());
 
   const made = bcrypt.hashSync('b4l0u', 4);
   for (const version of ['2a', '2b', '2y']) {
-    test(`of version ${version} verifies`, async () => {
+    test(`of version ${version} matches its password`, async () => {
       const hashed = made.replace(/^\$2\w\$/, `$${version}$`);
       assert.equal((await hasher.verify(hashed, 'b4l0u')).matches, true);
       assert.equal((await hasher.verify(hashed, 'b4l0u!')).matches, false);
     });
   }
 
-  test('is matched by no password over its 72 bytes, of which it would read the first alone', async () => {
+  test('does not match a password of more than 72 bytes, of which bcrypt would ignore the rest', async () => {
     const full = 'x'.repeat(72);
     const hashed = bcrypt.hashSync(full, 4);
     assert.equal((await hasher.verify(hashed, full)).matches, true);
@@ -116,7 +116,7 @@ describe('a bcrypt hash made elsewhere', () => {
     );
   });
 
-  test('is matched by no password with a NUL, behind which it would stop or begin again', async () => {
+  test('does not match a password with a NUL, where bcrypt would stop or repeat the key', async () => {
     for (const hashed of [bcrypt.hashSync('a', 4), bcrypt.hashSync('a\0b', 4)]) {
       for (const text of ['a\0', 'a\0a', 'a\0b', 'a\0c'])
         assert.equal((await hasher.verify(hashed, text)).matches, false);
@@ -124,11 +124,11 @@ describe('a bcrypt hash made elsewhere', () => {
   });
 });
 
-describe('without a hash that can be read', () => {
+describe('verification without a readable hash', () => {
   const hasher = new Hasher({ cost: cheap, threads: 1, longestWaitMs: 60_000 });
   after(() => hasher.close());
 
-  test('nothing matches: neither for an unknown user nor for one without a password', async () => {
+  test('never matches for an unknown user or a user without a password', async () => {
     for (const none of [undefined, null]) {
       for (const password of ['', 'b4l0u', 'undefined', 'null']) {
         assert.deepEqual(await hasher.verify(none, password), { matches: false, outdated: false });
@@ -136,7 +136,7 @@ describe('without a hash that can be read', () => {
     }
   });
 
-  test('nothing matches a text that is no hash; the reason holds nothing of it', async () => {
+  test('never matches a malformed hash, and the reason does not quote it', async () => {
     for (const text of [
       '',
       'SuperHashedPwd',
@@ -154,8 +154,8 @@ describe('without a hash that can be read', () => {
     }
   });
 
-  test('the verification waits its turn all the same, so that the time tells nothing (OWASP ASVS 5.0 §6.3.8)', async () => {
-    const single = new Hasher({ cost: dear, threads: 1, longestWaitMs: 60_000 });
+  test('waits in the queue like any other, so that the time reveals nothing (OWASP ASVS 5.0 §6.3.8)', async () => {
+    const single = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 60_000 });
     await single.warm();
     const order: string[] = [];
     const queue = Array.from({ length: 5 }, (_, i) => single.hash('x').then(() => order.push(`hash ${i}`)));
@@ -169,9 +169,9 @@ describe('without a hash that can be read', () => {
   });
 });
 
-describe('a flood', () => {
-  test('beyond what can be done in time is refused at once, what was taken in is done, and then there is room again', async () => {
-    const hasher = new Hasher({ cost: dear, threads: 1, longestWaitMs: 30 });
+describe('a flood of hashing jobs', () => {
+  test('rejects immediately what cannot finish in time, finishes admitted jobs, and then admits new ones', async () => {
+    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 30 });
     await hasher.warm();
     const order: string[] = [];
     const outcomes = await Promise.allSettled(
@@ -186,9 +186,9 @@ describe('a flood', () => {
       ),
     );
     const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
-    assert.ok(done >= 1 && done <= 50, `${done} of 300 were taken in`);
-    // One that was taken in may be refused when its time is over: on a busy machine that is soon.
-    assert.ok(order.indexOf('done') >= 250, 'the others are refused before the first is done');
+    assert.ok(done >= 1 && done <= 50, `${done} of 300 were admitted`);
+    // An admitted job may still be rejected at its deadline, which comes soon on a busy machine.
+    assert.ok(order.indexOf('done') >= 250, 'the others are rejected before the first is done');
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       assert.ok(isProblem(outcome.reason, 'too_busy') && (outcome.reason.retryAfterSeconds ?? 0) >= 1);
@@ -197,8 +197,8 @@ describe('a flood', () => {
     await hasher.close();
   });
 
-  test('of what was admitted all at once nothing waits longer than twice the longest wait', async () => {
-    const hasher = new Hasher({ cost: dear, threads: 1, longestWaitMs: 100 });
+  test('of jobs that were admitted together makes none wait longer than twice the maximum wait', async () => {
+    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 100 });
     await hasher.warm();
     const startedAt = performance.now();
     const outcomes = await Promise.allSettled(
@@ -215,10 +215,10 @@ describe('a flood', () => {
   });
 });
 
-describe('the threads', () => {
+describe('hashing threads', () => {
   for (const count of [1, 2]) {
-    test(`of ${count}, one that dies fails its own job as unavailable; the other jobs are done, and it is replaced`, async () => {
-      const hasher = new Hasher({ cost: dear, threads: count, longestWaitMs: 60_000 });
+    test(`one of ${count} that dies fails only its own job as unavailable, and is replaced`, async () => {
+      const hasher = new Hasher({ cost: expensive, threads: count, longestWaitMs: 60_000 });
       const { value: jobs, threads } = await threadsStartedBy(async () => {
         const begun = Array.from({ length: 6 }, () => hasher.hash('x'));
         void Promise.allSettled(begun);
@@ -238,7 +238,7 @@ describe('the threads', () => {
     });
   }
 
-  test('are no more than were asked for, however many jobs wait', async () => {
+  test('never exceed the configured number', async () => {
     const hasher = new Hasher({ cost: cheap, threads: 2, longestWaitMs: 60_000 });
     const { threads } = await threadsStartedBy(() =>
       Promise.all(Array.from({ length: 50 }, () => hasher.hash('x'))),
@@ -248,8 +248,8 @@ describe('the threads', () => {
   });
 
   test(
-    'run at the lowest priority, so that requests go first',
-    { skip: process.platform !== 'linux' && 'Linux alone has priorities of threads' },
+    'run at the lowest priority, so that requests run first',
+    { skip: process.platform !== 'linux' && 'only Linux has priorities of threads' },
     async () => {
       const lowest = (): number =>
         readdirSync('/proc/self/task').filter(
@@ -265,8 +265,8 @@ describe('the threads', () => {
     },
   );
 
-  test('end with the hasher: what waits and what comes later is refused as unavailable', async () => {
-    const hasher = new Hasher({ cost: dear, threads: 1, longestWaitMs: 60_000 });
+  test('end with the hasher: waiting and later jobs are rejected as unavailable', async () => {
+    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 60_000 });
     const waiting = Promise.allSettled(Array.from({ length: 5 }, () => hasher.hash('x')));
     await hasher.close();
     for (const outcome of await waiting)
@@ -275,7 +275,7 @@ describe('the threads', () => {
     await assert.rejects(hasher.verify(undefined, 'x'), isUnavailable);
   });
 
-  test('keep a program alive while it waits for a hash, and no longer', async () => {
+  test('keep a process alive only while it waits for a hash', async () => {
     const script = startScript(`
       import { hashPassword } from '${source('index.ts')}';
       console.log((await hashPassword('b4l0u')).slice(0, 9));`);
@@ -284,7 +284,7 @@ describe('the threads', () => {
   });
 });
 
-/** Niceness in a line of proc_pid_stat(5): the 19th field; the second, a name, may hold spaces. */
+/** Returns the niceness from a line of proc_pid_stat(5): the 19th field. The second field, a name, may contain spaces. */
 function niceOf(stat: string): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
 }

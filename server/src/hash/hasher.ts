@@ -1,5 +1,5 @@
-// Passwords into hashes and back, off the request's thread. Callers see one class; that it keeps threads, and that a
-// flood of logins is turned away at its door, stays in here.
+// Hashes and verifies passwords on separate threads, and rejects jobs that would wait too long. Callers see one class;
+// threads and queue are internal.
 import { availableParallelism } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
@@ -10,37 +10,37 @@ import type { Match } from './hash-worker.ts';
 export interface HashCost {
   /** Memory in KiB. */
   readonly memoryKib: number;
-  /** Passes over it. */
+  /** Passes over the memory. */
   readonly passes: number;
 }
 
 /**
- * OWASP Password Storage: 19 MiB, two passes, one lane.
- * @public The benchmarks hash alike.
+ * The default cost, of the OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
+ * @public The benchmarks use the same cost.
  */
 export const defaultHashCost: HashCost = { memoryKib: 19_456, passes: 2 };
 
 export interface HasherOptions {
   readonly cost?: HashCost;
-  /** Threads that hash; one per core is right, as they run at the lowest priority. */
+  /** Number of hashing threads. The default is one per core, as they run at the lowest priority. */
   readonly threads?: number;
-  /** Longest wait for a thread in milliseconds; a job that would wait longer is refused at once. */
+  /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
   readonly longestWaitMs?: number;
 }
 
 export interface Verification {
   readonly matches: boolean;
-  /** The hash was made by another method or at a lower cost than today's: hash the password anew. */
+  /** The hash has another algorithm or a lower cost than the current one: hash the password again. */
   readonly outdated: boolean;
   /**
-   * Why the stored hash cannot be verified at all: its owner never gets in, so it is the caller's to log. Holds nothing
-   * of the hash or the password.
+   * Why the stored hash cannot be verified. The user can never sign in with it, so callers log it. It contains no part of
+   * the hash or the password.
    */
   readonly unreadable?: string;
 }
 
 const noMatch: Match = { matches: false };
-/** What this service writes; anything else came from elsewhere. */
+/** Format of the hashes that this service writes; any other hash was imported. */
 const ownPattern = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$/;
 
 export class Hasher {
@@ -57,15 +57,15 @@ export class Hasher {
     this.#pool = new HashPool(threads, longestWaitMs);
   }
 
-  /** Starts the threads, so that the first login need not wait for them. */
+  /** Starts the first thread, so that the first login need not wait for it. */
   async warm(): Promise<void> {
     await this.#dummy();
   }
 
   /**
-   * A salted argon2id hash as a PHC string. The password is taken in normal form C, so that one keyboard's accents
-   * equal another's (NIST SP 800-63B-4 §3.1.1.2), and never cut.
-   * @throws {Problem} too_busy when it would wait too long.
+   * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on different
+   * keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
+   * @throws {Problem} too_busy if it would wait too long.
    */
   async hash(password: string): Promise<string> {
     this.#pool.requireCapacity();
@@ -73,9 +73,9 @@ export class Hasher {
   }
 
   /**
-   * Asks whether a verification would be done in time. For whoever must do something before it (count a try) that
-   * should not happen in vain; it then passes `isAdmitted` to `verify`.
-   * @throws {Problem} too_busy when it would wait too long.
+   * Checks whether a verification would finish in time. Call it before an action that must precede the verification but
+   * should not happen without it, such as counting an attempt. Then pass `isAdmitted` to `verify`.
+   * @throws {Problem} too_busy if it would wait too long.
    */
   requireCapacity(): void {
     this.#pool.requireCapacity();
@@ -86,11 +86,11 @@ export class Hasher {
   }
 
   /**
-   * Compares a password with a stored hash: ours, or one of the formats of format.ts. Without a hash (an unknown user)
-   * a verification of the same cost is done all the same, so that the time tells nothing (OWASP ASVS 5.0 §6.3.8). So it
-   * is after a refusal by an outdated hash, which may have cost nothing, while a match is followed by a new hash; only
-   * a hash dearer than ours still shows.
-   * @throws {Problem} too_busy when it would wait too long.
+   * Compares a password with a stored hash in any format of format.ts. Without a hash (an unknown user) it runs a
+   * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8). It
+   * does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the password
+   * again. Only a hash with a higher cost than the current one is still recognizable by its time.
+   * @throws {Problem} too_busy if it would wait too long.
    */
   async verify(
     hashed: string | null | undefined,
@@ -101,19 +101,19 @@ export class Hasher {
     const outdated = this.#isOutdated(hashed);
     const match = hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
     if (match.matches) return { matches: true, outdated };
-    // The dummy's own password is random, but a match with it would still be no login.
+    // The result is ignored: a match with the random password of the dummy hash is not a login.
     if (outdated || match.unreadable !== undefined) await this.#match(await this.#dummy(), password);
     return { ...match, outdated: false };
   }
 
-  /** Ends the threads; jobs not yet begun are refused. */
+  /** Stops the threads and rejects waiting jobs. */
   close(): Promise<void> {
     return this.#pool.close();
   }
 
   #match(hashed: string, password: string): Promise<Match> {
     const normal = password.normalize('NFC');
-    // Others hash what was typed; ours is always of the normal form.
+    // Other products hash the password as typed; this service always hashes the normal form.
     const spellings = normal === password || ownPattern.test(hashed) ? [normal] : [normal, password];
     return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
   }
@@ -126,7 +126,7 @@ export class Hasher {
 
   async #dummy(): Promise<string> {
     this.#dummyHash ??= this.#hash(crypto.randomUUID()).catch((error: unknown) => {
-      this.#dummyHash = undefined; // the next caller tries again
+      this.#dummyHash = undefined; // the next caller retries
       throw error;
     });
     return this.#dummyHash;
@@ -135,7 +135,11 @@ export class Hasher {
 
 let shared: Hasher | undefined;
 
-/** Hashes a password with the defaults, as `Auth` does: salted, slow, argon2id. */
+/**
+ * Returns a salted argon2id hash of a password with the default cost, as `Auth` does.
+ * @throws {Problem} invalid_request if the password is empty.
+ * @throws {Problem} too_busy if it would wait too long.
+ */
 export function hashPassword(password: string): Promise<string> {
   if (password === '') throw new Problem('invalid_request', { message: 'The password is empty' });
   shared ??= new Hasher();

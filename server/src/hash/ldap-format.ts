@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import { base64, fromBase64, partsOf, UnreadableHash, type HashFormat } from './stored-hash.ts';
 
-/** Hash function and digest bytes by scheme; an S in front says that a salt follows the digest. */
+/** Hash function and digest length in bytes, by scheme. A leading S means that a salt follows the digest. */
 const schemes = {
   sha: ['sha1', 20],
   sha256: ['sha256', 32],
@@ -14,15 +14,15 @@ const form = new RegExp(`^\\{(?<salted>S?)(?<scheme>SHA(?:256|384|512)?)\\}(?<bo
 const hex = /^(?:[0-9a-f]{2})+$/i;
 
 /**
- * `{SSHA}`, `{SSHA256}`, `{SSHA384}`, `{SSHA512}` and the same without salt, as directories keep them (RFC 2307 §5.3;
- * OpenLDAP): base64 of digest and salt. Dovecot writes the same bytes in hex too; base64 of a digest never looks like
- * hex from one end to the other. They are fast hashes, a weak keep: the next login replaces them.
+ * Verifies `{SSHA}`, `{SSHA256}`, `{SSHA384}`, `{SSHA512}` and the same without salt, as LDAP directories store them
+ * (RFC 2307 §5.3; OpenLDAP): base64 of digest and salt. Dovecot also writes the bytes in hex; base64 of a digest is never
+ * valid hex. These hashes are fast and therefore weak; the next login replaces them.
  */
 export const ldapSha: HashFormat = {
   begins: /^\{S?SHA(?:256|384|512)?\}/i,
   read: (text) => {
     const { salted, scheme, body } = partsOf<'salted' | 'scheme' | 'body'>(text, form);
-    const [algorithm, length] = schemes[scheme.toLowerCase() as keyof typeof schemes]; // the form takes these alone
+    const [algorithm, length] = schemes[scheme.toLowerCase() as keyof typeof schemes]; // the pattern matches no other scheme
     const bytes = hex.test(body) ? Buffer.from(body, 'hex') : fromBase64(body);
     if (salted === '' ? bytes.length !== length : bytes.length <= length) {
       throw new UnreadableHash(

@@ -1,5 +1,5 @@
-// PBKDF2 (RFC 8018 §5.2) as Django, Werkzeug and passlib write it, and as the PHC string in which exports that keep the
-// parts apart (Keycloak's JSON) are brought here.
+// Verifies PBKDF2 (RFC 8018 §5.2) in the formats of Django, Werkzeug and passlib, and as a PHC string. Exports with
+// separate parts, such as Keycloak's JSON, are converted to the PHC string.
 import { pbkdf2Sync } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import {
@@ -13,10 +13,10 @@ import {
   type HashFormat,
 } from './stored-hash.ts';
 
-/** Ten million take two to six seconds of a core; Django, who raises its number most often, is at 1.2 million. */
+/** Bounds of the iterations. Ten million take two to six seconds of a core; Django, with the highest default, uses 1.2 million. */
 const iterationBounds = [1, 10_000_000] as const;
 
-/** Bytes of each hash function: a longer digest costs the iterations once per such block. */
+/** Output bytes of the hash functions: the iterations run once per block of this length. */
 const blockBytes: Record<string, number> = { sha1: 20, sha256: 32, sha512: 64 };
 
 interface Pbkdf2 {
@@ -26,7 +26,7 @@ interface Pbkdf2 {
   readonly digest: Buffer;
 }
 
-/** @throws {UnreadableHash} */
+/** @throws {UnreadableHash} if the digest is too short or long, or there are too many iterations. */
 function toCheck({ hash, iterations, salt, digest }: Pbkdf2): Check {
   const expected = digestOf(digest);
   const count = bounded(iterations, 'number of PBKDF2 iterations', iterationBounds);
@@ -39,7 +39,7 @@ const djangoForm = new RegExp(
   `^pbkdf2_(?<hash>sha1|sha256)\\$(?<iterations>\\d+)\\$(?<salt>[^$]+)\\$(?<digest>${base64})$`,
 );
 
-/** `pbkdf2_sha256$1000000$<salt>$<base64>`: Django's. The salt is text, taken as it stands. */
+/** Verifies Django's `pbkdf2_sha256$1000000$<salt>$<base64>`. The salt is plain text. */
 export const djangoPbkdf2: HashFormat = {
   begins: /^pbkdf2_/,
   read: (text) => {
@@ -54,7 +54,7 @@ export const djangoPbkdf2: HashFormat = {
 const werkzeugForm =
   /^pbkdf2:(?<hash>sha1|sha256|sha512):(?<iterations>\d+)\$(?<salt>[^$]+)\$(?<digest>(?:[0-9a-f]{2})+)$/;
 
-/** `pbkdf2:sha256:600000$<salt>$<hex>`: Werkzeug's and so Flask's. The salt is text, taken as it stands. */
+/** Verifies the `pbkdf2:sha256:600000$<salt>$<hex>` of Werkzeug and Flask. The salt is plain text. */
 export const werkzeugPbkdf2: HashFormat = {
   begins: /^pbkdf2:/,
   read: (text) => {
@@ -71,9 +71,9 @@ const phcForm = new RegExp(
 );
 
 /**
- * `$pbkdf2-sha256$i=27500,l=64$<salt>$<hash>`: the PHC string, with or without the length `l` in bytes. A Keycloak
- * credential becomes one from `algorithm`, `hashIterations`, `salt` and `value`. passlib writes
- * `$pbkdf2-sha256$29000$<salt>$<hash>` with a dot for each plus, and `$pbkdf2$` for SHA-1.
+ * Verifies the PHC string `$pbkdf2-sha256$i=27500,l=64$<salt>$<hash>`, with or without the length `l` in bytes. A Keycloak
+ * credential is converted to it from `algorithm`, `hashIterations`, `salt` and `value`. Also verifies passlib's
+ * `$pbkdf2-sha256$29000$<salt>$<hash>`, which has a dot for each plus and `$pbkdf2$` for SHA-1.
  */
 export const phcPbkdf2: HashFormat = {
   begins: /^\$pbkdf2[$-]/,

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';
 
-/** log2 of the rounds of MD5. phpass itself writes 7 to 30; 20 takes two seconds of a core, WordPress has 13. */
+/** Bounds of log2 of the MD5 rounds. phpass allows 7 to 30; 20 takes two seconds of a core; WordPress uses 13. */
 const roundLogs = [7, 20] as const;
 
-/** phpass has an alphabet and an order of bits of its own: little-endian, six bits at a time. */
+/** The alphabet of phpass. It encodes six bits at a time, in little-endian order. */
 const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const form = /^\$[PH]\$(?<log>[./0-9A-Za-z])(?<salt>[./0-9A-Za-z]{8})(?<digest>[./0-9A-Za-z]{22})$/;
 
@@ -19,7 +19,7 @@ function encode(bytes: Uint8Array): string {
   return text;
 }
 
-/** `$P$` and phpBB's `$H$`: the portable hashes of phpass, which WordPress wrote until 6.8. Iterated MD5. */
+/** Verifies `$P$` and phpBB's `$H$`, the portable hashes of phpass (iterated MD5), which WordPress used before 6.8. */
 export const phpass: HashFormat = {
   begins: /^\$[PH]\$/,
   read: (text) => {

@@ -1,5 +1,5 @@
-// scrypt (RFC 7914) in three spellings: the PHC string of passlib and others, Werkzeug's, and Firebase's variant of the
-// method, which encrypts a key of the project with what scrypt yields.
+// Verifies scrypt (RFC 7914) in three formats: the PHC string of passlib and others, Werkzeug's, and Firebase's variant,
+// which encrypts a key of the project with the output of scrypt.
 import { createCipheriv, scryptSync } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import {
@@ -12,14 +12,14 @@ import {
   type HashFormat,
 } from './stored-hash.ts';
 
-/** log2 of N: 2^20 with r=8 is the dearest that RFC 7914 §12 gives an example of. */
+/** Bounds of log2 of N: 2^20 with r=8 is the most expensive example in RFC 7914 §12. */
 const costLogs = [1, 20] as const;
 const blockSizes = [1, 64] as const;
 const lanes = [1, 64] as const;
 
-/** Bytes that all lanes work through, one after the other: 1 GiB, two to four seconds of a core. */
+/** Bounds of the bytes that all lanes process in sequence: 1 GiB takes two to four seconds of a core. */
 const workBytes = [1, 1024 ** 3] as const;
-/** What OpenSSL takes beside that. */
+/** Additional memory that OpenSSL needs, in bytes. */
 const spareBytes = 1024 ** 2;
 
 interface Cost {
@@ -28,7 +28,7 @@ interface Cost {
   readonly p: number;
 }
 
-/** @throws {UnreadableHash} */
+/** @throws {UnreadableHash} if a parameter is out of bounds. */
 function costOf(logN: string, r: string, p: string): Cost {
   const cost = {
     logN: bounded(logN, 'scrypt log2 N', costLogs),
@@ -48,7 +48,7 @@ const phcForm = new RegExp(
   `^\\$scrypt\\$ln=(?<ln>\\d+),r=(?<r>\\d+),p=(?<p>\\d+)\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
 );
 
-/** `$scrypt$ln=16,r=8,p=1$<salt>$<hash>`: passlib and the PHC string format. */
+/** Verifies the PHC string `$scrypt$ln=16,r=8,p=1$<salt>$<hash>` of passlib and others. */
 export const phcScrypt: HashFormat = {
   begins: /^\$scrypt\$/,
   read: (text) => {
@@ -62,7 +62,7 @@ export const phcScrypt: HashFormat = {
 
 const werkzeugForm = /^scrypt:(?<n>\d+):(?<r>\d+):(?<p>\d+)\$(?<salt>[^$]+)\$(?<digest>(?:[0-9a-f]{2})+)$/;
 
-/** `scrypt:32768:8:1$<salt>$<hex>`: Werkzeug's and so Flask's. The salt is text, taken as it stands. */
+/** Verifies the `scrypt:32768:8:1$<salt>$<hex>` of Werkzeug and Flask. The salt is plain text. */
 export const werkzeugScrypt: HashFormat = {
   begins: /^scrypt:/,
   read: (text) => {
@@ -79,15 +79,15 @@ const firebaseForm = new RegExp(
   `^\\$firebase-scrypt\\$ln=(?<ln>\\d+),r=(?<r>\\d+),p=(?<p>\\d+),sk=(?<signerKey>${base64}),ss=(?<separator>(?:${base64})?)` +
     `\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
 );
-/** Of the 64 bytes that Firebase derives the first 32 are the AES key. */
+/** Firebase derives 64 bytes; the first 32 are the AES key. */
 const firebaseKeyBytes = 32;
 const firebaseDerivedBytes = 64;
 
 /**
- * `$firebase-scrypt$ln=14,r=8,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`, all in base64: Firebase exports
- * the four parameters once per project, so an importer writes them into each hash (`ln` is its "memory cost", `r` its
- * "rounds"). scrypt over salt and separator yields a key, and that key encrypts the signer key by AES-256 in counter
- * mode from zero; the result is the hash (https://github.com/firebase/scrypt).
+ * Verifies `$firebase-scrypt$ln=14,r=8,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`, with all parts in base64.
+ * Firebase exports the four parameters once per project, and an importer writes them into each hash (`ln` is Firebase's
+ * "memory cost", `r` its "rounds"). scrypt of salt and separator returns a key, which encrypts the signer key with AES-256
+ * in counter mode from zero; the result is the hash (https://github.com/firebase/scrypt).
  */
 export const firebaseScrypt: HashFormat = {
   begins: /^\$firebase-scrypt\$/,

@@ -1,40 +1,39 @@
-// What a format of stored hashes is, and the readers of their parts. A hash made elsewhere is text that somebody
-// imported: its costs are bounded before anything is run, so that no row can take a thread or the memory for itself.
+// Declares formats of stored hashes and parses their parts. A hash from another product is untrusted text: its cost is
+// checked before it is computed, so that one row cannot occupy a thread or exhaust the memory.
 
-/** Tells whether a password is the one of the hash, comparing in constant time. Blocks the thread while it works. */
+/** Returns whether a password matches the hash; compares in constant time. Blocks the thread while it computes. */
 export type Check = (password: string) => boolean | Promise<boolean>;
 
-/** One family of hashes. */
+/** A format of stored hashes. */
 export interface HashFormat {
-  /** What its hashes begin with. */
+  /** Matches the beginning of its hashes. */
   readonly begins: RegExp;
   /**
-   * Takes a hash apart and checks its bounds; costs nothing.
-   * @throws {UnreadableHash}
+   * Parses a hash and checks its cost, without computing it.
+   * @throws {UnreadableHash} if the hash is malformed or its cost is out of bounds.
    */
   readonly read: (text: string) => Check;
 }
 
-/** A stored hash cannot be verified at all; the message says why, without the hash. */
+/** A stored hash cannot be verified. The message says why, without quoting the hash. */
 export class UnreadableHash extends Error {
   override readonly name = 'UnreadableHash';
 }
 
 /**
- * Digests below this are refused: of a digest of one byte, every 256th password would be the right one. The shortest in
- * use is MD5's.
+ * Minimum length of a digest, that of MD5. Shorter ones match by chance: every 256th password matches a digest of one byte.
  */
 const minDigestBytes = 16;
 const maxDigestBytes = 128;
 
-/** The named groups of a form: those that always match, and those that may not. */
+/** The named groups of a pattern: those that always match, and those that may not. */
 export type Parts<Always extends string, Maybe extends string = never> = Readonly<Record<Always, string>> & {
   readonly [Name in Maybe]: string | undefined;
 };
 
 /**
- * Matches the hash against the whole form of its format and returns the groups.
- * @throws {UnreadableHash}
+ * Matches a hash against the pattern of its format and returns the groups.
+ * @throws {UnreadableHash} if it does not match.
  */
 export function partsOf<Always extends string, Maybe extends string = never>(
   text: string,
@@ -42,22 +41,22 @@ export function partsOf<Always extends string, Maybe extends string = never>(
 ): Parts<Always, Maybe> {
   const groups = form.exec(text)?.groups;
   if (groups === undefined) throw new UnreadableHash('The hash has a known prefix but is malformed');
-  return groups as Parts<Always, Maybe>; // the caller names the groups that it wrote into the form
+  return groups as Parts<Always, Maybe>; // the caller names the groups of its pattern
 }
 
 /**
- * A whole number of a hash within bounds.
- * @throws {UnreadableHash}
+ * Parses a whole number of a hash and checks its bounds.
+ * @throws {UnreadableHash} if it is out of bounds.
  */
-export function bounded(text: string, what: string, [least, most]: readonly [number, number]): number {
+export function bounded(text: string, what: string, [min, max]: readonly [number, number]): number {
   const number = Number(text);
-  if (number >= least && number <= most) return number;
-  throw new UnreadableHash(`The ${what} is ${text.slice(0, 20)}; it must be ${least} to ${most}`);
+  if (number >= min && number <= max) return number;
+  throw new UnreadableHash(`The ${what} is ${text.slice(0, 20)}; it must be ${min} to ${max}`);
 }
 
 /**
- * The digest of a hash.
- * @throws {UnreadableHash} when it is so short that chance would match it, or absurdly long.
+ * Checks the length of a digest and returns it.
+ * @throws {UnreadableHash} if it is so short that it could match by chance, or too long.
  */
 export function digestOf(bytes: Buffer): Buffer {
   if (bytes.length >= minDigestBytes && bytes.length <= maxDigestBytes) return bytes;
@@ -66,10 +65,10 @@ export function digestOf(bytes: Buffer): Buffer {
   );
 }
 
-/** Characters of base64 in its three alphabets: RFC 4648 §4, §5, and passlib's with a dot for the plus. */
+/** Pattern of base64 in three alphabets: RFC 4648 §4 and §5, and passlib's, which has a dot for the plus. */
 export const base64 = '[A-Za-z0-9+/._-]+={0,2}';
 
-/** Bytes of base64 in any of the three alphabets, padded or not. */
+/** Decodes base64 in any of the three alphabets, padded or not. */
 export function fromBase64(text: string): Buffer {
-  return Buffer.from(text.replaceAll('.', '+'), 'base64'); // Node takes both alphabets of RFC 4648
+  return Buffer.from(text.replaceAll('.', '+'), 'base64'); // Node decodes both alphabets of RFC 4648
 }

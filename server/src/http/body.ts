@@ -1,10 +1,10 @@
-// The three kinds of body that a request's fields come in (form, multipart, JSON), made one: after this, a schema
-// validates fields and does not know how they came.
+// Parses request bodies (form, multipart and JSON) into the same form, so that a schema validates fields whatever the
+// content type.
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
 import { fieldProblem, Problem } from '../kit/problem.ts';
 
-/** Bytes of a request's body; an e-mail, a token and a password of 1,024 bytes fit many times. */
+/** Maximum bytes of a request body: several times an email, a token and a password of 1,024 bytes. */
 export const bodyBytes = 16 * 1024;
 
 const noFields: preValidationHookHandler = (request, _reply, done) => {
@@ -12,24 +12,25 @@ const noFields: preValidationHookHandler = (request, _reply, done) => {
   done();
 };
 
+/** Installs the parsers of request bodies. */
 export async function acceptBodies(app: FastifyInstance): Promise<void> {
-  app.removeAllContentTypeParsers(); // where we are mounted, the host may have parsers of its own
+  app.removeAllContentTypeParsers(); // a host server on which the service is mounted may have its own parsers
   await app.register(formbody);
-  // Read whole, so that one limit of size holds for all three kinds.
+  // Buffered, so that the same size limit applies to all three content types.
   app.addContentTypeParser(
     'multipart/form-data',
     { parseAs: 'buffer' },
     (request: FastifyRequest, body: Buffer) => parseMultipart(request.headers['content-type'] ?? '', body),
   );
 
-  const parseJson = app.getDefaultJsonParser('error', 'error'); // __proto__ and constructor.prototype are refused
+  const parseJson = app.getDefaultJsonParser('error', 'error'); // rejects __proto__ and constructor.prototype
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    // A client that names JSON and sends nothing sends no fields; the schema says which ones are missing.
+    // An empty JSON body counts as a body without fields; the schema reports the missing ones.
     if (body === '') return done(null, undefined);
     return parseJson(request, body as string, done); // parseAs: 'string'
   });
 
-  // No body at all is a body without fields: the refusal then names them. Routes that take none are spared the hook.
+  // A missing body counts as a body without fields, so that the problem names them. Routes without a body need no hook.
   app.addHook('onRoute', (route) => {
     if (route.schema?.body === undefined) return;
     route.preValidation = [noFields, route.preValidation ?? []].flat();
@@ -39,11 +40,11 @@ export async function acceptBodies(app: FastifyInstance): Promise<void> {
 type Fields = Record<string, string | string[]>;
 
 /**
- * The fields of a multipart body (RFC 7578), by the parser of Node's own fetch. A repeated field becomes a list.
- * @throws {Problem} invalid_request for a body that is none, or holds a file.
+ * Parses the fields of a multipart body (RFC 7578) with the parser of Node's fetch. A repeated field becomes a list.
+ * @throws {Problem} invalid_request if the body is malformed or contains a file.
  */
 async function parseMultipart(contentType: string, body: Buffer): Promise<Fields> {
-  const fields: Fields = Object.create(null) as Fields; // a field may be called __proto__
+  const fields: Fields = Object.create(null) as Fields; // a field may have the name __proto__
   if (body.length === 0) return fields;
   const response = new Response(new Uint8Array(body), { headers: { 'content-type': contentType } });
   const form = await response.formData().catch((cause: unknown) => {

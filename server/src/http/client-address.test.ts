@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ClientAddress, isPrivateAddress, type Client } from './client-address.ts';
 
-/** The client of a request from a peer with some headers. */
+/** Returns the client of a request from a peer with the given headers. */
 function clientOf(
   trusted: readonly string[],
   peer: string | undefined,
@@ -22,58 +22,66 @@ const spoofed: readonly Record<string, string>[] = [
   { 'x-forwarded-for': 'a' },
 ];
 
-describe('without trusted proxies', () => {
-  test('no header is believed (CVE-2023-36456)', () => {
+describe('the client address without trusted proxies', () => {
+  test('ignores all headers (CVE-2023-36456)', () => {
     for (const headers of spoofed) assert.equal(clientOf([], '203.0.113.7', headers).key, '203.0.113.7');
   });
 });
 
-describe('with trusted proxies', () => {
+describe('the client address with trusted proxies', () => {
   const trusted = ['10.0.0.0/8', '2001:db8:1::/48'];
 
-  test('a header is believed of a proxy alone', () => {
+  test('uses a header only from a trusted proxy', () => {
     for (const headers of spoofed) assert.equal(clientOf(trusted, '203.0.113.7', headers).key, '203.0.113.7');
   });
 
   const walks: Readonly<Record<string, { peer: string; header: string; client: string }>> = {
-    'the nearest proxy names the client': { peer: '10.0.0.1', header: '203.0.113.7', client: '203.0.113.7' },
-    'what stands left of the client is its own invention': {
+    'is the address that the nearest proxy appended': {
+      peer: '10.0.0.1',
+      header: '203.0.113.7',
+      client: '203.0.113.7',
+    },
+    'ignores entries to the left of the client, which the client may have invented': {
       peer: '10.0.0.1',
       header: '127.0.0.1, 8.8.8.8, 203.0.113.7',
       client: '203.0.113.7',
     },
-    'proxies behind the nearest are passed over': {
+    'skips further trusted proxies': {
       peer: '10.0.0.1',
       header: '203.0.113.7, 10.1.1.1, 10.2.2.2',
       client: '203.0.113.7',
     },
-    'a proxy over IPv6 counts as one': {
+    'accepts a proxy with an IPv6 address': {
       peer: '2001:db8:1::9',
       header: '203.0.113.7',
       client: '203.0.113.7',
     },
-    'a proxy mapped into IPv6 counts as one': {
+    'accepts a proxy with an IPv4-mapped address': {
       peer: '::ffff:10.0.0.1',
       header: '203.0.113.7',
       client: '203.0.113.7',
     },
-    'a request that a proxy made itself': {
+    'is that of the proxy if the proxy sent the request itself': {
       peer: '10.0.0.1',
       header: '10.3.3.3, 10.2.2.2',
       client: '10.3.3.3',
     },
-    'white space and ports are no part of an address': {
+    'ignores white space and ports': {
       peer: '10.0.0.1',
       header: ' [2001:db8:2::1]:443 ,\t10.2.2.2:1234 ',
       client: '2001:db8:2::1',
     },
-    'an IPv4 address with a port': { peer: '10.0.0.1', header: '203.0.113.7:5555', client: '203.0.113.7' },
+    'ignores the port of an IPv4 address': {
+      peer: '10.0.0.1',
+      header: '203.0.113.7:5555',
+      client: '203.0.113.7',
+    },
   };
   for (const [title, { peer, header, client }] of Object.entries(walks)) {
     test(title, () => assert.equal(clientOf(trusted, peer, { 'x-forwarded-for': header }).address, client));
   }
 
-  test('garbage ends the walk at the hop that passed it on, and is never an address (CVE-2024-47070)', () => {
+  test('is the last valid hop before a malformed entry (CVE-2024-47070)', () => {
     for (const garbage of [
       'a',
       '',
@@ -103,7 +111,7 @@ describe('with trusted proxies', () => {
     }
   });
 
-  test('a peer that has gone has no address, and shares a key with its like', () => {
+  test('is empty for a disconnected peer; all of them share one key', () => {
     assert.deepEqual(clientOf(trusted, undefined, { 'x-forwarded-for': '1.2.3.4' }), {
       address: '',
       key: '',
@@ -113,8 +121,8 @@ describe('with trusted proxies', () => {
 
 const keyOf = (address: string): string => clientOf([], address, {}).key;
 
-describe('the key', () => {
-  test('is one for all spellings of an address (CVE-2026-45364)', () => {
+describe('the rate-limit key of a client', () => {
+  test('is the same for all spellings of an address (CVE-2026-45364)', () => {
     const spellings = [
       '127.0.0.1',
       '::ffff:127.0.0.1',
@@ -125,7 +133,7 @@ describe('the key', () => {
     assert.deepEqual(new Set(spellings.map(keyOf)), new Set(['127.0.0.1']));
   });
 
-  test('is one for the /64 of an IPv6 subscriber, and another for the next', () => {
+  test('is the same within the /64 of an IPv6 subscriber, and different for the next', () => {
     const same = [
       '2001:db8::1',
       '2001:DB8:0:0::',
@@ -136,12 +144,12 @@ describe('the key', () => {
     assert.notEqual(keyOf('2001:db8:0:1::1'), keyOf('2001:db8::1'));
   });
 
-  test('is another for each IPv4 address', () => {
+  test('is different for each IPv4 address', () => {
     assert.equal(new Set(['192.0.2.1', '192.0.2.2', '192.0.3.1'].map(keyOf)).size, 3);
   });
 });
 
-test('private is what no client of the internet has', () => {
+test('isPrivateAddress accepts addresses that no client on the internet has', () => {
   for (const address of [
     '10.0.0.1',
     '172.16.0.1',

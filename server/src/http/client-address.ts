@@ -1,18 +1,18 @@
-// Whose request this is, as a network address: what limits count by and records name. The peer's address, unless the
-// peer is a proxy that the operator named; then what that proxy wrote into X-Forwarded-For. No other header is believed,
-// and none at all while no proxy is named: anybody can write one (CVE-2024-47070).
+// Determines the network address of the client, for rate limits, logs and the audit log. It is the address of the peer or,
+// if the peer is a trusted proxy, the address in X-Forwarded-For. No other header is used, and without trusted proxies
+// none at all: any client can send them (CVE-2024-47070).
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export interface Client {
-  /** Canonical text: an IPv4 address mapped into IPv6 is told as IPv4. Empty when the peer has gone already. */
+  /** Address in canonical form, IPv4-mapped IPv6 addresses as IPv4. Empty if the peer has already disconnected. */
   readonly address: string;
-  /** What its requests are counted under: an IPv4 address, or the /64 that one IPv6 subscriber has whole. */
+  /** Key for rate limits: an IPv4 address, or the /64 network that an IPv6 subscriber has. */
   readonly key: string;
 }
 
-/** What is read of a request: also of a bare one of node:http. */
+/** The parts of a request that are read; a request of node:http has them as well. */
 export interface AddressedRequest {
   readonly socket: { readonly remoteAddress?: string | undefined };
   readonly headers: IncomingHttpHeaders;
@@ -20,28 +20,28 @@ export interface AddressedRequest {
 
 type Address = ReturnType<typeof ipaddr.process>;
 
-/** Groups of an IPv6 address that name the network. */
+/** Number of 16-bit groups in the network part of an IPv6 address. */
 const networkGroups = 4;
 
 export class ClientAddress {
   readonly #trusted: readonly [Address, number][];
-  /** By the headers of the request: limits, log and rules ask for the client of the same one. */
+  /** Clients by the headers of their request, because limits, log and services all need the client of a request. */
   readonly #known = new WeakMap<IncomingHttpHeaders, Client>();
 
-  /** @param trustedProxies networks in CIDR notation, as the option has them. */
+  /** @param trustedProxies Networks in CIDR notation. */
   constructor(trustedProxies: readonly string[]) {
     this.#trusted = trustedProxies.map((network) => ipaddr.parseCIDR(network));
   }
 
-  /** True when some proxy is believed. */
+  /** Whether there are trusted proxies. */
   get trustsProxies(): boolean {
     return this.#trusted.length > 0;
   }
 
   /**
-   * The client of a request. The header is read from its right end, where the nearest proxy wrote, through the proxies
-   * that are trusted; the first address that is none of them is the client. What is no address ends the walk, and the
-   * hop that passed it on stands for the client: garbage never escapes being counted.
+   * Returns the client of a request. The header is read from the right, where the nearest proxy appended its entry, past the
+   * trusted proxies; the first other address is the client. At a malformed entry the last valid hop counts as the client, so
+   * that invalid values cannot evade rate limits.
    */
   of(request: AddressedRequest): Client {
     const known = this.#known.get(request.headers);
@@ -74,7 +74,7 @@ export class ClientAddress {
   }
 }
 
-/** True for an address that is nobody's on the internet: loopback, private networks and their like. */
+/** Returns whether an address is not public: loopback, private networks and other special ranges. */
 export function isPrivateAddress(text: string): boolean {
   return isIP(text) !== 0 && ipaddr.process(text).range() !== 'unicast';
 }
@@ -83,12 +83,12 @@ function toClient(text: string): Client {
   if (isIP(text) !== 6) return { address: text, key: text };
   const address = ipaddr.process(text);
   if (address.kind() === 'ipv4') return { address: address.toString(), key: address.toString() };
-  const { parts } = address as ipaddr.IPv6; // kind() has told
+  const { parts } = address as ipaddr.IPv6; // kind() is ipv6
   const network = parts.slice(0, networkGroups).map((group) => group.toString(16));
   return { address: address.toString(), key: `${network.join(':')}::/64` };
 }
 
-/** Some proxies write the port behind the address: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+/** Removes the port that some proxies append: `192.0.2.1:443`, `[2001:db8::1]:443`. */
 function withoutPort(text: string): string {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/.exec(text) ?? [];
   return bracketed ?? plain ?? text;

@@ -1,4 +1,4 @@
-// Answers to what is no HTTP, or comes too slowly to be a request: there is no request and no reply then, only a socket.
+// Answers connections that send invalid HTTP or send too slowly. There is no request or reply object then, only a socket.
 import type { Socket } from 'node:net';
 import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import type { Log } from '../kit/log.ts';
@@ -7,7 +7,7 @@ import { problemBody, problemMediaType } from './problem-handler.ts';
 import { headerLines } from './response.ts';
 import type { Headers } from './security-headers.ts';
 
-/** Codes of node:http's parser and timers that say more than "malformed". */
+/** Error codes of node:http with a more specific problem than `invalid_request`. */
 const codes: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -15,8 +15,8 @@ const codes: Readonly<Record<string, ProblemCode>> = {
 };
 
 /**
- * Handler of the server's `clientError`: one small problem, then the connection is closed, for what follows on it cannot
- * be told from the remains of a smuggled request (RFC 9112 §6.3, §11.2).
+ * Returns a handler of the server's `clientError`. It sends a problem and closes the connection, because any following
+ * bytes could be the rest of a smuggled request (RFC 9112 §6.3, §11.2).
  */
 export function answerClientError(
   headers: Headers,
@@ -30,7 +30,7 @@ export function answerClientError(
   };
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy(); // the client has gone, or we have closed
+      socket.destroy(); // the client or the service has closed the connection
       return;
     }
     const code = codes[error.code ?? ''] ?? 'invalid_request';
@@ -43,7 +43,7 @@ export function answerClientError(
   };
 }
 
-/** A whole reply as text: HTTP/1.1, closing the connection. */
+/** Formats a complete HTTP/1.1 reply that closes the connection. */
 function rawReply(problem: Problem, headers: Headers): string {
   const body = JSON.stringify(problemBody(problem));
   const { status } = getProblem(problem.code);

@@ -1,4 +1,4 @@
-// What becomes of connections: too many of them, too many requests on one, and a stop in the midst of them.
+// Tests connections: too many of them, too many requests on one, slow clients, and a stop with open connections.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -31,7 +31,7 @@ const options: Omit<RequestHookOptions, 'log'> = {
   clock: Date.now,
 };
 
-/** A server with gates and one route that answers when it is told to. */
+/** Starts a server with the request hooks and a route `/late` that answers after `release`. */
 async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
   const lines: Line[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
@@ -52,7 +52,7 @@ async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
     const socket = connect({ host: '127.0.0.1', port });
     let text = '';
     socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
-    socket.on('error', () => {}); // a reset is an end, too
+    socket.on('error', () => {}); // a reset also ends the connection
     return {
       socket,
       read: () => text,
@@ -77,7 +77,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 const untilRead = ({ read }: Connection, pattern: RegExp): Promise<void> =>
   until(() => pattern.test(read()), String(pattern));
 
-test('above the most connections a new one is refused, and those that are open are served', async (t) => {
+test('above the maximum number of connections rejects new ones and serves the open ones', async (t) => {
   const { app, open, lines } = await serve(t);
   app.server.maxConnections = 3;
   const first = [open(), open(), open()];
@@ -104,11 +104,11 @@ test('above the most connections a new one is refused, and those that are open a
   assert.deepEqual(
     lines.map(({ msg, count }) => [msg, count]),
     [['Connections were rejected: too many are open', 1]],
-    'told once a minute',
+    'logged once a minute',
   );
 });
 
-test('a connection that cannot be accepted, for want of descriptors, stops nothing', async (t) => {
+test('continues after a connection that cannot be accepted for lack of file descriptors', async (t) => {
   const { app, open, lines } = await serve(t);
   const fault = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
   for (let i = 0; i < 100; i += 1) app.server.emit('error', fault);
@@ -118,7 +118,7 @@ test('a connection that cannot be accepted, for want of descriptors, stops nothi
   assert.equal(lines.length, 1);
 });
 
-test('thirty-two requests may be under way on one connection, time and again; with more it ends', async (t) => {
+test('allows thirty-two pending requests on one connection, repeatedly, and closes it if there are more', async (t) => {
   const { open, release } = await serve(t);
   const many = open();
   many.socket.write(get('/late') + get('/').repeat(31));
@@ -136,13 +136,13 @@ test('thirty-two requests may be under way on one connection, time and again; wi
   assert.match(many.read(), /^HTTP[^]*?\r\n\r\nlate/);
 });
 
-test('a stop finishes what is under way, sends what is new elsewhere, and closes every connection', async (t) => {
+test('a stop finishes pending requests, rejects new ones, and closes every connection', async (t) => {
   const { app, hooks, open, release } = await serve(t);
-  const underWay = open();
+  const pending = open();
   const idle = open();
   const silent = open();
   const half = open();
-  underWay.socket.write(get('/late'));
+  pending.socket.write(get('/late'));
   idle.socket.write(get('/'));
   half.socket.write('GET / HTTP/1.1\r\nHo');
   await untilRead(idle, /at once$/);
@@ -165,53 +165,49 @@ test('a stop finishes what is under way, sends what is new elsewhere, and closes
   await half.closed;
   assert.match(half.read(), /^HTTP\/1\.1 503 /);
   release();
-  await underWay.closed;
-  assert.match(underWay.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
+  await pending.closed;
+  assert.match(pending.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
   await closed;
 });
 
-/** A twentieth of what the service waits. */
+/** A twentieth of the time limits of the service. */
 const shortTimes: ConnectionTimes = { requestMs: 500, headersMs: 250, checkMs: 50, stillMs: 350 };
 
-/** What a slow sender begins with, and goes on with for ever. */
+/** What a slow sender sends first, and then repeats forever. */
 const slowSenders: Readonly<Record<string, readonly [begin: string, drip: string]>> = {
   'half a request line': ['POST /us', 'x'],
-  'headers without an end': ['POST / HTTP/1.1\r\nHost: localhost\r\n', 'x'],
-  'a body without an end': [
+  'endless headers': ['POST / HTTP/1.1\r\nHost: localhost\r\n', 'x'],
+  'an endless body': [
     'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10000\r\n\r\nemail=',
     'x',
   ],
-  'chunks without an end': [
+  'endless chunks': [
     'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
     '1\r\n \r\n',
   ],
 };
 
-// With the true times, over a socket of the real service: server/test/journeys/slow-sender.system.ts.
+// server/test/journeys/slow-sender.system.ts tests the real service with its real time limits.
 for (const [what, [begin, drip]] of Object.entries(slowSenders)) {
-  test(`a client that sends ${what}, drop by drop, is disconnected`, { timeout: 8_000 }, async (t) => {
+  test(`disconnects a client that slowly sends ${what}`, { timeout: 8_000 }, async (t) => {
     const { open } = await serve(t, shortTimes);
 
     const { socket, closed } = open();
     socket.write(begin);
-    const dripping = setInterval(() => socket.write(drip), 50); // sooner than a still connection is closed
+    const dripping = setInterval(() => socket.write(drip), 50); // more often than the limit for a silent connection
     t.after(() => clearInterval(dripping));
     await closed;
   });
 }
 
-test(
-  'a client that sends nothing in the midst of a request is disconnected',
-  { timeout: 8_000 },
-  async (t) => {
-    const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
-    const { socket, closed } = open();
-    socket.write('GET / HTTP/1.1\r\nHo');
-    await closed;
-  },
-);
+test('disconnects a client that becomes silent within a request', { timeout: 8_000 }, async (t) => {
+  const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
+  const { socket, closed } = open();
+  socket.write('GET / HTTP/1.1\r\nHo');
+  await closed;
+});
 
-test('the service disconnects a slow sender within 15 seconds', () => {
+test('the time limits disconnect a slow sender within 15 seconds', () => {
   const { requestMs, headersMs, checkMs } = connectionTimes;
   assert.ok(Math.max(requestMs, headersMs) + checkMs <= 15_000);
 });

@@ -1,12 +1,12 @@
 // Splits the Cookie header of a request, once for all cookies that are read from it.
 
-/** Name and value of one cookie, as they stand in the header. */
+/** Name and value of a cookie, as they are in the header. */
 export type CookiePair = readonly [name: string, value: string];
 
-/** The header that was split last, and its pairs: one request reads several cookies from the same text. */
+/** The last header and its pairs, cached because a request reads several cookies from the same header. */
 let last: { readonly header: string; readonly pairs: readonly CookiePair[] } = { header: '', pairs: [] };
 
-/** The cookies of a Cookie header in their order; a part without `=` is left out (RFC 6265 §4.2.1). */
+/** Returns the cookies of a Cookie header in their order; a part without `=` is ignored (RFC 6265 §4.2.1). */
 export function splitCookies(header: string | undefined): readonly CookiePair[] {
   if (header === undefined) return [];
   if (header === last.header) return last.pairs;

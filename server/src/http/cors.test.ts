@@ -5,7 +5,7 @@ import { testService, type TestService } from '../../test/support/service.ts';
 
 const allowed = 'https://app.example.org';
 
-/** The headers of a reply that speak of origins. */
+/** Returns the CORS headers of a reply. */
 function corsOf({ headers }: LightMyRequestResponse): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => name.startsWith('access-control-') || name === 'vary'),
@@ -18,7 +18,7 @@ const preflight = (method: string): Record<string, string> => ({
   'access-control-request-headers': 'content-type',
 });
 
-describe('with allowed origins', () => {
+describe('CORS with allowed origins', () => {
   let service: TestService;
   before(async () => {
     service = await testService('sqlite', { ALLOWED_ORIGINS: `${allowed}, http://localhost:3000` });
@@ -32,7 +32,7 @@ describe('with allowed origins', () => {
     'access-control-expose-headers': 'RateLimit, RateLimit-Policy, Retry-After',
   };
 
-  test('an allowed page may read replies and refusals, under its own name', async () => {
+  test('lets an allowed origin read replies and problems', async () => {
     for (const [method, url, status] of [
       ['GET', '/', 200],
       ['GET', '/profile', 403],
@@ -48,7 +48,7 @@ describe('with allowed origins', () => {
     assert.equal(other.headers['access-control-allow-origin'], 'http://localhost:3000');
   });
 
-  test('its preflight is told the methods of the path', async () => {
+  test('answers its preflight with the methods of the path', async () => {
     const reply = await service.app.inject({
       method: 'OPTIONS',
       url: '/sessions',
@@ -64,7 +64,7 @@ describe('with allowed origins', () => {
     assert.match(String(reply.headers.allow), /\bDELETE\b/);
   });
 
-  test('any other page reads nothing, and its preflight is told nothing', async () => {
+  test('sends no CORS headers to any other origin, also in reply to a preflight', async () => {
     for (const origin of [
       'https://evil.example',
       'null',
@@ -85,11 +85,11 @@ describe('with allowed origins', () => {
     }
   });
 
-  test('a reply to no page varies by origin as well, for caches between', async () => {
+  test('sends Vary: Origin also without an origin, for shared caches', async () => {
     assert.deepEqual(corsOf(await service.app.inject({ url: '/' })), { vary: 'Origin' });
   });
 
-  test('OPTIONS that is no preflight is told no more than any reply', async () => {
+  test('adds no methods to the reply to OPTIONS that is not a preflight', async () => {
     const reply = await service.app.inject({
       method: 'OPTIONS',
       url: '/sessions',
@@ -99,7 +99,7 @@ describe('with allowed origins', () => {
   });
 });
 
-test('without allowed origins no reply speaks of them', async () => {
+test('sends no CORS headers without allowed origins', async () => {
   const service = await testService('sqlite');
   try {
     const replies = [

@@ -1,20 +1,20 @@
-// Lets pages of the applications that the operator named read what we answer them (Fetch standard §3.3, CORS). Without
-// any, nothing here is installed and no page but ours reads anything.
+// Lets pages of allowed origins read replies (CORS, Fetch standard §3.3). Without allowed origins nothing is installed, and
+// only pages of this service can read replies.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Origins } from './origins.ts';
 
-/** Headers of a reply that a page may read beside the harmless ones. */
+/** Reply headers that a page may read in addition to the CORS-safelisted ones. */
 const exposedHeaders = 'RateLimit, RateLimit-Policy, Retry-After';
-/** Headers that a page may send beside the harmless ones. */
+/** Request headers that a page may send. */
 const acceptedHeaders = 'Accept, Content-Type';
-/** Two hours, the most that Chromium keeps a preflight's answer. */
+/** Two hours, the maximum for which Chromium caches the reply to a preflight. */
 const preflightSeconds = 7200;
 
-/** Tells an allowed origin, by its own name and never by `*`, that its page may read the reply. */
+/** Adds CORS headers for requests of allowed origins. They name the origin and never use `*`. */
 export function answerOrigins(app: FastifyInstance, origins: Origins): void {
   if (!origins.allowsOthers) return;
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.header('vary', 'Origin'); // also where there is none: a cache must not give the one reply for the other
+    void reply.header('vary', 'Origin'); // also without an Origin: a cache must not return a reply for another origin
     const { origin } = request.headers;
     if (origin !== undefined && origins.isAllowed(origin)) {
       void reply
@@ -26,7 +26,7 @@ export function answerOrigins(app: FastifyInstance, origins: Origins): void {
   });
 }
 
-/** Completes the reply to a preflight, if its origin was let in: which methods the path has. */
+/** Adds the allowed methods and headers to the reply to a preflight of an allowed origin. */
 export function answerPreflight(request: FastifyRequest, reply: FastifyReply, methods: string): void {
   if (
     request.headers['access-control-request-method'] === undefined ||

@@ -16,7 +16,7 @@ type Headers = Readonly<Record<string, string>>;
 
 const allowed = 'https://app.example.org';
 
-/** What pages of other sites make a browser send. */
+/** Headers that a browser sends for a page of another site. */
 const foreign: Readonly<Record<string, Headers>> = {
   'Sec-Fetch-Site: cross-site': { 'sec-fetch-site': 'cross-site' },
   'Sec-Fetch-Site: same-site': { 'sec-fetch-site': 'same-site' },
@@ -42,9 +42,9 @@ const foreign: Readonly<Record<string, Headers>> = {
   'a Host that is no host': { origin: 'http://localhost:5001', host: 'local host:5001' },
 };
 
-/** What our own pages, allowed ones and programs send. */
+/** Headers that pages of the service, pages of allowed origins and programs send. */
 const ours: Readonly<Record<string, Headers>> = {
-  'a program, which says nothing': {},
+  'a program, without these headers': {},
   'Sec-Fetch-Site: same-origin': { 'sec-fetch-site': 'same-origin', origin: 'http://127.0.0.1:5000' },
   'Sec-Fetch-Site: none': { 'sec-fetch-site': 'none' },
   'the Origin of PUBLIC_URL': { origin: 'http://localhost:5000' },
@@ -75,7 +75,7 @@ describe('a page of another site (CSRF)', () => {
   });
 
   for (const [what, headers] of Object.entries(foreign)) {
-    test(`${what}: nothing changes on any route`, async () => {
+    test(`${what}: is rejected on every route, and nothing changes`, async () => {
       const unsafe = routes.filter(({ method }) => !isSafe(method));
       assert.ok(unsafe.length > 20);
       const cookie = `session_id=${person.sessionId}`;
@@ -102,14 +102,14 @@ describe('a page of another site (CSRF)', () => {
   }
 
   for (const [what, headers] of Object.entries(ours)) {
-    test(`${what}: is let in`, async () => {
+    test(`${what}: is accepted`, async () => {
       const payload = { email: person.email, password: person.password };
       const reply = await app.inject({ method: 'POST', url: '/sessions', headers, payload });
       assert.equal(reply.statusCode, 200, reply.payload);
     });
   }
 
-  test('may be linked from anywhere: reading passes, and no link signs anybody in (login CSRF)', async () => {
+  test('may link to the service: reading is allowed, but no link signs a user in (login CSRF)', async () => {
     const reply = await app.inject({
       url: '/',
       headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
@@ -122,7 +122,7 @@ describe('a page of another site (CSRF)', () => {
     }
   });
 
-  test('is refused before the body is read', async () => {
+  test('is rejected before the body is read', async () => {
     const reply = await app.inject({
       method: 'POST',
       url: '/sessions',
@@ -133,7 +133,7 @@ describe('a page of another site (CSRF)', () => {
   });
 });
 
-describe('whose an origin is', () => {
+describe('origins', () => {
   const options: OriginsOptions = {
     publicUrl: new URL('https://accounts.example.org'),
     isPublic: true,
@@ -141,14 +141,14 @@ describe('whose an origin is', () => {
   };
   const origins = new Origins(options);
 
-  test('in public mode ours is that of PUBLIC_URL, whatever Host says', () => {
+  test('in public mode the own origin is that of PUBLIC_URL, whatever the Host header', () => {
     assert.equal(origins.isOurs('https://accounts.example.org', 'evil.example'), true);
     assert.equal(origins.isOurs('https://evil.example', 'evil.example'), false);
     assert.equal(origins.isOurs('http://localhost:5000', 'localhost:5000'), false);
     assert.equal(origins.isOurs('null', undefined), false);
   });
 
-  test('allowed is what the operator named, exactly', () => {
+  test('only the exact configured origins are allowed', () => {
     assert.equal(origins.isAllowed(allowed), true);
     assert.equal(origins.isAllowed('https://accounts.example.org'), false);
     assert.equal(new Origins({ ...options, allowedOrigins: [] }).allowsOthers, false);
@@ -159,7 +159,7 @@ const fails = (): never => {
   throw new Error('on purpose');
 };
 
-test('a rule that throws refuses', async () => {
+test('a rule that throws an error rejects the request', async () => {
   const app = Fastify();
   app.setErrorHandler(errorHandler());
   refuseCrossSite(app, { isAllowed: fails, isOurs: fails });

@@ -1,31 +1,33 @@
-// Refuses changes that a page of somebody else asks a person's browser for (CSRF, and login CSRF): for every route that
-// changes something, whatever its door, before its body is read. Browsers say where a request comes from; a request that
-// says nothing comes from a program, which has no cookies of a person to abuse.
+// Rejects changes that a page of another site requests from a user's browser (CSRF and login CSRF), on every route that
+// changes something, before the body is read. Browsers state the origin of a request; a request without this information
+// comes from a program, which has no cookies of a user to abuse.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import { isSafe } from './method.ts';
 import type { Origins } from './origins.ts';
 import './problem.ts';
 
-/** What is asked of the origins. */
+/** The methods of `Origins` that are used here. */
 export type OriginRule = Pick<Origins, 'isAllowed' | 'isOurs'>;
 
-/** What tells where a request comes from. */
+/** The headers that state the origin of a request. */
 interface Provenance {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
   readonly 'sec-fetch-site'?: string | string[] | undefined;
 }
 
-/** The config of a route, where it is written that it is guarded. */
+/** Route config that marks a guarded read. */
 interface GuardConfig {
   isGuardedRead?: boolean;
 }
 
-/** Config of a route that reads and leaves a trace: no page of somebody else has a person's browser ask for it. */
+/** Config of a GET route that also changes something: requests from pages of other sites are rejected. */
 export const guardedRead: object = { isGuardedRead: true } satisfies GuardConfig;
 
-/** Refuses with `cross_site`. An error in here refuses as well: it goes the way of every error, which is not onwards. */
+/**
+ * Installs the hook, which rejects a request with `cross_site`. Fails closed: if the hook throws, the request is rejected.
+ */
 export function refuseCrossSite(app: FastifyInstance, origins: OriginRule): void {
   app.addHook('onRequest', (request, _reply, done) => {
     if (isTrustworthy(request.headers, origins) || isOpenRead(request)) done();
@@ -38,11 +40,11 @@ function isOpenRead({ method, routeOptions }: FastifyRequest): boolean {
   return isSafe(method) && !isGuardedRead;
 }
 
-/** Sec-Fetch-Site first (W3C Fetch Metadata §2.3): no page can write it. Older browsers send Origin alone. */
+/** Sec-Fetch-Site takes precedence (W3C Fetch Metadata §2.3): no page can set it. Older browsers send only Origin. */
 function isTrustworthy({ host, origin, 'sec-fetch-site': site }: Provenance, origins: OriginRule): boolean {
   if (site === 'same-origin' || site === 'none') return true;
   if (origin === undefined) return site === undefined;
-  // `null` is what sandboxed frames and data: pages call themselves; it is in no list.
+  // Sandboxed frames and data: pages send the origin `null`, which is never allowed.
   if (origins.isAllowed(origin)) return true;
   return site === undefined && origins.isOurs(origin, host);
 }

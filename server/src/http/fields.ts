@@ -1,14 +1,14 @@
-// Fields of requests and replies that several routes have, and what a request costs of its address's limit.
+// Declares the schemas of fields that several routes share, and the rate-limit cost of requests.
 import Type from 'typebox';
 import { maxPasswordLength } from '../kit/password-length.ts';
 
-/** Characters of an e-mail field: the longest address and some white space around it. */
+/** Maximum length of an email field: the longest address and some white space. */
 const emailCharacters = 300;
-/** Characters of a token field: far more than a token has. */
+/** Maximum length of a token field: more than any token. */
 const tokenCharacters = 300;
-/** UTF-16 code units of a password field; the rule counts code points. */
+/** Maximum length of a password field in UTF-16 code units; the password rule counts code points. */
 const passwordCharacters = maxPasswordLength * 2;
-/** No NUL: it ends a string in some stores and hashes, and PostgreSQL refuses it in text. */
+/** Rejects NUL: it ends a string in some libraries, and PostgreSQL rejects it in text. */
 const noNul = '^[^\\u0000]*$';
 
 export const email = Type.String({
@@ -30,10 +30,10 @@ export const token = Type.String({
   description: 'One-time token, or the code from the same email in the browser that requested it',
 });
 
-/** Handle of a thing in a path. Bounded far above what one has: what is none of ours is told as not found. */
+/** Handle of a resource in a path. The limit is far above real handles, so that an unknown one answers `not_found`. */
 export const handle = Type.String({ maxLength: 300, pattern: noNul });
 
-/** Characters of a proof field: a passkey's answer with its attestation is the longest. */
+/** Maximum length of a proof field: a WebAuthn response with its attestation is the longest. */
 const proofCharacters = 12_000;
 export const proof = Type.String({
   minLength: 1,
@@ -43,7 +43,7 @@ export const proof = Type.String({
 });
 
 const labelCharacters = 60;
-/** How a person calls a device or an app. */
+/** The name that a user gives to a factor, such as a device or an app. */
 export const factorLabel = Type.String({
   minLength: 1,
   maxLength: labelCharacters,
@@ -51,7 +51,7 @@ export const factorLabel = Type.String({
   description: 'Name that the user gives it',
 });
 
-/** The same, of what is typed on a page: without control characters, and cut; `undefined` where nothing is left. */
+/** Normalizes a factor label that was typed on a page: removes control characters and truncates it; `undefined` if it is empty. */
 export function toFactorLabel(typed: string | undefined): string | undefined {
   const label = (typed ?? '')
     .replaceAll(/\p{Cc}/gu, '')
@@ -60,13 +60,13 @@ export function toFactorLabel(typed: string | undefined): string | undefined {
   return label === '' ? undefined : label;
 }
 
-/** Units of the limit by address: of a request that hashes a password, and of one that sends a mail. */
+/** Rate-limit units of a request that hashes a password, and of one that sends a mail. */
 export const hashCost = 3;
 export const mailCost = 5;
 
 export const Credentials = Type.Object({ email, password });
 export const Message = Type.Object({ message: Type.String() });
-/** What a login says; with the names of factors where one is owed. */
+/** Reply of a login; `factors` has the names of the second factors if one is required. */
 export const LoginReply = Type.Object({
   email: Type.String(),
   message: Type.String(),

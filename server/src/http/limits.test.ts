@@ -11,12 +11,12 @@ import { RejectionThrottle } from './rejection-throttle.ts';
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
-/** Refused here, and not for too many tries on the account. */
+/** Returns whether a reply was rejected by these limits, and not for too many attempts on the account. */
 function isLimited({ statusCode, payload }: LightMyRequestResponse): boolean {
   return statusCode === 429 && payload.includes('"too_many_requests"');
 }
 
-/** A login of nobody. */
+/** Sends a login for an unknown account. */
 function login(app: FastifyInstance, more: InjectOptions = {}): Promise<LightMyRequestResponse> {
   const payload = new URLSearchParams({ email: 'nobody@example.org', password: 'guess' }).toString();
   return app.inject({
@@ -28,7 +28,7 @@ function login(app: FastifyInstance, more: InjectOptions = {}): Promise<LightMyR
   });
 }
 
-describe('the limit by address', () => {
+describe('the rate limit per address', () => {
   let service: TestService;
 
   before(async () => {
@@ -41,11 +41,11 @@ describe('the limit by address', () => {
   after(() => service.close());
   beforeEach(() => service.clock.advance(minuteMs));
 
-  /** A login that a trusted proxy passes on. */
+  /** Sends a login through a trusted proxy. */
   const from = (header: string): Promise<LightMyRequestResponse> =>
     login(service.app, { remoteAddress: '10.1.2.3', headers: { 'x-forwarded-for': header } });
 
-  test('is told on each reply, and above it a request is refused with the time of the next', async () => {
+  test('is in the headers of each reply; above it a request is rejected with Retry-After', async () => {
     for (let left = 57; left >= 0; left -= 3) {
       const reply = await login(service.app);
       assert.equal(isLimited(reply), false);
@@ -61,7 +61,7 @@ describe('the limit by address', () => {
     assert.equal(isLimited(await login(service.app)), false);
   });
 
-  test('refuses before the body is read, and whatever stands in it', async () => {
+  test('rejects before the body is read, whatever its content', async () => {
     while (!isLimited(await login(service.app)));
     for (const more of [
       { payload: '' },
@@ -79,7 +79,7 @@ describe('the limit by address', () => {
     }
   });
 
-  test('leaves reading and preflights free', async () => {
+  test('does not count reads and preflights', async () => {
     for (let i = 0; i < 30; i += 1) await login(service.app);
     for (const [method, url, status] of [
       ['GET', '/', 200],
@@ -93,7 +93,7 @@ describe('the limit by address', () => {
     }
   });
 
-  test('counts one client as one, whatever headers it invents (CVE-2023-36456)', async () => {
+  test('counts a client by its address, whatever headers it invents (CVE-2023-36456)', async () => {
     const names = [
       'x-forwarded-for',
       'x-real-ip',
@@ -112,7 +112,7 @@ describe('the limit by address', () => {
     assert.equal(refused, 180);
   });
 
-  test('counts a client behind a trusted proxy by itself, and garbage as the proxy', async () => {
+  test('counts clients behind a trusted proxy separately, and malformed addresses as the proxy', async () => {
     for (let i = 0; i < 20; i += 1) await from('203.0.113.7');
     assert.equal(isLimited(await from('203.0.113.7')), true);
     assert.equal(isLimited(await from('1.1.1.1, 203.0.113.7')), true);
@@ -121,13 +121,13 @@ describe('the limit by address', () => {
     assert.equal(isLimited(await from('more of it')), true);
   });
 
-  test('counts a /64 of IPv6 as one (CVE-2026-45364)', async () => {
+  test('counts an IPv6 /64 as one client (CVE-2026-45364)', async () => {
     for (let i = 0; i < 20; i += 1) await login(service.app, { remoteAddress: `2001:db8::${i}:1` });
     assert.equal(isLimited(await login(service.app, { remoteAddress: '2001:DB8:0:0:ffff::1' })), true);
     assert.equal(isLimited(await login(service.app, { remoteAddress: '2001:db8:0:1::1' })), false);
   });
 
-  test('says the same of an account that exists and of one that does not', async () => {
+  test('answers the same for existing and unknown accounts', async () => {
     await service.app.inject({
       method: 'POST',
       url: '/users',
@@ -151,7 +151,7 @@ describe('the limit by address', () => {
   });
 });
 
-test('everybody together has a limit as well, which one address cannot use up (password spraying)', async () => {
+test('limits all addresses in total, without letting one address use it up (password spraying)', async () => {
   const service = await testService('sqlite', {
     ADDRESS_LIMIT_PER_MINUTE: '30',
     GLOBAL_LIMIT_PER_MINUTE: '300',
@@ -171,7 +171,7 @@ test('everybody together has a limit as well, which one address cannot use up (p
   }
 });
 
-test('in local mode the contract’s client can be run ten times in a row', async () => {
+test('in local mode the client of the contract can run ten times in a row', async () => {
   const service = await testService('sqlite', { ADDRESS_LIMIT_PER_MINUTE: '', GLOBAL_LIMIT_PER_MINUTE: '' });
   try {
     for (let run = 0; run < 10; run += 1) {
@@ -193,14 +193,14 @@ test('in local mode the contract’s client can be run ten times in a row', asyn
   }
 });
 
-test('a route costs what it names, one unit if it names nothing, and nothing for reading', () => {
+test('a request costs the declared units, one unit by default, and nothing for reading', () => {
   assert.equal(costOf('POST', costing(5)), 5);
   assert.equal(costOf('POST', undefined), 1);
   assert.equal(costOf('DELETE', {}), 1);
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'TRACE']) assert.equal(costOf(method, costing(5)), 0);
 });
 
-/** The warnings after so many requests from each of the addresses in turn. */
+/** Sends requests from the addresses in turn and returns the logged warnings. */
 async function warningsAfter(
   requests: number,
   addresses: readonly string[],
@@ -227,14 +227,14 @@ async function warningsAfter(
   return warnings;
 }
 
-describe('a proxy that nobody named', () => {
-  test('is told of once, when all requests come from one private address', async () => {
+describe('the warning about an untrusted proxy', () => {
+  test('is logged once if all requests come from one private address', async () => {
     assert.deepEqual(await warningsAfter(199, ['172.18.0.1']), []);
     assert.deepEqual(await warningsAfter(450, ['172.18.0.1']), [{ address: '172.18.0.1' }]);
     assert.deepEqual(await warningsAfter(450, ['::ffff:172.18.0.1']), [{ address: '172.18.0.1' }]);
   });
 
-  test('is not suspected of several addresses, of a public one, in local mode, or where proxies are named', async () => {
+  test('is not logged for several addresses, a public one, in local mode, or with trusted proxies', async () => {
     assert.deepEqual(await warningsAfter(450, ['172.18.0.1', '172.18.0.2']), []);
     assert.deepEqual(await warningsAfter(450, ['8.8.8.8']), []);
     assert.deepEqual(await warningsAfter(450, ['127.0.0.1'], { isPublic: false }), []);

@@ -1,6 +1,5 @@
-// How much one address, and everybody together, may ask for in a minute. Counted before the body is read and before any
-// account is looked at, so the answer is the same whether an account exists or not. Reading is free: a session check
-// costs less than its counting would.
+// Limits the rate of requests per address and in total. Requests are counted before the body and any account are read, so
+// the answer does not depend on whether an account exists. Reading is free: counting would cost more than a session check.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -12,8 +11,8 @@ import { RateLimit } from '../kit/rate-limit.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 
 /**
- * Addresses that are remembered: some 10 MB. An attacker who has more networks than that can push his own counter out.
- * That is acceptable, because what keeps an account from being guessed is counted in the database, by account.
+ * Number of addresses that are remembered, in about 10 MB. An attacker with more networks than that can displace their own
+ * counters. This is acceptable, because attempts per account are counted in the database.
  */
 const maxAddresses = 50_000;
 
@@ -27,28 +26,28 @@ export interface RequestLimitsOptions {
   readonly throttle: RejectionThrottle;
 }
 
-/** The config of a route, where its cost is written. */
+/** Route config with the cost of a request. */
 interface CostConfig {
   cost?: number;
   hashes?: true;
 }
 
-/** Config of a route whose requests consume more than one unit: those that verify a factor or send a mail. */
+/** Returns the config of a route whose requests cost more than one unit, such as verifying a factor or sending a mail. */
 export function costing(units: number): object {
   return { cost: units } satisfies CostConfig;
 }
 
-/** Config of a route that hashes a password: it is refused early while no hash could be finished in time. */
+/** Returns the config of a route that hashes a password: its requests are rejected early while the hasher is too busy. */
 export function hashing(units: number): object {
   return { cost: units, hashes: true } satisfies CostConfig;
 }
 
-/** True for the config of a route that hashes a password. */
+/** Returns whether the config is of a route that hashes a password. */
 export function hashes(config: unknown): boolean {
   return (config as CostConfig | undefined)?.hashes === true; // written by hashing()
 }
 
-/** Units that a request to a route takes: none for reading, one unless the route names more. */
+/** Returns the cost of a request in units: none for reading, and one unless the route declares more. */
 export function costOf(method: string, config: unknown): number {
   if (isSafe(method)) return 0;
   return (config as CostConfig | undefined)?.cost ?? 1; // written by costing()
@@ -56,7 +55,7 @@ export function costOf(method: string, config: unknown): number {
 
 export class RequestLimits {
   readonly #perAddress: RateLimit;
-  readonly #everybody: RateLimit;
+  readonly #total: RateLimit;
   readonly #clientAddress: ClientAddress;
   readonly #policy: string;
   readonly #hint: ProxyHint | undefined;
@@ -73,13 +72,13 @@ export class RequestLimits {
   }: RequestLimitsOptions) {
     this.#throttle = throttle;
     this.#perAddress = new RateLimit({ perMinute: addressLimitPerMinute, maxKeys: maxAddresses, clock });
-    this.#everybody = new RateLimit({ perMinute: globalLimitPerMinute, maxKeys: 1, clock });
+    this.#total = new RateLimit({ perMinute: globalLimitPerMinute, maxKeys: 1, clock });
     this.#clientAddress = clientAddress;
     this.#policy = `"address";q=${addressLimitPerMinute};w=60`;
     this.#hint = isPublic && !clientAddress.trustsProxies ? new ProxyHint(log) : undefined;
   }
 
-  /** Counts each request that changes something; above a limit it is refused with `too_many_requests`. */
+  /** Installs the hook, which counts requests that change something and rejects them with `too_many_requests` above a limit. */
   install(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
       if (isSafe(request.method)) return done();
@@ -87,17 +86,17 @@ export class RequestLimits {
       this.#hint?.note(address);
       const cost = costOf(request.method, request.routeOptions.config);
       const { isAllowed, remaining, seconds } = this.#perAddress.take(key, cost);
-      // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: units left, and for how many seconds.
+      // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until they are reset.
       void reply
         .header('ratelimit-policy', this.#policy)
         .header('ratelimit', `"address";r=${remaining};t=${seconds}`);
-      const refuse = (retryAfterSeconds: number): void =>
+      const reject = (retryAfterSeconds: number): void =>
         this.#throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
-      if (!isAllowed) return refuse(seconds);
-      // Asked second, so that one address alone cannot use up everybody's. Nothing is told of it: how much all the
-      // others do is nobody's business.
-      const all = this.#everybody.take('', cost);
-      return all.isAllowed ? done() : refuse(all.seconds);
+      if (!isAllowed) return reject(seconds);
+      // Checked second, so that a single address cannot use up the total limit. It has no headers, which would reveal how
+      // many requests other clients send.
+      const all = this.#total.take('', cost);
+      return all.isAllowed ? done() : reject(all.seconds);
     });
   }
 }

@@ -6,7 +6,7 @@ export interface LogOptions {
   readonly pretty: boolean;
 }
 
-/** Names under which a secret could come along; pino cuts the values out wherever they stand. */
+/** Property names that could hold a secret; pino replaces their values wherever they occur. */
 const secretNames = [
   'password',
   'new_password',
@@ -18,22 +18,22 @@ const secretNames = [
   'hashed_password',
 ];
 
-/** What is told of an error, and of what caused it. Not its other properties: a database quotes the row in some. */
-function tellError(error: unknown): unknown {
+/** Serializes an error with its causes, without its other properties: a database error may quote a row in them. */
+function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return String(error);
   const { type, message, stack } = pino.stdSerializers.err(error);
-  const { code } = error as { code?: unknown }; // a system error's, or a problem's
+  const { code } = error as { code?: unknown }; // system errors and problems have a code
   return { type, message, stack, ...(code !== undefined && { code }) };
 }
 
-/** The service's log: one JSON object a line, instants in ISO 8601, no host name, no secrets. */
+/** Creates the log of the service: one JSON object per line, times in ISO 8601, without host name and secrets. */
 export async function createLog({ level, pretty }: LogOptions): Promise<Logger> {
   const options = {
     level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: tellError },
+    serializers: { err: serializeError },
     redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: '[hidden]' },
   };
   if (!pretty) return pino(options);

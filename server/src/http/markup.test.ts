@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addressOf, field, hidden, notice } from './markup.ts';
 
-/** Leaves an attribute, a text, an element and a script, if it is let. */
+/** Breaks out of an attribute, a text, an element and a script if it is not escaped. */
 const evil = `"'><script>alert(1)</script></textarea>&quot;{{7*7}}\``;
-/** No character of it that ends a text or a quoted value is left. */
+/** Asserts that no character is left that ends a text or a quoted value. */
 const assertEscaped = (markup: string): void => {
   assert.doesNotMatch(markup, /<script|<\/textarea>/);
   assert.doesNotMatch(markup, /"'|'>/);
   assert.ok(markup.includes('&#60;script&#62;'), markup);
-  assert.ok(markup.includes('&#38;quot;'), 'what looks escaped already is text as well');
+  assert.ok(markup.includes('&#38;quot;'), 'text that looks escaped is escaped again');
 };
 
 describe('a field', () => {
   const plain = { name: 'email', label: 'E-mail', autocomplete: 'username' };
 
-  test('has a label of its own, and is required if nothing is said', () => {
+  test('has a label, and is required by default', () => {
     const markup = field(plain);
     assert.match(markup, /<label for="email">E-mail<\/label>/);
     assert.match(markup, /id="email"\s+name="email"\s+type="text"\s+value=""\s+autocomplete="username"/);
@@ -24,7 +24,7 @@ describe('a field', () => {
     assert.doesNotMatch(field({ ...plain, isOptional: true }), /required/);
   });
 
-  test('is read with its hint and its fault, in this order, and a fault takes the person there', () => {
+  test('is described by its hint and its fault, and gets the focus if it has a fault', () => {
     const markup = field({ ...plain, id: 'other', hint: 'any', fault: 'wrong' });
     assert.match(markup, /aria-describedby="other-hint other-fault"/);
     assert.match(markup, /aria-invalid="true" autofocus/);
@@ -32,39 +32,39 @@ describe('a field', () => {
     assert.match(field({ ...plain, hint: 'any' }), /aria-describedby="email-hint"/);
   });
 
-  test('for a code or an address corrects no spelling', () => {
+  test('for a code or an address turns off spelling correction', () => {
     for (const given of [{ type: 'email' as const }, { autocomplete: 'one-time-code' }])
       assert.match(field({ ...plain, ...given }), /autocapitalize="none" spellcheck="false"/);
     assert.match(field({ ...plain, autocomplete: 'one-time-code' }), /class="code"/);
   });
 
-  test('says how short it may be where that says something', () => {
+  test('has a minimum length above one', () => {
     assert.match(field({ ...plain, minLength: 15 }), /minlength="15"/);
     assert.doesNotMatch(field({ ...plain, minLength: 1 }), /minlength/);
   });
 
-  test('holds whatever it is given as text (A10)', () => {
+  test('escapes every value (A10)', () => {
     const every = { name: evil, label: evil, autocomplete: evil, value: evil, hint: evil, fault: evil };
     assertEscaped(field({ ...every, data: { check: evil } }));
     assertEscaped(field({ ...plain, data: { check: evil } }));
   });
 });
 
-test('a value that is carried along is text, and is not there when there is none', () => {
+test('a hidden input escapes its value, and is omitted without one', () => {
   assert.equal(hidden('return_to', '/a?b'), '<input type="hidden" name="return_to" value="/a?b" />');
   assert.equal(hidden('return_to', undefined), '');
   assert.equal(hidden('credential', ''), '<input type="hidden" name="credential" value="" />');
   assertEscaped(hidden('return_to', evil));
 });
 
-test('news is told politely, a fault at once, nothing not at all', () => {
+test('a notice has the role status, a fault the role alert, and no message no markup', () => {
   assert.match(notice('done', 'It is done.'), /class="notice done" role="status">It is done\.</);
   assert.match(notice('fault', 'No.'), /class="notice fault" role="alert">No\.</);
   assert.equal(notice('fault', undefined), '');
   assertEscaped(notice('done', evil));
 });
 
-test('an address names what is given and leaves out what is not', () => {
+test('addressOf adds defined values to the query and omits the others', () => {
   assert.equal(addressOf('/sign-in', {}), '/sign-in');
   assert.equal(addressOf('/sign-in', { email: undefined }), '/sign-in');
   assert.equal(addressOf('/sign-in', { email: '', return_to: undefined }), '/sign-in?email=');

@@ -1,26 +1,26 @@
-// Parts of pages that many of them have. Every value is escaped where it is put in.
+// Builds markup that many pages share. Every value is escaped when it is inserted.
 import { html } from 'ghtml';
 
 export interface Field {
   readonly name: string;
-  /** Of the input, where there are several of the name. */
+  /** Id of the input, if several have the same name. */
   readonly id?: string;
   readonly label: string;
   readonly type?: 'text' | 'email' | 'password';
   readonly value?: string;
-  /** Token of the HTML standard, §4.10.18.7.1. */
+  /** Autofill token (HTML standard, §4.10.18.7.1). */
   readonly autocomplete: string;
-  /** Beside the label: what is asked for. */
+  /** Explanation below the label. */
   readonly hint?: string;
-  /** What is wrong with what was typed. */
+  /** What is wrong with the value that was typed. */
   readonly fault?: string | undefined;
   readonly isOptional?: boolean;
   readonly minLength?: number;
-  /** Attributes for the script. */
+  /** `data-` attributes for the script. */
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** A labelled input with its hint and its fault, which assistive technology reads with it. */
+/** Returns a labeled input with its hint and its fault, which assistive technology reads together. */
 export function field(given: Field): string {
   const {
     name,
@@ -61,18 +61,18 @@ export function field(given: Field): string {
   </div>`;
 }
 
-/** A value that a form carries along; nothing where there is none. */
+/** Returns a hidden input, or empty text without a value. */
 export function hidden(name: string, value: string | undefined): string {
   return value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}" />`;
 }
 
-/** Something to be told: good news, or what went wrong. */
+/** Returns a notice of success or of a fault, or empty text without a message. */
 export function notice(kind: 'done' | 'fault', text: string | undefined): string {
   if (text === undefined) return '';
   return html`<p class="notice ${kind}" role="${kind === 'done' ? 'status' : 'alert'}">${text}</p>`;
 }
 
-/** An address within the service with its query; what is undefined is left out. */
+/** Returns a path with its query; undefined values are omitted. */
 export function addressOf(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;

@@ -1,2 +1,2 @@
-/** Of node:http. An import of them would load Node's own fetch as well, which a start need not pay for. */
+/** Exports of node:http. Importing them would also load Node's fetch and delay the start. */
 export const { ServerResponse, STATUS_CODES } = process.getBuiltinModule('node:http');

@@ -3,11 +3,11 @@ import { isLoopback } from '../config/parse.ts';
 export interface OriginsOptions {
   readonly publicUrl: URL | undefined;
   readonly isPublic: boolean;
-  /** Of other applications whose pages may call this service. */
+  /** Origins of applications whose pages may call this service. */
   readonly allowedOrigins: readonly string[];
 }
 
-/** Whose pages may call this service: our own, and those that the operator named (RFC 6454 §6.2 for their spelling). */
+/** Decides which pages may call this service: its own, and those of allowed origins (serialized as in RFC 6454 §6.2). */
 export class Origins {
   readonly #ours: string | undefined;
   readonly #isPublic: boolean;
@@ -19,7 +19,7 @@ export class Origins {
     this.#allowed = new Set(allowedOrigins);
   }
 
-  /** True when the operator named any. */
+  /** Whether there are allowed origins. */
   get allowsOthers(): boolean {
     return this.#allowed.size > 0;
   }
@@ -29,8 +29,8 @@ export class Origins {
   }
 
   /**
-   * True for our own. In local mode it is the host that the request came to, if that is a loopback name: a foreign name
-   * that somebody points at 127.0.0.1 is none (DNS rebinding). In public mode the Host header decides nothing.
+   * Returns whether an origin is that of this service. In local mode that is the host of the request if it is a loopback
+   * name: another name that resolves to 127.0.0.1 does not count (DNS rebinding). In public mode the Host header is ignored.
    */
   isOurs(origin: string, host: string | undefined): boolean {
     if (origin === this.#ours) return true;

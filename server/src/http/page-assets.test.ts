@@ -9,7 +9,7 @@ const plain: PageAssetsOptions = { color: '#1a56c4', logo: undefined, theme: und
 const logo = { type: 'image/png', content: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0x00]) };
 const full: PageAssetsOptions = { color: '#205030', logo, theme: 'main { color: red }' };
 
-/** What a server with them answers. */
+/** Requests a path from a server with the assets. */
 async function get(assets: PageAssets, path: string): Promise<LightMyRequestResponse> {
   const app = Fastify();
   await app.register(assetRoutes, { assets });
@@ -20,18 +20,18 @@ const sheets = ({ links }: PageAssets): string[] =>
 const contentOf = (assets: PageAssets, path: string): string =>
   String(assets.files.find((file) => file.path === path)?.content);
 
-describe('what pages load', () => {
-  test('is named with what it is: another content has another address, the same the same', () => {
+describe('page assets', () => {
+  test('have a URL that depends on their content', () => {
     const [one, same, other] = [new PageAssets(plain), new PageAssets(plain), new PageAssets(full)];
     assert.deepEqual(sheets(one), sheets(same));
-    assert.notEqual(sheets(one)[0], sheets(other)[0], 'the colour stands in the sheet');
+    assert.notEqual(sheets(one)[0], sheets(other)[0], 'the color is in the style sheet');
     assert.notEqual(one.iconPath, other.iconPath);
     assert.equal(one.scriptPath, other.scriptPath);
     const digest = hash('sha256', contentOf(one, '/page.js'), 'base64url').slice(0, 12);
     assert.equal(one.scriptPath, `/page.js?v=${digest}`);
   });
 
-  test('is there if the operator gave it', () => {
+  test('include a theme and a logo only if configured', () => {
     const [none, all] = [new PageAssets(plain), new PageAssets(full)];
     for (const path of ['/style.css', '/page.js', '/icon.svg']) assert.ok(none.has(path) && all.has(path));
     for (const path of ['/theme.css', '/logo'])
@@ -42,7 +42,7 @@ describe('what pages load', () => {
       for (const { path } of assets.files) assert.ok(assets.has(path), `${path} is served`);
   });
 
-  test("has the operator's sheet after ours, and the colour after our own", () => {
+  test('load the theme after the built-in style sheet, which ends with the configured color', () => {
     const assets = new PageAssets(full);
     assert.deepEqual(
       sheets(assets).map((address) => address.split('?')[0]),
@@ -51,7 +51,7 @@ describe('what pages load', () => {
     assert.match(contentOf(assets, '/style.css'), /:root \{ --brand: #205030; \}\n$/);
   });
 
-  test('is served byte for byte, to be kept for good', async () => {
+  test('are served unchanged and may be cached forever', async () => {
     const assets = new PageAssets(full);
     for (const { path, type, content } of assets.files) {
       const reply = await get(assets, `${path}?v=x`);
@@ -64,13 +64,13 @@ describe('what pages load', () => {
       assert.equal((await get(new PageAssets(plain), path)).statusCode, 404, path);
   });
 
-  test('is small: the script under 10 kB and the sheet under 6 kB as they travel', () => {
+  test('are small: the script has less than 10 kB, the style sheet less than 6 kB, compressed', () => {
     const assets = new PageAssets(plain);
     assert.ok(gzipSync(contentOf(assets, '/page.js')).length < 10_000);
     assert.ok(gzipSync(contentOf(assets, '/style.css')).length < 6_000);
   });
 
-  test('takes nothing from elsewhere, and leaves nothing in the browser', () => {
+  test('load nothing from other sites and store nothing in the browser', () => {
     const assets = new PageAssets(plain);
     assert.doesNotMatch(contentOf(assets, '/style.css'), /url\(|@import/);
     assert.doesNotMatch(

@@ -1,5 +1,5 @@
-// What pages load: the style sheet, the colour and the sheet of the operator, the script, the logo. Each under an
-// address that changes with its content, so that browsers keep it for good.
+// Serves the files that pages load: the style sheet with the color of the operator, the theme of the operator, the script,
+// the icon and the logo. The URL of a file changes with its content, so that browsers may cache it forever.
 import { html } from 'ghtml';
 import { readFileSync } from 'node:fs';
 import { hash } from 'node:crypto';
@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify';
 /** A file that pages load. */
 interface Asset {
   readonly path: string;
-  /** The path with a digest of the content. */
+  /** Path with a digest of the content. */
   readonly address: string;
   readonly type: string;
   readonly content: string | Buffer;
@@ -18,15 +18,15 @@ export interface PageAssetsOptions {
   /** `#rrggbb` */
   readonly color: string;
   readonly logo: { readonly type: string; readonly content: Buffer } | undefined;
-  /** Style sheet of the operator's. */
+  /** Style sheet of the operator. */
   readonly theme: string | undefined;
 }
 
 const folder = new URL('../../assets/', import.meta.url);
-const keptForGood = 'public, max-age=31536000, immutable';
+const immutable = 'public, max-age=31536000, immutable';
 const css = 'text/css; charset=utf-8';
 
-/** Characters of a digest in an address: it tells contents apart, and protects nothing. */
+/** Length of the digest in a URL. It distinguishes versions and has no security purpose. */
 const digestCharacters = 12;
 
 export class PageAssets {
@@ -37,7 +37,7 @@ export class PageAssets {
     this.#options = options;
   }
 
-  /** Attributes of the links in a page's head. */
+  /** Attributes of the `link` elements of a page. */
   get links(): readonly string[] {
     return this.files
       .filter(({ type }) => type === css)
@@ -52,14 +52,14 @@ export class PageAssets {
     return this.#addressOf('/page.js');
   }
 
-  /** Markup of the logo, if there is one; the name stands beside it. */
+  /** Markup of the logo, or empty text. The page shows the product name next to it. */
   get logo(): string {
     return this.#options.logo === undefined
       ? ''
       : html`<img src="${this.#addressOf('/logo')}" alt="" height="32" />`;
   }
 
-  /** Read with the first page: a service that speaks to programs alone never needs them. */
+  /** The files, read with the first page: a service that only serves programs never needs them. */
   get files(): readonly Asset[] {
     const { color, logo, theme } = this.#options;
     this.#files ??= [
@@ -72,7 +72,7 @@ export class PageAssets {
     return this.#files;
   }
 
-  /** True if there is such a file. */
+  /** Returns whether there is a file with this path. */
   has(path: string): boolean {
     if (path === '/theme.css') return this.#options.theme !== undefined;
     return path !== '/logo' || this.#options.logo !== undefined;
@@ -83,7 +83,7 @@ export class PageAssets {
   }
 }
 
-/** Serves them. */
+/** Adds the routes that serve the files. */
 export async function assetRoutes(scope: FastifyInstance, { assets }: { assets: PageAssets }): Promise<void> {
   const paths = ['/style.css', '/theme.css', '/page.js', '/icon.svg', '/logo'];
   for (const path of paths) {
@@ -91,14 +91,14 @@ export async function assetRoutes(scope: FastifyInstance, { assets }: { assets: 
     scope.get(path, { schema: { summary: 'File that pages load' } }, async (_request, reply) => {
       const file = assets.files.find((one) => one.path === path);
       return reply
-        .header('cache-control', keptForGood)
+        .header('cache-control', immutable)
         .type(file?.type ?? 'text/plain')
         .send(Buffer.from(file?.content ?? ''));
     });
   }
 }
 
-/** What stands in a tab: a dot in the colour of the operator. */
+/** Returns the icon of the browser tab: a dot in the color of the operator. */
 function icon(color: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${color}"/></svg>`;
 }
@@ -107,7 +107,7 @@ function read(name: string): string {
   return readFileSync(new URL(name, folder), 'utf8');
 }
 
-/** Each page names its files: they are digested once, and not for every page. */
+/** Creates a file with its digest, which is computed once and not for every page. */
 function asset(path: string, type: string, content: string | Buffer): Asset {
   const version = hash('sha256', content, 'base64url').slice(0, digestCharacters);
   return { path, address: `${path}?v=${version}`, type, content };

@@ -1,6 +1,5 @@
-// The frame of all pages: what stands around them, the language that they are written in, and what a browser may load
-// for one. Nothing comes from elsewhere, nothing is written into the markup that runs, and every page works without
-// scripts.
+// Sends pages: their common frame, their language, and their Content-Security-Policy. A page loads nothing from other
+// sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parseCookie, stringifySetCookie } from 'cookie';
@@ -10,27 +9,27 @@ import type { PageAssets } from './page-assets.ts';
 
 export interface Page {
   readonly title: string;
-  /** Markup whose values are escaped already. */
+  /** Markup with escaped values. */
   readonly body: string;
-  /** Its address holds a secret: browsers tell nobody even the host that it is on. */
+  /** The URL of the page contains a secret: browsers send no Referer at all. */
   readonly hasSecretAddress?: boolean;
-  /** Wider than a form: a list of mails. */
+  /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
 }
 
-/** What the operator has stand on every page. */
+/** The parts of every page that the operator configures. */
 export interface PageFrame {
   readonly productName: string;
-  /** Absolute addresses, by what they lead to. */
+  /** Absolute URLs of the links in the footer. */
   readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
-  /** Sources to which a form may lead in the end: those of `return_to`. */
+  /** Sources for `form-action`: targets of `return_to`, to which a form may redirect. */
   readonly formTargets: readonly string[];
   readonly assets: PageAssets;
-  /** Cookies go over https alone. */
+  /** Cookies are sent over https only. */
   readonly isSecure: boolean;
 }
 
-/** Says messages in one language. */
+/** Formats messages in one language. */
 export interface Translate {
   (key: string, values?: MessageValues): string;
   readonly language: string;
@@ -63,14 +62,14 @@ export class Pages {
     return this.#frame.productName;
   }
 
-  /** Speaks the language that the person chose, or the one that the browser asks for. */
+  /** Returns the messages in the language that the user selected, or that the browser prefers. */
   speak({ headers }: FastifyRequest): Translate {
     const chosen = parseCookie(headers.cookie ?? '')[languageCookie];
-    const isSpoken = chosen !== undefined && languages().includes(chosen);
-    return sayIn(isSpoken ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
+    const isSupported = chosen !== undefined && languages().includes(chosen);
+    return translator(isSupported ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
   }
 
-  /** Set-Cookie for the language that a person chose. */
+  /** Returns the Set-Cookie header for the language that a user selected. */
   languageCookie(language: string): string {
     return stringifySetCookie({
       name: languageCookie,
@@ -86,8 +85,8 @@ export class Pages {
   /** Sends a page. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { title, body, isWide = false, hasSecretAddress = false } = page;
-    // With `no-referrer` browsers from before Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
-    // the gate of changes takes for somebody else's. The origin alone tells no path and no query.
+    // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
+    // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
     const t = this.speak(request);
     const { productName, assets } = this.#frame;
@@ -154,13 +153,13 @@ export class Pages {
   }
 }
 
-/** True for a client that shows pages to people. */
+/** Returns whether a client accepts HTML, as browsers do. */
 export function wantsPage({ headers }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') ?? false;
 }
 
-/** Says messages in the language. */
-function sayIn(language: string): Translate {
+/** Returns the messages in a language. */
+function translator(language: string): Translate {
   return Object.assign((key: string, values: MessageValues = {}) => message(language, key, values), {
     language,
   });

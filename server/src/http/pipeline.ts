@@ -1,29 +1,29 @@
-// How many requests one connection may have under way. HTTP/1.1 lets a client send the next before it has read the last
-// reply, and the parser hands over all that a packet holds: 1,500 of them, whose replies wait in memory for as long as
-// the client does not read. Browsers and proxies send one at a time.
+// Limits the number of pending requests on one connection. HTTP/1.1 allows a client to send requests without reading the
+// replies (pipelining), and one packet can contain 1,500 of them, whose replies wait in memory until the client reads.
+// Browsers and proxies send one request at a time.
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Requests under way on one connection; some programs that measure speed send ten or twenty at once. */
+/** Maximum number of pending requests on one connection; benchmark tools send ten or twenty. */
 const maxPipelined = 32;
 
-const underWay = Symbol('requests under way');
-type Connection = Socket & { [underWay]?: number };
+const pending = Symbol('pending requests');
+type Connection = Socket & { [pending]?: number };
 
-/** Ends a connection that has too many. */
+/** Installs the hook, which closes a connection with too many pending requests. */
 export function boundPipelines(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, reply, done) => {
     const connection: Connection = raw.socket;
-    const count = (connection[underWay] ?? 0) + 1;
-    connection[underWay] = count;
+    const count = (connection[pending] ?? 0) + 1;
+    connection[pending] = count;
     if (count <= maxPipelined) return done();
-    // Nobody is left to be answered, and the parser goes on with what it has: each of those costs no more than this.
+    // The parser continues with the requests that it has already read; each of them ends here at little cost.
     connection.destroy();
     reply.hijack();
   });
   app.addHook('onResponse', ({ raw }, _reply, done) => {
     const connection: Connection = raw.socket;
-    connection[underWay] = (connection[underWay] ?? 1) - 1;
+    connection[pending] = (connection[pending] ?? 1) - 1;
     done();
   });
 }

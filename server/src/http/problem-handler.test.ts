@@ -1,4 +1,4 @@
-// What is logged of what cannot be served, whichever way it is told.
+// Tests how often problems are logged, for each way of sending them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
@@ -9,9 +9,9 @@ const asPage: ProblemSender = async (problem, _request, reply) => {
   await reply.status(503).type('text/html').send(`<p>${problem.code}</p>`);
 };
 
-for (const [told, sender] of Object.entries({ 'in JSON': sendProblem, 'on a page': asPage }))
+for (const [form, sender] of Object.entries({ 'in JSON': sendProblem, 'on a page': asPage }))
   for (const [code, lines] of Object.entries({ unavailable: 1, internal_error: 5, not_found: 0 }))
-    test(`of five times ${code} that are told ${told}, ${lines} are logged`, async () => {
+    test(`logs ${lines} of five ${code} problems that are sent ${form}`, async () => {
       const logged: string[] = [];
       const stream = { write: (line: string) => void logged.push(line) };
       const app = Fastify({ logger: { level: 'warn', stream } });

@@ -1,5 +1,5 @@
-// The one place where a refusal becomes a status. Three branches and no fourth: a Problem of ours; a refusal of the
-// framework's (validation, body too large); everything else is logged with its cause and answered 500 without detail.
+// Converts errors to replies. A Problem is sent with its status; an error of the framework (validation, body too large)
+// becomes a Problem; any other error is logged with its cause and answered with 500 without details.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { getProblem, Problem, type FieldFault } from '../kit/problem.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
@@ -7,12 +7,12 @@ import './problem.ts';
 
 export const problemMediaType = 'application/problem+json; charset=utf-8';
 
-/** Path of a problem's description, relative to the service (RFC 9457 §3.1.1). */
+/** Returns the path of the description of a problem, relative to the service (RFC 9457 §3.1.1). */
 export function problemType(code: string): string {
   return `/problems/${code}`;
 }
 
-/** A problem as it is sent (RFC 9457 §3.1), with the contract's `message` beside its members. */
+/** Returns the body of a problem (RFC 9457 §3.1) with the additional member `message`, which the contract requires. */
 export function problemBody({ code, fields, demand }: Problem, requestId?: string): object {
   const { title, status } = getProblem(code);
   const message =
@@ -31,7 +31,7 @@ export function problemBody({ code, fields, demand }: Problem, requestId?: strin
   };
 }
 
-/** Answers with a problem as `application/problem+json`. */
+/** Sends a problem as `application/problem+json`. */
 export async function sendProblem(
   problem: Problem,
   request: FastifyRequest,
@@ -39,7 +39,7 @@ export async function sendProblem(
 ): Promise<void> {
   const { code, retryAfterSeconds, demand } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  // RFC 9470 §3; the scheme says that a session is what is presented.
+  // RFC 9470 §3; the scheme `Session` states that the client authenticates with a session.
   if (demand !== undefined)
     void reply.header(
       'www-authenticate',
@@ -48,17 +48,17 @@ export async function sendProblem(
   await reply
     .status(getProblem(code).status)
     .type(problemMediaType)
-    .serializer(JSON.stringify) // a route's response schema describes its success, not its refusals
+    .serializer(JSON.stringify) // the response schema of a route describes only its success
     .send(problemBody(problem, request.id));
 }
 
-/** Sends an error that rose out of a route, a hook or the framework. */
+/** Answers an error that a route, a hook or the framework threw. */
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Tells a refusal to whoever sent the request. */
+/** Sends a problem to the client. */
 export type ProblemSender = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Makes the handler of a server. What cannot be served for one and the same cause is logged once a minute. */
+/** Returns the error handler of a server. It logs `unavailable` problems of the same cause once a minute. */
 export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
   const unavailable = new LogThrottle();
   return async (error, request, reply) => {
@@ -77,7 +77,7 @@ export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
   };
 }
 
-/** What an error is to whoever sent the request. */
+/** Converts an error to the problem that the client receives. */
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return new Problem('internal_error', { cause: error });
@@ -91,7 +91,7 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal_error', { cause: error });
 }
 
-/** The validator's findings by field: one sentence each, without a word of the validator's. */
+/** Converts the errors of the validator to one fault per field, with messages of the service. */
 function toFieldFaults(validation: readonly FastifySchemaValidationError[]): FieldFault[] {
   const faults = new Map<string, string>();
   const add = (field: string, message: string): unknown => faults.has(field) || faults.set(field, message);

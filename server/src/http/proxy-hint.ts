@@ -1,10 +1,10 @@
 import type { Log } from '../kit/log.ts';
 import { isPrivateAddress } from './client-address.ts';
 
-/** Requests from one private address before we say that it looks like a proxy. */
-const suspectAfter = 200;
+/** Number of requests from one private address after which it is probably a proxy. */
+const requestsBeforeHint = 200;
 
-/** Notices that all requests come from one private address, and says so once: behind a proxy that the operator did not name, all people share one limit. */
+/** Warns once if all requests come from one private address: behind a proxy that is not trusted, all users share one limit. */
 export class ProxyHint {
   readonly #log: Log;
   #address: string | undefined;
@@ -15,12 +15,13 @@ export class ProxyHint {
     this.#log = log;
   }
 
+  /** Counts a request of an address. */
   note(address: string): void {
     if (this.#isSettled) return;
     this.#address ??= address;
     this.#count += 1;
     const isShared = address === this.#address && isPrivateAddress(address);
-    if (isShared && this.#count < suspectAfter) return;
+    if (isShared && this.#count < requestsBeforeHint) return;
     this.#isSettled = true;
     if (!isShared) return;
     this.#log.warn(

@@ -1,13 +1,12 @@
-// How fast a flood is refused. Whoever floods sends the next request when the last one was answered, so an answer at once
-// brings the next one at once, and those who are signed in wait behind it. A refusal that comes a moment later costs us a
-// timer, and the flood most of its speed.
+// Delays rejections during a flood. An attacker sends the next request after the last answer, so an immediate answer brings
+// the next request immediately, and other users have to wait. A delayed answer costs only a timer and slows the flood down.
 import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
 import type { Problem } from '../kit/problem.ts';
 
-/** Refusals in a second that are answered at once: more than people cause. */
+/** Number of rejections per second that are sent immediately: more than normal use causes. */
 const promptPerSecond = 200;
-/** How long one waits beyond them. A refusal shall still come within 100 ms. */
-const pauseMs = 75;
+/** Delay of further rejections, so that they are still sent within 100 ms. */
+const delayMs = 75;
 
 export class RejectionThrottle {
   readonly #clock: Clock;
@@ -18,7 +17,7 @@ export class RejectionThrottle {
     this.#clock = clock;
   }
 
-  /** Hands the problem to a hook's `done`, in a flood a moment later. */
+  /** Passes the problem to the `done` of a hook, delayed during a flood. */
   refuse(done: (problem: Problem) => void, problem: Problem): void {
     const second = Math.floor(this.#clock() / secondMs);
     if (second !== this.#second) {
@@ -27,6 +26,6 @@ export class RejectionThrottle {
     }
     this.#count += 1;
     if (this.#count <= promptPerSecond) done(problem);
-    else setTimeout(done, pauseMs, problem);
+    else setTimeout(done, delayMs, problem);
   }
 }

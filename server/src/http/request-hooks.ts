@@ -1,4 +1,4 @@
-// What every request meets before its route, and in which order. No gate reads the body.
+// Installs the hooks that every request passes before its route, in their order. No hook reads the body.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -31,10 +31,10 @@ export class RequestHooks {
   readonly headers: Headers;
   readonly clientAddress: ClientAddress;
   readonly #origins: Origins;
-  /** At which a flood is refused, by whatever gate. */
+  /** Delays the rejections of all hooks during a flood. */
   readonly throttle = new RejectionThrottle();
   readonly #limits: RequestLimits;
-  /** True from the first sign of a stop on: requests that come now are sent elsewhere. */
+  /** True while the service stops: new requests are rejected, so that a proxy sends them to another instance. */
   isClosed = false;
 
   constructor(options: RequestHookOptions) {
@@ -48,19 +48,19 @@ export class RequestHooks {
     });
   }
 
-  /** Hangs the gates before all routes that are registered from here on. */
+  /** Installs the hooks for all routes that are registered afterwards. */
   install(app: FastifyInstance): void {
     secureReplies(app, this.headers);
     boundPipelines(app);
-    this.#refuseUnservable(app);
+    this.#rejectUnservable(app);
     answerOrigins(app, this.#origins);
     refuseCrossSite(app, this.#origins);
     this.#limits.install(app);
   }
 
-  #refuseUnservable(app: FastifyInstance): void {
+  #rejectUnservable(app: FastifyInstance): void {
     app.addHook('onRequest', ({ raw }, reply, done) => {
-      // RFC 9112 §3.2 of the Host. The server leaves it to us, or it would answer without a body.
+      // Checks the Host header (RFC 9112 §3.2). Node would answer without a body, so its own check is turned off.
       const hosts = countHosts(raw.rawHeaders);
       const isAmbiguous = hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1');
       if (!this.isClosed && !isAmbiguous) return done();
@@ -72,7 +72,7 @@ export class RequestHooks {
   }
 }
 
-/** Lines of the Host header. Of several, whoever stands before us may have believed another one than we do. */
+/** Counts the Host headers. With several, a proxy in front of the service may have used another one. */
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -2,14 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
 import type { ClientAddress } from './client-address.ts';
 
-/** Statuses of the refusals that a flood is met with. */
+/** Statuses with which a flood is rejected. */
 const floodStatuses = new Set([429, 503]);
-/** Lines about them that are written in a second: enough to see who floods, and a flood does not fill the disk. */
+/** Log lines per second for these statuses: enough to identify the source of a flood, too few to fill the disk. */
 const linesPerSecond = 50;
 
 /**
- * One line for each request that failed or changed something; reads that succeed are told at level debug. Of the
- * refusals of a flood the first ones of each second are told, and then how many more there were.
+ * Logs each request that fails or changes something at level info, and successful reads at level debug. Of the rejections
+ * of a flood it logs the first ones of each second, and then the number of the others.
  */
 export function logRequests(
   app: FastifyInstance,
@@ -21,7 +21,7 @@ export function logRequests(
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
     if (level === 'info' || request.log.level === 'debug' || request.log.level === 'trace') {
-      if (!floodStatuses.has(reply.statusCode) || flood.mayTell(request))
+      if (!floodStatuses.has(reply.statusCode) || flood.mayLog(request))
         request.log[level](factsOf(request, reply, clientAddress), 'request');
     }
     done();
@@ -32,7 +32,7 @@ function factsOf(request: FastifyRequest, reply: FastifyReply, clientAddress: Cl
   return {
     request_id: request.id,
     method: request.method,
-    path: request.url.split('?', 1)[0], // the path alone: a query may carry a token
+    path: request.url.split('?', 1)[0], // without the query, which may contain a token
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 10) / 10,
     address: clientAddress.of(request).address,
@@ -48,12 +48,12 @@ class FloodLines {
     this.#clock = clock;
   }
 
-  /** False beyond the lines of this second; what was left out in the last one is told in one line. */
-  mayTell({ log }: FastifyRequest): boolean {
+  /** Returns whether a line may be written in this second. Logs the number of lines that the last second omitted. */
+  mayLog({ log }: FastifyRequest): boolean {
     const second = Math.floor(this.#clock() / secondMs);
     if (second !== this.#second) {
-      const untold = this.#count - linesPerSecond;
-      if (untold > 0) log.warn({ requests: untold }, 'Too many rejected requests to log each one');
+      const omitted = this.#count - linesPerSecond;
+      if (omitted > 0) log.warn({ requests: omitted }, 'Too many rejected requests to log each one');
       this.#second = second;
       this.#count = 0;
     }

@@ -1,31 +1,30 @@
-// The response class of our own server. It writes the headers that are the same on every reply as one prepared text:
-// handed to the framework one by one, nine of them cost a tenth of a session check. They so reach also what node:http
-// answers by itself.
+// Declares the response class of the server. It writes the headers that are the same on every reply as one prepared text:
+// setting nine headers one by one would cost a tenth of a session check. Replies that node:http sends itself have them too.
 import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
 import { ServerResponse } from './node-http.ts';
 
 export interface ResponseRule {
-  /** Headers of every reply, by their names in lower case. */
+  /** Headers of every reply, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** True while the server stops: each reply is then the last one of its connection. */
+  /** True while the server stops: each reply then closes its connection. */
   readonly isClosed: boolean;
 }
 
 /** Marks a response that writes the headers itself. */
-const marksOwn = Symbol('writes the headers of every reply');
+const ownHeaders = Symbol('writes the headers of every reply');
 
-/** Begins a reply's head with its first line. Of node:http since its first release, but in no type. */
+/** Writes the head of a reply, from its first line. An internal method of node:http since its first release, without a type. */
 type StoreHeader = (this: NodeResponse, firstLine: string, headers: object | null | undefined) => void;
 
-/** The class for a server under the rule, which is asked anew for every reply. */
+/** Returns the response class of a server. The rule is read for every reply. */
 export function responseClass(rule: ResponseRule): typeof ServerResponse {
   const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as { _storeHeader?: StoreHeader };
-  // On a Node without it every reply is told the headers by the hook of security-headers.ts.
+  // Without this method the hook of security-headers.ts sets the headers on every reply.
   if (storeHeader === undefined) return ServerResponse;
   const names = Object.keys(rule.headers);
   const allLines = headerLines(rule.headers);
   return class OwnResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
-    get [marksOwn](): true {
+    get [ownHeaders](): true {
       return true;
     }
 
@@ -38,12 +37,12 @@ export function responseClass(rule: ResponseRule): typeof ServerResponse {
   };
 }
 
-/** True when the response is of the class, and needs to be told nothing. */
+/** Returns whether a response writes the headers itself. */
 export function writesHeaders(response: NodeResponse): boolean {
-  return marksOwn in response;
+  return ownHeaders in response;
 }
 
-/** The headers as they stand in a reply. */
+/** Formats headers as the lines of a reply. */
 export function headerLines(headers: Readonly<Record<string, string>>): string {
   return Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}\r\n`)

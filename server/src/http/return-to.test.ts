@@ -17,40 +17,40 @@ const local = new ReturnTargets({
   allowsLoopback: true,
 });
 
-/** Where a browser on a page of ours goes for it. */
+/** Returns the origin to which a browser on a page of this service would go. */
 const originOf = (location: string): string | undefined => URL.parse(location, own)?.origin;
 
-describe('where a person goes when all is done', () => {
+describe('return_to', () => {
   const taken: Readonly<Record<string, string>> = {
     '/': '/',
     '/account': '/account',
     '/account?a=1&b=//evil.test#there': '/account?a=1&b=//evil.test#there',
     '/a/../account': '/account',
-    '/%2f%2fevil.test': '/%2f%2fevil.test', // a path, to every browser
+    '/%2f%2fevil.test': '/%2f%2fevil.test', // every browser treats this as a path
     '/account/é': '/account/%C3%A9',
     [application]: `${application}/`,
     [`${application}/a?b#c`]: `${application}/a?b#c`,
     [`${application}:443/`]: `${application}/`,
     'HTTPS://APP.EXAMPLE.ORG/A': `${application}/A`,
-    [`${application}//evil.test`]: `${application}//evil.test`, // a path there
+    [`${application}//evil.test`]: `${application}//evil.test`, // a path of the application
   };
   for (const [text, target] of Object.entries(taken))
-    test(`${text} is a target`, () => assert.equal(targets.parse(text), target));
+    test(`accepts ${text}`, () => assert.equal(targets.parse(text), target));
 
   for (const text of offSiteTargets)
-    test(`${JSON.stringify(text)} is none`, () => assert.equal(targets.parse(text), undefined));
+    test(`rejects ${JSON.stringify(text)}`, () => assert.equal(targets.parse(text), undefined));
 
-  test('nothing, and nothing in it, is none', () => {
+  test('rejects undefined and empty text', () => {
     assert.equal(targets.parse(undefined), undefined);
     assert.equal(targets.parse(''), undefined);
   });
 
-  test('the longest has 2000 characters', () => {
+  test('accepts at most 2000 characters', () => {
     assert.equal(targets.parse(`/${'a'.repeat(1999)}`)?.length, 2000);
     assert.equal(targets.parse(`/${'a'.repeat(2000)}`), undefined);
   });
 
-  test('of any text whatsoever a browser goes to us or to an application that was named', () => {
+  test('never leads a browser to any other origin than the own and the allowed ones', () => {
     const pieces = ['/', '\\', '.', '..', '//', '%2f', '%5c', '%2e', '@', ':', '?', '#', '\t', '\n', ' '];
     const words = ['evil.test', 'app.example.org', 'https:', 'http:', 'javascript:', 'x', '[::1]', 'é', '。'];
     const text = fc
@@ -69,21 +69,21 @@ describe('where a person goes when all is done', () => {
   });
 });
 
-describe('applications on this machine', () => {
+describe('return_to of an application on this machine', () => {
   const address = 'http://localhost:3000/a';
-  test('need not be named in local mode', () => {
+  test('need not be configured in local mode', () => {
     for (const one of [address, 'http://127.0.0.1:8080/', 'http://[::1]:1/'])
       assert.equal(local.parse(one), one);
   });
-  test('need to be named otherwise', () => assert.equal(targets.parse(address), undefined));
-  test('are on this machine', () => {
+  test('must be configured in public mode', () => assert.equal(targets.parse(address), undefined));
+  test('is rejected if the host is not on this machine', () => {
     const elsewhere = ['http://localhost.evil.test/', 'http://127.0.0.1.evil.test/', 'http://127.evil.test/'];
     for (const one of [...elsewhere, 'https://localhost/', 'http://0.0.0.0/', 'http://localhost@evil.test/'])
       assert.equal(local.parse(one), undefined, one);
   });
 });
 
-test('the forms of pages may lead to what is a target', () => {
+test('form-action allows all targets', () => {
   assert.deepEqual(targets.sources, [application]);
   assert.deepEqual(local.sources, ['http://localhost:*', 'http://127.0.0.1:*']);
 });

@@ -1,19 +1,19 @@
-// Where a person goes when all is done: a path of ours, or a page of an application that the operator named. Anything
-// else is no target, and the person stays here (CWE-601).
+// Validates `return_to`, the page to which a user returns: a path of this service, or a page of an allowed origin. Any
+// other value is ignored, which prevents open redirects (CWE-601).
 import { isLoopback } from '../config/parse.ts';
 
 export interface ReturnTargetsOptions {
-  /** Ours, as people reach it: behind one proxy an application may stand beside us. */
+  /** Public origin of this service. Behind the same proxy an application may share it. */
   readonly ownOrigin: string;
   /** Origins of applications. */
   readonly allowedOrigins: readonly string[];
-  /** Local mode: applications on this machine need not be named. */
+  /** In local mode applications on this machine need not be configured. */
   readonly allowsLoopback: boolean;
 }
 
-/** Characters of the longest target. */
+/** Maximum length of a target. */
 const maxCharacters = 2000;
-/** Stands for our own origin while a path is read: no name can be it (RFC 6761 §6.4). */
+/** Placeholder for the own origin while a path is parsed; no real host has this name (RFC 6761 §6.4). */
 const own = 'http://own.invalid';
 
 export class ReturnTargets {
@@ -27,15 +27,15 @@ export class ReturnTargets {
     this.#allowsLoopback = allowsLoopback;
   }
 
-  /** Sources for a page's `form-action`: browsers hold the redirect after a form to it. */
+  /** Sources for `form-action`, which browsers also apply to the redirect after a form. */
   get sources(): readonly string[] {
     return [...this.#allowed, ...(this.#allowsLoopback ? ['http://localhost:*', 'http://127.0.0.1:*'] : [])];
   }
 
-  /** The target as it may be sent in a Location: a path of ours, or an address of an allowed origin. */
+  /** Returns a target as it may be sent in a Location header; `undefined` if it is not allowed. */
   parse(text: string | undefined): string | undefined {
     if (text === undefined || text === '' || text.length > maxCharacters) return undefined;
-    // What a browser leaves out, and what it takes for a slash (WHATWG URL §4.4).
+    // Rejects characters that a browser removes, or treats as a slash (WHATWG URL §4.4).
     if (/[\s\\\p{Cc}]/u.test(text)) return undefined;
     return text.startsWith('/') ? parsePath(text) : this.#parseAddress(text);
   }
@@ -55,7 +55,7 @@ export class ReturnTargets {
 
 function parsePath(text: string): string | undefined {
   const url = URL.parse(text, own);
-  // Dot segments may leave two slashes at the front (`/.//evil.test`): a browser takes what follows for a host.
+  // Dot segments may leave two leading slashes (`/.//evil.test`), after which a browser expects a host.
   if (url === null || url.origin !== own || url.pathname.startsWith('//')) return undefined;
   return `${url.pathname}${url.search}${url.hash}`;
 }

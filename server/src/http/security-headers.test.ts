@@ -19,7 +19,7 @@ const expected: Readonly<Record<string, string>> = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 };
 
-/** The headers of a reply as text, names in lower case: all of a name, in their order. */
+/** Parses the headers of a reply: all values of a name, in their order, with names in lower case. */
 function headersOf(reply: string): Record<string, string[]> {
   const [head = ''] = reply.split('\r\n\r\n', 1);
   const headers: Record<string, string[]> = {};
@@ -39,37 +39,37 @@ function assertSecured(reply: string): void {
 const begin = 'HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n';
 const json = 'Content-Type: application/json\r\n';
 
-/** Requests of every kind that is answered, with the status. */
+/** Requests of every kind, with the expected status. */
 const requests: Readonly<Record<string, readonly [status: number, request: string]>> = {
   'a reply': [200, `GET / ${begin}\r\n`],
   'a reply to HEAD': [200, `HEAD / ${begin}\r\n`],
   'a reply without a body': [204, `OPTIONS / ${begin}\r\n`],
-  'a description': [200, `GET /openapi.json ${begin}\r\n`],
-  'a refusal of the session': [403, `GET /profile ${begin}\r\n`],
-  'a refusal of a page of another site': [
+  'the API description': [200, `GET /openapi.json ${begin}\r\n`],
+  'a rejected session': [403, `GET /profile ${begin}\r\n`],
+  'a rejected page of another site': [
     403,
     `POST /sessions ${begin}Origin: null\r\nContent-Length: 0\r\n\r\n`,
   ],
-  'an unknown address': [404, `GET /nothing ${begin}\r\n`],
-  'an address that cannot be decoded': [400, `GET /%ff ${begin}\r\n`],
+  'an unknown path': [404, `GET /nothing ${begin}\r\n`],
+  'a path that cannot be decoded': [400, `GET /%ff ${begin}\r\n`],
   'a parameter that is too long': [400, `GET /problems/${'x'.repeat(200)} ${begin}\r\n`],
   'a wrong method': [405, `POST /profile ${begin}Content-Length: 0\r\n\r\n`],
-  'a method that nobody knows': [404, `PROPFIND /profile ${begin}\r\n`],
+  'an unknown method': [404, `PROPFIND /profile ${begin}\r\n`],
   'a body of another type': [
     415,
     `POST /sessions ${begin}Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx`,
   ],
   'a body that is too large': [413, `POST /sessions ${begin}${json}Content-Length: 100000\r\n\r\n`],
-  'a body that is broken': [400, `POST /sessions ${begin}${json}Content-Length: 1\r\n\r\n{`],
-  'fields that are missing': [400, `POST /sessions ${begin}${json}Content-Length: 2\r\n\r\n{}`],
+  'a malformed body': [400, `POST /sessions ${begin}${json}Content-Length: 1\r\n\r\n{`],
+  'missing fields': [400, `POST /sessions ${begin}${json}Content-Length: 2\r\n\r\n{}`],
   'a request without a host': [400, 'GET / HTTP/1.1\r\n\r\n'],
-  'an expectation that nobody knows': [200, `GET / ${begin}Expect: miracles\r\n\r\n`],
+  'an unknown expectation': [200, `GET / ${begin}Expect: miracles\r\n\r\n`],
   'headers that are too large': [431, `GET / ${begin}X: ${'x'.repeat(20_000)}\r\n\r\n`],
-  'what is no HTTP': [400, 'hello\r\n\r\n'],
-  'what is TLS': [400, '\x16\x03\x01\x02\x00\x01\x00'],
+  'bytes that are not HTTP': [400, 'hello\r\n\r\n'],
+  'a TLS handshake': [400, '\x16\x03\x01\x02\x00\x01\x00'],
 };
 
-describe('every reply carries the security headers, once', () => {
+describe('every reply has each security header once', () => {
   let service: TestService;
   let port = 0;
   before(async () => {
@@ -97,7 +97,7 @@ describe('every reply carries the security headers, once', () => {
     });
   }
 
-  test('also where another server carries the service', async () => {
+  test('also if the service is mounted on another server', async () => {
     for (const url of ['/', '/profile', '/nothing', '/%ff']) {
       const { headers } = await service.app.inject({ url });
       for (const [name, value] of Object.entries(expected))
@@ -106,7 +106,7 @@ describe('every reply carries the security headers, once', () => {
   });
 });
 
-test('a reply that sets one of them itself keeps its own, and the others', async (t) => {
+test('a reply that sets one of the security headers keeps its own value and the other headers', async (t) => {
   const headers = securityHeaders({ isPublic: false, hstsSubdomains: false });
   const app = Fastify({ http: { ServerResponse: responseClass({ headers, isClosed: false }) } });
   t.after(() => app.close());
@@ -126,7 +126,7 @@ function hsts(isPublic: boolean, hstsSubdomains: boolean): string | undefined {
   return securityHeaders({ isPublic, hstsSubdomains })['strict-transport-security'];
 }
 
-test('browsers are kept on https in public mode, and the names below only if the operator says so', () => {
+test('HSTS is sent in public mode, with subdomains only if configured', () => {
   assert.equal(hsts(false, true), undefined);
   assert.equal(hsts(true, false), 'max-age=63072000');
   assert.equal(hsts(true, true), 'max-age=63072000; includeSubDomains');

@@ -1,4 +1,4 @@
-// What the bare server refuses: requests that two servers would read differently, and those that are too large.
+// Tests requests that the server rejects: those that two servers could interpret differently, and those that are too large.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -15,16 +15,16 @@ before(async () => {
 });
 after(() => service.close());
 
-/** A socket to the service that gathers what it is sent. */
+/** Opens a socket to the service that collects what it receives. */
 function open(): { socket: Socket; read: () => string; closed: Promise<unknown> } {
   const socket = connect({ host: '127.0.0.1', port });
   let text = '';
   socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
-  socket.on('error', () => {}); // what was sent too much is answered with a reset
+  socket.on('error', () => {}); // surplus bytes are answered with a reset
   return { socket, read: () => text, closed: new Promise((resolve) => socket.once('close', resolve)) };
 }
 
-/** Sends bytes, and returns all that comes back until the service closes. */
+/** Sends bytes and returns everything that is received until the service closes the connection. */
 async function exchange(request: string): Promise<string> {
   const { socket, read, closed } = open();
   socket.write(request, 'latin1');
@@ -32,7 +32,7 @@ async function exchange(request: string): Promise<string> {
   return read();
 }
 
-/** Statuses of the replies in a text. */
+/** Returns the statuses of the replies in a text. */
 function statusesOf(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
@@ -41,31 +41,31 @@ const host = 'Host: localhost\r\n';
 const form = 'Content-Type: application/x-www-form-urlencoded\r\n';
 const hidden = `GET /health/live HTTP/1.1\r\n${host}\r\n`;
 
-/** Requests of whose end two servers could have two opinions, or that smuggle a header (RFC 9112 §11.2). */
+/** Requests whose end two servers could interpret differently, or that smuggle a header (RFC 9112 §11.2). */
 const smuggled: Readonly<Record<string, string>> = {
   'TE.CL': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
   'CL.TE': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${hidden}`,
   'two lengths': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
-  'one length twice': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0\r\nContent-Length: 0\r\n\r\n${hidden}`,
+  'a repeated length': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0\r\nContent-Length: 0\r\n\r\n${hidden}`,
   'a list of lengths': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0, 0\r\n\r\n${hidden}`,
   'a length with a sign': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: +0\r\n\r\n${hidden}`,
   'a negative length': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: -1\r\n\r\n${hidden}`,
   'a length in hexadecimal': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 0x0\r\n\r\n${hidden}`,
   'an empty length': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length:\r\n\r\n${hidden}`,
-  'a length beyond all numbers': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 99999999999999999999999\r\n\r\n${hidden}`,
-  'an encoding that nobody knows': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'a length above the largest number': `POST /sessions HTTP/1.1\r\n${host}${form}Content-Length: 99999999999999999999999\r\n\r\n${hidden}`,
+  'an unknown encoding': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`,
   'chunked, but not last': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`,
-  'an encoding behind a vertical tab': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n${hidden}`,
+  'an encoding after a vertical tab': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n${hidden}`,
   'white space before the colon': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${hidden}`,
-  'a size of a chunk with a sign': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n+0\r\n\r\n${hidden}`,
-  'a size of a chunk in 0x': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${hidden}`,
-  'a size of a chunk that wraps': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n${hidden}`,
+  'a chunk size with a sign': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n+0\r\n\r\n${hidden}`,
+  'a chunk size with 0x': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${hidden}`,
+  'a chunk size that overflows': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n${hidden}`,
   'a chunk longer than its size': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n${hidden}`,
   'a bare LF after a header': `POST /sessions HTTP/1.1\r\n${host}X: y\nContent-Length: 0\r\n\r\n${hidden}`,
   'a bare LF after the request line': `GET / HTTP/1.1\n${host}\r\n${hidden}`,
   'a bare LF at the end of the head': `GET / HTTP/1.1\r\n${host}\n${hidden}`,
   'a bare CR in a header': `GET / HTTP/1.1\r\n${host}X: y\rContent-Length: 5\r\n\r\n${hidden}`,
-  'a bare LF after a size of a chunk': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0\n\r\n${hidden}`,
+  'a bare LF after a chunk size': `POST /sessions HTTP/1.1\r\n${host}${form}Transfer-Encoding: chunked\r\n\r\n0\n\r\n${hidden}`,
   'a folded header (obs-fold)': `GET / HTTP/1.1\r\n${host}X: y\r\n Content-Length: 5\r\n\r\n${hidden}`,
   'a first header that is folded': `GET / HTTP/1.1\r\n X: y\r\n${host}\r\n${hidden}`,
   'a NUL in a header': `GET / HTTP/1.1\r\n${host}X: a\0b\r\n\r\n${hidden}`,
@@ -74,11 +74,11 @@ const smuggled: Readonly<Record<string, string>> = {
   'a header without a name': `GET / HTTP/1.1\r\n${host}: y\r\n\r\n${hidden}`,
   'a header without a colon': `GET / HTTP/1.1\r\n${host}Content-Length\r\n\r\n${hidden}`,
   'a space in the address': `GET / /profile HTTP/1.1\r\n${host}\r\n${hidden}`,
-  'a version that is none': `GET / HTTP/1.9\r\n${host}\r\n${hidden}`,
-  'a method that is none': `GET\t/ HTTP/1.1\r\n${host}\r\n${hidden}`,
+  'an unknown version': `GET / HTTP/1.9\r\n${host}\r\n${hidden}`,
+  'a method followed by a tab': `GET\t/ HTTP/1.1\r\n${host}\r\n${hidden}`,
 };
 
-describe('a request that could smuggle another is answered with 400 and the end of the connection', () => {
+describe('a request that could smuggle another one is answered with 400 and closes the connection', () => {
   for (const [what, request] of Object.entries(smuggled)) {
     test(what, async () => {
       const text = await exchange(request);
@@ -88,7 +88,7 @@ describe('a request that could smuggle another is answered with 400 and the end 
     });
   }
 
-  test('and what is well formed is answered, twice on one connection', async () => {
+  test('unlike well-formed requests, of which two are answered on one connection', async () => {
     const { socket, read } = open();
     const chunked = 'Transfer-Encoding: chunked\r\n\r\n5\r\nemail\r\n0\r\n\r\n';
     socket.write(`POST /sessions HTTP/1.1\r\n${host}${form}${chunked}${hidden}`);
@@ -100,20 +100,20 @@ describe('a request that could smuggle another is answered with 400 and the end 
 });
 
 describe('a request that is too large', () => {
-  const most = 16 * 1024;
+  const max = 16 * 1024;
   const json = 'Content-Type: application/json\r\n';
   const multipart = 'Content-Type: multipart/form-data; boundary=b\r\n';
 
-  test('in its headers is 431', async () => {
-    for (const headers of [`X: ${'x'.repeat(most)}\r\n`, 'a: b\r\n'.repeat(most / 4)]) {
+  test('is answered with 431 if its headers are too large', async () => {
+    for (const headers of [`X: ${'x'.repeat(max)}\r\n`, 'a: b\r\n'.repeat(max / 4)]) {
       const text = await exchange(`GET / HTTP/1.1\r\n${host}${headers}\r\n`);
       assert.deepEqual(statusesOf(text), [431]);
       assert.match(text, /"code":"headers_too_large"/);
     }
-    assert.deepEqual(statusesOf(await exchange(`GET /${'x'.repeat(most)} HTTP/1.1\r\n${host}\r\n`)), [431]);
+    assert.deepEqual(statusesOf(await exchange(`GET /${'x'.repeat(max)} HTTP/1.1\r\n${host}\r\n`)), [431]);
   });
 
-  test('in its body is 413, of each kind, without being read', async () => {
+  test('is answered with 413 if its body is too large, for each content type, without being read', async () => {
     for (const type of [form, json, multipart]) {
       const text = await exchange(
         `POST /sessions HTTP/1.1\r\n${host}${type}Content-Length: ${10 ** 12}\r\n\r\n`,
@@ -123,7 +123,7 @@ describe('a request that is too large', () => {
     }
   });
 
-  test('in its chunks is 413 at the first that is too many', async () => {
+  test('is answered with 413 at the first chunk above the limit', async () => {
     for (const type of [form, json, multipart]) {
       const { socket, read, closed } = open();
       socket.write(`POST /sessions HTTP/1.1\r\n${host}${type}Transfer-Encoding: chunked\r\n\r\n`);
@@ -139,25 +139,25 @@ describe('a request that is too large', () => {
     }
   });
 
-  test('costs little: a depth of brackets, names without end, and neither memory', async () => {
+  test('or deeply nested costs little time and memory', async () => {
     const rss = process.memoryUsage().rss;
     const begun = performance.now();
     const bodies: Readonly<Record<string, readonly string[]>> = {
       [json]: [
-        '['.repeat(most),
+        '['.repeat(max),
         `{"email":${'['.repeat(4000)}${']'.repeat(4000)}}`,
         `${'{"a":'.repeat(2700)}1${'}'.repeat(2700)}`,
       ],
-      [form]: ['a&'.repeat(most / 2), 'a=1&'.repeat(most / 4), 'a[b]='.repeat(3000), '%'.repeat(most)],
+      [form]: ['a&'.repeat(max / 2), 'a=1&'.repeat(max / 4), 'a[b]='.repeat(3000), '%'.repeat(max)],
       [multipart]: [
         `--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n`.repeat(300),
         '--b\r\n'.repeat(3000),
-        '-'.repeat(most),
+        '-'.repeat(max),
       ],
     };
     for (let round = 0; round < 20; round += 1) {
       for (const [type, texts] of Object.entries(bodies)) {
-        for (const text of texts.map((long) => long.slice(0, most))) {
+        for (const text of texts.map((long) => long.slice(0, max))) {
           const reply = await exchange(
             `POST /sessions HTTP/1.1\r\n${host}Connection: close\r\n${type}Content-Length: ${text.length}\r\n\r\n${text}`,
           );
@@ -185,7 +185,7 @@ const kinds = [
   ],
 ] as const;
 
-test('the type of a body is matched exactly, its parameters aside', async () => {
+test('accepts exact content types with any parameters', async () => {
   let people = 0;
   const status = async (type: string, encode: (email: string) => string): Promise<number> => {
     const payload = encode(`person${(people += 1)}@example.org`);
@@ -227,7 +227,7 @@ test('the type of a body is matched exactly, its parameters aside', async () => 
   for (const wrong of wrongs) assert.equal(await status(wrong, asJson), 415, wrong);
 });
 
-test('an upgrade, a tunnel and a proxied address lead nowhere', async () => {
+test('supports no upgrades and no tunnels', async () => {
   assert.deepEqual(statusesOf(await exchange(`CONNECT example.org:443 HTTP/1.1\r\n${host}\r\n`)), []);
   const upgrade = `GET /profile HTTP/1.1\r\n${host}Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`;
   assert.deepEqual(statusesOf(await exchange(upgrade)), [403]);

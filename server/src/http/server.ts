@@ -1,4 +1,4 @@
-// The bare HTTP server: limits of time and size, request ids. What is answered on it is app/'s.
+// Creates the HTTP server, with limits of time and size and with request ids. The routes are added in app/.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
 import { secondMs } from '../kit/clock.ts';
@@ -9,21 +9,21 @@ import { errorHandler } from './problem-handler.ts';
 import { responseClass, type ResponseRule } from './response.ts';
 import { secureReply } from './security-headers.ts';
 
-/** How long a connection may take, in milliseconds. */
+/** Time limits of a connection, in milliseconds. */
 export interface ConnectionTimes {
   /** From the first byte of a request to its last. */
   readonly requestMs: number;
   /** From the first byte of a request to the end of its headers. */
   readonly headersMs: number;
-  /** How often both are checked. */
+  /** Interval at which both are checked. */
   readonly checkMs: number;
-  /** Without a byte in either direction while a request is under way. */
+  /** Time without a byte in either direction during a request. */
   readonly stillMs: number;
 }
 
 /**
- * Together these close the connection of a slow sender within 11 s. `stillMs` closes that of a client which does not read
- * its reply: Node waits twice as long while it writes. No reply of the service takes so long.
+ * The default limits. Together they close the connection of a slow sender within 11 s. `stillMs` also closes the connection
+ * of a client that does not read its reply; Node waits twice as long while it writes. No reply of the service takes so long.
  */
 export const connectionTimes: ConnectionTimes = {
   requestMs: 10 * secondMs,
@@ -31,28 +31,31 @@ export const connectionTimes: ConnectionTimes = {
   checkMs: secondMs,
   stillMs: 7 * secondMs,
 };
-const keepAliveMs = 65 * secondMs; // longer than the idle minute of the usual proxies, so that they close first
-/** How long a stop waits for the first byte of a connection. */
+const keepAliveMs = 65 * secondMs; // longer than the idle timeout of common proxies (60 s), so that they close first
+/** How long a stop waits for the first byte on a connection. */
 const silentMs = secondMs / 2;
 const maxConnections = 10_000;
 const headerBytes = 16 * 1024;
-/** Longest parameter in a path: a UUID and some. */
+/** Maximum length of a path parameter: more than a UUID. */
 const pathParameterCharacters = 100;
 
-/** Requests of this process are numbered; the prefix tells processes and starts apart. */
+/** Returns a generator of request ids: a number with a random prefix that identifies the process. */
 function requestIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
   let last = 0;
   return () => `${prefix}-${(last += 1).toString(36)}`;
 }
 
-/** The log as its own child: one for each request would cost a tenth of a session check. The request's id stands in the line. */
-function childless(log: FastifyBaseLogger): FastifyBaseLogger {
-  const own: FastifyBaseLogger = Object.assign(Object.create(log) as FastifyBaseLogger, { child: () => own }); // all else is the log's
+/** Returns a log that is its own child: a child per request would cost a tenth of a session check. Log lines have the request id. */
+function withoutChildren(log: FastifyBaseLogger): FastifyBaseLogger {
+  const own: FastifyBaseLogger = Object.assign(Object.create(log) as FastifyBaseLogger, { child: () => own }); // all other methods are those of the log
   return own;
 }
 
-/** @param times Replaced by tests, which do not wait as long. */
+/**
+ * Creates the server.
+ * @param times Time limits; tests pass shorter ones.
+ */
 export function createServer(
   log: FastifyBaseLogger,
   rule: ResponseRule,
@@ -60,16 +63,16 @@ export function createServer(
 ): FastifyInstance {
   const handle = errorHandler();
   const app = Fastify({
-    loggerInstance: childless(log),
+    loggerInstance: withoutChildren(log),
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIds(),
-    // An address that cannot be decoded.
+    // Handles a URL that cannot be decoded.
     frameworkErrors: (error, request, reply) => {
       secureReply(reply, rule.headers);
       void handle(error, request, reply);
     },
     clientErrorHandler: answerClientError(rule.headers, log),
-    return503OnClosing: false, // the gates answer, with a problem
+    return503OnClosing: false, // the request hooks answer with a problem
     bodyLimit: bodyBytes,
     connectionTimeout: times.stillMs,
     requestTimeout: times.requestMs,
@@ -80,21 +83,21 @@ export function createServer(
       headersTimeout: times.headersMs,
       connectionsCheckingInterval: times.checkMs,
       maxHeaderSize: headerBytes,
-      insecureHTTPParser: false, // said here, no flag of the runtime can loosen it (request smuggling)
-      requireHostHeader: false, // the gates see to it
+      insecureHTTPParser: false, // set explicitly, so that no flag of the runtime can turn it on (request smuggling)
+      requireHostHeader: false, // the request hooks check it
       ServerResponse: responseClass(rule),
     },
   });
-  refuseConnectionsBeyond(app, maxConnections, log);
+  limitConnections(app, maxConnections, log);
   closeSilentConnections(app);
-  // An expectation that we do not know is ignored (RFC 9110 §10.1.1), where node would answer by itself.
+  // An unknown expectation is ignored (RFC 9110 §10.1.1); by default Node would answer it with 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app;
 }
 
 /**
- * At a stop, ends the connections on which nothing was ever sent: browsers and proxies open them in advance, and the
- * server would wait for each. What is on its way gets a moment to arrive, and is then answered.
+ * At a stop, closes connections on which no byte was ever received: browsers and proxies open them in advance, and the
+ * server would wait for each of them. A short delay lets a request arrive that is already on its way.
  */
 function closeSilentConnections(app: FastifyInstance): void {
   const sockets = new Set<Socket>();
@@ -111,16 +114,16 @@ function closeSilentConnections(app: FastifyInstance): void {
   });
 }
 
-/** Neither too many connections nor too few file descriptors stop the service: it goes on with those that it has. */
-function refuseConnectionsBeyond(app: FastifyInstance, most: number, log: FastifyBaseLogger): void {
-  app.server.maxConnections = most;
-  const refused = new LogThrottle();
-  const tell = (error?: Error): void => {
-    const count = refused.take('connection');
+/** Limits the number of connections. With too many connections or too few file descriptors the open ones are still served. */
+function limitConnections(app: FastifyInstance, max: number, log: FastifyBaseLogger): void {
+  app.server.maxConnections = max;
+  const throttle = new LogThrottle();
+  const logRejection = (error?: Error): void => {
+    const count = throttle.take('connection');
     if (count > 0) log.warn({ count, err: error }, 'Connections were rejected: too many are open');
   };
-  app.server.on('drop', () => tell());
+  app.server.on('drop', () => logRejection());
   app.server.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.syscall !== 'listen') tell(error); // that of listen() reaches its caller
+    if (error.syscall !== 'listen') logRejection(error); // an error of listen() reaches its caller
   });
 }

@@ -10,7 +10,7 @@ const [first, second] = [createToken(sessionKind).token, createToken(sessionKind
 const local = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: false });
 const secure = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: true });
 
-test('in public mode the name is one that no subdomain can set, and the plain name is nothing', () => {
+test('in public mode only the name with the prefix __Host- is accepted, which no subdomain can set', () => {
   assert.equal(secure.read(`__Host-session_id=${first}`), first);
   for (const header of [
     `session_id=${first}`,
@@ -26,16 +26,16 @@ test('in public mode the name is one that no subdomain can set, and the plain na
   }
 });
 
-test('the first well-formed one counts', () => {
+test('the first well-formed token is used', () => {
   assert.equal(local.read(`a=b; session_id=; session_id=x;session_id=${first}; session_id=${second}`), first);
   assert.equal(local.read(`__Host-session_id=${second}; session_id=${first}`), first);
 });
 
-test('a token of another kind is none', () => {
+test('a token of another kind is ignored', () => {
   assert.equal(local.read(`session_id=${createToken(otherKind).token}`), undefined);
 });
 
-test('what is no cookie is none', () => {
+test('a malformed Cookie header has no token', () => {
   for (const header of [
     undefined,
     '',
@@ -51,7 +51,7 @@ test('what is no cookie is none', () => {
   }
 });
 
-test('it is written for this host alone, out of the reach of scripts and of other sites', () => {
+test('the cookie is valid for this host only, and unavailable to scripts and other sites', () => {
   assert.equal(
     local.write(first, minuteMs),
     `session_id=${first}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax`,

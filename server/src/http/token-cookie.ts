@@ -1,4 +1,4 @@
-// A cookie that carries a token: how it is written, and which of several counts.
+// Reads and writes a cookie that contains a token.
 import { stringifySetCookie } from 'cookie';
 import { isWellFormed, type SecretKind } from '../kit/secret.ts';
 import { secondMs } from '../kit/clock.ts';
@@ -7,7 +7,7 @@ import { splitCookies } from './cookies.ts';
 export interface TokenCookieOptions {
   /** Name without prefix. */
   readonly name: string;
-  /** Kind of token that it carries. */
+  /** Kind of its token. */
   readonly kind: SecretKind;
   /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */
   readonly secure: boolean;
@@ -25,8 +25,8 @@ export class TokenCookie {
   }
 
   /**
-   * The token in a Cookie header: the first well-formed one under our name, because a client may also hold a stale or
-   * planted cookie of that name.
+   * Returns the first well-formed token with the name of the cookie in a Cookie header; `undefined` if it has none. A client
+   * may also send a stale cookie of that name, or one that an attacker set.
    */
   read(header: string | undefined): string | undefined {
     for (const [name, value] of splitCookies(header))
@@ -34,12 +34,12 @@ export class TokenCookie {
     return undefined;
   }
 
-  /** Set-Cookie for a new token of the given life. */
+  /** Returns the Set-Cookie header for a new token that is valid for `lifeMs`. */
   write(token: string, lifeMs: number): string {
     return this.#serialize(token, Math.floor(lifeMs / secondMs));
   }
 
-  /** Set-Cookie that removes it. */
+  /** Returns the Set-Cookie header that removes the cookie. */
   clear(): string {
     return this.#serialize('', 0);
   }

@@ -1,10 +1,10 @@
-// A known path with a method that it does not answer is 405 with Allow, not 404 (RFC 9110 §15.5.6).
+// Answers a known path with an unsupported method with 405 and Allow, not with 404 (RFC 9110 §15.5.6).
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import { answerPreflight } from './cors.ts';
 import { sendProblem } from './problem-handler.ts';
 
-/** Notes the methods of each path from here on. The function that it returns gives every path its missing ones. */
+/** Records the methods of each route added afterwards. Returns a function that adds a route for the missing methods of each path. */
 export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => void {
   const methodsByPath = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -20,9 +20,9 @@ export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => 
       scope.route({
         url,
         method: others,
-        config: { isRefusal: true } as object, // read by those who list the routes
+        config: { isRefusal: true } as object, // read by code that lists the routes
         schema: { hide: true }, // read by the OpenAPI generator
-        // Answered before the body is read: its content type does not matter any more.
+        // Answered before the body is read, so that its content type does not matter.
         onRequest: async (request, reply) => {
           void reply.header('allow', allow);
           if (request.method === 'OPTIONS') {

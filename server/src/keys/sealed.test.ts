@@ -89,10 +89,10 @@ onEachEngine('secrets at rest', (engine) => {
         results.map(({ table, rows, left }) => ({ table, rows, left })),
         sealedColumns.map(({ table }) => ({ table, rows: 1, left: 0 })),
       );
-      assert.deepEqual(progress, [
-        [1, 2],
-        [2, 2],
-      ]);
+      assert.deepEqual(
+        progress,
+        sealedColumns.map((_, i) => [i + 1, sealedColumns.length]),
+      );
       for (const column of sealedColumns) {
         for (const [id, text] of await textsOf(db, column)) {
           const plain = cipherOf(newAlone, column).decrypt(text, id);
@@ -102,7 +102,7 @@ onEachEngine('secrets at rest', (engine) => {
       const again = await reseal(db, newAlone, sealedColumns);
       assert.deepEqual(
         again.map(({ rows }) => rows),
-        [0, 0],
+        sealedColumns.map(() => 0),
       );
     }));
 
@@ -126,14 +126,14 @@ onEachEngine('secrets at rest', (engine) => {
 
   test('that change during the run keep their new text', () =>
     withSecrets(engine, async (db) => {
-      const [column] = sealedColumns.filter(({ table }) => table === 'totp_authenticators');
+      const [column] = sealedColumns.filter(({ table }) => table === 'mails');
       assert.ok(column !== undefined);
       const [first] = await textsOf(db, column);
       const id = first?.[0] ?? '';
       const written = cipherOf(both, column).encrypt('CHANGED', id);
       const changing = new Changing(db, () =>
         db.query((sql: Sql<AnyTables>) =>
-          sql.updateTable('totp_authenticators').set({ seed: written }).where('id', '=', id),
+          sql.updateTable('mails').set({ content: written }).where('id', '=', id),
         ),
       );
       const [result] = await reseal(changing, both, [column]);

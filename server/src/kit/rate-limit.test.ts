@@ -96,9 +96,9 @@ test('a clock that is set back slightly rejects a key no longer than an empty bu
 test('counts whole units at rates that do not divide a minute evenly', () => {
   for (const perMinute of [7, 11, 13, 61, 599, 1_000_000]) {
     const limit = limitOf(perMinute);
-    const most = Math.min(perMinute, 1000);
-    for (let i = 1; i <= most; i += 1)
+    const count = Math.min(perMinute, 1000);
+    for (let i = 1; i <= count; i += 1)
       assert.equal(limit.take('a', 1).remaining, perMinute - i, `${i} of ${perMinute}`);
-    if (most === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
+    if (count === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
   }
 });

@@ -1,40 +1,41 @@
-// Kinds of mail. Each is declared by the module that sends it, as one row: which messages it has, and how its facts
-// become their values, its link and its code.
+// Defines kinds of mail. The module that sends a kind declares it as one row: its messages, and how its facts are converted
+// to the values of the messages, the link and the code.
 import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { MessageValues } from '../kit/language.ts';
 
-/** What the messages of a mail say, with its link and its code. */
+/** Values of the messages of a mail, with its link and its code. */
 export interface MailOutline {
   readonly values: MessageValues;
-  /** Says what happened by the message `mail.<name>.<variant>`, if there is one, instead of `mail.<name>.what`. */
+  /** Selects the message `mail.<name>.<variant>`, if it exists, instead of `mail.<name>.what`. */
   readonly variant?: string;
   readonly link?: string;
   readonly code?: string | undefined;
 }
 
-/** Facts of a mail that reports what happened and nothing else. */
+/** Facts of a mail without facts. */
 export type NoFacts = Readonly<Record<string, never>>;
 
 /** A kind of mail, with the type of its facts. */
 export interface MailKind<Facts = unknown> {
   /** Stable name: its messages are `mail.<name>.subject`, `.what`, `.link` and `.not_you`. */
   readonly name: string;
-  /** How long it is worth sending, if the sender does not say. */
+  /** Default time after which the mail is no longer sent, in milliseconds. */
   readonly lifeMs: number;
-  /** A new mail of this kind replaces one that was not sent yet: its token was revoked. */
+  /** A new mail of this kind replaces one that is not sent yet, because the earlier token is revoked. */
   readonly replacesEarlier: boolean;
-  /** Facts as they could be: for the pictures of docs/mails.md, and tests. */
+  /** Example facts, for the pictures of docs/mails.md and for tests. */
   readonly example: Facts;
+  /** Converts facts to the values of the messages. */
   compose(facts: Facts): MailOutline;
 }
 
-/** A link, and a code that works only in the browser that asked for the mail. */
+/** A link, and a code that works only in the browser that requested the mail. */
 export interface Proof {
   readonly link: string;
   readonly code: string | undefined;
-  /** Life of the link. */
+  /** Minutes for which the link is valid. */
   readonly minutes: number;
-  /** Life of the code. */
+  /** Minutes for which the code is valid. */
   readonly codeMinutes: number;
 }
 
@@ -46,7 +47,7 @@ interface MailRow<Facts> {
   readonly compose: (facts: Facts) => MailOutline;
 }
 
-/** Declares a mail that tells facts. It is worth sending for a day, if the row does not say how long. */
+/** Declares a kind of mail with facts. By default it is sent within a day or not at all. */
 export function defineMail<Facts>({
   lifeMs = dayMs,
   replacesEarlier = false,
@@ -55,14 +56,14 @@ export function defineMail<Facts>({
   return { ...row, lifeMs, replacesEarlier };
 }
 
-/** Declares a mail without facts. */
+/** Declares a kind of mail without facts. */
 export function defineNotice(name: string): MailKind<NoFacts> {
   return defineMail<NoFacts>({ name, example: {}, compose: () => ({ values: {} }) });
 }
 
 /**
- * Declares a mail with a token and, for the browser that asked for it, a code. `path` is the page of its link, as an
- * example; `minutes` the life of the token, which is also how long the mail is worth sending.
+ * Declares a kind of mail with a token and, for the browser that requested it, a code. `path` is the page of the link in
+ * the example. `minutes` is the lifetime of the token, after which the mail is no longer sent.
  */
 export function defineProofMail(name: string, path: string, minutes: number): MailKind<Proof> {
   return defineMail<Proof>({
@@ -78,7 +79,7 @@ export function defineProofMail(name: string, path: string, minutes: number): Ma
   });
 }
 
-/** A link as an example mail has it: to a page of `https://accounts.example.org`, with a token that nothing accepts. */
+/** Returns the link of an example mail: to a page of `https://accounts.example.org`, with a token that is never valid. */
 export function exampleLink(path: string): string {
   const token = '01a1fb80-3101-7209-85ad-d12c88cf036f.xyz_a8TgEPl7DPTmwel5bNKPXrxy9awZhzSG4bXry-Jrtw8';
   const url = new URL(path, 'https://accounts.example.org');

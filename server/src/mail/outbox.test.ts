@@ -70,11 +70,11 @@ async function post({ db, outbox, clock }: Bench, expiresInMs = hourMs): Promise
 }
 
 onEachEngine('the outbox', (engine) => {
-  test('a mail is sent once, and its content is gone afterwards', () =>
+  test('sends a mail once and then removes its content', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       const [waiting] = await listMails(bench.db, 1);
-      assert.equal(waiting?.content?.includes('abc'), false, 'no token in clear');
+      assert.equal(waiting?.content?.includes('abc'), false, 'no token in plain text');
       assert.equal(await bench.outbox.deliver(), 1);
       assert.equal(await bench.outbox.deliver(), 0);
       assert.equal(bench.sent.length, 1);
@@ -85,7 +85,7 @@ onEachEngine('the outbox', (engine) => {
       assert.deepEqual([done?.content, done?.sent_at], [null, bench.clock.now()]);
     }));
 
-  test('a mail that is kept is read by its id, and no other is decrypted', () =>
+  test('finds a stored mail by its id, without decrypting other mails', () =>
     withOutbox(engine, async (bench) => {
       let decrypted = 0;
       const decrypt = (text: string): string => {
@@ -99,10 +99,10 @@ onEachEngine('the outbox', (engine) => {
       assert.equal(decrypted, 1);
       assert.equal(await outbox.findKept('none'), undefined);
       await bench.outbox.deliver();
-      assert.equal(await outbox.findKept(id), undefined, 'its content is gone');
+      assert.equal(await outbox.findKept(id), undefined, 'its content was removed');
     }));
 
-  test('a logo joins a mail that names it when it is sent, also a newer one, and no other mail', () =>
+  test('adds the current logo when it sends a mail that was composed with a logo', () =>
     withOutbox(engine, async (bench) => {
       const withLogo = (content: string): Outbox => {
         const logo = { type: 'image/png', content: Buffer.from(content) } as const;
@@ -120,7 +120,7 @@ onEachEngine('the outbox', (engine) => {
       );
     }));
 
-  test('a mail lives and dies with the transaction of its cause', () =>
+  test('does not store a mail if the transaction of its cause is rolled back', () =>
     withOutbox(engine, async (bench) => {
       const failing = bench.db.transaction(async (tx) => {
         await post({ ...bench, db: tx });
@@ -130,20 +130,20 @@ onEachEngine('the outbox', (engine) => {
       assert.deepEqual(await listMails(bench.db, 10), []);
     }));
 
-  test('a refused mail is tried again after growing pauses, with the same Message-ID', () =>
+  test('retries a rejected mail after a delay, and counts the attempts', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       bench.fault = new SmtpFault('421 later', false);
       await bench.outbox.deliver();
       bench.clock.advance(9 * secondMs);
       bench.fault = undefined;
-      assert.equal(await bench.outbox.deliver(), 0, 'not before the pause is over');
+      assert.equal(await bench.outbox.deliver(), 0, 'not before the delay is over');
       bench.clock.advance(secondMs);
       assert.equal(await bench.outbox.deliver(), 1);
       assert.equal((await listMails(bench.db, 1))[0]?.tries, 2);
     }));
 
-  test('a mail is never sent after what it says has expired, and is given up visibly', () =>
+  test('never sends an expired mail, and records that it was given up', () =>
     withOutbox(engine, async (bench) => {
       await post(bench, 5 * minuteMs);
       bench.fault = new SmtpFault('connect ECONNREFUSED', false);
@@ -158,7 +158,7 @@ onEachEngine('the outbox', (engine) => {
       );
     }));
 
-  test('a mail that the server will never take is given up at once', () =>
+  test('gives up a mail immediately after a permanent error', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       bench.fault = new SmtpFault('550 no such user', true);
@@ -166,7 +166,7 @@ onEachEngine('the outbox', (engine) => {
       assert.notEqual((await listMails(bench.db, 1))[0]?.given_up_at, null);
     }));
 
-  test('of several instances that deliver at once one sends each mail', () =>
+  test('sends each mail once if several instances deliver concurrently', () =>
     withOutbox(engine, async (bench) => {
       for (let i = 0; i < 20; i += 1) await post(bench);
       const counts = await Promise.all(Array.from({ length: 4 }, () => bench.outbox.deliver()));
@@ -177,17 +177,17 @@ onEachEngine('the outbox', (engine) => {
       assert.equal(new Set(bench.sent.map(({ messageId }) => messageId)).size, 20);
     }));
 
-  test('a mail whose instance died while sending is sent by another once the lease is over', () =>
+  test('sends a mail after the lease if the instance that claimed it died', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       const { claimMails } = await import('./store.ts');
-      await claimMails(bench.db, bench.clock.now(), bench.clock.now() + 5 * minuteMs, 10); // and then the process is gone
+      await claimMails(bench.db, bench.clock.now(), bench.clock.now() + 5 * minuteMs, 10); // as by a process that then dies
       assert.equal(await bench.outbox.deliver(), 0);
       bench.clock.advance(5 * minuteMs);
       assert.equal(await bench.outbox.deliver(), 1);
     }));
 
-  test('an operator makes a waiting mail due at once', () =>
+  test('retryMail makes a pending mail due immediately', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       bench.fault = new SmtpFault('421 later', false);
@@ -199,7 +199,7 @@ onEachEngine('the outbox', (engine) => {
       assert.equal(await retryMail(bench.db, mail?.id ?? '', bench.clock.now()), false);
     }));
 
-  test('records of mails are removed after a month', () =>
+  test('removes the records of mails after a month', () =>
     withOutbox(engine, async (bench) => {
       await post(bench);
       await bench.outbox.deliver();
@@ -209,7 +209,7 @@ onEachEngine('the outbox', (engine) => {
     }));
 });
 
-test('a mail arrives by SMTP with the stored address alone as recipient', async () => {
+test('SMTP delivers a mail with the stored address as the only recipient', async () => {
   const catcher = await startMailCatcher();
   const transport = smtpTransport(new URL(catcher.url), 'Accounts <accounts@example.org>', true);
   try {
@@ -231,7 +231,7 @@ test('a mail arrives by SMTP with the stored address alone as recipient', async 
   }
 });
 
-test('a server elsewhere that offers no STARTTLS is not trusted with a mail', async () => {
+test('SMTP sends no mail to a remote server without STARTTLS', async () => {
   const catcher = await startMailCatcher();
   const transport = smtpTransport(new URL(catcher.url), 'accounts@example.org', false);
   try {
@@ -246,7 +246,7 @@ test('a server elsewhere that offers no STARTTLS is not trusted with a mail', as
   }
 });
 
-test('a 550 is permanent, a 451 is not', async () => {
+test('SMTP error 550 is permanent, 451 is not', async () => {
   for (const [code, isPermanent] of [
     [550, true],
     [451, false],

@@ -1,5 +1,5 @@
-// Mails are written in the transaction of their cause and sent by a job, so that none is lost and no request waits for a
-// mail server. Each is sent at least once; a repeat after a crash carries the same Message-ID.
+// Stores and delivers mails. A mail is stored in the transaction of its cause and sent by a job, so that no mail is lost and
+// no request waits for a mail server. Each mail is sent at least once; a repetition after a crash has the same Message-ID.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
@@ -23,7 +23,7 @@ import {
 import { logoSource, type Logo } from './logo.ts';
 import { composeMail, type Letter, type MailText, type Sender } from './text.ts';
 
-/** Encrypts what waits in the outbox: it may hold a token, which is nowhere stored in clear. */
+/** Encrypts stored mails, because they may contain a token, which is never stored in plain text. */
 interface MailCipher {
   readonly encrypt: (text: string) => string;
   readonly decrypt: (text: string) => string;
@@ -32,27 +32,27 @@ interface MailCipher {
 export interface OutboxOptions {
   readonly database: Database;
   readonly cipher: MailCipher;
-  /** Absent where mails are kept and read, and none is sent. */
+  /** Absent if mails are stored and read, but not sent. */
   readonly transport: MailTransport | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Domain of the sender, for the Message-ID. */
   readonly domain: string;
-  /** In whose name the mails are. */
+  /** Name and address of the service in mails. */
   readonly sender: Sender;
 }
 
-/** A mail to post. */
+/** A mail to store and send. */
 export interface NewMail extends Letter {
-  /** The account; `noUserId` for a mail that is composed like any other and not stored. */
+  /** Id of the account; with `noUserId` the mail is composed but not stored (constant work). */
   readonly userId: number;
-  /** A stored address, never one that somebody typed. */
+  /** A stored address, never one from a request. */
   readonly recipient: string;
-  /** What it says is void from here on, in Unix milliseconds. */
+  /** Unix milliseconds after which the mail is no longer sent. */
   readonly expiresAt: number;
 }
 
-/** A mail that is read where it is kept. */
+/** A stored mail, in local mode. */
 export interface KeptMail extends Required<MailText> {
   readonly id: string;
   readonly kind: string;
@@ -61,8 +61,8 @@ export interface KeptMail extends Required<MailText> {
   readonly createdAt: number;
 }
 
-/** Pauses before the second, third, … try; the last one repeats. */
-const pausesMs = [
+/** Delays before the second, third, … attempt; the last one repeats. */
+const retryDelaysMs = [
   10 * secondMs,
   30 * secondMs,
   2 * minuteMs,
@@ -71,18 +71,18 @@ const pausesMs = [
   hourMs,
   4 * hourMs,
 ];
-/** How long a try may take before another instance may take the mail over: longer than all time-outs of SMTP together. */
+/** Time after which another instance may send a claimed mail: longer than all SMTP timeouts together. */
 const leaseMs = 5 * minuteMs;
-/** How long after the claim a try may still begin: a try takes up to four minutes. */
+/** Time after the claim in which an attempt may start; it takes up to four minutes. */
 const startWithinMs = minuteMs;
-/** Mails claimed at once. */
-const claimed = 10;
-/** How long the record of a mail is kept. */
+/** Number of mails that are claimed together. */
+const claimBatch = 10;
+/** Time for which the record of a mail is kept. */
 const keptMs = 30 * dayMs;
 const purgeBatch = 500;
-/** Least time between two mails of one kind to one person. */
+/** Minimum time between two mails of the same kind to a user. */
 const mailPauseMs = minuteMs;
-/** Characters of a server's complaint that are kept. */
+/** Maximum stored length of the error message of a mail server. */
 const errorCharacters = 300;
 
 export class Outbox {
@@ -92,7 +92,7 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** Writes a mail, inside the transaction of its cause. */
+  /** Composes and stores a mail, inside the transaction of its cause. */
   async post(tx: Database, mail: NewMail): Promise<void> {
     const { cipher, clock, sender } = this.#options;
     const { kind, userId, recipient, expiresAt } = mail;
@@ -100,46 +100,50 @@ export class Outbox {
     await addMail(tx, { id: generateUuid(), userId, kind, recipient, content, now: clock(), expiresAt });
   }
 
-  /** Configured address of the service, from which links begin. */
+  /** Configured URL of the service, with which links begin. */
   get publicUrl(): string {
     return this.#options.sender.publicUrl;
   }
 
-  /** The logo that mails name. */
+  /** The logo of mails. */
   get logo(): Logo | undefined {
     return this.#options.sender.logo;
   }
 
-  /** True if the person got a mail of this kind a moment ago: another one would only help whoever floods them. */
+  /**
+   * Returns whether a mail of this kind was stored for the user within the last minute. Callers then send no other one, so
+   * that an attacker cannot flood the user with mails.
+   */
   hasPosted(tx: Database, userId: number, kind: string): Promise<boolean> {
-    // Before or after: a mail of an hour to come is none of a moment ago, only the clock was set back.
+    // Also checks the minute after now, so that a clock that was set back does not allow additional mails. A mail further in
+    // the future does not count.
     return hasMailAbout(tx, userId, kind, { instant: this.#options.clock(), ms: mailPauseMs });
   }
 
-  /** Takes back the mails of a kind to a user that were not sent yet, since another takes their place. */
+  /** Removes the unsent mails of a kind to a user, because a new mail replaces them. */
   async withdraw(tx: Database, userId: number, kind: string): Promise<void> {
     await removeUnsentMails(tx, userId, kind);
   }
 
-  /** Mails that were kept, newest first. */
+  /** Returns stored mails, newest first. */
   async listKept(limit: number): Promise<KeptMail[]> {
     const rows = await listMails(this.#options.database, limit);
     return rows.flatMap((row) => this.#readKept(row) ?? []);
   }
 
-  /** One mail that was kept. */
+  /** Returns a stored mail; `undefined` if the id is unknown or its content was removed. */
   async findKept(id: string): Promise<KeptMail | undefined> {
     const row = await findMail(this.#options.database, id);
     return row && this.#readKept(row);
   }
 
-  /** Tries every due mail once, and says how many were sent. */
+  /** Attempts to send every due mail once and returns the number of sent mails. */
   async deliver(): Promise<number> {
     const { transport } = this.#options;
     let sent = 0;
     if (transport === undefined) return sent;
     for (let rows = await this.#claim(); rows.length > 0; rows = await this.#claim()) {
-      // One person's in the order in which they were written; others need not wait for a server that hangs on one.
+      // Mails to one recipient are sent in the order in which they were stored; a slow delivery does not delay other recipients.
       const byRecipient = Map.groupBy(
         rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
         ({ recipient }) => recipient,
@@ -156,7 +160,7 @@ export class Outbox {
     let sent = 0;
     for (const row of rows) {
       const now = clock();
-      // What is left of the lease may be too short for another try: the rest is claimed again when it ends.
+      // The rest of the lease may be too short for another attempt. The remaining mails are claimed again after the lease.
       if (now - claimedAt > startWithinMs) break;
       if (row.expires_at <= now || row.content === null)
         await updateGivenUp(
@@ -165,12 +169,12 @@ export class Outbox {
           now,
           row.last_error ?? 'The email expired before it could be sent',
         );
-      else if (await this.#try(row, row.content, transport)) sent += 1;
+      else if (await this.#attempt(row, row.content, transport)) sent += 1;
     }
     return sent;
   }
 
-  /** Removes the records of old mails. */
+  /** Removes the records of mails that are older than 30 days. */
   async purge(): Promise<void> {
     const { database, clock } = this.#options;
     while ((await removeOldMails(database, clock() - keptMs, purgeBatch)) === purgeBatch);
@@ -186,20 +190,20 @@ export class Outbox {
   }
 
   #open(content: string): MailText {
-    return JSON.parse(this.#options.cipher.decrypt(content)) as MailText; // written by post()
+    return JSON.parse(this.#options.cipher.decrypt(content)) as MailText; // post() stored it
   }
 
   async #claim(): Promise<MailRow[]> {
     const { database, clock } = this.#options;
     if (!(await hasDueMail(database, clock()))) return [];
-    return claimMails(database, clock(), clock() + leaseMs, claimed);
+    return claimMails(database, clock(), clock() + leaseMs, claimBatch);
   }
 
-  async #try(row: MailRow, content: string, transport: MailTransport): Promise<boolean> {
+  async #attempt(row: MailRow, content: string, transport: MailTransport): Promise<boolean> {
     const { database, clock, log, domain, sender } = this.#options;
     try {
       const letter = this.#open(content);
-      // Joined here, so that it is not kept with each mail. One composed before there was a logo goes without.
+      // The logo is added here, so that it is not stored with each mail. A mail that was composed without a logo gets none.
       const logo = letter.html?.includes(logoSource) === true ? sender.logo : undefined;
       await transport.send({
         ...letter,
@@ -218,17 +222,20 @@ export class Outbox {
 
   async #noteFailure({ id, kind, tries, expires_at: expiresAt }: MailRow, error: unknown): Promise<void> {
     const { database, clock, log } = this.#options;
-    const says = (error instanceof Error ? error.message : String(error)).slice(0, errorCharacters);
-    const nextAt = clock() + (pausesMs[tries - 1] ?? 4 * hourMs);
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, errorCharacters);
+    const nextAt = clock() + (retryDelaysMs[tries - 1] ?? 4 * hourMs);
     if ((error instanceof SmtpFault && error.isPermanent) || nextAt >= expiresAt) {
-      await updateGivenUp(database, id, clock(), says);
+      await updateGivenUp(database, id, clock(), reason);
       log.error(
-        { mail: id, kind, tries, error: says },
+        { mail: id, kind, tries, error: reason },
         'An email could not be delivered; delivery was abandoned',
       );
     } else {
-      await updateFailed(database, id, nextAt, says);
-      log.warn({ mail: id, kind, tries, error: says }, 'An email could not be delivered; it will be retried');
+      await updateFailed(database, id, nextAt, reason);
+      log.warn(
+        { mail: id, kind, tries, error: reason },
+        'An email could not be delivered; it will be retried',
+      );
     }
   }
 }

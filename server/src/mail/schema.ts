@@ -1,18 +1,18 @@
-// The table of the outbox.
+// Declares the table of the outbox.
 import type { Instant, SealedColumn } from '../db/schema.ts';
 
 export interface MailTable {
   id: string;
   user_id: number | null;
   kind: string;
-  /** The stored address of the account, never one from the request. */
+  /** The stored address of the account, never one from a request. */
   recipient: string;
   /** Subject and text, encrypted, since they may contain a token; null once the mail was sent or given up. */
   content: string | null;
   created_at: Instant;
   /** The next attempt is due at this instant. */
   next_at: Instant;
-  /** The mail is of no use after this instant and is given up. */
+  /** The mail is given up if it is not sent before this instant. */
   expires_at: Instant;
   tries: number;
   sent_at: Instant | null;
@@ -20,7 +20,7 @@ export interface MailTable {
   last_error: string | null;
 }
 
-/** Every column of mails, for statements that read whole rows: columns are named, never `*`. */
+/** All columns of mails, for statements that read whole rows: columns are named, never `*`. */
 export const mailColumns = [
   'id',
   'user_id',

@@ -1,28 +1,31 @@
-// Hands one mail to an SMTP server. TLS is required unless the server is on this machine, and certificates are checked.
+// Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
 import { logoId, type Logo } from './logo.ts';
 import type { MailText } from './text.ts';
 
-/** A mail on its way. */
+/** A mail to send. */
 export interface OutgoingMail extends MailText {
   readonly to: string;
-  /** The same at each try of a mail, so that a repeat is recognisable. */
+  /** The same for each attempt, so that a repetition can be recognized. */
   readonly messageId: string;
-  /** Named in the html. */
+  /** Set if the HTML refers to it. */
   readonly logo?: Logo;
 }
 
 export interface MailTransport {
-  /** Resolves when the server has taken the mail over. @throws {SmtpFault} */
+  /**
+   * Sends a mail; resolves when the server has accepted it.
+   * @throws {SmtpFault} if the server cannot be reached or rejects the mail.
+   */
   send(mail: OutgoingMail): Promise<void>;
   close(): void;
 }
 
-/** The server did not take the mail. */
+/** The server did not accept the mail. */
 export class SmtpFault extends Error {
   override readonly name = 'SmtpFault';
-  /** The server will never take it (a 5xx reply to the recipient or the message). */
+  /** The server will never accept it (a 5xx reply to the recipient or the message). */
   readonly isPermanent: boolean;
   constructor(message: string, isPermanent: boolean, options?: ErrorOptions) {
     super(message, options);
@@ -30,35 +33,38 @@ export class SmtpFault extends Error {
   }
 }
 
-/** How long a server is waited for, in milliseconds. */
-export interface Patience {
-  /** For the connection, and again for its greeting. */
+/** Timeouts of a connection, in milliseconds. */
+interface SmtpTimeouts {
+  /** For the connection, and again for the greeting of the server. */
   readonly connectMs: number;
-  /** Longest silence within a conversation. */
+  /** Maximum time without data on a connection. */
   readonly silenceMs: number;
 }
 
-const usualPatience: Patience = { connectMs: 10_000, silenceMs: 30_000 };
+const defaultTimeouts: SmtpTimeouts = { connectMs: 10_000, silenceMs: 30_000 };
 const permanentReply = 500;
-/** Commands whose refusal concerns the mail. Of the others it concerns us (a wrong password, a sender that is not allowed), which an operator mends. */
+/**
+ * Commands whose rejection depends on the mail. The rejection of another command, such as for a wrong password or sender, is a
+ * configuration fault, which the operator can correct.
+ */
 const commandsAboutTheMail = new Set(['RCPT TO', 'DATA']);
 
-/** Transport of an `smtp://` or `smtps://` URL. The library is loaded, and a connection made, with the first mail. */
+/** Creates the transport of an `smtp://` or `smtps://` URL. It loads the library and connects with the first mail. */
 export function smtpTransport(
   url: URL,
   from: string,
   isLoopback: boolean,
-  patience: Patience = usualPatience,
+  timeouts: SmtpTimeouts = defaultTimeouts,
 ): MailTransport {
   let connected: Promise<Transporter> | undefined;
   return {
     async send({ to, subject, text, html, messageId, logo }) {
-      connected ??= connect(url, isLoopback, patience);
+      connected ??= connect(url, isLoopback, timeouts);
       const transporter = await connected;
       try {
         await transporter.sendMail({
           from,
-          // As an object, so that nothing in the address is parsed as a list or a display name (CVE-2025-13033).
+          // An object, so that the address is not parsed as a list or a display name (CVE-2025-13033).
           to: { name: '', address: to },
           subject,
           text,
@@ -68,7 +74,7 @@ export function smtpTransport(
           headers: { 'Auto-Submitted': 'auto-generated' },
         });
       } catch (error) {
-        const { message, responseCode = 0, command = '' } = error as SmtpError; // nodemailer's error
+        const { message, responseCode = 0, command = '' } = error as SmtpError; // nodemailer throws such errors
         const isPermanent = responseCode >= permanentReply && commandsAboutTheMail.has(command);
         throw new SmtpFault(message, isPermanent, { cause: error });
       }
@@ -77,7 +83,7 @@ export function smtpTransport(
   };
 }
 
-/** A part that belongs to the html, and is not offered to be saved. */
+/** Returns the logo as an inline part, which mail clients do not show as an attachment. */
 function inline({ type, content }: Logo): Attachment {
   const filename = type === 'image/png' ? 'logo.png' : 'logo.jpg';
   return { cid: logoId, content, contentType: type, contentDisposition: 'inline', filename };
@@ -92,9 +98,9 @@ interface SmtpError {
 async function connect(
   url: URL,
   isLoopback: boolean,
-  { connectMs, silenceMs }: Patience,
+  { connectMs, silenceMs }: SmtpTimeouts,
 ): Promise<Transporter> {
-  const { createTransport } = await import('nodemailer'); // 20 ms that a service without mail need not pay
+  const { createTransport } = await import('nodemailer'); // takes 20 ms to load, which a service without mail does not need
   const isImplicitTls = url.protocol === 'smtps:';
   return createTransport({
     host: url.hostname.replace(/^\[|\]$/g, ''),

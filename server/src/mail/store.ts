@@ -1,4 +1,4 @@
-// The mails table: what is to be sent, written in the transaction of its cause.
+// Reads and writes the mails table, the outbox.
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { insertForUser } from '../db/row-builders.ts';
@@ -35,7 +35,7 @@ const insertMail = statement((sql, p: NewMail) =>
   }),
 );
 
-/** Adds a mail, inside the transaction of its cause; none for nobody. */
+/** Adds a mail, inside the transaction of its cause. It adds nothing if no user has the id. */
 export async function addMail(tx: Database, mail: NewMail): Promise<void> {
   await tx.run(insertMail, mail);
 }
@@ -51,7 +51,7 @@ const selectRecent = statement((sql, p: { userId: number; kind: string; after: n
     .limit(1),
 );
 
-/** True if a mail of this kind was written to the user about an instant: less than so many milliseconds before or after. */
+/** Returns whether a mail of the kind was stored for the user less than `ms` milliseconds before or after an instant. */
 export async function hasMailAbout(
   db: Database,
   userId: number,
@@ -72,7 +72,7 @@ const selectDue = statement((sql, p: { now: number }) =>
     .limit(1),
 );
 
-/** True if a mail waits to be tried: a look that needs no writer. */
+/** Returns whether a mail is due. It does not occupy the writer. */
 export async function hasDueMail(db: Database, now: number): Promise<boolean> {
   return (await db.first(selectDue, { now })) !== undefined;
 }
@@ -91,12 +91,12 @@ const claim = statement((sql, p: { now: number; leaseUntil: number; limit: numbe
         .orderBy('next_at')
         .limit(p.limit),
     )
-    // Repeated outside, where it is decided after waiting for another instance that claimed the same row.
+    // Repeated here, where PostgreSQL checks it again after waiting for another instance that claimed the same row.
     .where('next_at', '<=', p.now)
     .returning(mailColumns),
 );
 
-/** Takes due mails until the lease ends: no other instance tries them meanwhile. */
+/** Claims due mails, so that no other instance sends them before the lease ends, and returns them. */
 export function claimMails(db: Database, now: number, leaseUntil: number, limit: number): Promise<MailRow[]> {
   return db.run(claim, { now, leaseUntil, limit });
 }
@@ -113,7 +113,7 @@ const setFailed = statement((sql, p: { id: string; nextAt: number; error: string
   sql.updateTable('mails').set({ next_at: p.nextAt, last_error: p.error }).where('id', '=', p.id),
 );
 
-/** Notes a failed try and when the next one is due. */
+/** Stores the error of a failed attempt and the time of the next one. */
 export async function updateFailed(db: Database, id: string, nextAt: number, error: string): Promise<void> {
   await db.run(setFailed, { id, nextAt, error });
 }
@@ -139,7 +139,7 @@ const setDue = statement((sql, p: { id: string; now: number }) =>
     .returning('id'),
 );
 
-/** Makes a pending mail due at once; false when there is none with this id. */
+/** Makes a pending mail due immediately. Returns false if no pending mail has the id. */
 export async function retryMail(db: Database, id: string, now: number): Promise<boolean> {
   return (await db.first(setDue, { id, now })) !== undefined;
 }
@@ -148,7 +148,7 @@ const selectNewest = statement((sql, p: { limit: number }) =>
   sql.selectFrom('mails').select(mailColumns).orderBy('created_at', 'desc').limit(p.limit),
 );
 
-/** Mails, newest first. */
+/** Returns mails, newest first. */
 export function listMails(db: Database, limit: number): Promise<MailRow[]> {
   return db.run(selectNewest, { limit });
 }
@@ -161,7 +161,7 @@ export function findMail(db: Database, id: string): Promise<MailRow | undefined>
   return db.first(selectMail, { id });
 }
 
-/** A mail without what it says. */
+/** A mail without its content. */
 export type MailRecord = Pick<
   MailRow,
   'id' | 'kind' | 'recipient' | 'created_at' | 'expires_at' | 'sent_at' | 'given_up_at'
@@ -169,7 +169,7 @@ export type MailRecord = Pick<
 
 type MailPage = { userId: number; kind: string; createdAt: number; id: string; limit: number };
 
-/** In the order of an index, so that a page costs the same however many there are. */
+/** Follows the order of an index, so that the cost of a page does not depend on the number of mails. */
 const selectOfUser = statement((sql, p: MailPage) =>
   sql
     .selectFrom('mails')
@@ -184,7 +184,7 @@ const selectOfUser = statement((sql, p: MailPage) =>
     .limit(p.limit),
 );
 
-/** Mails to a user after the given one, kind by kind, the oldest first. */
+/** Returns mails to a user after the given one, ordered by kind and age, oldest first. */
 export function listMailsOf(db: Database, page: MailPage): Promise<MailRecord[]> {
   return db.run(selectOfUser, page);
 }
@@ -198,7 +198,7 @@ const deleteUnsent = statement((sql, p: { userId: number; kind: string }) =>
     .where('given_up_at', 'is', null),
 );
 
-/** Removes what was not sent yet of a kind to a user, inside a transaction. */
+/** Removes the unsent mails of a kind to a user, inside a transaction. */
 export async function removeUnsentMails(tx: Database, userId: number, kind: string): Promise<void> {
   await tx.run(deleteUnsent, { userId, kind });
 }
@@ -212,7 +212,7 @@ const deleteOld = statement((sql, p: { before: number; limit: number }) =>
     .returning('id'),
 );
 
-/** Removes up to `limit` mails written before an instant, and says how many. */
+/** Removes up to `limit` mails that were stored before an instant and returns their number. */
 export async function removeOldMails(db: Database, before: number, limit: number): Promise<number> {
   return (await db.run(deleteOld, { before, limit })).length;
 }

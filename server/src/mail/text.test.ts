@@ -27,10 +27,10 @@ function compose(
   return composeMail(from, { kind: name, outline, occasion, language: 'en', ...more });
 }
 
-describe('a mail', () => {
+describe('a composed mail', () => {
   for (const language of languages()) {
     for (const mail of allMails) {
-      test(`${mail.name} in ${language}: says when, from where and what to do, as text and as html`, () => {
+      test(`${mail.name} in ${language} has time, source and instructions, as text and as HTML`, () => {
         const { subject, text, html } = compose(mail, { language });
         assert.ok(subject.includes('Bienvenue') && !/[\r\n]/.test(subject));
         for (const part of [text, html]) {
@@ -42,7 +42,7 @@ describe('a mail', () => {
         const { code, link } = mail.compose(mail.example);
         assert.equal(text.includes('K7QM-2NXP'), code !== undefined);
         assert.equal(html.includes('K7QM-2NXP'), code !== undefined);
-        if (link !== undefined) assert.ok(text.split('\n').includes(link), 'on a line of its own');
+        if (link !== undefined) assert.ok(text.split('\n').includes(link), 'on a separate line');
         assert.equal(html.includes('class="act"'), link !== undefined);
         if (link !== undefined) assert.ok(html.includes(`href="${escaped(link)}"`));
         assert.ok(html.includes(`<html lang="${language}"`));
@@ -53,7 +53,7 @@ describe('a mail', () => {
     }
   }
 
-  test('without a code, which a program that asks has no use for, says nothing of one', () => {
+  test('without a code does not mention one', () => {
     const { text } = compose(mailOf('reset_password'), {
       facts: { link: publicUrl, code: undefined, minutes: 60, codeMinutes: 10 },
     });
@@ -61,7 +61,7 @@ describe('a mail', () => {
   });
 
   for (const mail of allMails) {
-    test(`${mail.name}: a logo is one picture more in the html, and changes nothing else`, () => {
+    test(`${mail.name} with a logo has one more picture in the HTML, and no other difference`, () => {
       const logo = { type: 'image/png', content: Buffer.from('its bytes') } as const;
       const [without, { html, ...rest }] = [compose(mail), compose(mail, {}, { ...sender, logo })];
       assert.deepEqual({ ...rest, html: html.replace(/<img src="cid:[^>]*>/, '') }, without);
@@ -70,21 +70,21 @@ describe('a mail', () => {
     });
   }
 
-  test('A8 mail injection: nothing that people chose passes for the logo', () => {
+  test('A8 mail injection: values from users cannot imitate the logo', () => {
     const evil = 'src="cid:logo@bienvenue"';
     const change = { newEmail: evil, undoLink: publicUrl };
     const { html } = compose(mailOf('email_changed'), { facts: change }, { ...sender, productName: evil });
     assert.ok(!html.includes(evil));
   });
 
-  test('A8 mail injection: what people chose stands as they wrote it in the text, and is escaped in the html', () => {
+  test('A8 mail injection: values from users are unchanged in the text and escaped in the HTML', () => {
     const evil = '<a href="https://evil.test">press</a>"\'&';
     const { text, html } = compose(
       mailOf('email_changed'),
       { facts: { newEmail: evil, undoLink: publicUrl }, occasion: { ...occasion, device: evil } },
       { ...sender, productName: evil },
     );
-    assert.ok(text.includes(evil)); // the owner's own product and address
+    assert.ok(text.includes(evil)); // the product name of the operator and the address of the user
     assert.doesNotMatch(html, /<a href="https:\/\/evil/);
   });
 
@@ -96,7 +96,7 @@ describe('a mail', () => {
     '<b>x</b>',
     'a.b',
   ])
-    test(`A8 mail injection: nothing of the device ${device.slice(0, 30)} is told that a reader could press`, () => {
+    test(`A8 mail injection: the user agent ${device.slice(0, 30)} cannot put a link into a mail`, () => {
       const { text, html } = compose(mailOf('new_device'), { occasion: { ...occasion, device } });
       assert.ok(text.length < 1500);
       for (const part of [text, html]) assert.doesNotMatch(part, /evil|<b>|a\.b|x{50}/);

@@ -1,5 +1,5 @@
-// What the mails say. Each tells what happened, whence and when, and what to do if it was not you; as text and as html
-// from the same parts, in the language of its reader (server/languages).
+// Composes mails. Each states what happened, when and from where, and what to do if it was not the user. Text and HTML are
+// built from the same parts, in the language of the user.
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
 import { languages, message, usualLanguage, type MessageValues, rawMessage } from '../kit/language.ts';
@@ -10,28 +10,28 @@ import type { MailOutline } from './mail-kind.ts';
 export interface MailText {
   readonly subject: string;
   readonly text: string;
-  /** Absent in a mail that an older release wrote. */
+  /** Absent in a mail that an older release stored. */
   readonly html?: string;
 }
 
-/** What the service is called, and where it is. */
+/** Name, URL and branding of the service. */
 export interface Sender {
   readonly productName: string;
-  /** Configured address of the service; never the host of a request (CWE-640). */
+  /** Configured URL of the service; never the host of a request (CWE-640). */
   readonly publicUrl: string;
-  /** Colour of its links, `#rrggbb`. */
+  /** Color of links, `#rrggbb`. */
   readonly color: string;
-  /** Only named in what is composed; its bytes join when a mail is sent. */
+  /** A composed mail only refers to it; its content is added when the mail is sent. */
   readonly logo?: Logo | undefined;
 }
 
-/** When and from where the action came that a mail reports. */
+/** Time and source of the action that a mail reports. */
 interface Occasion {
   /** Unix milliseconds. */
   readonly at: number;
   /** Network address of the client. */
   readonly address?: string;
-  /** User agent, as sent. */
+  /** User agent as sent. */
   readonly device?: string;
 }
 
@@ -41,19 +41,19 @@ export interface Letter {
   readonly kind: string;
   readonly outline: MailOutline;
   readonly occasion: Occasion;
-  /** Language of the reader: a tag of the catalogues; English for any other. */
+  /** Language tag of the user; English if it is not supported. */
   readonly language: string | undefined;
 }
 
-/** A mail in parts, before it is text or html. */
+/** A part of a mail, before it is formatted as text or HTML. */
 interface Part {
   readonly kind: 'paragraph' | 'link' | 'code' | 'note';
   readonly text: string;
-  /** Where a link leads. */
+  /** URL of a link. */
   readonly href?: string;
 }
 
-/** Composes a mail, in about 0.1 ms: short enough to run inside the transaction of its cause. */
+/** Composes a mail. It takes about 0.1 ms, short enough to run inside the transaction of its cause. */
 export function composeMail(sender: Sender, letter: Letter): Required<MailText> {
   const { kind, outline, occasion } = letter;
   const language =
@@ -95,7 +95,7 @@ interface Frame {
   readonly sender: Sender;
 }
 
-/** One column, no picture, no script, nothing from elsewhere: whoever opens it tells nobody. */
+/** Formats a mail as HTML in one column, without scripts and remote content, so that opening it cannot be tracked. */
 function toHtml(parts: readonly Part[], { subject, footer, language, sender }: Frame): string {
   return html`<!doctype html>
     <html lang="${language}" dir="auto">
@@ -208,13 +208,13 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
     </html>`;
 }
 
-/** The page with the operator's logo above its heading; as it is where there is none. */
+/** Adds the logo of the operator above the heading, if there is one. */
 function withLogo(page: string, { logo, productName }: Sender): string {
   if (logo === undefined) return page;
   const style = 'display: block; max-width: 100%; height: auto; max-height: 48px; margin: 0 0 24px';
-  // The height also as an attribute, for readers that know no style.
+  // The height is also an attribute, for mail clients without style support.
   const picture = html`<img !${logoSource} alt="${productName}" height="48" style="${style}" />`;
-  return page.replace('<main>', (begin) => begin + picture); // the only one: elsewhere < is escaped
+  return page.replace('<main>', (begin) => begin + picture); // occurs once, because < is escaped elsewhere
 }
 
 const partHtml: { readonly [K in Part['kind']]: (part: Part) => string } = {

@@ -8,11 +8,12 @@ import { asPage, formIn } from '../../test/support/page-form.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../../test/support/public-service.ts';
 import type { Fields, Reply } from '../../test/support/request.ts';
+import { without } from '../../test/support/feature.ts';
 
 const application = 'https://app.example.org/start?x=1';
 const encoded = encodeURIComponent(application);
 
-describe('a page', () => {
+describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start('sqlite', { ALLOWED_ORIGINS: new URL(application).origin });
@@ -192,7 +193,7 @@ describe('a page', () => {
   });
 });
 
-describe('a page while second factors are required', () => {
+describe('a page while second factors are required', { skip: without('totp') }, () => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start('sqlite', {

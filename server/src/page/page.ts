@@ -10,7 +10,7 @@ import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection } from './account-section.ts';
 import { paths } from './paths.ts';
 
-/** Maximum length of a form field: the response of a passkey is the longest. */
+/** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;
 /** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });

@@ -1,5 +1,6 @@
-// What holds for every second factor, for each kit found in the features: when it is asked for, that an output is worth one
-// use, that wrong ones count, that its secrets stand nowhere in plain, and that nothing of it outlives the account.
+// Requirements on every second factor, tested for each kit found in the features: when it is requested, that an output
+// is accepted once, that wrong ones count, that its secrets are never stored or exported in plain text, and that it is
+// removed with the account.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -12,8 +13,8 @@ import type { Reply } from '../support/request.ts';
 
 const origin = 'https://accounts.test';
 
-interface Holder extends Member {
-  /** Signed in, with a recent authentication. */
+interface FactorUser extends Member {
+  /** Browser that is signed in, with a recent authentication. */
   readonly browser: Browser;
   readonly enrolled: EnrolledFactor;
 }
@@ -25,8 +26,8 @@ onEachEngine('each second factor', (engine) => {
   });
   after(() => service.close());
 
-  /** A user who has the factor; before a backup, also one that it replaces. */
-  async function holderOf(kit: FactorKit): Promise<Holder> {
+  /** Creates a user who has the factor; if it is a backup, also one that it replaces. */
+  async function createUser(kit: FactorKit): Promise<FactorUser> {
     const member = await service.member();
     const browser = await signIn(service, member);
     const { clock } = service.service;
@@ -35,7 +36,7 @@ onEachEngine('each second factor', (engine) => {
     return { ...member, browser, enrolled: await kit.enroll(browser, { clock, origin }) };
   }
 
-  /** A browser in which the password was given, and the second factor is asked for. */
+  /** Returns a browser with a pending authentication of the user. */
   async function pendingFor({ email, password }: Member): Promise<Browser> {
     const browser = new Browser(service);
     const reply = await browser.post('/sessions', { email, password });
@@ -44,7 +45,7 @@ onEachEngine('each second factor', (engine) => {
     return browser;
   }
 
-  const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
+  const submit = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
     browser.post('/sessions/factor', { factor, proof });
 
   const statusOfProfile = async (browser: Browser): Promise<number> => (await browser.get('/profile')).status;
@@ -52,62 +53,62 @@ onEachEngine('each second factor', (engine) => {
   for (const kit of factorKits) {
     const { name } = kit;
 
-    test(`A45 half-way: ${name} is asked for after the password, and its output begins a session`, async () => {
-      const holder = await holderOf(kit);
-      const browser = await pendingFor(holder);
+    test(`A45 pending: ${name} is requested after the password, and a valid output creates a session`, async () => {
+      const user = await createUser(kit);
+      const browser = await pendingFor(user);
       assert.equal(await statusOfProfile(browser), 403);
-      const reply = await give(browser, name, await holder.enrolled.output(browser, '/sessions/factor'));
+      const reply = await submit(browser, name, await user.enrolled.output(browser, '/sessions/factor'));
       assert.equal(reply.status, 200, reply.text);
       assert.equal(await statusOfProfile(browser), 200);
     });
 
     test(`A49 replay: an output of ${name} is accepted once, also for a step-up`, async () => {
-      const holder = await holderOf(kit);
-      const browser = await pendingFor(holder);
-      const output = await holder.enrolled.output(browser, '/sessions/factor');
-      assert.equal((await give(browser, name, output)).status, 200);
-      const another = await pendingFor(holder);
-      assert.equal((await give(another, name, output)).status, 401);
+      const user = await createUser(kit);
+      const browser = await pendingFor(user);
+      const output = await user.enrolled.output(browser, '/sessions/factor');
+      assert.equal((await submit(browser, name, output)).status, 200);
+      const another = await pendingFor(user);
+      assert.equal((await submit(another, name, output)).status, 401);
       assert.equal(await statusOfProfile(another), 403);
       const stepUp = await browser.post('/sessions/step_up', { factor: name, proof: output });
       assert.equal(stepUp.status, 401, stepUp.text);
     });
 
-    test(`A18 another door: wrong outputs of ${name} are limited in pending authentications and in step-ups`, async () => {
-      const holder = await holderOf(kit);
+    test(`A18 other entry points: wrong outputs of ${name} are limited in pending authentications and in step-ups`, async () => {
+      const user = await createUser(kit);
       const { wrong } = kit;
-      // A known device, on which step-ups are made, has a limit of its own.
+      // A known device, on which step-ups run, has a limit of its own.
       const pending: number[] = [];
       const stepUps: number[] = [];
       for (let i = 0; i < 6; i += 1) {
-        pending.push((await give(await pendingFor(holder), name, wrong)).status);
-        const stepUp = await holder.browser.post('/sessions/step_up', { factor: name, proof: wrong });
+        pending.push((await submit(await pendingFor(user), name, wrong)).status);
+        const stepUp = await user.browser.post('/sessions/step_up', { factor: name, proof: wrong });
         stepUps.push(stepUp.status);
       }
       const limited = [401, 401, 401, 401, 401, 429];
       assert.deepEqual({ pending, stepUps }, { pending: limited, stepUps: limited });
     });
 
-    test(`A48 enrollment: ${name} is enrolled and removed with a recent authentication alone`, async () => {
-      const holder = await holderOf(kit);
+    test(`A48 enrollment: ${name} is enrolled and removed only with a recent authentication`, async () => {
+      const user = await createUser(kit);
       service.service.clock.advance(11 * minuteMs);
       await assert.rejects(
-        kit.enroll(holder.browser, { clock: service.service.clock, origin }),
+        kit.enroll(user.browser, { clock: service.service.clock, origin }),
         'enrolled without a recent authentication',
       );
-      if (holder.enrolled.remove === undefined) return;
-      assert.equal((await holder.enrolled.remove(holder.browser)).status, 401);
-      const proof = await holder.enrolled.output(holder.browser, '/sessions/step_up');
-      const elevated = await holder.browser.post('/sessions/step_up', { factor: name, proof });
+      if (user.enrolled.remove === undefined) return;
+      assert.equal((await user.enrolled.remove(user.browser)).status, 401);
+      const proof = await user.enrolled.output(user.browser, '/sessions/step_up');
+      const elevated = await user.browser.post('/sessions/step_up', { factor: name, proof });
       assert.equal(elevated.status, 200, elevated.text);
-      assert.equal((await holder.enrolled.remove(holder.browser)).status, 200);
+      assert.equal((await user.enrolled.remove(user.browser)).status, 200);
       const browser = new Browser(service);
-      await browser.post('/sessions', { email: holder.email, password: holder.password });
+      await browser.post('/sessions', { email: user.email, password: user.password });
       assert.equal(await statusOfProfile(browser), 200, 'the password suffices again');
     });
 
-    test(`A55 logs: no secret of ${name} stands in the database or in an export`, async () => {
-      const { browser, enrolled, id } = await holderOf(kit);
+    test(`A55 logs: no secret of ${name} is in the database or in an export`, async () => {
+      const { browser, enrolled, id } = await createUser(kit);
       const stored = await everythingIn(service.service.url);
       const exported = await browser.get('/profile/export');
       assert.equal(exported.status, 200, exported.text);

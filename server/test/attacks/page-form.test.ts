@@ -1,4 +1,4 @@
-// Forms of pages: for whom each form acts, and where it redirects afterwards.
+// Forms of pages: for which user each form acts, and where it redirects afterwards.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { secondMs } from '../../src/kit/clock.ts';
@@ -12,10 +12,11 @@ import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import type { Fields, Reply } from '../support/request.ts';
+import { without } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
-/** Anybody may send the form. */
+/** A form that needs no session. */
 const isPublic = (access: string): boolean => access === 'open' || access === 'optional';
 const newPassword = 'nine newts under a green umbrella';
 
@@ -76,7 +77,18 @@ function tokenOf(page: Reply): string {
   return unescapeMarkup(token ?? '');
 }
 
-describe('the forms of pages', () => {
+const skip = without(
+  'totp',
+  'passkey',
+  'recovery-code',
+  'email-change',
+  'email-sign-in',
+  'account-deletion',
+  'data-export',
+  'remembered-device',
+);
+
+describe('the forms of pages', { skip }, () => {
   let service: PublicService;
   let posts: readonly RouteEntry[];
   before(async () => {
@@ -109,7 +121,7 @@ describe('the forms of pages', () => {
     const { email, password } = await service.member();
     return { email, password, at: await signIn({ email, password }) };
   }
-  /** A user with an authenticator app, once signed in and once with a pending login. */
+  /** A user with an authenticator app, once signed in and once with a pending authentication. */
   async function withApp(): Promise<{ inside: Sitter; pendingAt: Browser; app: App }> {
     const inside = await sitDown();
     const app = await addApp(inside.at, service.service.clock);

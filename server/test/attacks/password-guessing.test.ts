@@ -223,7 +223,7 @@ onEachEngine('counting by account', (engine) => {
     );
   });
 
-  test('A18 other entry points: each way to try a password counts attempts, and all are closed together', async () => {
+  test('A18 other entry points: each route that verifies a password counts attempts, and all are closed together', async () => {
     const { id, email, password } = await service.member();
     const { auth, database } = service.service.core;
     const byHttp = (more: Partial<ContractRequest>) => async (word: string) =>

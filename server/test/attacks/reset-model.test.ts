@@ -35,12 +35,12 @@ type Step = AsyncCommand<Model, Real>;
 async function proofOf({
   service,
   victim,
-}: Real): Promise<{ hash: string | null | undefined; spent: number }> {
+}: Real): Promise<{ hash: string | null | undefined; consumed: number }> {
   const { database } = service.service.core;
   const [user] = await database.query((sql) =>
     sql.selectFrom('users').select('hashed_password').where('id', '=', victim.id),
   );
-  const spent = await database.query((sql) =>
+  const consumed = await database.query((sql) =>
     sql
       .selectFrom('one_time_tokens')
       .select('id')
@@ -48,7 +48,7 @@ async function proofOf({
       .where('kind', '=', 'reset')
       .where('spent_at', 'is not', null),
   );
-  return { hash: user?.hashed_password, spent: spent.length };
+  return { hash: user?.hashed_password, consumed: consumed.length };
 }
 
 /** A step that must leave the password unchanged, unless it reports that it changed it. */
@@ -64,7 +64,7 @@ function step(
       const now = await proofOf(real);
       assert.equal(now.hash !== earlier.hash, outcome !== 'unchanged', `${name}: ${outcome}`);
       if (outcome === 'token consumed')
-        assert.deepEqual([earlier.spent, now.spent], [0, 1], `${name} consumed no token`);
+        assert.deepEqual([earlier.consumed, now.consumed], [0, 1], `${name} consumed no token`);
     },
     toString: () => name,
   };

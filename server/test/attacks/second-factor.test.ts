@@ -23,6 +23,7 @@ import {
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type ContractRequest, type Reply } from '../support/request.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 const origin = 'https://accounts.test';
@@ -35,7 +36,7 @@ interface Person {
 }
 
 /** A user with a factor of each kind. */
-interface Holder extends Person {
+interface FactorUser extends Person {
   readonly app: App;
   readonly recoveryCodes: readonly string[];
   readonly device: PasskeyDevice;
@@ -56,7 +57,7 @@ const rowsOf = (table: string) => async (database: Database, userId: number) =>
 const passkeysOf = rowsOf('passkeys');
 const appsOf = rowsOf('totp_authenticators');
 
-onEachEngine('a second factor', (engine) => {
+onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engine) => {
   let service: PublicService;
   let required: PublicService;
   before(async () => {
@@ -76,7 +77,7 @@ onEachEngine('a second factor', (engine) => {
     return { browser, email, password, id };
   }
 
-  async function holder(): Promise<Holder> {
+  async function createUser(): Promise<FactorUser> {
     const one = await person();
     const { browser } = one;
     const device = new PasskeyDevice(origin);
@@ -86,7 +87,7 @@ onEachEngine('a second factor', (engine) => {
   }
 
   /** A browser that has given the password and must still give the second factor, or enroll one. */
-  async function pendingLogin(
+  async function pendingAuthentication(
     { email, password }: Pick<Person, 'email' | 'password'>,
     at: PublicService = service,
   ): Promise<Browser> {
@@ -114,22 +115,22 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await browser.put('/profile/email', { token })).status, 200);
   }
 
-  const give = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
+  const submit = (browser: Browser, factor: string, proof: string): Promise<Reply> =>
     browser.post('/sessions/factor', { factor, proof });
 
   /** Ids of the user's objects, by kind. */
-  async function idsOf({ browser, app, passkeyId }: Holder): Promise<Record<string, string>> {
+  async function idsOf({ browser, app, passkeyId }: FactorUser): Promise<Record<string, string>> {
     const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as { id: string }[]; // the schema of the route
     return { session: sessions[0]?.id ?? '', app: app.id, passkey: passkeyId };
   }
 
-  test('A45 pending: a pending login is rejected by every route, whether a factor must be given or enrolled', async () => {
-    const ada = await holder();
+  test('A45 pending: a pending authentication is rejected by every route, whether a factor must be given or enrolled', async () => {
+    const ada = await createUser();
     const bob = await beginner();
     const ids = Object.values(await idsOf(ada));
     const cases = [
-      { at: service, browser: await pendingLogin(ada), opens: ['pending'] },
-      { at: required, browser: await pendingLogin(bob, required), opens: ['pending', 'enrollment'] },
+      { at: service, browser: await pendingAuthentication(ada), opens: ['pending'] },
+      { at: required, browser: await pendingAuthentication(bob, required), opens: ['pending', 'enrollment'] },
     ] as const;
     for (const { at, browser, opens } of cases) {
       const token = browser.cookie(pendingCookie) ?? '';
@@ -150,41 +151,45 @@ onEachEngine('a second factor', (engine) => {
       assert.ok(['session', 'pending', 'enrollment'].every((access) => seen.has(access)));
       assert.deepEqual(await everyRowOf(database), earlier, 'nothing changed');
     }
-    assert.equal((await give(cases[1].browser, 'totp', '123456')).status, 403, 'there is no pending login');
+    assert.equal(
+      (await submit(cases[1].browser, 'totp', '123456')).status,
+      403,
+      'there is no pending authentication',
+    );
     const proof = passkeyOptionsIn(await cases[1].browser.post('/sessions/factor/passkey', {}));
     assert.deepEqual(proof['allowCredentials'], []);
   });
 
-  test('A45 pending: a pending login is revoked once it is completed', async () => {
-    const ada = await holder();
-    const browser = await pendingLogin(ada);
+  test('A45 pending: a pending authentication is revoked once it is completed', async () => {
+    const ada = await createUser();
+    const browser = await pendingAuthentication(ada);
     const token = browser.cookie(pendingCookie) ?? '';
-    assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 200);
+    assert.equal((await submit(browser, 'totp', ada.app.nextCode())).status, 200);
     assert.equal(browser.cookie(pendingCookie), undefined);
     const again = new Browser(service);
     again.plant(pendingCookie, token);
-    assert.equal((await give(again, 'totp', ada.app.nextCode())).status, 403);
+    assert.equal((await submit(again, 'totp', ada.app.nextCode())).status, 403);
     assert.equal((await again.post('/sessions/factor/passkey', {})).status, 403);
   });
 
   test('A41 fixation: a login in two steps neither keeps nor continues a session that came with it', async () => {
-    const ada = await holder();
-    const eve = await holder();
-    const eves = await pendingLogin(eve);
+    const ada = await createUser();
+    const eve = await createUser();
+    const eves = await pendingAuthentication(eve);
     const browser = new Browser(service);
     const planted = { session: eve.browser.sessionId ?? '', pending: eves.cookie(pendingCookie) ?? '' };
     browser.plant(sessionCookie, planted.session);
     browser.plant(pendingCookie, planted.pending);
     await browser.post('/sessions', { email: ada.email, password: ada.password });
     assert.notEqual(browser.cookie(pendingCookie), planted.pending);
-    const full = await give(browser, 'totp', ada.app.nextCode());
+    const full = await submit(browser, 'totp', ada.app.nextCode());
     assert.deepEqual(full.body, { email: ada.email, message: 'logged in' });
     assert.notEqual(browser.sessionId, planted.session);
     assert.equal(await service.profile(planted.session), 403, 'the earlier session has ended');
-    // A user who completes a planted pending login with their own factor is not signed in.
+    // A user who completes a planted pending authentication with their own factor is not signed in.
     browser.plant(pendingCookie, planted.pending);
-    assert.equal((await give(browser, 'totp', ada.app.nextCode())).status, 401);
-    assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 401);
+    assert.equal((await submit(browser, 'totp', ada.app.nextCode())).status, 401);
+    assert.equal((await submit(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 401);
   });
 
   test('A41 fixation: each elevation of a session changes its id', async () => {
@@ -206,7 +211,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A48 enrollment: requires a session with a recent factor at its first and its last step', async () => {
-    const ada = await holder();
+    const ada = await createUser();
     const device = new PasskeyDevice(origin);
     const { clock, core } = service.service;
     const begun = (await ada.browser.post('/profile/totp', {})).body as { id: string; secret: string }; // the schema of the route
@@ -233,7 +238,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A48 enrollment: a user cannot finish what another user began', async () => {
-    const [ada, eve] = [await holder(), await holder()];
+    const [ada, eve] = [await createUser(), await createUser()];
     const { id, secret } = (await ada.browser.post('/profile/totp', {})).body as Record<string, string>;
     const code = codeAt(decodeBase32(secret ?? ''), service.service.clock.now());
     assert.equal((await eve.browser.put('/profile/totp', { id: id ?? '', code })).status, 401);
@@ -243,9 +248,12 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await ada.browser.put('/profile/passkeys', { credential })).status, 200);
   });
 
-  test('A48 enrollment: a required factor is enrolled once, which revokes the other pending logins', async () => {
+  test('A48 enrollment: a required factor is enrolled once, which revokes the other pending authentications', async () => {
     const bob = await beginner();
-    const [own, strangers] = [await pendingLogin(bob, required), await pendingLogin(bob, required)];
+    const [own, strangers] = [
+      await pendingAuthentication(bob, required),
+      await pendingAuthentication(bob, required),
+    ];
     const { auth } = required.service.core;
     const early = await auth.createSession(bob.email); // from before a second factor was required
     const { clock } = required.service;
@@ -266,12 +274,12 @@ onEachEngine('a second factor', (engine) => {
     assert.equal((await appsOf(required.service.core.database, bob.id)).length, 1);
   });
 
-  test('A48 enrollment: of many pending logins that enroll the first factor in parallel, one gets a session', async () => {
+  test('A48 enrollment: only one of many pending authentications that enroll the first factor concurrently gets a session', async () => {
     for (let round = 0; round < 4; round += 1) {
       const bob = await beginner();
       const credentials: [Browser, string][] = [];
       for (let i = 0; i < 3; i += 1) {
-        const browser = await pendingLogin(bob, required);
+        const browser = await pendingAuthentication(bob, required);
         const options = passkeyOptionsIn(await browser.post('/profile/passkeys', {}));
         credentials.push([browser, new PasskeyDevice(origin).create(options)]);
       }
@@ -311,7 +319,8 @@ onEachEngine('a second factor', (engine) => {
     assert.equal(recipients.length, 2);
   });
 
-  test('A58 trojan identifier: undoing a change of address removes the factors that were enrolled since', async () => {
+  test('A58 trojan identifier: undoing a change of address removes the factors that were enrolled since', async (t) => {
+    if (lacks(t, 'email-change')) return;
     for (const hasFactor of [false, true]) {
       const { email, password, id, browser } = await person();
       const { clock, core } = service.service;
@@ -338,12 +347,13 @@ onEachEngine('a second factor', (engine) => {
       if (app === undefined) assert.deepEqual(login.body, { email, message: 'logged in' });
       else {
         assert.deepEqual(memberOf(login.body, 'factors'), ['totp']);
-        assert.equal((await give(owner, 'totp', app.nextCode())).status, 200, 'of before the change');
+        assert.equal((await submit(owner, 'totp', app.nextCode())).status, 200, 'of before the change');
       }
     }
   });
 
-  test('A58 trojan identifier: an owner can remove the second factor of an attacker who knew the password', async () => {
+  test('A58 trojan identifier: an owner can remove the second factor of an attacker who knew the password', async (t) => {
+    if (lacks(t, 'account-deletion', 'email-change')) return;
     const { clock, core } = service.service;
     const anotherPassword = 'eleven owls in a hollow oak';
     const firstUndo = new Map<string, string>();
@@ -399,7 +409,8 @@ onEachEngine('a second factor', (engine) => {
     }
   });
 
-  test('A58 trojan identifier: only the owner can undo a factor of an attacker who took the address', async () => {
+  test('A58 trojan identifier: only the owner can undo a factor of an attacker who took the address', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { browser, email, password } = await person();
     await moveAddress(browser, email, password);
     const moved = await service.tokenFor(email);
@@ -429,7 +440,8 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual((await core.secondFactors.namesOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
-  test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async () => {
+  test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { email, password, id, browser } = await person();
     const { clock, core } = service.service;
     const begun = (await browser.post('/profile/totp', {})).body as { id: string; secret: string }; // the schema of the route
@@ -457,8 +469,8 @@ onEachEngine('a second factor', (engine) => {
   /** A wrong value for each factor. */
   const wrongProofs = { totp: '000000', recovery_code: '00000-0000-0000', passkey: '{}' };
   for (const [factor, wrong] of Object.entries(wrongProofs)) {
-    test(`A18 other entry points: attempts with ${factor} in a pending login and in a step-up count together`, async () => {
-      const ada = await holder();
+    test(`A18 other entry points: attempts with ${factor} in a pending authentication and in a step-up count together`, async () => {
+      const ada = await createUser();
       const proofFor = async (
         at: Browser,
         path: '/sessions/factor' | '/sessions/step_up',
@@ -467,8 +479,8 @@ onEachEngine('a second factor', (engine) => {
         return factor === 'totp' ? ada.app.nextCode() : (ada.recoveryCodes[0] ?? '');
       };
       const places = [
-        { browser: strangersRequest(await pendingLogin(ada)), path: '/sessions/factor' },
-        { browser: strangersRequest(await pendingLogin(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(await pendingAuthentication(ada)), path: '/sessions/factor' },
+        { browser: strangersRequest(await pendingAuthentication(ada)), path: '/sessions/factor' },
         { browser: strangersRequest(ada.browser), path: '/sessions/step_up' },
       ] as const;
       const proofs = await Promise.all(places.map(({ browser, path }) => proofFor(browser, path)));
@@ -487,7 +499,8 @@ onEachEngine('a second factor', (engine) => {
     });
   }
 
-  test('A18 other entry points: password attempts count together on all routes', async () => {
+  test('A18 other entry points: password attempts count together on all routes', async (t) => {
+    if (lacks(t, 'email-change')) return;
     const { browser, email, password } = await person();
     const stranger = strangersRequest(browser);
     const ways: ((proof: string) => Promise<Reply>)[] = [
@@ -505,7 +518,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A18 other entry points: a factor that is disabled after a hundred failures is disabled everywhere until it is replaced', async () => {
-    const ada = await holder();
+    const ada = await createUser();
     const { database } = service.service.core;
     const switchOff = (factor: string): Promise<unknown> =>
       database.query((sql) =>
@@ -514,7 +527,7 @@ onEachEngine('a second factor', (engine) => {
           .values({ subject: `user:${ada.id}`, factor, failures: 100, last_at: 0, next_at: 0 }),
       );
     await switchOff('totp');
-    const browser = strangersRequest(await pendingLogin(ada));
+    const browser = strangersRequest(await pendingAuthentication(ada));
     const session = strangersRequest(ada.browser);
     for (const [at, path] of [
       [browser, '/sessions/factor'],
@@ -523,34 +536,34 @@ onEachEngine('a second factor', (engine) => {
       const reply = await at.post(path, { factor: 'totp', proof: ada.app.nextCode() });
       assert.deepEqual([reply.status, reply.headers['retry-after']], [429, undefined], path);
     }
-    assert.equal((await give(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 200);
+    assert.equal((await submit(browser, 'recovery_code', ada.recoveryCodes[0] ?? '')).status, 200);
     assert.equal((await browser.send({ method: 'DELETE', path: `/profile/totp/${ada.app.id}` })).status, 200);
     const app = await addApp(browser, service.service.clock);
-    const afterwards = strangersRequest(await pendingLogin(ada));
+    const afterwards = strangersRequest(await pendingAuthentication(ada));
     assert.equal(
-      (await give(afterwards, 'totp', app.nextCode())).status,
+      (await submit(afterwards, 'totp', app.nextCode())).status,
       200,
       'the counter of the new one starts at zero',
     );
 
     await switchOff('recovery_code');
-    const locked = strangersRequest(await pendingLogin(ada));
-    assert.equal((await give(locked, 'recovery_code', ada.recoveryCodes[1] ?? '')).status, 429);
-    assert.equal((await give(locked, 'totp', app.nextCode())).status, 200);
+    const locked = strangersRequest(await pendingAuthentication(ada));
+    assert.equal((await submit(locked, 'recovery_code', ada.recoveryCodes[1] ?? '')).status, 429);
+    assert.equal((await submit(locked, 'totp', app.nextCode())).status, 200);
     const [code = ''] = await addRecoveryCodes(locked);
     assert.equal(
-      (await give(await pendingLogin(ada), 'recovery_code', code)).status,
+      (await submit(await pendingAuthentication(ada), 'recovery_code', code)).status,
       200,
       'the counter of new ones starts at zero',
     );
   });
 
-  test('A20 codes: of many parallel guesses of an app code in many logins five are verified, and a hundred in all', async () => {
-    const ada = await holder();
+  test('A20 codes: five of many concurrent guesses of an app code in many logins are verified, and a hundred in all', async () => {
+    const ada = await createUser();
     const browsers: Browser[] = [];
-    for (let i = 0; i < 10; i += 1) browsers.push(await pendingLogin(ada));
+    for (let i = 0; i < 10; i += 1) browsers.push(await pendingAuthentication(ada));
     const replies = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => give(browsers[i % 10] ?? assert.fail(), 'totp', '000000')),
+      Array.from({ length: 300 }, (_, i) => submit(browsers[i % 10] ?? assert.fail(), 'totp', '000000')),
     );
     const countOf = (status: number): number => replies.filter((reply) => reply.status === status).length;
     assert.deepEqual([countOf(401), countOf(429)], [5, 295]);
@@ -565,15 +578,15 @@ onEachEngine('a second factor', (engine) => {
     let looked = 0;
     for (let i = 0; i < 8; i += 1) {
       service.service.clock.advance(16 * minuteMs); // longer than the longest wait
-      const { status } = await give(await pendingLogin(ada), 'totp', '000000');
+      const { status } = await submit(await pendingAuthentication(ada), 'totp', '000000');
       if (status === 401) looked += 1;
     }
     assert.equal(looked, 5);
-    assert.equal((await give(await pendingLogin(ada), 'totp', ada.app.nextCode())).status, 429);
+    assert.equal((await submit(await pendingAuthentication(ada), 'totp', ada.app.nextCode())).status, 429);
   });
 
   test("A64 other people's objects: an id of one user has no effect for another user", async () => {
-    const [ada, eve] = [await holder(), await holder()];
+    const [ada, eve] = [await createUser(), await createUser()];
     const ids = await idsOf(ada);
     const { database } = service.service.core;
     const withId = guarded(service).filter(({ url }) => url.includes(':'));
@@ -605,7 +618,7 @@ onEachEngine('a second factor', (engine) => {
   });
 
   test('A65 claimed identity: an identity that a request claims opens no route and changes no account', async () => {
-    const [ada, eve] = [await holder(), await holder()];
+    const [ada, eve] = [await createUser(), await createUser()];
     const fields = {
       id: String(ada.id),
       user_id: String(ada.id),
@@ -653,9 +666,14 @@ onEachEngine('a second factor', (engine) => {
     assert.deepEqual([await passkeys.list(ada.id), await totp.list(ada.id)], had);
     assert.deepEqual([(await passkeys.list(eve.id)).length, (await totp.list(eve.id)).length], [2, 2]);
 
-    const half = await pendingLogin(eve);
-    const given = { factor: 'totp', proof: eve.app.nextCode(), ...fields };
-    const full = await half.send({ method: 'POST', path: asAda('/sessions/factor'), fields: given, headers });
+    const half = await pendingAuthentication(eve);
+    const attempt = { factor: 'totp', proof: eve.app.nextCode(), ...fields };
+    const full = await half.send({
+      method: 'POST',
+      path: asAda('/sessions/factor'),
+      fields: attempt,
+      headers,
+    });
     assert.deepEqual(full.body, { email: eve.email, message: 'logged in' });
     assert.deepEqual((await half.get(asAda('/profile'), headers)).body, { email: eve.email });
     assert.equal(await service.profile(createToken(sessionKind).token), 403);

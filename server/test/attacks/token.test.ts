@@ -28,7 +28,7 @@ const wrong = 'eight herons on a yellow bicycle';
 const newPassword = 'nine newts under a green umbrella';
 
 /** One account with a live secret of every kind. */
-interface Holder extends Member {
+interface TokenUser extends Member {
   readonly secrets: Readonly<Record<string, string>> & { readonly session: string; readonly device: string };
 }
 
@@ -92,7 +92,7 @@ onEachEngine('tokens', (engine) => {
     return { sign_in: await service.tokenFor(email) };
   }
 
-  async function createHolder(): Promise<Holder> {
+  async function createUser(): Promise<TokenUser> {
     const registered = await service.member();
     const { id, sessionId, deviceToken } = registered;
     const { database } = service.service.core;
@@ -143,7 +143,7 @@ onEachEngine('tokens', (engine) => {
   };
 
   /** From here on the clock stands still, and only a known device may attempt a login. */
-  async function lock({ email }: Holder): Promise<void> {
+  async function lock({ email }: TokenUser): Promise<void> {
     for (let i = 0; i < 5; i += 1) await service.logIn(email, wrong);
   }
 
@@ -153,7 +153,7 @@ onEachEngine('tokens', (engine) => {
   /** Every way to present a secret; true if it was accepted for its purpose. */
   const allWays: Record<
     string,
-    readonly [kind: string, way: (holder: Holder, secret: string) => Promise<boolean>]
+    readonly [kind: string, way: (user: TokenUser, secret: string) => Promise<boolean>]
   > = {
     'GET /profile': ['session', async (_, secret) => (await service.profile(secret)) === 200],
     getUserFromSessionId: [
@@ -165,7 +165,7 @@ onEachEngine('tokens', (engine) => {
       'device',
       async ({ email, password }, secret) => (await service.logIn(email, password, secret)).status !== 429,
     ],
-    // No factor is enrolled, so no value is right; asking for one shows that the pending login was found.
+    // No factor is enrolled, so no value is right; asking for one shows that the pending authentication was found.
     'POST /sessions/factor': [
       'pending_authentication',
       async (_, secret) => {
@@ -262,13 +262,13 @@ onEachEngine('tokens', (engine) => {
   });
 
   test('A37 namespaces: each route accepts only secrets of its own kind', async () => {
-    const holder = await createHolder();
-    const other = await createHolder();
-    for (const one of [holder, other]) await lock(one);
+    const user = await createUser();
+    const other = await createUser();
+    for (const one of [user, other]) await lock(one);
     const rows = secretKindsOf(service.service.core);
     const kinds = rows.map(({ kind }) => kind);
-    const secretOf = ({ secrets }: Holder, kind: string): string => secrets[kind] ?? assert.fail(kind);
-    assert.deepEqual(Object.keys(holder.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
+    const secretOf = ({ secrets }: TokenUser, kind: string): string => secrets[kind] ?? assert.fail(kind);
+    assert.deepEqual(Object.keys(user.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
     assert.deepEqual(
       [...new Set(Object.values(ways()).map(([kind]) => kind))].toSorted(),
       kinds.filter((kind) => kind !== 'request').toSorted(),
@@ -279,16 +279,16 @@ onEachEngine('tokens', (engine) => {
     for (const [name, [kind, way]] of Object.entries(ways())) {
       const { prefix } = rows.find((row) => row.kind === kind) ?? assert.fail(kind);
       for (const foreign of kinds.filter((one) => one !== kind)) {
-        for (const secret of disguises(secretOf(holder, foreign), secretOf(holder, kind), prefix)) {
-          assert.equal(await way(holder, secret), false, `${foreign} at ${name}: ${secret}`);
+        for (const secret of disguises(secretOf(user, foreign), secretOf(user, kind), prefix)) {
+          assert.equal(await way(user, secret), false, `${foreign} at ${name}: ${secret}`);
           presented += 1;
         }
       }
       // Values in lists and mails that are not secret.
-      const { id, email, password } = holder;
-      const own = secretOf(holder, kind);
+      const { id, email, password } = user;
+      const own = secretOf(user, kind);
       for (const text of [String(id), email, password, own.slice(0, 36), own.slice(37), '', 'null']) {
-        assert.equal(await way(holder, text), false, `${text} at ${name}`);
+        assert.equal(await way(user, text), false, `${text} at ${name}`);
       }
     }
     assert.equal(presented, Object.keys(ways()).length * (kinds.length - 1) * 4);
@@ -303,27 +303,27 @@ onEachEngine('tokens', (engine) => {
     );
 
     for (const [name, [kind, way]] of Object.entries(ways())) {
-      const { email } = holder;
+      const { email } = user;
       if (name === 'DELETE /sessions') continue; // the reset has ended the session
       if (kind === 'verification' || kind === 'reset' || kind === 'sign_in') {
         if (!name.startsWith('find'))
           assert.equal(
-            await way({ ...holder, email: other.email }, secretOf(holder, kind)),
+            await way({ ...user, email: other.email }, secretOf(user, kind)),
             false,
             `${name} for another account`,
           );
       }
       if (kind === 'device')
-        assert.equal(await way(other, secretOf(holder, kind)), false, `${name} of another account`);
-      assert.equal(await way(holder, secretOf(holder, kind)), true, `${name} for ${email}`);
+        assert.equal(await way(other, secretOf(user, kind)), false, `${name} of another account`);
+      assert.equal(await way(user, secretOf(user, kind)), true, `${name} for ${email}`);
     }
     assert.equal(await allWays['DELETE /sessions']?.[1](other, other.secrets.session), true);
   });
 
   test('A37 namespaces: ignores a cookie of another name', async () => {
-    const holder = await createHolder();
-    await lock(holder);
-    const { secrets, email, password } = holder;
+    const user = await createUser();
+    await lock(user);
+    const { secrets, email, password } = user;
     const names = [
       'session_id',
       'device',
@@ -384,7 +384,7 @@ onEachEngine('tokens', (engine) => {
     await refused(`new.${email}`, fifth, 'after a change of the address');
   });
 
-  test('A52 reset token: of many parallel uses one succeeds, and its password is set', async () => {
+  test('A52 reset token: only one of many concurrent uses succeeds, and its password is set', async () => {
     const { email } = await service.member();
     const token = await service.resetToken(email);
     const words = Array.from({ length: 16 }, (_, i) => `${newPassword} number ${i}`);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startService } from '../support/service.ts';
-import { History, tell } from './history.ts';
+import { History, sendRequest } from './history.ts';
 import { assertSound } from './soundness.ts';
 
 /** Space for the empty database and some accounts. */
@@ -69,8 +69,8 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
   await history.once(baseUrl);
   assert.deepEqual([history.refused, history.unexpected], [0, []]);
   const fields = { email: 'watcher@example.org', password: 'watching' };
-  assert.equal((await tell(baseUrl, 'POST', '/users', { fields }))?.status, 200);
-  const cookie = (await tell(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
+  assert.equal((await sendRequest(baseUrl, 'POST', '/users', { fields }))?.status, 200);
+  const cookie = (await sendRequest(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
 
   fillDisk(join(folder, 'filler'));
   const before = service.lines.length;
@@ -83,11 +83,11 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
     assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
     assert.equal(refused.headers.get('content-type'), 'application/problem+json; charset=utf-8');
     assert.equal(((await refused.json()) as { code: string }).code, 'unavailable');
-    assert.equal((await tell(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+    assert.equal((await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
   }
-  assert.equal((await tell(baseUrl, 'POST', '/sessions', { fields }))?.status, 503);
+  assert.equal((await sendRequest(baseUrl, 'POST', '/sessions', { fields }))?.status, 503);
   for (const path of ['/', '/health/live', '/health/ready'])
-    assert.equal((await tell(baseUrl, 'GET', path))?.status, 200);
+    assert.equal((await sendRequest(baseUrl, 'GET', path))?.status, 200);
   await pause(3000); // the jobs meet the full disk as well
   const lines = service.lines.slice(before).filter((line) => !line.includes('"msg":"request"'));
   assert.ok(lines.length > 0 && lines.length <= maxLines, `${lines.length} lines, the first: ${lines[0]}`);
@@ -99,7 +99,7 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
   rmSync(join(folder, 'filler'));
   await history.once(baseUrl);
   assert.deepEqual([history.refused, history.unexpected], [0, []], 'it recovers by itself');
-  assert.equal((await tell(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+  assert.equal((await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
   await history.check(baseUrl);
   await service.stop();
   assertSound(url);

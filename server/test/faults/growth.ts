@@ -56,7 +56,7 @@ export interface Growth {
 
 export function declareGrowth({ rows, events, longestMs }: Growth): void {
   onEachEngine('the purge after a month', (engine) => {
-    test(`of ${rows} rows of each kind it leaves none, and the writer is free again within ${longestMs} ms each time`, (t) =>
+    test(`removes all of ${rows} expired rows of each kind, and holds the writer for at most ${longestMs} ms each time`, (t) =>
       withDatabase(engine, async (database) => {
         const clock = testClock();
         const start = clock.now();

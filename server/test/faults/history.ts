@@ -27,7 +27,7 @@ interface Reply {
 const replyMs = 10_000;
 
 /** Sends one request; `undefined` when it is not answered. */
-export async function tell(
+export async function sendRequest(
   baseUrl: string,
   method: string,
   path: string,
@@ -124,7 +124,7 @@ export class History {
 
     if (!(await this.#logIn(baseUrl, account)) || !(await this.#logIn(baseUrl, account))) return;
     const [cookie = ''] = account.live.splice(0, 1);
-    const left = await tell(baseUrl, 'DELETE', '/sessions', { cookie });
+    const left = await sendRequest(baseUrl, 'DELETE', '/sessions', { cookie });
     if (this.#isUnclear(left, 302)) return;
     account.ended.push(cookie);
   }
@@ -142,7 +142,7 @@ export class History {
     path: string,
     fields: Record<string, string>,
   ): Promise<Reply | undefined> {
-    return tell(baseUrl, method, path, { fields });
+    return sendRequest(baseUrl, method, path, { fields });
   }
 
   /** True if the outcome of the action is unknown; records a reply that must not occur. */
@@ -169,7 +169,7 @@ async function checkAccount(
 ): Promise<void> {
   const statuses: (number | undefined)[] = [];
   for (const password of passwords) {
-    const login = await tell(baseUrl, 'POST', '/sessions', { fields: { email, password } });
+    const login = await sendRequest(baseUrl, 'POST', '/sessions', { fields: { email, password } });
     assert.ok(!unclear(login), login?.text);
     statuses.push(login?.status);
   }
@@ -179,13 +179,13 @@ async function checkAccount(
   else assert.ok(successes <= 1);
   for (const cookie of live)
     assert.equal(
-      (await tell(baseUrl, 'GET', '/profile', { cookie }))?.status,
+      (await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status,
       200,
       `${email}: a session is lost`,
     );
   for (const cookie of ended)
     assert.equal(
-      (await tell(baseUrl, 'GET', '/profile', { cookie }))?.status,
+      (await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status,
       403,
       `${email}: an ended session is valid`,
     );

@@ -17,7 +17,7 @@ const longestLifeMs = 5000;
 const withOutbox = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'accounts@example.org', LOG_LEVEL: 'info' };
 
 export function declareKills(kills: number): void {
-  test(`of ${kills} kills under load none loses an acknowledged action or leaves half of one`, async (t) => {
+  test(`${kills} kills under load lose no acknowledged action and leave no half of one`, async (t) => {
     const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
     const history = new History();
     for (let checked = 0, n = 0; n < kills; n += 1) {

@@ -50,7 +50,7 @@ async function letLeasePass(database: Database): Promise<number> {
 
 /** What happened to the claimed mail. */
 interface Outcome {
-  /** In the order of their arrival. */
+  /** In the order in which they arrived. */
   readonly copies: readonly CaughtMail[];
   /** Redeems the newest token; resolves to the status. */
   readonly redeem: () => Promise<number>;

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { temporaryFolder } from '../support/running-service.ts';
 import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
-import { History, tell } from './history.ts';
+import { History, sendRequest } from './history.ts';
 import { startOwnPostgres, type OwnPostgres } from './own-postgres.ts';
 
 /** Milliseconds after the outage within which everything works again. */
@@ -31,15 +31,15 @@ async function setScene(t: TestContext): Promise<Scene> {
   const environment = { DATABASE_URL: postgres.url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '2' };
   const service = await startService(environment, cheapMain);
   t.after(async () => void (await service.stop('SIGKILL')));
-  assert.equal((await tell(service.baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
-  const cookie = (await tell(service.baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
+  assert.equal((await sendRequest(service.baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
+  const cookie = (await sendRequest(service.baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
   return { postgres, service, history: new History(), cookie };
 }
 
 /** Statuses of the two health checks. */
 async function health(baseUrl: string): Promise<(number | undefined)[]> {
   const replies = await Promise.all(
-    ['/health/live', '/health/ready'].map((path) => tell(baseUrl, 'GET', path)),
+    ['/health/live', '/health/ready'].map((path) => sendRequest(baseUrl, 'GET', path)),
   );
   return replies.map((reply) => reply?.status);
 }
@@ -50,7 +50,7 @@ async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
   for (;;) {
     const refused = history.refused;
     await history.once(service.baseUrl);
-    const profile = await tell(service.baseUrl, 'GET', '/profile', { cookie });
+    const profile = await sendRequest(service.baseUrl, 'GET', '/profile', { cookie });
     if (history.refused === refused && profile?.status === 200) break;
     assert.ok(performance.now() < until, `it has not recovered within ${healMs} ms`);
   }
@@ -60,7 +60,7 @@ async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
 
 /** Declares the tests, with this many restarts under load. */
 export function declareOutages(restarts: number): void {
-  test(`of ${restarts} ends of PostgreSQL under load none has effects after its outage`, async (t) => {
+  test(`${restarts} outages of PostgreSQL under load have no effects afterwards`, async (t) => {
     const scene = await setScene(t);
     const { postgres, service, history, cookie } = scene;
     for (let n = 0; n < restarts; n += 1) {
@@ -69,7 +69,7 @@ export function declareOutages(restarts: number): void {
       await postgres.crash();
       await pause(300);
       assert.deepEqual(await health(service.baseUrl), [200, 503]);
-      assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 503);
+      assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 503);
       await postgres.start();
       await assertHeals(scene);
       await history.stop();
@@ -86,8 +86,8 @@ export function declareOutages(restarts: number): void {
     const scene = await setScene(t);
     const { postgres, service, history, cookie } = scene;
     const { reset_token: token = '' } = JSON.parse(
-      (await tell(service.baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }))?.text ??
-        '{}',
+      (await sendRequest(service.baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }))
+        ?.text ?? '{}',
     ) as { reset_token?: string };
     // As many connections as the pool may have, so that some requests wait for one.
     await Promise.all(Array.from({ length: 20 }, () => history.once(service.baseUrl)));
@@ -108,11 +108,11 @@ export function declareOutages(restarts: number): void {
     const outcomes = await Promise.all(
       [...requests, ...requests, ...requests].map(async ([method, path, rest]) => {
         const begun = performance.now();
-        const status = (await tell(service.baseUrl, method, path, rest))?.status;
+        const status = (await sendRequest(service.baseUrl, method, path, rest))?.status;
         return { what: `${method} ${path}`, status, ms: Math.round(performance.now() - begun) };
       }),
     );
-    const live = await tell(service.baseUrl, 'GET', '/health/live');
+    const live = await sendRequest(service.baseUrl, 'GET', '/health/live');
     postgres.thaw();
     t.diagnostic(`the longest rejection took ${Math.max(...outcomes.map(({ ms }) => ms))} ms`);
     assert.equal(live?.status, 200);

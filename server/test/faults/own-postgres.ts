@@ -11,7 +11,7 @@ import type { Owner } from '../support/running-service.ts';
 
 export interface OwnPostgres {
   readonly url: string;
-  /** Ends it as a power failure would; it starts again with recovery. Its connections break. */
+  /** Kills it, as a power failure would; the next start recovers. Its connections break. */
   readonly crash: () => Promise<void>;
   /** Resolves when it accepts connections. */
   readonly start: () => Promise<void>;

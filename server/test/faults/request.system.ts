@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import { serviceOn } from '../support/running-service.ts';
-import { History, tell } from './history.ts';
+import { History, sendRequest } from './history.ts';
 
 const watcher = { email: 'watcher@example.org', password: 'watching' };
 
@@ -13,15 +13,15 @@ test('a fault in one route answers 500 without detail and does not affect other 
   const { start, environment } = await serviceOn(t, 'sqlite');
   const service = await start();
   const { baseUrl } = service;
-  assert.equal((await tell(baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
-  const cookie = (await tell(baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
+  assert.equal((await sendRequest(baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
+  const cookie = (await sendRequest(baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
   {
     using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', { timeout: 5000 });
     direct.exec('alter table one_time_tokens rename to lost');
   }
   const faulty = await Promise.all(
     Array.from({ length: 20 }, () =>
-      tell(baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }),
+      sendRequest(baseUrl, 'POST', '/reset_password', { fields: { email: watcher.email } }),
     ),
   );
   for (const reply of faulty) {
@@ -31,9 +31,9 @@ test('a fault in one route answers 500 without detail and does not affect other 
   assert.ok(
     service.lines.some((line) => line.includes('"level":"error"') && line.includes('one_time_tokens')),
   );
-  assert.equal((await tell(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
-  assert.equal((await tell(baseUrl, 'POST', '/sessions', { fields: watcher }))?.status, 200);
-  assert.equal((await tell(baseUrl, 'GET', '/health/ready'))?.status, 200);
+  assert.equal((await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+  assert.equal((await sendRequest(baseUrl, 'POST', '/sessions', { fields: watcher }))?.status, 200);
+  assert.equal((await sendRequest(baseUrl, 'GET', '/health/ready'))?.status, 200);
   assert.equal(service.child.exitCode, null);
 
   {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
 import { cheapMain } from '../support/service.ts';
-import { History, tell } from './history.ts';
+import { History, sendRequest } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 import { injectInto, whyNoTracer, type Injection } from './tracer.ts';
 
@@ -75,12 +75,12 @@ async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: n
   const service = await start();
   const watcher = await sessionOf(service.baseUrl);
   let [failures, n] = [0, 1];
-  for (let tries = 0; tries < maxCalls; tries += 1) {
+  for (let attempt = 0; attempt < maxCalls; attempt += 1) {
     const before = history.refused;
     const tracer = await injectInto(service, url, { ...injection, n });
     await history.once(service.baseUrl);
     const isHit = await tracer.detach();
-    assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
+    assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
     if (!isHit) break; // there are fewer calls
     if (history.refused === before) continue; // the fault hit what the service does by itself
     // A rejected request goes no further: the next request reaches the same step and one more.
@@ -112,8 +112,8 @@ async function failOnAndOn(t: TestContext): Promise<void> {
   });
   for (let i = 0; i < 5; i += 1) {
     await history.once(service.baseUrl);
-    assert.equal((await tell(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
-    assert.equal((await tell(service.baseUrl, 'GET', '/health/live'))?.status, 200);
+    assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie: watcher }))?.status, 200);
+    assert.equal((await sendRequest(service.baseUrl, 'GET', '/health/live'))?.status, 200);
   }
   assert.deepEqual([history.acknowledged, history.refused], [0, 5]);
   await tracer.detach();
@@ -129,6 +129,6 @@ async function failOnAndOn(t: TestContext): Promise<void> {
 /** The cookie of a signed-in user. */
 async function sessionOf(baseUrl: string): Promise<string> {
   const fields = { email: `watcher${crypto.randomUUID()}@example.org`, password: 'watching' };
-  assert.equal((await tell(baseUrl, 'POST', '/users', { fields }))?.status, 200);
-  return (await tell(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
+  assert.equal((await sendRequest(baseUrl, 'POST', '/users', { fields }))?.status, 200);
+  return (await sendRequest(baseUrl, 'POST', '/sessions', { fields }))?.cookie ?? '';
 }

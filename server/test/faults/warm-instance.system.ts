@@ -1,3 +1,4 @@
+// Runs a build of an older commit under load while this release migrates its database; the older instance must keep serving.
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
@@ -11,11 +12,11 @@ import { wideLimits } from '../support/service.ts';
 import { checkOut, findOlderCommit, startOlder, type OlderInstance } from './warm-instance.ts';
 
 const password = 'nine newts under a green umbrella';
-/** Users that are signed in side by side: enough that PostgreSQL has several warm connections. */
+/** Users that are signed in concurrently: enough that PostgreSQL has several warm connections. */
 const users = 4;
 /** Rounds of each user before, and after the migrations. */
 const rounds = 5;
-/** Every table of the service: the planted release adds a column to each. */
+/** Every table of the service: the test release adds a column to each. */
 const tables: readonly string[] = [
   'users',
   'sessions',
@@ -33,7 +34,10 @@ const tables: readonly string[] = [
   'spent_challenges',
 ];
 
-/** A column is added to every table, by a step of its own: together they could wait for a request and it for them. */
+/**
+ * Adds a column to every table, each in a migration of its own: in one migration, they and a request could wait for
+ * each other.
+ */
 const planted: readonly Migration[] = tables.map((table) => ({
   name: `a column of ${table}`,
   statements: ({ integer }) => [`alter table ${table} add column planted ${integer}`],
@@ -47,7 +51,7 @@ if (skip !== false) process.stderr.write(`Left out: a warm older instance, for t
 class Visitor {
   readonly #baseUrl: string;
   readonly #email = `${crypto.randomUUID()}@example.org`;
-  /** What answered otherwise than it should: empty if nothing failed. */
+  /** Unexpected answers; empty if nothing failed. */
   readonly faults: string[] = [];
 
   constructor({ baseUrl }: OlderInstance) {
@@ -108,12 +112,12 @@ onEachEngine('a running older instance', (engine) => {
       const database = await connectDatabase(url, { patient: true });
       try {
         const visitors = Array.from({ length: users }, () => new Visitor(instance));
-        const everybody = async (work: (visitor: Visitor) => Promise<void>): Promise<void> =>
+        const forEachVisitor = async (work: (visitor: Visitor) => Promise<void>): Promise<void> =>
           void (await Promise.all(visitors.map(work)));
         const visit = async (count: number): Promise<void> => {
-          for (let n = 0; n < count; n += 1) await everybody((visitor) => visitor.round());
+          for (let n = 0; n < count; n += 1) await forEachVisitor((visitor) => visitor.round());
         };
-        await everybody((visitor) => visitor.register());
+        await forEachVisitor((visitor) => visitor.register());
         await visit(rounds);
         const migrated = new AbortController();
         const load = (async () => {

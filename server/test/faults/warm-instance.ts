@@ -1,5 +1,5 @@
-// A running older instance next to the migrations of a newer release. The older one is a build of the commit before the
-// last change of the migrations, so that a step that breaks it is seen before it is released.
+// Runs an older instance while a newer release migrates the database. The older one is built from the commit before the
+// last change of the migrations, so that a migration that breaks it is found before the release.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -24,7 +24,7 @@ async function git(...args: readonly string[]): Promise<string> {
   return (await run('git', args, { cwd: root })).stdout.trim();
 }
 
-/** A commit to build the older instance of, or the reason why there is none. */
+/** A commit to build the older instance of, or the reason why it is missing. */
 export type OlderCommit = { readonly commit: string } | { readonly reason: string };
 
 /** Finds the commit before the last change of the migrations: HEAD if that change is not committed yet. */
@@ -35,7 +35,8 @@ export async function findOlderCommit(): Promise<OlderCommit> {
     const changed = await git('log', '-1', '--first-parent', '-m', '--format=%H', '--', migrationFiles);
     const parent = await git('rev-parse', '--verify', `${changed}^`);
     if ((await git('ls-tree', parent, '--', firstFile)) !== '') return { commit: parent };
-    // Nothing older survives a new column; the oldest commit that does is the one that made this rule.
+    // An older instance fails when a column is added; the first commit that does not is the one that introduced this
+    // rule.
     return { commit: await git('log', '-1', '--diff-filter=A', '--format=%H', '--', firstFile) };
   } catch (error) {
     return { reason: `no git history: ${error instanceof Error ? error.message : String(error)}` };

@@ -10,6 +10,7 @@ import { publicMode } from '../support/public-service.ts';
 import { memberOf, send, type Reply } from '../support/request.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { testService } from '../support/service.ts';
+import { lacks } from '../support/feature.ts';
 
 /** The smallest valid PNG: one pixel. */
 const png = Buffer.from(
@@ -72,6 +73,7 @@ describe('PRODUCT_LOGO', () => {
   });
 
   test('the mailbox of local mode shows the logo, at an address that the policy of the page allows', async (t) => {
+    if (lacks(t, 'mailbox')) return;
     const service = await testService('sqlite', { PRODUCT_LOGO: await logoFile(t) });
     t.after(service.close);
     const ask = (path: string): Promise<Reply> => send(service.app, { method: 'GET', path });
@@ -91,6 +93,7 @@ describe('PRODUCT_LOGO', () => {
   });
 
   test('without a logo the mailbox shows none', async (t) => {
+    if (lacks(t, 'mailbox')) return;
     const service = await testService('sqlite');
     t.after(service.close);
     assert.equal((await send(service.app, { method: 'GET', path: '/dev/mailbox/logo' })).status, 404);

@@ -10,10 +10,11 @@ import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
 import { reasonIn } from '../support/traces.ts';
+import { lacks, needs } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 
-onEachEngine('passkeys', (engine) => {
+onEachEngine(needs('passkeys', 'passkey'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, {
@@ -78,7 +79,8 @@ onEachEngine('passkeys', (engine) => {
   const remove = (browser: Browser, id: string | undefined): Promise<Reply> =>
     browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` });
 
-  test('are enough to sign in, because they are two factors', async () => {
+  test('are enough to sign in, because they are two factors', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const login = await signIn(browser, ada.device);
@@ -94,7 +96,8 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(listed?.last_used_at !== undefined);
   });
 
-  test('do not reveal who has one', async () => {
+  test('do not reveal who has one', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     assert.deepEqual(
       [options['rpId'], options['userVerification'], options['allowCredentials'], options['timeout']],
@@ -111,7 +114,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(device.credentials.length, 1);
   });
 
-  test('A47 every door: a passkey is the second factor after a password or a mail, and in a step-up', async () => {
+  test('A47 every entry point: a passkey is the second factor after a password or a mail, and in a step-up', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const half = await browser.post('/sessions', { email: ada.email, password: ada.password });
@@ -136,7 +140,8 @@ onEachEngine('passkeys', (engine) => {
     assert.deepEqual(memberOf(byMail.body, 'factors'), ['passkey']);
   });
 
-  test('that do not verify their user are only a second factor', async () => {
+  test('that do not verify their user are only a second factor', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     const unverified = { isVerified: false };
@@ -157,7 +162,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await signIn(new Browser(service), passkey.device, unverified)).status, 401);
   });
 
-  test('are rejected if anything in the response is wrong', async () => {
+  test('are rejected if anything in the response is wrong', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const other = await withPasskey();
     const wrong: Record<string, Quirks> = {
@@ -186,7 +192,8 @@ onEachEngine('passkeys', (engine) => {
     });
   });
 
-  test('A37 namespaces: a challenge is accepted once, in time, and only for its purpose', async () => {
+  test('A37 namespaces: a challenge is accepted once, in time, and only for its purpose', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const browser = new Browser(service);
     const options = optionsIn(await browser.post('/sessions/passkey', {}));
@@ -216,23 +223,24 @@ onEachEngine('passkeys', (engine) => {
     };
     const [first, second] = [await half(), await half()];
     const theirs = ada.device.get(optionsIn(await first.post('/sessions/factor/passkey', {})));
-    const give = (one: Browser, proof: string, path = '/sessions/factor'): Promise<Reply> =>
+    const submit = (one: Browser, proof: string, path = '/sessions/factor'): Promise<Reply> =>
       one.post(path, { factor: 'passkey', proof });
-    assert.equal((await give(second, theirs)).status, 401, 'of another login');
+    assert.equal((await submit(second, theirs)).status, 401, 'of another login');
     assert.equal(
       (await browser.put('/sessions/passkey', { credential: theirs })).status,
       401,
       'as a sign-in',
     );
     const signInAnswer = ada.device.get(optionsIn(await first.post('/sessions/passkey', {})));
-    assert.equal((await give(second, signInAnswer)).status, 401, 'a sign-in as second factor');
-    assert.equal((await give(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
-    assert.equal((await give(first, theirs)).status, 200);
+    assert.equal((await submit(second, signInAnswer)).status, 401, 'a sign-in as second factor');
+    assert.equal((await submit(browser, theirs, '/sessions/step_up')).status, 401, 'as a step-up');
+    assert.equal((await submit(first, theirs)).status, 200);
     service.service.clock.advance(dayMs);
     assert.ok((await service.service.core.auth.purge()) > 0, 'answered challenges are purged');
   });
 
-  test('of many parallel responses to one challenge one signs in', async () => {
+  test('only one of many concurrent responses to a challenge signs in', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const options = optionsIn(await new Browser(service).post('/sessions/passkey', {}));
     const credential = ada.device.get(options);
@@ -245,7 +253,8 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('whose counter does not increase are rejected: there may be a copy', async () => {
+  test('whose counter does not increase are rejected: there may be a copy', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await person();
     const key = new PasskeyDevice(origin, { counts: true });
     assert.equal((await addPasskey(ada, key)).status, 200);
@@ -295,11 +304,12 @@ onEachEngine('passkeys', (engine) => {
     );
   });
 
-  test('A11 enumeration: get the same reply to a registration for a taken address and a free one, however often one is used', async () => {
+  test('A11 enumeration: get the same reply to a registration for a taken address and a free one, however often one is used', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const browser = new Browser(service);
     const ask = async (email: string): Promise<Record<string, unknown>> =>
       optionsIn(await browser.post('/users/passkey', { email }));
-    const give = async (email: string, credential: string): Promise<string> => {
+    const submit = async (email: string, credential: string): Promise<string> => {
       const { status, text } = await browser.put('/users/passkey', { email, credential });
       const said = text.replace(email, 'the address').replace(/"request_id":"[^"]+"/, '');
       return `${status} ${said}`;
@@ -310,7 +320,7 @@ onEachEngine('passkeys', (engine) => {
       { device: own }: { device: PasskeyDevice },
     ): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
-      const made = await give(email, device.create(await ask(email)));
+      const made = await submit(email, device.create(await ask(email)));
       const question = optionsIn(await browser.post('/sessions/passkey', {}));
       const answers = [device.get(question), own.get(question)];
       const replies = [made];
@@ -320,7 +330,7 @@ onEachEngine('passkeys', (engine) => {
     };
     const toldByAdding = async (email: string, at: Pick<Person, 'browser'>): Promise<string> => {
       const device = new PasskeyDevice(origin);
-      await give(email, device.create(await ask(email)));
+      await submit(email, device.create(await ask(email)));
       const options = optionsIn(await at.browser.post('/profile/passkeys', {}));
       return `${(await at.browser.put('/profile/passkeys', { credential: device.remake(options) })).status}`;
     };
@@ -330,7 +340,7 @@ onEachEngine('passkeys', (engine) => {
       const other = freshEmail();
       const made = device.create(await ask(email));
       const again = device.remake(await ask(other));
-      return Promise.all([give(email, made), give(other, again)]);
+      return Promise.all([submit(email, made), submit(other, again)]);
     };
     /** Added to the user's own account while it is registered for the address. */
     const toldByAddingAtOnce = async (email: string, at: Browser): Promise<string> => {
@@ -338,7 +348,7 @@ onEachEngine('passkeys', (engine) => {
       const made = device.create(await ask(email));
       const credential = device.remake(optionsIn(await at.post('/profile/passkeys', {})));
       const [, { status, body }] = await Promise.all([
-        give(email, made),
+        submit(email, made),
         at.put('/profile/passkeys', { credential }),
       ]);
       if (status === 200) assert.equal((await remove(at, String(memberOf(body, 'id')))).status, 200);
@@ -348,17 +358,17 @@ onEachEngine('passkeys', (engine) => {
     const repliesAbout = async (email: string): Promise<string[]> => {
       const device = new PasskeyDevice(origin);
       const first = device.create(await ask(email));
-      const replies = [await give(email, first), await give(email, first)];
-      replies.push(await give(email, device.remake(await ask(email))));
+      const replies = [await submit(email, first), await submit(email, first)];
+      replies.push(await submit(email, device.remake(await ask(email))));
       const other = freshEmail();
-      replies.push(await give(other, device.remake(await ask(other))));
+      replies.push(await submit(other, device.remake(await ask(other))));
       const mallory = await withPasskey();
-      replies.push(await give(email, mallory.device.remake(await ask(email))));
+      replies.push(await submit(email, mallory.device.remake(await ask(email))));
       return [...replies, ...(await toldBySigningIn(email, mallory)), await toldByAdding(email, mallory)];
     };
     const { email: taken } = await person();
     const unconfirmed = freshEmail();
-    await give(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
+    await submit(unconfirmed, new PasskeyDevice(origin).create(await ask(unconfirmed)));
     const free = await repliesAbout(freshEmail());
     assert.deepEqual(
       free.map((reply) => Number(reply.slice(0, 3))),
@@ -379,7 +389,8 @@ onEachEngine('passkeys', (engine) => {
         assert.equal(await toldByAddingAtOnce(email, mallory.browser), '200', email);
   });
 
-  test('are recorded when they are rejected', async () => {
+  test('are recorded when they are rejected', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const refusals = async (): Promise<(number | undefined)[]> =>
       (await service.service.core.audit.list({ event: 'authn_login_fail', limit: 2000 }))
@@ -400,7 +411,7 @@ onEachEngine('passkeys', (engine) => {
     assert.ok(added.includes(ada.id), 'whose it is');
   });
 
-  test('A58 trojan identifier: of an attacker who registered the address first are removed when its owner registers', async () => {
+  test('A58 trojan identifier: those of an attacker who registered the address first are removed when its owner registers', async () => {
     const claim = async (email: string): Promise<{ browser: Browser; device: PasskeyDevice }> => {
       const [browser, device] = [new Browser(service), new PasskeyDevice(origin)];
       const options = optionsIn(await browser.post('/users/passkey', { email }));
@@ -439,7 +450,8 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(await confirm(owner, asking), 403);
   });
 
-  test("A64 other people's objects: passkeys are listed, renamed and removed only by their owner", async () => {
+  test("A64 other people's objects: passkeys are listed, renamed and removed only by their owner", async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const second = new PasskeyDevice(origin);
     await addPasskey(ada, second);
@@ -469,7 +481,8 @@ onEachEngine('passkeys', (engine) => {
     assert.match(texts.join('\n'), /passkey was removed/);
   });
 
-  test('A48 enrollment: a challenge of one user does not register a passkey of another', async () => {
+  test('A48 enrollment: a challenge of one user does not register a passkey of another', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const ada = await withPasskey();
     const eve = await person();
     const options = optionsIn(await eve.browser.post('/profile/passkeys', {}));
@@ -505,7 +518,8 @@ onEachEngine('passkeys', (engine) => {
     }
   });
 
-  test('A63 another door: a passkey of a disabled or removed user opens nothing', async () => {
+  test('A63 other entry points: a passkey of a disabled or removed user cannot sign in', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
     const { auth } = service.service.core;
     for (const shut of [(id: number) => auth.setDisabled(id, true), (id: number) => auth.removeUser(id)]) {
       const ada = await withPasskey();
@@ -517,7 +531,7 @@ onEachEngine('passkeys', (engine) => {
   });
 });
 
-onEachEngine('the last passkey', (engine) => {
+onEachEngine(needs('the last passkey', 'passkey'), (engine) => {
   test('cannot be removed if it is the only way to sign in', async () => {
     const service = await PublicService.start(engine);
     try {

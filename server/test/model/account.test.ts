@@ -23,7 +23,7 @@ const outcomes = [
   'profile: idle for too long',
   'log out: ended',
   'log out: refused',
-  'ask for a reset: given',
+  'ask for a reset: issued',
   'ask for a reset: refused',
   'reset: done',
   'reset: refused',

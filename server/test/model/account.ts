@@ -36,7 +36,7 @@ interface ModelAccount {
   reset: { token: string; madeAt: number } | undefined;
 }
 
-interface Tries {
+interface Attempts {
   count: number;
   lastAt: number;
   nextAt: number;
@@ -48,7 +48,7 @@ export interface Model {
   /** By the normal form of their address. */
   readonly accounts: Map<string, ModelAccount>;
   /** Consecutive wrong attempts by address, whether it has an account or not. */
-  readonly tries: Map<string, Tries>;
+  readonly attempts: Map<string, Attempts>;
   /** Every session and reset token that was ever issued. */
   readonly sessionTokens: string[];
   readonly resetTokens: string[];
@@ -68,7 +68,7 @@ interface Real {
 type Step = AsyncCommand<Model, Real>;
 
 export function emptyModel(now: number, met: Map<string, number>): Model {
-  return { now, accounts: new Map(), tries: new Map(), sessionTokens: [], resetTokens: [], met };
+  return { now, accounts: new Map(), attempts: new Map(), sessionTokens: [], resetTokens: [], met };
 }
 
 interface Answer {
@@ -128,15 +128,15 @@ function tick(model: Model, real: Real, ms = 1): void {
 }
 
 /** Counts an attempt; false if it must wait. */
-function beginAttempt({ tries, now }: Model, name: Name): boolean {
-  const tried = tries.get(name) ?? { count: 0, lastAt: now, nextAt: 0 };
-  if (tried.nextAt > now) return false;
-  tried.count += 1;
-  tried.lastAt = now;
-  const wait = tried.count > freeAttempts ? waits[tried.count - freeAttempts - 1] : 0;
+function beginAttempt({ attempts, now }: Model, name: Name): boolean {
+  const entry = attempts.get(name) ?? { count: 0, lastAt: now, nextAt: 0 };
+  if (entry.nextAt > now) return false;
+  entry.count += 1;
+  entry.lastAt = now;
+  const wait = entry.count > freeAttempts ? waits[entry.count - freeAttempts - 1] : 0;
   assert.ok(wait !== undefined, 'the model has no longer waits');
-  tried.nextAt = wait === 0 ? 0 : now + wait;
-  tries.set(name, tried);
+  entry.nextAt = wait === 0 ? 0 : now + wait;
+  attempts.set(name, entry);
   return true;
 }
 
@@ -198,7 +198,7 @@ const logIn = ({ name, spelling }: Address, password: string): Step =>
     }
     assert.deepEqual([status, body], [200, { email: email.trim(), message: 'logged in' }]);
     assert.ok(sessionId !== undefined && !model.sessionTokens.includes(sessionId));
-    model.tries.delete(name);
+    model.attempts.delete(name);
     model.sessionTokens.push(sessionId);
     account.sessions.push({ token: sessionId, madeAt: model.now, seenAt: model.now, isNoted: false });
     if (account.sessions.length > sessionsPerUser) account.sessions.shift();
@@ -263,14 +263,14 @@ const askReset = ({ name, spelling }: Address): Step =>
     assert.ok(!model.resetTokens.includes(token));
     model.resetTokens.push(token);
     account.reset = { token, madeAt: model.now };
-    return 'given';
+    return 'issued';
   });
 
 const reset = ({ name, spelling }: Address, password: string, at: number): Step =>
   step(`reset: ${name} with token ${at}`, async (model, real) => {
     tick(model, real);
     const email = spelling(name, real.suffix);
-    const token = pick(model.resetTokens, at) ?? 'none was ever given';
+    const token = pick(model.resetTokens, at) ?? 'never-issued';
     const fields = { email, reset_token: token, new_password: password };
     const { status, body, sessionId } = await ask(real, 'PUT', '/reset_password', { fields });
     assert.equal(sessionId, undefined);
@@ -284,7 +284,7 @@ const reset = ({ name, spelling }: Address, password: string, at: number): Step 
     assert.deepEqual([status, body], [200, { email: email.trim(), message: 'Password updated' }]);
     account.password = password;
     revokeAccess(account);
-    model.tries.delete(name);
+    model.attempts.delete(name);
     return 'done';
   });
 
@@ -311,7 +311,7 @@ const remove = (name: Name): Step =>
   step(`remove: ${name}`, async (model, real) => {
     const isKnown = await real.core.auth.removeUser(await idOf(real, name));
     assert.equal(isKnown, model.accounts.delete(name));
-    if (isKnown) model.tries.delete(name);
+    if (isKnown) model.attempts.delete(name);
     return isKnown ? 'done' : 'unknown';
   });
 
@@ -341,8 +341,8 @@ const leaveIdle = step('leave the newest session idle', async (model, real) => {
 const purge = step('purge', async (model, real) => {
   await flushSeen(model, real);
   await real.core.auth.purge();
-  for (const [name, { lastAt }] of model.tries)
-    if (lastAt < model.now - forgottenMs) model.tries.delete(name);
+  for (const [name, { lastAt }] of model.attempts)
+    if (lastAt < model.now - forgottenMs) model.attempts.delete(name);
   return 'done';
 });
 

@@ -14,11 +14,11 @@ const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best
 /** Runs in a page: returns its faults, as sentences. */
 const lookOver = `(async (standards) => {
   const faults = [];
-  const tell = ({ violations }, where) => {
+  const report = ({ violations }, where) => {
     for (const { id, nodes } of violations)
       for (const { html, failureSummary } of nodes) faults.push(where + ' ' + id + ': ' + html + ' ' + failureSummary);
   };
-  tell(await axe.run(document, { runOnly: standards, resultTypes: ['violations'] }), 'axe');
+  report(await axe.run(document, { runOnly: standards, resultTypes: ['violations'] }), 'axe');
   if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
   for (const input of document.querySelectorAll('input:not([type=hidden]):not([hidden])'))
     if (input.labels.length !== 1) faults.push('no label of its own: ' + input.outerHTML);

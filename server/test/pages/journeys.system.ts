@@ -1,5 +1,5 @@
-// What people do on the pages, in a real browser: every flow with or without scripts, and what needs scripts, a
-// language or two tabs. The stories in every setup take minutes: journeys.long.ts.
+// Users on the pages, in a real browser: every flow with or without scripts, and what needs scripts, a language or two
+// tabs. The stories in every setup take minutes: journeys.long.ts.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';

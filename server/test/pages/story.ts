@@ -1,5 +1,4 @@
-// What people do on the pages, written so that each story runs in any browser: with scripts or without, in any
-// language, on any screen.
+// Stories of users on the pages. Each runs in any browser: with scripts or without, in any language, on any screen.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { TestContext } from 'node:test';
@@ -20,17 +19,17 @@ interface Scene {
 export interface Story {
   readonly title: string;
   readonly environment: Environment;
-  readonly tell: (scene: Scene, sitting: Sitting) => Promise<void>;
+  readonly run: (scene: Scene, sitting: Sitting) => Promise<void>;
 }
 
-export function story(title: string, environment: Environment, tell: Story['tell']): Story {
-  return { title, environment, tell };
+export function story(title: string, environment: Environment, run: Story['run']): Story {
+  return { title, environment, run };
 }
 
 /** The test of a story, on a service of its own: each moves the clock as it needs. */
 export function perform(
   venue: Venue,
-  { environment, tell }: Story,
+  { environment, run }: Story,
   sitting: Sitting = {},
 ): (t: TestContext) => Promise<void> {
   return venue.story(async (chromium) => {
@@ -42,7 +41,7 @@ export function perform(
       return one;
     };
     try {
-      await tell({ site, visitor }, sitting);
+      await run({ site, visitor }, sitting);
       for (const { faults } of visitors) assert.deepEqual(faults, []);
     } finally {
       for (const { context } of visitors) await context.close();

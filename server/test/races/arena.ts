@@ -1,5 +1,5 @@
-// Where the races run: the service behind real sockets on a new database. On SQLite it is one process, on PostgreSQL
-// two that share the database; the test itself uses the database as a third one, as the operator's commands do.
+// Runs the races: the service behind real sockets on a new database. On SQLite it is one process, on PostgreSQL two
+// that share the database; the test itself uses the database as a third one, as the operator's commands do.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

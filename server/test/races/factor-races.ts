@@ -1,4 +1,4 @@
-// What the races of second factors have in common; the races themselves are in the kits of the features. Each race has one
+// Shared code of the races of second factors; the races themselves are in the kits of the features. Each race has one
 // account, which is reset before each round, because enrolling factors takes longer than the race.
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
@@ -78,8 +78,8 @@ export async function newcomer(arena: Arena): Promise<Contestant> {
 export type PutBack = (tx: Database, userId: number) => Promise<unknown>;
 
 /**
- * Resets to the state before the first round: no attempts counted, one session, what the race needs, and this many new
- * pending logins, whose cookies it returns. In one transaction, because SQLite waits for the disk at the end of each.
+ * Resets to the state before the first round: no attempts counted, one session, the race's own rows, and new pending
+ * authentications, whose cookies it returns. In one transaction, because SQLite waits for the disk at the end of each.
  */
 export function putBack(
   { database }: Arena,
@@ -113,7 +113,7 @@ export function putBack(
   });
 }
 
-/** Gives a factor on both routes that accept one: with pending logins, and the last one with a step-up. */
+/** Sends a factor to both routes that accept one: with pending authentications, and the last one with a step-up. */
 export async function giveTogether(
   arena: Arena,
   contestant: Contestant,

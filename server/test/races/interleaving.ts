@@ -6,12 +6,12 @@ import type { Database, QueryBuilder } from '../../src/db/database.ts';
 import type { DefaultTables } from '../../src/db/engine.ts';
 import type { Lookup, Statement } from '../../src/db/statement.ts';
 
-/** An action on the database that it is given. */
+/** An action on a database. */
 export type Action<T> = (db: Database) => Promise<T>;
 
 /**
- * The order of the two: the first takes this many steps, then the other this many, then the first runs to its end, then
- * the other.
+ * The order of two actions: the first runs this many steps, then the other this many, then the first runs to its end,
+ * then the other.
  */
 export interface Order {
   readonly first: number;
@@ -30,7 +30,7 @@ class Walk<T> {
   /** Steps that it was allowed to take. */
   steps = 0;
   isDone = false;
-  #letGo: (() => void) | undefined;
+  #resume: (() => void) | undefined;
   /** True during a call of the database; false between two calls. */
   #isInCall = false;
   #changed = Promise.withResolvers<void>();
@@ -42,19 +42,19 @@ class Walk<T> {
     );
     void this.ending.then(() => {
       this.isDone = true;
-      this.#tell();
+      this.#signalChange();
     });
   }
 
   get isWaiting(): boolean {
-    return this.#letGo !== undefined;
+    return this.#resume !== undefined;
   }
 
   /** Stops here until `step()`, then makes the call. */
   async stop<R>(call: () => Promise<R>): Promise<R> {
     await new Promise<void>((resolve) => {
-      this.#letGo = resolve;
-      this.#tell();
+      this.#resume = resolve;
+      this.#signalChange();
     });
     this.#isInCall = true;
     try {
@@ -71,11 +71,11 @@ class Walk<T> {
   async step(): Promise<boolean> {
     await this.arrive();
     if (this.isDone || !this.isWaiting) return false;
-    const letGo = this.#letGo;
-    this.#letGo = undefined;
+    const resume = this.#resume;
+    this.#resume = undefined;
     this.steps += 1;
     this.#isInCall = true;
-    letGo?.();
+    resume?.();
     await this.arrive();
     return true;
   }
@@ -88,7 +88,7 @@ class Walk<T> {
     }
   }
 
-  #tell(): void {
+  #signalChange(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }

@@ -102,7 +102,7 @@ export function declareOrders(stride: number): void {
     };
 
     inEveryOrder(
-      'a reset leaves no session of the old password that is created in parallel',
+      'a reset leaves no session of the old password that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -115,7 +115,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'disabling an account leaves no session that is created in parallel',
+      'disabling an account leaves no session that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         return {
@@ -129,7 +129,7 @@ export function declareOrders(stride: number): void {
     for (const { feature, enrollment } of kits) {
       if (enrollment === undefined) continue;
       inEveryOrder(
-        `adding a second factor (${feature}) leaves no session without it that is created in parallel`,
+        `adding a second factor (${feature}) leaves no session without it that is created concurrently`,
         async ({ database: base, newcomer }) => {
           const { id, email } = await newcomer();
           const on = (db: Database): Auth => authOn(db, { secondFactors: [enrollment.factorOn(db)] });
@@ -149,7 +149,7 @@ export function declareOrders(stride: number): void {
     }
 
     inEveryOrder(
-      'removing an account leaves no row that is created in parallel',
+      'removing an account leaves no row that is created concurrently',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         return {
@@ -160,16 +160,19 @@ export function declareOrders(stride: number): void {
       },
     );
 
-    inEveryOrder('a reset token is requested in parallel to a removal', async ({ authOn: on, newcomer }) => {
-      const { id, email } = await newcomer();
-      return {
-        first: (db) => on(db).getResetPasswordToken(email),
-        second: (db) => on(db).removeUser(id),
-        check: async () => {},
-      };
-    });
+    inEveryOrder(
+      'a removal leaves no reset token that is requested concurrently',
+      async ({ authOn: on, newcomer }) => {
+        const { id, email } = await newcomer();
+        return {
+          first: (db) => on(db).getResetPasswordToken(email),
+          second: (db) => on(db).removeUser(id),
+          check: async () => {},
+        };
+      },
+    );
 
-    inEveryOrder('of two parallel uses of one token one succeeds', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('one of two concurrent uses of one token succeeds', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {
@@ -185,7 +188,7 @@ export function declareOrders(stride: number): void {
       };
     });
 
-    inEveryOrder('a token is used in parallel to a newer request', async ({ authOn: on, newcomer }) => {
+    inEveryOrder('a token is used while a newer one is requested', async ({ authOn: on, newcomer }) => {
       const { id, email } = await newcomer();
       const token = await on(database).getResetPasswordToken(email);
       return {
@@ -199,7 +202,7 @@ export function declareOrders(stride: number): void {
     });
 
     inEveryOrder(
-      'a token is used in parallel to the operator, who sets a password',
+      'no reset token is left when it is used while the operator sets a password',
       async ({ authOn: on, newcomer }) => {
         const { id, email } = await newcomer();
         const token = await on(database).getResetPasswordToken(email);
@@ -240,7 +243,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel reset requests one sends a mail, and its token is the valid one',
+      'one of two concurrent reset requests sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {
@@ -256,7 +259,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel registrations of one address one sends a mail, and its token is the valid one',
+      'one of two concurrent registrations of one address sends a mail, and its token is the valid one',
       async ({ authOn: on, mailedToken }) => {
         const email = freshAddress();
         return {
@@ -277,7 +280,7 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'of two parallel confirmation requests one sends a mail, and its token is the valid one',
+      'one of two concurrent confirmation requests sends a mail, and its token is the valid one',
       async ({ authOn: on, newcomer, mailedToken }) => {
         const { id, email } = await newcomer();
         return {

@@ -75,7 +75,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     each('of many parallel registrations of one address in many spellings one succeeds', registerTogether);
     each('of many parallel uses of one reset token one succeeds, and its password logs in', redeemTogether);
     each(
-      'of many parallel wrong guesses no more than the limit are verified, and all of these count',
+      'at most the limit of many concurrent wrong guesses are verified, and all of these count',
       guessTogether,
     );
     each('a wrong guess counts whether the account exists or not', (at, n) => guessTogether(at, n, false));
@@ -98,7 +98,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     );
     raceRarely('many parallel logouts end the session without an error', logOutTogether);
     raceRarely(
-      'each of many parallel requests for a reset token gets one, and one of them is valid',
+      'each of many concurrent requests for a reset token gets one, and one of them is valid',
       forgetTogether,
     );
     each('registration, reset and logout may be repeated after a lost reply', repeatLost);
@@ -118,17 +118,17 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
     const raceRarely = inRounds(rarer, () => arena);
 
     each(
-      'many parallel registrations of one address get the same reply, and its owner gets one mail',
+      'many concurrent registrations of one address get the same reply, and its owner gets one mail',
       registerTogether,
     );
 
     raceRarely(
-      'many parallel registrations of a confirmed address get the same reply, and its owner gets one mail',
+      'many concurrent registrations of a confirmed address get the same reply, and its owner gets one mail',
       registerConfirmed,
     );
 
     raceRarely(
-      'many parallel reset requests get the same reply, and the owner gets one mail',
+      'many concurrent reset requests get the same reply, and the owner gets one mail',
       forgetInPublic,
     );
   });
@@ -226,7 +226,7 @@ async function guessTogether(arena: Arena, _n: number, isKnown = true): Promise<
   assert.equal(counted[0]?.failures, verified, 'each of them is counted');
 }
 
-/** Ways in which a session ends; each resolves with its acknowledgement. */
+/** Ways in which a session ends; each resolves when it is acknowledged. */
 const endings = {
   logOut: async ({ to }: Arena, _email: string, cookie: string): Promise<void> => {
     assert.equal((await ask(logOut(to(0), cookie))).status, 302);

@@ -328,7 +328,7 @@ function functionLines(files: readonly SourceFile[]): Counts {
 
 const query = /\b(?:selectFrom|insertInto|updateTable|deleteFrom|\w*[jJ]oin)\(\s*'(?<table>\w+)/g;
 
-/** How many modules query each table: its owner, and those that read or write it behind its back. */
+/** Counts the modules that query each table: its owner and any others. */
 function tableUsers(files: readonly SourceFile[]): Counts {
   const users = new Map<string, Set<string>>();
   for (const { path, text } of files) {
@@ -340,7 +340,10 @@ function tableUsers(files: readonly SourceFile[]): Counts {
   return Object.fromEntries([...users].map(([table, modules]) => [table, modules.size]));
 }
 
-/** How many files outside of its folder name each feature, in whatever spelling; comments and the list of modules aside. */
+/**
+ * Counts the files outside of its folder that name each feature, in any spelling, except in comments and the list of
+ * modules.
+ */
 function featureNames(files: readonly SourceFile[]): Counts {
   const features = [...new Set(files.map(({ path }) => featureOf(path)))].filter((one) => one !== undefined);
   return Object.fromEntries(

@@ -15,7 +15,7 @@ export interface AuthUnderTest {
   readonly db: DB;
   readonly database: Database;
   readonly clock: TestClock;
-  /** What was recorded since the test began. */
+  /** Events that were recorded since the test began. */
   readonly audit: Audit;
 }
 

@@ -75,22 +75,22 @@ async function npmProgram(): Promise<Program> {
 /** Unpacks into another folder and renames it, so that no run uses a half-unpacked program. */
 async function unpack(folder: string): Promise<void> {
   await mkdir(cache, { recursive: true });
-  const beside = await mkdtemp(join(cache, 'chromium-'));
+  const unpacked = await mkdtemp(join(cache, 'chromium-'));
   // The package unpacks into the folder for temporary files, and would run a file that another user has put there under
   // its name.
   const { TMPDIR: before } = process.env;
-  process.env['TMPDIR'] = beside;
+  process.env['TMPDIR'] = unpacked;
   try {
     npmChromium.setGraphicsMode = false;
     await npmChromium.executablePath();
     await inflate(join(packageFolder, 'bin', 'al2023.tar.br'));
-    await writeFile(join(beside, 'fonts', 'fonts.conf'), fontsConfiguration);
+    await writeFile(join(unpacked, 'fonts', 'fonts.conf'), fontsConfiguration);
   } finally {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
   }
-  await rename(beside, folder).catch(async (error: unknown) => {
-    await rm(beside, { recursive: true, force: true });
+  await rename(unpacked, folder).catch(async (error: unknown) => {
+    await rm(unpacked, { recursive: true, force: true });
     if (!existsSync(folder)) throw error; // another run was first
   });
 }

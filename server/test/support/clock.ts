@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/kit/clock.ts';
 
-/** A clock that stands still until the test moves it. */
+/** A clock that moves only when the test advances it. */
 export interface TestClock {
   readonly now: Clock;
   /** Moves it by this many milliseconds; back, if negative. */

@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, type SuiteContext } from 'node:tes
 import type { Database } from '../../src/db/database.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
+import type { FeatureTitle } from './feature.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
 const everyEngine: readonly EngineName[] = ['sqlite', 'postgres'];
@@ -75,9 +76,14 @@ async function onServer(url: string, text: string): Promise<void> {
   }
 }
 
-/** Declares a suite for each engine. */
-export function onEachEngine(title: string, body: (engine: EngineName, context: SuiteContext) => void): void {
-  for (const engine of engineNames) describe(`${title} (${engine})`, (context) => body(engine, context));
+/** Declares a suite for each engine; `needs(title, …)` instead of the title names features that it needs. */
+export function onEachEngine(
+  title: string | FeatureTitle,
+  body: (engine: EngineName, context: SuiteContext) => void,
+): void {
+  const { text, skip } = typeof title === 'string' ? { text: title, skip: false } : title;
+  for (const engine of engineNames)
+    describe(`${text} (${engine})`, { skip }, (context) => body(engine, context));
 }
 
 async function lend<T>(made: FreshDatabase, work: (url: string) => Promise<T>): Promise<T> {

@@ -14,7 +14,7 @@ export interface App {
   readonly nextCode: () => string;
 }
 
-/** Enrolls an app in a session, or in a pending login that may do so. */
+/** Enrolls an app in a session, or in a pending authentication that may do so. */
 export async function addApp(browser: Browser, clock: TestClock): Promise<App> {
   const begun = await browser.post('/profile/totp', {});
   assert.equal(begun.status, 200, begun.text);

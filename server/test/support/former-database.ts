@@ -1,18 +1,18 @@
-// A database as release 4f8c6a4 wrote it: its single list of steps, word by word, and the rows of a service that one user
-// had signed up to, with a second factor and a mail that was not sent. The keys protect nothing else.
+// A database written by commit 4f8c6a4: its single list of migrations, verbatim, and the rows of a service with one
+// user, a second factor and an unsent mail. The keys protect nothing else.
 import type { Database } from '../../src/db/database.ts';
 import type { TypeNames } from '../../src/db/engine.ts';
 import former from './former-database.json' with { type: 'json' };
 
 /** The key of the rows. */
 export const formerKey = former.secretKey;
-/** What the user was shown: seed of the authenticator app, and the token of the session. */
+/** Secrets of the user: seed of the authenticator app, and the token of the session. */
 export const formerSecrets = { seed: former.secret, session: former.sessionToken };
 /** The rows of each table; bytes are `{ hex }`. */
 export const formerTables: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>> =
   former.tables;
 
-/** Writes the schema after so many steps, and with all of them the rows too. */
+/** Writes the schema after the given number of migrations; after all of them, the rows too. */
 export async function writeFormerDatabase(db: Database, steps = formerSteps.length): Promise<void> {
   const { integer, table } = db.engine.types;
   await db.execute(

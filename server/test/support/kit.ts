@@ -1,5 +1,5 @@
-// What a feature tells the tests that hold for every feature. `features/<name>/test/kit.ts` exports it as `kit`; the tests
-// loop over the kits found, so that a new feature is tested, and a deleted one is not, without an edit here.
+// A feature's part of the tests that run for every feature. `features/<name>/test/kit.ts` exports it as `kit`; the
+// tests loop over the kits found, so that adding or deleting a feature needs no edit here.
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,32 +13,32 @@ import type { Pair, Stage } from '../races/order-stage.ts';
 import type { Browser } from './browser.ts';
 import type { Reply } from './request.ts';
 
-/** The clock that the service under test goes by, in Unix milliseconds. */
+/** The clock of the service under test, in Unix milliseconds. */
 interface KitClock {
   readonly now: () => number;
   readonly advance: (ms: number) => void;
 }
 
-/** Where a factor is given: in a pending authentication, or for a step-up. */
+/** Routes that accept a factor: for a pending authentication, and for a step-up. */
 type FactorPath = '/sessions/factor' | '/sessions/step_up';
 
-/** A factor that an account has. */
+/** A factor of an account. */
 export interface EnrolledFactor {
-  /** An authenticator output that was not given yet and is right. */
+  /** Returns a valid authenticator output that was not used yet. */
   output(browser: Browser, path: FactorPath): Promise<string>;
-  /** Removes it in a session with a recent authentication; absent where it cannot be removed by itself. */
+  /** Removes it in a session with a recent authentication; absent if it cannot be removed by itself. */
   remove?(browser: Browser): Promise<Reply>;
-  /** What no log, no export and no database may hold in plain. */
+  /** Secrets that must not occur in any log, export or database in plain text. */
   readonly secrets: readonly string[];
 }
 
-/** How a second factor is enrolled and given. */
+/** How to enroll and use a second factor. */
 export interface FactorKit {
   /** Its name in requests. */
   readonly name: string;
-  /** It replaces another factor in need, and is enrolled after one. */
+  /** It replaces a lost factor, and is enrolled after another one. */
   readonly isBackup: boolean;
-  /** An output that is right for no account. */
+  /** An output that is wrong for every account. */
   readonly wrong: string;
   /** Enrolls it in a session, or in a pending authentication that must enroll one. */
   enroll(
@@ -50,13 +50,13 @@ export interface FactorKit {
 /** A race on the feature's own data (server/test/races). */
 interface KitRace {
   readonly title: string;
-  /** Its parts are raced by others too: fewer rounds suffice. */
+  /** Other races cover its parts too: fewer rounds suffice. */
   readonly isRare: boolean;
-  /** Makes a race, whose rounds share one account. A backup is enrolled after the factor. */
+  /** Creates a race, whose rounds share one account. A backup is enrolled after the factor. */
   readonly create: (factor: FactorKit) => (arena: Arena, round: number) => Promise<void>;
 }
 
-/** An enrollment by the rules alone, to be interleaved step by step (server/test/races/interleaving.ts). */
+/** An enrollment without HTTP, to be interleaved step by step (server/test/races/interleaving.ts). */
 interface KitEnrollment {
   readonly factorOn: (database: Database) => SecondFactor;
   readonly work: (tx: Database, user: User) => Promise<void>;
@@ -118,10 +118,10 @@ async function loadKits(): Promise<FeatureKit[]> {
   return loaded;
 }
 
-/** The kits of all features that are there. */
+/** The kits of all features. */
 export const kits: readonly FeatureKit[] = await loadKits();
 
-/** The factors among them: those that stand by themselves first. */
+/** The factors among them: those that are no backup first. */
 export const factorKits: readonly FactorKit[] = kits
   .flatMap(({ factor }) => factor ?? [])
   .toSorted((one, other) => Number(one.isBackup) - Number(other.isBackup));

@@ -9,8 +9,8 @@ export interface PostgresProxy {
   readonly executed: () => number;
   /** Breaks every connection, as a server does that is killed. */
   readonly cut: () => void;
-  /** Forwards nothing any more, in either direction, while connections stay open. */
-  readonly hang: () => void;
+  /** Stops forwarding in both directions, while connections stay open. */
+  readonly stall: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url);
   const lines = new Set<[Socket, Socket]>();
   let executed = 0;
-  let hangs = false;
+  let isStalled = false;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     const line: [Socket, Socket] = [client, upstream];
@@ -51,10 +51,10 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
     });
     client.on('data', (chunk) => {
       count(chunk);
-      if (!hangs) upstream.write(chunk);
+      if (!isStalled) upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      if (!hangs) client.write(chunk);
+      if (!isStalled) client.write(chunk);
     });
     for (const socket of line) {
       socket.on('error', () => {});
@@ -79,8 +79,8 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
     url: own.href,
     executed: () => executed,
     cut,
-    hang: () => {
-      hangs = true;
+    stall: () => {
+      isStalled = true;
     },
     close: async () => {
       cut();

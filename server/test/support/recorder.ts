@@ -1,3 +1,4 @@
+// A database that records its statements, for tests that compare what two requests run.
 import type { Database, QueryBuilder } from '../../src/db/database.ts';
 import type { DefaultTables, Engine } from '../../src/db/engine.ts';
 import {

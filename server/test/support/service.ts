@@ -23,7 +23,7 @@ import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { testClock, type TestClock } from './clock.ts';
 
-/** Tests send more from one address than people do. Who tests the limits sets them to '' for the defaults. */
+/** Tests send more requests from one address than users do. Tests of the limits set them to '' for the defaults. */
 export const wideLimits: Environment = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000',
   GLOBAL_LIMIT_PER_MINUTE: '1000000',
@@ -132,8 +132,8 @@ export async function startService(
     );
     const onLine = (line: string): void => {
       lines.push(line);
-      const told = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
-      if (told !== undefined) resolve(Number(told));
+      const listeningPort = /"port":(\d+).*Bienvenue is listening/.exec(line)?.[1];
+      if (listeningPort !== undefined) resolve(Number(listeningPort));
     };
     createInterface({ input: child.stdout }).on('line', onLine);
     createInterface({ input: child.stderr }).on('line', onLine);

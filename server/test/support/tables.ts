@@ -1,5 +1,5 @@
-// The tables that the tests look into without a store. Those of a feature are named where they are looked at, so that
-// the feature's folder can be removed: `database.query((sql: Sql<TotpTables>) => …)`.
+// The tables that the tests query without a store. Tables of a feature are named where they are queried, so that the
+// feature's folder can be removed: `database.query((sql: Sql<TotpTables>) => …)`.
 import type { AuditTables } from '../../src/audit/schema.ts';
 import type { VersionTables } from '../../src/db/schema.ts';
 import type { AttemptTables } from '../../src/identity/attempt/schema.ts';
@@ -10,7 +10,7 @@ import type { KeyTables } from '../../src/keys/schema.ts';
 import type { MailTables } from '../../src/mail/schema.ts';
 import type { UserTables } from '../../src/user/schema.ts';
 
-/** Every table that is no feature's. */
+/** Every table that belongs to no feature. */
 export interface CoreTables
   extends
     UserTables,

@@ -1,22 +1,22 @@
-// What an action leaves behind: audit rows and mails, as sentences that a test can compare.
+// Records the effects of an action, audit rows and mails, as sentences that a test can compare.
 import type { AuditEvent } from '../../src/audit/event.ts';
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { PublicService } from './public-service.ts';
 
 export interface Traces {
-  /** `event outcome reason fact=value`, and whose it was by name, in alphabetical order. */
+  /** `event outcome reason fact=value` and the name of the user, in alphabetical order. */
   readonly record: string[];
-  /** `kind to whom for so many minutes`, in alphabetical order. */
+  /** `kind to user for so many minutes`, in alphabetical order. */
   readonly mails: string[];
 }
 
-/** Why, with the facts: `signed_in factors=password,totp`. */
+/** The reason, with the facts: `signed_in factors=password,totp`. */
 export function reasonIn({ reason, facts }: Pick<AuditEvent, 'reason' | 'facts'>): string {
   const known = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${String(value)}`);
   return [String(reason), ...known].join(' ');
 }
 
-/** What an action leaves behind in the service. People are called by the names that are given. */
+/** Runs an action and returns its effects. Users appear under the names passed in. */
 export async function tracesIn(
   { service }: PublicService,
   people: Readonly<Record<string, number>>,

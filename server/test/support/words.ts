@@ -20,7 +20,7 @@ const ignored = ['**/node_modules/**', '**/dist/**', '**/*.generated.*'];
 const catalogGlobs = ['server/languages/en.json', 'server/src/**/messages/en.json'];
 const pageGlobs = ['*.md', 'docs/**/*.md', 'deploy/**/*.md', 'bench/**/*.md'];
 
-/** A string of the program with this many words in a row is a text for people. */
+/** A string of the program with this many words in a row is read by people. */
 const textForPeople = /[\p{L}'’,;:.)-] [\p{L}(]\S* \p{L}/u;
 
 /** Per 1,000 words, where a group's ceiling need not fall any further; 1 for the groups that are not named. */
@@ -45,7 +45,7 @@ function readAll(root: string, globs: readonly string[]): [path: string, text: s
     .map((path) => [path.replaceAll('\\', '/'), readFileSync(join(root, path), 'utf8')]);
 }
 
-/** Comments of a file, titles of its tests, and what the program says. */
+/** Returns the comments of a file, the titles of its tests, and its texts. */
 export function sourcePassages(path: string, text: string): Passage[] {
   const parts = splitSource(text);
   const comments = parts.filter(({ kind }) => kind === 'comment').map((part) => part.text);
@@ -63,12 +63,12 @@ function commentGroup(path: string, isTest: boolean): string {
   return path.startsWith('server/') ? 'comments' : 'comments of tools';
 }
 
-/** What the strings of a file are for; `undefined` where people do not read them. */
+/** Returns the group of a file's strings; `undefined` if people do not read them. */
 function textGroup(path: string, text: string): string | undefined {
   if (!path.startsWith('server/src/') || path.startsWith('server/src/db/')) return undefined;
   if (path.startsWith('server/src/cli/')) return 'command line';
   if (/problem/.test(path) || text.includes('defineProblems(')) return 'problems';
-  return path.startsWith('server/src/config/') ? 'options' : 'other texts';
+  return /(?:^server\/src\/config\/|\/options\.ts$)/.test(path) ? 'options' : 'other texts';
 }
 
 function textsOf(text: string): string[] {

@@ -28,7 +28,7 @@ export function activityPages({
   return async (scope) => {
     scope.get(
       activitySection.path,
-      { schema: { summary: 'Page: what happened to your account', querystring: PageQuery } },
+      { schema: { summary: 'Page: recent activity of your account', querystring: PageQuery } },
       async (request, reply) => {
         const t = pages.translate(request);
         const events = await audit.list({ userId: sessionOf(request).userId, limit: maxListed });

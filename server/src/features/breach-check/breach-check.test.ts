@@ -1,3 +1,4 @@
+// The breach check against a fake service: what it sends, what it accepts, and how it fails open.
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';

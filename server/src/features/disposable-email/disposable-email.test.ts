@@ -1,3 +1,4 @@
+// The rule against disposable addresses, alone and at every route that sets an address.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';

@@ -94,7 +94,7 @@ export function emailChangePages({
       path,
       {
         config: hashing(mailCost),
-        schema: { summary: 'Page: asks for another address', body: AddressForm },
+        schema: { summary: 'Page: requests a change of the address', body: AddressForm },
       },
       async (request, reply) => {
         const { email, password, form_token: token } = request.body;

@@ -66,7 +66,7 @@ export class EmailSignIn {
       const user = await lockUser(tx, live.user.id);
       await this.#tokens.consume(tx, live);
       if (user !== undefined && !this.#isOpen(user)) return undefined;
-      return user && this.#signIn.admit(tx, user, 'email', signInContext);
+      return user && this.#signIn.admit(tx, user, { factor: 'email' }, signInContext);
     });
   }
 }

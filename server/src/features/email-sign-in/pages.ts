@@ -31,7 +31,7 @@ export function emailSignInPages({
       `${paths.signIn}/email`,
       {
         config: costing(mailCost),
-        schema: { summary: 'Page: sends a link and a code that sign in', body: SignInBody },
+        schema: { summary: 'Page: requests an email with a link and a code to sign in', body: SignInBody },
       },
       async (request, reply) =>
         rerenderOnProblem(

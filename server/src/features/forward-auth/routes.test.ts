@@ -1,3 +1,4 @@
+// Forward authentication as proxies use it: identity headers, redirects to sign-in, and rejected requests.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';

@@ -42,7 +42,7 @@ export function mailboxRoutes({
       '/dev/mailbox',
       {
         schema: {
-          summary: 'Mails of local mode, newest first',
+          summary: 'Lists the mails of local mode, newest first',
           response: { 200: Type.Object({ mails: Type.Array(MailReply) }) },
         },
       },
@@ -69,7 +69,7 @@ export function mailboxRoutes({
 
     scope.get(
       '/dev/mailbox/:id',
-      { schema: { summary: 'One mail as it looks', params: Type.Object({ id: handle }) } },
+      { schema: { summary: 'Renders a mail', params: Type.Object({ id: handle }) } },
       async (request, reply) => {
         const mail = await mailbox.findKept(request.params.id);
         if (mail === undefined) throw new Problem('not_found');
@@ -80,7 +80,7 @@ export function mailboxRoutes({
       },
     );
 
-    scope.get(logoPath, { schema: { summary: 'The logo of the mails' } }, async (_request, reply) => {
+    scope.get(logoPath, { schema: { summary: 'Returns the logo of the mails' } }, async (_request, reply) => {
       const { logo } = mailbox;
       if (logo === undefined) throw new Problem('not_found');
       return reply.type(logo.type).send(logo.content);

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { CodeSigner } from '../../identity/context.ts';
+import type { FactorPurpose } from '../../identity/factor/factor.ts';
 import { removeExpiredChallenges, consumeChallenge } from './store.ts';
 
 /** The ceremony for which a challenge may be answered. */
@@ -81,4 +82,9 @@ export function enrollmentOf(subject: string): ChallengeUse {
 /** Returns the use of a challenge that creates the passkey of a new account. */
 export function registrationOf(emailKey: string): ChallengeUse {
   return { purpose: 'registration', subject: emailKey };
+}
+
+/** Returns the use of a challenge that is answered as second factor or for a step-up. */
+export function factorUseOf({ purpose, subjectId }: FactorPurpose): ChallengeUse {
+  return { purpose, subject: subjectId };
 }

@@ -29,7 +29,7 @@ import {
   type RelyingParty,
   type VerifiedCredential,
 } from './ceremony.ts';
-import type { ChallengeUse } from './challenge.ts';
+import { factorUseOf, type ChallengeUse } from './challenge.ts';
 import { parseAssertion } from './credential.ts';
 import {
   addPasskey,
@@ -113,10 +113,7 @@ export class Passkeys implements SecondFactor {
     return this.#ceremonies.createOptions({ email, rows, use }, kind);
   }
 
-  /**
-   * Verifies a new credential. Changes nothing.
-   * @throws {Problem} factor_invalid as `Ceremonies.verifyCreation`.
-   */
+  /** Verifies a new credential. Changes nothing. @throws {Problem} factor_invalid as `Ceremonies.verifyCreation`. */
   verifyCreation(text: string, use: ChallengeUse): Promise<VerifiedCredential> {
     return this.#ceremonies.verifyCreation(text, use);
   }
@@ -237,7 +234,7 @@ export class Passkeys implements SecondFactor {
     userId: number,
     purpose: FactorPurpose,
   ): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.#ceremonies.requestOptions(challengeUseOf(purpose), await this.list(userId), 'discouraged');
+    return this.#ceremonies.requestOptions(factorUseOf(purpose), await this.list(userId), 'discouraged');
   }
 
   /**
@@ -265,7 +262,7 @@ export class Passkeys implements SecondFactor {
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
     if (row?.user_id !== user.id) return undefined;
-    return this.#verifyAnswer(row, response, challengeUseOf(purpose), false);
+    return this.#verifyAnswer(row, response, factorUseOf(purpose), false);
   }
 
   purge(db: Database, limit: number): Promise<number> {
@@ -300,8 +297,4 @@ export class Passkeys implements SecondFactor {
 
 function registeredAlready(): Problem {
   return fieldProblem('credential', 'is already registered', 'registered_already');
-}
-
-function challengeUseOf({ purpose, subjectId }: FactorPurpose): ChallengeUse {
-  return { purpose, subject: subjectId };
 }

@@ -64,7 +64,7 @@ export function recoveryCodePages({
 
     scope.post(
       path,
-      { schema: { summary: 'Page: makes new recovery codes and shows them this once', body: OwnForm } },
+      { schema: { summary: 'Page: creates recovery codes and shows them once', body: OwnForm } },
       async (request, reply) => {
         const session = sessionOf(request);
         pages.requireForm(session.id, request.body.form_token);

@@ -136,7 +136,7 @@ export function totpPages({
       `${path}/confirm`,
       {
         config: costing(hashCost),
-        schema: { summary: 'Page: confirms an authenticator app by a code of it', body: OwnForm },
+        schema: { summary: 'Page: confirms an authenticator app with its first code', body: OwnForm },
       },
       async (request, reply) => {
         const subject = enrollmentSubjectOf(request);

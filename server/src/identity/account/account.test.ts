@@ -8,6 +8,7 @@ import { freshEmail } from '../../../test/support/person.ts';
 import { PublicService, type Member } from '../../../test/support/public-service.ts';
 import { memberOf, type Reply } from '../../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
+import { lacks } from '../../../test/support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
@@ -76,7 +77,7 @@ onEachEngine('events and mails of accounts', (engine) => {
     /** Prepares an action and returns the function that requests it. */
     type Action = (member: Member, browser: Browser) => Promise<() => Promise<Reply>>;
     /** Actions, with the problem codes for a disabled and for a removed user. */
-    const actions: Record<string, { action: Action; disabled: string; removed: string }> = {
+    const actions: Record<string, { action: Action; disabled: string; removed: string; feature?: string }> = {
       'a reset': {
         action: async ({ email }) => {
           const proof = await token(email, '/reset_password');
@@ -86,6 +87,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         removed: 'token_invalid',
       },
       'a sign-in by mail': {
+        feature: 'email-sign-in',
         action: async ({ email }) => {
           const proof = await token(email, '/sessions/email');
           return () => service.put('/sessions/email', { email, token: proof });
@@ -94,6 +96,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         removed: 'token_invalid',
       },
       'undoing the first factor': {
+        feature: 'totp',
         action: async ({ email }, browser) => {
           await addApp(browser, service.service.clock);
           const proof = await service.tokenFor(email);
@@ -103,6 +106,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         removed: 'token_invalid',
       },
       'requesting another address': {
+        feature: 'email-change',
         action: async ({ password }, browser) => {
           const fields = { email: freshEmail(), password };
           return () => browser.post('/profile/email', fields);
@@ -111,6 +115,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         removed: 'session_required',
       },
       'confirming another address': {
+        feature: 'email-change',
         action: async ({ password }, browser) => {
           const proof = await change(browser, password);
           return () => browser.put('/profile/email', { token: proof });
@@ -119,6 +124,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         removed: 'session_required',
       },
       'restoring the old address': {
+        feature: 'email-change',
         action: async ({ email, password }, browser) => {
           await browser.put('/profile/email', { token: await change(browser, password) });
           const proof = await service.tokenFor(email);
@@ -145,6 +151,7 @@ onEachEngine('events and mails of accounts', (engine) => {
         const code = end === 'disabled' ? row.disabled : row.removed;
         if (code === '') continue; // a mail to a disabled user gives no access
         test(`${name}, user ${end}`, async (context: TestContext) => {
+          if (row.feature !== undefined && lacks(context, row.feature)) return;
           const member = await service.member();
           const act = await row.action(member, await signedIn(member));
           const { database } = service.service.core;

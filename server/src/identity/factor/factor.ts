@@ -5,7 +5,11 @@ import type { ClientSource } from '../context.ts';
 import type { Events } from '../event.ts';
 
 /** The factor with which a sign-in begins. */
-export type FirstFactor = 'password' | 'email' | 'passkey';
+export interface FirstFactor {
+  readonly factor: string;
+  /** True if its verification proved two factors, so that no second one is required. */
+  readonly isMultiFactor?: boolean;
+}
 
 /** The requirement of a sign-in after the first factor. */
 export interface Requirement {

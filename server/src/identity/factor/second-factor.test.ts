@@ -16,7 +16,7 @@ import type { Login } from '../sign-in/sign-in.ts';
 import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import type { FirstFactor, FactorPurpose, SecondFactor, Consume } from './factor.ts';
+import type { Consume, FactorPurpose, SecondFactor } from './factor.ts';
 import { parseFactors, withFactor } from './factor-use.ts';
 import type { Session } from '../session/session-entry.ts';
 
@@ -117,14 +117,14 @@ onEachEngine('second factors', (engine) => {
   /** Signs Bob in by a first factor. */
   async function enter(
     { auth, database, bob }: Bench,
-    factor: FirstFactor = 'password',
+    factor = 'password',
     from: ClientSource = source,
   ): Promise<Login> {
     const user = await findUserById(database, bob.id);
     assert.ok(user);
     const signInContext = await auth.identity.signIn.signInContextOf(user, from);
     const login = await database.transaction((tx) =>
-      auth.identity.signIn.admit(tx, user, factor, signInContext),
+      auth.identity.signIn.admit(tx, user, { factor, isMultiFactor: factor === 'passkey' }, signInContext),
     );
     assert.ok(login);
     return login;
@@ -296,7 +296,7 @@ onEachEngine('second factors', (engine) => {
       const signInContext = await auth.identity.signIn.signInContextOf(user, { ...source, deviceToken });
       await database.transaction((tx) => auth.identity.devices.forgetRemembered(tx, bob.id));
       const login = await database.transaction((tx) =>
-        auth.identity.signIn.admit(tx, user, 'password', signInContext),
+        auth.identity.signIn.admit(tx, user, { factor: 'password' }, signInContext),
       );
       assert.equal(login?.pending?.requirement.kind, 'second_factor');
     });
@@ -491,7 +491,9 @@ onEachEngine('second factors', (engine) => {
       riddle.setBy.add(bob.id);
       const signInContext = await auth.identity.signIn.signInContextOf(bob, source);
       const admit = (): Promise<Login | undefined> =>
-        database.transaction((tx) => auth.identity.signIn.admit(tx, bob, 'password', signInContext));
+        database.transaction((tx) =>
+          auth.identity.signIn.admit(tx, bob, { factor: 'password' }, signInContext),
+        );
       assert.ok(await admit());
       await auth.setDisabled(bob.id, true);
       assert.equal(await admit(), undefined, 'disabled');

@@ -91,7 +91,7 @@ export class PasswordLogin implements PasswordVerifier {
     return db.transaction(async (tx) => {
       // An authenticator that is being added is committed before the second factors are read.
       await lockUser(tx, user.id);
-      const login = await this.#signIn.admit(tx, user, 'password', signInContext);
+      const login = await this.#signIn.admit(tx, user, { factor: 'password' }, signInContext);
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });

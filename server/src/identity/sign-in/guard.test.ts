@@ -13,6 +13,7 @@ import { createToken } from '../../kit/secret.ts';
 import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import { sessionOf } from '../session/guard.ts';
 import { enrollmentSubjectOf, pendingAuthenticationOf } from './guard.ts';
+import { needs } from '../../../test/support/feature.ts';
 
 const pendingCookie = '__Host-pending_login';
 const requestCookie = '__Host-request';
@@ -24,7 +25,7 @@ function lifeOf({ cookies }: Reply, name: string): number | undefined {
   return cookie === undefined ? undefined : Number(/Max-Age=(\d+)/.exec(cookie)?.[1]);
 }
 
-onEachEngine('access levels over HTTP', (engine) => {
+onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-change'), (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true', KNOWN_DEVICE_DAYS: '30' });

@@ -82,13 +82,13 @@ export class SignIn {
   async admit(
     tx: Database,
     user: User,
-    factor: FirstFactor,
+    { factor, isMultiFactor = false }: FirstFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     const uses = [{ factor, at: this.#context.clock() }];
-    // A passkey that verified its user is two factors: the device, and the PIN or biometric that unlocks it.
-    const requirement =
-      factor === 'passkey' ? undefined : await this.#needs.secondFactors.requirementOf(tx, user.id);
+    const requirement = isMultiFactor
+      ? undefined
+      : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isRemembered =
       requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return requirement === undefined || isRemembered
@@ -103,14 +103,14 @@ export class SignIn {
    */
   async enter(
     user: User | undefined,
-    { factor, consume }: { factor: FirstFactor; consume: Consume | undefined },
+    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
-    const login = user && consume && (await this.#enter(user, factor, consume, source));
+    const login = user && consume && (await this.#enter(user, first, consume, source));
     if (login === undefined)
       await db.transaction((tx) =>
-        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor }, source }),
+        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor: first.factor }, source }),
       );
     return login;
   }
@@ -199,7 +199,7 @@ export class SignIn {
 
   async #enter(
     user: User,
-    factor: FirstFactor,
+    first: FirstFactor,
     consume: Consume,
     source: ClientSource,
   ): Promise<Login | undefined> {
@@ -209,7 +209,7 @@ export class SignIn {
       const locked = await lockUser(tx, user.id);
       // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
       if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
-      return (await consume(tx)) ? this.admit(tx, locked, factor, signInContext) : undefined;
+      return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
     });
   }
 

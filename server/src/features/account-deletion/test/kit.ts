@@ -49,7 +49,7 @@ async function remainsOf(
 
 const orders: readonly KitOrder[] = [
   {
-    title: 'a closed account is either opened again or removed if the clocks of two instances differ',
+    title: 'a closed account is either reopened or removed if the clocks of two instances differ',
     set: async (stage) => {
       const { authOn: on } = stage;
       const { user, token, deleteAt } = await closeAccount(stage);
@@ -71,7 +71,7 @@ const orders: readonly KitOrder[] = [
   },
 
   {
-    title: 'a closed account is opened again in parallel to the operator, who disables it',
+    title: 'a closed account is reopened while the operator disables it',
     set: async (stage) => {
       const { authOn: on } = stage;
       const { user, token } = await closeAccount(stage);
@@ -88,7 +88,7 @@ const orders: readonly KitOrder[] = [
   },
 
   {
-    title: 'closing an account leaves no session that is created in parallel',
+    title: 'closing an account leaves no session that is created concurrently',
     set: async (stage) => {
       const { authOn: on } = stage;
       const { user, session } = await signedIn(stage);

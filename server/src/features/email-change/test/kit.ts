@@ -37,7 +37,7 @@ async function countUsers(database: Database, email: string): Promise<number> {
 
 const orders: readonly KitOrder[] = [
   {
-    title: 'F10: of two parallel changes to one address one succeeds',
+    title: 'F10: one of two concurrent changes to one address succeeds',
     set: async (stage) => {
       const requested = freshAddress();
       const [ada, eve] = [await requestOf(stage, requested), await requestOf(stage, requested)];
@@ -54,7 +54,7 @@ const orders: readonly KitOrder[] = [
   },
 
   {
-    title: 'F10: of a change of address and a reset in parallel one succeeds, and the other token is revoked',
+    title: 'F10: a change of address and a concurrent reset: one succeeds, and the other token is revoked',
     set: async (stage) => {
       const requested = freshAddress();
       const ada = await requestOf(stage, requested);

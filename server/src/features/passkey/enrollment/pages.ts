@@ -117,7 +117,7 @@ export function passkeyPages({
 
     scope.post(
       `${path}/rename`,
-      { schema: { summary: 'Page: gives a passkey another name', body: OwnForm } },
+      { schema: { summary: 'Page: renames a passkey', body: OwnForm } },
       async (request, reply) => {
         const subject = enrollmentSubjectOf(request);
         const { id = '', name, form_token: token } = request.body;

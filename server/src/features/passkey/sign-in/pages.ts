@@ -68,7 +68,7 @@ export function passkeyOpenPages({
   readonly policy: RegistrationPolicy;
   readonly passkeySignIn: PasskeySignIn;
 }): FastifyPluginAsyncTypebox {
-  const refuse = (
+  const renderRejection = (
     request: FastifyRequest,
     reply: FastifyReply,
     { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
@@ -93,7 +93,7 @@ export function passkeyOpenPages({
             return seeOther(reply, afterLogin(login, pages.returnTo(request)));
           },
           (problem) =>
-            refuse(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
+            renderRejection(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
         ),
     );
 
@@ -101,7 +101,7 @@ export function passkeyOpenPages({
       `${paths.signUp}/passkey`,
       {
         config: costing(mailCost),
-        schema: { summary: 'Page: makes an account with a passkey', body: RegisterForm },
+        schema: { summary: 'Page: registers with a passkey', body: RegisterForm },
       },
       async (request, reply) =>
         rerenderOnProblem(
@@ -118,7 +118,7 @@ export function passkeyOpenPages({
             return codeForm(pages, request, reply, { kind: verificationKind, email });
           },
           (problem) =>
-            refuse(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
+            renderRejection(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
         ),
     );
   };

@@ -62,7 +62,8 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F3: of many parallel uses of one recovery code, in pending logins and a step-up, one succeeds',
+      title:
+        'F3: only one of many concurrent uses of a recovery code, in pending authentications and a step-up, succeeds',
       isRare: true,
       create: consumeCodeTogether,
     },

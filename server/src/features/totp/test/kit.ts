@@ -127,13 +127,13 @@ export const kit: FeatureKit = {
   },
   races: [
     {
-      title: 'F4: of many parallel uses of one app code one succeeds, and one with the next code',
+      title: 'F4: one of many concurrent uses of an app code succeeds, and one with the next code',
       isRare: true,
       create: takeStepTogether,
     },
     {
       title:
-        'F7: of many parallel wrong codes on both routes no more than the limit are verified, and all of these count',
+        'F7: at most the limit of many concurrent wrong codes on both routes are verified, and all of these count',
       isRare: false,
       create: guessCodeTogether,
     },
