@@ -3,7 +3,12 @@ import { existsSync, globSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import path from 'node:path';
 
 /** The pages. `<!-- features: email.md -->` begins the place for the files `email.md` of the features. */
-const pages = ['docs/guides/email.md', 'docs/project/asvs.md', 'docs/project/conformance.md'];
+const pages = [
+  'docs/guides/email.md',
+  'docs/guides/monitor.md',
+  'docs/project/asvs.md',
+  'docs/project/conformance.md',
+];
 const place = /<!-- features: (?<part>[\w-]+\.md) -->\n[^]*?<!-- end -->/g;
 
 /** A row of docs/project/asvs.md, and one of the table of its sums. */

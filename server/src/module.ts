@@ -13,7 +13,7 @@ import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
-import type { AccountSection, SectionPart } from './page/account-section.ts';
+import type { AccountSection, KeptMailPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
@@ -61,6 +61,7 @@ interface PagePlugs {
   /** Pages that enroll an authenticator. */
   readonly enrollments: readonly AccountSection[];
   readonly parts: readonly SectionPart[];
+  readonly keptMails: readonly KeptMailPage[];
   readonly prompts: readonly FactorPrompt[];
   readonly signInWays: readonly SignInWay[];
   readonly signUpWays: readonly SignInWay[];
@@ -89,6 +90,8 @@ export interface Contribution {
   /** Pages of the account, and parts of such pages. */
   readonly account?: readonly AccountSection[];
   readonly parts?: readonly SectionPart[];
+  /** Page on which emails are read that are kept instead of sent. */
+  readonly keptMails?: KeptMailPage;
   /** Access that ends with a password, an address or the account. */
   readonly revokes?: readonly Revocable[];
   /** Members of the copy of their data that users can download. */

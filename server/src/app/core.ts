@@ -110,6 +110,7 @@ export async function buildService(
       keyring,
       assets,
       sections: plugs.sections,
+      keptMails: plugs.keptMails,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     }),
     plugs,
@@ -150,7 +151,15 @@ function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Ha
 type FilledPlugs = { readonly [Name in keyof IdentityCore['plugs']]: IdentityCore['plugs'][Name][number][] };
 
 function createPlugs(): FilledPlugs {
-  return { sections: [], enrollments: [], parts: [], prompts: [], signInWays: [], signUpWays: [] };
+  return {
+    sections: [],
+    enrollments: [],
+    parts: [],
+    keptMails: [],
+    prompts: [],
+    signInWays: [],
+    signUpWays: [],
+  };
 }
 
 /**
@@ -171,6 +180,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.sections.push(...(built.account ?? []));
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));
+  if (built.keptMails !== undefined) plugs.keptMails.push(built.keptMails);
   plugs.prompts.push(...(built.prompts ?? []));
   plugs.signInWays.push(...(built.signInWays ?? []));
   plugs.signUpWays.push(...(built.signUpWays ?? []));
@@ -198,12 +208,13 @@ interface PageParts {
   readonly keyring: Keyring;
   readonly assets: PageAssets;
   readonly sections: IdentityCore['plugs']['sections'];
+  readonly keptMails: IdentityCore['plugs']['keptMails'];
   readonly keepsMails: boolean;
 }
 
 function buildPages(
   configuration: Configuration,
-  { keyring, assets, sections, keepsMails }: PageParts,
+  { keyring, assets, sections, keptMails, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -227,6 +238,7 @@ function buildPages(
     forms: macOf(keyring, 'form'),
     publicOrigin,
     keepsMails,
+    keptMails,
     passwordMinLength: options.passwordMinLength,
     sections,
   });

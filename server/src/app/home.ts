@@ -24,12 +24,13 @@ export function homeRoutes({
     const t = pages.translate(request);
     if ((await sessions.find(cookies.session.read(request.headers.cookie))) !== undefined)
       return seeOther(reply, paths.account);
+    const kept = pages.keptMailPage;
     const local = pages.keepsMails
       ? html`<section>
           <h2>${t('page.welcome.local')}</h2>
           <p>${t('page.welcome.local_what')}</p>
           <ul>
-            <li><a href="${paths.mailbox}">${t('page.welcome.mailbox')}</a></li>
+            !${kept === undefined ? '' : html`<li><a href="${kept.path}">${t(`page.${kept.name}.title`)}</a></li>`}
             <li><a href="/openapi.json">${t('page.welcome.api')}</a></li>
           </ul>
         </section>`

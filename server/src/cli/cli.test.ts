@@ -11,6 +11,7 @@ import { CommandHost, runProgram, type Outcome } from '../../test/support/progra
 import { serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
 import type { ServiceProcess } from '../../test/support/service.ts';
 import { createProgram } from './cli.ts';
+import { lacks } from '../../test/support/feature.ts';
 
 /** The commands that these tests ran, without their varying arguments. */
 const ran = new Set<string>();
@@ -192,7 +193,8 @@ describe('next to a running service', () => {
     );
   });
 
-  test('user show prints the closing date of an account, and user enable reopens it', async () => {
+  test('user show prints the closing date of an account, and user enable reopens it', async (t) => {
+    if (lacks(t, 'account-deletion')) return;
     const email = 'dora@example.org';
     await bienvenue(`user add ${email}`, environment, 'b4l0u\n');
     const { cookie } = await logIn(email, 'b4l0u');

@@ -17,6 +17,7 @@ import type { Sql } from './engine.ts';
 import { migrate, NewerSchema, readVersions, schemaDifferences } from './migrate.ts';
 import { concurrentIndex, hasIndex, hasTable, type MigratedModule, type Migration } from './migration.ts';
 import { connectDatabase, migrateDatabase, openDatabase } from './open-database.ts';
+import { tableNames } from '../../test/support/contents.ts';
 
 const allSteps = migratedModules.flatMap(({ name: module, migrations }) =>
   migrations.map(({ name }) => `${module}: ${name}`),
@@ -218,10 +219,13 @@ onEachEngine('a database of release 4f8c6a4', (engine) => {
   test('migrates from any number of its steps to the same columns as a new database', async () => {
     const columnsOf = (tables: readonly string[], db: Database): Promise<string[][]> =>
       Promise.all(tables.map((table) => columns(db, table)));
-    const names = Object.keys(formerTables).filter((name) => name !== 'bienvenue_schema');
+    let names: string[] = [];
     let expected: string[][] = [];
     await withConnection(engine, async (db) => {
       await migrate(db, migratedModules);
+      const now = tableNames(db); // without those of a feature that was removed
+      names = Object.keys(formerTables).filter((name) => now.includes(name));
+      assert.ok(names.length >= 8);
       expected = await columnsOf(names, db);
     });
     for (let steps = 1; steps <= formerSteps.length; steps += 6) {

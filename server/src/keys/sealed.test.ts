@@ -3,12 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { onEachEngine, withEmptyDatabase, type EngineName } from '../../test/support/engines.ts';
-import {
-  formerKey,
-  formerSecrets,
-  formerTables,
-  writeFormerDatabase,
-} from '../../test/support/former-database.ts';
+import { formerKey, formerSecrets, writeFormerDatabase } from '../../test/support/former-database.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
@@ -19,6 +14,7 @@ import { connectDatabase } from '../db/open-database.ts';
 import type { SealedColumn } from '../db/schema.ts';
 import { DecryptionFault, Keyring, parseKeys } from '../kit/keyring.ts';
 import { cipherOf, reseal } from './sealed.ts';
+import { rowsIn, tableNames } from '../../test/support/contents.ts';
 
 const [oldKey] = parseKeys(formerKey);
 const newKey = { id: 'new', secret: new Uint8Array(32).fill(7) };
@@ -52,8 +48,8 @@ async function textsOf(db: Database, { table, column }: SealedColumn): Promise<[
 /** Returns columns with encrypted texts that no module declares, as `table.column`. */
 async function undeclaredIn(db: Database): Promise<string[]> {
   const found = new Set<string>();
-  for (const table of Object.keys(formerTables)) {
-    const rows = await db.query((sql: Sql<AnyTables>) => sql.selectFrom(table).selectAll());
+  for (const table of tableNames(db)) {
+    const rows = await rowsIn(db, table);
     for (const row of rows) {
       for (const [column, value] of Object.entries(row)) {
         const isSealed = typeof value === 'string' && /^v1\.[^.]+\.[\w-]{38,}$/.test(value);

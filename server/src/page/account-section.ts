@@ -8,6 +8,13 @@ export interface AccountSection {
   readonly name: string;
 }
 
+/** The page on which emails are read that are kept instead of sent. */
+export interface KeptMailPage {
+  readonly path: string;
+  /** Its messages are `page.<name>.title` and `page.<name>.notice`. */
+  readonly name: string;
+}
+
 /** A part that a module adds to an account page of another module. */
 export interface SectionPart {
   /** Name of the section of that page, or `factor` for the page of the second factor. */

@@ -7,7 +7,7 @@ import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
-import type { AccountSection } from './account-section.ts';
+import type { AccountSection, KeptMailPage } from './account-section.ts';
 import { paths } from './paths.ts';
 
 /** Maximum length of a form field: the response of an authenticator is the longest. */
@@ -34,8 +34,10 @@ export interface PageKitParts {
   readonly forms: FormSigner;
   /** Origin of the service, as people reach it. */
   readonly publicOrigin: string;
-  /** True in local mode: mails are kept in the development mailbox instead of being sent. */
+  /** True in local mode: mails are kept instead of being sent. */
   readonly keepsMails: boolean;
+  /** Where they are read, as modules contribute it. */
+  readonly keptMails: readonly KeptMailPage[];
   /** Code points of the shortest password that may be set. */
   readonly passwordMinLength: number;
   /** The pages of an account, in the order in which they are listed. */
@@ -60,6 +62,11 @@ export class PageKit {
 
   get keepsMails(): boolean {
     return this.#parts.keepsMails;
+  }
+
+  /** Where mails are read that are kept; `undefined` if they are sent. */
+  get keptMailPage(): KeptMailPage | undefined {
+    return this.#parts.keptMails[0];
   }
 
   get passwordMinLength(): number {

@@ -11,5 +11,4 @@ export const paths = {
   sessions: '/account/sessions',
   data: '/account/data',
   confirmAgain: '/confirm/again',
-  mailbox: '/dev/mailbox',
 } as const;

@@ -10,6 +10,7 @@ import { pressButton, unescapeMarkup } from '../support/page-form.ts';
 import { publicMode } from '../support/public-service.ts';
 import { memberOf, sendTo, type Reply } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
+import { lacks } from '../support/feature.ts';
 
 const password = 'seven otters in a quiet river';
 const newPassword = 'nine newts under a green umbrella';
@@ -239,7 +240,8 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       await mailsTo(email, ['device']);
     });
 
-    test('a sign-in by mail works with its code in the browser that requested it, and with its link anywhere', async () => {
+    test('a sign-in by mail works with its code in the browser that requested it, and with its link anywhere', async (t) => {
+      if (lacks(t, 'email-sign-in')) return;
       const { email, at } = await member();
       await at.post('/sessions/email', { email: email.toLowerCase() });
       const { code = '' } = await wayTo(email, 'signIn');
@@ -253,7 +255,8 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       await mailsTo(email, ['device']);
     });
 
-    test('a change of address is confirmed by the new address; the old address can undo it and gets the reset', async () => {
+    test('a change of address is confirmed by the new address; the old address can undo it and gets the reset', async (t) => {
+      if (lacks(t, 'email-change')) return;
       const { email, at } = await member();
       const wished = freshAddress();
       await at.post('/profile/email', { email: wished, password });

@@ -4,5 +4,6 @@ import { forwardAuthRoutes } from './routes.ts';
 
 export const forwardAuth = module({
   name: 'forward-auth',
+  messages: import.meta.resolve('./messages/'),
   build: ({ pages }) => ({ routes: [{ access: 'optional', json: forwardAuthRoutes({ pages }) }] }),
 });

@@ -1,11 +1,12 @@
 // The development mailbox: local mode keeps mails and shows them here.
 import { module } from '../../module.ts';
-import { mailboxRoutes } from './routes.ts';
+import { mailboxPath, mailboxRoutes } from './routes.ts';
 
 export const mailbox = module({
   name: 'mailbox',
   messages: import.meta.resolve('./messages/'),
   build: ({ mail, pages }) => ({
+    ...(pages.keepsMails && { keptMails: { path: mailboxPath, name: 'mailbox' } }),
     routes: pages.keepsMails ? [{ access: 'open', json: mailboxRoutes({ mail, pages }) }] : [],
   }),
 });

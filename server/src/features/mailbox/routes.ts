@@ -11,6 +11,7 @@ import type { PageKit } from '../../page/page.ts';
 import type { Outbox } from '../../mail/outbox.ts';
 import { wantsPage } from '../../http/pages.ts';
 
+export const mailboxPath = '/dev/mailbox';
 const maxMails = 100;
 /** Path of the logo, which a sent mail would attach. */
 const logoPath = '/dev/mailbox/logo';
@@ -39,7 +40,7 @@ export function mailboxRoutes({
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
-      '/dev/mailbox',
+      mailboxPath,
       {
         schema: {
           summary: 'Lists the mails of local mode, newest first',

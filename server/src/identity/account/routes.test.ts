@@ -20,6 +20,7 @@ import {
   type Reply,
 } from '../../../test/support/request.ts';
 import { testService, type TestService } from '../../../test/support/service.ts';
+import { without } from '../../../test/support/feature.ts';
 
 type Send = (request: ContractRequest) => Promise<Reply>;
 
@@ -583,7 +584,7 @@ onEachEngine('the contract over HTTP', (engine) => {
       '/': ['GET', 'HEAD', 'DELETE'],
       '/users': ['POST'],
       '/sessions': ['GET', 'HEAD', 'POST', 'DELETE'],
-      '/profile': ['GET', 'HEAD', 'DELETE'],
+      '/profile': ['GET', 'HEAD', ...(without('account-deletion') === false ? ['DELETE'] : [])],
       '/reset_password': ['POST', 'PUT'],
     };
     const tried = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE'] as const;

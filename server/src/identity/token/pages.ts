@@ -167,8 +167,9 @@ export function codeForm(
   const t = pages.translate(request);
   const next = pages.returnTo(request);
   const { path, hasPassword = false } = kind.page;
+  const kept = pages.keptMailPage;
   const body = html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
-    !${pages.keepsMails ? html`<p class="notice"><a href="${paths.mailbox}">${t('page.code.mailbox')}</a></p>` : ''}
+    !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
     !${refusalOf(t, problem, ['new_password'])}
     <form method="post" action="${path}">
       !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
