@@ -13,7 +13,6 @@ import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import type { TokenKind } from './kinds.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
 import './problem.ts';
 
 /** Maximum length of a query parameter of a link. */
