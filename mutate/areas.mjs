@@ -7,7 +7,7 @@ export const guards = [
   'identity/sign-in/sign-in',
   'identity/sign-in/step-up',
   'identity/enrollment/enrollment',
-  'page/page-guard',
+  'page/page',
 ].map((name) => `server/src/${name}.ts`);
 
 /**
@@ -52,7 +52,7 @@ export const areas = {
       'identity/sign-in/pending-store',
       'identity/enrollment',
       'identity/factor',
-      'page/page-guard',
+      'page/page',
     ],
     tests: [
       'src/identity/factor/second-factor',
@@ -101,7 +101,7 @@ export const areas = {
       'identity/account/verification',
       'identity/password/reset',
       'identity/password/change',
-      'identity/notice',
+      'identity/event',
       'features/email-change',
       'features/email-sign-in',
     ],
@@ -111,7 +111,8 @@ export const areas = {
       'src/identity/token/one-time-token',
       'src/identity/account/verification',
       'src/features/email-change/email-change',
-      'src/identity/notice',
+      'src/identity/event',
+      'src/identity/owner-mail',
       'src/identity/account/account',
       'test/drift',
       'src/library/auth',

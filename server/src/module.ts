@@ -15,11 +15,7 @@ import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, KeptMailPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
-import type { accountOptions } from './identity/account/options.ts';
-import type { factorOptions } from './identity/factor/options.ts';
-import type { passwordOptions } from './identity/password/options.ts';
-import type { sessionOptions } from './identity/session/options.ts';
-import type { signInOptions } from './identity/sign-in/options.ts';
+import type { identityOptions } from './identity/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
@@ -113,12 +109,7 @@ export interface Contribution {
 }
 
 /** The options that every module may read: those of the core and of identity. */
-export type SharedTable = typeof coreOptions &
-  typeof accountOptions &
-  typeof factorOptions &
-  typeof passwordOptions &
-  typeof sessionOptions &
-  typeof signInOptions;
+export type SharedTable = typeof coreOptions & typeof identityOptions;
 type SharedOptions = OptionValues<SharedTable>;
 
 /** The options and mode of a service. */

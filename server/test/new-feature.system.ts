@@ -1,5 +1,5 @@
-// Adds the feature of fixture/whoami to a copy of the project: one folder, and its two lines in app/modules.ts. Every
-// contribution works, and everything that holds for all features holds for it.
+// Adds the feature of fixture/whoami to a copy of the project: one folder, and two lines in app/modules.ts. Checks each
+// of its contributions, and runs the tests that run for all features.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { copyProject, listPath, listWith, type ProjectCopy } from './support/pro
 
 const feature = 'whoami';
 const folder = `server/src/features/${feature}`;
-/** What holds for all features. */
+/** Tests that run for all features. */
 const checks = [
   'access',
   'architecture',
@@ -32,11 +32,11 @@ describe('a new feature', { concurrency: 2 }, () => {
 
   before(async () => {
     project = copyProject();
-    // Breaches of the rules from now on are those of the feature.
+    // Records the current breaches, so that new ones are those of the feature.
     await project.run('node', ['tools/ceilings.ts', '--accept'], minuteMs);
     cpSync(join(import.meta.dirname, 'fixture', feature), join(project.folder, folder), { recursive: true });
     project.write(listPath, listWith(project.read(listPath), { feature, name: feature }));
-    // "npm run mails" draws it, with Chromium.
+    // "npm run mails" creates it, with Chromium.
     const pictures = join(project.folder, 'docs/guides/email');
     cpSync(join(pictures, 'new_device.en.png'), join(pictures, 'whoami_answered.en.png'));
     await passes('node', 'tools/generate.ts');

@@ -30,7 +30,7 @@ const checks: Readonly<Record<string, Check>> = {
   system: { program: 'node', args: ['tools/test.mjs', 'system'], maxMs: 15 * minuteMs },
 };
 
-/** The names that a variable lists, or all. */
+/** Returns the names in a variable, or all names. */
 function chosen(variable: string, all: readonly string[]): readonly string[] {
   const names = process.env[variable]?.split(',') ?? all;
   const unknown = names.filter((name) => !all.includes(name));
@@ -46,7 +46,7 @@ const chosenFeatures = chosen(
 );
 const chosenChecks = chosen('REMOVAL_CHECKS', Object.keys(checks));
 
-/** Removes the feature from a copy and checks what remains; returns one report for each check that failed. */
+/** Removes the feature from a copy and runs the checks; returns one report for each check that failed. */
 async function failuresWithout(listed: ListedFeature): Promise<string[]> {
   const project = copyProject();
   try {
@@ -54,7 +54,7 @@ async function failuresWithout(listed: ListedFeature): Promise<string[]> {
     project.write(listPath, listWithout(project.read(listPath), listed));
     const steps: (readonly [string, Check])[] = [
       ['generate', { program: 'node', args: ['tools/generate.ts'], maxMs: 2 * minuteMs }],
-      // What the feature exceeded is within the limits without it, and the rates are of fewer words.
+      // Adapts the ceilings: without the feature some limits are no longer exceeded, and the rates change.
       ['ceilings', { program: 'node', args: ['tools/ceilings.ts', '--accept'], maxMs: minuteMs }],
       ...chosenChecks.map((name) => [name, checks[name] ?? assert.fail()] as const),
     ];
@@ -69,7 +69,7 @@ async function failuresWithout(listed: ListedFeature): Promise<string[]> {
   }
 }
 
-/** What a person needs to see of the output: the failed tests at its end. */
+/** Returns the end of the output, with the failed tests. */
 function shortened(output: string): string {
   const [, failed] = output.split('failing tests:');
   return (failed ?? output).slice(0, 20_000);

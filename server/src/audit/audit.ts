@@ -211,7 +211,8 @@ const currentForm = 2;
 
 /**
  * Text from which the digest of a row is computed, by the form of the row: its content in a fixed order, as JSON to be
- * unambiguous. Form 1 has no facts, actor id and target. Later forms begin with their number, so that no text has two forms.
+ * unambiguous. Form 1 has no facts, actor id and target. Later forms begin with their number, so that no text has two
+ * forms.
  */
 const canonicalForms = {
   1: (row: AuditContent): string =>

@@ -41,7 +41,10 @@ function toEvent(row: AuditRow): AuditEvent {
   };
 }
 
-/** Parses stored facts; `null` if the text is not JSON. The service never writes such text, and a verification reports the row. */
+/**
+ * Parses stored facts; `null` if the text is not JSON. The service never writes such text, and a verification reports
+ * the row.
+ */
 function toFacts(text: string | null): AuditFacts | null {
   if (text === null) return null;
   try {

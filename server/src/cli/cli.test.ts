@@ -410,7 +410,7 @@ describe('doctor finds', () => {
 
   test('keys that are not those of the database', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
-    await inWords('user list', environment); // makes the key and marks the database
+    await inWords('user list', environment); // creates the key and marks the database
     rmSync(join(environment.DATA_DIR, 'secret.key'));
     const result = await examine({
       ...environment,

@@ -36,8 +36,9 @@ export type OptionValues<Table extends OptionTable> = {
 };
 
 /**
- * Finds combinations of valid values that do not work or are unsafe. Returns one sentence for each, which names the option
- * and the remedy. `faulty` holds the names of options whose value is invalid; they have their default, and need no sentence.
+ * Finds combinations of valid values that do not work or are unsafe. Returns one sentence for each, which names the
+ * option and the remedy. `faulty` holds the names of options whose value is invalid; they have their default, and need
+ * no sentence.
  */
 export type OptionCheck<Values> = (
   values: Values,

@@ -125,7 +125,10 @@ interface Found {
   readonly source: OptionSource;
 }
 
-/** Looks up the text of an option in the environment, a secret file, or the configuration file. Empty text counts as absent. */
+/**
+ * Looks up the text of an option in the environment, a secret file, or the configuration file. Empty text counts as
+ * absent.
+ */
 function lookUp(
   row: OptionRow<unknown>,
   table: OptionTable,
@@ -158,8 +161,8 @@ function lookUp(
 }
 
 /**
- * Returns whether an option may be given as the path of a file in `<env>_FILE`: every secret except SECRET_KEY, whose file
- * is an option of its own, because the service creates and writes it.
+ * Returns whether an option may be given as the path of a file in `<env>_FILE`: every secret except SECRET_KEY, whose
+ * file is an option of its own, because the service creates and writes it.
  */
 export function hasSecretFile({ env, secret }: OptionRow<unknown>, table: OptionTable): boolean {
   return secret === true && !Object.values(table).some((other) => other.env === `${env}_FILE`);

@@ -42,8 +42,8 @@ const insertLock = statement((sql) =>
     .onConflict((conflict) => conflict.doNothing()),
 );
 /**
- * Returns no row if another instance holds the lock. It must not wait: a waiting statement holds a snapshot, `create index
- * concurrently` waits for the end of that snapshot, and both would deadlock.
+ * Returns no row if another instance holds the lock. It must not wait: a waiting statement holds a snapshot, `create
+ * index concurrently` waits for the end of that snapshot, and both would deadlock.
  */
 const tryLock = statement((sql) =>
   sql
@@ -118,8 +118,8 @@ function differences(
 }
 
 /**
- * Runs the missing steps in the order of the modules and returns them as `module: name`. The list must have a module after
- * the modules whose tables it refers to.
+ * Runs the missing steps in the order of the modules and returns them as `module: name`. The list must have a module
+ * after the modules whose tables it refers to.
  * @throws {NewerSchema} if a newer release migrated the database; nothing is changed.
  */
 export async function migrate(db: Database, modules: readonly MigratedModule[]): Promise<string[]> {

@@ -62,8 +62,8 @@ function unchanged<Row>(users: Users<Row>, passwordChangedAt: number): Users<Row
 const { statement } = statementsFor<AnyTables>();
 
 /**
- * Declares a statement that keeps the row `newest` and the `others` newest rows of a user, and removes all older ones. The
- * newest row is passed by id, because a clock may be set back.
+ * Declares a statement that keeps the row `newest` and the `others` newest rows of a user, and removes all older ones.
+ * The newest row is passed by id, because a clock may be set back.
  */
 export function removeOldest(
   table: string,

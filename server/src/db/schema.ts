@@ -1,6 +1,6 @@
-// Declares types for the schema.ts of every module. Columns have the same meaning on both engines: integers, text, instants
-// as Unix milliseconds, bytes for digests. A module declares its tables in its own schema.ts and creates them in its own
-// migrations.ts.
+// Declares types for the schema.ts of every module. Columns have the same meaning on both engines: integers, text,
+// instants as Unix milliseconds, bytes for digests. A module declares its tables in its own schema.ts and creates them
+// in its own migrations.ts.
 
 /** Unix milliseconds. */
 export type Instant = number;

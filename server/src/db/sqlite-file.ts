@@ -40,7 +40,8 @@ export function networkFileSystem(folder: string): string | undefined {
 
 /**
  * Checks that a path can be opened as a database of the service. Creates the file and its folder if they do not exist.
- * @throws {DatabaseRefused} if the file is of another program, is on a network file system, or cannot be opened or created.
+ * @throws {DatabaseRefused} if the file is of another program, is on a network file system, or cannot be opened or
+ *   created.
  */
 export function checkSqliteFile(path: string): void {
   const folder = dirname(path);
@@ -143,8 +144,9 @@ export function damagedFile(path: string, cause: unknown): DatabaseRefused {
 const checkBusyTimeoutMs = 1000;
 
 /**
- * Checks every page of a file for damage, which takes about 2 ms per megabyte. Skips a file larger than `maxBytes`. Without
- * this check, a later request would find the damage, and restoring the backup would lose everything written since.
+ * Checks every page of a file for damage, which takes about 2 ms per megabyte. Skips a file larger than `maxBytes`.
+ * Without this check, a later request would find the damage, and restoring the backup would lose everything written
+ * since.
  * @throws {DatabaseRefused} if the file is not a database of the service, or a page is damaged.
  */
 export function examineSqliteFile(path: string, maxBytes: number = Infinity): void {

@@ -1,5 +1,5 @@
-// Implements `Database` for SQLite. Reads run on the calling thread, writes on a connection in a separate thread. WAL mode
-// allows both concurrently, so a slow disk delays logins but never session checks.
+// Implements `Database` for SQLite. Reads run on the calling thread, writes on a connection in a separate thread. WAL
+// mode allows both concurrently, so a slow disk delays logins but never session checks.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';

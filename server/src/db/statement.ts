@@ -1,5 +1,5 @@
-// Declares and compiles statements. Kysely builds the SQL of a statement once; every run then uses a prepared statement of
-// the driver. Building the query at each call would take 35 to 50 µs; a prepared statement takes 7.
+// Declares and compiles statements. Kysely builds the SQL of a statement once; every run then uses a prepared statement
+// of the driver. Building the query at each call would take 35 to 50 µs; a prepared statement takes 7.
 import { sql as rawSql, type Compilable, type Expression, type SqlBool } from 'kysely';
 import type { Engine, Sql } from './engine.ts';
 

@@ -3,9 +3,9 @@ import { equalDigests } from '../kit/secret.ts';
 import { bounded, digestOf, fromBase64, partsOf, UnreadableHash, type HashFormat } from './stored-hash.ts';
 
 /**
- * Bounds of the cost parameters. 1 GiB and four passes is the most expensive setting in common use (libsodium's SENSITIVE)
- * and takes about two seconds of a core; all threads may use that memory simultaneously. HASH_MEMORY_KIB and HASH_PASSES
- * stay within the bounds.
+ * Bounds of the cost parameters. 1 GiB and four passes is the most expensive setting in common use (libsodium's
+ * SENSITIVE) and takes about two seconds of a core; all threads may use that memory simultaneously. HASH_MEMORY_KIB and
+ * HASH_PASSES stay within the bounds.
  */
 export const argon2Bounds = {
   memoryKib: [8, 1_048_576],

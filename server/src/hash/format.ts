@@ -1,5 +1,5 @@
-// Lists the formats of stored hashes that can be verified: the one of this service, and those of other products from which
-// accounts are imported. The next login replaces a hash in another format.
+// Lists the formats of stored hashes that can be verified: the one of this service, and those of other products from
+// which accounts are imported. The next login replaces a hash in another format.
 import { argon2 } from './argon2-format.ts';
 import { bcrypt } from './bcrypt-format.ts';
 import { ldapSha } from './ldap-format.ts';

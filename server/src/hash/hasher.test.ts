@@ -19,7 +19,7 @@ const argon2i = 1;
 const isUnavailable = (error: unknown): boolean => isProblem(error, 'unavailable');
 
 describe('a hash', () => {
-  const hasher = new Hasher({ cost: cheap, threads: 2, longestWaitMs: 60_000 });
+  const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
   after(() => hasher.close());
 
   const matches = async (hashed: string, password: string): Promise<boolean> =>
@@ -125,7 +125,7 @@ describe('a bcrypt hash of another product', () => {
 });
 
 describe('verification without a readable hash', () => {
-  const hasher = new Hasher({ cost: cheap, threads: 1, longestWaitMs: 60_000 });
+  const hasher = new Hasher({ cost: cheap, threads: 1, maxWaitMs: 60_000 });
   after(() => hasher.close());
 
   test('never matches for an unknown user or a user without a password', async () => {
@@ -155,7 +155,7 @@ describe('verification without a readable hash', () => {
   });
 
   test('waits in the queue like any other, so that the time reveals nothing (OWASP ASVS 5.0 §6.3.8)', async () => {
-    const single = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 60_000 });
+    const single = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 60_000 });
     await single.warm();
     const order: string[] = [];
     const queue = Array.from({ length: 5 }, (_, i) => single.hash('x').then(() => order.push(`hash ${i}`)));
@@ -171,7 +171,7 @@ describe('verification without a readable hash', () => {
 
 describe('a flood of hashing jobs', () => {
   test('rejects immediately what cannot finish in time, finishes admitted jobs, and then admits new ones', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 30 });
+    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 30 });
     await hasher.warm();
     const order: string[] = [];
     const outcomes = await Promise.allSettled(
@@ -198,7 +198,7 @@ describe('a flood of hashing jobs', () => {
   });
 
   test('of jobs that were admitted together makes none wait longer than twice the maximum wait', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 100 });
+    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 100 });
     await hasher.warm();
     const startedAt = performance.now();
     const outcomes = await Promise.allSettled(
@@ -218,7 +218,7 @@ describe('a flood of hashing jobs', () => {
 describe('hashing threads', () => {
   for (const count of [1, 2]) {
     test(`one of ${count} that dies fails only its own job as unavailable, and is replaced`, async () => {
-      const hasher = new Hasher({ cost: expensive, threads: count, longestWaitMs: 60_000 });
+      const hasher = new Hasher({ cost: expensive, threads: count, maxWaitMs: 60_000 });
       const { value: jobs, threads } = await threadsStartedBy(async () => {
         const begun = Array.from({ length: 6 }, () => hasher.hash('x'));
         void Promise.allSettled(begun);
@@ -239,7 +239,7 @@ describe('hashing threads', () => {
   }
 
   test('never exceed the configured number', async () => {
-    const hasher = new Hasher({ cost: cheap, threads: 2, longestWaitMs: 60_000 });
+    const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
     const { threads } = await threadsStartedBy(() =>
       Promise.all(Array.from({ length: 50 }, () => hasher.hash('x'))),
     );
@@ -257,7 +257,7 @@ describe('hashing threads', () => {
         ).length;
       const before = lowest();
       const own = niceOf(readFileSync('/proc/self/stat', 'utf8'));
-      const hasher = new Hasher({ cost: cheap, threads: 2, longestWaitMs: 60_000 });
+      const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
       await Promise.all(Array.from({ length: 4 }, () => hasher.hash('x')));
       assert.equal(lowest() - before, 2);
       assert.equal(niceOf(readFileSync('/proc/self/stat', 'utf8')), own);
@@ -266,7 +266,7 @@ describe('hashing threads', () => {
   );
 
   test('end with the hasher: waiting and later jobs are rejected as unavailable', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, longestWaitMs: 60_000 });
+    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 60_000 });
     const waiting = Promise.allSettled(Array.from({ length: 5 }, () => hasher.hash('x')));
     await hasher.close();
     for (const outcome of await waiting)

@@ -25,7 +25,7 @@ export interface HasherOptions {
   /** Number of hashing threads. The default is one per core, as they run at the lowest priority. */
   readonly threads?: number;
   /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
-  readonly longestWaitMs?: number;
+  readonly maxWaitMs?: number;
 }
 
 export interface Verification {
@@ -51,10 +51,10 @@ export class Hasher {
   constructor({
     cost = defaultHashCost,
     threads = availableParallelism(),
-    longestWaitMs = 2 * secondMs,
+    maxWaitMs = 2 * secondMs,
   }: HasherOptions = {}) {
     this.#cost = cost;
-    this.#pool = new HashPool(threads, longestWaitMs);
+    this.#pool = new HashPool(threads, maxWaitMs);
   }
 
   /** Starts the first thread, so that the first login need not wait for it. */
@@ -63,8 +63,8 @@ export class Hasher {
   }
 
   /**
-   * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on different
-   * keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
+   * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on
+   * different keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
    * @throws {Problem} too_busy if it would wait too long.
    */
   async hash(password: string): Promise<string> {
@@ -87,9 +87,9 @@ export class Hasher {
 
   /**
    * Compares a password with a stored hash in any format of format.ts. Without a hash (an unknown user) it runs a
-   * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8). It
-   * does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the password
-   * again. Only a hash with a higher cost than the current one is still recognizable by its time.
+   * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8).
+   * It does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the
+   * password again. Only a hash with a higher cost than the current one is still recognizable by its time.
    * @throws {Problem} too_busy if it would wait too long.
    */
   async verify(

@@ -13,7 +13,10 @@ import {
   type HashFormat,
 } from './stored-hash.ts';
 
-/** Bounds of the iterations. Ten million take two to six seconds of a core; Django, with the highest default, uses 1.2 million. */
+/**
+ * Bounds of the iterations. Ten million take two to six seconds of a core; Django, with the highest default, uses 1.2
+ * million.
+ */
 const iterationBounds = [1, 10_000_000] as const;
 
 /** Output bytes of the hash functions: the iterations run once per block of this length. */
@@ -71,9 +74,9 @@ const phcForm = new RegExp(
 );
 
 /**
- * Verifies the PHC string `$pbkdf2-sha256$i=27500,l=64$<salt>$<hash>`, with or without the length `l` in bytes. A Keycloak
- * credential is converted to it from `algorithm`, `hashIterations`, `salt` and `value`. Also verifies passlib's
- * `$pbkdf2-sha256$29000$<salt>$<hash>`, which has a dot for each plus and `$pbkdf2$` for SHA-1.
+ * Verifies the PHC string `$pbkdf2-sha256$i=27500,l=64$<salt>$<hash>`, with or without the length `l` in bytes. A
+ * Keycloak credential is converted to it from `algorithm`, `hashIterations`, `salt` and `value`. Also verifies
+ * passlib's `$pbkdf2-sha256$29000$<salt>$<hash>`, which has a dot for each plus and `$pbkdf2$` for SHA-1.
  */
 export const phcPbkdf2: HashFormat = {
   begins: /^\$pbkdf2[$-]/,

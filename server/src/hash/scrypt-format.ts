@@ -84,10 +84,10 @@ const firebaseKeyBytes = 32;
 const firebaseDerivedBytes = 64;
 
 /**
- * Verifies `$firebase-scrypt$ln=14,r=8,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`, with all parts in base64.
- * Firebase exports the four parameters once per project, and an importer writes them into each hash (`ln` is Firebase's
- * "memory cost", `r` its "rounds"). scrypt of salt and separator returns a key, which encrypts the signer key with AES-256
- * in counter mode from zero; the result is the hash (https://github.com/firebase/scrypt).
+ * Verifies `$firebase-scrypt$ln=14,r=8,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`, with all parts in
+ * base64. Firebase exports the four parameters once per project, and an importer writes them into each hash (`ln` is
+ * Firebase's "memory cost", `r` its "rounds"). scrypt of salt and separator returns a key, which encrypts the signer
+ * key with AES-256 in counter mode from zero; the result is the hash (https://github.com/firebase/scrypt).
  */
 export const firebaseScrypt: HashFormat = {
   begins: /^\$firebase-scrypt\$/,

@@ -21,7 +21,8 @@ export class UnreadableHash extends Error {
 }
 
 /**
- * Minimum length of a digest, that of MD5. Shorter ones match by chance: every 256th password matches a digest of one byte.
+ * Minimum length of a digest, that of MD5. Shorter ones match by chance: every 256th password matches a digest of one
+ * byte.
  */
 const minDigestBytes = 16;
 const maxDigestBytes = 128;

@@ -1,6 +1,6 @@
-// Determines the network address of the client, for rate limits, logs and the audit log. It is the address of the peer or,
-// if the peer is a trusted proxy, the address in X-Forwarded-For. No other header is used, and without trusted proxies
-// none at all: any client can send them (CVE-2024-47070).
+// Determines the network address of the client, for rate limits, logs and the audit log. It is the address of the peer
+// or, if the peer is a trusted proxy, the address in X-Forwarded-For. No other header is used, and without trusted
+// proxies none at all: any client can send them (CVE-2024-47070).
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -39,9 +39,9 @@ export class ClientAddress {
   }
 
   /**
-   * Returns the client of a request. The header is read from the right, where the nearest proxy appended its entry, past the
-   * trusted proxies; the first other address is the client. At a malformed entry the last valid hop counts as the client, so
-   * that invalid values cannot evade rate limits.
+   * Returns the client of a request. The header is read from the right, where the nearest proxy appended its entry,
+   * past the trusted proxies; the first other address is the client. At a malformed entry the last valid hop counts as
+   * the client, so that invalid values cannot evade rate limits.
    */
   of(request: AddressedRequest): Client {
     const known = this.#known.get(request.headers);

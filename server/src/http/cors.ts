@@ -1,5 +1,5 @@
-// Lets pages of allowed origins read replies (CORS, Fetch standard §3.3). Without allowed origins nothing is installed, and
-// only pages of this service can read replies.
+// Lets pages of allowed origins read replies (CORS, Fetch standard §3.3). Without allowed origins nothing is installed,
+// and only pages of this service can read replies.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Origins } from './origins.ts';
 

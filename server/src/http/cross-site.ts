@@ -26,7 +26,8 @@ interface GuardConfig {
 export const guardedRead: object = { isGuardedRead: true } satisfies GuardConfig;
 
 /**
- * Installs the hook, which rejects a request with `cross_site`. Fails closed: if the hook throws, the request is rejected.
+ * Installs the hook, which rejects a request with `cross_site`. Fails closed: if the hook throws, the request is
+ * rejected.
  */
 export function refuseCrossSite(app: FastifyInstance, origins: OriginRule): void {
   app.addHook('onRequest', (request, _reply, done) => {

@@ -51,7 +51,10 @@ export const factorLabel = Type.String({
   description: 'Name that the user gives it',
 });
 
-/** Normalizes a factor label that was typed on a page: removes control characters and truncates it; `undefined` if it is empty. */
+/**
+ * Normalizes a factor label that was typed on a page: removes control characters and truncates it; `undefined` if it is
+ * empty.
+ */
 export function toFactorLabel(typed: string | undefined): string | undefined {
   const label = (typed ?? '')
     .replaceAll(/\p{Cc}/gu, '')

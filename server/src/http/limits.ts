@@ -1,5 +1,6 @@
-// Limits the rate of requests per address and in total. Requests are counted before the body and any account are read, so
-// the answer does not depend on whether an account exists. Reading is free: counting would cost more than a session check.
+// Limits the rate of requests per address and in total. Requests are counted before the body and any account are read,
+// so the answer does not depend on whether an account exists. Reading is free: counting would cost more than a session
+// check.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../kit/problem.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -11,8 +12,8 @@ import { RateLimit } from '../kit/rate-limit.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 
 /**
- * Number of addresses that are remembered, in about 10 MB. An attacker with more networks than that can displace their own
- * counters. This is acceptable, because attempts per account are counted in the database.
+ * Number of addresses that are remembered, in about 10 MB. An attacker with more networks than that can displace their
+ * own counters. This is acceptable, because attempts per account are counted in the database.
  */
 const maxAddresses = 50_000;
 
@@ -78,7 +79,10 @@ export class RequestLimits {
     this.#hint = isPublic && !clientAddress.trustsProxies ? new ProxyHint(log) : undefined;
   }
 
-  /** Installs the hook, which counts requests that change something and rejects them with `too_many_requests` above a limit. */
+  /**
+   * Installs the hook, which counts requests that change something and rejects them with `too_many_requests` above a
+   * limit.
+   */
   install(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
       if (isSafe(request.method)) return done();
@@ -86,7 +90,8 @@ export class RequestLimits {
       this.#hint?.note(address);
       const cost = costOf(request.method, request.routeOptions.config);
       const { isAllowed, remaining, seconds } = this.#perAddress.take(key, cost);
-      // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until they are reset.
+      // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until
+      // they are reset.
       void reply
         .header('ratelimit-policy', this.#policy)
         .header('ratelimit', `"address";r=${remaining};t=${seconds}`);

@@ -29,8 +29,9 @@ export class Origins {
   }
 
   /**
-   * Returns whether an origin is that of this service. In local mode that is the host of the request if it is a loopback
-   * name: another name that resolves to 127.0.0.1 does not count (DNS rebinding). In public mode the Host header is ignored.
+   * Returns whether an origin is that of this service. In local mode that is the host of the request if it is a
+   * loopback name: another name that resolves to 127.0.0.1 does not count (DNS rebinding). In public mode the Host
+   * header is ignored.
    */
   isOurs(origin: string, host: string | undefined): boolean {
     if (origin === this.#ours) return true;

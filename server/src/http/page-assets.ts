@@ -1,5 +1,5 @@
-// Serves the files that pages load: the style sheet with the color of the operator, the theme of the operator, the script,
-// the icon and the logo. The URL of a file changes with its content, so that browsers may cache it forever.
+// Serves the files that pages load: the style sheet with the color of the operator, the theme of the operator, the
+// script, the icon and the logo. The URL of a file changes with its content, so that browsers may cache it forever.
 import { html } from 'ghtml';
 import { readFileSync } from 'node:fs';
 import { hash } from 'node:crypto';

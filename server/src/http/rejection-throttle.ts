@@ -1,5 +1,6 @@
-// Delays rejections during a flood. An attacker sends the next request after the last answer, so an immediate answer brings
-// the next request immediately, and other users have to wait. A delayed answer costs only a timer and slows the flood down.
+// Delays rejections during a flood. An attacker sends the next request after the last answer, so an immediate answer
+// brings the next request immediately, and other users have to wait. A delayed answer costs only a timer and slows the
+// flood down.
 import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
 import type { Problem } from '../kit/problem.ts';
 

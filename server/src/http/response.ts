@@ -1,5 +1,6 @@
-// Declares the response class of the server. It writes the headers that are the same on every reply as one prepared text:
-// setting nine headers one by one would cost a tenth of a session check. Replies that node:http sends itself have them too.
+// Declares the response class of the server. It writes the headers that are the same on every reply as one prepared
+// text: setting nine headers one by one would cost a tenth of a session check. Replies that node:http sends itself have
+// them too.
 import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
 import { ServerResponse } from './node-http.ts';
 
@@ -13,7 +14,10 @@ export interface ResponseRule {
 /** Marks a response that writes the headers itself. */
 const ownHeaders = Symbol('writes the headers of every reply');
 
-/** Writes the head of a reply, from its first line. An internal method of node:http since its first release, without a type. */
+/**
+ * Writes the head of a reply, from its first line. An internal method of node:http since its first release, without a
+ * type.
+ */
 type StoreHeader = (this: NodeResponse, firstLine: string, headers: object | null | undefined) => void;
 
 /** Returns the response class of a server. The rule is read for every reply. */

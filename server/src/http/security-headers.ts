@@ -24,7 +24,8 @@ export function securityHeaders({ isPublic, hstsSubdomains }: SecurityHeadersOpt
     'x-frame-options': 'DENY', // for browsers without frame-ancestors
     'referrer-policy': 'no-referrer', // a path or query may contain a token
     'cross-origin-opener-policy': 'same-origin',
-    // Blocks <img> and <script> of other sites. Browsers ignore it for CORS requests, so allowed origins are not affected.
+    // Blocks <img> and <script> of other sites. Browsers ignore it for CORS requests, so allowed origins are not
+    // affected.
     'cross-origin-resource-policy': 'same-origin',
     'cache-control': 'no-store',
     'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',

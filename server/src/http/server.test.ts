@@ -1,4 +1,5 @@
-// Tests requests that the server rejects: those that two servers could interpret differently, and those that are too large.
+// Tests requests that the server rejects: those that two servers could interpret differently, and those that are too
+// large.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';

@@ -22,8 +22,9 @@ export interface ConnectionTimes {
 }
 
 /**
- * The default limits. Together they close the connection of a slow sender within 11 s. `stillMs` also closes the connection
- * of a client that does not read its reply; Node waits twice as long while it writes. No reply of the service takes so long.
+ * The default limits. Together they close the connection of a slow sender within 11 s. `stillMs` also closes the
+ * connection of a client that does not read its reply; Node waits twice as long while it writes. No reply of the
+ * service takes so long.
  */
 export const connectionTimes: ConnectionTimes = {
   requestMs: 10 * secondMs,
@@ -46,7 +47,10 @@ function requestIds(): () => string {
   return () => `${prefix}-${(last += 1).toString(36)}`;
 }
 
-/** Returns a log that is its own child: a child per request would cost a tenth of a session check. Log lines have the request id. */
+/**
+ * Returns a log that is its own child: a child per request would cost a tenth of a session check. Log lines have the
+ * request id.
+ */
 function withoutChildren(log: FastifyBaseLogger): FastifyBaseLogger {
   const own: FastifyBaseLogger = Object.assign(Object.create(log) as FastifyBaseLogger, { child: () => own }); // all other methods are those of the log
   return own;

@@ -25,8 +25,8 @@ export class TokenCookie {
   }
 
   /**
-   * Returns the first well-formed token with the name of the cookie in a Cookie header; `undefined` if it has none. A client
-   * may also send a stale cookie of that name, or one that an attacker set.
+   * Returns the first well-formed token with the name of the cookie in a Cookie header; `undefined` if it has none. A
+   * client may also send a stale cookie of that name, or one that an attacker set.
    */
   read(header: string | undefined): string | undefined {
     for (const [name, value] of splitCookies(header))

@@ -4,7 +4,10 @@ import { Problem } from '../kit/problem.ts';
 import { answerPreflight } from './cors.ts';
 import { sendProblem } from './problem-handler.ts';
 
-/** Records the methods of each route added afterwards. Returns a function that adds a route for the missing methods of each path. */
+/**
+ * Records the methods of each route added afterwards. Returns a function that adds a route for the missing methods of
+ * each path.
+ */
 export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => void {
   const methodsByPath = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {

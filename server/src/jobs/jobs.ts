@@ -1,5 +1,5 @@
-// Runs background jobs at fixed intervals; a job never overlaps itself. A run that fails is logged and retried at the next
-// interval; repeated failures are logged once a minute.
+// Runs background jobs at fixed intervals; a job never overlaps itself. A run that fails is logged and retried at the
+// next interval; repeated failures are logged once a minute.
 import type { Log } from '../kit/log.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 

@@ -16,7 +16,10 @@ import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { createKey, formatKeys, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 
-/** Only the owner may read the file. Wider permissions are accepted, because container secrets often have them; `doctor` reports them. */
+/**
+ * Only the owner may read the file. Wider permissions are accepted, because container secrets often have them; `doctor`
+ * reports them.
+ */
 const fileMode = 0o600;
 const folderMode = 0o700;
 

@@ -1,6 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 
-/** Offsets in the text of a UUID: the end of the milliseconds (§5.7), and the first character after the 12 bits of `rand_a`. */
+/**
+ * Offsets in the text of a UUID: the end of the milliseconds (§5.7), and the first character after the 12 bits of
+ * `rand_a`.
+ */
 const [millisecondsEnd, restBegin] = [13, 18];
 const counterDigits = 3;
 const highestCount = 16 ** counterDigits - 1;

@@ -114,7 +114,8 @@ export class Keyring {
 
   /**
    * Decrypts a text that `encrypt` returned for the same purpose and context, under any key of the ring.
-   * @throws {DecryptionFault} if the text is malformed, was modified, or was encrypted for another purpose, context or ring.
+   * @throws {DecryptionFault} if the text is malformed, was modified, or was encrypted for another purpose, context or
+   *   ring.
    */
   decrypt(purpose: string, text: string, context = ''): string {
     const { id = '', body = '' } = encryptedForm.exec(text)?.groups ?? {};

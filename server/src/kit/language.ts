@@ -15,7 +15,10 @@ const folders = new Set([new URL('../../languages/', import.meta.url).href]);
 const catalogs = new Map<string, Map<string, string>>();
 const compiled = new Map<string, IntlLibrary.IntlMessageFormat>();
 
-/** Adds a folder of messages: the URL of the folder, ending with a slash. It contains `en.json`, `fr.json`, … with unique keys. */
+/**
+ * Adds a folder of messages: the URL of the folder, ending with a slash. It contains `en.json`, `fr.json`, … with
+ * unique keys.
+ */
 export function addMessages(folder: string): void {
   if (folders.has(folder)) return;
   folders.add(folder);

@@ -15,7 +15,10 @@ export class LogThrottle {
     this.#clock = clock;
   }
 
-  /** Counts one occurrence. Returns the number of occurrences since the last log line, or 0 if it is too early to log again. */
+  /**
+   * Counts one occurrence. Returns the number of occurrences since the last log line, or 0 if it is too early to log
+   * again.
+   */
   take(kind: string): number {
     const now = this.#clock();
     if (this.#kinds.size > maxKinds) this.#kinds.clear();

@@ -17,8 +17,8 @@ export interface DefinedProblem extends ProblemRow {
 const registry = new Map<string, DefinedProblem>();
 
 /**
- * Defines the problem codes of a module. Call it once, at the top level of the module's `problem.ts`, and add the codes to
- * {@link ProblemCodes} by declaration merging.
+ * Defines the problem codes of a module. Call it once, at the top level of the module's `problem.ts`, and add the codes
+ * to {@link ProblemCodes} by declaration merging.
  * @throws {Error} if a code is already defined.
  */
 export function defineProblems<Code extends string>(

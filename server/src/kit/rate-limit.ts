@@ -43,7 +43,8 @@ export class RateLimit {
   take(key: string, units: number): Verdict {
     const now = this.#clock() - this.#startedAt;
     const known = this.#recent.get(key) ?? this.#earlier.get(key) ?? now;
-    // A bucket fills within a minute. If this one would take longer, the clock was set back, and the bucket counts as full.
+    // A bucket fills within a minute. If this one would take longer, the clock was set back, and the bucket counts as
+    // full.
     const isSetBack = known > now + 2 * minuteMs;
     const fullAt = isSetBack ? now : Math.min(Math.max(known, now), now + minuteMs);
     const next = fullAt + units * this.#unitMs;

@@ -1,5 +1,6 @@
 // Creates, parses and compares bearer tokens. A token is `<uuid>.<prefix>_<secret>`: the UUID is the public handle of
-// the row, the prefix names the purpose of the token, and only the SHA-256 of the part after the dot is stored (OWASP ASVS 5.0 §7.2.3, §11.5.1). A plain digest is enough because the secret has 256 random bits.
+// the row, the prefix names the purpose of the token, and only the SHA-256 of the part after the dot is stored (OWASP
+// ASVS 5.0 §7.2.3, §11.5.1). A plain digest is enough because the secret has 256 random bits.
 import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { generateUuid } from './id.ts';
 
@@ -72,8 +73,8 @@ export function parseToken(kind: SecretKind, token: unknown): TokenParts | undef
 
 /**
  * Returns the parts of a text that a caller of the library chose as session id or reset token
- * (`updateUser(1, { sessionId })`). A well-formed token keeps its own parts. Any other text gets a handle derived from its
- * digest, so that the same primary key finds it. The HTTP service accepts well-formed tokens only.
+ * (`updateUser(1, { sessionId })`). A well-formed token keeps its own parts. Any other text gets a handle derived from
+ * its digest, so that the same primary key finds it. The HTTP service accepts well-formed tokens only.
  */
 export function partsOfChosenText(kind: SecretKind, text: string): TokenParts {
   const parts = parseToken(kind, text);

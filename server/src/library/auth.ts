@@ -25,11 +25,7 @@ import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import type { DB } from './db.ts';
 import { localDefault } from '../config/option.ts';
-import { accountOptions } from '../identity/account/options.ts';
-import { factorOptions } from '../identity/factor/options.ts';
-import { passwordOptions } from '../identity/password/options.ts';
-import { sessionOptions } from '../identity/session/options.ts';
-import { signInOptions } from '../identity/sign-in/options.ts';
+import { identityOptions as defaults } from '../identity/options.ts';
 
 /** Parts and options of an `Auth`. All but the database have a default. */
 export interface AuthOptions {
@@ -244,15 +240,15 @@ function buildIdentity({
       codes,
       post: options.post,
       options: {
-        emailConfirmation: options.emailConfirmation ?? localDefault(accountOptions.emailConfirmation),
-        passwordMinLength: localDefault(passwordOptions.passwordMinLength),
+        emailConfirmation: options.emailConfirmation ?? localDefault(defaults.emailConfirmation),
+        passwordMinLength: localDefault(defaults.passwordMinLength),
         passwordRule: options.passwordRule,
-        sessionDays: options.sessionDays ?? localDefault(sessionOptions.sessionDays),
-        sessionIdleDays: options.sessionIdleDays ?? localDefault(sessionOptions.sessionIdleDays),
-        sessionsPerUser: options.sessionsPerUser ?? localDefault(sessionOptions.sessionsPerUser),
-        resetTokenMinutes: options.resetTokenMinutes ?? localDefault(passwordOptions.resetTokenMinutes),
-        knownDeviceDays: options.knownDeviceDays ?? localDefault(signInOptions.knownDeviceDays),
-        secondFactor: options.secondFactorPolicy ?? localDefault(factorOptions.secondFactor),
+        sessionDays: options.sessionDays ?? localDefault(defaults.sessionDays),
+        sessionIdleDays: options.sessionIdleDays ?? localDefault(defaults.sessionIdleDays),
+        sessionsPerUser: options.sessionsPerUser ?? localDefault(defaults.sessionsPerUser),
+        resetTokenMinutes: options.resetTokenMinutes ?? localDefault(defaults.resetTokenMinutes),
+        knownDeviceDays: options.knownDeviceDays ?? localDefault(defaults.knownDeviceDays),
+        secondFactor: options.secondFactorPolicy ?? localDefault(defaults.secondFactor),
       },
     },
     plugged,

@@ -10,5 +10,8 @@ export interface Logo {
  */
 export const logoId = 'logo@bienvenue';
 
-/** Attribute with which the HTML of a mail refers to its logo. Values from users cannot contain it, because quotes are escaped. */
+/**
+ * Attribute with which the HTML of a mail refers to its logo. Values from users cannot contain it, because quotes are
+ * escaped.
+ */
 export const logoSource = `src="cid:${logoId}"`;

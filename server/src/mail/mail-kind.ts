@@ -1,5 +1,5 @@
-// Defines kinds of mail. The module that sends a kind declares it as one row: its messages, and how its facts are converted
-// to the values of the messages, the link and the code.
+// Defines kinds of mail. The module that sends a kind declares it as one row: its messages, and how its facts are
+// converted to the values of the messages, the link and the code.
 import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { MessageValues } from '../kit/language.ts';
 

@@ -1,5 +1,6 @@
-// Stores and delivers mails. A mail is stored in the transaction of its cause and sent by a job, so that no mail is lost and
-// no request waits for a mail server. Each mail is sent at least once; a repetition after a crash has the same Message-ID.
+// Stores and delivers mails. A mail is stored in the transaction of its cause and sent by a job, so that no mail is
+// lost and no request waits for a mail server. Each mail is sent at least once; a repetition after a crash has the same
+// Message-ID.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
@@ -111,12 +112,12 @@ export class Outbox {
   }
 
   /**
-   * Returns whether a mail of this kind was stored for the user within the last minute. Callers then send no other one, so
-   * that an attacker cannot flood the user with mails.
+   * Returns whether a mail of this kind was stored for the user within the last minute. Callers then send no other one,
+   * so that an attacker cannot flood the user with mails.
    */
   hasPosted(tx: Database, userId: number, kind: string): Promise<boolean> {
-    // Also checks the minute after now, so that a clock that was set back does not allow additional mails. A mail further in
-    // the future does not count.
+    // Also checks the minute after now, so that a clock that was set back does not allow additional mails. A mail
+    // further in the future does not count.
     return hasMailAbout(tx, userId, kind, { instant: this.#options.clock(), ms: mailPauseMs });
   }
 
@@ -143,7 +144,8 @@ export class Outbox {
     let sent = 0;
     if (transport === undefined) return sent;
     for (let rows = await this.#claim(); rows.length > 0; rows = await this.#claim()) {
-      // Mails to one recipient are sent in the order in which they were stored; a slow delivery does not delay other recipients.
+      // Mails to one recipient are sent in the order in which they were stored; a slow delivery does not delay other
+      // recipients.
       const byRecipient = Map.groupBy(
         rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
         ({ recipient }) => recipient,
@@ -160,7 +162,8 @@ export class Outbox {
     let sent = 0;
     for (const row of rows) {
       const now = clock();
-      // The rest of the lease may be too short for another attempt. The remaining mails are claimed again after the lease.
+      // The rest of the lease may be too short for another attempt. The remaining mails are claimed again after the
+      // lease.
       if (now - claimedAt > startWithinMs) break;
       if (row.expires_at <= now || row.content === null)
         await updateGivenUp(
@@ -203,7 +206,8 @@ export class Outbox {
     const { database, clock, log, domain, sender } = this.#options;
     try {
       const letter = this.#open(content);
-      // The logo is added here, so that it is not stored with each mail. A mail that was composed without a logo gets none.
+      // The logo is added here, so that it is not stored with each mail. A mail that was composed without a logo gets
+      // none.
       const logo = letter.html?.includes(logoSource) === true ? sender.logo : undefined;
       await transport.send({
         ...letter,

@@ -44,8 +44,8 @@ interface SmtpTimeouts {
 const defaultTimeouts: SmtpTimeouts = { connectMs: 10_000, silenceMs: 30_000 };
 const permanentReply = 500;
 /**
- * Commands whose rejection depends on the mail. The rejection of another command, such as for a wrong password or sender, is a
- * configuration fault, which the operator can correct.
+ * Commands whose rejection depends on the mail. The rejection of another command, such as for a wrong password or
+ * sender, is a configuration fault, which the operator can correct.
  */
 const commandsAboutTheMail = new Set(['RCPT TO', 'DATA']);
 

@@ -1,10 +1,11 @@
-// Composes mails. Each states what happened, when and from where, and what to do if it was not the user. Text and HTML are
-// built from the same parts, in the language of the user.
+// Composes mails. Each states what happened, when and from where, and what to do if it was not the user. Text and HTML
+// are built from the same parts, in the language of the user.
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
 import { languages, message, usualLanguage, type MessageValues, rawMessage } from '../kit/language.ts';
 import { logoSource, type Logo } from './logo.ts';
 import type { MailOutline } from './mail-kind.ts';
+import { styleSheet } from './style-sheet.ts';
 
 /** A mail before it is sent. */
 export interface MailText {
@@ -105,97 +106,8 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
         <meta name="color-scheme" content="light dark" />
         <title>${subject}</title>
         <style>
-          body {
-            margin: 0;
-            padding: 24px 16px;
-            background: #f4f4f2;
-            color: #1c1c1a;
-            font:
-              16px/1.5 system-ui,
-              -apple-system,
-              'Segoe UI',
-              Roboto,
-              sans-serif;
-          }
-          main {
-            max-width: 480px;
-            margin: 0 auto;
-            padding: 32px;
-            background: #ffffff;
-            border-radius: 12px;
-          }
-          h1 {
-            margin: 0 0 16px;
-            font-size: 20px;
-            line-height: 1.3;
-          }
-          p {
-            margin: 0 0 16px;
-            overflow-wrap: anywhere;
-          }
-          main > :last-child {
-            margin-bottom: 0;
-          }
-          .act {
-            display: inline-block;
-            padding: 12px 20px;
-            border-radius: 8px;
-            background: ${sender.color};
-            color: #ffffff;
-            font-weight: 600;
-            text-decoration: none;
-          }
-          .address,
-          .note,
-          footer {
-            font-size: 13px;
-            color: #62625c;
-          }
-          .address {
-            word-break: break-all;
-          }
-          .note {
-            margin-bottom: 4px;
-          }
-          .note + p:not(.note) {
-            margin-top: 20px;
-          }
-          .code {
-            font:
-              600 24px/1.4 ui-monospace,
-              'SF Mono',
-              Menlo,
-              Consolas,
-              monospace;
-            letter-spacing: 2px;
-          }
-          footer {
-            max-width: 480px;
-            margin: 16px auto 0;
-            padding: 0 32px;
-          }
-          @media (max-width: 480px) {
-            main {
-              padding: 24px;
-            }
-            footer {
-              padding: 0 24px;
-            }
-          }
-          @media (prefers-color-scheme: dark) {
-            body {
-              background: #161615;
-              color: #ececea;
-            }
-            main {
-              background: #232321;
-            }
-            .address,
-            .note,
-            footer {
-              color: #a5a59d;
-            }
-          }
+          !${styleSheet}
+          !${html`.act { background: ${sender.color}; }`}
         </style>
       </head>
       <body>

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { isProblem } from '../kit/problem.ts';
 import { isSameAddress, requireEmailAddress, toEmailAddress } from './email-address.ts';
 
-// During mutation testing (docs/project/mutation-testing.md), stops at the first failure without searching for the smallest
-// example, and limits the search for valid addresses: both take long and are not needed.
+// During mutation testing (docs/project/mutation-testing.md), stops at the first failure without searching for the
+// smallest example, and limits the search for valid addresses: both take long and are not needed.
 fc.configureGlobal({ endOnFailure: process.env['MUTATION_AREA'] !== undefined, maxSkipsPerRun: 5 });
 
 const key = (input: unknown): string | undefined => toEmailAddress(input)?.key;

@@ -71,7 +71,7 @@ const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…'
 
 function comparable({ status, headers, text, cookies }: Reply, email: string): object {
   const { date: _date, 'content-length': length, ...others } = headers;
-  const plain = text.replaceAll(email, '<e-mail>').replace(/"request_id":"[^"]*"/, '"request_id":"…"');
+  const plain = text.replaceAll(email, '<email>').replace(/"request_id":"[^"]*"/, '"request_id":"…"');
   return {
     status,
     cookies: cookies.map(withoutValue),

@@ -125,7 +125,7 @@ describe('limits by address', () => {
     }
   });
 
-  const neighbours = [
+  const neighbors = [
     ...Array.from({ length: 100 }, (_, i) => `2001:db8:1:2::${i.toString(16)}`),
     ...Array.from({ length: 100 }, (_, i) => `2001:db8:1:2:${i}:ffff:${i}:1`),
     '2001:DB8:1:2:ABCD::1',
@@ -148,8 +148,8 @@ describe('limits by address', () => {
       const logout = (from: string): Promise<Reply> =>
         service.send({ method: 'DELETE', path: '/sessions', from });
       const replies = [];
-      for (const from of neighbours) replies.push(await logout(from));
-      assert.deepEqual(countStatuses(replies), { 403: 60, 429: neighbours.length - 60 });
+      for (const from of neighbors) replies.push(await logout(from));
+      assert.deepEqual(countStatuses(replies), { 403: 60, 429: neighbors.length - 60 });
       assert.equal((await logout('2001:db8:1:3::1')).status, 403, 'another network');
       const same = [];
       for (let i = 0; i < 30; i += 1) for (const from of spellings) same.push(await logout(from));

@@ -9,7 +9,7 @@ export interface Row {
 
 export const rows: readonly Row[] = [
   { row: 'A1', title: 'a forged host in the links of mails' },
-  { row: 'A3', title: 'one e-mail field that names several recipients' },
+  { row: 'A3', title: 'one email field that names several recipients' },
   { row: 'A4', title: 'a quoted local part that sends the mail elsewhere' },
   { row: 'A5', title: 'look-alike spellings of an address' },
   { row: 'A6', title: 'many spellings of one address registered at once' },
@@ -20,7 +20,7 @@ export const rows: readonly Row[] = [
   { row: 'A12', title: 'response times that reveal who has an account' },
   { row: 'A13', title: 'limits that reveal who has an account' },
   { row: 'A14', title: 'a forged header that escapes the limit by address' },
-  { row: 'A15', title: 'spellings and neighbours of an IPv6 address that escape the limit' },
+  { row: 'A15', title: 'spellings and neighbors of an IPv6 address that escape the limit' },
   { row: 'A17', title: 'spellings of an identifier that split the counter of attempts' },
   { row: 'A18', title: 'an entry point whose attempts are not counted' },
   { row: 'A19', title: 'locking the owner out by failing on purpose' },

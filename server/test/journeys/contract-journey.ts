@@ -22,7 +22,7 @@ export interface JourneyOptions {
 }
 
 /**
- * Walks the whole journey against the server at `baseUrl`, which must not know the e-mail address yet.
+ * Walks the whole journey against the server at `baseUrl`, which must not know the email address yet.
  *
  * @throws {Error} at the first difference, with a sentence for a person
  */

@@ -1,4 +1,4 @@
-// What pairs of parallel actions (orders.ts) are built from; the kits of features build theirs from it as well.
+// The setup for pairs of concurrent actions (orders.ts), also used by the kits of features.
 import assert from 'node:assert/strict';
 import type { Database } from '../../src/db/database.ts';
 import type { Session } from '../../src/identity/session/session-entry.ts';
@@ -6,7 +6,7 @@ import type { Auth, AuthOptions } from '../../src/library/auth.ts';
 import type { User } from '../../src/user/user.ts';
 import type { Action, Ending } from './interleaving.ts';
 
-/** Two actions in parallel, and what must hold afterwards. */
+/** Two concurrent actions, and the check that must hold afterwards. */
 export interface Pair {
   readonly first: Action<unknown>;
   readonly second: Action<unknown>;
@@ -16,10 +16,10 @@ export interface Pair {
   }) => Promise<void>;
 }
 
-/** What the pairs are built from. */
+/** The setup of a pair. */
 export interface Stage {
   readonly database: Database;
-  /** The service's rules on the database that an action is given. */
+  /** The service's rules, on the database of an action. */
   readonly authOn: (db: Database, options?: Partial<AuthOptions>) => Auth;
   /** A user with the password `old`. */
   readonly newcomer: () => Promise<User>;
@@ -27,10 +27,10 @@ export interface Stage {
   readonly mailedToken: (userId: number) => Promise<string>;
 }
 
-/** The password of newcomers. */
+/** The password of new users. */
 export const old = 'the old password';
 
-/** A new user with a session, whose address requires no confirmation. */
+/** Creates a user with a session, whose address requires no confirmation. */
 export async function signedIn({
   authOn,
   database,

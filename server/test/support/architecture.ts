@@ -35,7 +35,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['account', 'sign-in'],
     ['password'],
     ['enrollment'],
-    ['personal-data.ts'],
+    ['personal-data.ts', 'options.ts'],
     ['identity.ts'],
   ],
   // The largest feature: two WebAuthn ceremonies, each with JSON routes and pages, and three purposes of a passkey.

@@ -1,18 +1,21 @@
-// Tests of several features at once say which they need: they are skipped in a project without one of these
-// (removal.long.ts). Tests of one feature alone are in its folder.
+// Skips tests of several features in a project that lacks one of them (removal.long.ts). Tests of one feature alone are
+// in its folder.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
 const folder = join(import.meta.dirname, '../../src/features');
 
-/** Why a test that needs these features is skipped; `false` if they are all there: `{ skip: without('totp') }`. */
+/**
+ * Returns the reason to skip a test that needs these features; `false` if the project has them all: `{ skip:
+ * without('totp') }`.
+ */
 export function without(...features: readonly string[]): string | false {
   const absent = features.filter((feature) => !existsSync(join(folder, feature, 'module.ts')));
   return absent.length > 0 && `without ${absent.join(', ')}`;
 }
 
-/** Title of a suite, and why it is skipped. */
+/** Title of a suite, and the reason to skip it. */
 export interface FeatureTitle {
   readonly text: string;
   readonly skip: string | false;

@@ -4,8 +4,8 @@ import type { HasherOptions } from '../../src/hash/hasher.ts';
 export const cheapHashing: HasherOptions = {
   cost: { memoryKib: 8, passes: 1 },
   threads: 1,
-  longestWaitMs: 60_000,
+  maxWaitMs: 60_000,
 };
 
 /** The real cost of a hash, for tests that measure its time. No job is rejected because of time here either. */
-export const realHashing: HasherOptions = { threads: 2, longestWaitMs: 60_000 };
+export const realHashing: HasherOptions = { threads: 2, maxWaitMs: 60_000 };

@@ -15,13 +15,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../../..');
-/** From the root of the project. */
+/** Path from the root of the project. */
 export const listPath = 'server/src/app/modules.ts';
 
 /** How a command ended. */
 interface Ended {
   readonly isGreen: boolean;
-  /** Both outputs. */
+  /** Standard output and standard error. */
   readonly output: string;
 }
 
@@ -31,7 +31,7 @@ export interface ProjectCopy {
   write(file: string, text: string): void;
   /** Deletes a file or folder. */
   remove(file: string): void;
-  /** Runs a program of node_modules/.bin, or `node`, in the copy; it is ended after so many milliseconds. */
+  /** Runs a program of node_modules/.bin, or `node`, in the copy; kills it after the given milliseconds. */
   run(program: string, args: readonly string[], maxMs: number): Promise<Ended>;
   close(): void;
 }
@@ -71,14 +71,14 @@ export function copyProject(): ProjectCopy {
   };
 }
 
-/** The copy's tests have a server and processes of their own. */
+/** The tests of the copy have a server and processes of their own. */
 const outsideOfTests = {
   NODE_TEST_CONTEXT: undefined,
   TEST_DATABASE_URL: undefined,
   TEST_TEMPLATE: undefined,
 };
 
-/** Links every package; the service's own name leads to the copy. */
+/** Links every package; the service's own name resolves to the copy. */
 function linkPackages(folder: string): void {
   const own = '@bienvenue';
   const [from, to] = [path.join(root, 'node_modules'), path.join(folder, 'node_modules')];
@@ -94,7 +94,7 @@ export interface ListedFeature {
   readonly name: string;
 }
 
-/** The features of the list. */
+/** Returns the features of the list. */
 export function featuresIn(list: string): ListedFeature[] {
   const line = /^import \{ (?<name>\w+) \} from '\.\.\/features\/(?<feature>[\w-]+)\/module\.ts';$/gm;
   return [...list.matchAll(line)].map(({ groups }) => ({
@@ -103,7 +103,7 @@ export function featuresIn(list: string): ListedFeature[] {
   }));
 }
 
-/** The list without a feature. */
+/** Returns the list without a feature. */
 export function listWithout(list: string, { feature, name }: ListedFeature): string {
   return list
     .split('\n')
@@ -114,7 +114,7 @@ export function listWithout(list: string, { feature, name }: ListedFeature): str
     .join('\n');
 }
 
-/** The list with a feature behind the others. */
+/** Returns the list with a feature at its end. */
 export function listWith(list: string, { feature, name }: ListedFeature): string {
   const line = `import { ${name} } from '../features/${feature}/module.ts';\n`;
   return list

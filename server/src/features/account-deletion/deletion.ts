@@ -3,7 +3,8 @@
 import { dayMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
-import { closeUser, listDueUsers, lockUser, removeDueUser, reopenUser } from '../../user/store.ts';
+import { closeUser, listDueUsers, removeDueUser, reopenUser } from '../../user/closed-user-store.ts';
+import { lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Attempts } from '../../identity/attempt/attempts.ts';

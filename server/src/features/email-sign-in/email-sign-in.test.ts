@@ -1,4 +1,4 @@
-// What the mail with the link and the code says about the client that asked for it.
+// How the mail with the link and the code describes the client that requested it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -21,9 +21,9 @@ onEachEngine('the mail of a sign-in by email', (engine) => {
   });
   after(() => service.close());
 
-  const later = (): void => service.service.clock.advance(2 * minuteMs); // beyond the pause between two mails
+  const later = (): void => service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails
 
-  test('the mail names the client that asked for it as far as it is known, and its link leads back to the page', async () => {
+  test('describes the client that requested it as far as it is known, and its link returns to the page', async () => {
     const { email } = await service.member();
     const { auth, database } = service.service.core;
     const rule = new EmailSignIn(auth.identity.context, auth.identity);

@@ -11,7 +11,7 @@ export const sessionOptions = {
   sessionIdleDays: option({
     env: 'SESSION_IDLE_DAYS',
     parse: integer(1, 365),
-    says: 'Days of inactivity after which a session ends.',
+    says: 'Days without a request after which a session ends.',
     default: () => 7,
   }),
   sessionsPerUser: option({

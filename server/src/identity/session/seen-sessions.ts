@@ -42,7 +42,7 @@ export class SeenSessions {
         await noteSeen(db, seen.slice(i, i + batchSize), clock());
       for (const id of expired) await this.#endExpired(id);
     } catch (error) {
-      log.warn({ err: error }, 'Session activity was not saved');
+      log.warn({ err: error }, 'The last use of sessions was not saved');
     }
   }
 

@@ -223,7 +223,7 @@ onEachEngine('a session', (engine) => {
       clock.advance(hourMs);
       await auth.getSession(token);
       await auth.flushSeen();
-      assert.deepEqual(logged, [[{ err: fault }, 'Session activity was not saved']]);
+      assert.deepEqual(logged, [[{ err: fault }, 'The last use of sessions was not saved']]);
       isBroken = false;
       await auth.flushSeen();
       assert.deepEqual(await seenAt(bench), [begin]);

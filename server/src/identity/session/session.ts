@@ -92,6 +92,11 @@ export class Sessions {
     return token;
   }
 
+  /** Records that a session of the user was created. Inside the transaction of `add`. */
+  recordCreation(tx: Database, user: User, source: ClientSource): Promise<void> {
+    return this.#context.events.emit(tx, sessionEvents.session_created, { user, source });
+  }
+
   /** Returns the live session of a token; `undefined` for a null, empty, malformed, unknown, ended or expired one. */
   async find(token: string | null | undefined): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
@@ -133,12 +138,12 @@ export class Sessions {
    * and for an address that must be confirmed first.
    */
   async create(address: EmailAddress, source: ClientSource): Promise<string | undefined> {
-    const { db, events, emailConfirmation } = this.#context;
+    const { db, emailConfirmation } = this.#context;
     const user = await findUserByEmail(db, address);
     if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
       const token = await this.add(tx, user);
-      if (token !== undefined) await events.emit(tx, sessionEvents.session_created, { user, source });
+      if (token !== undefined) await this.recordCreation(tx, user, source);
       return token;
     });
   }
@@ -170,6 +175,16 @@ export class Sessions {
       const userId = await removeSession(tx, id);
       if (userId !== undefined) await this.#emitEnd(tx, userId, id, source);
       return userId !== undefined;
+    });
+  }
+
+  /** Ends the session that a sign-in replaces, if it still exists. Inside the transaction of the sign-in. */
+  async endReplaced(tx: Database, { id, userId }: Session, source: ClientSource): Promise<void> {
+    if ((await removeSession(tx, id)) === undefined) return;
+    await this.#context.events.emit(tx, sessionEvents.session_replaced, {
+      user: { id: userId },
+      target: { kind: 'session', id },
+      source,
     });
   }
 

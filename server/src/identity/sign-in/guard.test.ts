@@ -162,11 +162,7 @@ onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-ch
 
 onEachEngine('a login while the hasher is busy', (engine) => {
   test('is rejected before its body is read, throttled like other floods', async (context: TestContext) => {
-    const service = await PublicService.start(
-      engine,
-      {},
-      { hashing: { ...cheapHashing, longestWaitMs: -1 } },
-    );
+    const service = await PublicService.start(engine, {}, { hashing: { ...cheapHashing, maxWaitMs: -1 } });
     try {
       const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       const reply = await service.send({

@@ -21,8 +21,6 @@ import {
   removePendingAuthenticationsOf,
 } from './pending-store.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import { removeSession } from '../session/store.ts';
-import { sessionEvents } from '../session/event.ts';
 import type { Sessions } from '../session/session.ts';
 import type { Session } from '../session/session-entry.ts';
 import { newDeviceMail, signInEvents } from './event.ts';
@@ -226,15 +224,10 @@ export class SignIn {
     const userId = user.id;
     const token = await sessions.add(tx, user, { uses, device: source.device });
     if (token === undefined) return undefined;
-    if (replaced !== undefined && (await removeSession(tx, replaced.id)) !== undefined)
-      await events.emit(tx, sessionEvents.session_replaced, {
-        user: { id: replaced.userId },
-        target: { kind: 'session', id: replaced.id },
-        source,
-      });
+    if (replaced !== undefined) await sessions.endReplaced(tx, replaced, source);
     const factors = uses.map(({ factor }) => factor);
     await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
-    await events.emit(tx, sessionEvents.session_created, { user, source });
+    await sessions.recordCreation(tx, user, source);
     if (device !== undefined || !devices.knowsAll) return { token, deviceToken: undefined };
     if (await devices.hasAny(tx, userId)) await events.send(tx, newDeviceMail, { user, source });
     return { token, deviceToken: (await devices.add(tx, userId)).token };

@@ -1,4 +1,4 @@
-// Closing an account in parallel to other actions, for the tests that hold for every feature.
+// Closes an account concurrently with other actions, for the tests that run for every feature.
 import assert from 'node:assert/strict';
 import type { Database } from '../../../db/database.ts';
 import type { Auth } from '../../../library/auth.ts';
@@ -7,26 +7,26 @@ import { countSessions, old, signedIn, type Stage } from '../../../../test/races
 import type { FeatureKit, KitOrder } from '../../../../test/support/kit.ts';
 import { AccountDeletion, deletionUndoKind } from '../deletion.ts';
 
-/** The rule on those of an `Auth`, as the module builds it. */
+/** Builds the account deletion of an `Auth`, as the module does. */
 function deletionOn({ identity }: Auth): AccountDeletion {
   identity.plugged.tokenKinds.push(deletionUndoKind);
   return new AccountDeletion(identity.context, identity);
 }
 
-/** Removes what has expired, closed accounts included. */
+/** Purges expired rows and closed accounts. */
 async function purgeOn(auth: Auth): Promise<number> {
   auth.identity.plugged.purges.push(deletionOn(auth));
   return auth.purge();
 }
 
-/** A user who has closed the account, with the token that undoes it and the instant of the removal. */
+/** Creates a user and closes the account; returns the token that undoes it and the instant of the removal. */
 async function closeAccount(stage: Stage): Promise<{ user: User; token: string; deleteAt: number }> {
   const { user, auth, session } = await signedIn(stage);
   const { deleteAt } = await deletionOn(auth).request(session, { actor: 'user' });
   return { user, token: await stage.mailedToken(user.id), deleteAt };
 }
 
-/** What is left of an account: its row, and how many mount on it. */
+/** Returns what is left of an account: its row, and how many rows refer to it. */
 async function remainsOf(
   database: Database,
   id: number,

@@ -1,4 +1,4 @@
-// The plan of an export, for the test of all plans.
+// The query plan of an export, for the test of all query plans.
 import assert from 'node:assert/strict';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
 import { DataExports } from '../data-export.ts';

@@ -1,4 +1,4 @@
-// Parallel changes of the address, for the tests that hold for every feature.
+// Concurrent changes of the address, for the tests that run for every feature.
 import assert from 'node:assert/strict';
 import { programSource } from '../../../audit/event.ts';
 import type { Database } from '../../../db/database.ts';
@@ -10,13 +10,13 @@ import { old, signedIn, type Stage } from '../../../../test/races/order-stage.ts
 import type { FeatureKit, KitOrder } from '../../../../test/support/kit.ts';
 import { EmailChange, emailChangeKind, emailUndoKind } from '../email-change.ts';
 
-/** The rule on those of an `Auth`, as the module builds it. */
+/** Builds the change of address of an `Auth`, as the module does. */
 function changeOn({ identity }: Auth): EmailChange {
   identity.plugged.tokenKinds.push(emailChangeKind, emailUndoKind);
   return new EmailChange(identity.context, identity);
 }
 
-/** A user with the password `old` who has requested another address, and the token of the mail about it. */
+/** Requests another address for a user with the password `old`; returns the token of the mail. */
 async function requestOf(
   stage: Stage,
   requested: string,
