@@ -10,6 +10,7 @@ import { PublicService, type Member } from '../../../test/support/public-service
 import { assertProblem } from '../../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { minuteMs } from '../../kit/clock.ts';
+import { lacks } from '../../../test/support/feature.ts';
 
 const newPassword = 'nine newts under a green umbrella';
 
@@ -70,7 +71,8 @@ onEachEngine('events and mails of', (engine) => {
     assert.equal((await service.logIn(other, ada.password)).status, 200);
   });
 
-  test('a first factor, whose mail has an undo link, and a further one, whose mail has none', async () => {
+  test('a first factor, whose mail has an undo link, and a further one, whose mail has none', async (t) => {
+    if (lacks(t, 'totp')) return;
     const member = await service.member();
     const browser = await signedIn(member);
     const added = async (): Promise<string[]> =>
@@ -79,7 +81,8 @@ onEachEngine('events and mails of', (engine) => {
     assert.deepEqual(await added(), ['factor_changed to ada for 1440']);
   });
 
-  test('the undo of a first factor, which is rejected while the account is disabled or has another address', async () => {
+  test('the undo of a first factor, which is rejected while the account is disabled or has another address', async (t) => {
+    if (lacks(t, 'totp')) return;
     const member = await service.member();
     const browser = await signedIn(member);
     const { auth } = service.service.core;

@@ -18,6 +18,7 @@ import {
   type ContractRequest,
   type Reply,
 } from '../../../test/support/request.ts';
+import { lacks } from '../../../test/support/feature.ts';
 
 type Headers = NonNullable<ContractRequest['headers']>;
 
@@ -150,7 +151,8 @@ onEachEngine('forward authentication', (engine) => {
     assert.equal(head.headers['remote-email'], reply.headers['remote-email']);
   });
 
-  test('rejects a pending authentication', async () => {
+  test('rejects a pending authentication', async (t) => {
+    if (lacks(t, 'totp')) return;
     const { email, password, ...other } = await service.member();
     const first = new Browser(service);
     first.plant(sessionCookie, other.sessionId);
