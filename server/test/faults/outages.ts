@@ -78,7 +78,7 @@ export function declareOutages(restarts: number): void {
       assert.equal(history.refused, refused);
     }
     await history.check(service.baseUrl);
-    const errors = service.lines.filter((line) => line.includes('could not be served'));
+    const errors = service.lines.filter((line) => line.includes('a dependency is unavailable'));
     assert.ok(errors.length > 0 && errors.length <= 20 * restarts, `${errors.length} lines about it`);
   });
 
