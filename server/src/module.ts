@@ -97,8 +97,6 @@ export interface Contribution {
   /** Members of the copy of their data that users can download. */
   readonly exports?: readonly PersonalData[];
   readonly purges?: readonly Purgeable[];
-  /** Kinds of mailed tokens that it issues. */
-  readonly tokenKinds?: readonly TokenKind[];
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
   readonly addressChecks?: readonly AddressRule[];
@@ -135,6 +133,8 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   readonly migrations?: readonly Migration[];
   /** Its columns of encrypted texts, which `bienvenue key reseal` encrypts again. */
   readonly sealed?: readonly SealedColumn[];
+  /** Kinds of mailed tokens that it issues. They are known whether it is on or off, and to the class `Auth`. */
+  readonly tokenKinds?: readonly TokenKind[];
   /**
    * Returns false if the options disable the module: it then has no routes, pages, prompts, checks or jobs. Its stored
    * data is still exported, revoked and removed.
@@ -153,6 +153,7 @@ export interface Module {
   readonly mails: readonly MailKind[];
   readonly migrations: readonly Migration[];
   readonly sealed: readonly SealedColumn[];
+  readonly tokenKinds: readonly TokenKind[];
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
@@ -172,6 +173,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   messages,
   migrations = [],
   sealed = [],
+  tokenKinds = [],
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore, Table>): Module {
@@ -185,6 +187,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     mails,
     migrations,
     sealed,
+    tokenKinds,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],
   };

@@ -76,7 +76,7 @@ export async function buildService(
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const mail = buildOutbox(configuration, { database, keyring, log, overrides });
-  const plugged = createPlugged();
+  const plugged = createPlugged({ tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds) });
   const identity = createIdentity(
     {
       db: database,
@@ -169,7 +169,6 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
-  plugged.tokenKinds.push(...(built.tokenKinds ?? []));
   const factors = built.isOn ? plugged.secondFactors : plugged.disabledFactors;
   if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;

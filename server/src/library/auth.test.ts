@@ -9,6 +9,7 @@ import { cheapHashing } from '../../test/support/hashing.ts';
 import { useAuth } from '../../test/support/auth.ts';
 import { Hasher, type Verification } from '../hash/hasher.ts';
 import { programSource } from '../audit/event.ts';
+import { modules } from '../app/modules.ts';
 import { dayMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
@@ -219,6 +220,23 @@ onEachEngine('class Auth of the contract', (engine) => {
       );
       await auth.setPassword(email, 'new');
       assert.equal(await auth.validLogin(email, 'new'), true);
+    });
+
+    test('a new password revokes the mailed tokens of all modules, except those that undo a change', async () => {
+      const { auth, db, database } = makeAuth();
+      const { id } = await auth.registerUser(email, password);
+      const { tokens } = auth.identity;
+      const user = await db.findUserBy({ id });
+      await database.transaction(async (tx) => {
+        for (const kind of tokens.kinds) await tokens.issue(tx, user, { kind, target: email });
+      });
+      await auth.setPassword(email, 'new');
+      const rows = await database.query((sql) => sql.selectFrom('one_time_tokens').select('kind'));
+      const kept = tokens.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
+      assert.ok(kept.length < tokens.kinds.length);
+      assert.deepEqual(rows.map(({ kind }) => kind).toSorted(), kept.map(({ kind }) => kind).toSorted());
+      for (const { tokenKinds } of modules)
+        for (const kind of tokenKinds) assert.ok(tokens.kinds.includes(kind), kind.kind);
     });
 
     test('enabling a user who is not disabled ends no session', async () => {

@@ -23,6 +23,7 @@ import { createIdentity, createPlugged, type Identity } from '../identity/identi
 import type { ListedSession, Session } from '../identity/session/session-entry.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
+import { modules } from '../app/modules.ts';
 import type { DB } from './db.ts';
 import { localDefault } from '../config/option.ts';
 import { identityOptions as defaults } from '../identity/options.ts';
@@ -226,6 +227,8 @@ function buildIdentity({
   ...options
 }: AuthOptions): Identity {
   const plugged = createPlugged({
+    // Those of features too: a new password must not revoke the undo of a changed address.
+    tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
     waysIn: options.emailSignIn === true ? [async () => true] : [],
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],

@@ -181,6 +181,11 @@ test('in local mode mails are stored and shown in the mailbox, newest first, as 
     const one = await ask(`/dev/mailbox/${mails[0]?.['id']}`, asPage);
     assert.equal(one.text, mails[0]?.['html']);
     assert.match(String(one.headers['content-security-policy']), /default-src 'none'/);
+    const page = await ask('/dev/mailbox', asPage);
+    const links = [...page.text.matchAll(/href="(https?:[^"]+)"/g)].map(([, link = '']) => link);
+    assert.ok(links.length > 0);
+    for (const link of links)
+      assert.match(link, /[\w/-]$/, 'a link ends before the punctuation of its sentence');
     assert.equal((await ask('/dev/mailbox/none')).status, 404);
   } finally {
     await service.close();

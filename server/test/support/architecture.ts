@@ -20,7 +20,8 @@ const levels: readonly (readonly string[])[] = [
   ['identity'],
   ['module.ts'],
   ['features'],
-  ['library', 'app'],
+  ['app'],
+  ['library'],
   ['cli', 'index.ts'],
   ['main.ts'],
 ];

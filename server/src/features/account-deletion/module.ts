@@ -10,6 +10,7 @@ export const accountDeletion = identityModule({
   name: 'account-deletion',
   messages: import.meta.resolve('./messages/'),
   events: deletionEvents,
+  tokenKinds: [deletionUndoKind],
   build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
     const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
     return {
@@ -20,7 +21,6 @@ export const accountDeletion = identityModule({
         { access: 'open', pages: tokenPages({ pages }, undoPage(deletion)) },
       ],
       parts: [closeAccountPart(pages)],
-      tokenKinds: [deletionUndoKind],
       purges: [deletion],
     };
   },

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { useAuth } from '../../../test/support/auth.ts';
+import { Browser } from '../../../test/support/browser.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
+import { PublicService } from '../../../test/support/public-service.ts';
 import { DataExports } from './data-export.ts';
 
 const email = 'bob@example.org';
@@ -33,4 +35,24 @@ onEachEngine('a module that plugs in', (engine) => {
     ]);
     assert.deepEqual(members['api_keys'], [{ userId: id, sessionId: session.id }]);
   });
+});
+
+test('the copy names no other actor of an event', async () => {
+  const service = await PublicService.start('sqlite');
+  try {
+    const member = await service.member();
+    const browser = new Browser(service);
+    await browser.post('/sessions', { email: member.email, password: member.password });
+    const { audit, database } = service.service.core;
+    const event = { event: 'authn_login_fail', outcome: 'failure', reason: 'wrong_password' } as const;
+    for (const actorId of [String(member.id), '4711'])
+      await database.transaction((tx) =>
+        audit.record(tx, { ...event, userId: member.id }, { actor: 'user', actorId }),
+      );
+    const { text } = await browser.get('/profile/export');
+    assert.match(text, new RegExp(`"actor_id":"${member.id}"`));
+    assert.doesNotMatch(text, /4711/);
+  } finally {
+    await service.close();
+  }
 });

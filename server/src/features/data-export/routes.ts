@@ -165,6 +165,7 @@ function describeMail({ kind, recipient, ...row }: MailRecord): object {
   };
 }
 
+/** An id of another actor is left out: it would tell who tried to sign in to the account. */
 function describeEvent({ id, at, event, outcome, reason, actor, ...row }: AuditEvent): object {
   return {
     id,
@@ -174,7 +175,7 @@ function describeEvent({ id, at, event, outcome, reason, actor, ...row }: AuditE
     reason: reason ?? undefined,
     facts: row.facts ?? undefined,
     actor,
-    actor_id: row.actorId ?? undefined,
+    actor_id: row.actorId === String(row.userId) ? row.actorId : undefined,
     target: row.target ?? undefined,
     address: row.address ?? undefined,
     user_agent: row.device ?? undefined,

@@ -11,6 +11,7 @@ export const emailChange = module({
   messages: import.meta.resolve('./messages/'),
   events: emailChangeEvents,
   mails: [emailChangeMail],
+  tokenKinds: [emailChangeKind, emailUndoKind],
   build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
     const rule = new EmailChange(context, { access, accounts, passwordReset, stepUp, tokens });
     return {
@@ -25,7 +26,6 @@ export const emailChange = module({
         { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
       ],
       account: [addressSection],
-      tokenKinds: [emailChangeKind, emailUndoKind],
     };
   },
 });

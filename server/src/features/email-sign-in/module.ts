@@ -1,5 +1,5 @@
 // Sign-in with a mailed link or code. It counts as one factor and never as the second one.
-import { module } from '../../module.ts';
+import { identityModule } from '../../module.ts';
 import { emailSignInEvents, signInMail } from './event.ts';
 import { SignInForm } from '../../identity/sign-in/form.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
@@ -8,17 +8,17 @@ import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
 import { emailSignInRoutes } from './routes.ts';
 import { emailSignInOptions } from './options.ts';
 
-export const emailSignIn = module({
+export const emailSignIn = identityModule({
   name: 'email-sign-in',
   messages: import.meta.resolve('./messages/'),
   options: emailSignInOptions,
   events: emailSignInEvents,
   mails: [signInMail],
+  tokenKinds: [emailSignInKind],
   isOn: (options) => options.emailSignIn,
-  build: ({ context, cookies, pages, signIn, tokens }, { emailConfirmation }) => {
+  build: ({ context, cookies, pages, plugs, signIn, tokens }, { emailConfirmation }) => {
     const rule = new EmailSignIn(context, { tokens, signIn });
-    const way = emailSignInWay(pages);
-    const signInForm = new SignInForm({ pages, ways: [way], emailConfirmation });
+    const signInForm = new SignInForm({ pages, ways: plugs.signInWays, emailConfirmation });
     return {
       routes: [
         { access: 'open', json: emailSignInRoutes({ cookies, emailSignIn: rule }) },
@@ -28,8 +28,7 @@ export const emailSignIn = module({
           pages: tokenPages({ pages }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
         },
       ],
-      tokenKinds: [emailSignInKind],
-      signInWays: [way],
+      signInWays: [emailSignInWay(pages)],
       waysIn: [async () => true],
     };
   },

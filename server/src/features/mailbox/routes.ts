@@ -93,10 +93,10 @@ function toReply({ recipient, createdAt, ...mail }: KeptMail): KeptMailReply {
   return { ...mail, to: recipient, created_at: createdAt };
 }
 
-/** Returns the text, escaped, with its links as anchors. */
+/** Returns the text, escaped, with its links as anchors. Punctuation at the end of a link belongs to the sentence. */
 function linked(text: string): string {
   return text
-    .split(/(https?:\/\/\S+)/)
+    .split(/(https?:\/\/\S*[^\s.,;:!?)])/)
     .map((part, i) => (i % 2 === 1 ? html`<a href="${part}">${part}</a>` : html`${part}`))
     .join('');
 }

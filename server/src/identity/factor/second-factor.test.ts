@@ -1015,6 +1015,17 @@ onEachEngine('second factors', (engine) => {
     }
   });
 
+  test('while the policy is off, a user with a disabled factor has one: another is not the first', async () => {
+    const bench = await withBob({ secondFactors: [], secondFactorPolicy: 'off' });
+    const { auth, database, bob } = bench;
+    const { secondFactors, plugged } = auth.identity;
+    const off = new Riddle('off', { isFirst: true });
+    plugged.disabledFactors.push(off);
+    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
+    off.setBy.add(bob.id);
+    assert.equal(await secondFactors.hasNoFactor(database, bob.id), false);
+  });
+
   test('disabled factors are not required and do not sign in, but are exported and removed', async () => {
     const bench = await withBob({ secondFactors: [] });
     const { auth, database, bob } = bench;

@@ -102,7 +102,7 @@ export class SecondFactors {
 
   /** Returns true if the user has enrolled no factor, also if the policy is off. Backups do not count. */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    return this.#hasNoneOf(this.#enabled, db, userId);
+    return this.#hasNoneOf(this.policy === 'off' ? this.#all : this.#enabled, db, userId);
   }
 
   /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */

@@ -7,7 +7,7 @@ import { tokenPages } from '../token/pages.ts';
 import { Blocklist } from './blocklist.ts';
 import { changePasswordPages, forgotPages, passwordPages, passwordSection, resetPage } from './pages.ts';
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './routes.ts';
-import { signInPages } from './sign-in-pages.ts';
+import { signInFormPages, signInPages } from './sign-in-pages.ts';
 import { signUpPages } from './sign-up-pages.ts';
 import { checkPasswordOptions, passwordOptions } from './options.ts';
 
@@ -28,7 +28,8 @@ export const password = identityModule({
         { access: 'open', json: passwordLoginRoutes({ cookies, passwordLogin }) },
         { access: 'open', json: passwordResetRoutes({ cookies, passwordReset, resetTokenBy }) },
         { access: 'session', json: passwordRoutes({ passwordChange }) },
-        { access: 'optional', pages: signInPages({ pages, cookies, signInForm, passwordLogin }) },
+        { access: 'optional', pages: signInPages({ pages, signInForm }) },
+        { access: 'open', pages: signInFormPages({ pages, cookies, signInForm, passwordLogin }) },
         { access: 'open', pages: signUpPages(signUp) },
         { access: 'open', pages: forgotPages({ pages, cookies, passwordReset }) },
         { access: 'open', pages: tokenPages({ pages }, resetPage(pages, passwordReset)) },

@@ -15,14 +15,10 @@ import '../session/problem.ts';
 /** The page, at the access level `optional`: it redirects users who are signed in. */
 export function signInPages({
   pages,
-  cookies,
   signInForm,
-  passwordLogin,
 }: {
   readonly pages: PageKit;
-  readonly cookies: BrowserCookies;
   readonly signInForm: SignInForm;
-  readonly passwordLogin: PasswordLogin;
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
@@ -33,7 +29,22 @@ export function signInPages({
         return signInForm.send(request, reply, { email: request.query.email });
       },
     );
+  };
+}
 
+/** What its form sends, at the access level `open`: a session of the browser is not looked up before the password. */
+export function signInFormPages({
+  pages,
+  cookies,
+  signInForm,
+  passwordLogin,
+}: {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly signInForm: SignInForm;
+  readonly passwordLogin: PasswordLogin;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
     scope.post(
       paths.signIn,
       { config: hashing(hashCost), schema: { summary: 'Page: signs in', body: SignInBody } },

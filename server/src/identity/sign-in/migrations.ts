@@ -42,4 +42,8 @@ export const signInMigrations: readonly Migration[] = [
       `alter table known_devices add column user_agent ${type.text}`,
     ],
   },
+  {
+    name: 'the term enrollment',
+    statements: () => ["update pending_logins set demand = 'enrollment' where demand = 'enrolment'"],
+  },
 ];

@@ -5,11 +5,10 @@ import type { Auth } from '../../../library/auth.ts';
 import type { User } from '../../../user/user.ts';
 import { countSessions, old, signedIn, type Stage } from '../../../../test/races/order-stage.ts';
 import type { FeatureKit, KitOrder } from '../../../../test/support/kit.ts';
-import { AccountDeletion, deletionUndoKind } from '../deletion.ts';
+import { AccountDeletion } from '../deletion.ts';
 
 /** Builds the account deletion of an `Auth`, as the module does. */
 function deletionOn({ identity }: Auth): AccountDeletion {
-  identity.plugged.tokenKinds.push(deletionUndoKind);
   return new AccountDeletion(identity.context, identity);
 }
 

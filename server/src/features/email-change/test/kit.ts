@@ -8,11 +8,10 @@ import { requireEmailAddress } from '../../../user/email-address.ts';
 import { freshAddress } from '../../../../test/races/arena.ts';
 import { old, signedIn, type Stage } from '../../../../test/races/order-stage.ts';
 import type { FeatureKit, KitOrder } from '../../../../test/support/kit.ts';
-import { EmailChange, emailChangeKind, emailUndoKind } from '../email-change.ts';
+import { EmailChange } from '../email-change.ts';
 
 /** Builds the change of address of an `Auth`, as the module does. */
 function changeOn({ identity }: Auth): EmailChange {
-  identity.plugged.tokenKinds.push(emailChangeKind, emailUndoKind);
   return new EmailChange(identity.context, identity);
 }
 
