@@ -1,0 +1,3 @@
+import { declareOrders } from './orders.ts';
+
+declareOrders(6);
