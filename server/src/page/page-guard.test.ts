@@ -109,8 +109,8 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       `/sign-in?return_to=${elsewhere('/account?done=x')}`,
     );
     assert.equal(
-      goesTo(await post(noUserId, '/account/address?a=b', {})),
-      `/sign-in?return_to=${elsewhere('/account/address')}`,
+      goesTo(await post(noUserId, '/account/password?a=b', {})),
+      `/sign-in?return_to=${elsewhere('/account/password')}`,
     );
     assert.equal(goesTo(await show(noUserId, '/sign-in/factor')), '/sign-in');
     assert.equal(goesTo(await post(noUserId, '/sign-in/factor', {})), '/sign-in');
