@@ -469,7 +469,8 @@ onEachEngine(needs('a remembered device', 'totp', 'remembered-device'), (engine)
 
   const isAsked = (reply: Reply): boolean => memberOf(reply.body, 'factors') !== undefined;
 
-  test('is asked only for the password, for thirty days', async () => {
+  test('is asked only for the password, for thirty days', async (t) => {
+    if (lacks(t, 'recovery-code')) return;
     const ada = await owner();
     await ada.laptop.send({ method: 'DELETE', path: '/sessions' });
     assert.equal(isAsked(await logIn(ada.laptop, ada)), false);
@@ -513,7 +514,8 @@ onEachEngine(needs('a remembered device', 'totp', 'remembered-device'), (engine)
     assert.deepEqual((await eve.laptop.get('/profile/devices')).status, 200);
   });
 
-  test('is forgotten when the factors or the password change', async () => {
+  test('is forgotten when the factors or the password change', async (t) => {
+    if (lacks(t, 'recovery-code')) return;
     const ada = await owner();
     await ada.laptop.post('/profile/recovery_codes', {});
     assert.equal(isAsked(await logIn(ada.laptop, ada)), true, 'another factor');
@@ -531,7 +533,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
   after(() => service.close());
 
   test('only its enrollment is open until it is enrolled, and the last one cannot be removed', async (t) => {
-    if (lacks(t, 'passkey')) return;
+    if (lacks(t, 'recovery-code') || lacks(t, 'passkey')) return;
     const { email, password } = await service.newcomer();
     await service.put('/email_verification', { email, token: await service.tokenFor(email) });
     const browser = new Browser(service);
