@@ -102,20 +102,20 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
   });
 
   test('redirects to the page that solves a problem, and back', async () => {
-    const noUserId = new Browser(service);
+    const visitor = new Browser(service);
     const elsewhere = (path: string): string => encodeURIComponent(path);
     assert.equal(
-      goesTo(await show(noUserId, '/account?done=x')),
+      goesTo(await show(visitor, '/account?done=x')),
       `/sign-in?return_to=${elsewhere('/account?done=x')}`,
     );
     assert.equal(
-      goesTo(await post(noUserId, '/account/password?a=b', {})),
+      goesTo(await post(visitor, '/account/password?a=b', {})),
       `/sign-in?return_to=${elsewhere('/account/password')}`,
     );
-    assert.equal(goesTo(await show(noUserId, '/sign-in/factor')), '/sign-in');
-    assert.equal(goesTo(await post(noUserId, '/sign-in/factor', {})), '/sign-in');
+    assert.equal(goesTo(await show(visitor, '/sign-in/factor')), '/sign-in');
+    assert.equal(goesTo(await post(visitor, '/sign-in/factor', {})), '/sign-in');
     assert.equal(
-      goesTo(await show(noUserId, `/sign-in/factor?return_to=${encoded}`)),
+      goesTo(await show(visitor, `/sign-in/factor?return_to=${encoded}`)),
       `/sign-in?return_to=${encoded}`,
     );
     const { at, email } = await signedIn();

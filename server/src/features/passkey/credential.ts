@@ -13,12 +13,12 @@ const credentialIdForm = /^[\w-]{1,1364}$/;
 const maxTransports = 10;
 const transportForm = /^[a-z-]{1,20}$/;
 
-/** Parses a new credential; `undefined` if the text is none. */
+/** Parses a new credential; returns `undefined` if the text is malformed. */
 export function parseRegistration(text: string): Registration | undefined {
   return parse(text, ['clientDataJSON', 'attestationObject']) as Registration | undefined; // the library checks the rest
 }
 
-/** Parses the answer of a credential; `undefined` if the text is none. */
+/** Parses the response of a credential; returns `undefined` if the text is malformed. */
 export function parseAssertion(text: string): Assertion | undefined {
   return parse(text, ['clientDataJSON', 'authenticatorData', 'signature']) as Assertion | undefined; // as above
 }

@@ -184,10 +184,10 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       (await auth.identity.emailVerification.redeem(requireEmailAddress(joe.email), code, initiator)).id,
       joe.id,
     );
-    const noUserId = freshEmail();
+    const unknownEmail = freshEmail();
     assert.deepEqual(
       await traces({}, () =>
-        auth.identity.emailVerification.request(requireEmailAddress(noUserId), initiator),
+        auth.identity.emailVerification.request(requireEmailAddress(unknownEmail), initiator),
       ),
       {
         record: ['authn_token_created failure email_verification_request_refused nobody'],

@@ -10,7 +10,7 @@ import { Attempts, type Subject } from './attempts.ts';
 import type { Database } from '../../db/database.ts';
 
 const owner: Subject = { userId: 1, emailKey: 'bob@example.org', deviceId: undefined };
-const noUserId: Subject = { userId: undefined, emailKey: 'nobody@example.org', deviceId: undefined };
+const unknownAddress: Subject = { userId: undefined, emailKey: 'nobody@example.org', deviceId: undefined };
 
 interface Bench {
   readonly db: Database;
@@ -39,7 +39,7 @@ async function attemptOnce(attempts: Attempts, subject: Subject): Promise<number
 onEachEngine('attempts', (engine) => {
   for (const [name, subject] of [
     ['an account', owner],
-    ['an unknown address', noUserId],
+    ['an unknown address', unknownAddress],
   ] as const) {
     test(`${name}: from the fifth failure on each attempt waits longer, and a hundred block the factor`, () =>
       withAttempts(engine, async ({ attempts, clock }) => {
@@ -89,9 +89,12 @@ onEachEngine('attempts', (engine) => {
 
   test('failures of an unknown address do not affect another unknown address', () =>
     withAttempts(engine, async ({ attempts }) => {
-      for (let i = 0; i < 5; i += 1) await attempts.begin(noUserId, 'password');
-      assert.notEqual(await attemptOnce(attempts, noUserId), undefined);
-      assert.equal(await attemptOnce(attempts, { ...noUserId, emailKey: 'noone@example.org' }), undefined);
+      for (let i = 0; i < 5; i += 1) await attempts.begin(unknownAddress, 'password');
+      assert.notEqual(await attemptOnce(attempts, unknownAddress), undefined);
+      assert.equal(
+        await attemptOnce(attempts, { ...unknownAddress, emailKey: 'noone@example.org' }),
+        undefined,
+      );
     }));
 
   test('spellings of an address share one counter', () =>
@@ -112,7 +115,7 @@ onEachEngine('attempts', (engine) => {
     withAttempts(engine, async ({ db, attempts, clock }) => {
       await attempts.begin(owner, 'password');
       clock.advance(31 * dayMs);
-      await attempts.begin(noUserId, 'password');
+      await attempts.begin(unknownAddress, 'password');
       assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 1);
       assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 0);
     }));
