@@ -16,8 +16,11 @@ import { cipherOf } from '../keys/sealed.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
+import { Exits } from '../page/exit.ts';
+import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
+import { AskedMails, askPausesMs } from '../identity/token/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
 import type { Configuration, Contribution, IdentityCore, Module } from '../module.ts';
 import { modules as allModules } from './modules.ts';
@@ -103,10 +106,17 @@ export async function buildService(
       secure: isPublic,
       sessionMs: identity.sessions.life.sessionMs,
       deviceMs: () => identity.devices.knownMs,
+      asked: new AskedMails({
+        cipher: keyring.textCipher('asked-mails'),
+        clock,
+        isSecure: isPublic,
+        pausesMs: isPublic ? askPausesMs : [0],
+      }),
     }),
     keyring,
     mail,
     pages: buildPages(configuration, {
+      clock,
       keyring,
       assets,
       sections: plugs.sections,
@@ -204,6 +214,7 @@ function serviceUrl({ options: { publicUrl, port } }: Configuration): string {
 }
 
 interface PageParts {
+  readonly clock: Clock;
   readonly keyring: Keyring;
   readonly assets: PageAssets;
   readonly sections: IdentityCore['plugs']['sections'];
@@ -213,7 +224,7 @@ interface PageParts {
 
 function buildPages(
   configuration: Configuration,
-  { keyring, assets, sections, keptMails, keepsMails }: PageParts,
+  { clock, keyring, assets, sections, keptMails, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -224,18 +235,19 @@ function buildPages(
     allowsLoopback: !isPublic,
   });
   const links = Object.entries({ terms, privacy, support }).filter(([, url]) => url !== undefined);
-  const formTargets = returnTargets.sources;
   return new PageKit({
     pages: new Pages({
       productName,
       links: Object.fromEntries(links),
-      formTargets,
       assets,
       isSecure: isPublic,
     }),
     returnTargets,
     forms: macOf(keyring, 'form'),
+    notes: new Notes({ cipher: keyring.textCipher('page-note'), clock, isSecure: isPublic }),
+    exits: new Exits({ cipher: keyring.textCipher('page-exit'), clock, ownOrigin: publicOrigin }),
     publicOrigin,
+    isSecure: isPublic,
     keepsMails,
     keptMails,
     passwordMinLength: options.passwordMinLength,

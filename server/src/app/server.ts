@@ -10,6 +10,7 @@ import { logRequests } from '../http/request-log.ts';
 import { createServer } from '../http/server.ts';
 import { validatorCompiler } from '../http/validator.ts';
 import { watchMethods } from '../http/wrong-method.ts';
+import { exitPages } from '../page/exit.ts';
 import { installSource } from '../identity/guard.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
@@ -49,6 +50,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   await access.mountPages(app, 'open', async (scope) => assetRoutes(scope, { assets }));
   await access.mount(app, 'open', homeRoutes(core));
   await access.mountPages(app, 'optional', languagePages(core));
+  await access.mountPages(app, 'open', exitPages(core.pages));
   for (const { isOn, routes: sets = [] } of modules) {
     if (!isOn) continue;
     for (const { access: level, json, pages } of sets)

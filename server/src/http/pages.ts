@@ -15,6 +15,10 @@ export interface Page {
   readonly hasSecretAddress?: boolean;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
+  /** The page shows why a form was refused. */
+  readonly isRefused?: boolean;
+  /** The browser continues at this URL by itself. */
+  readonly continuesAt?: string;
 }
 
 /** The parts of every page that the operator configures. */
@@ -22,8 +26,6 @@ export interface PageFrame {
   readonly productName: string;
   /** Absolute URLs of the links in the footer. */
   readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
-  /** Sources for `form-action`: targets of `return_to`, to which a form may redirect. */
-  readonly formTargets: readonly string[];
   readonly assets: PageAssets;
   /** Cookies are sent over https only. */
   readonly isSecure: boolean;
@@ -50,7 +52,7 @@ export class Pages {
       "script-src 'self'",
       "connect-src 'self'",
       "img-src 'self'",
-      ["form-action 'self'", ...frame.formTargets].join(' '),
+      "form-action 'self'",
       "frame-ancestors 'none'",
       "base-uri 'none'",
       "require-trusted-types-for 'script'",
@@ -84,13 +86,14 @@ export class Pages {
 
   /** Sends a page. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    const { title, body, isWide = false, hasSecretAddress = false } = page;
+    const { title, body, isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
     const t = this.speak(request);
     const { productName, assets } = this.#frame;
-    const head = title === productName ? productName : `${title} · ${productName}`;
+    const name = title === productName ? productName : `${title} · ${productName}`;
+    const head = isRefused ? t('page.frame.refused', { title: name }) : name;
     return reply
       .header('content-security-policy', this.#policy)
       .header('vary', 'Accept, Accept-Language, Cookie')
@@ -103,6 +106,7 @@ export class Pages {
               <meta name="viewport" content="width=device-width, initial-scale=1" />
               <meta name="color-scheme" content="light dark" />
               <title>${head}</title>
+              !${continuesAt === undefined ? '' : html`<meta http-equiv="refresh" content="0; url=${continuesAt}" />`}
               !${assets.links.map((link) => html`<link !${link} />`).join('')}
               <link rel="icon" type="image/svg+xml" href="${assets.iconPath}" />
               <script type="module" src="${assets.scriptPath}"></script>

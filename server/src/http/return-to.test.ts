@@ -82,8 +82,3 @@ describe('return_to of an application on this machine', () => {
       assert.equal(local.parse(one), undefined, one);
   });
 });
-
-test('form-action allows all targets', () => {
-  assert.deepEqual(targets.sources, [application]);
-  assert.deepEqual(local.sources, ['http://localhost:*', 'http://127.0.0.1:*']);
-});

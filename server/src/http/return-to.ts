@@ -27,11 +27,6 @@ export class ReturnTargets {
     this.#allowsLoopback = allowsLoopback;
   }
 
-  /** Sources for `form-action`, which browsers also apply to the redirect after a form. */
-  get sources(): readonly string[] {
-    return [...this.#allowed, ...(this.#allowsLoopback ? ['http://localhost:*', 'http://127.0.0.1:*'] : [])];
-  }
-
   /** Returns a target as it may be sent in a Location header; `undefined` if it is not allowed. */
   parse(text: string | undefined): string | undefined {
     if (text === undefined || text === '' || text.length > maxCharacters) return undefined;

@@ -7,6 +7,7 @@ import type { ClientAddress } from '../http/client-address.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
+import type { AskedMails } from './token/asked-mails.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 
@@ -18,6 +19,8 @@ export interface BrowserCookieOptions {
   readonly secure: boolean;
   /** Life of the session cookie in milliseconds. */
   readonly sessionMs: number;
+  /** Remembers the mails that the browser asked for. */
+  readonly asked: AskedMails;
   /** Life of the device cookie in milliseconds. Read each time, because a module may extend it. */
   readonly deviceMs: () => number;
 }
@@ -28,10 +31,12 @@ export class BrowserCookies {
   readonly device: TokenCookie;
   readonly pending: TokenCookie;
   readonly request: TokenCookie;
+  readonly asked: AskedMails;
   readonly #sessionMs: number;
   readonly #deviceMs: () => number;
 
-  constructor({ secure, sessionMs, deviceMs }: BrowserCookieOptions) {
+  constructor({ secure, sessionMs, deviceMs, asked }: BrowserCookieOptions) {
+    this.asked = asked;
     this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, secure });
     this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
     this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });

@@ -20,6 +20,13 @@ export class DecryptionFault extends Error {
   override readonly name = 'DecryptionFault';
 }
 
+/** Encrypts and decrypts texts of one purpose. A text decrypts only in the context in which it was encrypted. */
+export interface TextCipher {
+  readonly encrypt: (text: string, context?: string) => string;
+  /** @throws {DecryptionFault} */
+  readonly decrypt: (text: string, context?: string) => string;
+}
+
 const keyBytes = 32;
 const idBytes = 4;
 const idPattern = '[A-Za-z0-9_-]{1,32}';
@@ -142,6 +149,14 @@ export class Keyring {
         { cause: error },
       );
     }
+  }
+
+  /** Returns the cipher of a purpose. */
+  textCipher(purpose: string): TextCipher {
+    return {
+      encrypt: (text, context) => this.encrypt(purpose, text, context),
+      decrypt: (text, context) => this.decrypt(purpose, text, context),
+    };
   }
 
   /** Returns the HMAC-SHA-256 of a text under the current key as `<key id>.<digest>`, which is safe in URLs. */

@@ -2,14 +2,15 @@
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
+import type { Visit } from './form-page.ts';
 import type { PageKit } from './page.ts';
 import { paths } from './paths.ts';
 
 /** Returns a field for a new password. The script shows its length and checks it against the password rule. */
 export function newPasswordField(
   { passwordMinLength }: PageKit,
-  t: Translate,
-  { name, problem }: { name: 'password' | 'new_password'; problem: Problem | undefined },
+  { t, refusal }: Pick<Visit, 't' | 'refusal'>,
+  name: 'password' | 'new_password',
 ): string {
   return field({
     name,
@@ -17,7 +18,7 @@ export function newPasswordField(
     type: 'password',
     autocomplete: 'new-password',
     hint: t('page.field.password_hint', { length: passwordMinLength }),
-    fault: faultOf(t, problem, name),
+    fault: faultOf(t, refusal?.problem, name),
     minLength: passwordMinLength,
     data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
   });

@@ -21,7 +21,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
   after(() => service.close());
 
   const post = (at: Browser, path: string, fields: Fields): Promise<Reply> =>
-    at.send({ method: 'POST', path, fields, headers: asPage });
+    at.submit(path, fields);
   const show = (at: Browser, path: string): Promise<Reply> => at.get(path, asPage);
   const goesTo = (reply: Reply): string => {
     assert.equal(reply.status, 303, reply.text);
@@ -213,7 +213,7 @@ describe('a page while second factors are required', { skip: without('totp') }, 
       await service.put('/email_verification', { email, token });
       const at = new Browser(service);
       const post = (path: string, fields: Fields): Promise<Reply> =>
-        at.send({ method: 'POST', path, fields, headers: asPage });
+        at.submit(path, fields);
       const login = await post('/sign-in', { email, password, ...target });
       const query = goal === application ? `?return_to=${encoded}` : '';
       assert.equal(login.headers['location'], `/sign-in/set-up${query}`);

@@ -1,13 +1,15 @@
-// Tools of all pages: form tokens, the address to return to, redirects after a POST, and forms that show a problem.
+// Tools of all pages: form tokens, the address to return to, and redirects.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
+import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection, KeptMailPage } from './account-section.ts';
+import type { Exits } from './exit.ts';
+import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
 
 /** Maximum length of a form field: the response of an authenticator is the longest. */
@@ -20,6 +22,8 @@ export const PageQuery = Type.Object({
   return_to: optionalField,
   email: optionalField,
   done: optionalField,
+  /** Id of the refusal that the page shows (note.ts). */
+  note: optionalField,
 });
 
 /** Signs and checks form tokens. */
@@ -32,8 +36,12 @@ export interface PageKitParts {
   readonly pages: Pages;
   readonly returnTargets: ReturnTargets;
   readonly forms: FormSigner;
+  readonly notes: Notes;
+  readonly exits: Exits;
   /** Origin of the service, as people reach it. */
   readonly publicOrigin: string;
+  /** Cookies are sent over https only. */
+  readonly isSecure: boolean;
   /** True in local mode: mails are kept instead of being sent. */
   readonly keepsMails: boolean;
   /** Where they are read, as modules contribute it. */
@@ -52,12 +60,26 @@ export class PageKit {
     this.#parts = parts;
   }
 
+  /** What pages show after a refused form. */
+  get notes(): Notes {
+    return this.#parts.notes;
+  }
+
+  /** Redirects, also to applications. */
+  get exits(): Exits {
+    return this.#parts.exits;
+  }
+
   get productName(): string {
     return this.#parts.pages.productName;
   }
 
   get publicOrigin(): string {
     return this.#parts.publicOrigin;
+  }
+
+  get isSecure(): boolean {
+    return this.#parts.isSecure;
   }
 
   get keepsMails(): boolean {
@@ -88,10 +110,10 @@ export class PageKit {
   }
 
   /** Sends an account page, with a link back to the list. */
-  sendAccount(request: FastifyRequest, reply: FastifyReply, { title, body }: Page): FastifyReply {
+  sendAccount(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const t = this.translate(request);
     const back = html`<p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
-    return this.send(request, reply, { title, body: html`!${body} !${back}` });
+    return this.send(request, reply, { ...page, body: html`!${page.body} !${back}` });
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */
@@ -146,20 +168,9 @@ export function seeOther(reply: FastifyReply, path: string): FastifyReply {
   return reply.redirect(path, 303);
 }
 
-/** Runs the action of a form. If it throws a Problem, sends the form again, unless another page solves that problem. */
-export async function rerenderOnProblem(
-  reply: FastifyReply,
-  action: () => Promise<FastifyReply>,
-  rerender: (problem: Problem) => Promise<FastifyReply> | FastifyReply,
-): Promise<FastifyReply> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof Problem) || recoveryPages[error.code] !== undefined) throw error;
-    if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    void reply.status(getProblem(error.code).status);
-    return rerender(error);
-  }
+/** Returns whether another page solves a problem: sign-in or step-up. */
+export function isSolvedElsewhere({ code }: Problem): boolean {
+  return recoveryPages[code] !== undefined;
 }
 
 /** Pages that solve a problem: sign-in and step-up. */

@@ -6,6 +6,7 @@ export const paths = {
   signUp: '/sign-up',
   forgot: '/forgot',
   stepUp: '/step-up',
+  signOut: '/sign-out',
   account: '/account',
   password: '/account/password',
   sessions: '/account/sessions',

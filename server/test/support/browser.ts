@@ -46,6 +46,17 @@ export class Browser {
     return reply;
   }
 
+  /**
+   * Sends a form as a person does, and returns the page that says how it went: that of a refusal, or that for a code.
+   * Other redirects are returned.
+   */
+  async submit(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
+    const headers = { accept: 'text/html,application/xhtml+xml' };
+    const reply = await this.send({ method: 'POST', path, fields, headers });
+    const target = String(reply.headers['location'] ?? '');
+    return /[?&]note=|^[a-z/-]+\/(?:code|new)(?:\?|$)/.test(target) ? this.get(target, headers) : reply;
+  }
+
   get(path: string, headers: ContractRequest['headers'] = {}): Promise<Reply> {
     return this.send({ method: 'GET', path, headers });
   }

@@ -3,7 +3,7 @@ import { identityModule } from '../../module.ts';
 import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { AccountDeletion, deletionUndoKind } from './deletion.ts';
-import { closeAccountPages, closeAccountPart, undoPage } from './pages.ts';
+import { closeAccountPages, closeAccountPart, closedPages, undoPage } from './pages.ts';
 import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
@@ -18,7 +18,8 @@ export const accountDeletion = identityModule({
         { access: 'session', json: deletionRoutes({ cookies, deletion }) },
         { access: 'open', json: deletionUndoRoutes({ deletion }) },
         { access: 'session', pages: closeAccountPages({ pages, cookies, deletion }) },
-        { access: 'open', pages: tokenPages({ pages }, undoPage(deletion)) },
+        { access: 'open', pages: closedPages({ pages }) },
+        { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(deletion)) },
       ],
       parts: [closeAccountPart(pages)],
       purges: [deletion],

@@ -1,25 +1,20 @@
 // Closes the account of the signed-in user, from the page of their data.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { notice } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-import { seeOther, rerenderOnProblem, formField, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import { refusalOf } from '../../page/form.ts';
+import { costing } from '../../http/limits.ts';
 import type { SectionPart } from '../../page/account-section.ts';
+import { form, formPage, pageForms, type PageRoutes } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import { costing } from '../../http/limits.ts';
 import type { TokenPage } from '../../identity/token/pages.ts';
 import { deletionUndoKind, type AccountDeletion } from './deletion.ts';
-
-const CloseForm = Type.Object({
-  sure: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
+import { deletionDays } from './event.ts';
 
 const closePath = `${paths.data}/close`;
+const closedPath = '/account-closed';
 
 /** Returns the form that closes the account, as a part of the page of the user's data. */
 export function closeAccountPart(pages: PageKit): SectionPart {
@@ -40,7 +35,7 @@ export function closeAccountPart(pages: PageKit): SectionPart {
   };
 }
 
-/** The page that closes the account. */
+/** The form that closes the account, at the access level `session`. */
 export function closeAccountPages({
   pages,
   cookies,
@@ -49,32 +44,38 @@ export function closeAccountPages({
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly deletion: AccountDeletion;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.post(
-      closePath,
-      { config: costing(mailCost), schema: { summary: 'Page: closes your account', body: CloseForm } },
-      async (request, reply) => {
-        const session = sessionOf(request);
-        pages.requireForm(session.id, request.body.form_token);
-        if (request.body.sure !== 'yes') return seeOther(reply, paths.data);
-        const t = pages.translate(request);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const { deleteAt } = await deletion.request(session, request.source);
-            cookies.clearSession(reply);
-            const body = notice('done', t('page.data.closed', { deleteAt }));
-            return pages.send(request, reply, { title: t('page.data.closed_title'), body });
-          },
-          async (problem) => {
-            const body = html`!${refusalOf(t, problem, [])} !${await closeAccountPart(pages).render(request)}`;
-            return pages.sendAccount(request, reply, { title: t('page.data.close_page'), body });
-          },
-        );
-      },
-    );
-  };
+}): PageRoutes['routes'] {
+  return pageForms(pages, {
+    subject: (request) => sessionOf(request).id,
+    forms: [
+      form({
+        path: closePath,
+        summary: 'Page: closes your account',
+        config: costing(mailCost),
+        fields: Type.Object({ sure: Type.Optional(formField) }),
+        back: () => paths.data,
+        submit: async ({ sure }, { request, reply }) => {
+          if (sure !== 'yes') return paths.data;
+          await deletion.request(sessionOf(request), request.source);
+          cookies.clearSession(reply);
+          return closedPath;
+        },
+      }),
+    ],
+  });
+}
+
+/** The page after an account was closed, at the access level `open`: its session has ended. */
+export function closedPages({ pages }: { readonly pages: PageKit }): PageRoutes['routes'] {
+  return formPage(pages, {
+    path: closedPath,
+    summary: 'Page: your account is closed',
+    title: 'page.data.closed_title',
+    load: () => ({}),
+    body: ({ t }) =>
+      html`<p class="notice done" role="status">${t('page.data.closed', { days: deletionDays })}</p>
+        <p><a class="button second" href="${paths.signIn}">${t('page.sign_in.title')}</a></p>`,
+  }).routes;
 }
 
 /** The page that reopens a closed account. */

@@ -1,13 +1,13 @@
 // Shows the signed-in user the events of the account.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import { nameDevice } from '../../kit/device.ts';
-import type { AuditEvent } from '../../audit/event.ts';
-import { PageQuery, type PageKit } from '../../page/page.ts';
-import type { AccountSection } from '../../page/account-section.ts';
-import { sessionOf } from '../../identity/session/guard.ts';
 import type { Audit } from '../../audit/audit.ts';
+import type { AuditEvent } from '../../audit/event.ts';
 import type { Translate } from '../../http/pages.ts';
+import type { AccountSection } from '../../page/account-section.ts';
+import { formPage, type PageRoutes } from '../../page/form-page.ts';
+import type { PageKit } from '../../page/page.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
 
 export const activitySection = {
   path: '/account/activity',
@@ -24,23 +24,19 @@ export function activityPages({
 }: {
   readonly pages: PageKit;
   readonly audit: Audit;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.get(
-      activitySection.path,
-      { schema: { summary: 'Page: recent activity of your account', querystring: PageQuery } },
-      async (request, reply) => {
-        const t = pages.translate(request);
-        const events = await audit.list({ userId: sessionOf(request).userId, limit: maxListed });
-        const items = events.map((event) => eventItem(t, event));
-        const body = html`<p>${t('page.activity.what')}</p>
-          <ol class="rows">
-            !${items}
-          </ol>`;
-        return pages.sendAccount(request, reply, { title: t('page.activity.title'), body });
-      },
-    );
-  };
+}): PageRoutes['routes'] {
+  return formPage<readonly AuditEvent[]>(pages, {
+    path: activitySection.path,
+    summary: 'Page: recent activity of your account',
+    title: 'page.activity.title',
+    layout: 'account',
+    load: ({ request }) => audit.list({ userId: sessionOf(request).userId, limit: maxListed }),
+    body: ({ t }, events) =>
+      html`<p>${t('page.activity.what')}</p>
+        <ol class="rows">
+          !${events.map((event) => eventItem(t, event))}
+        </ol>`,
+  }).routes;
 }
 
 function eventItem(t: Translate, { event, outcome, at, address, device }: AuditEvent): string {

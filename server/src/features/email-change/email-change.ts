@@ -25,7 +25,12 @@ export const emailChangeKind = tokenKind({
   kind: 'email_change',
   prefix: 'chg',
   minutes: changeMinutes,
-  page: { path: '/account/email', name: 'email_change', requestPath: '/account/address' },
+  page: {
+    path: '/account/email',
+    name: 'email_change',
+    requestPath: '/account/address',
+    codePath: '/account/address/code',
+  },
   route: '/profile/email',
 });
 

@@ -22,8 +22,8 @@ export const emailChange = module({
           access: 'session',
           pages: emailChangePages({ pages, cookies, sessions, stepUp, emailChange: rule }),
         },
-        { access: 'optional', pages: tokenPages({ pages }, changePage(rule)) },
-        { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
+        { access: 'optional', pages: tokenPages({ pages, cookies }, changePage(rule)) },
+        { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ],
       account: [addressSection],
     };

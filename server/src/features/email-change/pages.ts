@@ -1,35 +1,25 @@
 // Requests another email address for the account of the signed-in user.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import type { Problem } from '../../kit/problem.ts';
-import { field, notice } from '../../http/markup.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { addressOf, field } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-
-import { rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import { faultOf, refusalOf } from '../../page/form.ts';
+import { hashing } from '../../http/limits.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
 import type { AccountSection } from '../../page/account-section.ts';
+import { faultOf } from '../../page/form.ts';
+import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import { hashing } from '../../http/limits.ts';
-import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
 import type { Sessions } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { TokenPage } from '../../identity/token/pages.ts';
 import { emailChangeKind, emailUndoKind, type EmailChange } from './email-change.ts';
-import { addressOf } from '../../http/markup.ts';
-
-const AddressForm = Type.Object({
-  email: formField,
-  password: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
 
 export const addressSection = { path: '/account/address', name: 'address' } as const satisfies AccountSection;
 
-/** The pages that change the address. */
+/** The page that requests the change. Its form continues with the page for the code. */
 export function emailChangePages({
   pages,
   cookies,
@@ -42,81 +32,72 @@ export function emailChangePages({
   readonly sessions: Sessions;
   readonly stepUp: StepUp;
   readonly emailChange: EmailChange;
-}): FastifyPluginAsyncTypebox {
+}): PageRoutes['routes'] {
   const { path } = addressSection;
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    typed?: { email: string; problem: Problem },
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const session = sessionOf(request);
-    const { hashedPassword } = await sessions.userOf(session);
-    // Checked before the form is filled in: the last authentication may be too old.
-    if (hashedPassword === null) await stepUp.requireRecent(session);
-    else await stepUp.requireRecentSecond(session);
-    const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${notice('done', done === 'changed' ? t('page.email_change.done') : undefined)}
-      <p>${t('page.address.what', { email: session.email })}</p>
-      !${refusalOf(t, typed?.problem, ['email', 'password'])}
-      <form method="post" action="${path}">
-        !${pages.formToken(session.id)}
-        !${field({
-          name: 'email',
-          label: t('page.field.new_email'),
-          type: 'email',
-          value: typed?.email ?? '',
-          autocomplete: 'email',
-          fault: faultOf(t, typed?.problem, 'email'),
-        })}
-        !${
-          hashedPassword === null
-            ? ''
-            : field({
-                name: 'password',
-                label: t('page.field.current_password'),
-                type: 'password',
-                autocomplete: 'current-password',
-              })
-        }
-        <button>${t('page.address.act')}</button>
-      </form>`;
-    return pages.sendAccount(request, reply, { title: t('page.address.title'), body: body });
-  };
-
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your address', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
-    scope.post(
-      path,
-      {
+  return formPage<{ hasPassword: boolean }>(pages, {
+    path,
+    summary: 'Page: your address',
+    title: 'page.address.title',
+    layout: 'account',
+    subject: (request) => sessionOf(request).id,
+    done: { changed: 'page.email_change.done' },
+    shows: ['email', 'password'],
+    load: async ({ request }) => {
+      const session = sessionOf(request);
+      const { hashedPassword } = await sessions.userOf(session);
+      // Checked before the form is filled in: the last authentication may be too old.
+      if (hashedPassword === null) await stepUp.requireRecent(session);
+      else await stepUp.requireRecentSecond(session);
+      return { hasPassword: hashedPassword !== null };
+    },
+    body: ({ t, request, inputs, refusal, typed }, { hasPassword }) => {
+      const { email } = sessionOf(request);
+      return html`<p>${t('page.address.what', { email })}</p>
+        <form method="post" action="${path}">
+          !${inputs}
+          <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
+          !${field({
+            name: 'email',
+            label: t('page.field.new_email'),
+            type: 'email',
+            value: typed('email'),
+            autocomplete: 'email',
+            fault: faultOf(t, refusal?.problem, 'email'),
+          })}
+          !${
+            hasPassword
+              ? field({
+                  name: 'password',
+                  label: t('page.field.current_password'),
+                  type: 'password',
+                  autocomplete: 'current-password',
+                  fault: faultOf(t, refusal?.problem, 'password'),
+                })
+              : ''
+          }
+          <button>${t('page.address.act')}</button>
+        </form>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: requests a change of the address',
         config: hashing(mailCost),
-        schema: { summary: 'Page: requests a change of the address', body: AddressForm },
-      },
-      async (request, reply) => {
-        const { email, password, form_token: token } = request.body;
-        const session = sessionOf(request);
-        pages.requireForm(session.id, token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const source = initiatingSourceOf(request);
-            const address = requireEmailAddress(email);
-            await emailChange.request(session, { address, password }, source);
-            cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind: emailChangeKind, email: address.text });
-          },
-          (problem) => show(request, reply, { email, problem }),
-        );
-      },
-    );
-  };
+        fields: Type.Object({ email: formField, password: Type.Optional(formField) }),
+        keeps: ['email'],
+        submit: async ({ email, password }, { request, reply }) => {
+          const source = initiatingSourceOf(request);
+          const address = requireEmailAddress(email);
+          await emailChange.request(sessionOf(request), { address, password }, source);
+          cookies.setRequest(reply, source);
+          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, address.text);
+          return emailChangeKind.page.codePath ?? path;
+        },
+      }),
+    ],
+  }).routes;
 }
 
-/** The page that redeems the token of the new address, in a session of the account. */
+/** The pages that redeem the token of the new address, in a session of the account. */
 export function changePage(emailChange: EmailChange): TokenPage {
   return {
     kind: emailChangeKind,

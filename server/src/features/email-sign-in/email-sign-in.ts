@@ -14,7 +14,7 @@ export const emailSignInKind = tokenKind({
   kind: 'sign_in',
   prefix: 'sgn',
   minutes: signInMinutes,
-  page: { path: '/sign-in/link', name: 'sign_in_mail', requestPath: '/sign-in' },
+  page: { path: '/sign-in/link', name: 'sign_in_mail', requestPath: '/sign-in', codePath: '/sign-in/code' },
   route: '/sessions/email',
   refusalEvent: emailSignInEvents.sign_in_token_refused,
   namesAccount: true,

@@ -1,14 +1,13 @@
 // Sign-in with a mailed link or code. It counts as one factor and never as the second one.
-import { identityModule } from '../../module.ts';
+import { module } from '../../module.ts';
 import { emailSignInEvents, signInMail } from './event.ts';
-import { SignInForm } from '../../identity/sign-in/form.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailSignIn, emailSignInKind } from './email-sign-in.ts';
 import { emailSignInPages, emailSignInWay, signInLinkPage } from './pages.ts';
 import { emailSignInRoutes } from './routes.ts';
 import { emailSignInOptions } from './options.ts';
 
-export const emailSignIn = identityModule({
+export const emailSignIn = module({
   name: 'email-sign-in',
   messages: import.meta.resolve('./messages/'),
   options: emailSignInOptions,
@@ -16,16 +15,15 @@ export const emailSignIn = identityModule({
   mails: [signInMail],
   tokenKinds: [emailSignInKind],
   isOn: (options) => options.emailSignIn,
-  build: ({ context, cookies, pages, plugs, signIn, tokens }, { emailConfirmation }) => {
+  build: ({ context, cookies, pages, signIn, tokens }) => {
     const rule = new EmailSignIn(context, { tokens, signIn });
-    const signInForm = new SignInForm({ pages, ways: plugs.signInWays, emailConfirmation });
     return {
       routes: [
         { access: 'open', json: emailSignInRoutes({ cookies, emailSignIn: rule }) },
-        { access: 'open', pages: emailSignInPages({ pages, cookies, emailSignIn: rule, signInForm }) },
+        { access: 'open', pages: emailSignInPages({ pages, cookies, emailSignIn: rule }) },
         {
           access: 'open',
-          pages: tokenPages({ pages }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
+          pages: tokenPages({ pages, cookies }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
         },
       ],
       signInWays: [emailSignInWay(pages)],

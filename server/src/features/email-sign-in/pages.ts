@@ -1,52 +1,48 @@
 // Requests a sign-in link and code from the sign-in page.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
+import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
+import { addressOf } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
-import { SignInBody, type SignInForm } from '../../identity/sign-in/form.ts';
-import { rerenderOnProblem, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import { pageSourceOf, type BrowserCookies } from '../../identity/guard.ts';
-import { sendLogin, afterLogin } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
+import { form, pageForms } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import type { SignInWay } from '../../page/sign-in-way.ts';
-import { codeForm, type TokenPage } from '../../identity/token/pages.ts';
-import { addressOfAccount } from '../../identity/token/pages.ts';
+import { afterLogin, sendLogin } from '../../identity/sign-in/guard.ts';
+import {
+  addressOfAccount,
+  requestMail,
+  type TokenPage,
+  type TokenPageParts,
+} from '../../identity/token/pages.ts';
 import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';
 
-export function emailSignInPages({
-  pages,
-  cookies,
-  emailSignIn,
-  signInForm,
-}: {
-  readonly pages: PageKit;
-  readonly cookies: BrowserCookies;
+export interface EmailSignInPageParts extends TokenPageParts {
   readonly emailSignIn: EmailSignIn;
-  readonly signInForm: SignInForm;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.post(
-      `${paths.signIn}/email`,
-      {
+}
+
+/** The form behind the button of the sign-in page. It sends the fields of that page. */
+export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts): FastifyPluginAsyncTypebox {
+  return pageForms(parts.pages, {
+    forms: [
+      form({
+        path: `${paths.signIn}/email`,
+        summary: 'Page: requests an email with a link and a code to sign in',
         config: costing(mailCost),
-        schema: { summary: 'Page: requests an email with a link and a code to sign in', body: SignInBody },
-      },
-      async (request, reply) =>
-        rerenderOnProblem(
-          reply,
-          async () => {
-            const address = requireEmailAddress(request.body.email);
-            const source = pageSourceOf(pages, request);
-            await emailSignIn.request(address, source);
-            cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind: emailSignInKind, email: address.text });
-          },
-          (problem) => signInForm.send(request, reply, { email: request.body.email, problem }),
-        ),
-    );
-  };
+        fields: Type.Object({ email: formField, password: Type.Optional(formField) }),
+        keeps: ['email'],
+        back: (_fields, { next }) => addressOf(paths.signIn, { return_to: next }),
+        submit: ({ email }, visit) =>
+          requestMail(parts, visit, {
+            kind: emailSignInKind,
+            email,
+            mail: (address, source) => emailSignIn.request(address, source),
+          }),
+      }),
+    ],
+  });
 }
 
 /** The button of the sign-in form that requests the mail. */
@@ -60,18 +56,11 @@ export function emailSignInWay(pages: PageKit): SignInWay {
   };
 }
 
-/** The page that signs in with the mailed link. */
-export function signInLinkPage({
-  pages,
-  cookies,
-  emailSignIn,
-}: {
-  readonly pages: PageKit;
-  readonly cookies: BrowserCookies;
-  readonly emailSignIn: EmailSignIn;
-}): TokenPage {
+/** The pages that sign in with the mailed link or its code. */
+export function signInLinkPage({ pages, cookies, emailSignIn }: EmailSignInPageParts): TokenPage {
   return {
     kind: emailSignInKind,
+    request: (email, source) => emailSignIn.request(email, source),
     async redeem(fields, request, reply) {
       const address = addressOfAccount(fields);
       const login = await emailSignIn.redeem(address, fields.token, request.source);

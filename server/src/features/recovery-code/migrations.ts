@@ -15,4 +15,8 @@ export const recoveryCodeMigrations: readonly Migration[] = [
       `create index recovery_codes_by_user on recovery_codes (user_id)`,
     ],
   },
+  {
+    name: 'end of recovery codes that a newer set replaces',
+    statements: (type) => [`alter table recovery_codes add column ends_at ${type.instant}`],
+  },
 ];

@@ -1,80 +1,122 @@
-// The page of the recovery codes: shows how many are left and creates new ones.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+// The pages of the recovery codes: how many are left, and new ones. New codes can be looked at until the person has saved
+// them, for 15 minutes at most; the former codes stay valid until then.
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { recoveryCodeSection } from './prompt.ts';
-import type { RecoveryCodes } from './recovery-code.ts';
-import { formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { sessionOf } from '../../identity/session/guard.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { SealedCookie } from '../../http/sealed-cookie.ts';
+import { addressOf } from '../../http/markup.ts';
+import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import type { PageKit } from '../../page/page.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
+import { sessionOf } from '../../identity/session/guard.ts';
+import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import { recoveryCodeSection } from './prompt.ts';
+import type { RecoveryCodes } from './recovery-code.ts';
 
-const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
+/** New codes, as the browser keeps them for their session. */
+export interface ShownCodes {
+  readonly codes: readonly string[];
+  /** Unix milliseconds. */
+  readonly until: number;
+}
 
-/** The page of the recovery codes. */
-export function recoveryCodePages({
-  pages,
-  stepUp,
-  secondFactors,
-  enrollment,
-  recoveryCodes,
-}: {
+export interface RecoveryCodePageParts {
   readonly pages: PageKit;
   readonly stepUp: StepUp;
   readonly secondFactors: SecondFactors;
   readonly enrollment: Enrollment;
   readonly recoveryCodes: RecoveryCodes;
-}): FastifyPluginAsyncTypebox {
-  const { path } = recoveryCodeSection;
+  readonly shownCodes: SealedCookie<ShownCodes>;
+}
 
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    codes?: readonly string[],
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const session = sessionOf(request);
-    await stepUp.requireRecent(session);
-    const isAsked = (await secondFactors.namesOf(session.userId)).length > 0;
-    const left = await recoveryCodes.count(session.userId);
-    const form = html`<form method="post" action="${path}">
-      !${pages.formToken(session.id)}
-      <button !${codes === undefined ? '' : 'class="second"'}>${t('page.recovery_codes.act')}</button>
-    </form>`;
-    const shown =
-      codes === undefined
-        ? html`<p>${t('page.recovery_codes.left', { left })}</p>`
-        : html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
-            <ul class="codes" data-copy="${t('page.recovery_codes.copy')}">
-              !${codes.map((code) => html`<li><code>${code}</code></li>`)}
-            </ul>`;
-    const body = html`<p>${t('page.recovery_codes.what')}</p>
-      !${isAsked ? html`!${shown} !${form}` : html`<p class="notice">${t('page.recovery_codes.none')}</p>`}`;
-    return pages.sendAccount(request, reply, { title: t('page.recovery_codes.title'), body });
+const { path } = recoveryCodeSection;
+const newPath = `${path}/new`;
+
+/** The pages, at the access level `session`. */
+export function recoveryCodePages(parts: RecoveryCodePageParts): PageRoutes['routes'] {
+  const all = [listPage(parts), newPage(parts)];
+  return async (scope, options) => {
+    for (const { routes } of all) await routes(scope, options);
   };
+}
 
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your recovery codes', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
+const subject = (request: Parameters<typeof sessionOf>[0]): string => sessionOf(request).id;
 
-    scope.post(
-      path,
-      { schema: { summary: 'Page: creates recovery codes and shows them once', body: OwnForm } },
-      async (request, reply) => {
-        const session = sessionOf(request);
-        pages.requireForm(session.id, request.body.form_token);
-        const codes = await enrollment.change(
-          { session },
-          recoveryCodes.replacement(secondFactors),
-          request.source,
-        );
-        return show(request, reply, codes);
-      },
-    );
-  };
+function listPage({ pages, stepUp, secondFactors, enrollment, recoveryCodes, shownCodes }: RecoveryCodePageParts): PageRoutes {
+  return formPage<{ isUsable: boolean; left: number }>(pages, {
+    path,
+    summary: 'Page: your recovery codes',
+    title: 'page.recovery_codes.title',
+    layout: 'account',
+    subject,
+    done: { saved: 'page.recovery_codes.saved' },
+    load: async ({ request }) => {
+      const session = sessionOf(request);
+      await stepUp.requireRecent(session);
+      const isUsable = (await secondFactors.namesOf(session.userId)).length > 0;
+      return { isUsable, left: await recoveryCodes.count(session.userId) };
+    },
+    body: ({ t, inputs }, { isUsable, left }) =>
+      html`<p>${t('page.recovery_codes.what')}</p>
+        !${
+          isUsable
+            ? html`<p>${t('page.recovery_codes.left', { left })}</p>
+                <form method="post" action="${path}">
+                  !${inputs}<button !${left > 0 ? 'class="second"' : ''}>${t('page.recovery_codes.act')}</button>
+                </form>`
+            : html`<p class="notice">${t('page.recovery_codes.none')}</p>`
+        }`,
+    forms: [
+      form({
+        summary: 'Page: creates recovery codes',
+        fields: Type.Object({}),
+        submit: async (_fields, { request, reply }) => {
+          const session = sessionOf(request);
+          const { codes, until } = await enrollment.change(
+            { session },
+            recoveryCodes.addition(secondFactors),
+            request.source,
+          );
+          shownCodes.write(reply, { codes, until }, session.id);
+          return newPath;
+        },
+      }),
+    ],
+  });
+}
+
+function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageParts): PageRoutes {
+  return formPage<readonly string[]>(pages, {
+    path: newPath,
+    summary: 'Page: your new recovery codes',
+    title: 'page.recovery_codes.new_title',
+    layout: 'account',
+    subject,
+    load: async ({ request }) => {
+      const session = sessionOf(request);
+      await stepUp.requireRecent(session);
+      const shown = shownCodes.read(request.headers.cookie, session.id);
+      return shown !== undefined && recoveryCodes.isShown(shown) ? shown.codes : new Elsewhere(path);
+    },
+    body: ({ t, inputs }, codes) =>
+      html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
+        <ul class="codes" data-copy="${t('page.recovery_codes.copy')}" data-download="${t('page.recovery_codes.download')}">
+          !${codes.map((code) => html`<li><code>${code}</code></li>`)}
+        </ul>
+        <form method="post" action="${newPath}">
+          !${inputs}<button>${t('page.recovery_codes.have_saved')}</button>
+        </form>`,
+    forms: [
+      form({
+        summary: 'Page: ends the former recovery codes',
+        fields: Type.Object({}),
+        submit: async (_fields, { request, reply }) => {
+          const { id, userId } = sessionOf(request);
+          await recoveryCodes.endFormer(userId);
+          shownCodes.write(reply, { codes: [], until: 0 }, id);
+          return addressOf(path, { done: 'saved' });
+        },
+      }),
+    ],
+  });
 }

@@ -1,7 +1,7 @@
 // Recovery codes: a set of ten, each valid for one sign-in instead of the other factor (NIST SP 800-63B-4 §3.1.2
 // look-up secrets, §4.2.1).
 import { randomInt } from 'node:crypto';
-import type { Clock } from '../../kit/clock.ts';
+import { minuteMs, type Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
@@ -10,7 +10,15 @@ import type { CodeSigner } from '../../identity/context.ts';
 import type { SecondFactor, Consume, FactorChange, FactorUsed } from '../../identity/factor/factor.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { recoveryCodeUsedMail } from './event.ts';
-import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
+import {
+  addCode,
+  consumeCode,
+  countCodes,
+  endCodes,
+  listUnused,
+  removeCodesOf,
+  removeFormerCodes,
+} from './store.ts';
 
 export interface RecoveryCodesOptions {
   readonly db: Database;
@@ -25,6 +33,8 @@ const length = 13;
 const groups = [5, 4, 4];
 const codeForm = new RegExp(`^[${alphabet}]{${length}}$`);
 const codesPerUser = 10;
+/** Time for which new codes can be shown again, and the former ones are still valid. */
+const shownMs = 15 * minuteMs;
 
 export class RecoveryCodes implements SecondFactor {
   readonly name = 'recovery_code';
@@ -37,12 +47,13 @@ export class RecoveryCodes implements SecondFactor {
   }
 
   async isSet(db: Database, userId: number): Promise<boolean> {
-    return (await countCodes(db, userId)) > 0;
+    return (await countCodes(db, userId, this.#options.clock())) > 0;
   }
 
   /** Returns how many codes a user has left. */
   count(userId: number): Promise<number> {
-    return countCodes(this.#options.db, userId);
+    const { db, clock } = this.#options;
+    return countCodes(db, userId, clock());
   }
 
   /**
@@ -50,8 +61,39 @@ export class RecoveryCodes implements SecondFactor {
    * transaction.
    */
   async replace(tx: Database, userId: number): Promise<string[]> {
-    const { clock, signer } = this.#options;
     await removeCodesOf(tx, userId);
+    return this.#add(tx, userId);
+  }
+
+  /** As `replacement`, but the former codes stay valid until `endFormer`, or for 15 minutes. */
+  addition(secondFactors: SecondFactors): FactorChange<{ codes: string[]; until: number }> {
+    return {
+      factor: this.name,
+      action: 'replaced',
+      work: async (tx, { id }) => {
+        await requireOtherFactor(tx, secondFactors, id);
+        const now = this.#options.clock();
+        const until = now + shownMs;
+        await removeFormerCodes(tx, id, now);
+        await endCodes(tx, id, until);
+        return { codes: await this.#add(tx, id), until };
+      },
+    };
+  }
+
+  /** Returns whether new codes may still be shown again. */
+  isShown({ codes, until }: { readonly codes: readonly string[]; readonly until: number }): boolean {
+    return codes.length > 0 && until > this.#options.clock();
+  }
+
+  /** Ends the codes that newer ones replace: the user has saved those. */
+  endFormer(userId: number): Promise<void> {
+    const { db, clock } = this.#options;
+    return removeFormerCodes(db, userId, clock() + shownMs);
+  }
+
+  async #add(tx: Database, userId: number): Promise<string[]> {
+    const { clock, signer } = this.#options;
     const codes = Array.from({ length: codesPerUser }, createCode);
     for (const code of codes)
       await addCode(tx, {
@@ -73,9 +115,7 @@ export class RecoveryCodes implements SecondFactor {
       factor: this.name,
       action: 'replaced',
       work: async (tx, { id }) => {
-        const factors = await secondFactors.setOf(tx, id);
-        if (factors.length === 0)
-          throw fieldProblem('factor', 'must be enrolled before recovery codes are created');
+        await requireOtherFactor(tx, secondFactors, id);
         return this.replace(tx, id);
       },
     };
@@ -85,24 +125,33 @@ export class RecoveryCodes implements SecondFactor {
     const { db, clock, signer } = this.#options;
     const code = parseCode(proof);
     if (code === undefined) return undefined;
-    const rows = await listUnused(db, user.id);
+    const rows = await listUnused(db, user.id, clock());
     const row = rows.find(({ code_mac: mac }) => signer.check(textOf(user.id, code), mac));
     if (row === undefined) return undefined;
     return (tx) => consumeCode(tx, row.id, clock());
   }
 
   async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
-    const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
+    const facts = async (): Promise<{ left: number }> => ({
+      left: await countCodes(tx, user.id, this.#options.clock()),
+    });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }
 
   async exportOf(db: Database, userId: number): Promise<object> {
-    return { left: await countCodes(db, userId) };
+    return { left: await countCodes(db, userId, this.#options.clock()) };
   }
 
   removeAll(tx: Database, userId: number, since?: number): Promise<void> {
     return removeCodesOf(tx, userId, since);
   }
+}
+
+/** @throws {Problem} invalid_request if the user has no factor for which a code can stand in. */
+async function requireOtherFactor(tx: Database, secondFactors: SecondFactors, userId: number): Promise<void> {
+  const factors = await secondFactors.setOf(tx, userId);
+  if (factors.length === 0)
+    throw fieldProblem('factor', 'must be enrolled before recovery codes are created');
 }
 
 function createCode(): string {

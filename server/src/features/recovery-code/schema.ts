@@ -8,6 +8,8 @@ interface RecoveryCodeTable {
   code_mac: string;
   created_at: Instant;
   spent_at: Instant | null;
+  /** When a newer set replaces the code, until the user has saved that one; null for codes of the newest set. */
+  ends_at: Instant | null;
 }
 
 export interface RecoveryCodeTables {

@@ -17,21 +17,52 @@ export async function addCode(db: Database, code: NewCode): Promise<void> {
   await db.run(insertCode, code);
 }
 
-const selectUnused = statement((sql, p: { userId: number }) =>
+const selectUnused = statement((sql, p: { userId: number; now: number }) =>
   sql
     .selectFrom('recovery_codes')
-    .select(['id', 'code_mac'])
+    .select(['id', 'code_mac', 'ends_at'])
     .where('user_id', '=', p.userId)
-    .where('spent_at', 'is', null),
+    .where('spent_at', 'is', null)
+    .where(({ eb, or }) => or([eb('ends_at', 'is', null), eb('ends_at', '>', p.now)])),
 );
 
-export function listUnused(db: Database, userId: number): Promise<{ id: string; code_mac: string }[]> {
-  return db.run(selectUnused, { userId });
+/** A code that can be used. */
+export interface UnusedCode {
+  readonly id: string;
+  readonly code_mac: string;
+  readonly ends_at: number | null;
 }
 
-/** Counts the codes that are left. */
-export async function countCodes(db: Database, userId: number): Promise<number> {
-  return (await listUnused(db, userId)).length;
+/** Lists the codes that can be used: those of the newest set, and former ones until they end. */
+export function listUnused(db: Database, userId: number, now: number): Promise<UnusedCode[]> {
+  return db.run(selectUnused, { userId, now });
+}
+
+/** Counts the codes of the newest set that are left. */
+export async function countCodes(db: Database, userId: number, now: number): Promise<number> {
+  return (await listUnused(db, userId, now)).filter(({ ends_at: ends }) => ends === null).length;
+}
+
+const endNewest = statement((sql, p: { userId: number; at: number }) =>
+  sql
+    .updateTable('recovery_codes')
+    .set({ ends_at: p.at })
+    .where('user_id', '=', p.userId)
+    .where('ends_at', 'is', null),
+);
+
+/** Sets the instant at which the codes of the newest set end. */
+export async function endCodes(db: Database, userId: number, at: number): Promise<void> {
+  await db.run(endNewest, { userId, at });
+}
+
+const deleteFormer = statement((sql, p: { userId: number; before: number }) =>
+  sql.deleteFrom('recovery_codes').where('user_id', '=', p.userId).where('ends_at', '<=', p.before),
+);
+
+/** Removes the codes of a user that end until an instant. */
+export async function removeFormerCodes(db: Database, userId: number, before: number): Promise<void> {
+  await db.run(deleteFormer, { userId, before });
 }
 
 const consume = statement((sql, p: { id: string; now: number }) =>

@@ -4,16 +4,12 @@ import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { seeOther, formField, type PageKit } from '../../page/page.ts';
+import { form, pageForms } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { SectionPart } from '../../page/account-section.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Devices } from '../../identity/sign-in/devices.ts';
-
-const ForgetForm = Type.Object({
-  id: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
 
 export interface RememberedDevicePageParts {
   readonly pages: PageKit;
@@ -57,20 +53,21 @@ export function rememberedDevicePages({
   pages,
   devices,
 }: RememberedDevicePageParts): FastifyPluginAsyncTypebox {
-  const path = paths.sessions;
-
-  return async (scope) => {
-    scope.post(
-      `${path}/devices`,
-      { schema: { summary: 'Page: forgets a device', body: ForgetForm } },
-      async (request, reply) => {
-        const current = sessionOf(request);
-        pages.requireForm(current.id, request.body.form_token);
-        await devices.forget(current, request.body.id ?? '', request.source);
-        return seeOther(reply, path);
-      },
-    );
-  };
+  return pageForms(pages, {
+    subject: (request) => sessionOf(request).id,
+    forms: [
+      form({
+        path: `${paths.sessions}/devices`,
+        summary: 'Page: forgets a device',
+        fields: Type.Object({ id: Type.Optional(formField) }),
+        back: () => paths.sessions,
+        submit: async ({ id = '' }, { request }) => {
+          await devices.forget(sessionOf(request), id, request.source);
+          return paths.sessions;
+        },
+      }),
+    ],
+  });
 }
 
 /** The checkbox that remembers this device, below the prompt for a second factor. */

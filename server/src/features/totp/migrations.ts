@@ -18,4 +18,8 @@ export const totpMigrations: readonly Migration[] = [
       `create index totp_authenticators_by_user on totp_authenticators (user_id)`,
     ],
   },
+  {
+    name: 'who began the enrollment of an authenticator app',
+    statements: (type) => [`alter table totp_authenticators add column begun_by ${type.text}`],
+  },
 ];

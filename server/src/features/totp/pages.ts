@@ -1,192 +1,196 @@
-// The page of authenticator apps: enrolls, lists and removes them.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+// The pages of authenticator apps: the list, the seed of a new one, and the question before one is removed.
 import type QrLibrary from 'qr';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import type { Problem } from '../../kit/problem.ts';
-import { field, hidden, notice } from '../../http/markup.ts';
+import { addressOf, field, hidden } from '../../http/markup.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
+import { costing } from '../../http/limits.ts';
+import type { Translate } from '../../http/pages.ts';
+import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
+import { afterEnrollment, enrollmentSubjectOf } from '../../identity/sign-in/guard.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { totpSection } from './prompt.ts';
 import type { AuthenticatorRow } from './store.ts';
 import type { NewAuthenticator, Totp } from './totp.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { refusalOf } from '../../page/form.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
-import { enrollmentSubjectOf, afterEnrollment } from '../../identity/sign-in/guard.ts';
-import { costing } from '../../http/limits.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
-import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
-import type { Translate } from '../../http/pages.ts';
-import { addressOf } from '../../http/markup.ts';
 
-const OwnForm = Type.Object({
-  id: Type.Optional(formField),
-  name: Type.Optional(formField),
-  code: Type.Optional(formField),
-  secret: Type.Optional(formField),
-  return_to: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
-
-/** The pages of authenticator apps. */
-export function totpPages({
-  pages,
-  cookies,
-  enrollment,
-  totp,
-}: {
+export interface TotpPageParts {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly enrollment: Enrollment;
   readonly totp: Totp;
-}): FastifyPluginAsyncTypebox {
-  const { path } = totpSection;
+}
 
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    problem?: Problem,
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const subject = enrollmentSubjectOf(request);
-    await enrollment.requireSubject(subject);
-    const rows = await totp.list(subjectUserIdOf(subject));
-    const token = pages.formToken(subjectIdOf(subject));
-    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
-    const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${done === 'added' ? notice('done', t('page.totp.added')) : ''}
-      !${done === 'removed' ? notice('done', t('page.totp.removed')) : ''} !${refusalOf(t, problem, [])}
-      <p>${t('page.totp.what')}</p>
-      !${
-        rows.length === 0
-          ? ''
-          : html`<ul class="rows">
-              !${rows.map((row) => authenticatorItem(t, row, token))}
-            </ul>`
-      }
-      <form method="post" action="${path}">
-        !${token} !${hidden('return_to', next)}
-        !${field({
-          name: 'name',
-          label: t('page.totp.name'),
-          value: t('page.totp.usual_name'),
-          autocomplete: 'off',
-        })}
-        <button>${t('page.totp.add')}</button>
-      </form>`;
-    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
+const { path } = totpSection;
+const newPath = `${path}/new`;
+const removePath = `${path}/remove`;
+
+/** The pages, at the access level `enrollment`. */
+export function totpPages(parts: TotpPageParts): PageRoutes['routes'] {
+  const all = [listPage(parts), newPage(parts), removePage(parts)];
+  return async (scope, options) => {
+    for (const { routes } of all) await routes(scope, options);
   };
+}
 
-  const showSeed = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    made: NewAuthenticator,
-    isWrong = false,
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const subject = enrollmentSubjectOf(request);
-    const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few users need
-    const body = html`<ol class="steps">
-        <li>
-          ${t('page.totp.scan')}
-          <div class="qr" role="img" aria-label="${t('page.totp.qr')}">!${encodeQR(made.uri, 'svg')}</div>
-          <details>
-            <summary>${t('page.totp.type')}</summary>
-            <p><code>${grouped(made.secret)}</code></p>
-            <p><a href="${made.uri}">${t('page.totp.open')}</a></p>
-          </details>
-        </li>
-        <li>${t('page.totp.enter')}</li>
-      </ol>
-      <form method="post" action="${path}/confirm">
-        !${pages.formToken(subjectIdOf(subject))} !${hidden('id', made.id)} !${hidden('secret', made.secret)}
-        !${hidden('return_to', subject.pending === undefined ? undefined : pages.returnTo(request))}
-        !${field({
-          name: 'code',
-          label: t('page.totp.code'),
-          autocomplete: 'one-time-code',
-          fault: isWrong ? t('page.totp.wrong') : undefined,
-        })}
-        <button>${t('page.totp.confirm')}</button>
-      </form>`;
-    return pages.sendAccount(request, reply, { title: t('page.totp.title'), body: body });
-  };
+const subject = (request: Parameters<typeof enrollmentSubjectOf>[0]): string =>
+  subjectIdOf(enrollmentSubjectOf(request));
 
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your authenticator apps', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
+/** The list, and the button that begins another enrollment. */
+function listPage({ pages, enrollment, totp }: TotpPageParts): PageRoutes {
+  return formPage<readonly AuthenticatorRow[]>(pages, {
+    path,
+    summary: 'Page: your authenticator apps',
+    title: 'page.totp.title',
+    layout: 'account',
+    subject,
+    done: { added: 'page.totp.added', removed: 'page.totp.removed' },
+    load: async ({ request }) => {
+      const of = enrollmentSubjectOf(request);
+      await enrollment.requireSubject(of);
+      return totp.list(subjectUserIdOf(of));
+    },
+    body: ({ t, inputs }, rows) =>
+      html`<p>${t('page.totp.what')}</p>
+        !${
+          rows.length === 0
+            ? ''
+            : html`<ul class="rows">
+                !${rows.map((row) => authenticatorItem(t, row))}
+              </ul>`
+        }
+        <form method="post" action="${path}">!${inputs}<button>${t('page.totp.add')}</button></form>`,
+    forms: [
+      form({
+        summary: 'Page: begins the enrollment of an authenticator app',
+        fields: Type.Object({}),
+        submit: async (_fields, { request, t, next }) => {
+          const of = enrollmentSubjectOf(request);
+          const user = await enrollment.requireSubject(of);
+          const id = subjectIdOf(of);
+          if ((await totp.findBegun(user, id)) === undefined)
+            await totp.begin(user, t('page.totp.usual_name'), id);
+          return addressOf(newPath, { return_to: next });
+        },
+      }),
+    ],
+  });
+}
 
-    scope.post(
-      path,
-      { schema: { summary: 'Page: shows the seed of another authenticator app', body: OwnForm } },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        pages.requireForm(subjectIdOf(subject), request.body.form_token);
-        const user = await enrollment.requireSubject(subject);
-        const name = toFactorLabel(request.body.name) ?? pages.translate(request)('page.totp.usual_name');
-        return showSeed(request, reply, await totp.begin(user, name));
-      },
-    );
-
-    scope.post(
-      `${path}/confirm`,
-      {
+/** The seed that waits for its first code. It stays the same until it is confirmed or expires. */
+function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoutes {
+  return formPage<NewAuthenticator & { readonly qr: string }>(pages, {
+    path: newPath,
+    summary: 'Page: the seed of a new authenticator app',
+    title: 'page.totp.title',
+    layout: 'account',
+    subject,
+    showsRefusal: true,
+    load: async ({ request, next }) => {
+      const of = enrollmentSubjectOf(request);
+      const user = await enrollment.requireSubject(of);
+      const made = await totp.findBegun(user, subjectIdOf(of));
+      if (made === undefined) return new Elsewhere(addressOf(path, { return_to: next }));
+      const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few users need
+      return { ...made, qr: encodeQR(made.uri, 'svg') };
+    },
+    body: ({ t, inputs, refusal, typed }, { id, secret, uri, qr }) =>
+      html`<ol class="steps">
+          <li>
+            ${t('page.totp.scan')}
+            <p class="touch"><a class="button second" href="${uri}">${t('page.totp.open')}</a></p>
+            <div class="qr" role="img" aria-label="${t('page.totp.qr')}">!${qr}</div>
+            <details>
+              <summary>${t('page.totp.type')}</summary>
+              <p><code data-copy="${t('page.totp.copy')}">${grouped(secret)}</code></p>
+            </details>
+          </li>
+          <li>${t('page.totp.enter')}</li>
+        </ol>
+        <form method="post" action="${newPath}">
+          !${inputs} !${hidden('id', id)}
+          !${field({
+            name: 'code',
+            label: t('page.totp.code'),
+            autocomplete: 'one-time-code',
+            fault: refusal && t(refusal.problem.code === 'factor_invalid' ? 'page.totp.wrong' : `page.problem.${refusal.problem.code}`),
+          })}
+          !${field({
+            name: 'name',
+            label: t('page.totp.name'),
+            value: refusal === undefined ? t('page.totp.usual_name') : typed('name'),
+            autocomplete: 'off',
+          })}
+          <button>${t('page.totp.confirm')}</button>
+        </form>`,
+    forms: [
+      form({
+        summary: 'Page: confirms an authenticator app with its first code',
         config: costing(hashCost),
-        schema: { summary: 'Page: confirms an authenticator app with its first code', body: OwnForm },
-      },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        const { id = '', code = '', secret = '', form_token: token } = request.body;
-        pages.requireForm(subjectIdOf(subject), token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const { login } = await enrollment.add(subject, totp.addition({ id, code }), request.source);
-            return afterEnrollment(reply, cookies, {
-              subject,
-              login,
-              path: addressOf(path, { done: 'added' }),
-              next: pages.returnTo(request),
-            });
-          },
-          async (problem) => {
-            const user = await enrollment.requireSubject(subject);
-            const uri = totp.uriOf(user, secret);
-            if (problem.code !== 'factor_invalid' || uri === undefined) return show(request, reply, problem);
-            return showSeed(request, reply, { id, secret, uri }, true);
-          },
-        );
-      },
-    );
+        fields: Type.Object({
+          id: Type.Optional(formField),
+          code: Type.Optional(formField),
+          name: Type.Optional(formField),
+        }),
+        keeps: ['name'],
+        back: (_fields, { next }) => addressOf(newPath, { return_to: next }),
+        submit: async ({ id = '', code = '', name }, { request, reply, next }) => {
+          const of = enrollmentSubjectOf(request);
+          const change = totp.addition({ id, code, name: toFactorLabel(name) });
+          const { login } = await enrollment.add(of, change, request.source);
+          return afterEnrollment(reply, cookies, {
+            subject: of,
+            login,
+            path: addressOf(path, { done: 'added' }),
+            next,
+          });
+        },
+      }),
+    ],
+  });
+}
 
-    scope.post(
-      `${path}/remove`,
-      { schema: { summary: 'Page: removes an authenticator app', body: OwnForm } },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        const { id = '', form_token: token } = request.body;
-        pages.requireForm(subjectIdOf(subject), token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            await enrollment.change(subject, totp.removal(id), request.source);
-            return seeOther(reply, addressOf(path, { done: 'removed' }));
-          },
-          (problem) => show(request, reply, problem),
-        );
-      },
-    );
-  };
+/** Asks before an authenticator is removed. */
+function removePage({ pages, enrollment, totp }: TotpPageParts): PageRoutes {
+  return formPage<AuthenticatorRow>(pages, {
+    path: removePath,
+    summary: 'Page: asks before an authenticator app is removed',
+    title: ({ t }, { name }) => t('page.totp.remove_one', { name }),
+    layout: 'account',
+    query: Type.Object({ id: Type.Optional(formField) }),
+    subject,
+    load: async ({ request, query }) => {
+      const of = enrollmentSubjectOf(request);
+      await enrollment.requireSubject(of);
+      const rows = await totp.list(subjectUserIdOf(of));
+      return rows.find(({ id }) => id === query['id']) ?? new Elsewhere(path);
+    },
+    body: ({ t, inputs }, { id }) =>
+      html`<p>${t('page.totp.remove_what')}</p>
+        <form method="post" action="${removePath}">
+          !${inputs} !${hidden('id', id)}
+          <button class="danger">${t('page.totp.remove')}</button>
+        </form>
+        <p class="links"><a href="${path}">${t('page.factor.keep')}</a></p>`,
+    forms: [
+      form({
+        summary: 'Page: removes an authenticator app',
+        fields: Type.Object({ id: Type.Optional(formField) }),
+        back: () => path,
+        submit: async ({ id = '' }, { request }) => {
+          await enrollment.change(enrollmentSubjectOf(request), totp.removal(id), request.source);
+          return addressOf(path, { done: 'removed' });
+        },
+      }),
+    ],
+  });
 }
 
 function authenticatorItem(
   t: Translate,
   { id, name, created_at: created, last_used_at: used }: AuthenticatorRow,
-  token: string,
 ): string {
   return html`<li>
     <div>
@@ -194,12 +198,12 @@ function authenticatorItem(
       <small>${t('page.factor.created', { created })}</small>
       !${used === null ? '' : html`<small>${t('page.factor.used', { used })}</small>`}
     </div>
-    <form method="post" action="${totpSection.path}/remove">
-      !${token} !${hidden('id', id)}
-      <button class="small danger" aria-label="${t('page.totp.remove_one', { name })}">
-        ${t('page.totp.remove')}
-      </button>
-    </form>
+    <a
+      class="button small danger"
+      href="${addressOf(removePath, { id })}"
+      aria-label="${t('page.totp.remove_one', { name })}"
+      >${t('page.totp.remove')}</a
+    >
   </li>`;
 }
 

@@ -8,6 +8,8 @@ interface TotpAuthenticatorTable {
   name: string;
   /** Base32, encrypted and tied to the row. */
   seed: string;
+  /** The session or pending authentication that began the enrollment; null for one that a program began. */
+  begun_by: string | null;
   created_at: Instant;
   /** When its first code was verified; until then it is no factor. */
   confirmed_at: Instant | null;

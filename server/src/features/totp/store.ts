@@ -5,12 +5,26 @@ import type { TotpTables } from './schema.ts';
 
 const { statement } = statementsFor<TotpTables>();
 
-type NewAuthenticatorRow = { id: string; userId: number; name: string; seed: string; now: number };
+type NewAuthenticatorRow = {
+  id: string;
+  userId: number;
+  name: string;
+  seed: string;
+  begunBy: string | null;
+  now: number;
+};
 
 const insertAuthenticator = statement((sql, p: NewAuthenticatorRow) =>
   sql
     .insertInto('totp_authenticators')
-    .values({ id: p.id, user_id: p.userId, name: p.name, seed: p.seed, created_at: p.now }),
+    .values({
+      id: p.id,
+      user_id: p.userId,
+      name: p.name,
+      seed: p.seed,
+      begun_by: p.begunBy,
+      created_at: p.now,
+    }),
 );
 
 export async function addAuthenticator(db: Database, row: NewAuthenticatorRow): Promise<void> {
@@ -84,6 +98,34 @@ export function findPending(
   since: number,
 ): Promise<AuthenticatorRow | undefined> {
   return db.first(selectPending, { userId, id, since });
+}
+
+const selectBegun = statement((sql, p: { userId: number; begunBy: string; since: number }) =>
+  sql
+    .selectFrom('totp_authenticators')
+    .select(columns)
+    .where('user_id', '=', p.userId)
+    .where('begun_by', '=', p.begunBy)
+    .where('confirmed_at', 'is', null)
+    .where('created_at', '>', p.since),
+);
+
+/** Finds the enrollment that a session or pending authentication began since the given instant. */
+export function findBegun(
+  db: Database,
+  userId: number,
+  begunBy: string,
+  since: number,
+): Promise<AuthenticatorRow | undefined> {
+  return db.first(selectBegun, { userId, begunBy, since });
+}
+
+const rename = statement((sql, p: { id: string; name: string }) =>
+  sql.updateTable('totp_authenticators').set({ name: p.name }).where('id', '=', p.id),
+);
+
+export async function renameAuthenticator(db: Database, id: string, name: string): Promise<void> {
+  await db.run(rename, { id, name });
 }
 
 type Step = { id: string; step: number; now: number };

@@ -32,7 +32,8 @@ onEachEngine('an authenticator app', (engine) => {
     const clock = testClock(seconds * secondMs);
     const user = await addUser(database, requireEmailAddress(`u${seconds}@example.org`), null, clock.now());
     assert.ok(user !== undefined);
-    await addAuthenticator(database, { id: `a${seconds}`, userId: user.id, name: 'x', seed, now: 0 });
+    const id = `a${seconds}`;
+    await addAuthenticator(database, { id, userId: user.id, name: 'x', seed, begunBy: null, now: 0 });
     await confirmAuthenticator(database, { id: `a${seconds}`, step: -100, now: 0 });
     return { totp: new Totp({ db: database, clock: clock.now, cipher: plain, issuer: 'x' }), user };
   }

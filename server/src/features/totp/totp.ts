@@ -12,12 +12,14 @@ import type { FactorAddition, FactorChange, SecondFactor, Consume } from '../../
 import {
   addAuthenticator,
   confirmAuthenticator,
+  findBegun,
   findPending,
   listAuthenticators,
   listEveryAuthenticator,
   removeAuthenticator,
   removeAuthenticatorsOf,
   removePendingOf,
+  renameAuthenticator,
   consumeStep,
   type AuthenticatorRow,
 } from './store.ts';
@@ -44,6 +46,14 @@ export interface NewAuthenticator {
   readonly secret: string;
   /** `otpauth:` URI, for the QR code. */
   readonly uri: string;
+}
+
+/** The first code of a seed. */
+interface FirstCode {
+  readonly id: string;
+  readonly code: string;
+  /** Name of the authenticator; that of `begin` if absent. */
+  readonly name?: string | undefined;
 }
 
 /** Parameters that every app supports (RFC 6238 §4.1, RFC 4226 §5.3). */
@@ -79,8 +89,11 @@ export class Totp implements SecondFactor {
     return listAuthenticators(this.#options.db, userId);
   }
 
-  /** Creates a seed. It is no factor until a code confirms it. */
-  async begin(user: User, name: string): Promise<NewAuthenticator> {
+  /**
+   * Creates a seed. It is no factor until a code confirms it.
+   * @param begunBy The session or pending authentication in which `findBegun` finds the seed again.
+   */
+  async begin(user: User, name: string, begunBy: string | null = null): Promise<NewAuthenticator> {
     const { db, clock, cipher, issuer } = this.#options;
     const { Secret } = library();
     const id = generateUuid();
@@ -93,33 +106,41 @@ export class Totp implements SecondFactor {
         userId: user.id,
         name,
         seed: cipher.encrypt(secret.base32, id),
+        begunBy,
         now,
       });
     });
     return { id, secret: secret.base32, uri: uriOf(issuer, user, secret) };
   }
 
-  /** Returns the URI of a seed that the client sends back; `undefined` if the text is no seed. */
-  uriOf(user: User, secret: string): string | undefined {
-    if (!/^[A-Z2-7]{32}$/.test(secret)) return undefined;
-    return uriOf(this.#options.issuer, user, library().Secret.fromBase32(secret));
+  /**
+   * Finds the seed that the session or pending authentication began and that still waits for its first code. Seeds of
+   * other sessions are not shown: an attacker could have begun them, and would know the seed.
+   */
+  async findBegun(user: User, begunBy: string): Promise<NewAuthenticator | undefined> {
+    const { db, clock, cipher, issuer } = this.#options;
+    const row = await findBegun(db, user.id, begunBy, clock() - pendingMs);
+    if (row === undefined) return undefined;
+    const secret = library().Secret.fromBase32(cipher.decrypt(row.seed, row.id));
+    return { id: row.id, secret: secret.base32, uri: uriOf(issuer, user, secret) };
   }
 
   /**
    * Confirms a seed with its first code. Call inside the transaction of the change of factors.
    * @throws {Problem} factor_invalid if the code is wrong, or the seed has expired or is confirmed already.
    */
-  async confirm(tx: Database, user: User, { id, code }: { id: string; code: string }): Promise<void> {
+  async confirm(tx: Database, user: User, { id, code, name }: FirstCode): Promise<void> {
     const now = this.#options.clock();
     const row = await findPending(tx, user.id, id, now - pendingMs);
     const step = row && this.#stepOf(row, code);
     if ((await listAuthenticators(tx, user.id)).length >= maxPerUser || step === undefined)
       throw new Problem('factor_invalid');
     if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
+    if (name !== undefined) await renameAuthenticator(tx, id, name);
   }
 
   /** Returns the change that a first code makes. When applied, it throws as `confirm`. */
-  addition(proved: { id: string; code: string }): FactorAddition<void> {
+  addition(proved: FirstCode): FactorAddition<void> {
     return { factor: this.name, work: (tx, user) => this.confirm(tx, user, proved) };
   }
 

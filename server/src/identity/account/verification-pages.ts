@@ -1,16 +1,17 @@
 // Pages that confirm an address and request another confirmation mail.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { paths } from '../../page/paths.ts';
-import type { PageKit } from '../../page/page.ts';
-import { addressOfAccount, type TokenPage } from '../token/pages.ts';
-import { verificationKind, type EmailVerification } from './verification.ts';
-import { requestPage, type RequestPageParts } from '../token/request-page.ts';
 import { addressOf } from '../../http/markup.ts';
+import type { PageRoutes } from '../../page/form-page.ts';
+import type { PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/pages.ts';
+import { requestPage } from '../token/request-page.ts';
+import { verificationKind, type EmailVerification } from './verification.ts';
 
-/** The page that confirms the address and continues with the sign-in page. */
+/** The pages that confirm the address and continue with the sign-in page. */
 export function verificationPage(pages: PageKit, emailVerification: EmailVerification): TokenPage {
   return {
     kind: verificationKind,
+    request: (email, source) => emailVerification.request(email, source),
     async redeem(fields, request) {
       const address = addressOfAccount(fields);
       await emailVerification.redeem(address, fields.token, request.source);
@@ -27,7 +28,7 @@ export function verificationPage(pages: PageKit, emailVerification: EmailVerific
 export function confirmAgainPages({
   emailVerification,
   ...parts
-}: RequestPageParts & { readonly emailVerification: EmailVerification }): FastifyPluginAsyncTypebox {
+}: TokenPageParts & { readonly emailVerification: EmailVerification }): PageRoutes['routes'] {
   return requestPage(parts, {
     path: paths.confirmAgain,
     name: 'confirm_again',

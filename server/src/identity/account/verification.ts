@@ -17,7 +17,7 @@ export const verificationKind = tokenKind({
   kind: 'verification',
   prefix: 'vrf',
   minutes: verificationHours * 60,
-  page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again' },
+  page: { path: '/confirm', name: 'confirm', requestPath: '/confirm/again', codePath: '/confirm/code' },
   route: '/email_verification',
   namesAccount: true,
 });

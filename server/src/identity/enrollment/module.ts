@@ -8,10 +8,10 @@ import { factorUndoRoutes } from './routes.ts';
 export const enrollment = identityModule({
   name: 'enrollment',
   events: enrollmentEvents,
-  build: ({ enrollment: rule, pages, plugs, secondFactors }) => ({
+  build: ({ cookies, enrollment: rule, pages, plugs, secondFactors }) => ({
     routes: [
       { access: 'open', json: factorUndoRoutes({ enrollment: rule }) },
-      { access: 'open', pages: tokenPages({ pages }, undoPage(rule)) },
+      { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ...(secondFactors.policy === 'off'
         ? []
         : [{ access: 'pending', pages: setUpPages({ pages, sections: plugs.enrollments }) } as const]),

@@ -1,29 +1,22 @@
 // Pages that change the password of the signed-in user and reset a forgotten one.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import type { Problem } from '../../kit/problem.ts';
-import { field, notice, addressOf } from '../../http/markup.ts';
+import { addressOf, field } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import { newPasswordField, refusalOf } from '../../page/form.ts';
-import type { AccountSection } from '../../page/account-section.ts';
-import { sessionOf } from '../session/guard.ts';
 import { hashing } from '../../http/limits.ts';
-import { type TokenPage, addressOfAccount } from '../token/pages.ts';
+import type { AccountSection } from '../../page/account-section.ts';
+import { newPasswordField } from '../../page/form.ts';
+import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { formField, seeOther, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { sessionOf } from '../session/guard.ts';
 import type { Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import { resetKind, type PasswordReset } from './reset.ts';
+import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/pages.ts';
+import { requestPage } from '../token/request-page.ts';
 import type { PasswordChange } from './change.ts';
-import { requestPage, type RequestPageParts } from '../token/request-page.ts';
-
-const PasswordForm = Type.Object({
-  password: formField,
-  new_password: formField,
-  form_token: Type.Optional(formField),
-});
+import { resetKind, type PasswordReset } from './reset.ts';
 
 /** Path that password managers open to change a password (W3C, A Well-Known URL for Changing Passwords). */
 export function changePasswordPages(): FastifyPluginAsyncTypebox {
@@ -40,7 +33,7 @@ export function changePasswordPages(): FastifyPluginAsyncTypebox {
 export function forgotPages({
   passwordReset,
   ...parts
-}: RequestPageParts & { readonly passwordReset: PasswordReset }): FastifyPluginAsyncTypebox {
+}: TokenPageParts & { readonly passwordReset: PasswordReset }): PageRoutes['routes'] {
   return requestPage(parts, {
     path: paths.forgot,
     name: 'forgot',
@@ -62,77 +55,62 @@ export function passwordPages({
   readonly sessions: Sessions;
   readonly stepUp: StepUp;
   readonly passwordChange: PasswordChange;
-}): FastifyPluginAsyncTypebox {
+}): PageRoutes['routes'] {
   const { path } = passwordSection;
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    problem?: Problem,
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const session = sessionOf(request);
-    const { hashedPassword, email } = await sessions.userOf(session);
-    const { done } = request.query as { done?: string }; // PageQuery
-    const title = t('page.password.title');
-    if (hashedPassword === null) {
-      const none = html`<p>${t('page.password.none')}</p>
-        <p>
-          <a class="button" href="${addressOf(paths.forgot, { email })}">${t('page.password.by_mail')}</a>
-        </p>`;
-      return pages.sendAccount(request, reply, { title, body: none });
-    }
-    await stepUp.requireRecentSecond(session);
-    const body = html`!${notice('done', done === 'changed' ? t('page.password.done') : undefined)}
-      <p>${t('page.password.what')}</p>
-      !${refusalOf(t, problem, ['new_password'])}
-      <form method="post" action="${path}">
-        !${pages.formToken(session.id)}
-        <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
-        !${field({
-          name: 'password',
-          label: t('page.field.current_password'),
-          type: 'password',
-          autocomplete: 'current-password',
-        })}
-        !${newPasswordField(pages, t, { name: 'new_password', problem })}
-        <button>${t('page.password.act')}</button>
-      </form>`;
-    return pages.sendAccount(request, reply, { title, body });
-  };
-
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your password', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
-    scope.post(
-      path,
-      {
+  return formPage<{ hasPassword: boolean; email: string }>(pages, {
+    path,
+    summary: 'Page: your password',
+    title: 'page.password.title',
+    layout: 'account',
+    subject: (request) => sessionOf(request).id,
+    done: { changed: 'page.password.done' },
+    shows: ['new_password'],
+    load: async ({ request }) => {
+      const session = sessionOf(request);
+      const { hashedPassword, email } = await sessions.userOf(session);
+      if (hashedPassword !== null) await stepUp.requireRecentSecond(session);
+      return { hasPassword: hashedPassword !== null, email };
+    },
+    body: (visit, { hasPassword, email }) => {
+      const { t, inputs } = visit;
+      if (!hasPassword)
+        return html`<p>${t('page.password.none')}</p>
+          <p>
+            <a class="button" href="${addressOf(paths.forgot, { email })}">${t('page.password.by_mail')}</a>
+          </p>`;
+      return html`<p>${t('page.password.what')}</p>
+        <form method="post" action="${path}">
+          !${inputs}
+          <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
+          !${field({
+            name: 'password',
+            label: t('page.field.current_password'),
+            type: 'password',
+            autocomplete: 'current-password',
+          })}
+          !${newPasswordField(pages, visit, 'new_password')}
+          <button>${t('page.password.act')}</button>
+        </form>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: sets another password',
         config: hashing(2 * hashCost),
-        schema: { summary: 'Page: sets another password', body: PasswordForm },
-      },
-      async (request, reply) => {
-        const { password, new_password: next, form_token: token } = request.body;
-        const session = sessionOf(request);
-        pages.requireForm(session.id, token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            await passwordChange.change(session, { current: password, next }, request.source);
-            return seeOther(reply, addressOf(path, { done: 'changed' }));
-          },
-          (problem) => show(request, reply, problem),
-        );
-      },
-    );
-  };
+        fields: Type.Object({ password: formField, new_password: formField }),
+        submit: async ({ password, new_password: next }, { request }) => {
+          await passwordChange.change(sessionOf(request), { current: password, next }, request.source);
+          return addressOf(path, { done: 'changed' });
+        },
+      }),
+    ],
+  }).routes;
 }
 
-/** The page that sets a new password with a mailed token and continues with the sign-in page. */
+/** The pages that set a new password with a mailed token and continue with the sign-in page. */
 export function resetPage(pages: PageKit, passwordReset: PasswordReset): TokenPage {
   return {
     kind: resetKind,
+    request: (email, source) => passwordReset.request(email, source),
     async redeem(fields, request) {
       const address = addressOfAccount(fields);
       const { token, new_password: password = '' } = fields;

@@ -18,7 +18,7 @@ export const resetKind = tokenKind({
   kind: 'reset',
   prefix: 'rst',
   minutes: 60,
-  page: { path: '/reset', name: 'reset', requestPath: '/forgot', hasPassword: true },
+  page: { path: '/reset', name: 'reset', requestPath: '/forgot', codePath: '/reset/code', hasPassword: true },
   route: '/reset_password',
   refusalEvent: passwordEvents.reset_token_refused,
   namesAccount: true,

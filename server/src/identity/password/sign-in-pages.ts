@@ -1,67 +1,100 @@
-// The sign-in page, which signs in by password.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+// The sign-in page: email and password, and the ways to sign in that modules add.
+import { html } from 'ghtml';
+import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
+import { addressOf, field } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
-import { SignInBody, type SignInForm } from '../sign-in/form.ts';
-import { seeOther, rerenderOnProblem, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import type { BrowserCookies } from '../guard.ts';
-import { sendLogin, afterLogin } from '../sign-in/guard.ts';
 import { hashing } from '../../http/limits.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { faultOf } from '../../page/form.ts';
+import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { afterLogin, sendLogin } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
 import '../session/problem.ts';
 
-/** The page, at the access level `optional`: it redirects users who are signed in. */
-export function signInPages({
-  pages,
-  signInForm,
-}: {
-  readonly pages: PageKit;
-  readonly signInForm: SignInForm;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.get(
-      paths.signIn,
-      { schema: { summary: 'Page: sign in', querystring: PageQuery } },
-      async (request, reply) => {
-        if (request.session !== null) return seeOther(reply, pages.returnTo(request) ?? paths.account);
-        return signInForm.send(request, reply, { email: request.query.email });
-      },
-    );
-  };
-}
-
-/** What its form sends, at the access level `open`: a session of the browser is not looked up before the password. */
-export function signInFormPages({
-  pages,
-  cookies,
-  signInForm,
-  passwordLogin,
-}: {
+export interface SignInPageParts {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
-  readonly signInForm: SignInForm;
   readonly passwordLogin: PasswordLogin;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.post(
-      paths.signIn,
-      { config: hashing(hashCost), schema: { summary: 'Page: signs in', body: SignInBody } },
-      async (request, reply) => {
-        const { email, password = '' } = request.body;
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const address = requireEmailAddress(email);
-            const login = await passwordLogin.logIn(address, password, request.source);
-            if (login === undefined) throw new Problem('invalid_credentials');
-            sendLogin(reply, cookies, login);
-            return seeOther(reply, afterLogin(login, pages.returnTo(request)));
-          },
-          (problem) => signInForm.send(request, reply, { email, problem }),
-        );
-      },
-    );
-  };
+  readonly ways: readonly SignInWay[];
+  /** True if users must confirm their address: the page then links to the request for another confirmation mail. */
+  readonly emailConfirmation: boolean;
+}
+
+/**
+ * The page. It is at the access level `optional`, because it redirects users who are signed in; its form at `open`: a
+ * session of the browser is not looked up before the password.
+ */
+export function signInPages({
+  pages,
+  cookies,
+  passwordLogin,
+  ways,
+  emailConfirmation,
+}: SignInPageParts): PageRoutes {
+  return formPage(pages, {
+    path: paths.signIn,
+    summary: 'Page: sign in',
+    title: ({ t }) => t('page.sign_in.heading', { product: pages.productName }),
+    done: {
+      password: 'page.reset.done',
+      confirmed: 'page.confirm.done',
+      signed_out: 'page.sign_out.done',
+    },
+    shows: ['email'],
+    load: ({ request, next }) =>
+      request.session === null ? {} : new Elsewhere(next ?? paths.account),
+    body: ({ t, request, query, inputs, next, refusal, typed }) => {
+      const email = refusal === undefined ? (query.email ?? '') : typed('email');
+      const known = { email: email === '' ? undefined : email, return_to: next };
+      return html`<form method="post" action="${paths.signIn}">
+          !${inputs}
+          !${field({
+            name: 'email',
+            label: t('page.field.email'),
+            type: 'email',
+            value: email,
+            autocomplete: 'username webauthn',
+            fault: faultOf(t, refusal?.problem, 'email'),
+          })}
+          !${field({
+            name: 'password',
+            label: t('page.field.password'),
+            type: 'password',
+            autocomplete: 'current-password',
+          })}
+          <button>${t('page.sign_in.act')}</button>
+          !${renderWays(ways, 'form', request, next)}
+        </form>
+        !${renderWays(ways, 'below', request, next)}
+        <p class="links">
+          <a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>
+          <a href="${addressOf(paths.signUp, known)}">${t('page.sign_in.sign_up')}</a>
+          !${
+            emailConfirmation && refusal !== undefined
+              ? html`<a href="${addressOf(paths.confirmAgain, known)}">${t('page.sign_in.confirm')}</a>`
+              : ''
+          }
+        </p>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: signs in',
+        config: hashing(hashCost),
+        fields: Type.Object({ email: formField, password: Type.Optional(formField) }),
+        keeps: ['email'],
+        submit: async ({ email, password = '' }, { request, reply, next }) => {
+          const address = requireEmailAddress(email);
+          const login = await passwordLogin.logIn(address, password, request.source);
+          if (login === undefined) throw new Problem('invalid_credentials');
+          sendLogin(reply, cookies, login);
+          return afterLogin(login, next);
+        },
+      }),
+    ],
+  });
 }

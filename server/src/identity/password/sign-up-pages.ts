@@ -1,30 +1,25 @@
 // The registration page, and the check of a new password that its script calls.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { verificationKind } from '../account/verification.ts';
-import { isProblem, type Problem } from '../../kit/problem.ts';
-import { field, hidden, addressOf } from '../../http/markup.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { isProblem } from '../../kit/problem.ts';
+import { addressOf, field } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
-import { newPasswordField, faultOf, refusalOf } from '../../page/form.ts';
-import { pageSourceOf, type BrowserCookies } from '../guard.ts';
-import { sendLogin, afterLogin } from '../sign-in/guard.ts';
 import { costing, hashing } from '../../http/limits.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { faultOf, newPasswordField } from '../../page/form.ts';
+import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
-import { codeForm } from '../token/pages.ts';
 import type { Accounts } from '../account/account.ts';
-import type { PasswordLogin } from './login.ts';
 import { registerQuietly, type RegistrationPolicy } from '../account/registration.ts';
+import { verificationKind } from '../account/verification.ts';
+import type { BrowserCookies } from '../guard.ts';
+import { afterLogin, sendLogin } from '../sign-in/guard.ts';
+import { requestMail } from '../token/pages.ts';
+import type { PasswordLogin } from './login.ts';
 
-const SignUpForm = Type.Object({
-  email: formField,
-  password: formField,
-  return_to: Type.Optional(formField),
-});
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
 /** The registration page, at the access level `open`. */
@@ -42,72 +37,69 @@ export function signUpPages({
   readonly passwordLogin: PasswordLogin;
   readonly policy: RegistrationPolicy;
   readonly ways: readonly SignInWay[];
-}): FastifyPluginAsyncTypebox {
-  const show = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    email = '',
-    problem?: Problem,
-  ): FastifyReply => {
-    const t = pages.translate(request);
-    const next = pages.returnTo(request);
-    const body = html`!${refusalOf(t, problem, ['email', 'password'])}
-      <form method="post" action="${paths.signUp}">
-        !${hidden('return_to', next)}
-        !${field({
-          name: 'email',
-          label: t('page.field.email'),
-          type: 'email',
-          value: email,
-          autocomplete: 'username',
-          fault: faultOf(t, problem, 'email'),
-        })}
-        !${newPasswordField(pages, t, { name: 'password', problem })}
-        <button>${t('page.sign_up.act')}</button>
-      </form>
-      !${renderWays(ways, 'below', request, next)}
-      <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
-      </p>`;
-    return pages.send(request, reply, { title: t('page.sign_up.title'), body });
-  };
-
-  return async (scope) => {
-    scope.get(
-      paths.signUp,
-      { schema: { summary: 'Page: make an account', querystring: PageQuery } },
-      async (request, reply) => show(request, reply, request.query.email),
-    );
-
-    scope.post(
-      paths.signUp,
-      {
+}): PageRoutes['routes'] {
+  return formPage(pages, {
+    path: paths.signUp,
+    summary: 'Page: create an account',
+    title: 'page.sign_up.title',
+    shows: ['email', 'password'],
+    load: () => ({}),
+    body: (visit) => {
+      const { t, request, query, inputs, next, refusal, typed } = visit;
+      return html`<form method="post" action="${paths.signUp}">
+          !${inputs}
+          !${field({
+            name: 'email',
+            label: t('page.field.email'),
+            type: 'email',
+            value: refusal === undefined ? (query.email ?? '') : typed('email'),
+            autocomplete: 'username',
+            fault: faultOf(t, refusal?.problem, 'email'),
+          })}
+          !${newPasswordField(pages, visit, 'password')}
+          <button>${t('page.sign_up.act')}</button>
+        </form>
+        !${renderWays(ways, 'below', request, next)}
+        <p class="links">
+          <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
+        </p>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: creates an account',
         config: hashing(mailCost),
-        schema: { summary: 'Page: makes an account', body: SignUpForm },
-      },
-      async (request, reply) => {
-        const { email, password } = request.body;
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const address = requireEmailAddress(email);
-            const source = pageSourceOf(pages, request);
-            await registerQuietly(policy, () => accounts.register(address, password, source));
-            if (policy.emailConfirmation) {
-              cookies.setRequest(reply, source);
-              return codeForm(pages, request, reply, { kind: verificationKind, email: address.text });
-            }
-            const login = await passwordLogin.logIn(address, password, source);
-            if (login === undefined) return seeOther(reply, addressOf(paths.signIn, { email: address.text }));
-            sendLogin(reply, cookies, login);
-            return seeOther(reply, afterLogin(login, source.returnTo));
-          },
-          (problem) => show(request, reply, email, problem),
-        );
-      },
-    );
+        fields: Type.Object({ email: formField, password: formField }),
+        keeps: ['email'],
+        submit: async ({ email, password }, visit) => {
+          const { request, reply, next } = visit;
+          if (policy.emailConfirmation)
+            return requestMail({ pages, cookies }, visit, {
+              kind: verificationKind,
+              email,
+              mail: (address, source) =>
+                registerQuietly(policy, () => accounts.register(address, password, source)),
+            });
+          const address = requireEmailAddress(email);
+          await registerQuietly(policy, () => accounts.register(address, password, request.source));
+          const login = await passwordLogin.logIn(address, password, request.source);
+          if (login === undefined) return addressOf(paths.signIn, { email: address.text, return_to: next });
+          sendLogin(reply, cookies, login);
+          return afterLogin(login, next);
+        },
+      }),
+    ],
+  }).routes;
+}
 
-    // For the script: checks a password while the user types it.
+/** For the script: checks a password while the user types it. */
+export function passwordCheckPages({
+  pages,
+  accounts,
+}: {
+  readonly pages: PageKit;
+  readonly accounts: Accounts;
+}): FastifyPluginAsyncTypebox {
+  return async (scope) => {
     scope.post(
       `${paths.signUp}/password`,
       {

@@ -16,7 +16,7 @@ export const session = identityModule({
     routes: [
       { access: 'session', json: sessionRoutes({ cookies, sessions }) },
       { access: 'session', pages: sessionPages({ pages, sessions, parts }) },
-      { access: 'session', pages: signOutPages({ pages, cookies, sessions }) },
+      { access: 'optional', pages: signOutPages({ pages, cookies, sessions }) },
     ],
     account: [sessionSection],
   }),

@@ -1,28 +1,17 @@
 // Pages that list and end the sessions of the signed-in user, and sign out.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
-import { hidden, notice, addressOf } from '../../http/markup.ts';
-import { parseFactors } from '../factor/factor-use.ts';
-import type { SessionSummary } from './store.ts';
-import { seeOther, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
+import { addressOf, hidden } from '../../http/markup.ts';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
+import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { parseFactors } from '../factor/factor-use.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
 import type { Sessions } from './session.ts';
-import type { Translate } from '../../http/pages.ts';
-
-const EndForm = Type.Object({
-  id: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
-
-const SignOutForm = Type.Object({
-  form_token: Type.Optional(formField),
-  return_to: Type.Optional(formField),
-});
+import type { SessionSummary } from './store.ts';
 
 /** Maximum number of sessions on the page. */
 const maxListed = 50;
@@ -39,60 +28,58 @@ export function sessionPages({
   readonly sessions: Sessions;
   /** Parts of other modules, shown below the sessions. */
   readonly parts: readonly SectionPart[];
-}): FastifyPluginAsyncTypebox {
+}): PageRoutes['routes'] {
   const { path } = sessionSection;
-
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your sessions and devices', querystring: PageQuery } },
-      async (request, reply) => {
-        const t = pages.translate(request);
-        const current = sessionOf(request);
-        const listed = await sessions.list(current.userId, maxListed);
-        const { done } = request.query;
-        const items = listed.map((session) => sessionItem(pages, t, session, current.id));
-        const others =
-          listed.length < 2
-            ? ''
-            : html`<form method="post" action="${path}/others">
-                !${pages.formToken(current.id)}
-                <button class="second">${t('page.sessions.end_others')}</button>
-              </form>`;
-        const body = html`!${notice('done', done === 'ended' ? t('page.sessions.ended') : undefined)}
-          <p>${t('page.sessions.what')}</p>
-          <ul class="rows">
-            !${items}
-          </ul>
-          !${others} !${await renderParts(parts, 'sessions', request)}`;
-        return pages.sendAccount(request, reply, { title: t('page.sessions.title'), body });
-      },
-    );
-    scope.post(
-      path,
-      { schema: { summary: 'Page: ends one of your sessions', body: EndForm } },
-      async (request, reply) => {
-        const current = sessionOf(request);
-        pages.requireForm(current.id, request.body.form_token);
-        const { id = '' } = request.body;
-        await sessions.endOwn(current, id, request.source);
-        return seeOther(reply, id === current.id ? paths.signIn : addressOf(path, { done: 'ended' }));
-      },
-    );
-    scope.post(
-      `${path}/others`,
-      { schema: { summary: 'Page: ends your other sessions', body: EndForm } },
-      async (request, reply) => {
-        const current = sessionOf(request);
-        pages.requireForm(current.id, request.body.form_token);
-        await sessions.endOthers(current, request.source);
-        return seeOther(reply, addressOf(path, { done: 'ended' }));
-      },
-    );
-  };
+  return formPage<readonly SessionSummary[]>(pages, {
+    path,
+    summary: 'Page: your sessions and devices',
+    title: 'page.sessions.title',
+    layout: 'account',
+    subject: (request) => sessionOf(request).id,
+    done: { ended: 'page.sessions.ended' },
+    load: ({ request }) => sessions.list(sessionOf(request).userId, maxListed),
+    body: async (visit, listed) => {
+      const { t, request, inputs } = visit;
+      const others =
+        listed.length < 2
+          ? ''
+          : html`<form method="post" action="${path}/others">
+              !${inputs}
+              <button class="second">${t('page.sessions.end_others')}</button>
+            </form>`;
+      return html`<p>${t('page.sessions.what')}</p>
+        <ul class="rows">
+          !${listed.map((session) => sessionItem(visit, session))}
+        </ul>
+        !${others} !${await renderParts(parts, 'sessions', request)}`;
+    },
+    forms: [
+      form({
+        summary: 'Page: ends one of your sessions',
+        fields: Type.Object({ id: Type.Optional(formField) }),
+        submit: async ({ id = '' }, { request }) => {
+          const current = sessionOf(request);
+          await sessions.endOwn(current, id, request.source);
+          return id === current.id ? paths.signIn : addressOf(path, { done: 'ended' });
+        },
+      }),
+      form({
+        path: `${path}/others`,
+        summary: 'Page: ends your other sessions',
+        fields: Type.Object({}),
+        submit: async (_fields, { request }) => {
+          await sessions.endOthers(sessionOf(request), request.source);
+          return addressOf(path, { done: 'ended' });
+        },
+      }),
+    ],
+  }).routes;
 }
 
-/** Signs out, at the access level `session`. */
+/**
+ * The page that asks before it signs out, at the access level `optional`: without a session there is nothing to end, and
+ * the person is where they wanted to be.
+ */
 export function signOutPages({
   pages,
   cookies,
@@ -101,45 +88,42 @@ export function signOutPages({
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly sessions: Sessions;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.get(
-      '/sign-out',
-      { schema: { summary: 'Page: sign out', querystring: PageQuery } },
-      async (request, reply) => {
-        const t = pages.translate(request);
-        const body = html`<p>${t('page.sign_out.what', { email: sessionOf(request).email })}</p>
-          <form method="post" action="/sign-out">
-            !${pages.formToken(sessionOf(request).id)} !${hidden('return_to', pages.returnTo(request))}
-            <button>${t('page.sign_out.act')}</button>
-          </form>`;
-        return pages.send(request, reply, { title: t('page.sign_out.title'), body });
-      },
-    );
-
-    scope.post(
-      '/sign-out',
-      { schema: { summary: 'Page: signs out', body: SignOutForm } },
-      async (request, reply) => {
-        const session = sessionOf(request);
-        pages.requireForm(session.id, request.body.form_token);
-        await sessions.end(session.id, request.source);
-        cookies.clearSession(reply);
-        return seeOther(reply, pages.returnTo(request) ?? addressOf(paths.signIn, { done: 'signed_out' }));
-      },
-    );
-  };
+}): PageRoutes['routes'] {
+  const signedOut = (next: string | undefined): string => next ?? addressOf(paths.signIn, { done: 'signed_out' });
+  return formPage<string>(pages, {
+    path: paths.signOut,
+    summary: 'Page: sign out',
+    title: 'page.sign_out.title',
+    subject: ({ session }) => session?.id,
+    load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
+    body: ({ t, inputs }, email) =>
+      html`<p>${t('page.sign_out.what', { email })}</p>
+        <form method="post" action="${paths.signOut}">
+          !${inputs}
+          <button>${t('page.sign_out.act')}</button>
+        </form>
+        <p class="links"><a href="${paths.account}">${t('page.sign_out.stay')}</a></p>`,
+    forms: [
+      form({
+        summary: 'Page: signs out',
+        fields: Type.Object({}),
+        submit: async (_fields, { request, reply, next }) => {
+          if (request.session !== null) await sessions.end(request.session.id, request.source);
+          cookies.clearSession(reply);
+          return signedOut(next);
+        },
+      }),
+    ],
+  }).routes;
 }
 
 function sessionItem(
-  pages: PageKit,
-  t: Translate,
+  { t, request, inputs }: Visit,
   { id, device, last_seen_at: seen, created_at: created, factors }: SessionSummary,
-  currentId: string,
 ): string {
   const uses = parseFactors(factors).map(({ factor }) => t(`page.factor.${factor}`));
   const name = nameDevice(device ?? undefined) ?? t('page.sessions.unknown');
-  const isCurrent = id === currentId;
+  const isCurrent = id === sessionOf(request).id;
   return html`<li>
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
@@ -150,8 +134,7 @@ function sessionItem(
       isCurrent
         ? ''
         : html`<form method="post" action="${sessionSection.path}">
-            !${pages.formToken(currentId)}
-            <input type="hidden" name="id" value="${id}" />
+            !${inputs} !${hidden('id', id)}
             <button class="small" aria-label="${t('page.sessions.end_one', { name })}">
               ${t('page.sessions.end')}
             </button>

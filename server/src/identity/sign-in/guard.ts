@@ -1,7 +1,6 @@
 // Guards of the access levels `pending` and `enrollment`, and the cookies and response of a login.
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
-import { seeOther } from '../../page/page.ts';
 import { addressOf } from '../../http/markup.ts';
 import { paths } from '../../page/paths.ts';
 import type { BrowserCookies } from '../guard.ts';
@@ -108,9 +107,9 @@ export function afterEnrollment(
     readonly path: string;
     readonly next: string | undefined;
   },
-): FastifyReply {
+): string {
   sendLogin(reply, cookies, login);
-  if (subject.pending === undefined) return seeOther(reply, path);
+  if (subject.pending === undefined) return path;
   cookies.clearPending(reply);
-  return seeOther(reply, next ?? paths.account);
+  return next ?? paths.account;
 }

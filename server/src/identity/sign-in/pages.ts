@@ -1,31 +1,30 @@
 // Pages that ask for a factor: to complete a login, and before sensitive actions (step-up).
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { addressOf, hidden } from '../../http/markup.ts';
+import { addressOf } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
-import { paths } from '../../page/paths.ts';
+import { costing } from '../../http/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
+import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
-import { pendingAuthenticationOf, sendLogin, afterLogin } from './guard.ts';
-import { costing } from '../../http/limits.ts';
-import type { SignIn } from './sign-in.ts';
 import type { Session } from '../session/session-entry.ts';
+import { afterLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
+import type { SignIn } from './sign-in.ts';
 import type { StepUp } from './step-up.ts';
-import type { SecondFactors } from '../factor/second-factor.ts';
 
-const FactorForm = Type.Object({
-  factor: formField,
-  proof: formField,
-  remember_device: Type.Optional(formField),
-  return_to: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
+/** Fields of a form that asks for a factor. */
+const proofFields = { factor: formField, proof: formField };
+
+/** Returns the prompt that was refused, with the reason. */
+function rejectedOf({ t, refusal, typed }: Visit): PromptForm['rejected'] {
+  return refusal && { factor: typed('factor'), text: t(`page.problem.${refusal.problem.code}`) };
+}
 
 /** The page of the second factor, at the access level `pending`. */
 export function factorPages({
@@ -44,63 +43,49 @@ export function factorPages({
   readonly prompts: readonly FactorPrompt[];
   /** Controls of other modules, shown below the prompt. */
   readonly parts: readonly SectionPart[];
-}): FastifyPluginAsyncTypebox {
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    rejected?: PromptForm['rejected'],
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const pending = pendingAuthenticationOf(request);
-    const next = pages.returnTo(request);
-    if (pending.kind === 'enrollment') return seeOther(reply, addressOf(paths.setUp, { return_to: next }));
-    const names = await secondFactors.namesOf(pending.userId);
-    const body = html`<p>${t('page.factor.what')}</p>
-      !${promptsFor(t, prompts, names, {
-        action: paths.factor,
-        purpose: 'second_factor',
-        hidden: html`!${pages.formToken(pending.id)} !${hidden('return_to', next)}`,
-        rejected,
-        below: await renderParts(parts, 'factor', request),
-      })}
-      <p class="links">
-        <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
-      </p>`;
-    return pages.send(request, reply, { title: t('page.factor.title'), body });
-  };
-
-  return async (scope) => {
-    scope.get(
-      paths.factor,
-      { schema: { summary: 'Page: asks for the second factor', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
-
-    scope.post(
-      paths.factor,
-      {
+}): PageRoutes['routes'] {
+  return formPage<readonly string[]>(pages, {
+    path: paths.factor,
+    summary: 'Page: asks for the second factor',
+    title: 'page.factor.title',
+    subject: (request) => pendingAuthenticationOf(request).id,
+    showsRefusal: true,
+    load: async ({ request, next }) => {
+      const pending = pendingAuthenticationOf(request);
+      return pending.kind === 'enrollment'
+        ? new Elsewhere(addressOf(paths.setUp, { return_to: next }))
+        : secondFactors.namesOf(pending.userId);
+    },
+    body: async (visit, names) => {
+      const { t, request, inputs, next } = visit;
+      return html`<p>${t('page.factor.what')}</p>
+        !${promptsFor(t, prompts, names, {
+          action: paths.factor,
+          purpose: 'second_factor',
+          hidden: inputs,
+          rejected: rejectedOf(visit),
+          below: await renderParts(parts, 'factor', request),
+        })}
+        <p class="links">
+          <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
+        </p>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: completes a login with the second factor',
         config: costing(hashCost),
-        schema: { summary: 'Page: completes a login with the second factor', body: FactorForm },
-      },
-      async (request, reply) => {
-        const { factor, proof, remember_device: remember, form_token: token } = request.body;
-        const pending = pendingAuthenticationOf(request);
-        pages.requireForm(pending.id, token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const given = { factor, proof, remembersDevice: remember === 'true' };
-            const { login } = await signIn.complete(pending, given, request.source);
-            sendLogin(reply, cookies, login);
-            cookies.clearPending(reply);
-            return seeOther(reply, afterLogin(login, pages.returnTo(request)));
-          },
-          (problem) =>
-            show(request, reply, { factor, text: pages.translate(request)(`page.problem.${problem.code}`) }),
-        );
-      },
-    );
-  };
+        fields: Type.Object({ ...proofFields, remember_device: Type.Optional(formField) }),
+        keeps: ['factor'],
+        submit: async ({ factor, proof, remember_device: remember }, { request, reply, next }) => {
+          const given = { factor, proof, remembersDevice: remember === 'true' };
+          const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
+          sendLogin(reply, cookies, login);
+          cookies.clearPending(reply);
+          return afterLogin(login, next);
+        },
+      }),
+    ],
+  }).routes;
 }
 
 /** The step-up page, at the access level `session`. */
@@ -115,85 +100,62 @@ export function stepUpPages({
   readonly stepUp: StepUp;
   /** How each authenticator is asked for. */
   readonly prompts: readonly FactorPrompt[];
-}): FastifyPluginAsyncTypebox {
-  /** Returns the names of the factors of which one is required; `undefined` if the session has a recent one. */
-  const requiredFactors = async (session: Session): Promise<readonly string[] | undefined> => {
-    try {
-      await stepUp.requireRecent(session);
-      return undefined;
-    } catch (error) {
-      if (!isProblem(error, 'step_up_required')) throw error;
-      return error.demand?.factors ?? [];
-    }
-  };
-
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    rejected?: PromptForm['rejected'],
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const session = sessionOf(request);
-    const next = pages.returnTo(request) ?? paths.account;
-    const names = await requiredFactors(session);
-    if (names === undefined) return seeOther(reply, next);
-    // A user with neither password nor second factor signs in again by mail.
-    const body = names.includes('email')
-      ? html`<p>${t('page.step_up.by_mail')}</p>
-          <form method="post" action="/sign-out">
-            !${pages.formToken(session.id)}
-            <button>${t('page.sign_out.act')}</button>
-          </form>`
-      : html`<p>${t('page.step_up.what')}</p>
-          !${promptsFor(t, prompts, names, {
-            action: paths.stepUp,
-            purpose: 'step_up',
-            hidden: html`!${pages.formToken(session.id)} !${hidden('return_to', next)}
-            !${
-              names.includes('password')
-                ? html`<input
-                    type="text"
-                    name="username"
-                    value="${session.email}"
-                    autocomplete="username"
-                    hidden
-                    readonly
-                  />`
-                : ''
-            }`,
-            rejected,
-          })}`;
-    return pages.send(request, reply, { title: t('page.step_up.title'), body });
-  };
-
-  return async (scope) => {
-    scope.get(
-      paths.stepUp,
-      { schema: { summary: 'Page: asks for a factor again (step-up)', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
-
-    scope.post(
-      paths.stepUp,
-      {
+}): PageRoutes['routes'] {
+  return formPage<readonly string[]>(pages, {
+    path: paths.stepUp,
+    summary: 'Page: asks for a factor again (step-up)',
+    title: 'page.step_up.title',
+    subject: (request) => sessionOf(request).id,
+    showsRefusal: true,
+    load: async ({ request, next }) =>
+      (await requiredFactors(stepUp, sessionOf(request))) ?? new Elsewhere(next ?? paths.account),
+    body: (visit, names) => {
+      const { t, request, inputs } = visit;
+      // A user with neither password nor second factor signs in again by mail.
+      if (names.includes('email'))
+        return html`<p>${t('page.step_up.by_mail')}</p>
+          <form method="post" action="/sign-out">!${inputs}<button>${t('page.sign_out.act')}</button></form>`;
+      const account = names.includes('password')
+        ? html`<input
+            type="text"
+            name="username"
+            value="${sessionOf(request).email}"
+            autocomplete="username"
+            hidden
+            readonly
+          />`
+        : '';
+      return html`<p>${t('page.step_up.what')}</p>
+        !${promptsFor(t, prompts, names, {
+          action: paths.stepUp,
+          purpose: 'step_up',
+          hidden: html`!${inputs} !${account}`,
+          rejected: rejectedOf(visit),
+        })}`;
+    },
+    forms: [
+      form({
+        summary: 'Page: verifies a factor for step-up',
         config: costing(hashCost),
-        schema: { summary: 'Page: verifies a factor for step-up', body: FactorForm },
-      },
-      async (request, reply) => {
-        const { factor, proof, form_token: token } = request.body;
-        const session = sessionOf(request);
-        pages.requireForm(session.id, token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const elevated = await stepUp.give(session, { factor, proof }, request.source);
-            sendLogin(reply, cookies, { token: elevated, deviceToken: undefined });
-            return seeOther(reply, pages.returnTo(request) ?? paths.account);
-          },
-          (problem) =>
-            show(request, reply, { factor, text: pages.translate(request)(`page.problem.${problem.code}`) }),
-        );
-      },
-    );
-  };
+        fields: Type.Object(proofFields),
+        keeps: ['factor'],
+        submit: async ({ factor, proof }, { request, reply, next }) => {
+          const elevated = await stepUp.give(sessionOf(request), { factor, proof }, request.source);
+          sendLogin(reply, cookies, { token: elevated, deviceToken: undefined });
+          return next ?? paths.account;
+        },
+      }),
+    ],
+  }).routes;
+}
+
+/** Returns the names of the factors of which one is required; `undefined` if the session has a recent one. */
+async function requiredFactors(stepUp: StepUp, session: Session): Promise<readonly string[] | undefined> {
+  try {
+    await stepUp.requireRecent(session);
+    return undefined;
+  } catch (error) {
+    if (!isProblem(error, 'step_up_required')) throw error;
+    return error.demand?.factors ?? [];
+  }
 }

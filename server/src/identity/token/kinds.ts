@@ -34,6 +34,8 @@ interface TokenPageRow {
   readonly name: string;
   /** Path of the page on which another mail can be requested; absent for mails that no user requests. */
   readonly requestPath?: string;
+  /** The page for the code of a requested mail; required with `requestPath`. Its text is `page.code.<kind>`. */
+  readonly codePath?: string;
   /** The page takes a new password together with the token. */
   readonly hasPassword?: boolean;
 }

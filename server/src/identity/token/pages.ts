@@ -1,58 +1,51 @@
-// Builds the pages that mailed links open, and the forms for their codes. Opening a page changes nothing, because mail
+// Builds the pages that mailed links open, and the pages for their codes. Opening a page changes nothing, because mail
 // scanners open links too: only the form redeems the token.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { costing, hashing } from '../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../http/markup.ts';
-import { wantsPage, type Translate } from '../../http/pages.ts';
-import { hashCost } from '../../http/fields.ts';
-import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { hashCost, mailCost } from '../../http/fields.ts';
+import type { Translate } from '../../http/pages.ts';
+import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { faultOf, newPasswordField } from '../../page/form.ts';
+import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import { pageSourceOf, type BrowserCookies } from '../guard.ts';
+import type { ClientSource } from '../context.ts';
+import type { AskedMail } from './asked-mails.ts';
 import type { TokenKind } from './kinds.ts';
-import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
-import { seeOther, rerenderOnProblem, type PageKit } from '../../page/page.ts';
 import './problem.ts';
 
-/** Maximum length of a query parameter of a link. */
-const fieldCharacters = 2200;
-const linkField = Type.String({ maxLength: fieldCharacters, pattern: '^[^\\u0000]*$' });
-const LinkQuery = Type.Object({
-  email: Type.Optional(linkField),
-  token: Type.Optional(linkField),
-  return_to: Type.Optional(linkField),
-});
-const LinkForm = Type.Object({
-  email: Type.Optional(linkField),
-  token: linkField,
-  new_password: Type.Optional(linkField),
-  return_to: Type.Optional(linkField),
-  /** `code` if the form is the one for a code. */
-  by: Type.Optional(linkField),
-});
-const Hint = Type.Object({ message: Type.String(), method: Type.String(), path: Type.String() });
-
-/** Fields of the form of a token's page. */
+/** Fields with which a token is redeemed. */
 export interface TokenFields {
-  /** Address from the link or as typed; empty for kinds that do not name the account. */
+  /** Address from the link or from the request for the mail; empty for kinds that do not name the account. */
   readonly email: string;
   /** The token, or its code. */
   readonly token: string;
-  readonly new_password?: string;
+  readonly new_password?: string | undefined;
 }
 
-/** The page of a kind of token, as the module that declares the kind contributes it. */
+/** The pages of a kind of token, as the module that declares the kind contributes them. */
 export interface TokenPage {
   readonly kind: TokenKind;
   /**
-   * Redeems the token. Returns the path to continue with; `undefined` if this page shows the success itself.
+   * Redeems the token. Returns the path to continue with; `undefined` if the page of the link confirms the success.
    */
   readonly redeem: (
     fields: TokenFields,
     request: FastifyRequest,
     reply: FastifyReply,
   ) => Promise<string | undefined>;
+  /** Mails another token, if the address has an account. Absent if it is requested elsewhere, or never. */
+  readonly request?: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
+}
+
+export interface TokenPageParts {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
 }
 
 /**
@@ -65,83 +58,196 @@ export function addressOfAccount({ email }: TokenFields): EmailAddress {
   return address;
 }
 
-/** The page of a kind: its form (GET), and what the form does (POST). */
-export function tokenPages(
-  { pages }: { readonly pages: PageKit },
-  { kind, redeem }: TokenPage,
-): FastifyPluginAsyncTypebox {
-  const { path, name } = kind.page;
-
-  return async (scope) => {
-    scope.get(
-      path,
-      {
-        schema: {
-          summary: 'Page that the link of a mail opens; changes nothing',
-          querystring: LinkQuery,
-          response: { 200: Hint },
-        },
-      },
-      async (request, reply) => {
-        const { email = '', token = '' } = request.query;
-        const hint = { message: 'redeem the token with this request', method: 'PUT', path: kind.route };
-        return wantsPage(request) ? sendForm(pages, request, reply, { kind, email, token }) : hint;
-      },
-    );
-    scope.post(
-      path,
-      {
-        config: kind.page.hasPassword === true ? hashing(hashCost) : costing(hashCost),
-        schema: { summary: 'Redeems what the page holds', body: LinkForm },
-      },
-      async (request, reply) => {
-        const { email = '', token, by } = request.body;
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const next = await redeem({ ...request.body, email }, request, reply);
-            if (next !== undefined) return seeOther(reply, next);
-            const t = pages.translate(request);
-            const body = notice('done', t(`page.${name}.done`));
-            return pages.send(request, reply, { title: t(`page.${name}.title`), body });
-          },
-          (problem) =>
-            // Only a mail that was requested has a code.
-            by === 'code' && kind.page.requestPath !== undefined
-              ? codeForm(pages, request, reply, { kind, email, problem })
-              : sendForm(pages, request, reply, { kind, email, token, problem }),
-        );
-      },
-    );
+/** The page that the link of a mail opens, and the page for its code. */
+export function tokenPages(parts: TokenPageParts, page: TokenPage): PageRoutes['routes'] {
+  const own = [linkPage(parts, page), ...(page.kind.page.codePath === undefined ? [] : [codePage(parts, page)])];
+  return async (scope, options) => {
+    for (const { routes } of own) await routes(scope, options);
   };
 }
 
+interface LinkView {
+  readonly email: string;
+  readonly token: string;
+  readonly isDone: boolean;
+}
+
+/** The page of a link: its form (GET), and what the form does (POST). */
+function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageRoutes {
+  const { path, name, hasPassword = false, codePath } = kind.page;
+  return formPage<LinkView>(pages, {
+    path,
+    summary: 'Page that the link of a mail opens; changes nothing',
+    title: `page.${name}.title`,
+    // A gateway that escapes a link twice sends `amp;token`.
+    query: Type.Object({ token: Type.Optional(formField), 'amp;token': Type.Optional(formField) }),
+    program: { message: 'redeem the token with this request', method: 'PUT', path: kind.route },
+    hasSecretAddress: true,
+    shows: ['new_password'],
+    done: { redeemed: `page.${name}.done` },
+    load: ({ query }) => ({
+      email: toEmailAddress(query.email ?? '')?.text ?? '',
+      token: query['token'] ?? query['amp;token'] ?? '',
+      isDone: query.done === 'redeemed',
+    }),
+    body: (visit, view) => {
+      const { t, refusal, next, inputs } = visit;
+      if (view.isDone) return nextStep(visit);
+      if (refusal !== undefined && isOver(refusal.problem)) return requestAgain(t, kind, view.email, next);
+      if (view.token === '')
+        return html`!${notice('fault', t('page.link.incomplete'))}
+        !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
+        !${requestAgain(t, kind, view.email, next)}`;
+      const fields = hasPassword
+        ? html`!${accountField(view.email)} !${newPasswordField(pages, visit, 'new_password')}`
+        : hidden('email', view.email);
+      return html`<p>${t(`page.${name}.what`, { email: view.email })}</p>
+        <form method="post" action="${path}">
+          !${fields} !${hidden('token', view.token)} !${inputs}
+          <button>${t(`page.${name}.act`)}</button>
+        </form>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: redeems the token of a mailed link',
+        config: hasPassword ? hashing(hashCost) : costing(hashCost),
+        fields: Type.Object({
+          email: Type.Optional(formField),
+          token: formField,
+          new_password: Type.Optional(formField),
+        }),
+        back: ({ email, token }, { next }) => addressOf(path, { email, token, return_to: next }),
+        submit: async ({ email = '', ...fields }, { request, reply, next }) =>
+          (await redeem({ ...fields, email }, request, reply)) ??
+          addressOf(path, { done: 'redeemed', return_to: next }),
+      }),
+    ],
+  });
+}
+
+/** The page for the code of a requested mail. It belongs to the browser that requested the mail. */
+function codePage({ pages, cookies }: TokenPageParts, { kind, redeem, request: mail }: TokenPage): PageRoutes {
+  const { codePath = '', requestPath = paths.signIn, hasPassword = false } = kind.page;
+  const askedBy = ({ request: { headers } }: Visit): AskedMail | undefined =>
+    cookies.asked.read(headers.cookie, kind);
+  return formPage<AskedMail>(pages, {
+    path: codePath,
+    summary: 'Page: takes the code of a mail',
+    title: 'page.code.title',
+    shows: ['token', 'new_password'],
+    load: (visit) => askedBy(visit) ?? new Elsewhere(addressOf(requestPath, { return_to: visit.next })),
+    body: (visit, { email, waitSeconds }) => {
+      const { t, inputs, next, refusal } = visit;
+      const kept = pages.keptMailPage;
+      const again =
+        mail === undefined
+          ? requestAgain(t, kind, '', next)
+          : html`<form method="post" action="${codePath}/again" class="again">
+              !${inputs}
+              <p data-wait="${String(waitSeconds)}">
+                ${waitSeconds > 0 ? t('page.code.again_in', { seconds: waitSeconds }) : ''}
+              </p>
+              <button class="second" !${waitSeconds > 0 ? 'aria-disabled="true"' : ''}>${t('page.code.ask_again')}</button>
+            </form>`;
+      return html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
+        !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
+        <form method="post" action="${codePath}">
+          !${hasPassword ? accountField(email) : ''} !${inputs}
+          !${field({
+            name: 'token',
+            label: t('page.field.code'),
+            autocomplete: 'one-time-code',
+            value: visit.typed('token'),
+            hint: t('page.code.hint'),
+            fault: faultOf(t, refusal?.problem, 'token'),
+          })}
+          !${hasPassword ? newPasswordField(pages, visit, 'new_password') : ''}
+          <button>${t(`page.code.${kind.kind}_act`)}</button>
+        </form>
+        !${again}
+        <p class="links">
+          <a href="${addressOf(requestPath, { return_to: next })}">${t('page.code.other_address')}</a>
+        </p>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: redeems a code',
+        config: hasPassword ? hashing(hashCost) : costing(hashCost),
+        fields: Type.Object({
+          email: Type.Optional(formField),
+          token: formField,
+          new_password: Type.Optional(formField),
+        }),
+        keeps: hasPassword ? ['token'] : [],
+        back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
+        submit: async ({ token, new_password: password }, visit) => {
+          const asked = askedBy(visit);
+          if (asked === undefined) throw new Problem('token_invalid');
+          const fields = { email: asked.email, token, new_password: password };
+          const { request, reply, next } = visit;
+          return (
+            (await redeem(fields, request, reply)) ??
+            addressOf(kind.page.path, { done: 'redeemed', return_to: next })
+          );
+        },
+      }),
+      ...(mail === undefined
+        ? []
+        : [
+            form({
+              path: `${codePath}/again`,
+              summary: 'Page: sends the mail again',
+              config: costing(mailCost),
+              fields: Type.Object({}),
+              back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
+              submit: async (_fields, visit) => {
+                const asked = askedBy(visit);
+                const { next } = visit;
+                if (asked === undefined) return addressOf(requestPath, { return_to: next });
+                if (asked.waitSeconds === 0)
+                  await requestMail({ pages, cookies }, visit, { kind, email: asked.email, mail });
+                return addressOf(codePath, { return_to: next });
+              },
+            }),
+          ]),
+    ],
+  });
+}
+
+interface MailRequest {
+  readonly kind: TokenKind;
+  readonly email: string;
+  readonly mail: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
+}
+
 /**
- * Sends the form that a link opens. After a problem that a new password does not solve, it offers another mail instead.
+ * Requests a mail from a page, and remembers it in the browser. Returns the path of the page for its code.
+ * @throws {Problem} invalid_request if the address is malformed; what `mail` throws.
  */
-function sendForm(
-  pages: PageKit,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { kind, email, token, problem }: { kind: TokenKind; email: string; token: string; problem?: Problem },
-): FastifyReply {
-  const t = pages.translate(request);
-  const { path, name, hasPassword = false } = kind.page;
-  const next = pages.returnTo(request);
-  const isOver =
-    problem !== undefined && problem.fields.length === 0 && problem.retryAfterSeconds === undefined;
-  const fields = hasPassword
-    ? html`!${accountField(email)} !${newPasswordField(pages, t, { name: 'new_password', problem })}`
-    : hidden('email', email);
-  const form = html`<p>${t(`page.${name}.what`, { email })}</p>
-    <form method="post" action="${path}">
-      !${fields} !${hidden('token', token)} !${hidden('return_to', next)}
-      <button>${t(`page.${name}.act`)}</button>
-    </form>`;
-  const body = html`!${refusalOf(t, problem, ['new_password'])}
-  !${isOver ? requestAgain(t, kind, email, next) : form}`;
-  const title = t(`page.${name}.title`);
-  return pages.send(request, reply, { title, body, hasSecretAddress: true });
+export async function requestMail(
+  { pages, cookies }: TokenPageParts,
+  { request, reply, next }: Visit,
+  { kind, email, mail }: MailRequest,
+): Promise<string> {
+  const address = requireEmailAddress(email);
+  const source = pageSourceOf(pages, request);
+  await mail(address, source);
+  cookies.setRequest(reply, source);
+  cookies.asked.leave(reply, request.headers.cookie, kind, address.text);
+  return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
+}
+
+/** Returns whether a problem ends the link: neither a better password nor waiting solves it. */
+function isOver({ fields, retryAfterSeconds }: Problem): boolean {
+  return fields.length === 0 && retryAfterSeconds === undefined;
+}
+
+/** Returns the button that continues after a success. */
+function nextStep({ t, request, next }: Visit): string {
+  const { session } = request;
+  const address = session === null ? addressOf(paths.signIn, { return_to: next }) : (next ?? paths.account);
+  const label = t(session === null ? 'page.sign_in.title' : 'page.account.back');
+  return html`<p><a class="button" href="${address}">${label}</a></p>`;
 }
 
 /** Returns the link to the page that requests another mail; empty if users cannot request this kind. */
@@ -154,37 +260,6 @@ function requestAgain(
   if (path === undefined) return '';
   const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
   return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
-}
-
-/** Sends the form for the code of a requested mail. */
-export function codeForm(
-  pages: PageKit,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { kind, email, problem }: { kind: TokenKind; email: string; problem?: Problem },
-): FastifyReply {
-  const t = pages.translate(request);
-  const next = pages.returnTo(request);
-  const { path, hasPassword = false } = kind.page;
-  const kept = pages.keptMailPage;
-  const body = html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
-    !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
-    !${refusalOf(t, problem, ['new_password'])}
-    <form method="post" action="${path}">
-      !${hasPassword ? accountField(email) : hidden('email', email)} !${hidden('return_to', next)}
-      !${hidden('by', 'code')}
-      !${field({
-        name: 'token',
-        label: t('page.field.code'),
-        autocomplete: 'one-time-code',
-        hint: t('page.code.hint'),
-        fault: faultOf(t, problem, 'token'),
-      })}
-      !${hasPassword ? newPasswordField(pages, t, { name: 'new_password', problem }) : ''}
-      <button>${t(`page.code.${kind.kind}_act`)}</button>
-    </form>
-    !${requestAgain(t, kind, email, next)}`;
-  return pages.send(request, reply, { title: t('page.code.title'), body });
 }
 
 /** Returns a hidden field that names the account, for password managers. */

@@ -1,156 +1,154 @@
-// The page of the user's passkeys: lists, adds, renames and removes them. The browser script (assets/page.js) creates the
-// passkey and puts it into the form.
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+// The pages of the user's passkeys: the list, which adds and renames them, and the question before one is removed. The
+// browser script (assets/page.js) creates the passkey and puts it into the form.
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../../kit/device.ts';
-import type { Problem } from '../../../kit/problem.ts';
 import { hashCost, toFactorLabel } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
-import { addressOf, field, hidden, notice } from '../../../http/markup.ts';
-import type { Translate } from '../../../http/pages.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../../page/page.ts';
-import { refusalOf } from '../../../page/form.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
-import { enrollmentSubjectOf, afterEnrollment } from '../../../identity/sign-in/guard.ts';
-import { subjectIdOf, subjectUserIdOf } from '../../../identity/sign-in/subject.ts';
+import { addressOf, field, hidden } from '../../../http/markup.ts';
+import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
+import { formField, type PageKit } from '../../../page/page.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
+import type { BrowserCookies } from '../../../identity/guard.ts';
+import { afterEnrollment, enrollmentSubjectOf } from '../../../identity/sign-in/guard.ts';
+import { subjectIdOf, subjectUserIdOf } from '../../../identity/sign-in/subject.ts';
 import { enrollmentOf } from '../challenge.ts';
 import type { Passkeys } from '../passkey.ts';
 import { passkeySection } from '../prompt.ts';
 import type { PasskeyRow } from '../store.ts';
 
-const OwnForm = Type.Object({
-  id: Type.Optional(formField),
-  name: Type.Optional(formField),
-  credential: Type.Optional(formField),
-  return_to: Type.Optional(formField),
-  form_token: Type.Optional(formField),
-});
-
-/** The page, and its forms that add, rename and remove a passkey. */
-export function passkeyPages({
-  pages,
-  cookies,
-  enrollment,
-  passkeys,
-}: {
+export interface PasskeyPageParts {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly enrollment: Enrollment;
   readonly passkeys: Passkeys;
-}): FastifyPluginAsyncTypebox {
-  const { path } = passkeySection;
+}
 
-  const show = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    problem?: Problem,
-  ): Promise<FastifyReply> => {
-    const t = pages.translate(request);
-    const subject = enrollmentSubjectOf(request);
-    await enrollment.requireSubject(subject);
-    const rows = await passkeys.list(subjectUserIdOf(subject));
-    const token = pages.formToken(subjectIdOf(subject));
-    const next = subject.pending === undefined ? undefined : pages.returnTo(request);
-    const add = (use: 'sign_in' | 'second_factor'): string =>
-      html`<form
-        method="post"
-        action="${path}"
-        data-webauthn="create"
-        data-options="/profile/passkeys"
-        data-use="${use}"
-        hidden
-      >
-        !${token} !${hidden('credential', '')} !${hidden('return_to', next)}
-        <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
-        <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
-      </form>`;
-    const { done } = request.query as { done?: string }; // PageQuery
-    const body = html`!${doneNotice(t, done)} !${refusalOf(t, problem, [])}
-      <p>${t('page.passkeys.what')}</p>
-      !${
-        rows.length === 0
-          ? ''
-          : html`<ul class="rows" !${signalData(passkeys, rows)}>
-              !${rows.map((row) => passkeyItem(t, row, token))}
-            </ul>`
-      }
-      <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
-      !${add('sign_in')} !${add('second_factor')}`;
-    return pages.sendAccount(request, reply, { title: t('page.passkeys.title'), body: body });
-  };
+const { path } = passkeySection;
+const removePath = `${path}/remove`;
 
-  return async (scope) => {
-    scope.get(
-      path,
-      { schema: { summary: 'Page: your passkeys', querystring: PageQuery } },
-      async (request, reply) => show(request, reply),
-    );
-
-    scope.post(
-      path,
-      { config: costing(hashCost), schema: { summary: 'Page: adds a passkey', body: OwnForm } },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        pages.requireForm(subjectIdOf(subject), request.body.form_token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            const source = request.source;
-            const { credential = '' } = request.body;
-            const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(subject)));
-            const naming = { device: nameDevice(source.device) };
-            const { login } = await enrollment.add(subject, passkeys.addition(verified, naming), source);
-            return afterEnrollment(reply, cookies, {
-              subject,
-              login,
-              path: addressOf(path, { done: 'added' }),
-              next: pages.returnTo(request),
-            });
-          },
-          (problem) => show(request, reply, problem),
-        );
-      },
-    );
-
-    scope.post(
-      `${path}/rename`,
-      { schema: { summary: 'Page: renames a passkey', body: OwnForm } },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        const { id = '', name, form_token: token } = request.body;
-        pages.requireForm(subjectIdOf(subject), token);
-        const label = toFactorLabel(name);
-        if (label !== undefined) await passkeys.rename(subjectUserIdOf(subject), id, label);
-        return seeOther(reply, path);
-      },
-    );
-
-    scope.post(
-      `${path}/remove`,
-      { schema: { summary: 'Page: removes a passkey', body: OwnForm } },
-      async (request, reply) => {
-        const subject = enrollmentSubjectOf(request);
-        const { id = '', form_token: token } = request.body;
-        pages.requireForm(subjectIdOf(subject), token);
-        return rerenderOnProblem(
-          reply,
-          async () => {
-            await enrollment.change(subject, passkeys.removal(id), request.source);
-            return seeOther(reply, addressOf(path, { done: 'removed' }));
-          },
-          (problem) => show(request, reply, problem),
-        );
-      },
-    );
+/** The pages, at the access level `enrollment`. */
+export function passkeyPages(parts: PasskeyPageParts): PageRoutes['routes'] {
+  const all = [listPage(parts), removePage(parts)];
+  return async (scope, options) => {
+    for (const { routes } of all) await routes(scope, options);
   };
 }
 
-function doneNotice(t: Translate, done: string | undefined): string {
-  if (done === 'added') return notice('done', t('page.passkeys.added'));
-  return notice('done', done === 'removed' ? t('page.passkeys.removed') : undefined);
+const subject = (request: Parameters<typeof enrollmentSubjectOf>[0]): string =>
+  subjectIdOf(enrollmentSubjectOf(request));
+
+function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
+  return formPage<readonly PasskeyRow[]>(pages, {
+    path,
+    summary: 'Page: your passkeys',
+    title: 'page.passkeys.title',
+    layout: 'account',
+    subject,
+    done: { added: 'page.passkeys.added', removed: 'page.passkeys.removed', renamed: 'page.passkeys.renamed' },
+    load: async ({ request }) => {
+      const of = enrollmentSubjectOf(request);
+      await enrollment.requireSubject(of);
+      return passkeys.list(subjectUserIdOf(of));
+    },
+    body: (visit, rows) => {
+      const { t } = visit;
+      return html`<p>${t('page.passkeys.what')}</p>
+        !${
+          rows.length === 0
+            ? ''
+            : html`<ul class="rows" !${signalData(passkeys, rows)}>
+                !${rows.map((row) => passkeyItem(visit, row))}
+              </ul>`
+        }
+        <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
+        <p class="notice fault" data-unsupported hidden>${t('page.passkeys.unsupported')}</p>
+        !${addForm(visit, 'sign_in')} !${addForm(visit, 'second_factor')}`;
+    },
+    forms: [
+      form({
+        summary: 'Page: adds a passkey',
+        config: costing(hashCost),
+        fields: Type.Object({ credential: Type.Optional(formField) }),
+        submit: async ({ credential = '' }, { request, reply, next }) => {
+          const { source } = request;
+          const of = enrollmentSubjectOf(request);
+          const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
+          const naming = { device: nameDevice(source.device) };
+          const { login } = await enrollment.add(of, passkeys.addition(verified, naming), source);
+          return afterEnrollment(reply, cookies, {
+            subject: of,
+            login,
+            path: addressOf(path, { done: 'added' }),
+            next,
+          });
+        },
+      }),
+      form({
+        path: `${path}/rename`,
+        summary: 'Page: renames a passkey',
+        fields: Type.Object({ id: Type.Optional(formField), name: Type.Optional(formField) }),
+        submit: async ({ id = '', name }, { request }) => {
+          const label = toFactorLabel(name);
+          if (label === undefined) return path;
+          await passkeys.rename(subjectUserIdOf(enrollmentSubjectOf(request)), id, label);
+          return addressOf(path, { done: 'renamed' });
+        },
+      }),
+    ],
+  });
+}
+
+/** Asks before a passkey is removed. */
+function removePage({ pages, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
+  return formPage<PasskeyRow>(pages, {
+    path: removePath,
+    summary: 'Page: asks before a passkey is removed',
+    title: ({ t }, { name }) => t('page.passkeys.remove_one', { name }),
+    layout: 'account',
+    query: Type.Object({ id: Type.Optional(formField) }),
+    subject,
+    load: async ({ request, query }) => {
+      const of = enrollmentSubjectOf(request);
+      await enrollment.requireSubject(of);
+      const rows = await passkeys.list(subjectUserIdOf(of));
+      return rows.find(({ id }) => id === query['id']) ?? new Elsewhere(path);
+    },
+    body: ({ t, inputs }, { id }) =>
+      html`<p>${t('page.passkeys.remove_what')}</p>
+        <form method="post" action="${removePath}">
+          !${inputs} !${hidden('id', id)}
+          <button class="danger">${t('page.passkeys.remove')}</button>
+        </form>
+        <p class="links"><a href="${path}">${t('page.factor.keep')}</a></p>`,
+    forms: [
+      form({
+        summary: 'Page: removes a passkey',
+        fields: Type.Object({ id: Type.Optional(formField) }),
+        back: () => path,
+        submit: async ({ id = '' }, { request }) => {
+          await enrollment.change(enrollmentSubjectOf(request), passkeys.removal(id), request.source);
+          return addressOf(path, { done: 'removed' });
+        },
+      }),
+    ],
+  });
+}
+
+/** A button that only a script can make work: hidden without one. */
+function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string {
+  return html`<form
+    method="post"
+    action="${path}"
+    data-webauthn="create"
+    data-options="/profile/passkeys"
+    data-use="${use}"
+    hidden
+  >
+    !${inputs} !${hidden('credential', '')}
+    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+    <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
+  </form>`;
 }
 
 /** Data for the script, which signals to the browser which passkeys exist. */
@@ -160,7 +158,7 @@ function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
   return html`data-signal="${JSON.stringify(passkeys.signalOf(first.user_handle, rows))}"`;
 }
 
-function passkeyItem(t: Translate, row: PasskeyRow, token: string): string {
+function passkeyItem({ t, inputs }: Visit, row: PasskeyRow): string {
   const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
   const facts = [
     t('page.factor.created', { created }),
@@ -173,16 +171,18 @@ function passkeyItem(t: Translate, row: PasskeyRow, token: string): string {
       !${facts.map((fact) => html`<small>${fact}</small>`)}
       <details>
         <summary>${t('page.passkeys.change')}</summary>
-        <form method="post" action="${passkeySection.path}/rename">
-          !${token} !${hidden('id', id)}
+        <form method="post" action="${path}/rename">
+          !${inputs} !${hidden('id', id)}
           !${field({ id: `name-${id}`, name: 'name', label: t('page.passkeys.name'), value: name, autocomplete: 'off' })}
           <button class="small">${t('page.passkeys.rename')}</button>
         </form>
-        <form method="post" action="${passkeySection.path}/remove">
-          !${token} !${hidden('id', id)}
-          <button class="small danger">${t('page.passkeys.remove')}</button>
-        </form>
       </details>
     </div>
+    <a
+      class="button small danger"
+      href="${addressOf(removePath, { id })}"
+      aria-label="${t('page.passkeys.remove_one', { name })}"
+      >${t('page.passkeys.remove')}</a
+    >
   </li>`;
 }

@@ -1,31 +1,23 @@
 // Signs in and registers with a passkey on pages: the buttons of the sign-in and sign-up pages, and the forms behind them.
 // The browser script (assets/page.js) asks for the passkey and puts the answer into the form.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import type { Problem } from '../../../kit/problem.ts';
 import { requireEmailAddress } from '../../../user/email-address.ts';
 import { hashCost, mailCost } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
-import { seeOther, rerenderOnProblem, formField, type PageKit } from '../../../page/page.ts';
+import { form, pageForms, type Visit } from '../../../page/form-page.ts';
+import { formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
-import { refusalOf } from '../../../page/form.ts';
-import { pageSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
+import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { verificationKind } from '../../../identity/account/verification.ts';
-import { sendLogin, afterLogin } from '../../../identity/sign-in/guard.ts';
-import type { SignInWay } from '../../../page/sign-in-way.ts';
-import { codeForm } from '../../../identity/token/pages.ts';
+import type { BrowserCookies } from '../../../identity/guard.ts';
+import { afterLogin, sendLogin } from '../../../identity/sign-in/guard.ts';
+import { requestMail } from '../../../identity/token/pages.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
-
-const SignInForm = Type.Object({ credential: formField, return_to: Type.Optional(formField) });
-const RegisterForm = Type.Object({
-  email: formField,
-  credential: formField,
-  return_to: Type.Optional(formField),
-});
 
 /** The button that signs in with a passkey. */
 export function passkeySignInWay(pages: PageKit): SignInWay {
@@ -68,60 +60,48 @@ export function passkeyOpenPages({
   readonly policy: RegistrationPolicy;
   readonly passkeySignIn: PasskeySignIn;
 }): FastifyPluginAsyncTypebox {
-  const renderRejection = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { problem, back, titleKey }: { problem: Problem; back: string; titleKey: string },
-  ): FastifyReply => {
-    const t = pages.translate(request);
-    const address = addressOf(back, { return_to: pages.returnTo(request) });
-    const body = html`!${refusalOf(t, problem, [])}
-      <p class="links"><a href="${address}">${t('page.problem.again')}</a></p>`;
-    return pages.send(request, reply, { title: t(titleKey), body });
-  };
-
-  return async (scope) => {
-    scope.post(
-      `${paths.signIn}/passkey`,
-      { config: costing(hashCost), schema: { summary: 'Page: signs in with a passkey', body: SignInForm } },
-      async (request, reply) =>
-        rerenderOnProblem(
-          reply,
-          async () => {
-            const { login } = await passkeySignIn.signIn(request.body.credential, request.source);
-            sendLogin(reply, cookies, login);
-            return seeOther(reply, afterLogin(login, pages.returnTo(request)));
-          },
-          (problem) =>
-            renderRejection(request, reply, { problem, back: paths.signIn, titleKey: 'page.sign_in.title' }),
-        ),
-    );
-
-    scope.post(
-      `${paths.signUp}/passkey`,
-      {
+  const backTo =
+    (path: string) =>
+    (_fields: unknown, { next }: Visit): string =>
+      addressOf(path, { return_to: next });
+  return pageForms(pages, {
+    forms: [
+      form({
+        path: `${paths.signIn}/passkey`,
+        summary: 'Page: signs in with a passkey',
+        config: costing(hashCost),
+        fields: Type.Object({ credential: formField }),
+        back: backTo(paths.signIn),
+        submit: async ({ credential }, { request, reply, next }) => {
+          const { login } = await passkeySignIn.signIn(credential, request.source);
+          sendLogin(reply, cookies, login);
+          return afterLogin(login, next);
+        },
+      }),
+      form({
+        path: `${paths.signUp}/passkey`,
+        summary: 'Page: registers with a passkey',
         config: costing(mailCost),
-        schema: { summary: 'Page: registers with a passkey', body: RegisterForm },
-      },
-      async (request, reply) =>
-        rerenderOnProblem(
-          reply,
-          async () => {
-            const address = requireEmailAddress(request.body.email);
-            const { text: email } = address;
-            const source = pageSourceOf(pages, request);
-            const account = { address, credential: request.body.credential };
-            await registerQuietly(policy, () => passkeySignIn.register(account, source));
-            if (!policy.emailConfirmation)
-              return seeOther(reply, addressOf(paths.signIn, { email, return_to: source.returnTo }));
-            cookies.setRequest(reply, source);
-            return codeForm(pages, request, reply, { kind: verificationKind, email });
-          },
-          (problem) =>
-            renderRejection(request, reply, { problem, back: paths.signUp, titleKey: 'page.sign_up.title' }),
-        ),
-    );
-  };
+        fields: Type.Object({ email: formField, credential: formField }),
+        keeps: ['email'],
+        back: backTo(paths.signUp),
+        submit: async ({ email, credential }, visit) => {
+          if (policy.emailConfirmation)
+            return requestMail({ pages, cookies }, visit, {
+              kind: verificationKind,
+              email,
+              mail: (address, source) =>
+                registerQuietly(policy, () => passkeySignIn.register({ address, credential }, source)),
+            });
+          const address = requireEmailAddress(email);
+          await registerQuietly(policy, () =>
+            passkeySignIn.register({ address, credential }, visit.request.source),
+          );
+          return addressOf(paths.signIn, { email: address.text, return_to: visit.next });
+        },
+      }),
+    ],
+  });
 }
 
 interface PasskeyForm {

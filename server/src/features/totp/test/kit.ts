@@ -101,7 +101,7 @@ function factorOn(db: Database): Totp {
 
 async function enroll(tx: Database, { id: userId }: User): Promise<void> {
   const id = `app of ${userId}`;
-  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', now: 0 });
+  await addAuthenticator(tx, { id, userId, name: 'x', seed: 'x', begunBy: null, now: 0 });
   await confirmAuthenticator(tx, { id, step: 0, now: 0 });
 }
 

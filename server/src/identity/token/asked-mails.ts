@@ -1,0 +1,68 @@
+// Remembers, in the browser, which mails it asked for and when: so that the page for a code can be opened again, and says
+// when another mail can be requested. Nothing in it depends on whether an address has an account.
+import type { FastifyReply } from 'fastify';
+import { dayMs, minuteMs, secondMs, type Clock } from '../../kit/clock.ts';
+import type { TextCipher } from '../../kit/keyring.ts';
+import { SealedCookie } from '../../http/sealed-cookie.ts';
+import type { TokenKind } from './kinds.ts';
+
+/** A mail that this browser asked for. */
+export interface AskedMail {
+  /** The address as it was typed. */
+  readonly email: string;
+  /** Seconds after which another mail to this address can be requested; 0 if it can be now. */
+  readonly waitSeconds: number;
+}
+
+interface StoredAsk {
+  readonly email: string;
+  readonly at: number;
+  /** Requests for this address, including this one. */
+  readonly count: number;
+}
+
+export interface AskedMailsOptions {
+  readonly cipher: TextCipher;
+  readonly clock: Clock;
+  readonly isSecure: boolean;
+  /** Milliseconds between two mails of a kind, after the first, the second, … request. */
+  readonly pausesMs: readonly number[];
+}
+
+/** Life of the cookie: that of the longest-lived mail. */
+const lifeMs = dayMs;
+/** Holds an address of 254 characters for each of four kinds. */
+const askedBytes = 1536;
+
+export class AskedMails {
+  readonly #clock: Clock;
+  readonly #pausesMs: readonly number[];
+  readonly #cookie: SealedCookie<Readonly<Record<string, StoredAsk>>>;
+
+  constructor({ clock, pausesMs, ...options }: AskedMailsOptions) {
+    this.#clock = clock;
+    this.#pausesMs = pausesMs;
+    this.#cookie = new SealedCookie({ name: 'asked', bytes: askedBytes, lifeMs, ...options });
+  }
+
+  /** Remembers a request for a mail. It replaces an earlier one for another address. */
+  leave(reply: FastifyReply, header: string | undefined, { kind }: TokenKind, email: string): void {
+    const { [kind]: former, ...others } = this.#cookie.read(header) ?? {};
+    const count = former?.email === email ? former.count + 1 : 1;
+    const own = { [kind]: { email, at: this.#clock(), count } };
+    const all = { ...others, ...own };
+    this.#cookie.write(reply, this.#cookie.fits(all) ? all : own);
+  }
+
+  /** Returns the last mail of a kind that the browser asked for; `undefined` if there is none. */
+  read(header: string | undefined, { kind }: TokenKind): AskedMail | undefined {
+    const asked = this.#cookie.read(header)?.[kind];
+    if (asked === undefined) return undefined;
+    const pauseMs = this.#pausesMs[Math.min(asked.count, this.#pausesMs.length) - 1] ?? 0;
+    const waitMs = Math.min(asked.at + pauseMs - this.#clock(), pauseMs);
+    return { email: asked.email, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
+  }
+}
+
+/** Pauses between two mails of a kind that a browser without a session asks for. */
+export const askPausesMs: readonly number[] = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);

@@ -1,0 +1,89 @@
+// Leads from this service to an application. Browsers apply `form-action` to every redirect after a form (CSP3 §4.2.2),
+// also to those of the application; so a form never redirects to another origin, but to a page that continues there.
+import { html } from 'ghtml';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { hourMs, type Clock } from '../kit/clock.ts';
+import { Problem } from '../kit/problem.ts';
+import { addressOf } from '../http/markup.ts';
+import type { TextCipher } from '../kit/keyring.ts';
+import type { PageKit } from './page.ts';
+
+export interface ExitsOptions {
+  readonly cipher: TextCipher;
+  readonly clock: Clock;
+  /** Origin of this service; its pages need no exit. */
+  readonly ownOrigin: string;
+}
+
+/** Path of the page that continues at an application. */
+export const exitPath = '/continue';
+/** Time for which the page of an exit can be reloaded. */
+const lifeMs = hourMs;
+
+/** Seals and opens the targets of exits. A target was validated before: the page follows no others. */
+export class Exits {
+  readonly #options: ExitsOptions;
+
+  constructor(options: ExitsOptions) {
+    this.#options = options;
+  }
+
+  /** Redirects to a target. After a form, a target of another origin gets a page in between. */
+  go(request: FastifyRequest, reply: FastifyReply, target: string): FastifyReply {
+    const isDirect = this.#isOwn(target) || !followsForm(request);
+    return reply.redirect(isDirect ? target : addressOf(exitPath, { to: this.#seal(target) }), 303);
+  }
+
+  /** Returns the target of a sealed text; `undefined` if it was not sealed here, or has expired. */
+  open(sealed: string): URL | undefined {
+    try {
+      const [at = '', target = ''] = JSON.parse(this.#options.cipher.decrypt(sealed)) as string[];
+      return Number(at) + lifeMs > this.#options.clock() ? new URL(target) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #seal(target: string): string {
+    return this.#options.cipher.encrypt(JSON.stringify([String(this.#options.clock()), target]));
+  }
+
+  #isOwn(target: string): boolean {
+    return target.startsWith('/') || URL.parse(target)?.origin === this.#options.ownOrigin;
+  }
+}
+
+/** Returns whether a browser came to a request by a form of this service, also after further redirects. */
+function followsForm({ method, headers }: FastifyRequest): boolean {
+  return method !== 'GET' || headers['sec-fetch-site'] === 'same-origin';
+}
+
+/** The page that continues at an application by itself, and has a link for browsers that do not. */
+export function exitPages(pages: PageKit): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      exitPath,
+      {
+        schema: {
+          summary: 'Page: continues at an application',
+          querystring: Type.Object({ to: Type.String({ maxLength: 8000 }) }),
+        },
+      },
+      async (request, reply) => {
+        const target = pages.exits.open(request.query.to);
+        if (target === undefined) throw new Problem('not_found');
+        const t = pages.translate(request);
+        const body = html`<p>${t('page.exit.what', { host: target.host })}</p>
+          <p><a class="button" href="${target.href}">${t('page.exit.act')}</a></p>`;
+        return pages.send(request, reply, {
+          title: t('page.exit.title'),
+          body,
+          continuesAt: target.href,
+          hasSecretAddress: true,
+        });
+      },
+    );
+  };
+}

@@ -1,0 +1,89 @@
+// Keeps what a page has to show after a redirect: why a form was refused, and what was typed into it. The note travels in
+// an encrypted cookie; the address of the page names it, so that a reload, the back button and another language show the
+// same page.
+import type { FastifyReply } from 'fastify';
+import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
+import { generateUuid } from '../kit/id.ts';
+import { Problem, findProblem, type FaultReason, type ProblemCode } from '../kit/problem.ts';
+import type { TextCipher } from '../kit/keyring.ts';
+import { SealedCookie } from '../http/sealed-cookie.ts';
+
+/** A refused form. */
+export interface Refusal {
+  /** Path to which the form was sent. */
+  readonly form: string;
+  /** With the seconds that are left now. */
+  readonly problem: Problem;
+  /** Values of the fields that may be shown again; never a password. */
+  readonly typed: Readonly<Record<string, string>>;
+}
+
+export interface NotesOptions {
+  readonly cipher: TextCipher;
+  readonly clock: Clock;
+  readonly isSecure: boolean;
+}
+
+/** Time for which a refusal is shown again. */
+const lifeMs = 15 * minuteMs;
+const noteBytes = 1536;
+/** Longest value that is shown again. */
+const valueCharacters = 320;
+
+/** A note as it is stored. */
+interface StoredNote {
+  readonly form: string;
+  readonly code: string;
+  readonly faults: readonly (readonly [field: string, reason: FaultReason | undefined])[];
+  /** Unix milliseconds from which on the form may be sent again. */
+  readonly retryAt?: number | undefined;
+  readonly typed: Readonly<Record<string, string>>;
+  readonly expiresAt: number;
+}
+
+/** Writes and reads notes. */
+export class Notes {
+  readonly #clock: Clock;
+  readonly #cookie: SealedCookie<StoredNote>;
+
+  constructor({ clock, ...options }: NotesOptions) {
+    this.#clock = clock;
+    this.#cookie = new SealedCookie({ name: 'note', bytes: noteBytes, lifeMs, ...options });
+  }
+
+  /** Sets the cookie of a refusal, which replaces an earlier one, and returns the id for the address of the page. */
+  leave(reply: FastifyReply, { form, problem, typed }: Refusal): string {
+    const id = generateUuid();
+    const now = this.#clock();
+    const { code, fields, retryAfterSeconds: wait } = problem;
+    const note: StoredNote = {
+      form,
+      code,
+      faults: fields.map(({ field, reason }) => [field, reason]),
+      ...(wait !== undefined && { retryAt: now + wait * secondMs }),
+      typed: Object.fromEntries(
+        Object.entries(typed).filter(([, value]) => value.length <= valueCharacters),
+      ),
+      expiresAt: now + lifeMs,
+    };
+    this.#cookie.write(reply, this.#cookie.fits(note) ? note : { ...note, typed: {} }, id);
+    return id;
+  }
+
+  /** Returns the refusal with this id; `undefined` if the browser has no such note, or it has expired. */
+  read(header: string | undefined, id: string): Refusal | undefined {
+    const note = this.#cookie.read(header, id);
+    const now = this.#clock();
+    if (note === undefined || now >= note.expiresAt || findProblem(note.code) === undefined) return undefined;
+    const { form, code, faults, retryAt, typed } = note;
+    const problem = new Problem(code as ProblemCode, {
+      fields: faults.map(([field, reason]) => ({
+        field,
+        message: 'is not valid',
+        ...(reason !== undefined && { reason }),
+      })),
+      ...(retryAt !== undefined && { retryAfterSeconds: Math.max(0, Math.ceil((retryAt - now) / secondMs)) }),
+    });
+    return { form, problem, typed };
+  }
+}
