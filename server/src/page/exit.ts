@@ -18,7 +18,7 @@ export interface ExitsOptions {
 }
 
 /** Path of the page that continues at an application. */
-export const exitPath = '/continue';
+const exitPath = '/continue';
 /** Time for which the page of an exit can be reloaded. */
 const lifeMs = hourMs;
 

@@ -14,7 +14,7 @@ import { formField, isSolvedElsewhere, PageQuery, type PageKit } from './page.ts
 import { paths } from './paths.ts';
 
 /** Query of any page. */
-export type PageQueryValues = Readonly<Static<typeof PageQuery>>;
+type PageQueryValues = Readonly<Static<typeof PageQuery>>;
 
 /** One request of a person for a page, or with one of its forms. */
 export interface Visit {
@@ -80,7 +80,7 @@ export function form<Schema extends TObject>(definition: FormDefinition<Schema>)
     config,
     keeps,
     back: back as PageForm['back'], // both are called with the validated body
-    submit: definition.submit as PageForm['submit'],
+    submit: definition.submit,
   };
 }
 
@@ -244,10 +244,13 @@ async function answer(
   const subject = page.subject?.(request);
   if (subject !== undefined) pages.requireForm(subject, fields['form_token']);
   try {
-    return pages.exits.go(request, reply, await submit(fields as never, visit));
+    const target = await submit(fields as never, visit);
+    return await pages.exits.go(request, reply, target);
   } catch (error) {
     if (!(error instanceof Problem) || isSolvedElsewhere(error)) throw error;
-    const typed = Object.fromEntries(keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? '']] : [])));
+    const typed = Object.fromEntries(
+      keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? '']] : [])),
+    );
     const note = pages.notes.leave(reply, { form: path, problem: error, typed });
     const address = back?.(fields, visit) ?? addressOf(page.path, { return_to: next });
     return reply.redirect(`${address}${address.includes('?') ? '&' : '?'}note=${note}`, 303);

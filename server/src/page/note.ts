@@ -61,9 +61,7 @@ export class Notes {
       code,
       faults: fields.map(({ field, reason }) => [field, reason]),
       ...(wait !== undefined && { retryAt: now + wait * secondMs }),
-      typed: Object.fromEntries(
-        Object.entries(typed).filter(([, value]) => value.length <= valueCharacters),
-      ),
+      typed: Object.fromEntries(Object.entries(typed).filter(([, value]) => value.length <= valueCharacters)),
       expiresAt: now + lifeMs,
     };
     this.#cookie.write(reply, this.#cookie.fits(note) ? note : { ...note, typed: {} }, id);

@@ -1,5 +1,6 @@
 // A simulated browser: it stores the cookies that it receives and sends them with each request.
 import assert from 'node:assert/strict';
+import { unescapeMarkup } from './markup.ts';
 import { cookieOf, sessionCookie, type Member } from './public-service.ts';
 import type { ContractRequest, Reply } from './request.ts';
 
@@ -53,8 +54,18 @@ export class Browser {
   async submit(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
     const headers = { accept: 'text/html,application/xhtml+xml' };
     const reply = await this.send({ method: 'POST', path, fields, headers });
-    const target = String(reply.headers['location'] ?? '');
+    const target = String(reply.headers['location']);
     return /[?&]note=|^[a-z/-]+\/(?:code|new)(?:\?|$)/.test(target) ? this.get(target, headers) : reply;
+  }
+
+  /** Returns where a redirect leads in the end: the application, if it leads to the page that continues there. */
+  async goalOf(reply: Reply): Promise<string> {
+    assert.equal(reply.status, 303, reply.text);
+    const target = String(reply.headers['location']);
+    if (!target.startsWith('/continue?')) return target;
+    const { text } = await this.get(target, { accept: 'text/html' });
+    const [, href = ''] = /http-equiv="refresh" content="0; url=([^"]+)"/.exec(text) ?? [];
+    return unescapeMarkup(href);
   }
 
   get(path: string, headers: ContractRequest['headers'] = {}): Promise<Reply> {

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Browser } from './browser.ts';
+import { unescapeMarkup } from './markup.ts';
 import type { Reply } from './request.ts';
 
 /** The Accept header of a browser. */
 export const asPage = { accept: 'text/html,application/xhtml+xml' };
-
-/** The text of markup whose characters are escaped by their numbers. */
-export function unescapeMarkup(markup: string): string {
-  return markup.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
-}
 
 /** The form of a page: its target, and its filled fields as a browser reads them. */
 export function formIn({ text }: Reply): { action: string; fields: Record<string, string> } {
@@ -21,6 +17,12 @@ export function formIn({ text }: Reply): { action: string; fields: Record<string
   };
 }
 
+/** The seed that the page of a new authenticator app shows for typing. */
+export function secretIn({ text }: Reply): string {
+  const [, seed = ''] = /<code data-copy="[^"]*">([A-Z2-7 ]+)<\/code>/.exec(text) ?? assert.fail(text);
+  return seed.replaceAll(' ', '');
+}
+
 /** Opens the page that a mail links to and presses its button. */
 export async function pressButton(
   at: Browser,
@@ -30,10 +32,7 @@ export async function pressButton(
   const page = await at.get(path, asPage);
   assert.equal(page.status, 200, page.text);
   const { action, fields } = formIn(page);
-  return follow(
-    at,
-    await at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers: asPage }),
-  );
+  return follow(at, await at.submit(action, { ...fields, ...more }));
 }
 
 /** What a browser shows in the end: it follows the redirects of a reply. */

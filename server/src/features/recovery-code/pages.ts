@@ -42,7 +42,14 @@ export function recoveryCodePages(parts: RecoveryCodePageParts): PageRoutes['rou
 
 const subject = (request: Parameters<typeof sessionOf>[0]): string => sessionOf(request).id;
 
-function listPage({ pages, stepUp, secondFactors, enrollment, recoveryCodes, shownCodes }: RecoveryCodePageParts): PageRoutes {
+function listPage({
+  pages,
+  stepUp,
+  secondFactors,
+  enrollment,
+  recoveryCodes,
+  shownCodes,
+}: RecoveryCodePageParts): PageRoutes {
   return formPage<{ isUsable: boolean; left: number }>(pages, {
     path,
     summary: 'Page: your recovery codes',
@@ -62,7 +69,9 @@ function listPage({ pages, stepUp, secondFactors, enrollment, recoveryCodes, sho
           isUsable
             ? html`<p>${t('page.recovery_codes.left', { left })}</p>
                 <form method="post" action="${path}">
-                  !${inputs}<button !${left > 0 ? 'class="second"' : ''}>${t('page.recovery_codes.act')}</button>
+                  !${inputs}<button !${left > 0 ? 'class="second"' : ''}>
+                    ${t('page.recovery_codes.act')}
+                  </button>
                 </form>`
             : html`<p class="notice">${t('page.recovery_codes.none')}</p>`
         }`,
@@ -100,7 +109,11 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
     },
     body: ({ t, inputs }, codes) =>
       html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
-        <ul class="codes" data-copy="${t('page.recovery_codes.copy')}" data-download="${t('page.recovery_codes.download')}">
+        <ul
+          class="codes"
+          data-copy="${t('page.recovery_codes.copy')}"
+          data-download="${t('page.recovery_codes.download')}"
+        >
           !${codes.map((code) => html`<li><code>${code}</code></li>`)}
         </ul>
         <form method="post" action="${newPath}">

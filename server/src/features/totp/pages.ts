@@ -115,7 +115,13 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
             name: 'code',
             label: t('page.totp.code'),
             autocomplete: 'one-time-code',
-            fault: refusal && t(refusal.problem.code === 'factor_invalid' ? 'page.totp.wrong' : `page.problem.${refusal.problem.code}`),
+            fault:
+              refusal &&
+              t(
+                refusal.problem.code === 'factor_invalid'
+                  ? 'page.totp.wrong'
+                  : `page.problem.${refusal.problem.code}`,
+              ),
           })}
           !${field({
             name: 'name',

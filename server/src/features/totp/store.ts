@@ -15,16 +15,14 @@ type NewAuthenticatorRow = {
 };
 
 const insertAuthenticator = statement((sql, p: NewAuthenticatorRow) =>
-  sql
-    .insertInto('totp_authenticators')
-    .values({
-      id: p.id,
-      user_id: p.userId,
-      name: p.name,
-      seed: p.seed,
-      begun_by: p.begunBy,
-      created_at: p.now,
-    }),
+  sql.insertInto('totp_authenticators').values({
+    id: p.id,
+    user_id: p.userId,
+    name: p.name,
+    seed: p.seed,
+    begun_by: p.begunBy,
+    created_at: p.now,
+  }),
 );
 
 export async function addAuthenticator(db: Database, row: NewAuthenticatorRow): Promise<void> {

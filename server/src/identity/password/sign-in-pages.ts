@@ -46,8 +46,7 @@ export function signInPages({
       signed_out: 'page.sign_out.done',
     },
     shows: ['email'],
-    load: ({ request, next }) =>
-      request.session === null ? {} : new Elsewhere(next ?? paths.account),
+    load: ({ request, next }) => (request.session === null ? {} : new Elsewhere(next ?? paths.account)),
     body: ({ t, request, query, inputs, next, refusal, typed }) => {
       const email = refusal === undefined ? (query.email ?? '') : typed('email');
       const known = { email: email === '' ? undefined : email, return_to: next };

@@ -89,7 +89,6 @@ export function signOutPages({
   readonly cookies: BrowserCookies;
   readonly sessions: Sessions;
 }): PageRoutes['routes'] {
-  const signedOut = (next: string | undefined): string => next ?? addressOf(paths.signIn, { done: 'signed_out' });
   return formPage<string>(pages, {
     path: paths.signOut,
     summary: 'Page: sign out',
@@ -115,6 +114,11 @@ export function signOutPages({
       }),
     ],
   }).routes;
+}
+
+/** Returns where a person continues who is signed out. */
+function signedOut(next: string | undefined): string {
+  return next ?? addressOf(paths.signIn, { done: 'signed_out' });
 }
 
 function sessionItem(

@@ -60,7 +60,10 @@ export function addressOfAccount({ email }: TokenFields): EmailAddress {
 
 /** The page that the link of a mail opens, and the page for its code. */
 export function tokenPages(parts: TokenPageParts, page: TokenPage): PageRoutes['routes'] {
-  const own = [linkPage(parts, page), ...(page.kind.page.codePath === undefined ? [] : [codePage(parts, page)])];
+  const own = [
+    linkPage(parts, page),
+    ...(page.kind.page.codePath === undefined ? [] : [codePage(parts, page)]),
+  ];
   return async (scope, options) => {
     for (const { routes } of own) await routes(scope, options);
   };
@@ -126,7 +129,10 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
 }
 
 /** The page for the code of a requested mail. It belongs to the browser that requested the mail. */
-function codePage({ pages, cookies }: TokenPageParts, { kind, redeem, request: mail }: TokenPage): PageRoutes {
+function codePage(
+  { pages, cookies }: TokenPageParts,
+  { kind, redeem, request: mail }: TokenPage,
+): PageRoutes {
   const { codePath = '', requestPath = paths.signIn, hasPassword = false } = kind.page;
   const askedBy = ({ request: { headers } }: Visit): AskedMail | undefined =>
     cookies.asked.read(headers.cookie, kind);
@@ -147,7 +153,9 @@ function codePage({ pages, cookies }: TokenPageParts, { kind, redeem, request: m
               <p data-wait="${String(waitSeconds)}">
                 ${waitSeconds > 0 ? t('page.code.again_in', { seconds: waitSeconds }) : ''}
               </p>
-              <button class="second" !${waitSeconds > 0 ? 'aria-disabled="true"' : ''}>${t('page.code.ask_again')}</button>
+              <button class="second" !${waitSeconds > 0 ? 'aria-disabled="true"' : ''}>
+                ${t('page.code.ask_again')}
+              </button>
             </form>`;
       return html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
         !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}

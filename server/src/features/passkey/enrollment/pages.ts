@@ -45,7 +45,11 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
     title: 'page.passkeys.title',
     layout: 'account',
     subject,
-    done: { added: 'page.passkeys.added', removed: 'page.passkeys.removed', renamed: 'page.passkeys.renamed' },
+    done: {
+      added: 'page.passkeys.added',
+      removed: 'page.passkeys.removed',
+      renamed: 'page.passkeys.renamed',
+    },
     load: async ({ request }) => {
       const of = enrollmentSubjectOf(request);
       await enrollment.requireSubject(of);

@@ -68,5 +68,5 @@ export const kit: FeatureKit = {
       create: consumeCodeTogether,
     },
   ],
-  columns: { recovery_codes: { secret: 'code_mac', other: 'id user_id created_at spent_at' } },
+  columns: { recovery_codes: { secret: 'code_mac', other: 'id user_id created_at spent_at ends_at' } },
 };

@@ -142,7 +142,7 @@ export const kit: FeatureKit = {
   columns: {
     totp_authenticators: {
       secret: 'seed',
-      other: 'id user_id name created_at confirmed_at last_step last_used_at',
+      other: 'id user_id name begun_by created_at confirmed_at last_step last_used_at',
     },
   },
 };
