@@ -69,7 +69,10 @@ export function hidden(name: string, value: string | undefined): string {
 /** Returns a notice of success or of a fault, or empty text without a message. */
 export function notice(kind: 'done' | 'fault', text: string | undefined): string {
   if (text === undefined) return '';
-  return html`<p class="notice ${kind}" role="${kind === 'done' ? 'status' : 'alert'}">${text}</p>`;
+  // The focus makes screen readers read a fault of a page that has just been loaded.
+  return kind === 'done'
+    ? html`<p class="notice done" role="status">${text}</p>`
+    : html`<p class="notice fault" role="alert" tabindex="-1" autofocus>${text}</p>`;
 }
 
 /** Returns a path with its query; undefined values are omitted. */

@@ -13,6 +13,10 @@ export interface Page {
   readonly body: string;
   /** The URL of the page contains a secret: browsers send no Referer at all. */
   readonly hasSecretAddress?: boolean;
+  /** Markup above the title. */
+  readonly before?: string;
+  /** Markup of the navigation beside the page. */
+  readonly aside?: string;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
   /** The page shows why a form was refused. */
@@ -86,7 +90,8 @@ export class Pages {
 
   /** Sends a page. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    const { title, body, isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
+    const { title, body, before = '', aside = '' } = page;
+    const { isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
@@ -120,7 +125,9 @@ export class Pages {
               <header>
                 <a href="/" class="product">!${assets.logo}${productName}</a>
               </header>
+              !${aside}
               <main id="main" !${isWide ? 'class="wide"' : ''}>
+                !${before}
                 <h1>${title}</h1>
                 !${body}
               </main>

@@ -1,11 +1,45 @@
 // The pages of the user's account, as modules contribute them.
 import type { FastifyRequest } from 'fastify';
+import type { Translate } from '../http/pages.ts';
+import type { IconName } from './icon.ts';
+
+/** Whose account a page shows. */
+export interface SignedIn {
+  readonly id: string;
+  readonly userId: number;
+  readonly email: string;
+}
 
 /** A page of the account. The account page links to it. */
 export interface AccountSection {
   readonly path: string;
   /** Its messages are `page.<name>.title` and `page.<name>.about`. */
   readonly name: string;
+  readonly icon: IconName;
+  /** `sign_in`: how the user signs in. `activity`: what happened, and the data of the account. */
+  readonly group: 'sign_in' | 'activity';
+  /** Returns how things stand; the account page shows it instead of `page.<name>.about`. */
+  readonly state?: (session: SignedIn, t: Translate) => Promise<SectionState>;
+  /** Returns what the user should do next, if this section has something to advise. */
+  readonly advice?: (session: SignedIn, t: Translate) => Promise<Advice | undefined>;
+}
+
+/** How things stand in a section. */
+export interface SectionState {
+  /** Markup. */
+  readonly text: string;
+  /** `good` is protected, `weak` should be changed. */
+  readonly tone?: 'good' | 'weak';
+}
+
+/** Advice at the top of the account page. Only the most urgent one is shown. */
+export interface Advice {
+  /** 1 is the most urgent. */
+  readonly rank: number;
+  readonly title: string;
+  readonly text: string;
+  /** Label of the button, which leads to the section. */
+  readonly act: string;
 }
 
 /** The page on which emails are read that are kept instead of sent. */

@@ -8,6 +8,7 @@ import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection, KeptMailPage } from './account-section.ts';
+import { icon } from './icon.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
@@ -109,11 +110,28 @@ export class PageKit {
     return this.#parts.pages.send(request, reply, page);
   }
 
-  /** Sends an account page, with a link back to the list. */
+  /** Sends a page of the account, with its navigation: the sections on wide screens, a link back on others. */
   sendAccount(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const t = this.translate(request);
-    const back = html`<p class="links"><a href="${paths.account}">${t('page.account.back')}</a></p>`;
-    return this.send(request, reply, { ...page, body: html`!${page.body} !${back}` });
+    const current = new URL(request.url, 'http://path.invalid').pathname;
+    const items = this.sections.map(
+      ({ path, name, icon: sign }) =>
+        html`<li>
+          <a href="${path}" !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
+            >!${icon(sign)} ${t(`page.${name}.title`)}</a
+          >
+        </li>`,
+    );
+    return this.send(request, reply, {
+      ...page,
+      before: html`<p class="back"><a href="${paths.account}">${t('page.account.title')}</a></p>`,
+      aside: html`<nav class="aside" aria-label="${t('page.account.title')}">
+        <ul>
+          <li><a href="${paths.account}">${t('page.account.overview')}</a></li>
+          !${items}
+        </ul>
+      </nav>`,
+    });
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */

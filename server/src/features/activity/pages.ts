@@ -12,6 +12,8 @@ import { sessionOf } from '../../identity/session/guard.ts';
 export const activitySection = {
   path: '/account/activity',
   name: 'activity',
+  icon: 'pulse',
+  group: 'activity',
 } as const satisfies AccountSection;
 
 /** Maximum number of events on the page. */

@@ -7,7 +7,12 @@ import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 
-export const dataSection = { path: paths.data, name: 'data' } as const satisfies AccountSection;
+export const dataSection = {
+  path: paths.data,
+  name: 'data',
+  icon: 'download',
+  group: 'activity',
+} as const satisfies AccountSection;
 
 /** The page of the user's data. */
 export function dataPages({

@@ -1,6 +1,7 @@
 // Lets users change their email address, and lets the owner of the old address undo it.
 import { module } from '../../module.ts';
 import { emailChangeEvents, emailChangeMail } from './event.ts';
+import { html } from 'ghtml';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { EmailChange, emailChangeKind, emailUndoKind } from './email-change.ts';
 import { addressSection, changePage, emailChangePages, undoPage } from './pages.ts';
@@ -25,7 +26,12 @@ export const emailChange = module({
         { access: 'optional', pages: tokenPages({ pages, cookies }, changePage(rule)) },
         { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ],
-      account: [addressSection],
+      account: [
+        {
+          ...addressSection,
+          state: async ({ email }) => ({ text: html`${email}` }),
+        },
+      ],
     };
   },
 });

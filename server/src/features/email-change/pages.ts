@@ -17,7 +17,12 @@ import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import type { TokenPage } from '../../identity/token/pages.ts';
 import { emailChangeKind, emailUndoKind, type EmailChange } from './email-change.ts';
 
-export const addressSection = { path: '/account/address', name: 'address' } as const satisfies AccountSection;
+export const addressSection = {
+  path: '/account/address',
+  name: 'address',
+  icon: 'mail',
+  group: 'sign_in',
+} as const satisfies AccountSection;
 
 /** The page that requests the change. Its form continues with the page for the code. */
 export function emailChangePages({

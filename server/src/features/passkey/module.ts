@@ -1,6 +1,6 @@
 // Passkeys: sign-in without a password, and a second factor (WebAuthn Level 3).
 import { module, type RouteSet } from '../../module.ts';
-import { passkeyPages } from './enrollment/pages.ts';
+import { passkeyPages, stateOf } from './enrollment/pages.ts';
 import { passkeyAdditionRoutes, passkeyListRoutes } from './enrollment/routes.ts';
 import { Passkeys } from './passkey.ts';
 import { passkeyPrompt, passkeySection } from './prompt.ts';
@@ -55,7 +55,21 @@ export const passkey = module({
     return {
       secondFactor: passkeys,
       routes,
-      account: [passkeySection],
+      account: [
+        {
+          ...passkeySection,
+          state: async ({ userId }, t) => stateOf(t, await passkeys.list(userId)),
+          advice: async ({ userId }, t) =>
+            secondFactors.policy === 'off' || (await secondFactors.namesOf(userId)).length > 0
+              ? undefined
+              : {
+                  rank: 2,
+                  title: t('page.passkeys.advice'),
+                  text: t('page.passkeys.advice_why'),
+                  act: t('page.passkeys.advice_act'),
+                },
+        },
+      ],
       prompts: [passkeyPrompt],
       signInWays: [passkeySignInWay(pages)],
       signUpWays: [passkeySignUpWay(pages)],

@@ -7,6 +7,8 @@ import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 export const passkeySection = {
   path: '/account/passkeys',
   name: 'passkeys',
+  icon: 'key',
+  group: 'sign_in',
 } as const satisfies AccountSection;
 
 /** Asks for a passkey as second factor and for a step-up. */

@@ -31,7 +31,27 @@ export const recoveryCode = module({
         { access: 'session', json: recoveryCodeRoutes(parts) },
         { access: 'session', pages: recoveryCodePages({ ...parts, pages, stepUp, shownCodes }) },
       ],
-      account: [recoveryCodeSection],
+      account: [
+        {
+          ...recoveryCodeSection,
+          state: async ({ userId }, t) => {
+            const left = await recoveryCodes.count(userId);
+            if (left > 0) return { text: t('page.recovery_codes.state', { left }), tone: left > 3 ? 'good' : 'weak' };
+            const isUsable = (await secondFactors.namesOf(userId)).length > 0;
+            return { text: t('page.factor.none_yet'), ...(isUsable && { tone: 'weak' }) };
+          },
+          advice: async ({ userId }, t) => {
+            if ((await secondFactors.namesOf(userId)).length === 0) return undefined;
+            if ((await recoveryCodes.count(userId)) > 0) return undefined;
+            return {
+              rank: 1,
+              title: t('page.recovery_codes.advice'),
+              text: t('page.recovery_codes.advice_why'),
+              act: t('page.recovery_codes.advice_act'),
+            };
+          },
+        },
+      ],
       prompts: [recoveryCodePrompt],
     };
   },

@@ -6,6 +6,8 @@ import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 export const recoveryCodeSection = {
   path: '/account/recovery-codes',
   name: 'recovery_codes',
+  icon: 'lifebuoy',
+  group: 'sign_in',
 } as const satisfies AccountSection;
 
 export const recoveryCodePrompt: FactorPrompt = {

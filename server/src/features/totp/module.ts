@@ -1,7 +1,7 @@
 // TOTP: codes of an authenticator app as a second factor (RFC 6238).
 import { cipherOf } from '../../keys/sealed.ts';
 import { module } from '../../module.ts';
-import { totpPages } from './pages.ts';
+import { stateOf, totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
 import { Totp } from './totp.ts';
@@ -27,7 +27,9 @@ export const totp = module({
         { access: 'enrollment', json: totpRoutes({ cookies, enrollment, totp: factor }) },
         { access: 'enrollment', pages: totpPages({ pages, cookies, enrollment, totp: factor }) },
       ],
-      account: [totpSection],
+      account: [
+        { ...totpSection, state: async ({ userId }, t) => stateOf(t, await factor.list(userId)) },
+      ],
       prompts: [totpPrompt],
     };
   },

@@ -8,6 +8,8 @@ import { costing } from '../../http/limits.ts';
 import type { Translate } from '../../http/pages.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
+import type { SectionState } from '../../page/account-section.ts';
+import { withTimes } from '../../page/time.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { afterEnrollment, enrollmentSubjectOf } from '../../identity/sign-in/guard.ts';
@@ -201,8 +203,8 @@ function authenticatorItem(
   return html`<li>
     <div>
       <strong>${name}</strong>
-      <small>${t('page.factor.created', { created })}</small>
-      !${used === null ? '' : html`<small>${t('page.factor.used', { used })}</small>`}
+      <small>!${withTimes(t, 'page.factor.created', { created }, 'day')}</small>
+      !${used === null ? '' : html`<small>!${withTimes(t, 'page.factor.used', { used }, 'ago')}</small>`}
     </div>
     <a
       class="button small danger"
@@ -211,6 +213,12 @@ function authenticatorItem(
       >${t('page.totp.remove')}</a
     >
   </li>`;
+}
+
+/** Returns how things stand, for the account page. */
+export function stateOf(t: Translate, rows: readonly AuthenticatorRow[]): SectionState {
+  if (rows.length === 0) return { text: t('page.factor.off') };
+  return { text: t('page.totp.count', { count: rows.length }), tone: 'good' };
 }
 
 /** Groups the characters, for reading aloud. */

@@ -6,6 +6,8 @@ import type { FactorPrompt } from '../../identity/factor/prompt.ts';
 export const totpSection = {
   path: '/account/authenticators',
   name: 'totp',
+  icon: 'phone',
+  group: 'sign_in',
 } as const satisfies AccountSection;
 
 export const totpPrompt: FactorPrompt = {

@@ -3,6 +3,7 @@ import { identityModule } from '../../module.ts';
 import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';
 import { tokenPages } from '../token/pages.ts';
+import { withTimes } from '../../page/time.ts';
 import { Blocklist } from './blocklist.ts';
 import { changePasswordPages, forgotPages, passwordPages, passwordSection, resetPage } from './pages.ts';
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './routes.ts';
@@ -36,7 +37,16 @@ export const password = identityModule({
         { access: 'open', pages: changePasswordPages() },
         { access: 'session', pages: passwordPages({ pages, sessions, stepUp, passwordChange }) },
       ],
-      account: [passwordSection],
+      account: [
+        {
+          ...passwordSection,
+          state: async (session, t) => {
+            const { hashedPassword, passwordChangedAt: changed } = await sessions.userOf(session);
+            if (hashedPassword === null) return { text: t('page.password.not_set') };
+            return { text: withTimes(t, 'page.password.changed_at', { changed }, 'ago') };
+          },
+        },
+      ],
       prompts: [passwordPrompt],
       passwordChecks: options.passwordBlocklist ? [new Blocklist({ minLength, names })] : [],
     };

@@ -42,7 +42,12 @@ export function forgotPages({
   });
 }
 
-export const passwordSection = { path: paths.password, name: 'password' } as const satisfies AccountSection;
+export const passwordSection = {
+  path: paths.password,
+  name: 'password',
+  icon: 'lock',
+  group: 'sign_in',
+} as const satisfies AccountSection;
 
 /** The page that changes the password, at the access level `session`. */
 export function passwordPages({

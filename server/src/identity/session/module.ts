@@ -1,7 +1,7 @@
 // Registers the module of sessions: listing and ending one's own, and signing out.
 import { identityModule } from '../../module.ts';
 import { sessionEvents } from './event.ts';
-import { sessionPages, sessionSection, signOutPages } from './pages.ts';
+import { maxListed, sessionPages, sessionSection, signOutPages } from './pages.ts';
 import { sessionRoutes } from './routes.ts';
 import { sessionMigrations } from './migrations.ts';
 import { checkSessionOptions, sessionOptions } from './options.ts';
@@ -18,6 +18,14 @@ export const session = identityModule({
       { access: 'session', pages: sessionPages({ pages, sessions, parts }) },
       { access: 'optional', pages: signOutPages({ pages, cookies, sessions }) },
     ],
-    account: [sessionSection],
+    account: [
+      {
+        ...sessionSection,
+        state: async ({ userId }, t) => {
+          const others = (await sessions.list(userId, maxListed)).length - 1;
+          return { text: t('page.sessions.state', { others }) };
+        },
+      },
+    ],
   }),
 });

@@ -7,6 +7,7 @@ import { renderParts, type AccountSection, type SectionPart } from '../../page/a
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { withTimes } from '../../page/time.ts';
 import { parseFactors } from '../factor/factor-use.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
@@ -14,9 +15,14 @@ import type { Sessions } from './session.ts';
 import type { SessionSummary } from './store.ts';
 
 /** Maximum number of sessions on the page. */
-const maxListed = 50;
+export const maxListed = 50;
 
-export const sessionSection = { path: paths.sessions, name: 'sessions' } as const satisfies AccountSection;
+export const sessionSection = {
+  path: paths.sessions,
+  name: 'sessions',
+  icon: 'devices',
+  group: 'activity',
+} as const satisfies AccountSection;
 
 /** The page of sessions, at the access level `session`. */
 export function sessionPages({
@@ -131,7 +137,8 @@ function sessionItem(
   return html`<li>
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
-      <small>${t('page.sessions.since', { created, seen })}</small>
+      <small>!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small>
+      <small>!${withTimes(t, 'page.sessions.since', { created }, 'moment')}</small>
       !${uses.length > 0 ? html`<small>${uses.join(' + ')}</small>` : ''}
     </div>
     !${

@@ -149,7 +149,7 @@ export class Sessions {
   }
 
   /** Returns the current user of a session. @throws {Problem} session_required if the account was removed. */
-  async userOf({ userId }: Session): Promise<User> {
+  async userOf({ userId }: Pick<Session, 'userId'>): Promise<User> {
     const user = await findUserById(this.#db, userId);
     if (user === undefined) throw new Problem('session_required');
     return user;

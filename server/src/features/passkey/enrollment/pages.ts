@@ -7,7 +7,10 @@ import { hashCost, toFactorLabel } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, field, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
+import type { Translate } from '../../../http/pages.ts';
+import type { SectionState } from '../../../page/account-section.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
+import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import { afterEnrollment, enrollmentSubjectOf } from '../../../identity/sign-in/guard.ts';
@@ -155,6 +158,15 @@ function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string
   </form>`;
 }
 
+/** Returns how things stand, for the account page. */
+export function stateOf(t: Translate, rows: readonly PasskeyRow[]): SectionState {
+  if (rows.length === 0) return { text: t('page.passkeys.no_passkeys') };
+  const last = Math.max(...rows.map(({ last_used_at: used }) => used ?? 0));
+  const count = t('page.passkeys.count', { count: rows.length });
+  const used = last === 0 ? '' : ` · ${withTimes(t, 'page.factor.used', { used: last }, 'ago')}`;
+  return { text: html`${count}` + used, tone: 'good' };
+}
+
 /** Data for the script, which signals to the browser which passkeys exist. */
 function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
   const [first] = rows;
@@ -165,14 +177,14 @@ function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
 function passkeyItem({ t, inputs }: Visit, row: PasskeyRow): string {
   const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
   const facts = [
-    t('page.factor.created', { created }),
-    ...(used === null ? [] : [t('page.factor.used', { used })]),
+    withTimes(t, 'page.factor.created', { created }, 'day'),
+    ...(used === null ? [] : [withTimes(t, 'page.factor.used', { used }, 'ago')]),
     t(`page.passkeys.${kind === 'security_key' ? 'security_key' : storage}`),
   ];
   return html`<li>
     <div>
       <strong>${name}</strong>
-      !${facts.map((fact) => html`<small>${fact}</small>`)}
+      !${facts.map((fact) => html`<small>!${fact}</small>`)}
       <details>
         <summary>${t('page.passkeys.change')}</summary>
         <form method="post" action="${path}/rename">

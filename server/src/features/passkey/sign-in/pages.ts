@@ -48,6 +48,11 @@ export function passkeySignUpWay(pages: PageKit): SignInWay {
   };
 }
 
+/** Returns a function that returns to a page after a refusal. */
+function backTo(path: string): (fields: unknown, visit: Visit) => string {
+  return (_fields, { next }) => addressOf(path, { return_to: next });
+}
+
 /** Forms that sign in, and register an account. */
 export function passkeyOpenPages({
   pages,
@@ -60,10 +65,6 @@ export function passkeyOpenPages({
   readonly policy: RegistrationPolicy;
   readonly passkeySignIn: PasskeySignIn;
 }): FastifyPluginAsyncTypebox {
-  const backTo =
-    (path: string) =>
-    (_fields: unknown, { next }: Visit): string =>
-      addressOf(path, { return_to: next });
   return pageForms(pages, {
     forms: [
       form({
