@@ -1,6 +1,75 @@
 // Enhances the pages where scripts run; each page works without them. Stores nothing and requests only this service.
 
 const webauthnForms = [...document.querySelectorAll('form[data-webauthn]')];
+const isSupported = Boolean(window.PublicKeyCredential && navigator.credentials);
+
+// Conversions between buffers and base64url, for browsers without the JSON functions of WebAuthn (level 3, §5.1.8), and for
+// credentials of password managers whose toJSON is missing or throws an error.
+
+/** @param {ArrayBuffer | ArrayBufferView} buffer */
+function toBase64url(buffer) {
+  const bytes = ArrayBuffer.isView(buffer)
+    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    : new Uint8Array(buffer);
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** @param {string} text */
+function fromBase64url(text) {
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0)).buffer;
+}
+
+/** @param {{ id: string }[] | undefined} list */
+const parseIds = (list) => list?.map((one) => ({ ...one, id: fromBase64url(one.id) }));
+
+function parseRequestOptions(json) {
+  if (PublicKeyCredential.parseRequestOptionsFromJSON)
+    return PublicKeyCredential.parseRequestOptionsFromJSON(json);
+  return {
+    ...json,
+    challenge: fromBase64url(json.challenge),
+    ...(json.allowCredentials && { allowCredentials: parseIds(json.allowCredentials) }),
+  };
+}
+
+function parseCreationOptions(json) {
+  if (PublicKeyCredential.parseCreationOptionsFromJSON)
+    return PublicKeyCredential.parseCreationOptionsFromJSON(json);
+  return {
+    ...json,
+    challenge: fromBase64url(json.challenge),
+    user: { ...json.user, id: fromBase64url(json.user.id) },
+    ...(json.excludeCredentials && { excludeCredentials: parseIds(json.excludeCredentials) }),
+  };
+}
+
+/** Returns a credential as JSON text. */
+function credentialText(credential) {
+  try {
+    const json = credential.toJSON?.();
+    if (json?.response?.clientDataJSON) return JSON.stringify(json);
+  } catch {
+    // Read below.
+  }
+  const { id, rawId, type, response, authenticatorAttachment } = credential;
+  const read = {};
+  for (const name of ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'])
+    if (response[name]) read[name] = toBase64url(response[name]);
+  if (response.getTransports) read.transports = response.getTransports();
+  return JSON.stringify({
+    id,
+    rawId: toBase64url(rawId),
+    type,
+    response: read,
+    ...(authenticatorAttachment && { authenticatorAttachment }),
+    clientExtensionResults: credential.getClientExtensionResults?.() ?? {},
+  });
+}
+
+/** The service refused to begin. */
+class Refused extends Error {}
 
 /** @param {HTMLFormElement} form @param {Record<string, string>} fields */
 async function askOptions(form, fields) {
@@ -10,14 +79,14 @@ async function askOptions(form, fields) {
     body: JSON.stringify(fields),
   });
   if (reply.status === 401 && form.dataset.webauthn === 'create') location.reload(); // the page asks for authentication first
-  if (!reply.ok) throw new Error('refused');
+  if (!reply.ok) throw new Refused(String(reply.status));
   return (await reply.json()).public_key;
 }
 
 /** @param {HTMLFormElement} form @param {CredentialRequestOptions} more */
 async function getAnswer(form, more = {}) {
   if (form.dataset.webauthn === 'get') {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await askOptions(form, {}));
+    const publicKey = parseRequestOptions(await askOptions(form, {}));
     return navigator.credentials.get({ publicKey, ...more });
   }
   const fields = {};
@@ -28,52 +97,112 @@ async function getAnswer(form, more = {}) {
     fields.email = typed.value;
     form.elements.namedItem('email').value = typed.value;
   }
-  const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(await askOptions(form, fields));
+  const publicKey = parseCreationOptions(await askOptions(form, fields));
   return navigator.credentials.create({ publicKey });
 }
 
 /** @param {HTMLFormElement} form @param {Credential} credential */
 function sendAnswer(form, credential) {
   const input = form.elements.namedItem('credential') ?? form.elements.namedItem('proof');
-  input.value = JSON.stringify(credential);
+  input.value = credentialText(credential);
   form.submit();
 }
 
-/** Only one ceremony can run: submitting a form aborts the autofill that waits in the background. */
-const autofillAbort = new AbortController();
+/** Prompts time out after about a minute or more; a person who cancels is faster. */
+const timeoutMs = 55_000;
+
+/** Names why a ceremony failed: the key of the message that the page has for it. */
+function reasonOf(error, startedAt) {
+  if (error instanceof Refused) return error.message === '429' ? 'busy' : 'refused';
+  switch (error?.name) {
+    case 'NotAllowedError':
+      return Date.now() - startedAt >= timeoutMs ? 'timeout' : 'cancelled';
+    case 'AbortError':
+      return 'cancelled';
+    case 'SecurityError':
+      return 'address';
+    case 'InvalidStateError':
+      return 'known';
+    case 'NotSupportedError':
+    case 'ConstraintError':
+      return 'unsupported';
+    default:
+      return 'unknown';
+  }
+}
 
 for (const form of webauthnForms) {
-  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) break;
+  const failed = form.querySelector('[data-failed]');
+  if (!isSupported) {
+    // Without WebAuthn a form that nothing else can complete says so; the other ways of the page remain.
+    if (failed && form.dataset.autofill === undefined) {
+      for (const child of form.children) child.hidden = child !== failed;
+      failed.textContent = failed.dataset.unsupported;
+      failed.hidden = false;
+      form.hidden = false;
+    }
+    continue;
+  }
   form.hidden = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    autofillAbort.abort();
-    const failed = form.querySelector('[data-failed]');
+    stopAutofill();
+    const startedAt = Date.now();
     if (failed) failed.hidden = true;
     const button = form.querySelector('button:last-of-type');
-    button.setAttribute('aria-disabled', 'true');
+    const done = showProgress(button, form.dataset.progress);
     try {
       const credential = await getAnswer(form);
       if (credential) return sendAnswer(form, credential);
-    } catch {
-      if (failed) failed.hidden = false;
+    } catch (error) {
+      if (failed) {
+        const { [reasonOf(error, startedAt)]: text = failed.dataset.unknown } = failed.dataset;
+        failed.textContent = text;
+        failed.hidden = false;
+        failed.focus();
+      }
     }
-    button.removeAttribute('aria-disabled');
+    done();
+    startAutofill();
   });
 }
+for (const note of document.querySelectorAll('[data-unsupported-note]')) note.hidden = isSupported;
 
-const autofill = webauthnForms.find((form) => form.dataset.autofill !== undefined && !form.hidden);
-if (autofill) fillBy(autofill);
+// Autofill: the browser offers passkeys in the field of the address. Browsers ignore the timeout of this request, but the
+// challenge expires after five minutes, so it is renewed before.
 
-async function fillBy(form) {
-  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-  try {
-    const credential = await getAnswer(form, { mediation: 'conditional', signal: autofillAbort.signal });
-    if (credential) sendAnswer(form, credential);
-  } catch {
-    // The user signs in another way, or submitted the form.
-  }
+const renewMs = 4 * 60_000;
+const autofill = isSupported && webauthnForms.find((form) => form.dataset.autofill !== undefined);
+let autofillAbort = new AbortController();
+
+function stopAutofill() {
+  autofillAbort.abort();
 }
+
+async function startAutofill() {
+  if (!autofill || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
+  const abort = new AbortController();
+  autofillAbort = abort;
+  const timer = setTimeout(() => {
+    abort.abort();
+    startAutofill();
+  }, renewMs);
+  try {
+    const credential = await getAnswer(autofill, { mediation: 'conditional', signal: abort.signal });
+    if (credential && !abort.signal.aborted) sendAnswer(autofill, credential);
+  } catch {
+    // The user signs in another way, submitted the form, or the challenge is being renewed.
+  }
+  clearTimeout(timer);
+}
+startAutofill();
+addEventListener('visibilitychange', () => {
+  // Timers of a sleeping device are late: the challenge may have expired.
+  if (document.visibilityState === 'visible' && autofill) {
+    stopAutofill();
+    startAutofill();
+  }
+});
 
 /** Signals to the browser which passkeys exist, so that it offers no others. */
 const signal = document.querySelector('[data-signal]');
@@ -84,42 +213,108 @@ if (signal) {
   signaled?.catch(() => {}); // optional; nothing depends on it
 }
 
+/** Says on a button what takes longer than 300 ms. Returns a function that restores it. */
+function showProgress(button, text) {
+  if (!button) return () => {};
+  const former = button.textContent;
+  button.setAttribute('aria-disabled', 'true');
+  const timer = setTimeout(() => {
+    button.classList.add('busy');
+    if (text) button.textContent = text;
+  }, 300);
+  return () => {
+    clearTimeout(timer);
+    button.classList.remove('busy');
+    if (button.textContent !== former) button.textContent = former;
+    button.removeAttribute('aria-disabled');
+  };
+}
+
 /** Submits a form once, however often its button is pressed. */
+const restores = [];
 for (const form of document.querySelectorAll('form:not([data-webauthn])')) {
   form.addEventListener('submit', (event) => {
     const button = event.submitter;
-    if (form.dataset.sent) event.preventDefault();
+    if (form.dataset.sent || button?.getAttribute('aria-disabled') === 'true') return event.preventDefault();
     form.dataset.sent = 'yes';
-    button?.setAttribute('aria-disabled', 'true');
+    restores.push(showProgress(button, button?.dataset.progress));
   });
 }
 addEventListener('pageshow', () => {
   // The user navigated back: the form may be submitted again.
-  for (const form of document.forms) {
-    delete form.dataset.sent;
-    for (const button of form.querySelectorAll('[aria-disabled]')) button.removeAttribute('aria-disabled');
-  }
+  for (const form of document.forms) delete form.dataset.sent;
+  for (const restore of restores.splice(0)) restore();
 });
 
-const { show, hide, length } = document.body.dataset;
+/** Sends a code as soon as it is complete. */
+for (const input of document.querySelectorAll('input[data-full]')) {
+  const full = new RegExp(input.dataset.full);
+  input.addEventListener('input', (event) => {
+    const code = input.value.normalize('NFKC').replaceAll(/[\s\p{Cf}\p{Pd}]/gu, '');
+    // Corrections by hand are sent by hand.
+    if (event.inputType?.startsWith('delete') || !full.test(code)) return;
+    const others = input.form.querySelectorAll('input:not([type=hidden], [type=checkbox], [hidden])');
+    if (others.length === 1) input.form.requestSubmit();
+  });
+}
+
+/** Counts down until something can be requested again. */
+for (const wait of document.querySelectorAll('[data-wait]')) {
+  let left = Number(wait.dataset.wait);
+  if (!(left > 0)) continue;
+  const text = wait.textContent;
+  const button = wait.parentElement.querySelector('button');
+  const timer = setInterval(() => {
+    left -= 1;
+    wait.textContent = left > 0 ? text.replace(/\d+/, String(left)) : '';
+    if (left > 0) return;
+    clearInterval(timer);
+    button?.removeAttribute('aria-disabled');
+  }, 1000);
+}
+
+/** Writes instants in the time zone and the customs of the reader, in the language of the page. */
+const language = document.documentElement.lang;
+const locale = navigator.languages?.find((one) => one.split('-')[0] === language) ?? language;
+const day = 86_400_000;
+for (const time of document.querySelectorAll('time[datetime]')) {
+  const at = new Date(time.dateTime);
+  const { style } = time.dataset;
+  const format = (options) => new Intl.DateTimeFormat(locale, options).format(at);
+  const full = format({ dateStyle: 'long', timeStyle: 'short' });
+  time.title = full;
+  if (style === 'clock') time.textContent = format({ timeStyle: 'short' });
+  else if (style === 'day') time.textContent = format({ dateStyle: 'long' });
+  else if (style === 'ago') time.textContent = ago(at) ?? format({ dateStyle: 'long' });
+  else time.textContent = full;
+}
+
+/** @param {Date} at */
+function ago(at) {
+  const ms = Date.now() - at.getTime();
+  if (ms < 0 || ms > 30 * day) return undefined;
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  if (ms < 60_000) return relative.format(0, 'minute');
+  if (ms < 3_600_000) return relative.format(-Math.floor(ms / 60_000), 'minute');
+  if (ms < day) return relative.format(-Math.floor(ms / 3_600_000), 'hour');
+  return relative.format(-Math.floor(ms / day), 'day');
+}
+
+const { show, length } = document.body.dataset;
 
 for (const input of document.querySelectorAll('input[type="password"]')) {
-  const box = document.createElement('div');
-  box.className = 'secret';
-  input.replaceWith(box);
   const button = document.createElement('button');
   button.type = 'button';
+  button.className = 'show';
   button.textContent = show;
   button.setAttribute('aria-controls', input.id);
   button.setAttribute('aria-pressed', 'false');
   button.addEventListener('click', () => {
     const isShown = input.type === 'text';
     input.type = isShown ? 'password' : 'text';
-    button.textContent = isShown ? show : hide;
     button.setAttribute('aria-pressed', String(!isShown));
-    input.focus();
   });
-  box.append(input, button);
+  input.before(button);
   // Restores the type before submission, so that password managers recognize the field.
   input.form?.addEventListener('submit', () => (input.type = 'password'));
 }
@@ -144,8 +339,15 @@ function watchPassword(input) {
   input.addEventListener('input', () => {
     const typed = [...input.value.normalize('NFC')].length;
     count.textContent =
-      typed === 0 || minLength < 2 ? '' : length.replace('#', typed).replace('#', minLength);
+      typed === 0 || minLength < 2
+        ? ''
+        : typed >= minLength
+          ? '✓'
+          : length.replace('#', typed).replace('#', minLength);
     fault.textContent = '';
+    // What the service said about the former value.
+    input.closest('.field').querySelector(`#${input.id}-fault`)?.remove();
+    input.removeAttribute('aria-invalid');
   });
   input.addEventListener('change', async () => {
     if ([...input.value].length < minLength) return;
@@ -163,17 +365,29 @@ function watchPassword(input) {
   });
 }
 
-/** Copies all recovery codes with one button. */
+/** Copies codes or a key with one button, and offers them as a file. */
 for (const list of document.querySelectorAll('[data-copy]')) {
-  if (!navigator.clipboard) continue;
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'second';
-  button.textContent = list.dataset.copy;
-  button.addEventListener('click', async () => {
-    const codes = [...list.querySelectorAll('code')].map(({ textContent }) => textContent);
-    await navigator.clipboard.writeText(`${codes.join('\n')}\n`);
-    button.textContent = `✓ ${list.dataset.copy}`;
-  });
-  list.after(button);
+  const codes = (list.matches('code') ? [list] : [...list.querySelectorAll('code')]).map((code) =>
+    list.matches('code') ? code.textContent.replaceAll(' ', '') : code.textContent,
+  );
+  const text = `${codes.join('\n')}\n`;
+  if (navigator.clipboard) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'small';
+    button.textContent = list.dataset.copy;
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(text);
+      button.textContent = `✓ ${list.dataset.copy}`;
+    });
+    list.after(button);
+  }
+  if (list.dataset.download) {
+    const link = document.createElement('a');
+    link.className = 'button small';
+    link.textContent = list.dataset.download;
+    link.download = 'recovery-codes.txt';
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+    list.after(link);
+  }
 }

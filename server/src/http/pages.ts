@@ -118,7 +118,6 @@ export class Pages {
             </head>
             <body
               data-show="${t('page.frame.show')}"
-              data-hide="${t('page.frame.hide')}"
               data-length="${t('page.frame.length')}"
             >
               <a class="skip" href="#main">${t('page.frame.skip')}</a>

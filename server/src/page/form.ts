@@ -1,5 +1,6 @@
 // Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
 import type { FaultReason, Problem } from '../kit/problem.ts';
+import { html } from 'ghtml';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
 import type { Visit } from './form-page.ts';
@@ -37,4 +38,13 @@ export function refusalOf(t: Translate, problem: Problem | undefined, names: rea
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';
   return notice('fault', t(`page.problem.${problem.code}`));
+}
+
+/** Reasons for which a script cannot use a passkey, by the names that the script gives them. */
+const scriptFaults = ['unsupported', 'cancelled', 'timeout', 'address', 'known', 'refused', 'busy', 'unknown'] as const;
+
+/** Returns the hidden notice in which the script says why a passkey was not used. */
+export function scriptNotice(t: Translate): string {
+  const texts = scriptFaults.map((reason) => html`data-${reason}="${t(`page.script.${reason}`)}"`);
+  return `<p class="notice fault" role="alert" tabindex="-1" data-failed hidden ${texts.join(' ')}></p>`;
 }

@@ -1,6 +1,7 @@
 // Renders the forms that ask for a factor. Each kind of factor contributes its inputs.
 import { html } from 'ghtml';
 import { field, hidden, notice } from '../../http/markup.ts';
+import { scriptNotice } from '../../page/form.ts';
 import type { Translate } from '../../http/pages.ts';
 import type { FactorPurpose } from './factor.ts';
 
@@ -83,5 +84,5 @@ function proofId(factor: string): string {
 export function scriptInputs(t: Translate, fault: string | undefined): string {
   return html`!${notice('fault', fault)} !${hidden('proof', '')}
     <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
-    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>`;
+    !${scriptNotice(t)}`;
 }

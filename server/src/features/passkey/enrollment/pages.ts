@@ -9,6 +9,7 @@ import { addressOf, field, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
+import { scriptNotice } from '../../../page/form.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
 import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
@@ -69,7 +70,6 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
               </ul>`
         }
         <noscript><p class="notice fault">${t('page.factor.needs_script')}</p></noscript>
-        <p class="notice fault" data-unsupported hidden>${t('page.passkeys.unsupported')}</p>
         !${addForm(visit, 'sign_in')} !${addForm(visit, 'second_factor')}`;
     },
     forms: [
@@ -153,7 +153,7 @@ function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string
     hidden
   >
     !${inputs} !${hidden('credential', '')}
-    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+    !${scriptNotice(t)}
     <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
   </form>`;
 }

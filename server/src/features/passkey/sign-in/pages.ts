@@ -9,6 +9,7 @@ import { hashCost, mailCost } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
+import { scriptNotice } from '../../../page/form.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SignInWay } from '../../../page/sign-in-way.ts';
@@ -124,7 +125,7 @@ function passkeyForm(
   return html`<form method="post" action="${action}" !${script} hidden>
     <p class="or"><span>${t('page.sign_in.or')}</span></p>
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
-    <p class="notice fault" role="alert" data-failed hidden>${t('page.factor.script_failed')}</p>
+    !${scriptNotice(t)}
     <button class="second">${t(key)}</button>
   </form>`;
 }
