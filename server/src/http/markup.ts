@@ -6,7 +6,10 @@ export interface Field {
   /** Id of the input, if several have the same name. */
   readonly id?: string;
   readonly label: string;
+  /** `email` is judged by the service alone: browsers reject addresses that it accepts (RFC 6531). */
   readonly type?: 'text' | 'email' | 'password';
+  /** The field takes a code: six digits of an app, the letters and digits of a mail, or a recovery code. */
+  readonly code?: 'digits' | 'mail' | 'recovery';
   readonly value?: string;
   /** Autofill token (HTML standard, §4.10.18.7.1). */
   readonly autocomplete: string;
@@ -19,6 +22,18 @@ export interface Field {
   /** `data-` attributes for the script. */
   readonly data?: Readonly<Record<string, string>>;
 }
+
+/** Attributes of fields for codes: the keyboard, and the pattern of a complete code, which the script sends at once. */
+const codeAttributes = {
+  digits: ['class="code"', 'inputmode="numeric"', 'spellcheck="false"', 'data-full="^[0-9]{6}$"'],
+  mail: [
+    'class="code"',
+    'autocapitalize="characters"',
+    'spellcheck="false"',
+    'data-full="^[0-9A-Za-z]{8}$"',
+  ],
+  recovery: ['class="code"', 'autocapitalize="characters"', 'spellcheck="false"'],
+} as const;
 
 /** Returns a labeled input with its hint and its fault, which assistive technology reads together. */
 export function field(given: Field): string {
@@ -36,14 +51,14 @@ export function field(given: Field): string {
   const described = [hint !== undefined && `${id}-hint`, fault !== undefined && `${id}-fault`].filter(
     Boolean,
   );
-  const isCode = autocomplete === 'one-time-code';
   const attributes = [
     ...(described.length > 0 ? [html`aria-describedby="${described.join(' ')}"`] : []),
     ...(fault !== undefined ? ['aria-invalid="true"', 'autofocus'] : []),
     ...(isOptional ? [] : ['required']),
     ...(given.minLength !== undefined && given.minLength > 1 ? [html`minlength="${given.minLength}"`] : []),
-    ...(type === 'email' || isCode ? ['autocapitalize="none"', 'spellcheck="false"'] : []),
-    ...(isCode ? ['class="code"'] : []),
+    ...(type === 'email' ? ['inputmode="email"', 'autocapitalize="none"', 'spellcheck="false"'] : []),
+    ...(given.code === undefined ? [] : codeAttributes[given.code]),
+    ...(type === 'text' && given.code === undefined ? [] : ['dir="ltr"']),
     ...Object.entries(given.data ?? {}).map(([key, text]) => html`data-${key}="${text}"`),
   ];
   return html`<div class="field">
@@ -53,7 +68,7 @@ export function field(given: Field): string {
     <input
       id="${id}"
       name="${name}"
-      type="${type}"
+      type="${type === 'email' ? 'text' : type}"
       value="${value}"
       autocomplete="${autocomplete}"
       !${attributes.join(' ')}

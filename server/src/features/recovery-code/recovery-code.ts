@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { fieldProblem } from '../../kit/problem.ts';
+import { normalizeCode } from '../../kit/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
@@ -167,8 +168,7 @@ function inGroups(code: string): string {
 /** Normalizes a typed code: any case, with or without spaces and dashes, look-alikes read as the intended character. */
 function parseCode(typed: string): string | undefined {
   if (typed.length > 4 * length) return undefined;
-  const code = typed
-    .replaceAll(/[\s\-\u2010-\u2015]/g, '')
+  const code = normalizeCode(typed)
     .toUpperCase()
     .replaceAll('O', '0')
     .replaceAll(/[IL]/g, '1');

@@ -117,6 +117,7 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
             name: 'code',
             label: t('page.totp.code'),
             autocomplete: 'one-time-code',
+            code: 'digits',
             fault:
               refusal &&
               t(

@@ -12,5 +12,5 @@ export const totpSection = {
 
 export const totpPrompt: FactorPrompt = {
   factor: 'totp',
-  inputs: (t, fault) => codeInputs('totp', t('page.totp.code'), fault),
+  inputs: (t, fault) => codeInputs('totp', 'digits', { label: t('page.totp.code'), fault }),
 };

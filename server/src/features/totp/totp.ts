@@ -6,6 +6,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { formatInstant, minuteMs, secondMs } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
+import { normalizeCode } from '../../kit/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { FactorAddition, FactorChange, SecondFactor, Consume } from '../../identity/factor/factor.ts';
@@ -185,7 +186,7 @@ export class Totp implements SecondFactor {
 
   /** Returns the time step to which the code belongs; `undefined` if it is of another time or seed. */
   #stepOf({ id, seed }: Pick<AuthenticatorRow, 'id' | 'seed'>, proof: string): number | undefined {
-    const token = proof.replaceAll(/\s/g, '');
+    const token = proof.length > 6 * digits ? '' : normalizeCode(proof);
     if (!/^\d{6}$/.test(token)) return undefined;
     const { Secret, TOTP } = library();
     const { cipher, clock } = this.#options;

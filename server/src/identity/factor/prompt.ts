@@ -68,9 +68,17 @@ export const passwordPrompt: FactorPrompt = {
     }),
 };
 
-/** Returns the input for a code. */
-export function codeInputs(factor: string, label: string, fault: string | undefined): string {
-  return field({ name: 'proof', id: proofId(factor), label, autocomplete: 'one-time-code', fault });
+/**
+ * Returns the input for a code. Only codes of apps are filled in by password managers: `one-time-code` would fill such a
+ * code into the field of a recovery code.
+ */
+export function codeInputs(
+  factor: string,
+  code: 'digits' | 'recovery',
+  { label, fault }: { readonly label: string; readonly fault: string | undefined },
+): string {
+  const autocomplete = code === 'digits' ? 'one-time-code' : 'off';
+  return field({ name: 'proof', id: proofId(factor), label, autocomplete, code, fault });
 }
 
 /**

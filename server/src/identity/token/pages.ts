@@ -165,6 +165,7 @@ function codePage(
             name: 'token',
             label: t('page.field.code'),
             autocomplete: 'one-time-code',
+            code: 'mail',
             value: visit.typed('token'),
             hint: t('page.code.hint'),
             fault: faultOf(t, refusal?.problem, 'token'),
