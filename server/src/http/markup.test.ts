@@ -33,9 +33,16 @@ describe('a field', () => {
   });
 
   test('for a code or an address turns off spelling correction', () => {
-    for (const given of [{ type: 'email' as const }, { autocomplete: 'one-time-code' }])
-      assert.match(field({ ...plain, ...given }), /autocapitalize="none" spellcheck="false"/);
-    assert.match(field({ ...plain, autocomplete: 'one-time-code' }), /class="code"/);
+    for (const given of [{ type: 'email' }, { code: 'digits' }, { code: 'mail' }, { code: 'recovery' }] as const)
+      assert.match(field({ ...plain, ...given }), /spellcheck="false"/);
+    assert.match(field({ ...plain, code: 'digits' }), /class="code" inputmode="numeric"/);
+    assert.match(field({ ...plain, code: 'mail' }), /class="code" autocapitalize="characters"/);
+  });
+
+  test('for an address is not judged by the browser, which rejects addresses that the service accepts', () => {
+    const markup = field({ ...plain, type: 'email' });
+    assert.match(markup, /type="text"/);
+    assert.match(markup, /inputmode="email" autocapitalize="none"/);
   });
 
   test('has a minimum length above one', () => {
@@ -59,7 +66,7 @@ test('a hidden input escapes its value, and is omitted without one', () => {
 
 test('a notice has the role status, a fault the role alert, and no message no markup', () => {
   assert.match(notice('done', 'It is done.'), /class="notice done" role="status">It is done\.</);
-  assert.match(notice('fault', 'No.'), /class="notice fault" role="alert">No\.</);
+  assert.match(notice('fault', 'No.'), /class="notice fault" role="alert" tabindex="-1" autofocus>No\.</);
   assert.equal(notice('fault', undefined), '');
   assertEscaped(notice('done', evil));
 });
