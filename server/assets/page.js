@@ -300,13 +300,14 @@ function ago(at) {
   return relative.format(-Math.floor(ms / day), 'day');
 }
 
-const { show, length } = document.body.dataset;
+const { show, showLabel, length } = document.body.dataset;
 
 for (const input of document.querySelectorAll('input[type="password"]')) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'show';
   button.textContent = show;
+  button.setAttribute('aria-label', showLabel);
   button.setAttribute('aria-controls', input.id);
   button.setAttribute('aria-pressed', 'false');
   button.addEventListener('click', () => {
@@ -314,7 +315,7 @@ for (const input of document.querySelectorAll('input[type="password"]')) {
     input.type = isShown ? 'password' : 'text';
     button.setAttribute('aria-pressed', String(!isShown));
   });
-  input.before(button);
+  input.closest('.field').querySelector('.label').append(button);
   // Restores the type before submission, so that password managers recognize the field.
   input.form?.addEventListener('submit', () => (input.type = 'password'));
 }

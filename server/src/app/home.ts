@@ -9,6 +9,7 @@ import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import { problemText } from '../page/form.ts';
 import { formField, seeOther, type PageKit } from '../page/page.ts';
 import { paths } from '../page/paths.ts';
 import type { Accounts } from '../identity/account/account.ts';
@@ -35,13 +36,16 @@ export function homeRoutes({
           </ul>
         </section>`
       : '';
-    const body = html`<p>${t('page.welcome.what', { product: pages.productName })}</p>
+    const body = html`<p>${t('page.welcome.what')}</p>
       <p class="actions">
         <a class="button" href="${paths.signIn}">${t('page.sign_in.title')}</a>
         <a class="button second" href="${paths.signUp}">${t('page.sign_up.title')}</a>
       </p>
       !${local}`;
-    return pages.send(request, reply, { title: pages.productName, body });
+    return pages.send(request, reply, {
+      title: t('page.welcome.title', { product: pages.productName }),
+      body,
+    });
   };
   const routes: FastifyPluginAsyncTypebox = async (scope) => {
     scope.route({
@@ -108,7 +112,7 @@ export function sendProblemPage(
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   const { status } = getProblem(code);
   const isOurs = status >= 500;
-  const body = html`!${notice('fault', t(`page.problem.${code}`))}
+  const body = html`!${notice('fault', problemText(t, problem))}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');

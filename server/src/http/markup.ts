@@ -13,6 +13,8 @@ export interface Field {
   readonly value?: string;
   /** Autofill token (HTML standard, §4.10.18.7.1). */
   readonly autocomplete: string;
+  /** Markup beside the label, such as a link. */
+  readonly beside?: string;
   /** Explanation below the label. */
   readonly hint?: string;
   /** What is wrong with the value that was typed. */
@@ -62,7 +64,7 @@ export function field(given: Field): string {
     ...Object.entries(given.data ?? {}).map(([key, text]) => html`data-${key}="${text}"`),
   ];
   return html`<div class="field">
-    <label for="${id}">${label}</label>
+    <div class="label"><label for="${id}">${label}</label> !${given.beside ?? ''}</div>
     !${hint === undefined ? '' : html`<p class="hint" id="${id}-hint">${hint}</p>`}
     !${fault === undefined ? '' : html`<p class="fault" id="${id}-fault">${fault}</p>`}
     <input

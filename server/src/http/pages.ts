@@ -118,6 +118,7 @@ export class Pages {
             </head>
             <body
               data-show="${t('page.frame.show')}"
+              data-show-label="${t('page.frame.show_label')}"
               data-length="${t('page.frame.length')}"
             >
               <a class="skip" href="#main">${t('page.frame.skip')}</a>

@@ -33,11 +33,19 @@ export function faultOf(t: Translate, problem: Problem | undefined, name: string
   );
 }
 
+/** Returns the sentence for a problem, with the time to wait if there is one. */
+export function problemText(t: Translate, { code, retryAfterSeconds: seconds }: Problem): string {
+  const text = t(`page.problem.${code}`);
+  if (seconds === undefined || seconds <= 0) return text;
+  const minutes = Math.ceil(seconds / 60);
+  return `${text} ${seconds <= 90 ? t('page.problem.wait', { seconds }) : t('page.problem.wait_minutes', { minutes })}`;
+}
+
 /** Returns the notice for a problem of the whole form; empty if one of the named fields shows it. */
 export function refusalOf(t: Translate, problem: Problem | undefined, names: readonly string[]): string {
   if (problem === undefined) return '';
   if (problem.fields.some((one) => names.includes(one.field))) return '';
-  return notice('fault', t(`page.problem.${problem.code}`));
+  return notice('fault', problemText(t, problem));
 }
 
 /** Reasons for which a script cannot use a passkey, by the names that the script gives them. */

@@ -1,22 +1,24 @@
 import type { FastifyRequest } from 'fastify';
+import { html } from 'ghtml';
+import type { Translate } from '../http/pages.ts';
 
-/** A way to sign in or to register other than the password, as the pages offer it. */
+/** A way to sign in or to register other than the password, as the pages offer it below their form. */
 export interface SignInWay {
-  /** `form`: controls inside the password form. `below`: a separate form. */
-  readonly place: 'form' | 'below';
-  /** Returns markup. `next` is the address to return to. */
+  /**
+   * Returns a form or a button of the class `way`. A button may send the form of the page, whose id is `sign-in`. `next`
+   * is the address to return to.
+   */
   readonly render: (request: FastifyRequest, next: string | undefined) => string;
 }
 
-/** Returns the markup of the ways at one place, in their order. */
+/** Returns the markup of the ways, in their order. The style sheet shows "or" only above a way that is visible. */
 export function renderWays(
+  t: Translate,
   ways: readonly SignInWay[],
-  place: SignInWay['place'],
   request: FastifyRequest,
   next: string | undefined,
 ): string {
-  return ways
-    .filter((way) => way.place === place)
-    .map(({ render }) => render(request, next))
-    .join('');
+  if (ways.length === 0) return '';
+  return html`<p class="or"><span>${t('page.sign_in.or')}</span></p>
+    !${ways.map(({ render }) => render(request, next)).join('')}`;
 }

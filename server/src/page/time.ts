@@ -1,5 +1,6 @@
 // Renders instants. The text is in UTC, and says so; the script rewrites it in the time zone of the reader.
 import { html } from 'ghtml';
+import type { MessageValues } from '../kit/language.ts';
 import type { Translate } from '../http/pages.ts';
 
 /** `moment`: date and time. `day`: the date. `clock`: the time of day. `ago`: how long ago, with scripts. */
@@ -41,10 +42,11 @@ export function withTimes(
   key: string,
   times: Readonly<Record<string, number>>,
   style: TimeStyle = 'moment',
+  others: MessageValues = {},
 ): string {
   const entries = Object.entries(times);
   const marks = entries.map(([name], i) => [name, String.fromCodePoint(firstPlaceholder + i)] as const);
-  const text = html`${t(key, Object.fromEntries(marks))}`;
+  const text = html`${t(key, { ...others, ...Object.fromEntries(marks) })}`;
   return entries.reduce(
     (markup, [, at], i) => markup.replaceAll(marks[i]?.[1] ?? '', () => timeTag(t, at, style)),
     text,

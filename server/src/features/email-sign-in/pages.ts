@@ -7,6 +7,7 @@ import { addressOf } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
 import { form, pageForms } from '../../page/form-page.ts';
+import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { SignInWay } from '../../page/sign-in-way.ts';
@@ -48,10 +49,9 @@ export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts
 /** The button of the sign-in form that requests the mail. */
 export function emailSignInWay(pages: PageKit): SignInWay {
   return {
-    place: 'form',
     render: (request) =>
-      html`<button class="second" formaction="${paths.signIn}/email" formnovalidate>
-        ${pages.translate(request)('page.sign_in.by_mail')}
+      html`<button class="second way" form="sign-in" formaction="${paths.signIn}/email" formnovalidate>
+        !${icon('mail')} ${pages.translate(request)('page.sign_in.by_mail')}
       </button>`,
   };
 }

@@ -8,6 +8,7 @@ import { handle } from '../../http/fields.ts';
 import { logoSource } from '../../mail/logo.ts';
 import type { KeptMail } from '../../mail/outbox.ts';
 import type { PageKit } from '../../page/page.ts';
+import { withTimes } from '../../page/time.ts';
 import type { Outbox } from '../../mail/outbox.ts';
 import { wantsPage } from '../../http/pages.ts';
 
@@ -55,7 +56,7 @@ export function mailboxRoutes({
           ({ id, recipient, subject, text, createdAt: at }) =>
             html`<article>
               <h2><a href="/dev/mailbox/${id}">${subject}</a></h2>
-              <p>${t('page.mailbox.to', { recipient, at })}</p>
+              <p>!${withTimes(t, 'page.mailbox.to', { at }, 'moment', { recipient })}</p>
               <details>
                 <summary>${t('page.mailbox.text')}</summary>
                 <pre>!${linked(text)}</pre>

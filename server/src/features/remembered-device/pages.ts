@@ -7,6 +7,7 @@ import { nameDevice } from '../../kit/device.ts';
 import { form, pageForms } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { withTimes } from '../../page/time.ts';
 import type { SectionPart } from '../../page/account-section.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Devices } from '../../identity/sign-in/devices.ts';
@@ -31,7 +32,7 @@ async function renderDevices(pages: PageKit, devices: Devices, request: FastifyR
     return html`<li>
       <div>
         <strong>${name}</strong>
-        <small>${t('page.sessions.remembered_until', { until: until ?? 0 })}</small>
+        <small>!${withTimes(t, 'page.sessions.remembered_until', { until: until ?? 0 }, 'day')}</small>
       </div>
       <form method="post" action="${paths.sessions}/devices">
         !${pages.formToken(current.id)}

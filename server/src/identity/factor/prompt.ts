@@ -36,11 +36,12 @@ export function promptsFor(
   const first = offered.find(({ factor }) => factor === rejected?.factor) ?? offered[0];
   if (first === undefined) return html`<p>${t('page.factor.none')}</p>`;
   const others = offered.filter((prompt) => prompt !== first);
-  return html`!${promptForm(t, first, form)}
+  return html`<p>${t(`page.factor.${first.factor}_ask`)}</p>
+  !${promptForm(t, first, form)}
   !${others.map(
     (prompt) =>
       html`<details>
-        <summary>${t(`page.factor.${prompt.factor}`)}</summary>
+        <summary>${t(`page.factor.${prompt.factor}_ask`)}</summary>
         !${promptForm(t, prompt, form)}
       </details>`,
   )}`;

@@ -50,7 +50,8 @@ export function signInPages({
     body: ({ t, request, query, inputs, next, refusal, typed }) => {
       const email = refusal === undefined ? (query.email ?? '') : typed('email');
       const known = { email: email === '' ? undefined : email, return_to: next };
-      return html`<form method="post" action="${paths.signIn}">
+      const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
+      return html`<form method="post" action="${paths.signIn}" id="sign-in">
           !${inputs}
           !${field({
             name: 'email',
@@ -65,19 +66,21 @@ export function signInPages({
             label: t('page.field.password'),
             type: 'password',
             autocomplete: 'current-password',
+            beside: forgot,
           })}
           <button>${t('page.sign_in.act')}</button>
-          !${renderWays(ways, 'form', request, next)}
         </form>
-        !${renderWays(ways, 'below', request, next)}
-        <p class="links">
-          <a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>
+        !${renderWays(t, ways, request, next)}
+        !${
+          emailConfirmation && refusal !== undefined
+            ? html`<p class="center">
+                <a href="${addressOf(paths.confirmAgain, known)}">${t('page.sign_in.confirm')}</a>
+              </p>`
+            : ''
+        }
+        <p class="center">
+          ${t('page.sign_in.new', { product: pages.productName })}
           <a href="${addressOf(paths.signUp, known)}">${t('page.sign_in.sign_up')}</a>
-          !${
-            emailConfirmation && refusal !== undefined
-              ? html`<a href="${addressOf(paths.confirmAgain, known)}">${t('page.sign_in.confirm')}</a>`
-              : ''
-          }
         </p>`;
     },
     forms: [

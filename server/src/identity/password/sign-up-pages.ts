@@ -59,8 +59,9 @@ export function signUpPages({
           !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>
         </form>
-        !${renderWays(ways, 'below', request, next)}
-        <p class="links">
+        !${renderWays(t, ways, request, next)}
+        <p class="center">
+          ${t('page.sign_up.have')}
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
         </p>`;
     },

@@ -10,6 +10,7 @@ import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
 import { scriptNotice } from '../../../page/form.ts';
+import { icon } from '../../../page/icon.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SignInWay } from '../../../page/sign-in-way.ts';
@@ -23,7 +24,6 @@ import type { PasskeySignIn } from './passkey-sign-in.ts';
 /** The button that signs in with a passkey. */
 export function passkeySignInWay(pages: PageKit): SignInWay {
   return {
-    place: 'below',
     render: (request, next) =>
       passkeyForm(pages, request, {
         action: `${paths.signIn}/passkey`,
@@ -37,7 +37,6 @@ export function passkeySignInWay(pages: PageKit): SignInWay {
 /** The button that registers with a passkey instead of a password. */
 export function passkeySignUpWay(pages: PageKit): SignInWay {
   return {
-    place: 'below',
     render: (request, next) =>
       passkeyForm(pages, request, {
         action: `${paths.signUp}/passkey`,
@@ -122,10 +121,16 @@ function passkeyForm(
   { action, next, key, script, more = '' }: PasskeyForm,
 ): string {
   const t = pages.translate(request);
-  return html`<form method="post" action="${action}" !${script} hidden>
-    <p class="or"><span>${t('page.sign_in.or')}</span></p>
+  return html`<form
+    class="way"
+    method="post"
+    action="${action}"
+    !${script}
+    data-progress="${t('page.passkeys.prompt')}"
+    hidden
+  >
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
     !${scriptNotice(t)}
-    <button class="second">${t(key)}</button>
+    <button class="second">!${icon('key')} ${t(key)}</button>
   </form>`;
 }
