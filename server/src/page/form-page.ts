@@ -24,6 +24,8 @@ export interface Visit {
   readonly query: PageQueryValues & Readonly<Record<string, string | undefined>>;
   /** Where the person continues afterwards, if that is allowed. */
   readonly next: string | undefined;
+  /** Markup of the hidden input with the form token; empty without a subject. */
+  readonly token: string;
   /** Markup of the hidden inputs that every form of the page has: its token, and where to continue. */
   readonly inputs: string;
   /** The form that was refused before. */
@@ -200,6 +202,7 @@ function visitOf(
     t: pages.translate(request),
     query,
     next,
+    token,
     inputs: html`!${token} !${hidden('return_to', next)}`,
     refusal,
     typed: (name) => refusal?.typed[name] ?? '',

@@ -19,7 +19,7 @@ export const accountDeletion = identityModule({
         { access: 'open', json: deletionUndoRoutes({ deletion }) },
         { access: 'session', pages: closeAccountPages({ pages, cookies, deletion }) },
         { access: 'open', pages: closedPages({ pages }) },
-        { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(deletion)) },
+        { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(deletion)) },
       ],
       parts: [closeAccountPart(pages)],
       purges: [deletion],

@@ -24,7 +24,7 @@ export const emailChange = module({
           pages: emailChangePages({ pages, cookies, sessions, stepUp, emailChange: rule }),
         },
         { access: 'optional', pages: tokenPages({ pages, cookies }, changePage(rule)) },
-        { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
+        { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ],
       account: [
         {

@@ -22,7 +22,7 @@ export const emailSignIn = module({
         { access: 'open', json: emailSignInRoutes({ cookies, emailSignIn: rule }) },
         { access: 'open', pages: emailSignInPages({ pages, cookies, emailSignIn: rule }) },
         {
-          access: 'open',
+          access: 'optional',
           pages: tokenPages({ pages, cookies }, signInLinkPage({ pages, cookies, emailSignIn: rule })),
         },
       ],

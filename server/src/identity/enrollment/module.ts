@@ -11,7 +11,7 @@ export const enrollment = identityModule({
   build: ({ cookies, enrollment: rule, pages, plugs, secondFactors }) => ({
     routes: [
       { access: 'open', json: factorUndoRoutes({ enrollment: rule }) },
-      { access: 'open', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
+      { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ...(secondFactors.policy === 'off'
         ? []
         : [{ access: 'pending', pages: setUpPages({ pages, sections: plugs.enrollments }) } as const]),

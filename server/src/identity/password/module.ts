@@ -33,7 +33,7 @@ export const password = identityModule({
         { access: 'open', pages: signUpPages(signUp) },
         { access: 'open', pages: passwordCheckPages({ pages, accounts }) },
         { access: 'open', pages: forgotPages({ pages, cookies, passwordReset }) },
-        { access: 'open', pages: tokenPages({ pages, cookies }, resetPage(pages, passwordReset)) },
+        { access: 'optional', pages: tokenPages({ pages, cookies }, resetPage(pages, passwordReset)) },
         { access: 'open', pages: changePasswordPages() },
         { access: 'session', pages: passwordPages({ pages, sessions, stepUp, passwordChange }) },
       ],

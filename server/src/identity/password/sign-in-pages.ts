@@ -2,12 +2,13 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { addressOf, field } from '../../http/markup.ts';
+import { addressOf, field, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { hashing } from '../../http/limits.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
+import type { SignedIn } from '../../page/account-section.ts';
 import { faultOf } from '../../page/form.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
@@ -36,7 +37,7 @@ export function signInPages({
   ways,
   emailConfirmation,
 }: SignInPageParts): PageRoutes {
-  return formPage(pages, {
+  return formPage<{ readonly session: SignedIn | null }>(pages, {
     path: paths.signIn,
     summary: 'Page: sign in',
     title: ({ t }) => t('page.sign_in.heading', { product: pages.productName }),
@@ -46,8 +47,12 @@ export function signInPages({
       signed_out: 'page.sign_out.done',
     },
     shows: ['email'],
-    load: ({ request, next }) => (request.session === null ? {} : new Elsewhere(next ?? paths.account)),
-    body: ({ t, request, query, inputs, next, refusal, typed }) => {
+    subject: ({ session }) => session?.id,
+    load: ({ request: { session }, query, next }) =>
+      session === null || isForOther(query, session) ? { session } : new Elsewhere(next ?? paths.account),
+    body: (visit, { session }) => {
+      if (session !== null) return chooseAccount(visit, session);
+      const { t, request, query, inputs, next, refusal, typed } = visit;
       const email = refusal === undefined ? (query.email ?? '') : typed('email');
       const known = { email: email === '' ? undefined : email, return_to: next };
       const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
@@ -99,4 +104,22 @@ export function signInPages({
       }),
     ],
   });
+}
+
+/** Returns whether the page was opened for another account than the one that is signed in. */
+function isForOther({ email = '' }: Visit['query'], session: SignedIn): boolean {
+  const address = toEmailAddress(email);
+  return address !== undefined && address.key !== toEmailAddress(session.email)?.key;
+}
+
+/** Asks which account to continue with: a link of one account was opened where another one is signed in. */
+function chooseAccount({ t, query, token, next }: Visit, { email }: SignedIn): string {
+  const other = toEmailAddress(query.email ?? '')?.text ?? '';
+  const back = addressOf(paths.signIn, { email: other, return_to: next });
+  return html`<p>${t('page.sign_in.other_account', { email, other })}</p>
+    <p><a class="button" href="${next ?? paths.account}">${t('page.sign_in.continue_as', { email })}</a></p>
+    <form method="post" action="${paths.signOut}">
+      !${token} !${hidden('return_to', back)}
+      <button class="second">${t('page.sign_in.switch_to', { email: other })}</button>
+    </form>`;
 }

@@ -104,7 +104,8 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
       const fields = hasPassword
         ? html`!${accountField(view.email)} !${newPasswordField(pages, visit, 'new_password')}`
         : hidden('email', view.email);
-      return html`<p>${t(`page.${name}.what`, { email: view.email })}</p>
+      return html`!${otherAccount(visit, view.email)}
+        <p>${t(`page.${name}.what`, { email: view.email })}</p>
         <form method="post" action="${path}">
           !${fields} !${hidden('token', view.token)} !${inputs}
           <button>${t(`page.${name}.act`)}</button>
@@ -244,6 +245,15 @@ export async function requestMail(
   cookies.setRequest(reply, source);
   cookies.asked.leave(reply, request.headers.cookie, kind, address.text);
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
+}
+
+/** Returns a notice if another account is signed in here than that of the link. */
+function otherAccount({ t, request: { session } }: Visit, email: string): string {
+  if (session === null || email === '' || toEmailAddress(session.email)?.key === toEmailAddress(email)?.key)
+    return '';
+  return html`<p class="notice">
+    ${t('page.link.other_account', { email: session.email, other: email })}
+  </p>`;
 }
 
 /** Returns whether a problem ends the link: neither a better password nor waiting solves it. */
