@@ -1,8 +1,8 @@
 // Builds statements that several stores share: inserting a row of an existing user, removing the oldest rows of a user,
 // and removing expired rows.
 import type { Insertable, InsertQueryBuilder, InsertResult, SelectQueryBuilder } from 'kysely';
-import type { Sql } from './engine.ts';
-import { statementsFor, type Statement } from './statement.ts';
+import type { Sql, Statement } from './database.ts';
+import { statementsFor } from './statement.ts';
 
 /** The columns of users that are used here. */
 interface UserReference {

@@ -1,6 +1,5 @@
 // The table `attempts`: consecutive attempts per subject and factor, counted before they are verified.
-import type { Database } from '../../db/database.ts';
-import type { Sql } from '../../db/engine.ts';
+import type { Database, Sql } from '../../db/database.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { AttemptTables } from './schema.ts';
 
