@@ -6,8 +6,12 @@ import type {
   onRequestHookHandler,
   RouteOptions,
 } from 'fastify';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { costOf, hashes } from '../http/limits.ts';
+import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
+import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
+import type { Service } from './service.ts';
 
 /** A mounted route, as the list of routes shows it. */
 export interface RouteEntry {
@@ -29,7 +33,7 @@ interface AccessConfig {
   isPage?: boolean;
 }
 
-export interface AccessOptions {
+interface AccessOptions {
   /** Run before the body is read. */
   readonly guards: Readonly<Record<AccessLevel, readonly onRequestAsyncHookHandler[]>>;
   /** Runs after the guards of a route that hashes a password. */
@@ -70,6 +74,39 @@ export class Access {
       await routes(scope, {});
     });
   }
+}
+
+/**
+ * Returns the guards of each access level, and the hook that rejects requests which hash a password while the service
+ * is busy.
+ */
+export function accessOf({ core, hooks }: Service): AccessOptions {
+  const { hasher } = core.context;
+  return {
+    guards: {
+      open: [],
+      optional: [optionalSessionGuard(core)],
+      session: [sessionGuard(core)],
+      pending: [pendingGuard(core)],
+      enrollment: [enrollmentGuard(core)],
+      admin: [rejectAll],
+      client: [rejectAll],
+    },
+    requireCapacity: (_request, _reply, done) => {
+      try {
+        hasher.requireCapacity();
+      } catch (error) {
+        // Rejections must stay cheap under flood (denial of service).
+        return isProblem(error, 'too_busy') ? hooks.throttle.refuse(done, error) : done(error as Error); // what it throws
+      }
+      return done();
+    },
+  };
+}
+
+/** Fails closed: there are no roles and no clients yet. */
+async function rejectAll(): Promise<void> {
+  throw new Problem('not_found');
 }
 
 /** Collects the routes of an application. The returned function lists them; it throws if one has no access level. */

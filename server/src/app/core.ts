@@ -1,10 +1,10 @@
 // Builds the service: first the core, then every module of the list.
-import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { minuteMs, secondMs, steadyClock, systemClock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Database } from '../db/database.ts';
-import { Hasher, type HasherOptions } from '../hash/hasher.ts';
+import { Hasher } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
 import { PageAssets } from '../http/page-assets.ts';
 import { Pages } from '../http/pages.ts';
@@ -15,12 +15,13 @@ import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
-import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
+import { smtpTransport } from '../mail/smtp.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Configuration, Contribution, IdentityCore, Module } from '../module.ts';
+import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
+import type { BuiltModule, Service, TestOverrides } from './service.ts';
 
 /** Interval at which the last use of sessions is written. */
 const flushSeenMs = 20 * secondMs;
@@ -29,33 +30,6 @@ const purgeMs = 10 * minuteMs;
 const sealMs = secondMs;
 /** Interval at which due mails are delivered. */
 const deliverMs = secondMs;
-
-/** A built module. */
-interface BuiltModule extends Contribution {
-  readonly name: string;
-  readonly isOn: boolean;
-}
-
-/** The whole service without its HTTP server. */
-export interface Service {
-  readonly core: IdentityCore;
-  readonly modules: readonly BuiltModule[];
-  readonly hooks: RequestHooks;
-  readonly assets: PageAssets;
-  readonly jobs: Jobs;
-  close(): Promise<void>;
-}
-
-/** Test overrides. */
-export interface TestOverrides {
-  readonly clock?: Clock;
-  /** Instead of the SMTP server of the options. */
-  readonly mailTransport?: MailTransport;
-  /** Instead of the costs of the options. */
-  readonly hashing?: HasherOptions;
-  /** Instead of the list of this release. */
-  readonly modules?: readonly Module[];
-}
 
 /**
  * Builds the service on an open database. `close()` of the service also closes the database.

@@ -1,7 +1,7 @@
 // The service in public mode, in the process, with a box for its mails.
 import assert from 'node:assert/strict';
 import type { Environment } from '../../src/config/read-options.ts';
-import type { TestOverrides } from '../../src/app/core.ts';
+import type { TestOverrides } from '../../src/app/service.ts';
 import type { OutgoingMail } from '../../src/mail/smtp.ts';
 import type { EngineName } from './engines.ts';
 import { mailBox, tokenIn } from './mail-box.ts';
