@@ -357,6 +357,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
       assert.equal(reply.status, 401, reply.text);
       assert.equal(memberOf(reply.body, 'code'), 'step_up_required');
       assert.deepEqual(memberOf(reply.body, 'factors'), ['password']);
+      assert.equal(memberOf(reply.body, 'max_age'), 600);
     }
     assert.deepEqual(await rowOf(member.id), { disabled_at: null, delete_at: null });
     await at.post('/sessions/step_up', { factor: 'password', proof: member.password });

@@ -36,9 +36,12 @@ export interface ProjectCopy {
   close(): void;
 }
 
-/** Copies every file of the checkout that Git does not ignore. */
+/** Copies every file of the checkout that Git does not ignore. The copy has the history of the checkout. */
 export function copyProject(): ProjectCopy {
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-copy-'));
+  execFileSync('git', ['clone', '--quiet', '--shared', '--no-checkout', root, folder]);
+  // Without its index, every file would count as changed.
+  execFileSync('git', ['reset', '--quiet'], { cwd: folder, stdio: 'ignore' });
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',

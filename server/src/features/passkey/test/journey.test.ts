@@ -2,19 +2,19 @@
 // attempt to pass without one is rejected.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { dayMs, minuteMs } from '../../src/kit/clock.ts';
-import { Browser } from '../support/browser.ts';
-import { onEachEngine } from '../support/engines.ts';
-import { PasskeyDevice, type Quirks } from '../support/passkey-device.ts';
-import { freshEmail } from '../support/person.ts';
-import { PublicService } from '../support/public-service.ts';
-import { memberOf, type Reply } from '../support/request.ts';
-import { reasonIn } from '../support/traces.ts';
-import { lacks, needs } from '../support/feature.ts';
+import { dayMs, minuteMs } from '../../../kit/clock.ts';
+import { Browser } from '../../../../test/support/browser.ts';
+import { onEachEngine } from '../../../../test/support/engines.ts';
+import { PasskeyDevice, type Quirks } from '../../../../test/support/passkey-device.ts';
+import { freshEmail } from '../../../../test/support/person.ts';
+import { PublicService } from '../../../../test/support/public-service.ts';
+import { memberOf, type Reply } from '../../../../test/support/request.ts';
+import { reasonIn } from '../../../../test/support/traces.ts';
+import { lacks } from '../../../../test/support/feature.ts';
 
 const origin = 'https://accounts.test';
 
-onEachEngine(needs('passkeys', 'passkey'), (engine) => {
+onEachEngine('passkeys', (engine) => {
   let service: PublicService;
   before(async () => {
     service = await PublicService.start(engine, {
@@ -532,7 +532,7 @@ onEachEngine(needs('passkeys', 'passkey'), (engine) => {
   });
 });
 
-onEachEngine(needs('the last passkey', 'passkey'), (engine) => {
+onEachEngine('the last passkey', (engine) => {
   test('cannot be removed if it is the only way to sign in', async () => {
     const service = await PublicService.start(engine);
     try {
