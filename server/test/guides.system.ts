@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { readOptions } from '../src/app/options.ts';
 import { codeAt, decodeBase32 } from './support/authenticator-app.ts';
-import { rowsOf, without } from './support/feature.ts';
+import { entriesOf, without } from './support/feature.ts';
 import { blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';
 import { runtimeEnvironment } from './support/runtime.ts';
@@ -36,7 +36,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'README.md # Integrate # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
-  ...rowsOf('forward-auth', {
+  ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
   }),
 };
@@ -52,7 +52,7 @@ const reasons: Readonly<Record<string, string>> = {
   'docs/guides/deploy.md # Going public # nginx':
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
-  ...rowsOf('forward-auth', {
+  ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # caddyfile':
       'Caddy is not installed with the test tools',
     'docs/guides/integrate.md # A proxy that asks first # yaml':
@@ -60,7 +60,7 @@ const reasons: Readonly<Record<string, string>> = {
   }),
   'docs/guides/integrate.md # Ask from a page on another host name # js':
     'It runs in a page on another host; integrate.system.ts sends the same request',
-  ...rowsOf('passkey', {
+  ...entriesOf('passkey', {
     'docs/guides/passkeys.md # Sign in with a passkey # js':
       'It runs in a page; features/passkey/test/browser.system.ts sends the same requests from a browser',
   }),
@@ -244,7 +244,7 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
     assert.ok(existsSync(join(target, 'reset_password.en.html')));
   },
   'docs/guides/pages.md # Brand the pages # sh': assertOptions,
-  ...rowsOf('totp', { 'docs/guides/passkeys.md # Sign in with a code # sh': runSecondFactor }),
+  ...entriesOf('totp', { 'docs/guides/passkeys.md # Sign in with a code # sh': runSecondFactor }),
   'docs/guides/backup.md # Back up # sh': async (text) => {
     await runShell(text);
     assert.ok(existsSync(join(folder, `bienvenue-${new Date().toLocaleDateString('sv')}.db`)));

@@ -10,7 +10,7 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { addApp, addPasskey } from '../support/factor.ts';
-import { hasFeature, rowsOf } from '../support/feature.ts';
+import { hasFeature, entriesOf } from '../support/feature.ts';
 import { asPage } from '../support/page-form.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
@@ -304,7 +304,7 @@ describe('script in pages', () => {
         '/sign-in': { email: other, password: goodPassword },
         '/sign-up': { email: freshEmail(), password: goodPassword },
         '/forgot': { email },
-        ...rowsOf('account-deletion', { '/account/data/close': { sure: 'yes' } }),
+        ...entriesOf('account-deletion', { '/account/data/close': { sure: 'yes' } }),
         '/account/sessions/others': {},
         '/users': { email: freshEmail(), password: goodPassword },
         '/sessions': { email: other, password: goodPassword },

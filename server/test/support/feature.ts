@@ -20,9 +20,12 @@ export function hasFeature(feature: string): boolean {
   return without(feature) === false;
 }
 
-/** Rows of a table that belong to a feature; none in a project that lacks it. */
-export function rowsOf<T>(feature: string, rows: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
-  return hasFeature(feature) ? rows : {};
+/** Entries of a record that belong to a feature; none in a project that lacks it. */
+export function entriesOf<T>(
+  feature: string,
+  entries: Readonly<Record<string, T>>,
+): Readonly<Record<string, T>> {
+  return hasFeature(feature) ? entries : {};
 }
 
 /** Title of a suite, and the reason to skip it. */
