@@ -46,10 +46,12 @@ export function copyProject(): ProjectCopy {
     cwd: root,
     encoding: 'utf8',
   });
-  for (const file of listed.split('\0').filter((name) => name !== '' && existsSync(path.join(root, name))))
+  const isCopied = (name: string): boolean =>
+    name !== '' && !linkedFolders.includes(name) && existsSync(path.join(root, name));
+  for (const file of listed.split('\0').filter(isCopied))
     cpSync(path.join(root, file), path.join(folder, file), { recursive: true });
   linkPackages(folder);
-  for (const linked of ['server/node_modules', 'server/bundle'])
+  for (const linked of linkedFolders)
     if (existsSync(path.join(root, linked))) symlinkSync(path.join(root, linked), path.join(folder, linked));
   const at = (file: string): string => path.join(folder, file);
   return {
@@ -73,6 +75,9 @@ export function copyProject(): ProjectCopy {
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
+
+/** Git ignores these folders, but not the links to them in a copy that is copied. */
+const linkedFolders: readonly string[] = ['server/node_modules', 'server/bundle'];
 
 /** The tests of the copy have a server and processes of their own. */
 const outsideOfTests = {
