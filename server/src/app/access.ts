@@ -8,6 +8,7 @@ import type {
 } from 'fastify';
 import { costOf, hashes } from '../http/limits.ts';
 import type { AccessLevel } from '../module.ts';
+import type { PageQueries } from '../page/query.ts';
 
 /** A mounted route, as the list of routes shows it. */
 export interface RouteEntry {
@@ -20,6 +21,8 @@ export interface RouteEntry {
   readonly isPage: boolean;
   /** Units of the rate limit that a request consumes. */
   readonly cost: number;
+  /** Names of the query parameters that it declares. */
+  readonly parameters: readonly string[];
 }
 
 /** Members that the mount adds to the `config` of a route. */
@@ -34,6 +37,8 @@ export interface AccessOptions {
   readonly guards: Readonly<Record<AccessLevel, readonly onRequestAsyncHookHandler[]>>;
   /** Runs after the guards of a route that hashes a password. */
   readonly requireCapacity: onRequestHookHandler;
+  /** Parses the query of a page. */
+  readonly queries: PageQueries;
 }
 
 /** Mounts routes at their access levels. */
@@ -49,9 +54,23 @@ export class Access {
     return this.#mount(app, { access }, routes);
   }
 
-  /** Mounts pages for people. They are marked as pages, and the API's description omits them. */
+  /**
+   * Mounts pages for people. They are marked as pages, and the API's description omits them. Their handlers see only what
+   * is well-formed in a query.
+   */
   mountPages(app: FastifyInstance, access: AccessLevel, pages: FastifyPluginAsync): Promise<void> {
-    return this.#mount(app, { access, isPage: true }, pages);
+    const { queries } = this.#options;
+    return this.#mount(app, { access, isPage: true }, async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        for (const name of parametersOf(route))
+          if (!queries.knows(name)) throw new Error(`${route.url} declares ${name}, which no rule checks`);
+      });
+      scope.addHook('preHandler', (request, _reply, done) => {
+        request.query = queries.parse(request.query);
+        done();
+      });
+      await pages(scope, {});
+    });
   }
 
   async #mount(
@@ -77,11 +96,25 @@ export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
-    routes.flatMap(({ method, url, config }) => {
+    routes.flatMap((route) => {
+      const { method, url, config } = route;
+      const parameters = parametersOf(route);
       const { access, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by Access and watchMethods()
       if (access === undefined) throw new Error(`${String(method)} ${url} has no access level`);
-      return [method]
-        .flat()
-        .map((one) => ({ method: one, url, access, isRefusal, isPage, cost: costOf(one, config) }));
+      return [method].flat().map((one) => ({
+        method: one,
+        url,
+        access,
+        isRefusal,
+        isPage,
+        cost: costOf(one, config),
+        parameters,
+      }));
     });
+}
+
+/** Returns the names of the query parameters that a route declares. */
+function parametersOf({ schema }: RouteOptions): readonly string[] {
+  const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }; // of an object schema
+  return Object.keys(properties);
 }

@@ -85,6 +85,7 @@ function accessOf({ core, hooks }: Service): AccessOptions {
       }
       return done();
     },
+    queries: core.pages.queries,
   };
 }
 
