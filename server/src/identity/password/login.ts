@@ -119,10 +119,7 @@ export class PasswordLogin implements PasswordVerifier {
   ): Promise<Verified | undefined> {
     const { hasher, log } = this.#context;
     hasher.requireCapacity(); // before the attempt is counted: a rejection under load is not a wrong password
-    const attempt = await this.#attempts.begin(
-      { userId: user?.id, emailKey: address.key, deviceId },
-      'password',
-    );
+    const attempt = await this.#attempts.begin({ emailKey: address.key, deviceId }, 'password');
     const { matches, outdated, unreadable } = await hasher
       .verify(user?.hashedPassword, password, { isAdmitted: true })
       .catch(async (error: unknown) => {
