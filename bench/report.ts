@@ -186,7 +186,7 @@ function enumerationSection(measured: Measured<EnumerationResult>): string {
       : `Skipped: ${skipped}.`;
   return `## Known and unknown addresses
 
-Every fsync and fdatasync takes ${delayMs} ms longer, so that a commit that only one kind of address causes shows at once. One client asks about addresses with and without an account in turns, on SQLite in public mode: it requests a mail and then tries a wrong code. Accounts are unconfirmed where a confirmation is requested, otherwise confirmed.
+Every fsync and fdatasync takes ${delayMs} ms longer, so that a commit that only one kind of address causes is visible. One client asks about addresses with and without an account in turns, on SQLite in public mode: it requests a mail and then tries a wrong code. Accounts are unconfirmed where a confirmation is requested, otherwise confirmed.
 
 ${figures}
 

@@ -33,7 +33,7 @@ const wrongCode = '2222-2222';
 const password = 'eleven owls behind a silver fence';
 
 /** A request for a mail, the field of its code, and whether the accounts are unconfirmed. */
-const doors = [
+const mailRequests = [
   { path: '/reset_password', field: 'reset_token', more: { new_password: password }, confirmed: true },
   { path: '/sessions/email', field: 'token', more: {}, confirmed: true },
   { path: '/email_verification', field: 'token', more: {}, confirmed: false },
@@ -62,7 +62,7 @@ export async function measureEnumeration(run: Run): Promise<EnumerationResult> {
   });
   const requests: Record<string, Times> = {};
   let next = 0;
-  for (const { path, field, more, confirmed } of doors) {
+  for (const { path, field, more, confirmed } of mailRequests) {
     run.say(`known and unknown addresses: ${path}`);
     const times = { post: { known: [], unknown: [] }, put: { known: [], unknown: [] } } as Record<
       'post' | 'put',

@@ -204,7 +204,7 @@ onEachEngine('account enumeration by statements and commits', (engine) => {
   });
   after(() => service.close());
 
-  /** An address of this kind, whose account somebody else made. */
+  /** An address of this kind, whose account another person made. */
   async function addressOf(kind: Kind): Promise<string> {
     const { core, clock } = service.service;
     const { accounts, database } = core;

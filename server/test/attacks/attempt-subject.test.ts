@@ -241,7 +241,7 @@ onEachEngine('attempts on an address that gains or loses an account', (engine) =
     );
   }
 
-  test('A13 enumeration by limits: sixty tries beside a registration are one count, and the address can be registered again', async () => {
+  test('A13 enumeration by limits: sixty tries during a registration are one count, and the address can be registered again', async () => {
     for (let round = 0; round < 3; round += 1) {
       const email = freshEmail();
       const tries = Array.from({ length: 60 }, (_, i) => service.logIn(email, `guess ${i} of a stranger`));

@@ -110,13 +110,11 @@ export class SignIn {
     const signInContext = await this.signInContextOf(user, source);
     return db.transaction(async (tx) => {
       const locked = await lockUser(tx, user?.id ?? noUserId);
-      const login = await this.#enter(tx, locked, { consume, ...first }, signInContext);
+      const login =
+        locked && consume && (await this.#enter(tx, locked, { ...first, consume }, signInContext));
+      const facts = { factor: first.factor };
       if (login === undefined)
-        await events.emit(tx, signInEvents.first_factor_refused, {
-          user,
-          facts: { factor: first.factor },
-          source,
-        });
+        await events.emit(tx, signInEvents.first_factor_refused, { user, facts, source });
       return login;
     });
   }
@@ -205,11 +203,10 @@ export class SignIn {
 
   async #enter(
     tx: Database,
-    locked: User | undefined,
-    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
+    locked: User,
+    { consume, ...first }: FirstFactor & { readonly consume: Consume },
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
-    if (locked === undefined || consume === undefined) return undefined;
     // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
     if (this.#context.emailConfirmation && locked.emailVerifiedAt === null) return undefined;
     return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
