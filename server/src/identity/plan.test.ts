@@ -49,7 +49,7 @@ async function fill(database: Database): Promise<void> {
         sessionId: createToken(sessionKind).token,
         resetToken: createToken(resetKind).token,
       });
-      await addAttempt(tx, { subject: `user:${userId}`, factor: 'password' }, now);
+      await addAttempt(tx, { subject: `user:${userId}`, factor: 'totp' }, now);
       const { id, secretHash } = createToken(deviceKind);
       await addPendingAuthentication(tx, {
         ...createToken(pendingAuthenticationKind),

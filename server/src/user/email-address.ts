@@ -54,6 +54,11 @@ export function requireEmailAddress(input: unknown): EmailAddress {
   return address;
 }
 
+/** Returns the normal form of a stored address. */
+export function keyOfAddress(text: string): string {
+  return toEmailAddress(text)?.key ?? text;
+}
+
 /** Returns whether both texts are addresses with the same normal form. */
 export function isSameAddress(a: string, b: string): boolean {
   const first = toEmailAddress(a);

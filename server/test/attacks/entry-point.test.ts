@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs } from '../../src/kit/clock.ts';
+import { subjectOfAddress } from '../../src/identity/attempt/attempts.ts';
 import { cookieOf, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
 import { entriesOf, hasFeature } from '../support/feature.ts';
 
@@ -102,7 +103,7 @@ const database = (service: PublicService): PublicService['service']['core']['dat
 async function blockPassword(service: PublicService, subject: Subject): Promise<void> {
   await fail(service, subject, 1);
   await database(service).query((sql) =>
-    sql.updateTable('attempts').set({ failures: 100 }).where('subject', '=', `user:${subject.id}`),
+    sql.updateTable('attempts').set({ failures: 100 }).where('subject', '=', subjectOfAddress(subject.email)),
   );
 }
 

@@ -58,14 +58,19 @@ export interface TestService {
   readonly close: () => Promise<void>;
 }
 
+/** What a test replaces of the surroundings of a service. */
+export interface ServiceOverrides extends Omit<TestOverrides, 'clock'> {
+  /** Stands between the service and its database. */
+  readonly watchDatabase?: (database: Database) => Database;
+}
+
 /**
- * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
- * default its hashes are cheap.
+ * Builds the service on a new database, not listening: use `app.inject`. By default its hashes are cheap.
  */
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
-  overrides: Omit<TestOverrides, 'clock'> = {},
+  { watchDatabase = (database) => database, ...overrides }: ServiceOverrides = {},
 ): Promise<TestService> {
   const fresh = await freshDatabase(engine);
   const clock = testClock();
@@ -78,7 +83,8 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
+  const database = watchDatabase(await openDatabase(fresh.url, migratedModules));
+  const service = await buildService(configuration, database, log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,

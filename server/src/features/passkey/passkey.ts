@@ -12,7 +12,7 @@ import type { Log } from '../../kit/log.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type {
   Consume,
   FactorAddition,
@@ -244,8 +244,8 @@ export class Passkeys implements SecondFactor {
   async verifySignIn(text: string): Promise<{ user?: User | undefined; consume?: Consume | undefined }> {
     const response = parseAssertion(text);
     const row = response && (await findPasskey(this.#db, response.id));
+    const user = await findUserById(this.#db, row?.user_id ?? noUserId);
     if (response === undefined || row === undefined) return {};
-    const user = await findUserById(this.#db, row.user_id);
     // The request named no account, so the answer must (WebAuthn Level 3 §7.2, step 6).
     const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
     // An unconfirmed account and an unknown passkey get the same answer in the same time.

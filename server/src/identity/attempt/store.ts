@@ -125,15 +125,6 @@ export function listAttemptsOf(db: Database, subjects: readonly string[]): Promi
   );
 }
 
-const changeSubject = statement((sql, p: { from: string; to: string }) =>
-  sql.updateTable('attempts').set({ subject: p.to }).where('subject', '=', p.from),
-);
-
-/** Moves the counters of one subject to another, which must have no counters yet. */
-export async function moveAttempts(db: Database, from: string, to: string): Promise<void> {
-  await db.run(changeSubject, { from, to });
-}
-
 const deleteOld = statement((sql, p: { before: number; limit: number }) =>
   sql
     .deleteFrom('attempts')

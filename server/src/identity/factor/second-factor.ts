@@ -132,7 +132,7 @@ export class SecondFactors {
   ): Promise<VerifiedFactor> {
     const factor = this.#factors.find((each) => each.name === name);
     if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
-    const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
+    const attempt = await this.#attempts.begin({ userId: user.id, deviceId }, name);
     const consume = await factor.check(user, proof, purpose);
     if (consume === undefined) {
       await this.recordFailure(user, name, source);
@@ -159,7 +159,7 @@ export class SecondFactors {
   async removeAll(tx: Database, userId: number): Promise<void> {
     for (const factor of this.#all) {
       await factor.removeAll(tx, userId);
-      await this.#attempts.forget(tx, userId, factor.name);
+      await this.#attempts.forget(tx, { userId }, factor.name);
     }
   }
 
@@ -181,7 +181,7 @@ export class SecondFactors {
 
   /** Resets the attempts of a factor that was replaced. Inside a transaction. */
   async forgetAttempts(tx: Database, userId: number, factor: string): Promise<void> {
-    await this.#attempts.forget(tx, userId, factor);
+    await this.#attempts.forget(tx, { userId }, factor);
   }
 
   /** Removes the backups of a user without another second factor. Inside a transaction. */

@@ -5,7 +5,7 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
@@ -99,7 +99,7 @@ export class SignIn {
   /**
    * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
    * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential
-   * was already consumed, and for an address that must be confirmed first.
+   * was already consumed, and for an address that must be confirmed first. Constant work.
    */
   async enter(
     user: User | undefined,
@@ -107,12 +107,16 @@ export class SignIn {
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
-    const login = user && consume && (await this.#enter(user, first, consume, source));
-    if (login === undefined)
-      await db.transaction((tx) =>
-        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor: first.factor }, source }),
-      );
-    return login;
+    const signInContext = await this.signInContextOf(user, source);
+    return db.transaction(async (tx) => {
+      const locked = await lockUser(tx, user?.id ?? noUserId);
+      const login =
+        locked && consume && (await this.#enter(tx, locked, { ...first, consume }, signInContext));
+      const facts = { factor: first.factor };
+      if (login === undefined)
+        await events.emit(tx, signInEvents.first_factor_refused, { user, facts, source });
+      return login;
+    });
   }
 
   /** Returns the live pending authentication of a token. */
@@ -198,19 +202,14 @@ export class SignIn {
   }
 
   async #enter(
-    user: User,
-    first: FirstFactor,
-    consume: Consume,
-    source: ClientSource,
+    tx: Database,
+    locked: User,
+    { consume, ...first }: FirstFactor & { readonly consume: Consume },
+    signInContext: SignInContext,
   ): Promise<Login | undefined> {
-    const { db, emailConfirmation } = this.#context;
-    const signInContext = await this.signInContextOf(user, source);
-    return db.transaction(async (tx) => {
-      const locked = await lockUser(tx, user.id);
-      // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
-      if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
-      return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
-    });
+    // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
+    if (this.#context.emailConfirmation && locked.emailVerifiedAt === null) return undefined;
+    return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
   }
 
   async #createSession(

@@ -7,7 +7,7 @@ import { createToken, digest, equalDigests, parseToken, type TokenParts } from '
 import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
-import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { keyOfAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
@@ -133,10 +133,12 @@ export class OneTimeTokens implements Revocable, Purgeable {
    * Consumes the token, once and atomically. Inside the transaction of what it permits, which has locked the user.
    * @throws {Problem} token_invalid if it was consumed or revoked or has expired since `find`.
    */
-  async consume(tx: Database, { id, secretHash, kind, user }: LiveToken): Promise<void> {
+  async consume(tx: Database, { id, secretHash, kind, user, target }: LiveToken): Promise<void> {
     const userId = await consumeToken(tx, { id, secretHash }, kind.kind, this.#context.clock());
     if (userId !== user.id) throw new Problem('token_invalid');
-    await this.#attempts.forget(tx, userId, 'email_code');
+    // The mail went to the target, if there is one: the token proves nothing about the address that it replaces.
+    const emailKey = keyOfAddress(target ?? user.email);
+    for (const holder of [{ emailKey }, { userId }]) await this.#attempts.forget(tx, holder, 'email_code');
   }
 
   /** Returns true if the request comes from the initiating browser of the user's live token of the kind. */
@@ -225,18 +227,22 @@ export class OneTimeTokens implements Revocable, Purgeable {
     const { db, clock, codes } = this.#context;
     const user =
       userId === undefined ? email && (await findUserByEmail(db, email)) : await findUserById(db, userId);
-    const subject = { userId: user?.id, emailKey: email?.key ?? '', deviceId: undefined };
-    const attempt = await this.#attempts.begin(subject, 'email_code');
-    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
-    if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
-      await db.transaction((tx) =>
-        this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source),
-      );
-      throw new Problem('token_invalid');
-    }
-    await this.#attempts.succeed(db, attempt);
-    const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
-    return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
+    const holder = email === undefined ? { userId: user?.id ?? noUserId } : { emailKey: email.key };
+    const attempt = await this.#attempts.begin(holder, 'email_code');
+    // In one transaction: only an account with a live code counts this attempt there, and as a commit of its own that
+    // would take the time of a flush (account enumeration).
+    const live = await db.transaction(async (tx): Promise<LiveToken | undefined> => {
+      const tried = await beginCodeAttempt(tx, user?.id ?? noUserId, kind.kind, clock());
+      if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
+        await this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source);
+        return undefined;
+      }
+      await this.#attempts.succeed(tx, attempt);
+      const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
+      return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
+    });
+    if (live === undefined) throw new Problem('token_invalid');
+    return live;
   }
 
   #recordRefusal(
