@@ -7,7 +7,7 @@ import { hourMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken, equalDigests, type SecretKind } from '../../src/kit/secret.ts';
 import { pendingAuthenticationKind, requestKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
-import { replaceToken } from '../../src/identity/token/store.ts';
+import { addToken } from '../../src/identity/token/store.ts';
 import { DB } from '../../src/library/db.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
@@ -69,7 +69,7 @@ onEachEngine('tokens', (engine) => {
     const written = createToken(kind);
     const now = service.service.clock.now();
     const row = { ...written, userId, kind: name, now, expiresAt: now + hourMs };
-    await replaceToken(service.service.core.database, target === undefined ? row : { ...row, target });
+    await addToken(service.service.core.database, target === undefined ? row : { ...row, target });
     return { [name]: written.token };
   }
 

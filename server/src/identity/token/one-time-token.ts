@@ -1,6 +1,7 @@
 // Issues and redeems one-time tokens. A mail carries a link with the token, which works in any browser, and a short
 // code, which works only in the initiating browser. The kind is part of the token and of its row; only digests are
-// stored; a newer token of a kind replaces the older one.
+// stored. Up to three tokens of a kind are live side by side, so that the request of a stranger does not revoke the link
+// of the owner; consuming one revokes the others.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
@@ -13,22 +14,28 @@ import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource, CodeSigner } from '../context.ts';
 import type { Purgeable, Revocable } from '../contribution.ts';
+import type { LetterFacts, TokenGrant } from '../event.ts';
 import { tokenEvents } from './event.ts';
 import { tokenLink, type TokenKind } from './kinds.ts';
 import {
+  addToken,
   beginCodeAttempt,
   consumeToken,
-  findPendingToken,
   findToken,
+  isLiveToken,
+  keepTokens,
+  listInitiatingBrowsers,
+  listTokensOfKind,
   removeExpiredTokens,
   removePendingTokensOf,
-  removeToken,
-  replaceToken,
+  removeTokens,
 } from './store.ts';
 import './problem.ts';
 
 /** Life of a code. Short, because the user who requested it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
 const codeMinutes = 10;
+/** Live tokens of a kind and user. */
+const maxLive = 3;
 
 export interface NewToken {
   readonly kind: TokenKind;
@@ -36,6 +43,15 @@ export interface NewToken {
   readonly minutes?: number;
   /** The address that the token confirms or restores. */
   readonly target?: string;
+}
+
+/** What the browser of a request adds to a token. */
+type Initiator = Pick<ClientSource, 'requestToken' | 'returnTo'>;
+
+interface Replacing {
+  /** How many other live tokens of the kind stay; with `maxLive` none is issued if as many are live. */
+  readonly maxOthers: number;
+  readonly replacedTokens?: readonly string[];
 }
 
 /** A token that can be redeemed, and its user. */
@@ -80,38 +96,39 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Issues a token and replaces the user's previous one of this kind. Constant work: without a user it stores nothing.
-   * Inside a transaction.
+   * Issues a token. If three of its kind are live, it replaces the oldest; with `replacesAll` it replaces all of them.
+   * Inside a transaction that has locked the user.
    */
   async issue(
     tx: Database,
+    user: User,
+    token: NewToken,
+    source: Initiator = {},
+    { replacesAll = false }: { readonly replacesAll?: boolean } = {},
+  ): Promise<MailedToken & { token: string; tokenId: string | undefined }> {
+    return this.#issue(tx, user, { ...token, maxOthers: replacesAll ? 0 : maxLive - 1 }, source);
+  }
+
+  /**
+   * Issues the token of a requested mail, and removes the tokens of mails that it replaces. If three of the kind are
+   * live, it replaces the oldest one, or issues none if the grant does not allow that: a stranger cannot revoke the link
+   * of the owner. Constant work: without a user it stores nothing. Inside a transaction that has locked the user.
+   */
+  async issueRequested(
+    tx: Database,
     user: User | undefined,
-    { kind, target, minutes = kind.minutes }: NewToken,
-    { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
-  ): Promise<MailedToken & { token: string }> {
-    // Otherwise a new password would revoke the token although its kind survives that.
-    if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
-    const { clock, codes, publicUrl } = this.#context;
-    const { id, secretHash, token } = createToken(kind);
-    const code = createShortCode();
-    const now = clock();
-    const hasCode = requestToken !== undefined;
-    await replaceToken(tx, {
-      id,
-      secretHash,
-      userId: user?.id ?? noUserId,
-      kind: kind.kind,
-      now,
-      expiresAt: now + minutes * minuteMs,
-      ...(target !== undefined && { target }),
-      ...(hasCode && {
-        codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
-        codeExpiresAt: now + codeMinutes * minuteMs,
-        requestMac: codes.sign(requestText(kind, requestToken)),
-      }),
-    });
-    const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
-    return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
+    token: NewToken,
+    source: Initiator,
+    { replacedTokens, mayReplaceToken }: TokenGrant,
+  ): Promise<LetterFacts<MailedToken>> {
+    const maxOthers = mayReplaceToken ? maxLive - 1 : maxLive;
+    const { tokenId, ...facts } = await this.#issue(
+      tx,
+      user,
+      { ...token, maxOthers, replacedTokens },
+      source,
+    );
+    return { facts, tokenId };
   }
 
   /**
@@ -130,24 +147,25 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Consumes the token, once and atomically. Inside the transaction of what it permits, which has locked the user.
+   * Consumes the token, once and atomically, and revokes the others of its kind. Inside the transaction of what it permits, which has locked the user.
    * @throws {Problem} token_invalid if it was consumed or revoked or has expired since `find`.
    */
   async consume(tx: Database, { id, secretHash, kind, user }: LiveToken): Promise<void> {
     const userId = await consumeToken(tx, { id, secretHash }, kind.kind, this.#context.clock());
     if (userId !== user.id) throw new Problem('token_invalid');
+    await keepTokens(tx, userId, kind.kind, [id]);
     await this.#attempts.forget(tx, userId, 'email_code');
   }
 
-  /** Returns true if the request comes from the initiating browser of the user's live token of the kind. */
+  /** Returns true if the request comes from the initiating browser of a live token of the kind. */
   async isInitiatingBrowser(
     db: Database,
     userId: number,
     kind: TokenKind,
     source: ClientSource,
   ): Promise<boolean> {
-    const token = await findPendingToken(db, userId, kind.kind, this.#context.clock());
-    return token !== undefined && this.#isInitiatingBrowser(kind, token.request_mac, source);
+    const browsers = await listInitiatingBrowsers(db, userId, kind.kind, this.#context.clock());
+    return browsers.some(({ request_mac: mac }) => this.#isInitiatingBrowser(kind, mac, source));
   }
 
   /**
@@ -157,7 +175,8 @@ export class OneTimeTokens implements Revocable, Purgeable {
   async requireSettledAddress(db: Database, userId: number): Promise<void> {
     const now = this.#context.clock();
     for (const { kind } of this.kinds.filter(({ restoresAddress }) => restoresAddress))
-      if ((await findPendingToken(db, userId, kind, now)) !== undefined) throw new Problem('change_pending');
+      if ((await listInitiatingBrowsers(db, userId, kind, now)).length > 0)
+        throw new Problem('change_pending');
   }
 
   /**
@@ -173,9 +192,57 @@ export class OneTimeTokens implements Revocable, Purgeable {
     );
   }
 
+  /** Returns whether a token can still be consumed. */
+  isLive(id: string): Promise<boolean> {
+    return isLiveToken(this.#context.db, id, this.#context.clock());
+  }
+
   /** Removes up to `limit` expired tokens and returns how many. */
   purge(limit: number): Promise<number> {
     return removeExpiredTokens(this.#context.db, this.#context.clock(), limit);
+  }
+
+  async #issue(
+    tx: Database,
+    user: User | undefined,
+    { kind, target, minutes = kind.minutes, maxOthers, replacedTokens = [] }: NewToken & Replacing,
+    { requestToken, returnTo }: Initiator,
+  ): Promise<MailedToken & { token: string; tokenId: string | undefined }> {
+    // Otherwise a new password would revoke the token although its kind survives that.
+    if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
+    const { clock, codes, publicUrl } = this.#context;
+    const now = clock();
+    const rows = await listTokensOfKind(tx, user?.id ?? noUserId, kind.kind);
+    // Of another account, if it requested a mail to the same address.
+    await removeTokens(tx, replacedTokens);
+    const unspent = rows.filter(({ spent_at: spentAt }) => spentAt === null);
+    const live = unspent.filter((row) => row.expires_at > now && !replacedTokens.includes(row.id));
+    const isFull = maxOthers === maxLive && live.length >= maxLive;
+    const userId = isFull ? noUserId : (user?.id ?? noUserId);
+    const kept = live.slice(0, maxOthers).map((row) => row.id);
+    await keepTokens(tx, userId, kind.kind, kept);
+    const { id, secretHash, token } = createToken(kind);
+    const code = createShortCode();
+    const hasCode = requestToken !== undefined;
+    await addToken(tx, {
+      id,
+      secretHash,
+      userId,
+      kind: kind.kind,
+      now,
+      expiresAt: now + minutes * minuteMs,
+      // Requesting more codes gives no more attempts, until a token was consumed.
+      codeTries: Math.max(0, ...unspent.map((row) => row.code_tries)),
+      ...(target !== undefined && { target }),
+      ...(hasCode && {
+        codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
+        codeExpiresAt: now + codeMinutes * minuteMs,
+        requestMac: codes.sign(requestText(kind, requestToken)),
+      }),
+    });
+    const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
+    const tokenId = userId === noUserId ? undefined : id;
+    return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined, tokenId };
   }
 
   #isInitiatingBrowser(kind: TokenKind, mac: string | null, { requestToken }: ClientSource): boolean {
@@ -210,7 +277,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
       };
     await db.transaction(async (tx) => {
       // Removed for good, even if the clock is set back. A consumed token stays, to notice its reuse.
-      if (isExpired && !isReuse) await removeToken(tx, parts.id);
+      if (isExpired && !isReuse) await removeTokens(tx, [parts.id]);
       await this.#recordRefusal(tx, kind, { isReuse, userId: token.user_id }, source);
     });
     throw new Problem('token_invalid');
@@ -227,8 +294,9 @@ export class OneTimeTokens implements Revocable, Purgeable {
       userId === undefined ? email && (await findUserByEmail(db, email)) : await findUserById(db, userId);
     const subject = { userId: user?.id, emailKey: email?.key ?? '', deviceId: undefined };
     const attempt = await this.#attempts.begin(subject, 'email_code');
-    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
-    if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
+    const live = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
+    const tried = live.find(({ code_mac: mac }) => codes.check(text, mac ?? ''));
+    if (user === undefined || tried === undefined) {
       await db.transaction((tx) =>
         this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source),
       );
