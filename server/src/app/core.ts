@@ -75,13 +75,8 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
-  const mail = buildOutbox(configuration, {
-    database,
-    keyring,
-    log,
-    overrides,
-    isTokenLive: (id) => identity.tokens.isLive(id),
-  });
+  const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
   const plugged = createPlugged({ tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds) });
   const identity = createIdentity(
     {

@@ -13,12 +13,10 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { Admission, AdmittedRequest, MailRequest } from '../mail/admission.ts';
 import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { NewMail } from '../mail/outbox.ts';
+import type { Admission, AdmittedRequest, MailRequest, NewMail } from '../mail/new-mail.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
-import type { ClientSource } from './context.ts';
 
 /** Type of a fact: a word of the service, a number, or several words. Never client input (log injection). */
 type FactType = 'text' | 'number' | 'texts';
@@ -83,6 +81,13 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
 /** Source of an action, and the language of its client. */
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
+/** Source of a request for a mail, and what shows that it comes from the owner of the account. */
+interface RequestSource extends AuditSource {
+  readonly language?: string | undefined;
+  readonly sessionToken?: string | undefined;
+  readonly deviceToken?: string | undefined;
+}
+
 /** Parameters of a mail with facts. */
 interface MailOf<M> {
   readonly facts: M;
@@ -117,7 +122,7 @@ export interface LetterFacts<M> {
 type Letter<M> = {
   /** The owner; without one the same statements run and no mail is stored. */
   readonly user: User | undefined;
-  readonly source: ClientSource & EventSource;
+  readonly source: RequestSource;
   /** Another address than the account's. */
   readonly recipient?: string;
   /** How long it is worth sending, if not as long as its kind says. */
@@ -167,7 +172,7 @@ export interface EventsOptions {
 }
 
 /** Runs inside the transaction of the request. */
-export type OwnerCheck = (tx: Database, user: User | undefined, source: ClientSource) => Promise<boolean>;
+export type OwnerCheck = (tx: Database, user: User | undefined, source: RequestSource) => Promise<boolean>;
 
 /** A mail with its facts, before it is composed. */
 interface PostedMail<M> extends MailOf<M> {

@@ -2,41 +2,10 @@
 // that it replaces. Everything is decided in the transaction of the request, so that several instances agree.
 import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
-import { afterMail, hashRecipient, nextMailAt, pacesExpireAt, type Paces, type Requester } from './pace.ts';
+import type { Admission, MailRequest } from './new-mail.ts';
+import { afterMail, hashRecipient, nextMailAt, pacesExpireAt, type Paces } from './pace.ts';
 import { lockPaces, updatePaces } from './pace-store.ts';
 import { hasOwnMailAbout, withdrawMails } from './store.ts';
-
-/** A mail that someone requests by naming an address. */
-export interface MailRequest {
-  readonly kind: string;
-  /** Id of the account; with `noUserId` the same statements run and change nothing (constant work). */
-  readonly userId: number;
-  /** Normal form of the recipient's address; empty with `noUserId`. */
-  readonly addressKey: string;
-  readonly requestedBy: Requester;
-  /** The requester has just proved to own the account by a mailed token: no pause applies. */
-  readonly isProven: boolean;
-}
-
-/** When a requested mail may be sent. */
-export interface Admission {
-  /** Unix milliseconds; `undefined` if no mail may be sent. */
-  readonly dueAt: number | undefined;
-  /** Tokens of mails that this one replaces. They were not sent. */
-  readonly replacedTokens: readonly string[];
-  /** The mail may revoke the oldest of several tokens. */
-  readonly mayReplaceToken: boolean;
-  /** Paces of the recipient once the mail is stored; absent if it does not count. */
-  readonly paces?: Paces | undefined;
-}
-
-/** A requested mail that was admitted. */
-export interface AdmittedRequest {
-  readonly requestedBy: Requester;
-  /** Empty if the mail is not stored. */
-  readonly addressKey: string;
-  readonly admission: Admission;
-}
 
 /** Minimum time between two mails of a kind that a user requests in a session or on a known device. */
 const ownPauseMs = minuteMs;
@@ -57,19 +26,14 @@ export async function admitMail(
     isLimited &&
     requestedBy !== 'stranger' &&
     (await hasOwnMailAbout(tx, userId, kind, { instant: now, ms: ownPauseMs }));
-  const recipientHash = hashRecipient(addressKey);
-  const isCounted = isLimited && requestedBy !== 'owner';
+  const recipientHash = hashRecipient(isTooSoon ? '' : addressKey);
+  const isCounted = isLimited && !isTooSoon && requestedBy !== 'owner';
   const paces = isCounted ? await pacesOf(tx, { recipientHash, userId, now }) : undefined;
+  const withdrawn = await withdrawMails(tx, { recipientHash, kind, except: isCounted ? 'owner' : '', now });
   const nextAt = paces === undefined ? now : nextMailAt(paces, { kind, requestedBy, now });
-  const dueAt = isTooSoon ? undefined : nextAt;
-  const withdrawn = await withdrawMails(tx, {
-    recipientHash: dueAt === undefined ? hashRecipient('') : recipientHash,
-    kind,
-    // A mail that is due now is sent although a later request has to wait.
-    dueAfter: dueAt === now ? 0 : now,
-    except: isCounted ? 'owner' : '',
-    now,
-  });
+  // The mail takes the place of the one that it replaces.
+  const placeAt = Math.max(now, Math.min(...withdrawn.map((mail) => mail.next_at), nextAt ?? Infinity));
+  const dueAt = isTooSoon || placeAt === Infinity ? undefined : placeAt;
   const uncounted = withdrawn.filter(({ requested_by: by }) => by !== 'owner').length;
   return {
     dueAt,

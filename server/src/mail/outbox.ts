@@ -20,11 +20,12 @@ import {
   updateSent,
   type MailRow,
 } from './store.ts';
-import { admitMail, countMail, type Admission, type AdmittedRequest, type MailRequest } from './admission.ts';
+import { admitMail, countMail } from './admission.ts';
+import type { Admission, MailRequest, NewMail } from './new-mail.ts';
 import { hashRecipient } from './pace.ts';
 import { removeOldPaces } from './pace-store.ts';
 import { logoSource, type Logo } from './logo.ts';
-import { composeMail, type Letter, type MailText, type Sender } from './text.ts';
+import { composeMail, type MailText, type Sender } from './text.ts';
 
 /** Encrypts stored mails, because they may contain a token, which is never stored in plain text. */
 interface MailCipher {
@@ -47,22 +48,6 @@ export interface OutboxOptions {
   readonly isPaced?: boolean;
   /** Returns whether a one-time token can still be consumed. A mail whose token was revoked is not sent. */
   readonly isTokenLive?: (id: string) => Promise<boolean>;
-}
-
-/** A mail to store and send. */
-export interface NewMail extends Letter {
-  /** Name of the kind whose messages it has, if it is another one. */
-  readonly messages?: string;
-  /** Id of the account; with `noUserId` the mail is composed but not stored (constant work). */
-  readonly userId: number;
-  /** A stored address, never one from a request. */
-  readonly recipient: string;
-  /** Unix milliseconds after which the mail is no longer sent. */
-  readonly expiresAt: number;
-  /** Of a requested mail. */
-  readonly request?: AdmittedRequest | undefined;
-  /** The one-time token in the mail. */
-  readonly tokenId?: string | undefined;
 }
 
 /** A stored mail, in local mode. */

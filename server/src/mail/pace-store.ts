@@ -1,27 +1,20 @@
 // Statements of the table `mail_paces`: one row per recipient of requested mails, for a day.
 import type { Database } from '../db/database.ts';
+import { insertForUser } from '../db/row-builders.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { MailTables } from './schema.ts';
 
-const { statement } = statementsFor<MailTables & { users: { id: number } }>();
+const { statement } = statementsFor<MailTables>();
 
 type NewPace = { recipientHash: string; userId: number; expiresAt: number };
 
 /** The update changes nothing but locks the row until the transaction ends, so that another instance waits. */
 const lock = statement((sql, p: NewPace) =>
-  sql
-    .insertInto('mail_paces')
-    .columns(['recipient_hash', 'paces', 'expires_at'])
-    .expression((from) =>
-      from
-        .selectFrom('users')
-        .select((users) => [
-          users.val(p.recipientHash).as('recipient_hash'),
-          users.val('{}').as('paces'),
-          users.val(p.expiresAt).as('expires_at'),
-        ])
-        .where('users.id', '=', p.userId),
-    )
+  insertForUser(sql, 'mail_paces', {
+    userId: p.userId,
+    isUnowned: true,
+    values: { recipient_hash: p.recipientHash, paces: '{}', expires_at: p.expiresAt },
+  })
     .onConflict((conflict) =>
       conflict
         .column('recipient_hash')

@@ -225,8 +225,6 @@ export async function removeUnsentMails(tx: Database, userId: number, kind: stri
 type Withdrawal = {
   recipientHash: string;
   kind: string;
-  /** Those that are due later than this instant. */
-  dueAfter: number;
   /** Requester whose mails stay. */
   except: string;
   now: number;
@@ -240,14 +238,13 @@ const deleteReplaced = statement((sql, p: Withdrawal) =>
     .where('kind', '=', p.kind)
     .where('sent_at', 'is', null)
     .where('given_up_at', 'is', null)
-    .where('next_at', '>', p.dueAfter)
     .where('requested_by', '<>', p.except)
     .where(({ eb, or }) => or([eb('leased_until', 'is', null), eb('leased_until', '<=', p.now)]))
-    .returning(['token_id', 'requested_by']),
+    .returning(['token_id', 'requested_by', 'next_at']),
 );
 
 /** A mail that was removed before it was sent. */
-export type WithdrawnMail = Pick<MailRow, 'token_id' | 'requested_by'>;
+export type WithdrawnMail = Pick<MailRow, 'token_id' | 'requested_by' | 'next_at'>;
 
 /** Removes unsent mails of a kind to a recipient, inside the transaction that replaces them. */
 export function withdrawMails(tx: Database, withdrawal: Withdrawal): Promise<WithdrawnMail[]> {

@@ -56,12 +56,13 @@ export class PasswordReset {
       const user = await lockUserByEmail(tx, address);
       if (user === undefined || user.disabledAt !== null) return undefined;
       await this.#recordRequest(tx, user, true, source);
-      const token = { kind: resetKind, minutes: this.#minutes };
-      const {
-        token: text,
-        tokenId,
-        ...facts
-      } = await this.#tokens.issue(tx, user, token, source, { replacesAll: true });
+      const { tokenId, ...facts } = await this.#tokens.issue(
+        tx,
+        user,
+        { kind: resetKind, minutes: this.#minutes },
+        source,
+        { replacesAll: true },
+      );
       if (isMailed)
         await this.#context.events.send(tx, resetPasswordMail, {
           user,
@@ -70,7 +71,7 @@ export class PasswordReset {
           lifeMs: this.#minutes * minuteMs,
           facts: async () => ({ facts, tokenId }),
         });
-      return text;
+      return facts.token;
     });
     if (token === undefined) throw new Problem('unknown_email');
     return token;

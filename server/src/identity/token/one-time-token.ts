@@ -2,12 +2,10 @@
 // code, which works only in the initiating browser. The kind is part of the token and of its row; only digests are
 // stored. Up to three tokens of a kind are live side by side, so that the request of a stranger does not revoke the link
 // of the owner; consuming one revokes the others.
-import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
-import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
-import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
+import { digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
+import { parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
-import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
 import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
@@ -16,43 +14,29 @@ import type { AuthContext, ClientSource, CodeSigner } from '../context.ts';
 import type { Purgeable, Revocable } from '../contribution.ts';
 import type { LetterFacts, TokenGrant } from '../event.ts';
 import { tokenEvents } from './event.ts';
-import { tokenLink, type TokenKind } from './kinds.ts';
 import {
-  addToken,
+  codeText,
+  issueToken,
+  maxLive,
+  requestText,
+  type Initiator,
+  type IssuedToken,
+  type NewToken,
+  type TokenIssue,
+} from './issue.ts';
+import type { TokenKind } from './kinds.ts';
+import {
   beginCodeAttempt,
   consumeToken,
   findToken,
   isLiveToken,
   keepTokens,
   listInitiatingBrowsers,
-  listTokensOfKind,
   removeExpiredTokens,
   removePendingTokensOf,
   removeTokens,
 } from './store.ts';
 import './problem.ts';
-
-/** Life of a code. Short, because the user who requested it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
-const codeMinutes = 10;
-/** Live tokens of a kind and user. */
-const maxLive = 3;
-
-export interface NewToken {
-  readonly kind: TokenKind;
-  /** Life of the token, if it is not that of the kind. */
-  readonly minutes?: number;
-  /** The address that the token confirms or restores. */
-  readonly target?: string;
-}
-
-/** What the browser of a request adds to a token. */
-type Initiator = Pick<ClientSource, 'requestToken' | 'returnTo'>;
-
-interface Replacing {
-  /** How many other live tokens of the kind stay; with `maxLive` none is issued if as many are live. */
-  readonly maxOthers: number;
-  readonly replacedTokens?: readonly string[];
-}
 
 /** A token that can be redeemed, and its user. */
 export interface LiveToken extends TokenParts {
@@ -105,7 +89,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
     token: NewToken,
     source: Initiator = {},
     { replacesAll = false }: { readonly replacesAll?: boolean } = {},
-  ): Promise<MailedToken & { token: string; tokenId: string | undefined }> {
+  ): Promise<IssuedToken> {
     return this.#issue(tx, user, { ...token, maxOthers: replacesAll ? 0 : maxLive - 1 }, source);
   }
 
@@ -120,7 +104,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
     token: NewToken,
     source: Initiator,
     { replacedTokens, mayReplaceToken }: TokenGrant,
-  ): Promise<LetterFacts<MailedToken>> {
+  ): Promise<LetterFacts<Omit<IssuedToken, 'tokenId'>>> {
     const maxOthers = mayReplaceToken ? maxLive - 1 : maxLive;
     const { tokenId, ...facts } = await this.#issue(
       tx,
@@ -202,47 +186,11 @@ export class OneTimeTokens implements Revocable, Purgeable {
     return removeExpiredTokens(this.#context.db, this.#context.clock(), limit);
   }
 
-  async #issue(
-    tx: Database,
-    user: User | undefined,
-    { kind, target, minutes = kind.minutes, maxOthers, replacedTokens = [] }: NewToken & Replacing,
-    { requestToken, returnTo }: Initiator,
-  ): Promise<MailedToken & { token: string; tokenId: string | undefined }> {
+  #issue(tx: Database, user: User | undefined, token: TokenIssue, source: Initiator): Promise<IssuedToken> {
     // Otherwise a new password would revoke the token although its kind survives that.
-    if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
-    const { clock, codes, publicUrl } = this.#context;
-    const now = clock();
-    const rows = await listTokensOfKind(tx, user?.id ?? noUserId, kind.kind);
-    // Of another account, if it requested a mail to the same address.
-    await removeTokens(tx, replacedTokens);
-    const unspent = rows.filter(({ spent_at: spentAt }) => spentAt === null);
-    const live = unspent.filter((row) => row.expires_at > now && !replacedTokens.includes(row.id));
-    const isFull = maxOthers === maxLive && live.length >= maxLive;
-    const userId = isFull ? noUserId : (user?.id ?? noUserId);
-    const kept = live.slice(0, maxOthers).map((row) => row.id);
-    await keepTokens(tx, userId, kind.kind, kept);
-    const { id, secretHash, token } = createToken(kind);
-    const code = createShortCode();
-    const hasCode = requestToken !== undefined;
-    await addToken(tx, {
-      id,
-      secretHash,
-      userId,
-      kind: kind.kind,
-      now,
-      expiresAt: now + minutes * minuteMs,
-      // Requesting more codes gives no more attempts, until a token was consumed.
-      codeTries: Math.max(0, ...unspent.map((row) => row.code_tries)),
-      ...(target !== undefined && { target }),
-      ...(hasCode && {
-        codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
-        codeExpiresAt: now + codeMinutes * minuteMs,
-        requestMac: codes.sign(requestText(kind, requestToken)),
-      }),
-    });
-    const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
-    const tokenId = userId === noUserId ? undefined : id;
-    return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined, tokenId };
+    if (!this.kinds.includes(token.kind))
+      throw new Error(`No module has declared the token kind ${token.kind.kind}`);
+    return issueToken(this.#context, tx, user, token, source);
   }
 
   #isInitiatingBrowser(kind: TokenKind, mac: string | null, { requestToken }: ClientSource): boolean {
@@ -319,14 +267,4 @@ export class OneTimeTokens implements Revocable, Purgeable {
       source,
     });
   }
-}
-
-/** Returns the text of a code's MAC, which includes the kind and the initiating browser. */
-function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
-  return `${kind}:${requestToken}:${code}`;
-}
-
-/** Returns the text of the MAC of the initiating browser. */
-function requestText({ kind }: TokenKind, requestToken: string): string {
-  return `${kind}:${requestToken}`;
 }

@@ -5,7 +5,15 @@ import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
 import { resetKind } from '../password/reset.ts';
 import { DB } from '../../library/db.ts';
-import { consumeToken, findToken, listPendingTokens, removePendingTokensOf, addToken } from './store.ts';
+import {
+  addToken,
+  consumeToken,
+  findToken,
+  keepTokens,
+  listPendingTokens,
+  listTokensOfKind,
+  removePendingTokensOf,
+} from './store.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const life = 1000;
@@ -67,25 +75,30 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(await consumeToken(database, token, 'reset', now), userId);
   });
 
-  test('a user has at most one token of a kind, and may have tokens of several kinds', async () => {
+  test('a user has several tokens of a kind, of which all but the named ones are removed', async () => {
     const { database } = opened();
-    const { token, userId } = await addTokenOfNewUser();
-    const [newer, other] = [createToken(resetKind), createToken(resetKind)];
-    const rest = { userId, now, expiresAt: now + life };
-    await addToken(database, { id: newer.id, secretHash: newer.secretHash, kind: 'reset', ...rest });
-    await addToken(database, {
-      id: other.id,
-      secretHash: other.secretHash,
-      kind: 'verification',
-      ...rest,
-    });
-    assert.equal(await findToken(database, token, 'reset'), undefined);
+    const { token: oldest, userId } = await addTokenOfNewUser();
+    const add = async (kind: string): Promise<NewToken> => {
+      const token = createToken(resetKind);
+      const { id, secretHash } = token;
+      await addToken(database, { id, secretHash, kind, userId, now: now + 1, expiresAt: now + life });
+      return token;
+    };
+    const [newer, other] = [await add('reset'), await add('verification')];
+    const { token: stranger } = await addTokenOfNewUser();
+    const listed = await listTokensOfKind(database, userId, 'reset');
+    assert.deepEqual(
+      listed.map(({ id }) => id),
+      [newer.id, oldest.id],
+    );
+    await keepTokens(database, userId, 'reset', [newer.id]);
+    assert.equal(await findToken(database, oldest, 'reset'), undefined);
     for (const [parts, kind] of [
       [newer, 'reset'],
       [other, 'verification'],
-    ] as const) {
-      assert.equal((await findToken(database, parts, kind))?.user_id, userId);
-    }
+      [stranger, 'reset'],
+    ] as const)
+      assert.notEqual(await findToken(database, parts, kind), undefined);
   });
 
   test('revokes the pending tokens together, and keeps a consumed one to notice its reuse', async () => {
