@@ -49,7 +49,8 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides });
+  const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
   const plugged = createPlugged({ tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds) });
   const identity = createIdentity(
     {
@@ -222,13 +223,14 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
+  readonly isTokenLive: (id: string) => Promise<boolean>;
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides }: OutboxParts,
+  { database, keyring, log, overrides, isTokenLive }: OutboxParts,
 ): Outbox {
-  const { options } = configuration;
+  const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
   const { clock = systemClock } = overrides;
   const transport =
@@ -237,7 +239,7 @@ function buildOutbox(
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
   const { productName, productColor: color, productLogo: logo } = options;
   const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
-  return new Outbox({ database, cipher, transport, clock, log, domain, sender });
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
 }
 
 /** Starts the background jobs. */

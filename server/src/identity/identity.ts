@@ -136,7 +136,17 @@ export function createIdentity(
   plugged: Plugged,
 ): Identity {
   const { clock } = parts;
-  const events = new Events({ audit, outbox: post, clock, subscribers: plugged.subscribes });
+  const events = new Events({
+    audit,
+    outbox: post,
+    clock,
+    subscribers: plugged.subscribes,
+    isOwner: async (tx, user, source) => {
+      const session = await sessions.find(source.sessionToken, tx);
+      const device = await devices.find(user, source.deviceToken, tx);
+      return user !== undefined && (session?.userId === user.id || device !== undefined);
+    },
+  });
   const context = {
     ...parts,
     ...accountRules(options, plugged),
@@ -168,7 +178,7 @@ export function createIdentity(
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, {
     ...signedIn,
-    sendReset: (tx, user, source) => passwordReset.send(tx, user, source),
+    sendReset: (tx, user, source) => passwordReset.send(tx, user, source, { isProven: true }),
     tokens,
     waysIn: plugged.waysIn,
   });

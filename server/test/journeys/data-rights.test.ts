@@ -56,7 +56,8 @@ const columns: Readonly<Record<string, TableColumns>> = {
   },
   mails: {
     secret: 'content',
-    other: 'id user_id kind recipient created_at next_at expires_at tries sent_at given_up_at last_error',
+    other:
+      'id user_id kind recipient created_at next_at expires_at tries sent_at given_up_at last_error requested_by recipient_hash token_id leased_until',
   },
   ...Object.fromEntries(kits.flatMap((kit) => Object.entries(kit.columns ?? {}))),
 };

@@ -1,15 +1,16 @@
 // A database that logs what a request costs it: the text of each statement, where transactions begin and end, and which
 // commits changed something. Only these wait for the disk.
 import { sql as rawSql } from 'kysely';
-import type { Database, QueryBuilder } from '../../src/db/database.ts';
-import type { DefaultTables, Engine, Sql } from '../../src/db/engine.ts';
-import {
-  CompiledStatements,
-  compileOnce,
-  type Compiled,
-  type Lookup,
-  type Statement,
-} from '../../src/db/statement.ts';
+import type {
+  Database,
+  DefaultTables,
+  Engine,
+  Lookup,
+  QueryBuilder,
+  Sql,
+  Statement,
+} from '../../src/db/database.ts';
+import { CompiledStatements, compileOnce, type Compiled } from '../../src/db/statement.ts';
 
 /** A database that forwards everything to another one and logs it. */
 export class WorkLog implements Database {

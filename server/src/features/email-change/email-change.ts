@@ -80,14 +80,14 @@ export class EmailChange {
       const owner = await findUserByEmail(tx, address);
       const token = { kind: emailChangeKind, target: address.text };
       await events.send(tx, emailChangeMail, {
-        user: owner === undefined ? user : undefined,
+        user,
         recipient: address.text,
-        isLimited: true,
-        facts: (recipient) => tokens.issue(tx, recipient, token, source),
+        facts: (recipient, grant) => tokens.issueRequested(tx, recipient, token, source, grant),
         source,
+        // Only the owner of a taken address learns that it is taken. The user can read their own tokens and mails, so
+        // these are stored as for a free address.
+        substitute: owner && { kind: alreadyRegisteredMail, language: owner.language },
       });
-      // Only the owner of a taken address learns that it is taken.
-      await events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
       await events.emit(tx, emailChangeEvents.email_change_requested, { user, source });
     });
   }
@@ -141,7 +141,7 @@ export class EmailChange {
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       await events.emit(tx, emailChangeEvents.email_change_undone, { user, source });
-      await passwordReset.send(tx, user, source);
+      await passwordReset.send(tx, user, source, { isProven: true });
       return user;
     });
   }

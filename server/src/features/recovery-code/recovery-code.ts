@@ -92,7 +92,8 @@ export class RecoveryCodes implements SecondFactor {
   }
 
   async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
-    const facts = async (): Promise<{ left: number }> => ({ left: await countCodes(tx, user.id) });
+    const left = await countCodes(tx, user.id);
+    const facts = async () => ({ facts: { left }, tokenId: null });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
   }
 

@@ -236,7 +236,7 @@ export class Accounts {
 
   /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
   async #notifyOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
-    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
+    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source });
   }
 
   /**

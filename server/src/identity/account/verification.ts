@@ -35,21 +35,17 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address and replaces the previous one. Constant work: without a user it stores nothing.
+   * Mails a token to the user's address, at once or after a pause. Constant work: without a user it stores nothing.
    * Inside a transaction.
    */
-  async send(
-    tx: Database,
-    user: User | undefined,
-    source: ClientSource,
-    { isLimited = false }: { isLimited?: boolean } = {},
-  ): Promise<void> {
+  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
     await this.#context.events.send(tx, emailVerificationMail, {
       user,
       source,
-      isLimited,
-      facts: (recipient) =>
-        this.#tokens.issue(tx, recipient, { kind: verificationKind, target: recipient?.email ?? '' }, source),
+      facts: (recipient, grant) => {
+        const token = { kind: verificationKind, target: recipient?.email ?? '' };
+        return this.#tokens.issueRequested(tx, recipient, token, source, grant);
+      },
     });
   }
 
@@ -65,7 +61,7 @@ export class EmailVerification {
         (await this.#mayVerify(tx, user, source)) &&
         user?.emailVerifiedAt === null &&
         user.disabledAt === null;
-      await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
+      await this.send(tx, isAsked ? user : undefined, source);
       const { email_verification_requested: requested, email_verification_request_refused: refused } =
         accountEvents;
       await events.emit(tx, isAsked ? requested : refused, { user, source });

@@ -86,7 +86,7 @@ export function passwordResetRoutes({
         }
         return {
           email: address.text,
-          reset_token: await passwordReset.createToken(address, request.source),
+          reset_token: await passwordReset.createToken(address, request.source, { isMailed: true }),
         };
       },
     );

@@ -98,10 +98,10 @@ export class Sessions {
   }
 
   /** Returns the live session of a token; `undefined` for a null, empty, malformed, unknown, ended or expired one. */
-  async find(token: string | null | undefined): Promise<Session | undefined> {
+  async find(token: string | null | undefined, db: Database = this.#db): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
-    const row = await findSession(this.#db, parts.id);
+    const row = await findSession(db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
     const now = this.#clock();
     if (row.expires_at <= now || row.last_seen_at + this.life.idleMs <= now) {
