@@ -58,6 +58,8 @@ export interface TestService {
   readonly close: () => Promise<void>;
 }
 
+type Overrides = Omit<TestOverrides, 'clock'>;
+
 /**
  * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
  * default its hashes are cheap.
@@ -65,12 +67,27 @@ export interface TestService {
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
-  overrides: Omit<TestOverrides, 'clock'> = {},
+  overrides: Overrides = {},
 ): Promise<TestService> {
-  const fresh = await freshDatabase(engine);
-  const clock = testClock();
+  const { url, drop } = await freshDatabase(engine);
+  const service = await serviceOn({ url, clock: testClock() }, environment, overrides);
+  return {
+    ...service,
+    close: async () => {
+      await service.close();
+      await drop();
+    },
+  };
+}
+
+/** Builds another service on the database and the clock of a service, as after a restart with other options. */
+export async function serviceOn(
+  { url, clock }: Pick<TestService, 'url' | 'clock'>,
+  environment: Environment,
+  overrides: Overrides = {},
+): Promise<TestService> {
   const configuration = readOptions({
-    DATABASE_URL: fresh.url,
+    DATABASE_URL: url,
     LOG_LEVEL: 'silent',
     HASH_THREADS: '2',
     ...wideLimits,
@@ -78,7 +95,7 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
+  const service = await buildService(configuration, await openDatabase(url, migratedModules), log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,
@@ -91,12 +108,11 @@ export async function testService(
     service,
     core: testCore(service),
     clock,
-    url: fresh.url,
+    url,
     routes,
     close: async () => {
       await app.close();
       await service.close();
-      await fresh.drop();
     },
   };
 }
