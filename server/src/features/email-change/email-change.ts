@@ -149,9 +149,9 @@ export class EmailChange {
         await removeUser(tx, squatter.id);
       }
       await updateUser(tx, id, { email: address }, clock());
-      // The attacker knew the password, and could sign in with a factor of their own. Factors from before the change
-      // stay: access to the old mailbox alone must not bypass them.
-      await accounts.revokeAccessSince(tx, id, live.madeAt);
+      // The attacker knew the password, and could sign in with a factor of their own. Factors that the mailbox cannot
+      // undo stay: access to it alone must not bypass them.
+      await accounts.revokeAccessSince(tx, id, await tokens.undoableSince(tx, live));
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       await events.emit(tx, emailChangeEvents.email_change_undone, { user, source });

@@ -164,7 +164,7 @@ export class Enrollment {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
-      await accounts.revokeAccessSince(tx, user.id, live.madeAt);
+      await accounts.revokeAccessSince(tx, user.id, await tokens.undoableSince(tx, live));
       await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
       await sendReset(tx, user, source);
       return user;
@@ -199,7 +199,10 @@ export class Enrollment {
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
-    return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
+    const { email: target } = user;
+    // The new token replaces an earlier one, whose factor may be disabled by now: it covers that one too.
+    const madeAt = await tokens.undoableSince(tx, { user, target, madeAt: this.#context.clock() });
+    return (await tokens.issue(tx, user, { kind: factorUndoKind, target, madeAt })).link;
   }
 
   /** Records the change and mails it to the user. */

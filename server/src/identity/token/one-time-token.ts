@@ -7,7 +7,7 @@ import { createToken, digest, equalDigests, parseToken, type TokenParts } from '
 import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
-import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { isSameAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
@@ -20,6 +20,7 @@ import {
   consumeToken,
   findPendingToken,
   findToken,
+  listPendingTokens,
   removeExpiredTokens,
   removePendingTokensOf,
   removeToken,
@@ -36,6 +37,8 @@ export interface NewToken {
   readonly minutes?: number;
   /** The address that the token confirms or restores. */
   readonly target?: string;
+  /** Unix milliseconds; now by default. An undo covers what was added since. */
+  readonly madeAt?: number;
 }
 
 /** A token that can be redeemed, and its user. */
@@ -86,7 +89,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
   async issue(
     tx: Database,
     user: User | undefined,
-    { kind, target, minutes = kind.minutes }: NewToken,
+    { kind, target, minutes = kind.minutes, madeAt }: NewToken,
     { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
   ): Promise<MailedToken & { token: string }> {
     // Otherwise a new password would revoke the token although its kind survives that.
@@ -101,7 +104,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
       secretHash,
       userId: user?.id ?? noUserId,
       kind: kind.kind,
-      now,
+      now: madeAt ?? now,
       expiresAt: now + minutes * minuteMs,
       ...(target !== undefined && { target }),
       ...(hasCode && {
@@ -161,15 +164,35 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
+   * Returns the instant since which a mailbox can undo changes of the account: when its earliest live token that undoes a
+   * takeover was issued, `madeAt` at the latest. The mailbox has all of these tokens, so the undo by one
+   * of them also ends what the others could end.
+   */
+  async undoableSince(
+    db: Database,
+    { user, target, madeAt }: Pick<LiveToken, 'user' | 'target' | 'madeAt'>,
+  ): Promise<number> {
+    const undoing = new Set(this.#undoing.map(({ kind }) => kind));
+    const live = (await listPendingTokens(db, user.id, this.#context.clock())).filter(
+      (token) => undoing.has(token.kind) && isSameAddress(token.target ?? '', target ?? ''),
+    );
+    return Math.min(madeAt, ...live.map(({ created_at }) => created_at));
+  }
+
+  /** Kinds that undo a takeover. */
+  get #undoing(): readonly TokenKind[] {
+    return this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
+  }
+
+  /**
    * Revokes the user's pending tokens, except those of kinds that survive a new password. Consumed ones stay, to notice
    * their reuse. Inside a transaction.
    */
   async revokeAll(tx: Database, userId: number): Promise<void> {
-    const kept = this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
     await removePendingTokensOf(
       tx,
       userId,
-      kept.map(({ kind }) => kind),
+      this.#undoing.map(({ kind }) => kind),
     );
   }
 
