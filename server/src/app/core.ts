@@ -51,7 +51,10 @@ export async function buildService(
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
   const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
-  const plugged = createPlugged({ tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds) });
+  const plugged = createPlugged({
+    tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
+    storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
+  });
   const identity = createIdentity(
     {
       db: database,
@@ -144,9 +147,8 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
-  const factors = built.isOn ? plugged.secondFactors : plugged.disabledFactors;
-  if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;
+  if (built.secondFactor !== undefined) plugged.secondFactors.push(built.secondFactor);
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
   plugged.waysIn.push(...(built.waysIn ?? []));

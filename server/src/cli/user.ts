@@ -87,12 +87,12 @@ function showUser(command: Command, context: CommandContext): void {
 function listFactors(command: Command, context: CommandContext): void {
   command
     .command('factors <email>')
-    .description('list the second factors of a user')
+    .description('list the second factors of a user, also those that the options do not offer')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       context.withCore(async ({ secondFactors, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const factors = await secondFactors.setOf(database, user.id);
+        const factors = await secondFactors.storedOf(database, user.id);
         print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
       }),
     );

@@ -13,7 +13,7 @@ import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber, type MailQueue } from './event.ts';
-import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
+import type { SecondFactor, SecondFactorPolicy, StoredFactor } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
 import { PasswordLogin } from './password/login.ts';
@@ -71,8 +71,8 @@ export type WayIn = (db: Database, userId: number) => Promise<boolean>;
 export interface Plugged {
   /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
-  /** Disabled second factors: sign-in does not accept them; stored data is still exported and removed. */
-  readonly disabledFactors: SecondFactor[];
+  /** What is stored about second factors, offered or not: it is removed, exported and counted. */
+  readonly storedFactors: StoredFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
@@ -95,7 +95,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     exports: [],
     purges: [],
     secondFactors: [],
-    disabledFactors: [],
+    storedFactors: [],
     tokenKinds: [],
     passwordChecks: [],
     addressChecks: [],
@@ -157,8 +157,8 @@ export function createIdentity(
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
-  const { secondFactors: factors, disabledFactors: disabled } = plugged;
-  const secondFactors = new SecondFactors(context, attempts, { factors, disabled, policy });
+  const { secondFactors: factors, storedFactors: stored } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, stored, policy });
   const sessions = new Sessions(context, secondFactors, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,
@@ -174,7 +174,7 @@ export function createIdentity(
   const passwordLogin = new PasswordLogin(context, { attempts, devices, signIn });
   const stepUp = new StepUp(context, { passwords: passwordLogin, secondFactors, sessions, devices });
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
-  const passwordChange = new PasswordChange(context, accounts, stepUp);
+  const passwordChange = new PasswordChange(context, { accounts, sessions, stepUp });
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, {
     ...signedIn,

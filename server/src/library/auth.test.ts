@@ -194,6 +194,14 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
   });
 
+  test('knows what every module stores about second factors, so that all of it is removed, whatever it offers', async () => {
+    const { auth, database } = makeAuth();
+    const { id } = await auth.registerUser(email, password);
+    const names = modules.flatMap(({ storedFactors }) => storedFactors.map(({ name }) => name));
+    const exported = await auth.identity.secondFactors.exportOf(database, id);
+    assert.deepEqual(Object.keys(exported), names);
+  });
+
   describe('setPassword and setDisabled of the operator', () => {
     test('reject a password that the rule rejects, and an unknown email', async () => {
       const { auth, db, database } = makeAuth();

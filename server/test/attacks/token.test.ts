@@ -13,6 +13,7 @@ import { everyRowOf } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { freshEmail } from '../support/person.ts';
 import {
+  cookieOf,
   deviceCookie,
   pendingCookie,
   PublicService,
@@ -73,17 +74,16 @@ onEachEngine('tokens', (engine) => {
     return { [name]: written.token };
   }
 
-  /** Moves the account to another address, which can still be undone. */
-  async function moved({
-    email: former,
-    password,
-    sessionId,
-  }: Member): Promise<[string, Record<string, string>]> {
-    if (kindOf('email_change') === undefined) return [former, {}];
+  /** Moves the account to another address, which can still be undone. The session gets another id. */
+  async function moved(member: Member): Promise<[Member, Record<string, string>]> {
+    if (kindOf('email_change') === undefined) return [member, {}];
+    const { email: former, password, sessionId: earlier } = member;
     const email = freshEmail();
-    await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${sessionId}` });
-    assert.equal(await moveTo(sessionId, await service.tokenFor(email)), 200);
-    return [email, { email_undo: await service.tokenFor(former) }];
+    await service.post('/profile/email', { email, password }, { cookie: `${sessionCookie}=${earlier}` });
+    const reply = await moveTo(earlier, await service.tokenFor(email));
+    assert.equal(reply.status, 200);
+    const sessionId = cookieOf(reply, sessionCookie) ?? assert.fail(reply.text);
+    return [{ ...member, email, sessionId }, { email_undo: await service.tokenFor(former) }];
   }
 
   async function signInToken(email: string): Promise<Record<string, string>> {
@@ -93,10 +93,9 @@ onEachEngine('tokens', (engine) => {
   }
 
   async function createUser(): Promise<TokenUser> {
-    const registered = await service.member();
-    const { id, sessionId, deviceToken } = registered;
+    const [member, undo] = await moved(await service.member());
+    const { id, email, sessionId, deviceToken } = member;
     const { database } = service.service.core;
-    const [email, undo] = await moved(registered);
     const change = await writtenToken('email_change', id, freshEmail());
     const signIn = await signInToken(email);
     await database.query((sql) =>
@@ -134,12 +133,12 @@ onEachEngine('tokens', (engine) => {
       ...deletion,
       ...factor,
     };
-    return { ...registered, email, secrets };
+    return { ...member, secrets };
   }
 
-  const moveTo = async (sessionId: string, token: string): Promise<number> => {
+  const moveTo = (sessionId: string, token: string): Promise<Reply> => {
     const headers = { cookie: `${sessionCookie}=${sessionId}` };
-    return (await service.send({ method: 'PUT', path: '/profile/email', fields: { token }, headers })).status;
+    return service.send({ method: 'PUT', path: '/profile/email', fields: { token }, headers });
   };
 
   /** From here on the clock stands still, and only a known device may attempt a login. */
@@ -193,7 +192,7 @@ onEachEngine('tokens', (engine) => {
     // 409 says that another change can still be undone: the token was accepted.
     'PUT /profile/email': [
       'email_change',
-      async ({ secrets }, secret) => (await moveTo(secrets.session, secret)) === 409,
+      async ({ secrets }, secret) => (await moveTo(secrets.session, secret)).status === 409,
     ],
     // The account stays marked for removal during the request, so that the session remains valid.
     'PUT /profile/undo': ['deletion_undo', ({ id }, secret) => isReopened(id, secret)],

@@ -6,7 +6,7 @@ import type { EngineName } from './engines.ts';
 import { mailBox, tokenIn } from './mail-box.ts';
 import { freshEmail } from './person.ts';
 import { send, type ContractRequest, type Fields, type Reply } from './request.ts';
-import { testService, type ServiceOverrides, type TestService } from './service.ts';
+import { serviceOn, testService, type ServiceOverrides, type TestService } from './service.ts';
 
 export const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.test',
@@ -49,6 +49,13 @@ export class PublicService {
       { ...overrides, mailTransport: transport },
     );
     return new PublicService(service, mails);
+  }
+
+  /** Another service on the same database and clock, with other options. */
+  async reconfigured(environment: Environment): Promise<PublicService> {
+    const { transport, mails } = mailBox();
+    const options = { ...publicMode, ...environment };
+    return new PublicService(await serviceOn(this.service, options, { mailTransport: transport }), mails);
   }
 
   close(): Promise<void> {

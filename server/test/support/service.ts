@@ -70,12 +70,27 @@ export interface ServiceOverrides extends Omit<TestOverrides, 'clock'> {
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
+  overrides: ServiceOverrides = {},
+): Promise<TestService> {
+  const { url, drop } = await freshDatabase(engine);
+  const service = await serviceOn({ url, clock: testClock() }, environment, overrides);
+  return {
+    ...service,
+    close: async () => {
+      await service.close();
+      await drop();
+    },
+  };
+}
+
+/** Builds another service on the database and the clock of a service, as after a restart with other options. */
+export async function serviceOn(
+  { url, clock }: Pick<TestService, 'url' | 'clock'>,
+  environment: Environment,
   { watchDatabase = (database) => database, ...overrides }: ServiceOverrides = {},
 ): Promise<TestService> {
-  const fresh = await freshDatabase(engine);
-  const clock = testClock();
   const configuration = readOptions({
-    DATABASE_URL: fresh.url,
+    DATABASE_URL: url,
     LOG_LEVEL: 'silent',
     HASH_THREADS: '2',
     ...wideLimits,
@@ -83,7 +98,7 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const database = watchDatabase(await openDatabase(fresh.url, migratedModules));
+  const database = watchDatabase(await openDatabase(url, migratedModules));
   const service = await buildService(configuration, database, log, {
     hashing: cheapHashing,
     ...overrides,
@@ -97,12 +112,11 @@ export async function testService(
     service,
     core: testCore(service),
     clock,
-    url: fresh.url,
+    url,
     routes,
     close: async () => {
       await app.close();
       await service.close();
-      await fresh.drop();
     },
   };
 }

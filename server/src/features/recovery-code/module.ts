@@ -4,6 +4,7 @@ import { recoveryCodeUsedMail } from './event.ts';
 import { recoveryCodePages } from './pages.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
 import { RecoveryCodes } from './recovery-code.ts';
+import { RecoveryCodeData } from './recovery-code-data.ts';
 import { recoveryCodeRoutes } from './routes.ts';
 import { recoveryCodeMigrations } from './migrations.ts';
 
@@ -12,10 +13,11 @@ export const recoveryCode = module({
   messages: import.meta.resolve('./messages/'),
   migrations: recoveryCodeMigrations,
   mails: [recoveryCodeUsedMail],
+  storedFactors: [new RecoveryCodeData()],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
-  build: ({ context: { db, clock, codes }, enrollment, pages, secondFactors, stepUp }) => {
+  build: ({ context: { db, clock, codes }, cookies, enrollment, pages, secondFactors, stepUp }) => {
     const recoveryCodes = new RecoveryCodes({ db, clock, signer: codes });
-    const parts = { enrollment, secondFactors, recoveryCodes };
+    const parts = { cookies, enrollment, secondFactors, recoveryCodes };
     return {
       secondFactor: recoveryCodes,
       routes: [

@@ -6,6 +6,7 @@ import Type from 'typebox';
 import { recoveryCodeSection } from './prompt.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 import { formField, PageQuery, type PageKit } from '../../page/page.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
@@ -16,12 +17,14 @@ const OwnForm = Type.Object({ form_token: Type.Optional(formField) });
 /** The page of the recovery codes. */
 export function recoveryCodePages({
   pages,
+  cookies,
   stepUp,
   secondFactors,
   enrollment,
   recoveryCodes,
 }: {
   readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
   readonly stepUp: StepUp;
   readonly secondFactors: SecondFactors;
   readonly enrollment: Enrollment;
@@ -68,11 +71,12 @@ export function recoveryCodePages({
       async (request, reply) => {
         const session = sessionOf(request);
         pages.requireForm(session.id, request.body.form_token);
-        const codes = await enrollment.change(
+        const { result: codes, renewed } = await enrollment.change(
           { session },
           recoveryCodes.replacement(secondFactors),
           request.source,
         );
+        cookies.renewSession(request, reply, renewed);
         return show(request, reply, codes);
       },
     );

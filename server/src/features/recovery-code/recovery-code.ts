@@ -7,9 +7,10 @@ import { fieldProblem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Consume, FactorChange, FactorUsed } from '../../identity/factor/factor.ts';
+import type { SecondFactor, FactorChange, FactorUsed, VerifiedOutput } from '../../identity/factor/factor.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { recoveryCodeUsedMail } from './event.ts';
+import { RecoveryCodeData } from './recovery-code-data.ts';
 import { addCode, countCodes, listUnused, removeCodesOf, consumeCode } from './store.ts';
 
 export interface RecoveryCodesOptions {
@@ -26,18 +27,12 @@ const groups = [5, 4, 4];
 const codeForm = new RegExp(`^[${alphabet}]{${length}}$`);
 const codesPerUser = 10;
 
-export class RecoveryCodes implements SecondFactor {
-  readonly name = 'recovery_code';
-  readonly isBackup = true;
-  readonly amr = ['otp'];
+export class RecoveryCodes extends RecoveryCodeData implements SecondFactor {
   readonly #options: RecoveryCodesOptions;
 
   constructor(options: RecoveryCodesOptions) {
+    super();
     this.#options = options;
-  }
-
-  async isSet(db: Database, userId: number): Promise<boolean> {
-    return (await countCodes(db, userId)) > 0;
   }
 
   /** Returns how many codes a user has left. */
@@ -81,28 +76,20 @@ export class RecoveryCodes implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string): Promise<Consume | undefined> {
+  async check(user: User, proof: string): Promise<VerifiedOutput | undefined> {
     const { db, clock, signer } = this.#options;
     const code = parseCode(proof);
     if (code === undefined) return undefined;
     const rows = await listUnused(db, user.id);
     const row = rows.find(({ code_mac: mac }) => signer.check(textOf(user.id, code), mac));
     if (row === undefined) return undefined;
-    return (tx) => consumeCode(tx, row.id, clock());
+    return { consume: (tx) => consumeCode(tx, row.id, clock()) };
   }
 
   async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
     const left = await countCodes(tx, user.id);
     const facts = async () => ({ facts: { left }, tokenId: null });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
-  }
-
-  async exportOf(db: Database, userId: number): Promise<object> {
-    return { left: await countCodes(db, userId) };
-  }
-
-  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
-    return removeCodesOf(tx, userId, since);
   }
 }
 

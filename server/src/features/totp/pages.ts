@@ -173,7 +173,8 @@ export function totpPages({
         return rerenderOnProblem(
           reply,
           async () => {
-            await enrollment.change(subject, totp.removal(id), request.source);
+            const { renewed } = await enrollment.change(subject, totp.removal(id), request.source);
+            cookies.renewSession(request, reply, renewed);
             return seeOther(reply, addressOf(path, { done: 'removed' }));
           },
           (problem) => show(request, reply, problem),

@@ -54,11 +54,13 @@ export const passwordSection = { path: paths.password, name: 'password' } as con
 /** The page that changes the password, at the access level `session`. */
 export function passwordPages({
   pages,
+  cookies,
   sessions,
   stepUp,
   passwordChange,
 }: {
   readonly pages: PageKit;
+  readonly cookies: RequestPageParts['cookies'];
   readonly sessions: Sessions;
   readonly stepUp: StepUp;
   readonly passwordChange: PasswordChange;
@@ -119,7 +121,9 @@ export function passwordPages({
         return rerenderOnProblem(
           reply,
           async () => {
-            await passwordChange.change(session, { current: password, next }, request.source);
+            const passwords = { current: password, next };
+            const { renewed } = await passwordChange.change(session, passwords, request.source);
+            cookies.renewSession(request, reply, renewed);
             return seeOther(reply, addressOf(path, { done: 'changed' }));
           },
           (problem) => show(request, reply, problem),

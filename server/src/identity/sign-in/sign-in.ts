@@ -10,7 +10,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
-import type { Consume, FirstFactor, Requirement } from '../factor/factor.ts';
+import type { Consume, GivenFactor, Requirement } from '../factor/factor.ts';
 import { formatFactors, parseFactors, withFactor, type FactorUse } from '../factor/factor-use.ts';
 import {
   addPendingAuthentication,
@@ -82,11 +82,11 @@ export class SignIn {
   async admit(
     tx: Database,
     user: User,
-    { factor, isMultiFactor = false }: FirstFactor,
+    first: GivenFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
-    const uses = [{ factor, at: this.#context.clock() }];
-    const requirement = isMultiFactor
+    const uses = [{ ...first, at: this.#context.clock() }];
+    const requirement = first.isMultiFactor
       ? undefined
       : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isRemembered =
@@ -103,7 +103,7 @@ export class SignIn {
    */
   async enter(
     user: User | undefined,
-    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
+    { consume, ...first }: GivenFactor & { readonly consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
@@ -156,8 +156,8 @@ export class SignIn {
     const verified = await secondFactors.verify(user, given, purpose, { deviceId, source });
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
-      await secondFactors.consume(tx, verified, source);
-      const login = await this.finish(tx, user, pending, { use: given.factor, signInContext });
+      const second = await secondFactors.consume(tx, verified, source);
+      const login = await this.finish(tx, user, pending, { given: second, signInContext });
       if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
       const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
@@ -173,12 +173,12 @@ export class SignIn {
     tx: Database,
     user: User,
     pending: PendingAuthentication,
-    { use, signInContext }: { use: string; signInContext: SignInContext },
+    { given, signInContext }: { given: GivenFactor; signInContext: SignInContext },
   ): Promise<Login> {
     const now = this.#context.clock();
     if (!(await consumePendingAuthentication(tx, pending.id, now)))
       throw new Problem('pending_authentication_required');
-    const uses = withFactor(pending.factors, { factor: use, at: now });
+    const uses = withFactor(pending.factors, { ...given, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
     const login = await this.#createSession(tx, asVerified, uses, signInContext);
     if (login === undefined) throw new Problem('pending_authentication_required');
@@ -204,7 +204,7 @@ export class SignIn {
   async #enter(
     tx: Database,
     locked: User,
-    { consume, ...first }: FirstFactor & { readonly consume: Consume },
+    { consume, ...first }: GivenFactor & { readonly consume: Consume },
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
     // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.

@@ -20,6 +20,8 @@ export interface NewToken {
   readonly minutes?: number;
   /** The address that the token confirms or restores. */
   readonly target?: string;
+  /** Unix milliseconds; now by default. An undo covers what was added since. */
+  readonly madeAt?: number;
 }
 
 /** What the browser of a request adds to a token. */
@@ -46,7 +48,7 @@ export async function issueToken(
   { clock, codes, publicUrl }: Pick<AuthContext, 'clock' | 'codes' | 'publicUrl'>,
   tx: Database,
   user: User | undefined,
-  { kind, target, minutes = kind.minutes, maxOthers, replacedTokens = [] }: TokenIssue,
+  { kind, target, minutes = kind.minutes, madeAt, maxOthers, replacedTokens = [] }: TokenIssue,
   { requestToken, returnTo }: Initiator,
 ): Promise<IssuedToken> {
   const now = clock();
@@ -67,7 +69,7 @@ export async function issueToken(
     secretHash,
     userId,
     kind: kind.kind,
-    now,
+    now: madeAt ?? now,
     expiresAt: now + minutes * minuteMs,
     // Requesting more codes gives no more attempts, until a token was consumed.
     codeTries: Math.max(0, ...unspent.map((row) => row.code_tries)),

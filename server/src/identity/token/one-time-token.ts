@@ -6,7 +6,7 @@ import { Problem } from '../../kit/problem.ts';
 import { digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
 import { parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
-import { keyOfAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { isSameAddress, keyOfAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
@@ -32,6 +32,7 @@ import {
   isLiveToken,
   keepTokens,
   listInitiatingBrowsers,
+  listPendingTokens,
   removeExpiredTokens,
   removePendingTokensOf,
   removeTokens,
@@ -166,15 +167,35 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
+   * Returns the instant since which a mailbox can undo changes of the account: when its earliest live token that undoes a
+   * takeover was issued, `madeAt` at the latest. The mailbox has all of these tokens, so the undo by one
+   * of them also ends what the others could end.
+   */
+  async undoableSince(
+    db: Database,
+    { user, target, madeAt }: Pick<LiveToken, 'user' | 'target' | 'madeAt'>,
+  ): Promise<number> {
+    const undoing = new Set(this.#undoing.map(({ kind }) => kind));
+    const live = (await listPendingTokens(db, user.id, this.#context.clock())).filter(
+      (token) => undoing.has(token.kind) && isSameAddress(token.target ?? '', target ?? ''),
+    );
+    return Math.min(madeAt, ...live.map(({ created_at }) => created_at));
+  }
+
+  /** Kinds that undo a takeover. */
+  get #undoing(): readonly TokenKind[] {
+    return this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
+  }
+
+  /**
    * Revokes the user's pending tokens, except those of kinds that survive a new password. Consumed ones stay, to notice
    * their reuse. Inside a transaction.
    */
   async revokeAll(tx: Database, userId: number): Promise<void> {
-    const kept = this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
     await removePendingTokensOf(
       tx,
       userId,
-      kept.map(({ kind }) => kind),
+      this.#undoing.map(({ kind }) => kind),
     );
   }
 

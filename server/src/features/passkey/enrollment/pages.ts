@@ -138,7 +138,8 @@ export function passkeyPages({
         return rerenderOnProblem(
           reply,
           async () => {
-            await enrollment.change(subject, passkeys.removal(id), request.source);
+            const { renewed } = await enrollment.change(subject, passkeys.removal(id), request.source);
+            cookies.renewSession(request, reply, renewed);
             return seeOther(reply, addressOf(path, { done: 'removed' }));
           },
           (problem) => show(request, reply, problem),

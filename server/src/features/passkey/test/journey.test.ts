@@ -10,7 +10,7 @@ import { freshEmail } from '../../../../test/support/person.ts';
 import { PublicService } from '../../../../test/support/public-service.ts';
 import { memberOf, type Reply } from '../../../../test/support/request.ts';
 import { reasonIn } from '../../../../test/support/traces.ts';
-import { hasFeature } from '../../../../test/support/feature.ts';
+import { hasFeature, lacks } from '../../../../test/support/feature.ts';
 
 const origin = 'https://accounts.test';
 
@@ -79,17 +79,22 @@ onEachEngine('passkeys', (engine) => {
   const remove = (browser: Browser, id: string | undefined): Promise<Reply> =>
     browser.send({ method: 'DELETE', path: `/profile/passkeys/${id}` });
 
+  /** The authentication methods of the browser's session. */
+  async function methodsIn(browser: Browser): Promise<string[] | undefined> {
+    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as {
+      current: boolean;
+      amr: string[];
+    }[];
+    return sessions.find(({ current }) => current)?.amr;
+  }
+
   test('are enough to sign in, because they are two factors', async () => {
     const ada = await withPasskey();
     const browser = new Browser(service);
     const login = await signIn(browser, ada.device);
     assert.deepEqual([login.status, login.body], [200, { email: ada.email, message: 'logged in' }]);
     assert.deepEqual((await browser.get('/profile')).body, { email: ada.email });
-    const sessions = memberOf((await browser.get('/sessions')).body, 'sessions') as {
-      current: boolean;
-      amr: string[];
-    }[];
-    assert.deepEqual(sessions.find(({ current }) => current)?.amr, ['pop', 'mfa']);
+    assert.deepEqual(await methodsIn(browser), ['pop', 'mfa']);
     const [listed] = await listOf(browser);
     assert.deepEqual([listed?.use, listed?.storage], ['sign_in', 'synced']);
     assert.ok(listed?.last_used_at !== undefined);
@@ -157,6 +162,22 @@ onEachEngine('passkeys', (engine) => {
     assert.equal((await browser.post('/sessions/factor', { factor: 'passkey', proof })).status, 200);
     const passkey = await withPasskey();
     assert.equal((await signIn(new Browser(service), passkey.device, unverified)).status, 401);
+  });
+
+  test('A46 authentication methods: after a mail they are two factors only if they verified their user', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
+    for (const isVerified of [false, true]) {
+      const ada = await withPasskey();
+      await service.post('/sessions/email', { email: ada.email });
+      const browser = new Browser(service);
+      const token = await service.tokenFor(ada.email);
+      assert.equal((await browser.put('/sessions/email', { email: ada.email, token })).status, 200);
+      const options = optionsIn(await browser.post('/sessions/factor/passkey', {}));
+      const proof = ada.device.get(options, { isVerified });
+      assert.equal((await browser.post('/sessions/factor', { factor: 'passkey', proof })).status, 200);
+      const methods = ['email', 'pop'];
+      assert.deepEqual(await methodsIn(browser), isVerified ? [...methods, 'mfa'] : methods);
+    }
   });
 
   test('are rejected if anything in the response is wrong', async () => {

@@ -88,6 +88,7 @@ export const kit: FeatureKit = {
   factor: {
     name: 'passkey',
     isBackup: false,
+    verifiesUser: true,
     wrong: '{}',
     enroll: async (browser, { origin: own }) => {
       const device = new PasskeyDevice(own);
