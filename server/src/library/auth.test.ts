@@ -13,7 +13,7 @@ import { modules } from '../app/modules.ts';
 import { dayMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { ValueError } from '../user/user.ts';
+import { noUserId, ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -84,7 +84,7 @@ onEachEngine('class Auth of the contract', (engine) => {
           message: 'User BOB@example.org already exists',
         },
       );
-      assert.deepEqual(attached, [user.id]);
+      assert.deepEqual(attached, [user.id, noUserId], 'the same statements, which store nothing');
     });
 
     test('adds the user in one of twenty concurrent calls, and the others throw that it exists', async () => {
