@@ -2,9 +2,9 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseCookie, stringifySetCookie } from 'cookie';
 import { languageOf, languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
-import { dayMs, secondMs } from '../kit/clock.ts';
+import { dayMs } from '../kit/clock.ts';
+import { Cookie } from './cookie.ts';
 import type { PageAssets } from './page-assets.ts';
 
 export interface Page {
@@ -35,15 +35,20 @@ export interface Translate {
   readonly language: string;
 }
 
-const languageCookie = 'language';
 const languageCookieMs = 400 * dayMs;
 
 export class Pages {
   readonly #frame: PageFrame;
   readonly #policy: string;
+  readonly #languageCookie: Cookie;
 
   constructor(frame: PageFrame) {
     this.#frame = frame;
+    this.#languageCookie = new Cookie({
+      name: 'language',
+      secure: frame.isSecure,
+      accepts: (value) => languages().includes(value),
+    });
     this.#policy = [
       "default-src 'none'",
       "style-src 'self'",
@@ -64,22 +69,13 @@ export class Pages {
 
   /** Returns the messages in the language that the user selected, or that the browser prefers. */
   speak({ headers }: FastifyRequest): Translate {
-    const chosen = parseCookie(headers.cookie ?? '')[languageCookie];
-    const isSupported = chosen !== undefined && languages().includes(chosen);
-    return translator(isSupported ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
+    const chosen = this.#languageCookie.read(headers.cookie);
+    return translator(chosen ?? languageOf(headers['accept-language']) ?? usualLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */
   languageCookie(language: string): string {
-    return stringifySetCookie({
-      name: languageCookie,
-      value: language,
-      path: '/',
-      sameSite: 'lax',
-      httpOnly: true,
-      secure: this.#frame.isSecure,
-      maxAge: languageCookieMs / secondMs,
-    });
+    return this.#languageCookie.write(language, languageCookieMs);
   }
 
   /** Sends a page. */
