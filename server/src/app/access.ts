@@ -11,6 +11,7 @@ import { costOf, hashes } from '../http/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
+import type { PageQueries } from '../page/query.ts';
 import type { Service } from './service.ts';
 
 /** A mounted route, as the list of routes shows it. */
@@ -24,6 +25,8 @@ export interface RouteEntry {
   readonly isPage: boolean;
   /** Units of the rate limit that a request consumes. */
   readonly cost: number;
+  /** Names of the query parameters that it declares. */
+  readonly parameters: readonly string[];
 }
 
 /** Members that the mount adds to the `config` of a route. */
@@ -38,6 +41,8 @@ interface AccessOptions {
   readonly guards: Readonly<Record<AccessLevel, readonly onRequestAsyncHookHandler[]>>;
   /** Runs after the guards of a route that hashes a password. */
   readonly requireCapacity: onRequestHookHandler;
+  /** Parses the query of a page. */
+  readonly queries: PageQueries;
 }
 
 /** Mounts routes at their access levels. */
@@ -53,9 +58,23 @@ export class Access {
     return this.#mount(app, { access }, routes);
   }
 
-  /** Mounts pages for people. They are marked as pages, and the API's description omits them. */
+  /**
+   * Mounts pages for people. They are marked as pages, and the API's description omits them. Their handlers see only what
+   * is well-formed in a query.
+   */
   mountPages(app: FastifyInstance, access: AccessLevel, pages: FastifyPluginAsync): Promise<void> {
-    return this.#mount(app, { access, isPage: true }, pages);
+    const { queries } = this.#options;
+    return this.#mount(app, { access, isPage: true }, async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        for (const name of parametersOf(route))
+          if (!queries.knows(name)) throw new Error(`${route.url} declares ${name}, which no rule checks`);
+      });
+      scope.addHook('preHandler', (request, _reply, done) => {
+        request.query = queries.parse(request.query);
+        done();
+      });
+      await pages(scope, {});
+    });
   }
 
   async #mount(
@@ -101,6 +120,7 @@ export function accessOf({ core, hooks }: Service): AccessOptions {
       }
       return done();
     },
+    queries: core.pages.queries,
   };
 }
 
@@ -114,11 +134,25 @@ export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
-    routes.flatMap(({ method, url, config }) => {
+    routes.flatMap((route) => {
+      const { method, url, config } = route;
+      const parameters = parametersOf(route);
       const { access, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by Access and watchMethods()
       if (access === undefined) throw new Error(`${String(method)} ${url} has no access level`);
-      return [method]
-        .flat()
-        .map((one) => ({ method: one, url, access, isRefusal, isPage, cost: costOf(one, config) }));
+      return [method].flat().map((one) => ({
+        method: one,
+        url,
+        access,
+        isRefusal,
+        isPage,
+        cost: costOf(one, config),
+        parameters,
+      }));
     });
+}
+
+/** Returns the names of the query parameters that a route declares. */
+function parametersOf({ schema }: RouteOptions): readonly string[] {
+  const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }; // of an object schema
+  return Object.keys(properties);
 }

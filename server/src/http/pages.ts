@@ -15,6 +15,8 @@ export interface Page {
   readonly hasSecretAddress?: boolean;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
+  /** Address of the page, to which the choice of a language returns. */
+  readonly address?: string;
 }
 
 /** The parts of every page that the operator configures. */
@@ -80,7 +82,7 @@ export class Pages {
 
   /** Sends a page. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    const { title, body, isWide = false, hasSecretAddress = false } = page;
+    const { title, body, isWide = false, hasSecretAddress = false, address = '/' } = page;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
@@ -116,17 +118,16 @@ export class Pages {
                 <h1>${title}</h1>
                 !${body}
               </main>
-              !${this.#footer(request, t)}
+              !${this.#footer(t, address)}
             </body>
           </html>`,
       );
   }
 
-  #footer(request: FastifyRequest, t: Translate): string {
+  #footer(t: Translate, address: string): string {
     const links = Object.entries(this.#frame.links).map(
       ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
-    const back = request.method === 'GET' ? request.url : '/';
     const choices = languages().map(
       (language) =>
         html`<button
@@ -143,7 +144,7 @@ export class Pages {
         !${links.join('')}
       </ul>
       <form method="post" action="/language" aria-label="${t('page.frame.languages')}">
-        <input type="hidden" name="return_to" value="${back}" />!${choices.join('')}
+        <input type="hidden" name="return_to" value="${address}" />!${choices.join('')}
       </form>
     </footer>`;
   }

@@ -235,6 +235,84 @@ describe('the forms of pages', { skip }, () => {
     }
   });
 
+  /** The word in each hostile text, which stands in no page. */
+  const hostile = 'Zblockedcall';
+  /** Texts that are neither an address of this kind, a token, a result nor an allowed target. */
+  const hostileTexts: readonly string[] = [
+    hostile,
+    `Your account was blocked: ${hostile} +1 800 555 1234`,
+    `"${hostile}" <a@example.org>`,
+    `${hostile}@18005551234`,
+    `${hostile} now@example.org`,
+    `${hostile}\u2800now\u2800dial@example.org`,
+    `${hostile}\u3164now@example.org`,
+    `a@example.org,${hostile}@example.org`,
+    `${hostile}@example.org\u00a0now`.repeat(40),
+    `https://evil.example/${hostile}`,
+    `01a1fb80-3101-7209-85ad-d12c88cf036f.rst_${hostile}`,
+    `<b>${hostile}</b>`,
+  ];
+
+  test('a page shows nothing from its query or its path that is not what the name of the parameter says', async () => {
+    const { inside, pendingAt } = await withApp();
+    const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
+    const names = new Set(gets.flatMap(({ parameters }) => parameters));
+    assert.deepEqual([...names].toSorted(), ['done', 'email', 'return_to', 'token']);
+    const queries = [
+      ...[...names].map((name) => ({ [name]: hostile })),
+      ...hostileTexts.map((text) =>
+        Object.fromEntries([...names, 'message', 'x'].map((name) => [name, text])),
+      ),
+    ];
+    const assertAbsent = async (at: Browser, path: string): Promise<void> => {
+      const { status, text, headers } = await at.get(path, asPage);
+      assert.ok(status < 500, path);
+      const shown = unescapeMarkup(`${text} ${String(headers['location'])}`);
+      assert.ok(!shown.toLowerCase().includes(hostile.toLowerCase()), path);
+      assert.ok(!decodeURIComponent(shown.replaceAll(/%(?![\da-f]{2})/gi, '%25')).includes(hostile), path);
+    };
+    for (const { url } of gets)
+      for (const at of [inside.at, pendingAt, new Browser(service)])
+        for (const query of queries)
+          await assertAbsent(at, `${url.replace(':id', hostile)}?${String(new URLSearchParams(query))}`);
+    for (const text of hostileTexts)
+      for (const path of ['', encodeURIComponent(text), `problems/${encodeURIComponent(text)}`])
+        await assertAbsent(new Browser(service), `/${path}?email=${encodeURIComponent(text)}`);
+  });
+
+  test('a page shows an address from its query in normal form, and keeps a token and a target', async () => {
+    const token = `${crypto.randomUUID()}.rst_${'x'.repeat(43)}`;
+    const query = {
+      email: ' OWNER@Example.ORG ',
+      token,
+      return_to: '/account/data',
+      done: 'confirmed',
+      x: 'y',
+    };
+    for (const path of ['/reset', '/confirm', '/sign-in/link', '/sign-in', '/sign-up', '/forgot']) {
+      const { text } = await new Browser(service).get(
+        `${path}?${String(new URLSearchParams(query))}`,
+        asPage,
+      );
+      assert.match(text, /owner@example\.org/, path);
+      assert.doesNotMatch(text, /OWNER|Example\.ORG/, path);
+      const [, back = ''] = /action="\/language"[^]*?name="return_to" value="([^"]*)"/.exec(text) ?? [];
+      const address = new URL(unescapeMarkup(back), origin);
+      assert.deepEqual(
+        [address.pathname, Object.fromEntries(address.searchParams)],
+        [path, { email: 'owner@example.org', token, return_to: '/account/data' }],
+      );
+    }
+  });
+
+  test('the page of a link without the address that it needs says that the link is damaged', async () => {
+    for (const path of ['/reset', '/confirm', '/sign-in/link']) {
+      const { text } = await new Browser(service).get(`${path}?token=x&email=${hostile}`, asPage);
+      assert.match(text, /no longer valid/, path);
+      assert.doesNotMatch(text, /name="token"/, path);
+    }
+  });
+
   test('A9 open redirect: a form with any return address leads only to our own pages, whether it is accepted or rejected', async () => {
     const { inside, app } = await withApp();
     const { email, password } = await sitDown();

@@ -83,9 +83,12 @@ export function tokenPages(
         },
       },
       async (request, reply) => {
-        const { email = '', token = '' } = request.query;
-        const hint = { message: 'redeem the token with this request', method: 'PUT', path: kind.route };
-        return wantsPage(request) ? sendForm(pages, request, reply, { kind, email, token }) : hint;
+        if (!wantsPage(request))
+          return { message: 'redeem the token with this request', method: 'PUT', path: kind.route };
+        const { email = '', token = '' } = request.query; // each is empty if it is malformed
+        const isDamaged = kind.namesAccount && email === '';
+        const problem = isDamaged ? { problem: new Problem('token_invalid') } : {};
+        return sendForm(pages, request, reply, { kind, email, token, ...problem });
       },
     );
     scope.post(
@@ -95,7 +98,8 @@ export function tokenPages(
         schema: { summary: 'Redeems what the page holds', body: LinkForm },
       },
       async (request, reply) => {
-        const { email = '', token, by } = request.body;
+        const { token, by } = request.body;
+        const email = toEmailAddress(request.body.email)?.text ?? '';
         return rerenderOnProblem(
           reply,
           async () => {
