@@ -86,7 +86,7 @@ describe('a page of another site (CSRF)', () => {
         new_password: 'x',
       };
       const earlier = await contentsOf(service.core.database);
-      // A foreign Host is rejected before the origin is checked (local-requests.ts).
+      // A foreign Host is rejected before the origin is checked (proxy-hint.ts).
       const isForeignHost = headers['host']?.startsWith('localhost') === false;
       for (const { method, url } of [...unsafe, { method: 'POST', url: '/nothing' }]) {
         const reply = await app.inject({

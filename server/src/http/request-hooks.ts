@@ -7,7 +7,7 @@ import type { CoreOptions } from '../config/options.ts';
 import { ClientAddress } from './client-address.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseCrossSite } from './cross-site.ts';
-import { LocalRequests } from './local-requests.ts';
+import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 import { RequestLimits } from './limits.ts';
 import { Origins } from './origins.ts';

@@ -3,7 +3,7 @@ const token = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g;
 
 /**
  * Returns the first name that an object of a JSON text has twice, at any depth and in any spelling (`"\u0061"` is `"a"`);
- * `undefined` if there is none. `JSON.parse` takes the last of them without an error, other parsers the first (RFC 8259
+ * `undefined` without one. `JSON.parse` takes the last of them without an error, other parsers the first (RFC 8259
  * §4). The text must be valid JSON: call `JSON.parse` before.
  */
 export function findRepeatedMember(text: string): string | undefined {

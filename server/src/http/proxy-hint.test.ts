@@ -11,7 +11,7 @@ import { exchange } from '../../test/support/raw-connection.ts';
 import { assertProblem, send, type Reply } from '../../test/support/request.ts';
 import { publicMode } from '../../test/support/public-service.ts';
 import { testService, type TestService } from '../../test/support/service.ts';
-import { LocalRequests } from './local-requests.ts';
+import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 
 const local: readonly string[] = [
