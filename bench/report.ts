@@ -1,6 +1,7 @@
 // Renders the results of the benchmarks as Markdown: docs/project/benchmarks.md and the terminal.
 import type { FloodFigures, FloodResult } from './part/flood.ts';
 import type { ChecksResult } from './part/checks.ts';
+import type { EnumerationResult } from './part/enumeration.ts';
 import type { InstallResult } from './part/install.ts';
 import type { LoginsResult } from './part/logins.ts';
 import type { MailsResult } from './part/mails.ts';
@@ -22,6 +23,7 @@ export function report(results: Results): string {
     results.logins && loginsSection(results.logins),
     results.flood && floodSection(results.flood),
     results['slow-disk'] && slowDiskSection(results['slow-disk']),
+    results.enumeration && enumerationSection(results.enumeration),
     results.mails && mailsSection(results.mails),
     results.pages && pagesSection(results.pages),
     results.start && startSection(results.start),
@@ -166,6 +168,31 @@ ${figures}
 Medians of ${rounds} rounds of ${seconds} s.
 
 ${origin('slow-disk', measured)}`;
+}
+
+function enumerationSection(measured: Measured<EnumerationResult>): string {
+  const { skipped, delayMs, pairs, requests } = measured.result;
+  const figures =
+    skipped === undefined
+      ? table(
+          ['request', 'known ms', 'unknown ms', 'difference ms'],
+          Object.entries(requests).map(([name, { known, unknown }]) => [
+            name,
+            known,
+            unknown,
+            known - unknown,
+          ]),
+        )
+      : `Skipped: ${skipped}.`;
+  return `## Known and unknown addresses
+
+Every fsync and fdatasync takes ${delayMs} ms longer, so that a commit that only one kind of address causes is visible. One client asks about addresses with and without an account in turns, on SQLite in public mode: it requests a mail and then tries a wrong code. Accounts are unconfirmed where a confirmation is requested, otherwise confirmed.
+
+${figures}
+
+Medians of ${pairs} pairs.
+
+${origin('enumeration', measured)}`;
 }
 
 function mailsSection(measured: Measured<MailsResult>): string {

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { measureChecks, type ChecksResult } from './part/checks.ts';
+import { measureEnumeration, type EnumerationResult } from './part/enumeration.ts';
 import { measureFlood, type FloodResult } from './part/flood.ts';
 import { measureInstall, type InstallResult } from './part/install.ts';
 import { measureLogins, type LoginsResult } from './part/logins.ts';
@@ -27,6 +28,7 @@ interface ResultOf {
   readonly logins: LoginsResult;
   readonly flood: FloodResult;
   readonly 'slow-disk': SlowDiskResult;
+  readonly enumeration: EnumerationResult;
   readonly mails: MailsResult;
   readonly pages: PagesResult;
   readonly start: StartResult;
@@ -43,6 +45,7 @@ export const parts: { readonly [Name in PartName]: (run: Run) => Promise<ResultO
   logins: measureLogins,
   flood: measureFlood,
   'slow-disk': measureSlowDisk,
+  enumeration: measureEnumeration,
   mails: measureMails,
   pages: measurePages,
   start: measureStart,

@@ -34,12 +34,14 @@ export const areas = {
     code: [
       'identity/password/rule',
       'identity/password/blocklist',
+      // A line of a feature that is deleted is removed by `npm run generate`.
       'features/breach-check',
       'features/disposable-email',
     ],
     tests: [
       'src/identity/password/rule',
       'src/identity/password/blocklist',
+      // Of features.
       'src/features/breach-check/breach-check',
       'src/features/disposable-email/disposable-email',
     ],
@@ -64,7 +66,7 @@ export const areas = {
       'src/identity/account/account',
       'src/identity/token/one-time-token',
       'test/journeys/second-factor',
-      'test/journeys/passkey',
+      'src/features/passkey/test/journey',
       'test/journeys/data-rights',
     ],
   },
@@ -118,7 +120,7 @@ export const areas = {
       'src/library/auth',
       'test/journeys/mail-flows',
       'test/journeys/mail-pages',
-      'test/journeys/passkey',
+      'src/features/passkey/test/journey',
     ],
   },
   accounts: {
@@ -150,7 +152,7 @@ export const areas = {
       'test/journeys/data-rights',
       'test/journeys/mail-flows',
       'test/journeys/second-factor',
-      'test/journeys/passkey',
+      'src/features/passkey/test/journey',
     ],
   },
 };

@@ -12,6 +12,7 @@ import { build } from 'esbuild';
 const SERVER = path.resolve(import.meta.dirname, '../server');
 /** The imported packages, and the name of the file of each. */
 const ENTRIES = {
+  commander: 'commander',
   kysely: 'kysely',
   typebox: 'typebox',
   'typebox/compile': 'typebox-compile',
@@ -99,6 +100,8 @@ export async function createBundle(folder) {
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    minifyWhitespace: true, // the text of a program stays in memory
+    lineLimit: 200, // an error shows the line where it was thrown
     external: EXTERNAL,
     plugins: [entries],
     banner: { js: BANNER },

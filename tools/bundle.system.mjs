@@ -55,6 +55,33 @@ test('the launcher uses the bundle', (t) => {
   assert.equal(run(createPackage(t, ['1.0.0', '2.0.0']), 'bin/bienvenue.js'), 'the bundle');
 });
 
+test('our own files import each other as they are, with and without a bundle', (t) => {
+  for (const versions of [['1.0.0', '2.0.0'], undefined]) {
+    const folder = createPackage(t, versions);
+    fs.mkdirSync(path.join(folder, 'src/part'));
+    fs.writeFileSync(
+      path.join(folder, 'src/main.ts'),
+      "import { said } from './part/first.ts'; console.log(said);",
+    );
+    fs.writeFileSync(path.join(folder, 'src/part/first.ts'), "export { said } from '../second.ts';");
+    for (const said of ['before the edit', 'after it']) {
+      fs.writeFileSync(path.join(folder, 'src/second.ts'), `export const said: string = '${said}';`);
+      assert.equal(run(folder, 'bin/bienvenue.js'), said);
+    }
+    fs.rmSync(path.join(folder, 'src/second.ts'));
+    assert.match(run(folder, 'bin/bienvenue.js'), /second\.ts/);
+  }
+});
+
+test('compiled files import each other as they are', (t) => {
+  const folder = createPackage(t, ['1.0.0', '2.0.0']);
+  fs.rmSync(path.join(folder, 'src'), { recursive: true });
+  fs.mkdirSync(path.join(folder, 'dist'));
+  fs.writeFileSync(path.join(folder, 'dist/main.js'), "import './part.js'; import 'little';");
+  fs.writeFileSync(path.join(folder, 'dist/part.js'), "import '../program.js';");
+  assert.equal(run(folder, 'bin/bienvenue.js'), 'the bundle');
+});
+
 test('a bundle that differs from any installed version is ignored', (t) => {
   for (const versions of [
     ['1.0.1', '2.0.0'],

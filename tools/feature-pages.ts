@@ -1,11 +1,15 @@
-// Pages of documentation that contain parts from the folders of features, so that a feature's part goes with its folder.
+// Files that contain parts from the folders of features, or name them, so that a feature's part goes with its folder.
 import { existsSync, globSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 /** The pages. `<!-- features: email.md -->` begins the place for the files `email.md` of the features. */
 const pages = [
+  'docs/guides/data-requests.md',
   'docs/guides/email.md',
+  'docs/guides/integrate.md',
   'docs/guides/monitor.md',
+  'docs/guides/pages.md',
+  'docs/guides/passkeys.md',
   'docs/project/asvs.md',
   'docs/project/conformance.md',
 ];
@@ -15,9 +19,17 @@ const place = /<!-- features: (?<part>[\w-]+\.md) -->\n[^]*?<!-- end -->/g;
 const asvsRow = /^(?<row>\| \d+\.\d+\.\d+ \| \d \| [^|]+ \|) \*\*(?<kind>\w+)\*\* (?<answer>[^|]*) \|$/;
 const asvsSum = /^(\| \*\*(\w+)\*\* \| [^|]+ \| )\d+ \|$/;
 
-/** The pages with their parts, by their paths from the root. */
+/** Names features and their tests, one in a line. */
+const areas = 'mutate/areas.mjs';
+const areasLine = /^ +'(?:src\/)?features\/(?<feature>[\w-]+)(?:\/[\w/-]+)?',$/;
+
+/** The pages with their parts, by their paths from the root, and the areas of mutation testing. */
 export function assembledPages(root: string): [file: string, text: string][] {
-  return pages.map((page) => [page, assembled(root, readFileSync(path.join(root, page), 'utf8'))]);
+  const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+  return [
+    ...pages.map((page): [string, string] => [page, assembled(root, read(page))]),
+    [areas, withoutLostAreas(root, read(areas))],
+  ];
 }
 
 function assembled(root: string, page: string): string {
@@ -29,12 +41,29 @@ function assembled(root: string, page: string): string {
   });
 }
 
-/** Removes the pictures of emails that no page shows, as those of a feature that was deleted. */
+/** Removes the pictures of emails and pages that no guide shows, as those of a feature that was deleted. */
 export function removeLostPictures(root: string): void {
-  const page = readFileSync(path.join(root, 'docs/guides/email.md'), 'utf8');
-  const folder = path.join(root, 'docs/guides/email');
-  for (const picture of readdirSync(folder))
-    if (!page.includes(`(email/${picture})`)) rmSync(path.join(folder, picture));
+  for (const name of ['email', 'pages']) {
+    const page = readFileSync(path.join(root, `docs/guides/${name}.md`), 'utf8');
+    const folder = path.join(root, 'docs/guides', name);
+    for (const picture of readdirSync(folder))
+      if (!page.includes(`(${name}/${picture})`)) rmSync(path.join(folder, picture));
+  }
+}
+
+function exists(root: string, feature: string): boolean {
+  return existsSync(path.join(root, 'server/src/features', feature));
+}
+
+/** Drops the lines that name a feature that is gone. */
+function withoutLostAreas(root: string, text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => {
+      const { feature } = areasLine.exec(line)?.groups ?? {};
+      return feature === undefined || exists(root, feature);
+    })
+    .join('\n');
 }
 
 /**
@@ -43,9 +72,7 @@ export function removeLostPictures(root: string): void {
  */
 function withoutLostFeatures(root: string, page: string): string {
   const isLost = (text: string): boolean =>
-    [...text.matchAll(/server\/src\/features\/([\w-]+)/g)].some(
-      ([, feature = '']) => !existsSync(path.join(root, 'server/src/features', feature)),
-    );
+    [...text.matchAll(/server\/src\/features\/([\w-]+)/g)].some(([, feature = '']) => !exists(root, feature));
   const lines = page.split('\n').flatMap((line) => {
     if (!line.startsWith('| ') || !isLost(line)) return [line];
     const { row, kind, answer } = asvsRow.exec(line)?.groups ?? {};

@@ -36,9 +36,14 @@ interface View {
 }
 
 function mailOf(name: string): MailKind {
-  const mail = allMails.find((each) => each.name === name);
+  const [mail] = mailsOf(name);
   if (mail === undefined) throw new Error(`There is no mail ${name}`);
   return mail;
+}
+
+/** The mail of a feature; none in a project that lacks the feature. */
+function mailsOf(name: string): MailKind[] {
+  return allMails.filter((each) => each.name === name);
 }
 
 /** Each mail once, with values that fill its texts. */
@@ -47,7 +52,12 @@ const shown: readonly View[] = [
   { mail: mailOf('email_verification'), language: 'en', scheme: 'dark', screen: 'wide' },
   { mail: mailOf('new_device'), language: 'en', scheme: 'dark', screen: 'wide' },
   { mail: mailOf('reset_password'), language: 'fr', scheme: 'light', screen: 'wide' },
-  { mail: mailOf('email_changed'), language: 'fr', scheme: 'light', screen: 'phone' },
+  ...mailsOf('email_changed').map((mail): View => ({
+    mail,
+    language: 'fr',
+    scheme: 'light',
+    screen: 'phone',
+  })),
 ];
 
 function everyView(): View[] {

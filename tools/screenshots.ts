@@ -5,12 +5,13 @@
  *   npm run screenshots                 into docs/guides/pages: those that docs/guides/pages.md shows
  *   npm run screenshots -- FOLDER --all each page in each setup
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { openBrowser } from '../server/test/support/chromium.ts';
 import { codeAt, decodeBase32 } from '../server/test/support/authenticator-app.ts';
+import { hasFeature } from '../server/test/support/feature.ts';
 import { freePort } from '../server/test/support/free-port.ts';
 import { testService, type TestService } from '../server/test/support/service.ts';
 
@@ -35,18 +36,10 @@ const ways: readonly Way[] = [
   { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
 ];
 /** Without --all: the pictures of docs/guides/pages.md. */
-const shown: ReadonlySet<string> = new Set([
-  'sign-in',
-  'sign-in.dark',
-  'sign-in.french',
-  'sign-up',
-  'check-your-email',
-  'second-factor',
-  'account.desk',
-  'passkeys',
-  'activity',
-  'mailbox',
-]);
+const guide = readFileSync(path.join(root, 'docs/guides/pages.md'), 'utf8');
+const shown: ReadonlySet<string> = new Set(
+  [...guide.matchAll(/\]\(pages\/([\w.-]+)\.png\)/g)].map(([, name = '']) => name),
+);
 
 /** A walk through all pages; `draw` takes a picture of the current one. */
 class Walk {
@@ -96,7 +89,7 @@ class Walk {
     await this.#press(submit, 'sign-up-refused');
     await page.fill('#password', password);
     await this.#press(submit, 'check-your-email');
-    await this.#at('/dev/mailbox', 'mailbox');
+    if (hasFeature('mailbox')) await this.#at('/dev/mailbox', 'mailbox');
     await this.#at(await this.#mailed(), 'confirm');
     await this.#press(submit, 'confirmed');
     await this.#at('/confirm?email=x%40example.org&token=x');
@@ -117,34 +110,40 @@ class Walk {
   }
 
   async #account(): Promise<void> {
-    await this.#at('/account/address', 'address');
+    if (hasFeature('email-change')) await this.#at('/account/address', 'address');
     await this.#at('/account/password', 'password');
     await this.#at('/account/sessions', 'sessions');
-    await this.#at('/account/activity', 'activity');
-    await this.#at('/account/data', 'data');
-    await this.#at('/account/recovery-codes', 'recovery-codes-none');
+    if (hasFeature('activity')) await this.#at('/account/activity', 'activity');
+    if (hasFeature('data-export')) await this.#at('/account/data', 'data');
+    if (hasFeature('recovery-code')) await this.#at('/account/recovery-codes', 'recovery-codes-none');
     await this.#at('/sign-out', 'sign-out');
   }
 
   async #factors(): Promise<void> {
     const page = this.#page;
-    await this.#at('/account/passkeys', 'passkeys-none');
-    await this.#press('form[data-use=sign_in] button');
-    await page.waitForURL(/done=added/);
-    await this.#draw('passkeys');
-    await this.#at('/account/authenticators');
-    await this.#press(submit, 'authenticator-app');
-    const secret = await page.inputValue('input[name=secret]');
-    await page.fill('#code', codeAt(decodeBase32(secret), this.#service.clock.now()));
-    await this.#press(submit, 'authenticator-apps');
-    await this.#at('/account/recovery-codes');
-    await this.#press(submit, 'recovery-codes');
+    if (hasFeature('passkey')) {
+      await this.#at('/account/passkeys', 'passkeys-none');
+      await this.#press('form[data-use=sign_in] button');
+      await page.waitForURL(/done=added/);
+      await this.#draw('passkeys');
+    }
+    if (hasFeature('totp')) {
+      await this.#at('/account/authenticators');
+      await this.#press(submit, 'authenticator-app');
+      const secret = await page.inputValue('input[name=secret]');
+      await page.fill('#code', codeAt(decodeBase32(secret), this.#service.clock.now()));
+      await this.#press(submit, 'authenticator-apps');
+    }
+    if (hasFeature('recovery-code')) {
+      await this.#at('/account/recovery-codes');
+      await this.#press(submit, 'recovery-codes');
+    }
   }
 
   async #withFactor(email: string): Promise<void> {
     const page = this.#page;
     this.#service.clock.advance(11 * 60_000);
-    await this.#at('/account/passkeys', 'step-up');
+    await this.#at(hasFeature('passkey') ? '/account/passkeys' : '/account/authenticators', 'step-up');
     await page.context().clearCookies();
     await this.#at('/sign-in');
     await page.fill('#email', email);

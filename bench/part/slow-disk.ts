@@ -1,10 +1,10 @@
 // A disk that takes 5 ms longer to confirm a write, as a rented one may. Logins wait for it; session checks must not.
 // strace delays the system calls; the rounds for comparison run under strace without delays.
-import { spawnSync } from 'node:child_process';
 import { startLoad } from '../load/plan.ts';
 import { wideLimits } from '../support/limits.ts';
 import type { Run } from '../support/run.ts';
 import { medianOf, type Latencies } from '../support/statistics.ts';
+import { underDelay, whyNoDelay } from '../support/strace.ts';
 import { startService } from '../support/subject.ts';
 
 export interface SlowDiskResult {
@@ -28,47 +28,21 @@ const accounts = 10_000;
 const delayMs = 5;
 const loginsPerSecond = 100;
 const checksPerSecond = 1000;
-const calls = 'fsync,fdatasync';
-/** Stops the process only at the named calls; without this, every system call stops it and strace itself dominates. */
-const tracer = ['strace', '-D', '-f', '-qq', '--seccomp-bpf', '-o', '/dev/null', '-e', `trace=${calls}`];
 
 export async function measureSlowDisk(run: Run): Promise<SlowDiskResult> {
   const rounds = run.choose(3, 1);
   const seconds = run.choose(10, 2);
   const parameters = { delayMs, loginsPerSecond, checksPerSecond, rounds, seconds };
-  const skipped = whyNot();
+  const skipped = whyNoDelay();
   if (skipped !== undefined) return { ...parameters, skipped, usual: undefined, slow: undefined };
   const figures: { usual: DiskFigures[]; slow: DiskFigures[] } = { usual: [], slow: [] };
   for (let round = 1; round <= rounds; round += 1) {
     for (const kind of ['usual', 'slow'] as const) {
       run.say(`slow disk, round ${round} of ${rounds}: ${kind}`);
-      figures[kind].push(
-        await measureOne(
-          run,
-          kind === 'slow' ? [...tracer, '-e', `inject=${calls}:delay_exit=${delayMs * 1000}`] : tracer,
-          seconds,
-        ),
-      );
+      figures[kind].push(await measureOne(run, underDelay(kind === 'slow' ? delayMs : 0), seconds));
     }
   }
   return { ...parameters, usual: medianFigures(figures.usual), slow: medianFigures(figures.slow) };
-}
-
-function whyNot(): string | undefined {
-  const { error, status } = spawnSync(tracer[0] ?? '', [
-    '-qq',
-    '--seccomp-bpf',
-    '-f',
-    '-o',
-    '/dev/null',
-    '-e',
-    'trace=fsync',
-    '-e',
-    'inject=fsync:delay_exit=1',
-    'true',
-  ]);
-  if (error !== undefined) return 'strace is not installed';
-  return status === 0 ? undefined : 'strace may not trace here';
 }
 
 async function measureOne(run: Run, under: readonly string[], seconds: number): Promise<DiskFigures> {

@@ -1,6 +1,7 @@
 /**
- * Resolves imports of the packages in the bundle of tools/bundle.mjs to that bundle, which shortens a start by a third.
- * Without a bundle, or if its versions differ from the installed ones, nothing changes.
+ * Resolves imports faster than Node.js would: those of the packages in the bundle of tools/bundle.mjs to that bundle,
+ * which shortens a start by a third, and those between our own files to the file that they name, without searching for
+ * manifests. Without a bundle, or if its versions differ from the installed ones, the packages are loaded as usual.
  *
  *   node --import ./server/bin/use-bundle.js …
  */
@@ -41,16 +42,27 @@ function isInstalled(packages) {
   }
 }
 
-// Threads import nothing that is bundled; resolving would only delay their start.
-const bundle = isMainThread ? readBundle() : undefined;
-if (bundle !== undefined && module.registerHooks !== undefined && isInstalled(bundle.packages)) {
+/** Our own files, whose imports of each other are paths with an extension. */
+const own = ['../src/', '../dist/'].map((each) => new URL(each, import.meta.url).href);
+const ownFile = /^\.\.?\/.*\.(?<extension>ts|js)$/;
+const formats = { ts: 'module-typescript', js: 'module' };
+
+// Threads import little; resolving would only delay their start.
+if (isMainThread && module.registerHooks !== undefined) {
+  const bundle = readBundle();
+  const files = bundle !== undefined && isInstalled(bundle.packages) ? bundle.files : {};
   const places = new Map(
-    Object.entries(bundle.files).map(([specifier, file]) => [specifier, new URL(file, folder).href]),
+    Object.entries(files).map(([specifier, file]) => [specifier, new URL(file, folder).href]),
   );
   module.registerHooks({
     resolve(specifier, context, next) {
-      const url = places.get(specifier);
-      return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
+      const place = places.get(specifier);
+      if (place !== undefined) return { url: place, format: 'module', shortCircuit: true };
+      const extension = ownFile.exec(specifier)?.groups.extension;
+      const { parentURL } = context;
+      if (extension === undefined || !own.some((each) => parentURL?.startsWith(each)))
+        return next(specifier, context);
+      return { url: new URL(specifier, parentURL).href, format: formats[extension], shortCircuit: true };
     },
   });
 }

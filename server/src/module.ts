@@ -17,7 +17,7 @@ import type { AccountSection, KeptMailPage, SectionPart } from './page/account-s
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
-import type { SecondFactor } from './identity/factor/factor.ts';
+import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
@@ -136,6 +136,10 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   /** Kinds of mailed tokens that it issues. They are known whether it is on or off, and to the class `Auth`. */
   readonly tokenKinds?: readonly TokenKind[];
   /**
+   * What it stores about second factors: removed, exported and counted whether it is on or off, and by the class `Auth`.
+   */
+  readonly storedFactors?: readonly StoredFactor[];
+  /**
    * Returns false if the options disable the module: it then has no routes, pages, prompts, checks or jobs. Its stored
    * data is still exported, revoked and removed.
    */
@@ -154,6 +158,7 @@ export interface Module {
   readonly migrations: readonly Migration[];
   readonly sealed: readonly SealedColumn[];
   readonly tokenKinds: readonly TokenKind[];
+  readonly storedFactors: readonly StoredFactor[];
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
@@ -174,6 +179,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   migrations = [],
   sealed = [],
   tokenKinds = [],
+  storedFactors = [],
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore, Table>): Module {
@@ -188,6 +194,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     migrations,
     sealed,
     tokenKinds,
+    storedFactors,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],
   };

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import Fastify from 'fastify';
-import { collectRoutes } from '../src/app/access.ts';
+import Type from 'typebox';
+import { Access, collectRoutes } from '../src/app/access.ts';
 import { assertProblem, send, type ContractRequest } from './support/request.ts';
 import { testService, type TestService } from './support/service.ts';
 
@@ -57,4 +58,22 @@ test('a route without an access level stops the start', async () => {
   app.get('/secret', async () => 'for anybody');
   assert.throws(routes, /GET \/secret has no access level/);
   await app.close();
+});
+
+test('a page that declares a query parameter without a rule for its values stops the start', async () => {
+  const access = new Access({
+    guards: { open: [], optional: [], session: [], pending: [], enrollment: [], admin: [], client: [] },
+    requireCapacity: (_request, _reply, done) => done(),
+    queries: service.core.pages.queries,
+  });
+  const declare = async (name: string): Promise<void> => {
+    const app = Fastify();
+    const querystring = Type.Object({ [name]: Type.Optional(Type.String()) });
+    await access.mountPages(app, 'open', async (scope) => {
+      scope.get('/page', { schema: { querystring } }, async () => '');
+    });
+    await app.close();
+  };
+  await declare('email');
+  await assert.rejects(declare('message'), /\/page declares message, which no rule checks/);
 });

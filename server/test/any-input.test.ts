@@ -131,7 +131,7 @@ onEachEngine('any input', (engine) => {
   let service: TestService;
   let person: Person;
   before(async () => {
-    service = await testService(engine);
+    service = await testService(engine, { PUBLIC_URL: 'http://localhost:5000' }); // else the headers of a proxy are rejected
     person = await createPerson(service.app);
   });
   after(() => service.close());

@@ -60,7 +60,7 @@ test('docs/guides/pages.md shows each picture of a page', async () => {
   const page = await readFile(new URL('docs/guides/pages.md', root), 'utf8');
   const shown = [...page.matchAll(/\]\(pages\/([^)]+)\)/g)].map(([, file = '']) => file);
   const pictures = await readdir(new URL('docs/guides/pages', root));
-  assert.ok(pictures.length >= 10, 'the pictures are read');
+  assert.ok(pictures.length >= 7, 'the pictures of no feature are read');
   assert.deepEqual(pictures.toSorted(), shown.toSorted(), 'run "npm run screenshots"');
 });
 

@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { readOptions } from '../src/app/options.ts';
 import { codeAt, decodeBase32 } from './support/authenticator-app.ts';
+import { entriesOf, without } from './support/feature.ts';
 import { blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';
 import { runtimeEnvironment } from './support/runtime.ts';
@@ -35,7 +36,9 @@ const elsewhere: Readonly<Record<string, string>> = {
   'README.md # Integrate # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
-  'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
+  ...entriesOf('forward-auth', {
+    'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
+  }),
 };
 
 /** Blocks that no test runs, with the reason. */
@@ -49,15 +52,20 @@ const reasons: Readonly<Record<string, string>> = {
   'docs/guides/deploy.md # Going public # nginx':
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
-  'docs/guides/integrate.md # A proxy that asks first # caddyfile':
-    'Caddy is not installed with the test tools',
-  'docs/guides/integrate.md # A proxy that asks first # yaml': 'Traefik is not installed with the test tools',
+  ...entriesOf('forward-auth', {
+    'docs/guides/integrate.md # A proxy that asks first # caddyfile':
+      'Caddy is not installed with the test tools',
+    'docs/guides/integrate.md # A proxy that asks first # yaml':
+      'Traefik is not installed with the test tools',
+  }),
   'docs/guides/integrate.md # Ask from a page on another host name # js':
     'It runs in a page on another host; integrate.system.ts sends the same request',
-  'docs/guides/passkeys.md # Sign in with a passkey # js':
-    'It runs in a page; server/test/journeys/passkey-browser.system.ts sends the same requests from a browser',
+  ...entriesOf('passkey', {
+    'docs/guides/passkeys.md # Sign in with a passkey # js':
+      'It runs in a page; features/passkey/test/browser.system.ts sends the same requests from a browser',
+  }),
   'docs/guides/passkeys.md # Require recent authentication # json':
-    'It is an excerpt of a reply that server/test/journeys/second-factor.test.ts checks',
+    'It is an excerpt of a reply that server/test/journeys/data-rights.test.ts checks',
 };
 
 const account = { email: 'ada@example.org', password: 'nine newts under a green umbrella' };
@@ -233,10 +241,10 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
     const program = `'${process.execPath}' '${join(root, 'tools/mails.ts')}'`;
     const target = join(folder, 'mails');
     await runShell(text.replace('npm run mails --', program).replace('FOLDER', target).replace('LOGO', logo));
-    assert.ok(existsSync(join(target, 'sign_in.en.html')));
+    assert.ok(existsSync(join(target, 'reset_password.en.html')));
   },
   'docs/guides/pages.md # Brand the pages # sh': assertOptions,
-  'docs/guides/passkeys.md # Sign in with a second factor # sh': runSecondFactor,
+  ...entriesOf('totp', { 'docs/guides/passkeys.md # Sign in with a code # sh': runSecondFactor }),
   'docs/guides/backup.md # Back up # sh': async (text) => {
     await runShell(text);
     assert.ok(existsSync(join(folder, `bienvenue-${new Date().toLocaleDateString('sv')}.db`)));
@@ -269,8 +277,16 @@ test('each block that another test runs names that test, which reads the page', 
   }
 });
 
-/** A reason to skip a block on this machine. */
-function missing({ text }: CodeBlock): string | undefined {
+/** Features that users of a block have, which is about something else. */
+const featuresOf: Readonly<Record<string, string>> = {
+  'docs/guides/locked-out.md # Reset the second factors # sh': 'totp',
+};
+
+/** A reason to skip a block on this machine, or in this project. */
+function missing({ key, text }: CodeBlock): string | undefined {
+  const feature = featuresOf[key];
+  const absent = feature !== undefined && without(feature);
+  if (absent !== false) return absent;
   for (const program of ['curl', 'sqlite3'])
     if (new RegExp(`^(?:\\$ )?${program} `, 'm').test(text) && spawnSync(program, ['--version']).status !== 0)
       return `There is no ${program} on this machine`;

@@ -20,7 +20,8 @@ describe('the log', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bienvenue-logs-'));
   let service: ServiceProcess;
   before(async () => {
-    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug' });
+    const publicUrl = 'http://localhost:5000'; // else a request with the header of a proxy is rejected
+    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug', PUBLIC_URL: publicUrl });
   });
   after(async () => {
     await service.stop();
@@ -154,7 +155,7 @@ describe('the log', () => {
       for (const target of targets)
         await sendRaw(
           port,
-          `GET ${target} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\tb"}\r\nX-Forwarded-For: "}\r\nConnection: close\r\n\r\n`,
+          `GET ${target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a\tb"}\r\nX-Forwarded-For: "}\r\nConnection: close\r\n\r\n`,
         );
     });
     assert.equal(lines.length, targets.length);

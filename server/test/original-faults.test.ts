@@ -53,22 +53,22 @@ onEachEngine('the faults of the original', (engine) => {
 
   test('one malformed request that stops the service', async () => {
     const port = Number(new URL(await service.app.listen({ host: '127.0.0.1', port: 0 })).port);
-    const form = 'Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+    const form = 'Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n';
     const bad: readonly string[] = [
       'nonsense\r\n\r\n',
       '\0\xff\xfe\r\n\r\n',
       'GET / HTTP/9.9\r\n\r\n',
-      `GET /${'x'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
-      `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'session_id=a;'.repeat(2000)}\r\n\r\n`,
-      'GET /profile HTTP/1.1\r\nHost: x\r\nCookie: session_id=%ff%00; =; ;;\r\n\r\n',
+      `GET /${'x'.repeat(40_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${'session_id=a;'.repeat(2000)}\r\n\r\n`,
+      'GET /profile HTTP/1.1\r\nHost: localhost\r\nCookie: session_id=%ff%00; =; ;;\r\n\r\n',
       `POST /users HTTP/1.1\r\n${form}Content-Length: -1\r\n\r\n`,
       `POST /users HTTP/1.1\r\n${form}Content-Length: 5\r\nContent-Length: 6\r\n\r\nemail`,
       `POST /users HTTP/1.1\r\n${form}Transfer-Encoding: chunked\r\n\r\nZZ\r\n`,
       `POST /users HTTP/1.1\r\n${form}Content-Length: 3\r\n\r\n%%%`,
       `PUT /reset_password HTTP/1.1\r\n${form}Content-Length: 0\r\n\r\n`,
-      'POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=\r\nContent-Length: 1\r\n\r\nx',
-      'POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
-      'DELETE /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n', // the client disconnects in the middle
+      'POST /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=\r\nContent-Length: 1\r\n\r\nx',
+      'POST /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nnull',
+      'DELETE /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n', // the client disconnects in the middle
     ];
     for (const text of bad) {
       await sendRaw(port, text);

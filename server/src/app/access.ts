@@ -6,8 +6,13 @@ import type {
   onRequestHookHandler,
   RouteOptions,
 } from 'fastify';
+import { isProblem, Problem } from '../kit/problem.ts';
 import { costOf, hashes } from '../http/limits.ts';
+import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
+import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
+import type { PageQueries } from '../page/query.ts';
+import type { Service } from './service.ts';
 
 /** A mounted route, as the list of routes shows it. */
 export interface RouteEntry {
@@ -20,6 +25,8 @@ export interface RouteEntry {
   readonly isPage: boolean;
   /** Units of the rate limit that a request consumes. */
   readonly cost: number;
+  /** Names of the query parameters that it declares. */
+  readonly parameters: readonly string[];
 }
 
 /** Members that the mount adds to the `config` of a route. */
@@ -29,11 +36,13 @@ interface AccessConfig {
   isPage?: boolean;
 }
 
-export interface AccessOptions {
+interface AccessOptions {
   /** Run before the body is read. */
   readonly guards: Readonly<Record<AccessLevel, readonly onRequestAsyncHookHandler[]>>;
   /** Runs after the guards of a route that hashes a password. */
   readonly requireCapacity: onRequestHookHandler;
+  /** Parses the query of a page. */
+  readonly queries: PageQueries;
 }
 
 /** Mounts routes at their access levels. */
@@ -49,9 +58,23 @@ export class Access {
     return this.#mount(app, { access }, routes);
   }
 
-  /** Mounts pages for people. They are marked as pages, and the API's description omits them. */
+  /**
+   * Mounts pages for people. They are marked as pages, and the API's description omits them. Their handlers see only what
+   * is well-formed in a query.
+   */
   mountPages(app: FastifyInstance, access: AccessLevel, pages: FastifyPluginAsync): Promise<void> {
-    return this.#mount(app, { access, isPage: true }, pages);
+    const { queries } = this.#options;
+    return this.#mount(app, { access, isPage: true }, async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        for (const name of parametersOf(route))
+          if (!queries.knows(name)) throw new Error(`${route.url} declares ${name}, which no rule checks`);
+      });
+      scope.addHook('preHandler', (request, _reply, done) => {
+        request.query = queries.parse(request.query);
+        done();
+      });
+      await pages(scope, {});
+    });
   }
 
   async #mount(
@@ -72,16 +95,64 @@ export class Access {
   }
 }
 
+/**
+ * Returns the guards of each access level, and the hook that rejects requests which hash a password while the service
+ * is busy.
+ */
+export function accessOf({ core, hooks }: Service): AccessOptions {
+  const { hasher } = core.context;
+  return {
+    guards: {
+      open: [],
+      optional: [optionalSessionGuard(core)],
+      session: [sessionGuard(core)],
+      pending: [pendingGuard(core)],
+      enrollment: [enrollmentGuard(core)],
+      admin: [rejectAll],
+      client: [rejectAll],
+    },
+    requireCapacity: (_request, _reply, done) => {
+      try {
+        hasher.requireCapacity();
+      } catch (error) {
+        // Rejections must stay cheap under flood (denial of service).
+        return isProblem(error, 'too_busy') ? hooks.throttle.refuse(done, error) : done(error as Error); // what it throws
+      }
+      return done();
+    },
+    queries: core.pages.queries,
+  };
+}
+
+/** Fails closed: there are no roles and no clients yet. */
+async function rejectAll(): Promise<void> {
+  throw new Problem('not_found');
+}
+
 /** Collects the routes of an application. The returned function lists them; it throws if one has no access level. */
 export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
-    routes.flatMap(({ method, url, config }) => {
+    routes.flatMap((route) => {
+      const { method, url, config } = route;
+      const parameters = parametersOf(route);
       const { access, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by Access and watchMethods()
       if (access === undefined) throw new Error(`${String(method)} ${url} has no access level`);
-      return [method]
-        .flat()
-        .map((one) => ({ method: one, url, access, isRefusal, isPage, cost: costOf(one, config) }));
+      return [method].flat().map((one) => ({
+        method: one,
+        url,
+        access,
+        isRefusal,
+        isPage,
+        cost: costOf(one, config),
+        parameters,
+      }));
     });
+}
+
+/** Returns the names of the query parameters that a route declares. */
+function parametersOf({ schema }: RouteOptions): readonly string[] {
+  const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }; // of an object schema
+  return Object.keys(properties);
 }

@@ -4,7 +4,7 @@ import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Database } from '../db/database.ts';
-import { Hasher, type HasherOptions } from '../hash/hasher.ts';
+import { Hasher } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
 import { PageAssets } from '../http/page-assets.ts';
 import { Pages } from '../http/pages.ts';
@@ -15,15 +15,16 @@ import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
-import { smtpTransport, type MailTransport } from '../mail/smtp.ts';
+import { smtpTransport } from '../mail/smtp.ts';
 import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { AskedMails, askPausesMs } from '../identity/token/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Configuration, Contribution, IdentityCore, Module } from '../module.ts';
+import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
+import type { BuiltModule, Service, TestOverrides } from './service.ts';
 
 /** Interval at which the last use of sessions is written. */
 const flushSeenMs = 20 * secondMs;
@@ -32,33 +33,6 @@ const purgeMs = 10 * minuteMs;
 const sealMs = secondMs;
 /** Interval at which due mails are delivered. */
 const deliverMs = secondMs;
-
-/** A built module. */
-interface BuiltModule extends Contribution {
-  readonly name: string;
-  readonly isOn: boolean;
-}
-
-/** The whole service without its HTTP server. */
-export interface Service {
-  readonly core: IdentityCore;
-  readonly modules: readonly BuiltModule[];
-  readonly hooks: RequestHooks;
-  readonly assets: PageAssets;
-  readonly jobs: Jobs;
-  close(): Promise<void>;
-}
-
-/** Test overrides. */
-export interface TestOverrides {
-  readonly clock?: Clock;
-  /** Instead of the SMTP server of the options. */
-  readonly mailTransport?: MailTransport;
-  /** Instead of the costs of the options. */
-  readonly hashing?: HasherOptions;
-  /** Instead of the list of this release. */
-  readonly modules?: readonly Module[];
-}
 
 /**
  * Builds the service on an open database. `close()` of the service also closes the database.
@@ -78,8 +52,12 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides });
-  const plugged = createPlugged({ tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds) });
+  const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
+  const plugged = createPlugged({
+    tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
+    storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
+  });
   const identity = createIdentity(
     {
       db: database,
@@ -179,9 +157,8 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
-  const factors = built.isOn ? plugged.secondFactors : plugged.disabledFactors;
-  if (built.secondFactor !== undefined) factors.push(built.secondFactor);
   if (!built.isOn) return;
+  if (built.secondFactor !== undefined) plugged.secondFactors.push(built.secondFactor);
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
   plugged.waysIn.push(...(built.waysIn ?? []));
@@ -260,13 +237,14 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
+  readonly isTokenLive: (id: string) => Promise<boolean>;
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides }: OutboxParts,
+  { database, keyring, log, overrides, isTokenLive }: OutboxParts,
 ): Outbox {
-  const { options } = configuration;
+  const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
   const { clock = systemClock } = overrides;
   const transport =
@@ -275,7 +253,7 @@ function buildOutbox(
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
   const { productName, productColor: color, productLogo: logo } = options;
   const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
-  return new Outbox({ database, cipher, transport, clock, log, domain, sender });
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
 }
 
 /** Starts the background jobs. */

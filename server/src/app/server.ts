@@ -1,7 +1,7 @@
 // Builds the HTTP server: mounts the routes of every module at their access levels, without naming a module.
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
-import { isProblem, Problem } from '../kit/problem.ts';
+import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
 import { assetRoutes } from '../http/page-assets.ts';
 import { wantsPage } from '../http/pages.ts';
@@ -12,10 +12,8 @@ import { validatorCompiler } from '../http/validator.ts';
 import { watchMethods } from '../http/wrong-method.ts';
 import { exitPages } from '../page/exit.ts';
 import { installSource } from '../identity/guard.ts';
-import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
-import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
-import { Access, collectRoutes, type AccessOptions, type RouteEntry } from './access.ts';
-import type { Service } from './core.ts';
+import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
+import type { Service } from './service.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes, languagePages, pageSender, sendProblemPage } from './home.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
@@ -61,39 +59,6 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
   onRoutes?.(entries);
 };
-
-/**
- * Returns the guards of each access level, and the hook that rejects requests which hash a password while the service
- * is busy.
- */
-function accessOf({ core, hooks }: Service): AccessOptions {
-  const { hasher } = core.context;
-  return {
-    guards: {
-      open: [],
-      optional: [optionalSessionGuard(core)],
-      session: [sessionGuard(core)],
-      pending: [pendingGuard(core)],
-      enrollment: [enrollmentGuard(core)],
-      admin: [rejectAll],
-      client: [rejectAll],
-    },
-    requireCapacity: (_request, _reply, done) => {
-      try {
-        hasher.requireCapacity();
-      } catch (error) {
-        // Rejections must stay cheap under flood (denial of service).
-        return isProblem(error, 'too_busy') ? hooks.throttle.refuse(done, error) : done(error as Error); // what it throws
-      }
-      return done();
-    },
-  };
-}
-
-/** Fails closed: there are no roles and no clients yet. */
-async function rejectAll(): Promise<void> {
-  throw new Problem('not_found');
-}
 
 /** Creates an HTTP server that runs only the service. */
 export async function createApp(

@@ -1,8 +1,7 @@
 // Reads and writes the audit_events table and the ends of its chain. Rows are only added, sealed once, and removed from
 // the start of the chain.
 import type { Selectable } from 'kysely';
-import type { Database } from '../db/database.ts';
-import type { Sql } from '../db/engine.ts';
+import type { Database, Sql } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { AuditEvent, AuditFacts } from './event.ts';
 import {

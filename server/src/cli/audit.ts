@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { AuditEvent } from '../audit/event.ts';
-import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { count, requireUser, type CommandContext } from './context.ts';
 import { exitCode, print, showInstant, table } from './output.ts';
 
 interface Flags {
@@ -39,7 +39,7 @@ export function auditCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, event, limit }: Flags) =>
-      withCore(context, async ({ audit, context: { db: database } }) => {
+      context.withCore(async ({ audit, context: { db: database } }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
         const events = await audit.list({
           limit,
@@ -58,7 +58,7 @@ export function auditCommand(context: CommandContext): Command {
     )
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) =>
-      withCore(context, async ({ audit }) => {
+      context.withCore(async ({ audit }) => {
         await audit.seal();
         const verdict = await audit.verify();
         const { sealed, lastNumber, lastSeal, faults } = verdict;

@@ -248,7 +248,7 @@ describe('next to a running service', () => {
     assert.match(verified, /none was changed/);
     assert.deepEqual(
       (mails as unknown[]).map((mail) => memberOf(mail, 'kind')),
-      ['password_changed', 'already_registered'],
+      ['password_changed', 'reset_password', 'already_registered'],
     );
     assert.match(mailsInWords, /^ID /);
     await fails('mail retry 01234567-89ab-7def-8123-456789abcdef', environment, 1, /No waiting email/);

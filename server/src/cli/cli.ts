@@ -2,7 +2,7 @@
 // request.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import type { CommandContext } from './context.ts';
+import type { CommandContext, ProgramInput } from './context.ts';
 import { exitCode, reportError } from './output.ts';
 
 const exitCodes = `
@@ -26,8 +26,8 @@ const commands = new Map<string, () => Promise<(context: CommandContext) => Comm
 ]);
 
 /** Runs the command that the arguments name. */
-export async function run(argv: readonly string[], context: CommandContext): Promise<void> {
-  const program = await createProgram(context, argv[2]);
+export async function run(argv: readonly string[], input: ProgramInput): Promise<void> {
+  const program = await createProgram(input, argv[2]);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 }
 
 /** Returns the program with the command of this name; if there is none, with all commands. */
-export async function createProgram(context: CommandContext, name = ''): Promise<Command> {
+export async function createProgram(input: ProgramInput, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
     .description('A user authentication service: register, log in, log out, profile, reset the password.')
     .version(version(), '-V, --version', 'print the version')
@@ -48,6 +48,11 @@ export async function createProgram(context: CommandContext, name = ''): Promise
   const loaded = await Promise.all(
     (named === undefined ? [...commands.values()] : [named]).map((load) => load()),
   );
+  const context: CommandContext = {
+    ...input,
+    // Loaded when a command runs: help needs no service.
+    withCore: async (work) => (await import('../app/open-core.ts')).withCore(input.environment, work),
+  };
   for (const command of loaded) program.addCommand(command(context).exitOverride());
   return program;
 }

@@ -1,40 +1,24 @@
-// Shared by the commands: their input, the core of the service, and common arguments.
+// Shared by the commands: their input, and common arguments.
 import { InvalidArgumentError } from 'commander';
-import { readOptions } from '../app/options.ts';
-import { migratedModules } from '../app/migrations.ts';
+import type { TestOverrides } from '../app/service.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
-import { openDatabase } from '../db/open-database.ts';
-import { silentLog } from '../kit/log.ts';
-import { buildService, type TestOverrides } from '../app/core.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { CommandError } from './output.ts';
 
-/** Input of every command. */
-export interface CommandContext {
+/** Input of the program. */
+export interface ProgramInput {
   readonly environment: Environment;
   readonly overrides?: TestOverrides;
 }
 
-/** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
-export async function withCore<T>(
-  { environment }: CommandContext,
-  work: (core: IdentityCore) => Promise<T>,
-): Promise<T> {
-  const configuration = readOptions(environment);
-  const service = await buildService(
-    configuration,
-    await openDatabase(configuration.options.databaseUrl, migratedModules),
-    silentLog,
-  );
-  try {
-    return await work(service.core);
-  } finally {
-    await service.close();
-  }
+/** Input of every command. */
+export interface CommandContext extends ProgramInput {
+  /** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
+  readonly withCore: <T>(work: (core: IdentityCore) => Promise<T>) => Promise<T>;
 }
 
 /** @throws {CommandError} if no user has this address. */

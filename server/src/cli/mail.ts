@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../mail/store.ts';
-import { count, withCore, type CommandContext } from './context.ts';
+import { count, type CommandContext } from './context.ts';
 import { CommandError, print, showInstant, table } from './output.ts';
 
 interface Flags {
@@ -17,7 +17,7 @@ export function mailCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, limit }: Flags) =>
-      withCore(context, async ({ context: { db: database } }) => {
+      context.withCore(async ({ context: { db: database } }) => {
         const mails = await listMails(database, limit);
         const rows = mails.map((mail) => [
           mail.id,
@@ -42,7 +42,7 @@ export function mailCommand(context: CommandContext): Command {
     .description('retry a waiting email now; a running service sends it within seconds')
     .option('--json', 'print JSON')
     .action((id: string, { json = false }: Flags) =>
-      withCore(context, async ({ context: { db: database } }) => {
+      context.withCore(async ({ context: { db: database } }) => {
         if (!(await retryMail(database, id, Date.now())))
           throw new CommandError(`No waiting email has the id ${id}`);
         print(json, { id }, `Email ${id} will be retried`);

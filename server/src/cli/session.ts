@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { count, requireUser, type CommandContext } from './context.ts';
 import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
@@ -18,7 +18,7 @@ export function sessionCommand(context: CommandContext): Command {
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, limit }: Flags) =>
-      withCore(context, async ({ sessions, context: { db: database } }) => {
+      context.withCore(async ({ sessions, context: { db: database } }) => {
         const owner = user === undefined ? undefined : await requireUser(database, user);
         const listed = await sessions.list(owner?.id, limit);
         const rows = listed.map((session) => [
@@ -40,7 +40,7 @@ export function sessionCommand(context: CommandContext): Command {
     .action((id: string | undefined, { json = false, user }: Flags, self: Command) => {
       if ((id === undefined) === (user === undefined))
         self.error('error: give either a session id or --user <email>');
-      return withCore(context, async ({ sessions, context: { db: database } }) => {
+      return context.withCore(async ({ sessions, context: { db: database } }) => {
         if (user !== undefined) {
           await sessions.endAll((await requireUser(database, user)).id, operator);
           print(json, { user }, `All sessions of ${user} were ended`);

@@ -5,7 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import { count, requireUser, withCore, type CommandContext } from './context.ts';
+import { count, requireUser, type CommandContext } from './context.ts';
 import { operator, print, CommandError, showInstant, table } from './output.ts';
 
 interface Flags {
@@ -39,7 +39,7 @@ function addUser(command: Command, context: CommandContext): void {
     .description('add a user; prompts for the password, or reads it from standard input')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ accounts }) => {
+      context.withCore(async ({ accounts }) => {
         const user = await accounts.register(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `User ${user.id} added: ${user.email}`);
       }),
@@ -54,7 +54,7 @@ function listAll(command: Command, context: CommandContext): void {
     .option('--after <id>', 'only ids above this one', count, 0)
     .option('--json', 'print JSON')
     .action(({ json = false, limit, after }: Flags) =>
-      withCore(context, async ({ context: { db: database } }) => {
+      context.withCore(async ({ context: { db: database } }) => {
         const users = await listUsers(database, after, limit);
         const rows = users.map((user) => [String(user.id), user.email, showInstant(user.createdAt)]);
         print(json, users.map(toJson), table(['ID', 'EMAIL', 'SINCE'], rows));
@@ -68,7 +68,7 @@ function showUser(command: Command, context: CommandContext): void {
     .description('show one user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ sessions, context: { db: database } }) => {
+      context.withCore(async ({ sessions, context: { db: database } }) => {
         const user = await requireUser(database, email);
         const listed = await sessions.list(user.id, countedSessions);
         const facts = { ...toJson(user), sessions: listed.length };
@@ -87,12 +87,12 @@ function showUser(command: Command, context: CommandContext): void {
 function listFactors(command: Command, context: CommandContext): void {
   command
     .command('factors <email>')
-    .description('list the second factors of a user')
+    .description('list the second factors of a user, also those that the options do not offer')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ secondFactors, context: { db: database } }) => {
+      context.withCore(async ({ secondFactors, context: { db: database } }) => {
         const user = await requireUser(database, email);
-        const factors = await secondFactors.setOf(database, user.id);
+        const factors = await secondFactors.storedOf(database, user.id);
         print(json, { email, factors }, factors.length === 0 ? 'None' : factors.join('\n'));
       }),
     );
@@ -104,7 +104,7 @@ function resetFactors(command: Command, context: CommandContext): void {
     .description('remove all second factors, end all sessions and notify the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ enrollment, context: { db: database } }) => {
+      context.withCore(async ({ enrollment, context: { db: database } }) => {
         const user = await requireUser(database, email);
         if (!(await enrollment.reset(user.id, operator)))
           throw new CommandError(`${email} has no second factor`);
@@ -119,7 +119,7 @@ function setPassword(command: Command, context: CommandContext): void {
     .description('set a password, end all sessions and revoke all tokens of the user')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ accounts, context: { db: database } }) => {
+      context.withCore(async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // fails before the prompt
         const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
         print(json, toJson(user), `The password of ${user.email} was set and all sessions were ended`);
@@ -133,7 +133,7 @@ function removeUser(command: Command, context: CommandContext): void {
     .description('remove a user with all data; this cannot be undone')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ accounts, context: { db: database } }) => {
+      context.withCore(async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
         await accounts.remove(user.id, operator);
         print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
@@ -152,7 +152,7 @@ function setDisabled(command: Command, context: CommandContext, name: 'disable' 
     )
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
-      withCore(context, async ({ accounts, context: { db: database } }) => {
+      context.withCore(async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
         await accounts.setDisabled(user.id, disabled, operator);
         print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);

@@ -30,7 +30,7 @@ export const coreOptions = {
   publicUrl: option<URL | undefined>({
     env: 'PUBLIC_URL',
     parse: publicUrl,
-    says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode.',
+    says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode, which answers no other host than this machine. While it is unset, requests that a proxy forwarded are rejected.',
     default: () => undefined,
     defaultSays: 'none: local mode',
   }),
@@ -220,6 +220,10 @@ export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, f
       `HOST is ${values.host}, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.`,
     );
   }
+  if (values.publicUrl === undefined && !faulty.has('publicUrl') && values.trustedProxies.length > 0)
+    faults.push(
+      'TRUSTED_PROXIES names a proxy, but requests that a proxy forwarded are rejected while PUBLIC_URL is unset. Set PUBLIC_URL to the address of the proxy, or remove TRUSTED_PROXIES.',
+    );
   // Local mode keeps its emails, to be read at /dev/mailbox.
   if (isPublic && values.smtpUrl === undefined && !faulty.has('smtpUrl')) {
     faults.push(

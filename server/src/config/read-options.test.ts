@@ -190,6 +190,13 @@ describe('faults', () => {
     });
   }
 
+  test('a trusted proxy needs PUBLIC_URL, because requests that it forwarded are rejected without', () => {
+    const proxy = { TRUSTED_PROXIES: '10.0.0.0/8' };
+    assert.match(faultsOf(proxy).join(), /^TRUSTED_PROXIES names a proxy.*Set PUBLIC_URL/);
+    assert.deepEqual(faultsOf({ ...proxy, PUBLIC_URL: 'http://localhost:8080' }), []);
+    assert.equal(faultsOf({ ...proxy, PUBLIC_URL: 'nonsense' }).length, 1, 'one error for one fault');
+  });
+
   for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
     test(`local mode listens on ${host}`, () => assert.equal(readOptions({ HOST: host }).options.host, host));
   }

@@ -1,6 +1,7 @@
 // Reads a table of options from the environment, `*_FILE` secrets and an optional TOML file. One error lists every fault.
 import { readFileSync } from 'node:fs';
-import { parse as parseToml } from 'smol-toml';
+import { createRequire } from 'node:module';
+import type * as Toml from 'smol-toml';
 import type { OptionCheck, OptionContext, OptionRow, OptionTable, OptionValues } from './option.ts';
 import type { coreOptions } from './options.ts';
 import { OptionFault } from './parse.ts';
@@ -171,7 +172,8 @@ export function hasSecretFile({ env, secret }: OptionRow<unknown>, table: Option
 function readFile(path: string | undefined, faults: string[]): Record<string, unknown> {
   if (path === undefined || path === '') return {};
   try {
-    return parseToml(readFileSync(path, 'utf8'));
+    const { parse } = createRequire(import.meta.url)('smol-toml') as typeof Toml; // its own types; few starts need it
+    return parse(readFileSync(path, 'utf8'));
   } catch (error) {
     faults.push(
       `${fileVariable} names ${path}, which cannot be read as TOML: ${String(error).split('\n', 1)[0]}`,

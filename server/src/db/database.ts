@@ -1,8 +1,66 @@
-// Declares the interface that stores use: a database of either engine, or a transaction on it. Both have the same
-// interface, so that store functions compose.
-import type { Compilable } from 'kysely';
-import type { DefaultTables, Engine, Sql } from './engine.ts';
-import type { Lookup, Statement } from './statement.ts';
+// Declares the interfaces that stores use: statements, and a database of either engine or a transaction on it, which have
+// the same interface, so that store functions compose. The differences between the engines are named capabilities, so
+// that a store need not know which engine it runs on.
+import type { Compilable, Expression, Kysely, RawBuilder, SqlBool } from 'kysely';
+
+/**
+ * The tables of `Database.query` if its callback names none. The service declares no tables here, so that every store
+ * names the tables it uses; the tests declare theirs (test/support/tables.ts).
+ */
+export interface DefaultTables {}
+
+/** Builds SQL on the given tables; it never runs it. */
+export type Sql<Tables = DefaultTables> = Kysely<Tables>;
+
+/** Names of column types and table options in DDL. */
+export interface TypeNames {
+  /** Integer primary key, ascending and never reused. */
+  readonly serial: string;
+  readonly integer: string;
+  readonly text: string;
+  readonly instant: string;
+  readonly bytes: string;
+  /** Options after the closing bracket of `create table`. */
+  readonly table: string;
+  /** The same for a table whose rows are found only by a text key. */
+  readonly keyedTable: string;
+  /** Keyword in `create index` and `drop index`, for a step outside a transaction. */
+  readonly concurrently: string;
+}
+
+/** Expressions for the number (0 or 1) of tables or valid indexes with a name. */
+interface Catalog {
+  readonly countTables: (name: string) => RawBuilder<number>;
+  readonly countIndexes: (name: string) => RawBuilder<number>;
+}
+
+export interface Engine {
+  readonly name: 'sqlite' | 'postgres';
+  /** Query builder without tables: each statement names its own. */
+  readonly sql: Sql<object>;
+  readonly types: TypeNames;
+  readonly catalog: Catalog;
+  /** True if a look-up crosses a socket, so that batching the look-ups of one turn of the event loop saves time. */
+  readonly gathersLookups: boolean;
+  /** True if an index can be built without blocking writes, which must happen outside a transaction. */
+  readonly buildsIndexesConcurrently: boolean;
+}
+
+/** A statement with named parameters `P` and rows `R`. It is compiled at its first use on each engine. */
+export interface Statement<P extends object, R> {
+  /** Name of the prepared statement on the server; unique in the process. */
+  readonly name: string;
+  readonly build: (sql: Sql<object>, parameters: P) => Compilable<R>;
+}
+
+/** Builds the condition that a column equals the key, or one of a batch of keys. */
+export type IsKey = (column: string) => Expression<SqlBool>;
+
+/** A look-up of at most one row by a text key, which an engine may batch with others of its kind. */
+export interface Lookup<R extends { lookup_key: string }> {
+  readonly name: string;
+  readonly build: (sql: Sql<object>, isKey: IsKey) => Compilable<R>;
+}
 
 /** Builds a query on the given tables. */
 export type QueryBuilder<R, Tables = DefaultTables> = (sql: Sql<Tables>) => Compilable<R>;

@@ -1,5 +1,4 @@
-// Declares the differences between SQLite and PostgreSQL as named capabilities, so that a store need not know which
-// engine it runs on.
+// The two engines: SQLite and PostgreSQL.
 import {
   DummyDriver,
   Kysely,
@@ -10,52 +9,9 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
   sql as rawSql,
-  type RawBuilder,
   type SelectModifierNode,
 } from 'kysely';
-
-/**
- * The tables of `Database.query` if its callback names none. The service declares no tables here, so that every store
- * names the tables it uses; the tests declare theirs (test/support/tables.ts).
- */
-export interface DefaultTables {}
-
-/** Builds SQL on the given tables; it never runs it. */
-export type Sql<Tables = DefaultTables> = Kysely<Tables>;
-
-/** Names of column types and table options in DDL. */
-export interface TypeNames {
-  /** Integer primary key, ascending and never reused. */
-  readonly serial: string;
-  readonly integer: string;
-  readonly text: string;
-  readonly instant: string;
-  readonly bytes: string;
-  /** Options after the closing bracket of `create table`. */
-  readonly table: string;
-  /** The same for a table whose rows are found only by a text key. */
-  readonly keyedTable: string;
-  /** Keyword in `create index` and `drop index`, for a step outside a transaction. */
-  readonly concurrently: string;
-}
-
-/** Expressions for the number (0 or 1) of tables or valid indexes with a name. */
-interface Catalog {
-  readonly countTables: (name: string) => RawBuilder<number>;
-  readonly countIndexes: (name: string) => RawBuilder<number>;
-}
-
-export interface Engine {
-  readonly name: 'sqlite' | 'postgres';
-  /** Query builder without tables: each statement names its own. */
-  readonly sql: Sql<object>;
-  readonly types: TypeNames;
-  readonly catalog: Catalog;
-  /** True if a look-up crosses a socket, so that batching the look-ups of one turn of the event loop saves time. */
-  readonly gathersLookups: boolean;
-  /** True if an index can be built without blocking writes, which must happen outside a transaction. */
-  readonly buildsIndexesConcurrently: boolean;
-}
+import type { Engine } from './database.ts';
 
 /** Omits row locks: SQLite has no syntax for them, and only one writer at a time. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {

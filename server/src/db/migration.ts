@@ -1,6 +1,5 @@
 // Declares how a module describes its schema: numbered steps, each with a name and its statements.
-import type { Database } from './database.ts';
-import type { Sql, TypeNames } from './engine.ts';
+import type { Database, Sql, TypeNames } from './database.ts';
 
 /**
  * A step of a module's schema. Steps run forward only, are numbered by their position in the module's list, and are never

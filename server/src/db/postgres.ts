@@ -3,10 +3,11 @@
 import { sql as rawSql } from 'kysely';
 import pg from 'pg';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { UniqueViolation, type Database, type QueryBuilder } from './database.ts';
-import { postgresEngine, type DefaultTables, type Sql } from './engine.ts';
+import { UniqueViolation } from './database.ts';
+import type { Database, Lookup, QueryBuilder, Sql, Statement } from './database.ts';
+import { postgresEngine } from './engine.ts';
 import { LookupBatch } from './lookup-batch.ts';
-import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
+import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
 
 /** Connections per instance. Ten are enough, because logins wait for the password hash, not for a connection. */
 const poolSize = 10;
@@ -111,7 +112,7 @@ class PostgresTransaction implements Database {
     return (await this.#send<R>(compiledStatements.ofLookup(lookup), { key: [key] }))[0];
   }
 
-  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+  query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#send<R>(compileOnce(postgresEngine, build), {});
   }
 
@@ -184,7 +185,7 @@ class PostgresDatabase implements Database {
     return this.#call(() => this.#batch(lookup).find(key) as Promise<R | undefined>); // the row type of the look-up
   }
 
-  query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+  query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#call(() => this.#plain.query(build));
   }
 

@@ -1,8 +1,8 @@
 // Builds statements that several stores share: inserting a row of an existing user, removing the oldest rows of a user,
 // and removing expired rows.
 import type { Insertable, InsertQueryBuilder, InsertResult, SelectQueryBuilder } from 'kysely';
-import type { Sql } from './engine.ts';
-import { statementsFor, type Statement } from './statement.ts';
+import type { Sql, Statement } from './database.ts';
+import { statementsFor } from './statement.ts';
 
 /** The columns of users that are used here. */
 interface UserReference {
@@ -23,25 +23,27 @@ interface RowForUser<Row> {
    * The statement waits for an uncommitted change of the password and then checks again.
    */
   readonly passwordChangedAt?: number;
+  /** The table has no column `user_id`. */
+  readonly isUnowned?: true;
 }
 
 /** Builds the insert of a row that belongs to a user. It adds nothing if no user has the id. */
 export function insertForUser<Tables, Table extends keyof Tables & string>(
   sql: Sql<Tables>,
   table: Table,
-  { userId, values, passwordChangedAt }: RowForUser<Tables[Table]>,
+  { userId, values, passwordChangedAt, isUnowned }: RowForUser<Tables[Table]>,
 ): InsertQueryBuilder<Tables, Table, InsertResult> {
   const columns = Object.entries(values);
   // The type of `values` checks the columns; here they are names of any table.
   const untyped = sql as unknown as Sql<AnyTables & UserReference>;
   const query = untyped
     .insertInto<string>(table)
-    .columns(['user_id', ...columns.map(([name]) => name)])
+    .columns([...(isUnowned ? [] : ['user_id']), ...columns.map(([name]) => name)])
     .expression((from) => {
       const row = from
         .selectFrom('users')
         .select((users) => [
-          'users.id as user_id',
+          ...(isUnowned ? [] : (['users.id as user_id'] as const)),
           ...columns.map(([name, value]) => users.val(value).as(name)),
         ])
         .where('users.id', '=', userId);

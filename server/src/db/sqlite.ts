@@ -4,10 +4,10 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
-import type { Database, QueryBuilder } from './database.ts';
-import { sqliteEngine, type DefaultTables } from './engine.ts';
+import type { Database, Lookup, QueryBuilder, Statement } from './database.ts';
+import { sqliteEngine } from './engine.ts';
 import { applicationId, checkSqliteFile, damagedFile, isDamage, toSqliteError } from './sqlite-file.ts';
-import { CompiledStatements, compileOnce, type Compiled, type Lookup, type Statement } from './statement.ts';
+import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
 import type { WriterData, WriterReply, WriterRequest } from './sqlite-writer.ts';
 
 /** How long a write waits for another process that locks the file, such as a command of the operator. */
@@ -107,7 +107,7 @@ class SqliteTransaction implements Database {
     return rows[0];
   }
 
-  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+  async query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#record(this.#database.send<R>(compileOnce(sqliteEngine, build), noParameters));
   }
 
@@ -184,7 +184,7 @@ class SqliteDatabase implements Database {
     return this.#read(() => this.#prepare(compiled).get(key) as R | undefined);
   }
 
-  async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
+  async query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     const compiled = compileOnce(sqliteEngine, build);
     if (compiled.isRead) {
       return this.#read(

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Sql } from './database.ts';
 import { onEachEngine, useDatabase } from '../../test/support/engines.ts';
 import type { CoreTables } from '../../test/support/tables.ts';
-import { postgresEngine, sqliteEngine, type Sql } from './engine.ts';
+import { postgresEngine, sqliteEngine } from './engine.ts';
 import { CompiledStatements, compileOnce, statementsFor } from './statement.ts';
 
 const { lookup, statement } = statementsFor<CoreTables>();

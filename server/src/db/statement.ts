@@ -1,23 +1,7 @@
 // Declares and compiles statements. Kysely builds the SQL of a statement once; every run then uses a prepared statement
 // of the driver. Building the query at each call would take 35 to 50 µs; a prepared statement takes 7.
 import { sql as rawSql, type Compilable, type Expression, type SqlBool } from 'kysely';
-import type { Engine, Sql } from './engine.ts';
-
-/** A statement with named parameters `P` and rows `R`. It is compiled at its first use on each engine. */
-export interface Statement<P extends object, R> {
-  /** Name of the prepared statement on the server; unique in the process. */
-  readonly name: string;
-  readonly build: (sql: Sql<object>, parameters: P) => Compilable<R>;
-}
-
-/** Builds the condition that a column equals the key, or one of a batch of keys. */
-type IsKey = (column: string) => Expression<SqlBool>;
-
-/** A look-up of at most one row by a text key, which an engine may batch with others of its kind. */
-export interface Lookup<R extends { lookup_key: string }> {
-  readonly name: string;
-  readonly build: (sql: Sql<object>, isKey: IsKey) => Compilable<R>;
-}
+import type { Engine, IsKey, Lookup, Sql, Statement } from './database.ts';
 
 /** SQL text ready for the driver. */
 export interface Compiled {

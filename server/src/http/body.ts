@@ -2,6 +2,7 @@
 // content type.
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
+import { findRepeatedMember } from '../kit/json.ts';
 import { fieldProblem, Problem } from '../kit/problem.ts';
 
 /** Maximum bytes of a request body: several times an email, a token and a password of 1,024 bytes. */
@@ -27,7 +28,13 @@ export async function acceptBodies(app: FastifyInstance): Promise<void> {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     // An empty JSON body counts as a body without fields; the schema reports the missing ones.
     if (body === '') return done(null, undefined);
-    return parseJson(request, body as string, done); // parseAs: 'string'
+    const text = body as string; // parseAs: 'string'
+    return parseJson(request, text, (error, value) => {
+      const repeated = error === null ? findRepeatedMember(text) : undefined;
+      // Two parsers may take different values of it. In a form, a repeated field is a list, which the schema rejects.
+      if (repeated !== undefined) done(fieldProblem(repeated, 'is repeated'));
+      else done(error, value);
+    });
   });
 
   // A missing body counts as a body without fields, so that the problem names them. Routes without a body need no hook.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { ClientAddress, isPrivateAddress, type Client } from './client-address.ts';
 
 /** Returns the client of a request from a peer with the given headers. */
@@ -147,6 +148,78 @@ describe('the rate-limit key of a client', () => {
   test('is different for each IPv4 address', () => {
     assert.equal(new Set(['192.0.2.1', '192.0.2.2', '192.0.3.1'].map(keyOf)).size, 3);
   });
+});
+
+describe('an address with a zone (RFC 4007 §11)', () => {
+  const zones = [
+    'eth0',
+    'br-lan',
+    'eth0.100',
+    '25eth0',
+    '25br-lan',
+    'br_lan',
+    'eth0@if5',
+    '',
+    '%',
+    'ü',
+    '1:2',
+  ];
+
+  test('is the address without it, as a peer and as an entry of a header', () => {
+    for (const zone of zones) {
+      const client = { address: 'fe80::1', key: 'fe80:0:0:0::/64' };
+      assert.deepEqual(clientOf([], `fe80::1%${zone}`, {}), client, zone);
+      const header = { 'x-forwarded-for': `fe80::1%${zone}` };
+      assert.deepEqual(clientOf(['10.0.0.0/8'], '10.0.0.1', header), client, zone);
+      assert.equal(isPrivateAddress(`fe80::1%${zone}`), true, zone);
+      const trusted = clientOf(['fe80::/10'], `fe80::2%${zone}`, { 'x-forwarded-for': '203.0.113.7' });
+      assert.equal(trusted.address, '203.0.113.7', zone);
+    }
+  });
+
+  test('is no address if it is an IPv4 address or nothing else', () => {
+    for (const text of ['10.0.0.1%eth0', '%eth0', '%']) {
+      assert.deepEqual(clientOf([], text, {}), { address: '', key: '' });
+      assert.equal(isPrivateAddress(text), false);
+    }
+  });
+});
+
+test('no peer and no header makes the client address throw', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '%',
+      ':',
+      '::',
+      '.',
+      '[',
+      ']',
+      ',',
+      '/',
+      'fe80::1',
+      '::ffff:',
+      '1.2.3.4',
+      '64:ff9b::',
+      '-',
+      '25',
+    ),
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+  );
+  const text = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
+  const canonical = /^(?:|[\d.]+|[\da-f:]+)$/;
+  fc.assert(
+    fc.property(text, text, (peer, header) => {
+      isPrivateAddress(peer);
+      for (const trusted of [[], ['0.0.0.0/1', '::/1', 'fe80::/10']]) {
+        const { address, key } = clientOf(trusted, peer, { 'x-forwarded-for': header });
+        assert.match(address, canonical);
+        assert.equal(clientOf([], address, {}).key, key);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('isPrivateAddress accepts addresses that no client on the internet has', () => {

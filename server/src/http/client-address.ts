@@ -6,7 +6,10 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export interface Client {
-  /** Address in canonical form, IPv4-mapped IPv6 addresses as IPv4. Empty if the peer has already disconnected. */
+  /**
+   * Address in canonical form without a zone, IPv4-mapped IPv6 addresses as IPv4. Empty if the peer has already
+   * disconnected, or has no IP address.
+   */
   readonly address: string;
   /** Key for rate limits: an IPv4 address, or the /64 network that an IPv6 subscriber has. */
   readonly key: string;
@@ -58,7 +61,7 @@ export class ClientAddress {
     for (let end = forwarded.length; end > 0 && this.#isTrusted(hop);) {
       const start = forwarded.lastIndexOf(',', end - 1) + 1;
       const next = withoutPort(forwarded.slice(start, end).trim());
-      if (isIP(next) === 0) break;
+      if (parseAddress(next) === undefined) break;
       hop = next;
       end = start - 1;
     }
@@ -66,22 +69,39 @@ export class ClientAddress {
   }
 
   #isTrusted(text: string): boolean {
-    if (isIP(text) === 0) return false;
-    const address = ipaddr.process(text);
+    const address = parseAddress(text);
+    if (address === undefined) return false;
     return this.#trusted.some(
       ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
     );
   }
 }
 
+/**
+ * Parses an address; `undefined` for any other text, and for what the library rejects. The zone of an IPv6 address
+ * (RFC 4007 §11: `fe80::1%br-lan`) is removed: it names a network interface, by any characters.
+ */
+function parseAddress(text: string): Address | undefined {
+  const zone = text.indexOf('%');
+  const bare = zone === -1 ? text : text.slice(0, zone);
+  const version = isIP(bare);
+  if (version === 0 || (version === 4 && zone !== -1)) return undefined;
+  try {
+    return ipaddr.process(bare);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns whether an address is not public: loopback, private networks and other special ranges. */
 export function isPrivateAddress(text: string): boolean {
-  return isIP(text) !== 0 && ipaddr.process(text).range() !== 'unicast';
+  const address = parseAddress(text);
+  return address !== undefined && address.range() !== 'unicast';
 }
 
 function toClient(text: string): Client {
-  if (isIP(text) !== 6) return { address: text, key: text };
-  const address = ipaddr.process(text);
+  const address = parseAddress(text);
+  if (address === undefined) return { address: '', key: '' };
   if (address.kind() === 'ipv4') return { address: address.toString(), key: address.toString() };
   const { parts } = address as ipaddr.IPv6; // kind() is ipv6
   const network = parts.slice(0, networkGroups).map((group) => group.toString(16));

@@ -86,6 +86,8 @@ describe('a page of another site (CSRF)', () => {
         new_password: 'x',
       };
       const earlier = await contentsOf(service.core.database);
+      // A foreign Host is rejected before the origin is checked (proxy-hint.ts).
+      const isForeignHost = headers['host']?.startsWith('localhost') === false;
       for (const { method, url } of [...unsafe, { method: 'POST', url: '/nothing' }]) {
         const reply = await app.inject({
           method: method as 'POST',
@@ -93,8 +95,9 @@ describe('a page of another site (CSRF)', () => {
           headers: { cookie, ...headers },
           payload,
         }); // of any method
-        assert.equal(reply.statusCode, 403, `${method} ${url}`);
-        assert.equal(reply.json<{ code: string }>().code, 'cross_site');
+        assert.equal(reply.statusCode, isForeignHost ? 421 : 403, `${method} ${url}`);
+        const { code } = reply.json<{ code: string }>();
+        assert.equal(code, isForeignHost ? 'misdirected_request' : 'cross_site');
         assert.equal(reply.headers['set-cookie'], undefined);
       }
       assert.deepEqual(await contentsOf(service.core.database), earlier);
@@ -146,6 +149,21 @@ describe('origins', () => {
     assert.equal(origins.isOurs('https://evil.example', 'evil.example'), false);
     assert.equal(origins.isOurs('http://localhost:5000', 'localhost:5000'), false);
     assert.equal(origins.isOurs('null', undefined), false);
+  });
+
+  test('in local mode the own origin is the host of the request if it is this machine', () => {
+    const local = new Origins({ publicUrl: undefined, isPublic: false, allowedOrigins: [] });
+    for (const host of ['localhost:5000', '127.0.0.1:5000', '[::1]:5000', 'app.localhost:5000'])
+      assert.equal(local.isOurs(`http://${host}`, host), true, host);
+    for (const host of [
+      'evil.example:5000',
+      'local host:5001',
+      'evil.example@localhost',
+      'localhost.evil.example',
+    ])
+      assert.equal(local.isOurs(`http://${host}`, host), false, host);
+    assert.equal(local.isOurs('http://localhost:5001', 'localhost:5000'), false);
+    assert.equal(local.isOurs('http://localhost:5000', undefined), false);
   });
 
   test('only the exact configured origins are allowed', () => {

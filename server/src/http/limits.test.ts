@@ -36,6 +36,7 @@ describe('the rate limit per address', () => {
       ADDRESS_LIMIT_PER_MINUTE: '60',
       GLOBAL_LIMIT_PER_MINUTE: '',
       TRUSTED_PROXIES: '10.0.0.0/8',
+      PUBLIC_URL: 'http://localhost:5000', // else a request that a proxy forwarded is rejected
     });
   });
   after(() => service.close());

@@ -37,6 +37,14 @@ export class Origins {
     if (origin === this.#ours) return true;
     if (this.#isPublic || host === undefined) return false;
     const url = URL.parse(`http://${host}`);
-    return url !== null && origin === url.origin && isLoopback(url.hostname);
+    return url !== null && origin === url.origin && isLocalHost(url.hostname);
   }
+}
+
+/**
+ * Returns whether a host name in a request is this machine: a loopback address, `localhost` or a name below it, which no
+ * browser looks up in the DNS (RFC 6761 §6.3).
+ */
+export function isLocalHost(hostname: string): boolean {
+  return isLoopback(hostname) || hostname.endsWith('.localhost');
 }

@@ -2,9 +2,9 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseCookie, stringifySetCookie } from 'cookie';
 import { languageOf, languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
-import { dayMs, secondMs } from '../kit/clock.ts';
+import { dayMs } from '../kit/clock.ts';
+import { Cookie } from './cookie.ts';
 import type { PageAssets } from './page-assets.ts';
 
 export interface Page {
@@ -23,6 +23,8 @@ export interface Page {
   readonly isRefused?: boolean;
   /** The browser continues at this URL by itself. */
   readonly continuesAt?: string;
+  /** Address of the page, to which the choice of a language returns. */
+  readonly address?: string;
 }
 
 /** The parts of every page that the operator configures. */
@@ -41,15 +43,20 @@ export interface Translate {
   readonly language: string;
 }
 
-const languageCookie = 'language';
 const languageCookieMs = 400 * dayMs;
 
 export class Pages {
   readonly #frame: PageFrame;
   readonly #policy: string;
+  readonly #languageCookie: Cookie;
 
   constructor(frame: PageFrame) {
     this.#frame = frame;
+    this.#languageCookie = new Cookie({
+      name: 'language',
+      secure: frame.isSecure,
+      accepts: (value) => languages().includes(value),
+    });
     this.#policy = [
       "default-src 'none'",
       "style-src 'self'",
@@ -70,27 +77,18 @@ export class Pages {
 
   /** Returns the messages in the language that the user selected, or that the browser prefers. */
   speak({ headers }: FastifyRequest): Translate {
-    const chosen = parseCookie(headers.cookie ?? '')[languageCookie];
-    const isSupported = chosen !== undefined && languages().includes(chosen);
-    return translator(isSupported ? chosen : (languageOf(headers['accept-language']) ?? usualLanguage));
+    const chosen = this.#languageCookie.read(headers.cookie);
+    return translator(chosen ?? languageOf(headers['accept-language']) ?? usualLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */
   languageCookie(language: string): string {
-    return stringifySetCookie({
-      name: languageCookie,
-      value: language,
-      path: '/',
-      sameSite: 'lax',
-      httpOnly: true,
-      secure: this.#frame.isSecure,
-      maxAge: languageCookieMs / secondMs,
-    });
+    return this.#languageCookie.write(language, languageCookieMs);
   }
 
   /** Sends a page. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    const { title, body, before = '', aside = '' } = page;
+    const { title, body, before = '', aside = '', address = '/' } = page;
     const { isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
@@ -131,17 +129,16 @@ export class Pages {
                 <h1>${title}</h1>
                 !${body}
               </main>
-              !${this.#footer(request, t)}
+              !${this.#footer(t, address)}
             </body>
           </html>`,
       );
   }
 
-  #footer(request: FastifyRequest, t: Translate): string {
+  #footer(t: Translate, address: string): string {
     const links = Object.entries(this.#frame.links).map(
       ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
-    const back = request.method === 'GET' ? request.url : '/';
     const choices = languages().map(
       (language) =>
         html`<button
@@ -158,7 +155,7 @@ export class Pages {
         !${links.join('')}
       </ul>
       <form method="post" action="/language" aria-label="${t('page.frame.languages')}">
-        <input type="hidden" name="return_to" value="${back}" />!${choices.join('')}
+        <input type="hidden" name="return_to" value="${address}" />!${choices.join('')}
       </form>
     </footer>`;
   }

@@ -7,6 +7,7 @@ import type { CoreOptions } from '../config/options.ts';
 import { ClientAddress } from './client-address.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseCrossSite } from './cross-site.ts';
+import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 import { RequestLimits } from './limits.ts';
 import { Origins } from './origins.ts';
@@ -34,6 +35,8 @@ export class RequestHooks {
   /** Delays the rejections of all hooks during a flood. */
   readonly throttle = new RejectionThrottle();
   readonly #limits: RequestLimits;
+  /** In local mode. */
+  readonly #localRequests: LocalRequests | undefined;
   /** True while the service stops: new requests are rejected, so that a proxy sends them to another instance. */
   isClosed = false;
 
@@ -46,6 +49,9 @@ export class RequestHooks {
       clientAddress: this.clientAddress,
       throttle: this.throttle,
     });
+    this.#localRequests = options.isPublic
+      ? undefined
+      : new LocalRequests({ ...options, throttle: this.throttle });
   }
 
   /** Installs the hooks for all routes that are registered afterwards. */
@@ -53,6 +59,7 @@ export class RequestHooks {
     secureReplies(app, this.headers);
     boundPipelines(app);
     this.#rejectUnservable(app);
+    this.#localRequests?.install(app);
     answerOrigins(app, this.#origins);
     refuseCrossSite(app, this.#origins);
     this.#limits.install(app);

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
 import type { ClientAddress } from './client-address.ts';
 
@@ -22,21 +22,43 @@ export function logRequests(
     const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
     if (level === 'info' || request.log.level === 'debug' || request.log.level === 'trace') {
       if (!floodStatuses.has(reply.statusCode) || flood.mayLog(request))
-        request.log[level](factsOf(request, reply, clientAddress), 'request');
+        request.log[level](
+          { ...factsOf(request, reply), address: clientAddress.of(request).address },
+          'request',
+        );
     }
     done();
   });
 }
 
-function factsOf(request: FastifyRequest, reply: FastifyReply, clientAddress: ClientAddress): object {
+/** Facts of a request that every log line about it has. They read nothing that can throw. */
+function factsOf(request: FastifyRequest, reply: FastifyReply): object {
   return {
     request_id: request.id,
     method: request.method,
     path: request.url.split('?', 1)[0], // without the query, which may contain a token
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 10) / 10,
-    address: clientAddress.of(request).address,
   };
+}
+
+/**
+ * The framework's log lines. All are off, because `logRequests` writes a line per request, except for one: if a hook
+ * throws after the reply was sent, `logRequests` may not have run, and no other handler sees the error.
+ */
+export class FailureLog extends LogController {
+  constructor() {
+    super({ disableRequestLogging: true });
+  }
+
+  override requestCompleted(
+    error: Error | null | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    if (error)
+      request.log.error({ ...factsOf(request, reply), err: error }, 'A request failed after its reply');
+  }
 }
 
 class FloodLines {

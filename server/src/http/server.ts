@@ -1,11 +1,12 @@
 // Creates the HTTP server, with limits of time and size and with request ids. The routes are added in app/.
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
 import { secondMs } from '../kit/clock.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 import { bodyBytes } from './body.ts';
 import { answerClientError } from './client-error.ts';
 import { errorHandler } from './problem-handler.ts';
+import { FailureLog } from './request-log.ts';
 import { responseClass, type ResponseRule } from './response.ts';
 import { secureReply } from './security-headers.ts';
 
@@ -68,7 +69,7 @@ export function createServer(
   const handle = errorHandler();
   const app = Fastify({
     loggerInstance: withoutChildren(log),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailureLog(),
     genReqId: requestIds(),
     // Handles a URL that cannot be decoded.
     frameworkErrors: (error, request, reply) => {

@@ -8,7 +8,7 @@ import { Recorder } from '../../test/support/recorder.ts';
 import { testClock } from '../../test/support/clock.ts';
 import type { NewAuditEvent, AuditSource } from '../audit/event.ts';
 import { allEvents, allMails } from '../app/event-list.ts';
-import { hourMs, minuteMs } from '../kit/clock.ts';
+import { hourMs } from '../kit/clock.ts';
 import { languages, messageKeys } from '../kit/language.ts';
 import { silentLog } from '../kit/log.ts';
 import { defineMail, defineNotice, type MailKind } from '../mail/mail-kind.ts';
@@ -105,6 +105,7 @@ const greeting = defineMail<Greeting>({
   example: { link: '' },
   compose: ({ link }) => ({ values: { minutes: 60, hours: 1 }, link }),
 });
+const requested = defineMail<Greeting>({ ...greeting, replacesEarlier: false, isRequested: true });
 const testEvents = defineEvents('test', {
   plain: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.' },
   mailed: {
@@ -219,32 +220,28 @@ onEachEngine('an event', (engine) => {
       const before = recorder.recorded.length;
       const mail = { facts: { link: 'https://accounts.test/x' } };
       await events.emit(recorder, testEvents.linked, { user: owner, mail, source: client });
-      const facts = async (): Promise<Greeting> => mail.facts;
-      await events.send(recorder, greeting, { user: owner, facts, isLimited: true, source: client });
+      const facts = async () => ({ ...mail, tokenId: null });
+      await events.send(recorder, greeting, { user: owner, facts, source: client });
+      await events.send(recorder, requested, { user: owner, facts, source: client });
       return recorder.recorded.slice(before).map(({ compiled }) => compiled.text);
     };
     const unknown = await run(undefined);
     assert.deepEqual(await mails(), []);
-    assert.ok(unknown.length >= 5);
+    assert.ok(unknown.length >= 8);
     assert.deepEqual(await run(user), unknown);
-    assert.equal((await mails()).length, 1);
+    assert.equal((await mails()).length, 2);
   });
 
-  test('sends at most one limited mail a minute, and creates the facts of a further one without a user', async () => {
-    const { events, recorder, user, mails, clock } = await withEvents();
-    const made: (number | undefined)[] = [];
-    const send = async (): Promise<number | undefined> => {
-      const facts = async (to: User | undefined): Promise<Greeting> => {
-        made.push(to?.id);
-        return { link: 'https://accounts.test/x' };
-      };
-      return (await events.send(recorder, greeting, { user, facts, isLimited: true, source: client }))?.id;
+  test('stores no mail if no token was issued for it', async () => {
+    const { events, recorder, user, mails } = await withEvents();
+    const send = (tokenId: string | null | undefined) => {
+      const facts = async () => ({ facts: { link: 'https://accounts.test/x' }, tokenId });
+      return events.send(recorder, requested, { user, facts, source: client });
     };
-    assert.deepEqual([await send(), await send()], [user.id, undefined]);
+    assert.equal(await send(undefined), undefined);
+    assert.deepEqual(await mails(), []);
+    assert.equal((await send('id'))?.id, user.id);
     assert.equal((await mails()).length, 1);
-    clock.advance(minuteMs);
-    assert.equal(await send(), user.id);
-    assert.deepEqual(made, [user.id, undefined, user.id]);
   });
 
   test('calls each subscriber inside its transaction, and is rolled back if one fails', async () => {

@@ -13,7 +13,9 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, MailOutline, NoFacts } from '../mail/mail-kind.ts';
+import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
+import type { Admission, AdmittedRequest, MailRequest, NewMail } from '../mail/new-mail.ts';
+import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
 /** Type of a fact: a word of the service, a number, or several words. Never client input (log injection). */
@@ -79,6 +81,13 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
 /** Source of an action, and the language of its client. */
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
+/** Source of a request for a mail, and what shows that it comes from the owner of the account. */
+interface RequestSource extends AuditSource {
+  readonly language?: string | undefined;
+  readonly sessionToken?: string | undefined;
+  readonly deviceToken?: string | undefined;
+}
+
 /** Parameters of a mail with facts. */
 interface MailOf<M> {
   readonly facts: M;
@@ -99,22 +108,34 @@ type Emission<F extends FactTypes, M> = {
         ? { readonly mail?: undefined }
         : { readonly mail: MailOf<M> }));
 
+/** What a requested mail may do to the tokens of its recipient. */
+export type TokenGrant = Pick<Admission, 'replacedTokens' | 'mayReplaceToken'>;
+
+/** Facts of a mail, and the token that they contain. */
+export interface LetterFacts<M> {
+  readonly facts: M;
+  /** Id of the issued token; null for a mail without one; `undefined` if none was issued: then no mail is stored. */
+  readonly tokenId: string | null | undefined;
+}
+
 /** Parameters of `send`: a mail that is not sent with each event of a kind. */
 type Letter<M> = {
   /** The owner; without one the same statements run and no mail is stored. */
   readonly user: User | undefined;
-  readonly source: EventSource;
-  /** Another stored address than the account's. */
+  readonly source: RequestSource;
+  /** Another address than the account's. */
   readonly recipient?: string;
   /** How long it is worth sending, if not as long as its kind says. */
   readonly lifeMs?: number;
-  /** Sends at most one mail of the kind per minute, because anonymous requests must not flood a mailbox. */
-  readonly isLimited?: boolean;
+  /** The requester has just proved to own the account by a mailed token: no pause applies. */
+  readonly isProven?: boolean;
+  /** Sent in place of the mail, under the same record: the user cannot see the difference. */
+  readonly substitute?: { readonly kind: MailKind<NoFacts>; readonly language: string | null } | undefined;
 } & ([NoFacts] extends [M]
   ? { readonly facts?: undefined }
   : {
       /** Creates the facts for the recipient; called with `undefined` if the mail is not stored. */
-      readonly facts: (recipient: User | undefined) => Promise<M>;
+      readonly facts: (recipient: User | undefined, grant: TokenGrant) => Promise<LetterFacts<M>>;
     });
 
 /** An event that was emitted. */
@@ -129,27 +150,13 @@ export interface EmittedEvent {
 /** Runs in the transaction of the action. If it throws, the action is rolled back. */
 export type EventSubscriber = (tx: Database, event: EmittedEvent) => Promise<void>;
 
-interface NewMail {
-  /** Name of its kind. */
-  readonly kind: string;
-  readonly outline: MailOutline;
-  /** The owner; `noUserId` stores no mail. */
-  readonly userId: number;
-  readonly recipient: string;
-  readonly language: string | undefined;
-  /** Unix milliseconds, network address and user agent of the action. */
-  readonly occasion: { readonly at: number; readonly address?: string; readonly device?: string };
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
-}
-
 /** Stores mails in the transaction of their cause. The class Outbox does it. */
 export interface MailQueue {
   /** Public URL of the service, the base of links in mails. */
   readonly publicUrl: string;
   post(tx: Database, mail: NewMail): Promise<void>;
-  /** Returns true if a mail of the kind was posted for the user within a minute. */
-  hasPosted(tx: Database, userId: number, kind: string): Promise<boolean>;
+  /** Decides when a requested mail may be sent, and withdraws the unsent mails that it replaces. */
+  admit(tx: Database, request: MailRequest): Promise<Admission>;
   /** Removes the user's mails of the kind that were not sent yet. */
   withdraw(tx: Database, userId: number, kind: string): Promise<void>;
 }
@@ -160,7 +167,23 @@ export interface EventsOptions {
   readonly outbox: MailQueue | undefined;
   readonly clock: Clock;
   readonly subscribers?: readonly EventSubscriber[];
+  /** Returns true if a request comes from a session or a known device of the user. */
+  readonly isOwner?: OwnerCheck;
 }
+
+/** Runs inside the transaction of the request. */
+export type OwnerCheck = (tx: Database, user: User | undefined, source: RequestSource) => Promise<boolean>;
+
+/** A mail with its facts, before it is composed. */
+interface PostedMail<M> extends MailOf<M> {
+  readonly source: EventSource;
+  readonly substitute?: Letter<NoFacts>['substitute'];
+  readonly request?: AdmittedRequest | undefined;
+  readonly tokenId?: string | undefined;
+}
+
+/** Where no mail is sent, there is nothing to limit. */
+const unlimited: Admission = { dueAt: undefined, replacedTokens: [], mayReplaceToken: true };
 
 /** Emits events and sends mails. */
 export class Events {
@@ -168,12 +191,14 @@ export class Events {
   readonly #outbox: MailQueue | undefined;
   readonly #clock: Clock;
   readonly #subscribers: readonly EventSubscriber[];
+  readonly #isOwner: OwnerCheck;
 
-  constructor({ audit, outbox, clock, subscribers = [] }: EventsOptions) {
+  constructor({ audit, outbox, clock, subscribers = [], isOwner = async () => false }: EventsOptions) {
     this.#audit = audit;
     this.#outbox = outbox;
     this.#clock = clock;
     this.#subscribers = subscribers;
+    this.#isOwner = isOwner;
   }
 
   /**
@@ -208,29 +233,48 @@ export class Events {
   }
 
   /**
-   * Sends a mail that is not sent with each event of a kind, and returns the user who gets it. Inside the transaction
-   * of its cause.
+   * Sends a mail that is not sent with each event of a kind, and returns the user who gets it. A mail of a requested
+   * kind may wait for the end of a pause. Inside the transaction of its cause.
    */
   async send<M>(tx: Database, kind: MailKind<M>, letter: Letter<M>): Promise<User | undefined> {
-    const { user, isLimited = false, facts: factsFor, source, recipient, lifeMs } = letter;
-    const isFlood = isLimited && (await this.#outbox?.hasPosted(tx, user?.id ?? noUserId, kind.name));
-    const owner = isFlood === true ? undefined : user;
+    const { user, facts: factsFor } = letter;
+    const request = kind.isRequested ? await this.#admit(tx, kind, letter) : undefined;
+    const admission = request?.admission ?? unlimited;
+    const admitted = request !== undefined && admission.dueAt === undefined ? undefined : user;
     // Also runs if no mail is sent: a program may deliver the token itself.
-    const facts = factsFor === undefined ? ({} as M) : await factsFor(owner); // absent only where M is NoFacts
+    const made = await factsFor?.(admitted, admission);
+    const owner = made !== undefined && made.tokenId === undefined ? undefined : admitted;
     await this.#post(tx, kind, owner, {
-      facts,
-      source,
-      ...(recipient !== undefined && { recipient }),
-      ...(lifeMs !== undefined && { lifeMs }),
+      ...letter,
+      facts: made?.facts ?? ({} as M), // absent only where M is NoFacts
+      tokenId: made?.tokenId ?? undefined,
+      request: request && (owner === undefined ? { ...request, addressKey: '' } : request),
     });
     return owner;
+  }
+
+  async #admit<M>(
+    tx: Database,
+    { name: kind }: MailKind<M>,
+    { user, recipient, source, isProven = false }: Letter<M>,
+  ): Promise<AdmittedRequest | undefined> {
+    const isOwner = await this.#isOwner(tx, user, source);
+    if (this.#outbox === undefined) return undefined;
+    const text = user === undefined ? '' : (recipient ?? user.email);
+    const addressKey = toEmailAddress(text)?.key ?? text;
+    const isForeign = user !== undefined && recipient !== undefined && !isSameAddress(recipient, user.email);
+    const own = isForeign ? 'member' : 'owner';
+    const requestedBy = isOwner || isProven ? own : 'stranger';
+    const userId = user?.id ?? noUserId;
+    const admission = await this.#outbox.admit(tx, { kind, userId, addressKey, requestedBy, isProven });
+    return { requestedBy, addressKey, admission };
   }
 
   async #post<M>(
     tx: Database,
     kind: MailKind<M>,
     user: User | undefined,
-    { facts, recipient, lifeMs, source }: MailOf<M> & { readonly source: EventSource },
+    { facts, recipient, lifeMs, source, substitute, ...request }: PostedMail<M>,
   ): Promise<void> {
     if (this.#outbox === undefined) return;
     const { address, device } = source;
@@ -239,12 +283,15 @@ export class Events {
     if (kind.replacesEarlier) await this.#outbox.withdraw(tx, userId, kind.name);
     await this.#outbox.post(tx, {
       kind: kind.name,
-      outline: kind.compose(facts),
+      messages: substitute?.kind.name ?? kind.name,
+      outline: substitute?.kind.compose({}) ?? kind.compose(facts),
       userId,
       recipient: recipient ?? user?.email ?? '',
-      language: user?.language ?? source.language,
+      language: (substitute ?? user)?.language ?? source.language,
       occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
       expiresAt: at + (lifeMs ?? kind.lifeMs),
+      request: request.request,
+      tokenId: request.tokenId,
     });
   }
 }

@@ -49,6 +49,19 @@ export class BrowserCookies {
     void reply.header('set-cookie', this.session.write(token, this.#sessionMs));
   }
 
+  /**
+   * Sends the new token of a session whose credentials changed. The rest of the request belongs to the renewed session,
+   * so that the forms of a page in its reply work.
+   */
+  renewSession(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { token, ...session }: NonNullable<FastifyRequest['session']> & { readonly token: string },
+  ): void {
+    request.session = session;
+    this.setSession(reply, token);
+  }
+
   clearSession(reply: FastifyReply): void {
     void reply.header('set-cookie', this.session.clear());
   }

@@ -13,7 +13,7 @@ import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
 import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber, type MailQueue } from './event.ts';
-import type { SecondFactor, SecondFactorPolicy } from './factor/factor.ts';
+import type { SecondFactor, SecondFactorPolicy, StoredFactor } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
 import { PasswordChange } from './password/change.ts';
 import { PasswordLogin } from './password/login.ts';
@@ -71,8 +71,8 @@ export type WayIn = (db: Database, userId: number) => Promise<boolean>;
 export interface Plugged {
   /** In the order in which pages offer them. */
   readonly secondFactors: SecondFactor[];
-  /** Disabled second factors: sign-in does not accept them; stored data is still exported and removed. */
-  readonly disabledFactors: SecondFactor[];
+  /** What is stored about second factors, offered or not: it is removed, exported and counted. */
+  readonly storedFactors: StoredFactor[];
   readonly revokes: Revocable[];
   readonly exports: PersonalData[];
   readonly purges: Purgeable[];
@@ -95,7 +95,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     exports: [],
     purges: [],
     secondFactors: [],
-    disabledFactors: [],
+    storedFactors: [],
     tokenKinds: [],
     passwordChecks: [],
     addressChecks: [],
@@ -136,7 +136,17 @@ export function createIdentity(
   plugged: Plugged,
 ): Identity {
   const { clock } = parts;
-  const events = new Events({ audit, outbox: post, clock, subscribers: plugged.subscribes });
+  const events = new Events({
+    audit,
+    outbox: post,
+    clock,
+    subscribers: plugged.subscribes,
+    isOwner: async (tx, user, source) => {
+      const session = await sessions.find(source.sessionToken, tx);
+      const device = await devices.find(user, source.deviceToken, tx);
+      return user !== undefined && (session?.userId === user.id || device !== undefined);
+    },
+  });
   const context = {
     ...parts,
     ...accountRules(options, plugged),
@@ -147,8 +157,8 @@ export function createIdentity(
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
-  const { secondFactors: factors, disabledFactors: disabled } = plugged;
-  const secondFactors = new SecondFactors(context, attempts, { factors, disabled, policy });
+  const { secondFactors: factors, storedFactors: stored } = plugged;
+  const secondFactors = new SecondFactors(context, attempts, { factors, stored, policy });
   const sessions = new Sessions(context, secondFactors, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,
@@ -164,11 +174,11 @@ export function createIdentity(
   const passwordLogin = new PasswordLogin(context, { attempts, devices, signIn });
   const stepUp = new StepUp(context, { passwords: passwordLogin, secondFactors, sessions, devices });
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });
-  const passwordChange = new PasswordChange(context, accounts, stepUp);
+  const passwordChange = new PasswordChange(context, { accounts, sessions, stepUp });
   const signedIn = { accounts, access, sessions, signIn, devices, stepUp, secondFactors };
   const enrollment = new Enrollment(context, {
     ...signedIn,
-    sendReset: (tx, user, source) => passwordReset.send(tx, user, source),
+    sendReset: (tx, user, source) => passwordReset.send(tx, user, source, { isProven: true }),
     tokens,
     waysIn: plugged.waysIn,
   });

@@ -2,6 +2,8 @@
 // used here selects a secret.
 import { formatInstant as instant, type Clock } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
+import { keyOfAddress } from '../user/email-address.ts';
+import { findUserById } from '../user/store.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { PersonalData } from './contribution.ts';
 import type { SecondFactors } from './factor/second-factor.ts';
@@ -58,9 +60,11 @@ export function personalDataOf({
     {
       name: 'attempts',
       exportOf: async (db, userId) => {
+        const user = await findUserById(db, userId);
         const devices = await listDevices(db, userId, clock());
         const counted = await attempts.list(
           userId,
+          keyOfAddress(user?.email ?? ''),
           devices.map(({ id }) => id),
         );
         return counted.map(({ subject, factor, failures, last_at }) => ({

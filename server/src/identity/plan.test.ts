@@ -49,7 +49,7 @@ async function fill(database: Database): Promise<void> {
         sessionId: createToken(sessionKind).token,
         resetToken: createToken(resetKind).token,
       });
-      await addAttempt(tx, { subject: `user:${userId}`, factor: 'password' }, now);
+      await addAttempt(tx, { subject: `user:${userId}`, factor: 'totp' }, now);
       const { id, secretHash } = createToken(deviceKind);
       await addPendingAuthentication(tx, {
         ...createToken(pendingAuthenticationKind),
@@ -62,7 +62,16 @@ async function fill(database: Database): Promise<void> {
       });
       await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
       const mail = { id: generateUuid(), kind: 'new_device', recipient: '', content: '' };
-      await addMail(tx, { ...mail, userId, now, expiresAt: now + dayMs });
+      await addMail(tx, {
+        ...mail,
+        userId,
+        now,
+        expiresAt: now + dayMs,
+        dueAt: now,
+        requestedBy: 'stranger',
+        recipientHash: `${i}`,
+        tokenId: null,
+      });
       const event = { event: 'user_created', outcome: 'success', reason: 'account_created', facts: null };
       const actor = { actor: 'program', actor_id: null, user_id: userId, target_kind: null, target_id: null };
       const client = { address: null, device: null, request_id: null };

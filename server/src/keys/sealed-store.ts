@@ -1,7 +1,6 @@
 // Reads and updates columns with encrypted texts, in the tables of any module.
 import { sql as rawSql } from 'kysely';
-import type { Database } from '../db/database.ts';
-import type { Sql } from '../db/engine.ts';
+import type { Database, Sql } from '../db/database.ts';
 import type { SealedColumn } from '../db/schema.ts';
 
 /** The encrypted text of one row. */

@@ -7,8 +7,7 @@ import { formerKey, formerSecrets, writeFormerDatabase } from '../../test/suppor
 import { Recorder } from '../../test/support/recorder.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { sealedColumns } from '../app/sealed-columns.ts';
-import type { Database } from '../db/database.ts';
-import type { Sql } from '../db/engine.ts';
+import type { Database, Sql } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { connectDatabase } from '../db/open-database.ts';
 import type { SealedColumn } from '../db/schema.ts';

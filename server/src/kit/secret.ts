@@ -65,6 +65,13 @@ export function isWellFormed(kind: SecretKind, token: string): boolean {
   return patternOf(kind).test(token);
 }
 
+const anyToken = new RegExp(`^${uuidPattern}\\.[a-z]{3}_${secretPattern}$`);
+
+/** Returns whether a text has the form of a token of any kind. */
+export function hasTokenForm(text: string): boolean {
+  return anyToken.test(text);
+}
+
 /** Returns the parts of a token; `undefined` if the value is not a well-formed token of the kind. */
 export function parseToken(kind: SecretKind, token: unknown): TokenParts | undefined {
   if (typeof token !== 'string' || !isWellFormed(kind, token)) return undefined;

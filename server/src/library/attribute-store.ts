@@ -1,7 +1,6 @@
 // Reads and replaces the contract's `session_id` and `reset_token`, which are attributes of a user there and rows of
 // the tables of sessions and one-time tokens here.
-import type { Database } from '../db/database.ts';
-import type { Sql } from '../db/engine.ts';
+import type { Database, Sql } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { TokenParts } from '../kit/secret.ts';
 import type { SessionTables } from '../identity/session/schema.ts';

@@ -13,7 +13,7 @@ import { modules } from '../app/modules.ts';
 import { dayMs } from '../kit/clock.ts';
 import { isProblem } from '../kit/problem.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { ValueError } from '../user/user.ts';
+import { noUserId, ValueError } from '../user/user.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -84,7 +84,7 @@ onEachEngine('class Auth of the contract', (engine) => {
           message: 'User BOB@example.org already exists',
         },
       );
-      assert.deepEqual(attached, [user.id]);
+      assert.deepEqual(attached, [user.id, noUserId], 'the same statements, which store nothing');
     });
 
     test('adds the user in one of twenty concurrent calls, and the others throw that it exists', async () => {
@@ -192,6 +192,14 @@ onEachEngine('class Auth of the contract', (engine) => {
       assert.match((await db.findUserBy({ id })).hashedPassword ?? '', /m=16,t=2,p=1/);
       await dearer.close();
     });
+  });
+
+  test('knows what every module stores about second factors, so that all of it is removed, whatever it offers', async () => {
+    const { auth, database } = makeAuth();
+    const { id } = await auth.registerUser(email, password);
+    const names = modules.flatMap(({ storedFactors }) => storedFactors.map(({ name }) => name));
+    const exported = await auth.identity.secondFactors.exportOf(database, id);
+    assert.deepEqual(Object.keys(exported), names);
   });
 
   describe('setPassword and setDisabled of the operator', () => {

@@ -230,6 +230,7 @@ function buildIdentity({
     // Those of features too: a new password must not revoke the undo of a changed address.
     tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
     waysIn: options.emailSignIn === true ? [async () => true] : [],
+    storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
   });

@@ -21,8 +21,13 @@ export interface MailKind<Facts = unknown> {
   readonly name: string;
   /** Default time after which the mail is no longer sent, in milliseconds. */
   readonly lifeMs: number;
-  /** A new mail of this kind replaces one that is not sent yet, because the earlier token is revoked. */
+  /** A new mail of this kind to a user replaces one that is not sent yet. */
   readonly replacesEarlier: boolean;
+  /**
+   * Anyone can cause this mail by naming an address, so its pace is limited per recipient (`pace.ts`). False for a
+   * security notice: it reports an action in the account and is always sent immediately.
+   */
+  readonly isRequested: boolean;
   /** Example facts, for the pictures of docs/mails.md and for tests. */
   readonly example: Facts;
   /** Converts facts to the values of the messages. */
@@ -43,22 +48,27 @@ interface MailRow<Facts> {
   readonly name: string;
   readonly lifeMs?: number;
   readonly replacesEarlier?: boolean;
+  readonly isRequested?: boolean;
   readonly example: Facts;
   readonly compose: (facts: Facts) => MailOutline;
 }
 
-/** Declares a kind of mail with facts. By default it is sent within a day or not at all. */
+/** Declares a kind of mail with facts. By default it is a notice, and it is sent within a day or not at all. */
 export function defineMail<Facts>({
   lifeMs = dayMs,
   replacesEarlier = false,
+  isRequested = false,
   ...row
 }: MailRow<Facts>): MailKind<Facts> {
-  return { ...row, lifeMs, replacesEarlier };
+  return { ...row, lifeMs, replacesEarlier, isRequested };
 }
 
-/** Declares a kind of mail without facts. */
-export function defineNotice(name: string): MailKind<NoFacts> {
-  return defineMail<NoFacts>({ name, example: {}, compose: () => ({ values: {} }) });
+/** Declares a security notice without facts; with `isRequested` it is a mail that anyone can cause. */
+export function defineNotice(
+  name: string,
+  { isRequested = false }: { readonly isRequested?: boolean } = {},
+): MailKind<NoFacts> {
+  return defineMail<NoFacts>({ name, isRequested, example: {}, compose: () => ({ values: {} }) });
 }
 
 /**
@@ -69,7 +79,7 @@ export function defineProofMail(name: string, path: string, minutes: number): Ma
   return defineMail<Proof>({
     name,
     lifeMs: minutes * minuteMs,
-    replacesEarlier: true,
+    isRequested: true,
     example: { link: exampleLink(path), code: 'K7QM-2NXP', minutes, codeMinutes: 10 },
     compose: ({ link, code, minutes: linkMinutes, codeMinutes }) => ({
       values: { minutes: linkMinutes, hours: linkMinutes / 60, codeMinutes },

@@ -24,4 +24,20 @@ export const mailMigrations: readonly Migration[] = [
       `create index mails_by_age on mails (created_at)`,
     ],
   },
+  {
+    name: 'pace of requested mails',
+    statements: (type) => [
+      `alter table mails add column requested_by ${type.text}`,
+      `alter table mails add column recipient_hash ${type.text}`,
+      `alter table mails add column token_id ${type.text}`,
+      `alter table mails add column leased_until ${type.instant}`,
+      `create index mails_unsent on mails (recipient_hash, kind) where sent_at is null and given_up_at is null`,
+      `create table mail_paces (
+        recipient_hash ${type.text} not null primary key,
+        paces ${type.text} not null,
+        expires_at ${type.instant} not null
+      ) ${type.keyedTable}`,
+      `create index mail_paces_by_expiry on mail_paces (expires_at)`,
+    ],
+  },
 ];

@@ -1,6 +1,6 @@
 // Stores and delivers mails. A mail is stored in the transaction of its cause and sent by a job, so that no mail is
 // lost and no request waits for a mail server. Each mail is sent at least once; a repetition after a crash has the same
-// Message-ID.
+// Message-ID. The pace of mails that strangers can cause is limited per recipient.
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
@@ -12,7 +12,6 @@ import {
   claimMails,
   findMail,
   hasDueMail,
-  hasMailAbout,
   listMails,
   removeOldMails,
   removeUnsentMails,
@@ -21,8 +20,12 @@ import {
   updateSent,
   type MailRow,
 } from './store.ts';
+import { admitMail, countMail } from './admission.ts';
+import type { Admission, MailRequest, NewMail } from './new-mail.ts';
+import { hashRecipient } from './pace.ts';
+import { removeOldPaces } from './pace-store.ts';
 import { logoSource, type Logo } from './logo.ts';
-import { composeMail, type Letter, type MailText, type Sender } from './text.ts';
+import { composeMail, type MailText, type Sender } from './text.ts';
 
 /** Encrypts stored mails, because they may contain a token, which is never stored in plain text. */
 interface MailCipher {
@@ -41,16 +44,10 @@ export interface OutboxOptions {
   readonly domain: string;
   /** Name and address of the service in mails. */
   readonly sender: Sender;
-}
-
-/** A mail to store and send. */
-export interface NewMail extends Letter {
-  /** Id of the account; with `noUserId` the mail is composed but not stored (constant work). */
-  readonly userId: number;
-  /** A stored address, never one from a request. */
-  readonly recipient: string;
-  /** Unix milliseconds after which the mail is no longer sent. */
-  readonly expiresAt: number;
+  /** Whether requested mails have pauses and a cap. True by default; false in local mode. */
+  readonly isPaced?: boolean;
+  /** Returns whether a one-time token can still be consumed. A mail whose token was revoked is not sent. */
+  readonly isTokenLive?: (id: string) => Promise<boolean>;
 }
 
 /** A stored mail, in local mode. */
@@ -81,8 +78,6 @@ const claimBatch = 10;
 /** Time for which the record of a mail is kept. */
 const keptMs = 30 * dayMs;
 const purgeBatch = 500;
-/** Minimum time between two mails of the same kind to a user. */
-const mailPauseMs = minuteMs;
 /** Maximum stored length of the error message of a mail server. */
 const errorCharacters = 300;
 
@@ -96,9 +91,25 @@ export class Outbox {
   /** Composes and stores a mail, inside the transaction of its cause. */
   async post(tx: Database, mail: NewMail): Promise<void> {
     const { cipher, clock, sender } = this.#options;
-    const { kind, userId, recipient, expiresAt } = mail;
-    const content = cipher.encrypt(JSON.stringify(composeMail(sender, mail)));
-    await addMail(tx, { id: generateUuid(), userId, kind, recipient, content, now: clock(), expiresAt });
+    const { kind, userId, recipient, expiresAt, request, tokenId = null } = mail;
+    const content = cipher.encrypt(
+      JSON.stringify(composeMail(sender, { ...mail, kind: mail.messages ?? kind })),
+    );
+    const now = clock();
+    const row = { id: generateUuid(), userId, kind, recipient, content, now, expiresAt, tokenId };
+    if (request === undefined)
+      return addMail(tx, { ...row, dueAt: now, requestedBy: null, recipientHash: null });
+    const { requestedBy, addressKey, admission } = request;
+    const { dueAt = now } = admission;
+    const recipientHash = hashRecipient(addressKey);
+    await countMail(tx, recipientHash, admission);
+    await addMail(tx, { ...row, dueAt, requestedBy, recipientHash });
+  }
+
+  /** Decides when a requested mail may be sent; see `admitMail`. Inside the transaction of its cause. */
+  admit(tx: Database, request: MailRequest): Promise<Admission> {
+    const { clock, isPaced = true } = this.#options;
+    return admitMail(tx, request, { now: clock(), isPaced });
   }
 
   /** Configured URL of the service, with which links begin. */
@@ -109,16 +120,6 @@ export class Outbox {
   /** The logo of mails. */
   get logo(): Logo | undefined {
     return this.#options.sender.logo;
-  }
-
-  /**
-   * Returns whether a mail of this kind was stored for the user within the last minute. Callers then send no other one,
-   * so that an attacker cannot flood the user with mails.
-   */
-  hasPosted(tx: Database, userId: number, kind: string): Promise<boolean> {
-    // Also checks the minute after now, so that a clock that was set back does not allow additional mails. A mail
-    // further in the future does not count.
-    return hasMailAbout(tx, userId, kind, { instant: this.#options.clock(), ms: mailPauseMs });
   }
 
   /** Removes the unsent mails of a kind to a user, because a new mail replaces them. */
@@ -172,14 +173,17 @@ export class Outbox {
           now,
           row.last_error ?? 'The email expired before it could be sent',
         );
+      else if (!(await this.#hasLiveToken(row)))
+        await updateGivenUp(database, row.id, now, 'Its token was revoked before it could be sent');
       else if (await this.#attempt(row, row.content, transport)) sent += 1;
     }
     return sent;
   }
 
-  /** Removes the records of mails that are older than 30 days. */
+  /** Removes the records of mails that are older than 30 days, and paces that no longer matter. */
   async purge(): Promise<void> {
     const { database, clock } = this.#options;
+    while ((await removeOldPaces(database, clock(), purgeBatch)) === purgeBatch);
     while ((await removeOldMails(database, clock() - keptMs, purgeBatch)) === purgeBatch);
   }
 
@@ -190,6 +194,10 @@ export class Outbox {
   #readKept({ id, kind, recipient, content, created_at: createdAt }: MailRow): KeptMail | undefined {
     if (content === null) return undefined;
     return { html: '', ...this.#open(content), id, kind, recipient, createdAt };
+  }
+
+  async #hasLiveToken({ token_id: id }: MailRow): Promise<boolean> {
+    return id === null || (await this.#options.isTokenLive?.(id)) !== false;
   }
 
   #open(content: string): MailText {

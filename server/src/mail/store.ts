@@ -17,6 +17,12 @@ interface NewMail {
   readonly content: string;
   readonly now: number;
   readonly expiresAt: number;
+  /** Of a requested mail. */
+  readonly requestedBy: string | null;
+  readonly recipientHash: string | null;
+  /** It is sent from this instant on. */
+  readonly dueAt: number;
+  readonly tokenId: string | null;
 }
 
 const insertMail = statement((sql, p: NewMail) =>
@@ -28,9 +34,12 @@ const insertMail = statement((sql, p: NewMail) =>
       recipient: p.recipient,
       content: p.content,
       created_at: p.now,
-      next_at: p.now,
+      next_at: p.dueAt,
       expires_at: p.expiresAt,
       tries: 0,
+      requested_by: p.requestedBy,
+      recipient_hash: p.recipientHash,
+      token_id: p.tokenId,
     },
   }),
 );
@@ -40,6 +49,9 @@ export async function addMail(tx: Database, mail: NewMail): Promise<void> {
   await tx.run(insertMail, mail);
 }
 
+/** The account's session or known device requested it. */
+const ownRequesters = ['owner', 'member'];
+
 const selectRecent = statement((sql, p: { userId: number; kind: string; after: number; before: number }) =>
   sql
     .selectFrom('mails')
@@ -48,11 +60,15 @@ const selectRecent = statement((sql, p: { userId: number; kind: string; after: n
     .where('kind', '=', p.kind)
     .where('created_at', '>', p.after)
     .where('created_at', '<', p.before)
+    .where('requested_by', 'in', ownRequesters)
     .limit(1),
 );
 
-/** Returns whether a mail of the kind was stored for the user less than `ms` milliseconds before or after an instant. */
-export async function hasMailAbout(
+/**
+ * Returns whether the user requested a mail of the kind, in a session or on a known device, less than `ms` milliseconds
+ * before or after an instant.
+ */
+export async function hasOwnMailAbout(
   db: Database,
   userId: number,
   kind: string,
@@ -80,7 +96,7 @@ export async function hasDueMail(db: Database, now: number): Promise<boolean> {
 const claim = statement((sql, p: { now: number; leaseUntil: number; limit: number }) =>
   sql
     .updateTable('mails')
-    .set((row) => ({ next_at: p.leaseUntil, tries: row('tries', '+', 1) }))
+    .set((row) => ({ next_at: p.leaseUntil, leased_until: p.leaseUntil, tries: row('tries', '+', 1) }))
     .where('id', 'in', (nested) =>
       nested
         .selectFrom('mails')
@@ -110,7 +126,10 @@ export async function updateSent(db: Database, id: string, now: number): Promise
 }
 
 const setFailed = statement((sql, p: { id: string; nextAt: number; error: string }) =>
-  sql.updateTable('mails').set({ next_at: p.nextAt, last_error: p.error }).where('id', '=', p.id),
+  sql
+    .updateTable('mails')
+    .set({ next_at: p.nextAt, leased_until: null, last_error: p.error })
+    .where('id', '=', p.id),
 );
 
 /** Stores the error of a failed attempt and the time of the next one. */
@@ -201,6 +220,35 @@ const deleteUnsent = statement((sql, p: { userId: number; kind: string }) =>
 /** Removes the unsent mails of a kind to a user, inside a transaction. */
 export async function removeUnsentMails(tx: Database, userId: number, kind: string): Promise<void> {
   await tx.run(deleteUnsent, { userId, kind });
+}
+
+type Withdrawal = {
+  recipientHash: string;
+  kind: string;
+  /** Requester whose mails stay. */
+  except: string;
+  now: number;
+};
+
+/** A mail that an instance may be sending stays: its recipient may already have it. */
+const deleteReplaced = statement((sql, p: Withdrawal) =>
+  sql
+    .deleteFrom('mails')
+    .where('recipient_hash', '=', p.recipientHash)
+    .where('kind', '=', p.kind)
+    .where('sent_at', 'is', null)
+    .where('given_up_at', 'is', null)
+    .where('requested_by', '<>', p.except)
+    .where(({ eb, or }) => or([eb('leased_until', 'is', null), eb('leased_until', '<=', p.now)]))
+    .returning(['token_id', 'requested_by', 'next_at']),
+);
+
+/** A mail that was removed before it was sent. */
+export type WithdrawnMail = Pick<MailRow, 'token_id' | 'requested_by' | 'next_at'>;
+
+/** Removes unsent mails of a kind to a recipient, inside the transaction that replaces them. */
+export function withdrawMails(tx: Database, withdrawal: Withdrawal): Promise<WithdrawnMail[]> {
+  return tx.run(deleteReplaced, withdrawal);
 }
 
 const deleteOld = statement((sql, p: { before: number; limit: number }) =>

@@ -12,13 +12,14 @@ import { icon } from './icon.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
+import { PageQueries, type PageQueryValues } from './query.ts';
 
 /** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;
 /** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
-/** The query that any page accepts. */
+/** The query that any page accepts. A page sees the values that `PageQueries` accepts, and no others. */
 export const PageQuery = Type.Object({
   return_to: optionalField,
   email: optionalField,
@@ -56,9 +57,11 @@ export interface PageKitParts {
 /** Translates, sends and protects pages. */
 export class PageKit {
   readonly #parts: PageKitParts;
+  readonly queries: PageQueries;
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
+    this.queries = new PageQueries((text) => parts.returnTargets.parse(text));
   }
 
   /** What pages show after a refused form. */
@@ -107,7 +110,11 @@ export class PageKit {
 
   /** Sends a page in the layout of the product. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    return this.#parts.pages.send(request, reply, page);
+    const { method, query } = request;
+    const { url = '/' } = request.routeOptions;
+    const isPlain = method === 'GET' && !/[:*]/.test(url); // a parameter of a path may be any text
+    const address = isPlain ? addressOf(url, { ...this.queries.parse(query), done: undefined }) : '/';
+    return this.#parts.pages.send(request, reply, { ...page, address });
   }
 
   /** Sends a page of the account, with its navigation: the sections on wide screens, a link back on others. */
@@ -176,8 +183,18 @@ export class PageKit {
     const path = recoveryPages[code];
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-    const back = code === 'pending_authentication_required' ? this.returnTo(request) : pageOf(request);
+    const back = code === 'pending_authentication_required' ? this.returnTo(request) : this.#pageOf(request);
     return addressOf(path, { return_to: back });
+  }
+
+  /**
+   * Returns the address of the page that sent the request. Forms post to the page's path or below:
+   * `/account/passkeys/remove`.
+   */
+  #pageOf({ method, url, query }: FastifyRequest): string {
+    const { pathname } = new URL(url, 'http://path.invalid');
+    if (method === 'GET') return addressOf(pathname, { ...this.queries.parse(query) });
+    return pathname.split('/').slice(0, 3).join('/');
   }
 }
 
@@ -197,12 +214,3 @@ const recoveryPages: Partial<Record<ProblemCode, string>> = {
   session_required: paths.signIn,
   pending_authentication_required: paths.signIn,
 };
-
-/**
- * Returns the path of the page that sent the request. Forms post to the page's path or below:
- * `/account/passkeys/remove`.
- */
-function pageOf({ method, url }: FastifyRequest): string {
-  if (method === 'GET') return url;
-  return new URL(url, 'http://path.invalid').pathname.split('/').slice(0, 3).join('/');
-}

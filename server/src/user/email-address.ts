@@ -15,10 +15,10 @@ export interface EmailAddress {
 }
 
 /**
- * White space, control characters, and characters that begin a list, a display name, a comment, a quoted local part or a
+ * White space, control characters, other characters that show as nothing (they would make a sentence of a local part), and characters that begin a list, a display name, a comment, a quoted local part or a
  * literal, or look like an @: each has delivered a mail to a second recipient (CVE-2022-35924, CVE-2025-13033).
  */
-const forbidden = /[\s\p{C}"(),:;<>[\]\\\uFE6B\uFF20]/u;
+const forbidden = /[\s\p{C}\p{Default_Ignorable_Code_Point}\u2800"(),:;<>[\]\\\uFE6B\uFF20]/u;
 const domainCharacters = /^[\p{L}\p{M}\p{N}.\-。．｡]+$/u;
 const domainLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
@@ -52,6 +52,11 @@ export function requireEmailAddress(input: unknown): EmailAddress {
   const address = toEmailAddress(input);
   if (address === undefined) throw fieldProblem('email', 'is not a valid email address', 'no_email');
   return address;
+}
+
+/** Returns the normal form of a stored address. */
+export function keyOfAddress(text: string): string {
+  return toEmailAddress(text)?.key ?? text;
 }
 
 /** Returns whether both texts are addresses with the same normal form. */

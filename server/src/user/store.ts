@@ -1,8 +1,7 @@
 // Reads and writes the users table. Concurrent changes are decided by the unique index and the `where` of each statement,
 // never by code that reads before it writes.
 import type { Expression, ExpressionBuilder, Selectable } from 'kysely';
-import type { Database } from '../db/database.ts';
-import type { Sql } from '../db/engine.ts';
+import type { Database, Sql } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { EmailAddress } from './email-address.ts';
 import type { User } from './user.ts';

@@ -9,7 +9,7 @@ import { verificationKind } from '../../src/identity/account/verification.ts';
 import { resetKind } from '../../src/identity/password/reset.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { PublicService, deviceCookie, sessionCookie } from '../support/public-service.ts';
-import type { Reply } from '../support/request.ts';
+import { comparable } from './comparable.ts';
 import {
   accountKinds,
   routes,
@@ -65,21 +65,6 @@ const moreRoutes: readonly Route[] = [
     hashes: false,
   },
 ];
-
-/** A reply without what differs between any two replies: the submitted address, the request id and the date. */
-const withoutValue = (cookie: string): string => cookie.replace(/=[^;]*/, '=…');
-
-function comparable({ status, headers, text, cookies }: Reply, email: string): object {
-  const { date: _date, 'content-length': length, ...others } = headers;
-  const plain = text.replaceAll(email, '<email>').replace(/"request_id":"[^"]*"/, '"request_id":"…"');
-  return {
-    status,
-    cookies: cookies.map(withoutValue),
-    text: plain,
-    headers: { ...others, 'set-cookie': [others['set-cookie'] ?? []].flat().map(String).map(withoutValue) },
-    isWhole: Number(length) === Buffer.byteLength(text),
-  };
-}
 
 onEachEngine('account enumeration', (engine) => {
   let service: PublicService;

@@ -10,7 +10,7 @@ import { onEachEngine } from '../support/engines.ts';
 import { lacks } from '../support/feature.ts';
 import { factorKits, type EnrolledFactor, type FactorKit } from '../support/kit.ts';
 import { PublicService, type Member } from '../support/public-service.ts';
-import type { Reply } from '../support/request.ts';
+import { memberOf, type Reply } from '../support/request.ts';
 
 const origin = 'https://accounts.test';
 
@@ -23,7 +23,7 @@ interface FactorUser extends Member {
 onEachEngine('each second factor', (engine) => {
   let service: PublicService;
   before(async () => {
-    service = await PublicService.start(engine);
+    service = await PublicService.start(engine, { EMAIL_SIGN_IN: 'true' });
   });
   after(() => service.close());
 
@@ -73,6 +73,41 @@ onEachEngine('each second factor', (engine) => {
       assert.equal(await statusOfProfile(another), 403);
       const stepUp = await browser.post('/sessions/step_up', { factor: name, proof: output });
       assert.equal(stepUp.status, 401, stepUp.text);
+    });
+
+    /** The methods of the browser's session, as it tells them. */
+    async function methodsIn(browser: Browser): Promise<readonly string[]> {
+      const listed = memberOf((await browser.get('/sessions')).body, 'sessions') as readonly {
+        readonly current: boolean;
+        readonly amr: readonly string[];
+      }[]; // the schema of the route
+      return listed.find(({ current }) => current)?.amr ?? assert.fail('no session');
+    }
+
+    test(`A46 authentication methods: ${name} is multi-factor with a password, and with an email only if it verifies the user`, async (t) => {
+      if (lacks(t, 'email-sign-in')) return;
+      const user = await createUser(kit);
+      const { email } = user;
+      const password = await pendingFor(user);
+      const mail = new Browser(service);
+      service.service.clock.advance(2 * minuteMs); // longer than the pause between two mails of a kind
+      assert.equal((await mail.post('/sessions/email', { email })).status, 200);
+      const token = await service.tokenFor(email);
+      assert.equal((await mail.put('/sessions/email', { email, token })).status, 200);
+      const ways = { pwd: password, email: mail };
+      for (const [first, browser] of Object.entries(ways)) {
+        const reply = await submit(browser, name, await user.enrolled.output(browser, '/sessions/factor'));
+        assert.equal(reply.status, 200, reply.text);
+        const isMultiFactor = first === 'pwd' || kit.verifiesUser === true;
+        const expected = (amr: readonly string[]): void => {
+          assert.equal(amr[0], first);
+          assert.equal(amr.includes('mfa'), isMultiFactor, amr.join(' '));
+        };
+        expected(await methodsIn(browser));
+        const proof = await user.enrolled.output(browser, '/sessions/step_up');
+        assert.equal((await browser.post('/sessions/step_up', { factor: name, proof })).status, 200);
+        expected(await methodsIn(browser));
+      }
     });
 
     test(`A18 other entry points: wrong outputs of ${name} are limited in pending authentications and in step-ups`, async () => {

@@ -13,7 +13,7 @@ import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import type { Fields, Reply } from '../support/request.ts';
-import { without } from '../support/feature.ts';
+import { entriesOf, hasFeature, without } from '../support/feature.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
@@ -25,44 +25,58 @@ const newPassword = 'nine newts under a green umbrella';
 const fieldsOf: Readonly<Record<string, Fields>> = {
   '/confirm': { email: 'x@example.org', token: 'x' },
   '/reset': { email: 'x@example.org', token: 'x', new_password: newPassword },
-  '/sign-in/link': { email: 'x@example.org', token: 'x' },
-  '/account/email': { token: 'x' },
-  '/account/email/undo': { token: 'x' },
-  '/account/delete/undo': { token: 'x' },
   '/account/factors/undo': { token: 'x' },
   '/sign-in': { email: 'x@example.org', password: newPassword },
-  '/sign-in/email': { email: 'x@example.org' },
   '/sign-up': { email: 'x@example.org', password: newPassword },
   '/sign-up/password': { email: 'x@example.org', password: newPassword },
   '/forgot': { email: 'x@example.org' },
   '/confirm/again': { email: 'x@example.org' },
   '/language': { language: 'fr' },
-  '/sign-in/passkey': { credential: '{}' },
-  '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
   '/step-up': { factor: 'password', proof: 'wrong' },
-  '/account/address': { email: 'other@example.org', password: 'wrong' },
   '/account/password': { password: 'wrong', new_password: newPassword },
   '/account/sessions': { id: 'none' },
   '/account/sessions/others': {},
-  '/account/sessions/devices': { id: 'none' },
-  '/account/data/close': { sure: 'yes' },
-  '/account/passkeys': { credential: '{}' },
-  '/account/passkeys/rename': { id: 'none', name: 'mine' },
-  '/account/passkeys/remove': { id: 'none' },
   '/sign-in/factor': { factor: 'totp', proof: '000000' },
-  '/account/authenticators': { name: 'mine' },
-  '/account/authenticators/new': { id: 'none', code: '000000' },
-  '/account/authenticators/remove': { id: 'none' },
-  '/account/recovery-codes': {},
-  '/account/recovery-codes/new': {},
-  '/account/address/code': { token: 'x' },
   '/confirm/code': { token: 'x' },
   '/confirm/code/again': {},
   '/reset/code': { token: 'x', new_password: newPassword },
   '/reset/code/again': {},
-  '/sign-in/code': { token: 'x' },
-  '/sign-in/code/again': {},
   '/sign-out': {},
+  ...entriesOf<Fields>('account-deletion', {
+    '/account/delete/undo': { token: 'x' },
+    '/account/data/close': { sure: 'yes' },
+  }),
+  ...entriesOf<Fields>('email-change', {
+    '/account/email': { token: 'x' },
+    '/account/email/undo': { token: 'x' },
+    '/account/address/code': { token: 'x' },
+    '/account/address': { email: 'other@example.org', password: 'wrong' },
+  }),
+  ...entriesOf<Fields>('email-sign-in', {
+    '/sign-in/link': { email: 'x@example.org', token: 'x' },
+    '/sign-in/code': { token: 'x' },
+    '/sign-in/code/again': {},
+    '/sign-in/email': { email: 'x@example.org' },
+  }),
+  ...entriesOf<Fields>('passkey', {
+    '/sign-in/passkey': { credential: '{}' },
+    '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
+    '/account/passkeys': { credential: '{}' },
+    '/account/passkeys/rename': { id: 'none', name: 'mine' },
+    '/account/passkeys/remove': { id: 'none' },
+  }),
+  ...entriesOf<Fields>('recovery-code', {
+    '/account/recovery-codes': {},
+    '/account/recovery-codes/new': {},
+  }),
+  ...entriesOf<Fields>('remembered-device', {
+    '/account/sessions/devices': { id: 'none' },
+  }),
+  ...entriesOf<Fields>('totp', {
+    '/account/authenticators': { name: 'mine' },
+    '/account/authenticators/new': { id: 'none', code: '000000' },
+    '/account/authenticators/remove': { id: 'none' },
+  }),
 };
 
 /** Headers that browsers send with a form on a foreign page. */
@@ -86,16 +100,8 @@ function tokenOf(page: Reply): string {
   return unescapeMarkup(token ?? '');
 }
 
-const skip = without(
-  'totp',
-  'passkey',
-  'recovery-code',
-  'email-change',
-  'email-sign-in',
-  'account-deletion',
-  'data-export',
-  'remembered-device',
-);
+// An authenticator app is the second factor of the logins that wait for one.
+const skip = without('totp');
 
 describe('the forms of pages', { skip }, () => {
   let service: PublicService;
@@ -238,20 +244,101 @@ describe('the forms of pages', { skip }, () => {
     }
   });
 
+  /** The word in each hostile text, which stands in no page. */
+  const hostile = 'Zblockedcall';
+  /** Texts that are neither an address of this kind, a token, a result nor an allowed target. */
+  const hostileTexts: readonly string[] = [
+    hostile,
+    `Your account was blocked: ${hostile} +1 800 555 1234`,
+    `"${hostile}" <a@example.org>`,
+    `${hostile}@18005551234`,
+    `${hostile} now@example.org`,
+    `${hostile}\u2800now\u2800dial@example.org`,
+    `${hostile}\u3164now@example.org`,
+    `a@example.org,${hostile}@example.org`,
+    `${hostile}@example.org\u00a0now`.repeat(40),
+    `https://evil.example/${hostile}`,
+    `01a1fb80-3101-7209-85ad-d12c88cf036f.rst_${hostile}`,
+    `<b>${hostile}</b>`,
+  ];
+
+  test('a page shows nothing from its query or its path that is not what the name of the parameter says', async () => {
+    const { inside, pendingAt } = await withApp();
+    const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
+    const names = new Set(gets.flatMap(({ parameters }) => parameters));
+    assert.deepEqual([...names].toSorted(), ['done', 'email', 'return_to', 'token']);
+    const queries = [
+      ...[...names].map((name) => ({ [name]: hostile })),
+      ...hostileTexts.map((text) =>
+        Object.fromEntries([...names, 'message', 'x'].map((name) => [name, text])),
+      ),
+    ];
+    const assertAbsent = async (at: Browser, path: string): Promise<void> => {
+      const { status, text, headers } = await at.get(path, asPage);
+      assert.ok(status < 500, path);
+      const shown = unescapeMarkup(`${text} ${String(headers['location'])}`);
+      assert.ok(!shown.toLowerCase().includes(hostile.toLowerCase()), path);
+      assert.ok(!decodeURIComponent(shown.replaceAll(/%(?![\da-f]{2})/gi, '%25')).includes(hostile), path);
+    };
+    for (const { url } of gets)
+      for (const at of [inside.at, pendingAt, new Browser(service)])
+        for (const query of queries)
+          await assertAbsent(at, `${url.replace(':id', hostile)}?${String(new URLSearchParams(query))}`);
+    for (const text of hostileTexts)
+      for (const path of ['', encodeURIComponent(text), `problems/${encodeURIComponent(text)}`])
+        await assertAbsent(new Browser(service), `/${path}?email=${encodeURIComponent(text)}`);
+  });
+
+  test('a page shows an address from its query in normal form, and keeps a token and a target', async () => {
+    const token = `${crypto.randomUUID()}.rst_${'x'.repeat(43)}`;
+    const query = {
+      email: ' OWNER@Example.ORG ',
+      token,
+      return_to: '/account/data',
+      done: 'confirmed',
+      x: 'y',
+    };
+    for (const path of ['/reset', '/confirm', '/sign-in/link', '/sign-in', '/sign-up', '/forgot']) {
+      const { text } = await new Browser(service).get(
+        `${path}?${String(new URLSearchParams(query))}`,
+        asPage,
+      );
+      assert.match(text, /owner@example\.org/, path);
+      assert.doesNotMatch(text, /OWNER|Example\.ORG/, path);
+      const [, back = ''] = /action="\/language"[^]*?name="return_to" value="([^"]*)"/.exec(text) ?? [];
+      const address = new URL(unescapeMarkup(back), origin);
+      assert.deepEqual(
+        [address.pathname, Object.fromEntries(address.searchParams)],
+        [path, { email: 'owner@example.org', token, return_to: '/account/data' }],
+      );
+    }
+  });
+
+  test('the page of a link without the address that it needs says that the link is damaged', async () => {
+    for (const path of ['/reset', '/confirm', '/sign-in/link']) {
+      const { text } = await new Browser(service).get(`${path}?token=x&email=${hostile}`, asPage);
+      assert.match(text, /no longer valid/, path);
+      assert.doesNotMatch(text, /name="token"/, path);
+    }
+  });
+
   test('A9 open redirect: a form with any return address leads only to our own pages, whether it is accepted or rejected', async () => {
     const { inside, app } = await withApp();
     const { email, password } = await sitDown();
     const device = new PasskeyDevice(origin);
     const keyed = await sitDown();
-    await addPasskey(keyed.at, device);
-    const ways: Record<string, (more: Fields, query: string) => Promise<Reply>> = {
+    if (hasFeature('passkey')) await addPasskey(keyed.at, device);
+    type Way = (more: Fields, query: string) => Promise<Reply>;
+    const ways: Record<string, Way> = {
       'signing in': (more, query) =>
         post(new Browser(service), `/sign-in${query}`, { email, password, ...more }),
-      'signing in with a passkey': async (more, query) => {
-        const at = new Browser(service);
-        const credential = device.get(passkeyOptionsIn(await at.post('/sessions/passkey', {})));
-        return post(at, `/sign-in/passkey${query}`, { credential, ...more });
-      },
+      ...entriesOf<Way>('passkey', {
+        'signing in with a passkey': async (more, query) => {
+          const at = new Browser(service);
+          const credential = device.get(passkeyOptionsIn(await at.post('/sessions/passkey', {})));
+          return post(at, `/sign-in/passkey${query}`, { credential, ...more });
+        },
+      }),
       'the second factor': async (more, query) => {
         const at = await signIn(inside);
         const { fields } = formIn(await at.get('/sign-in/factor', asPage));

@@ -10,6 +10,7 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { addApp, addPasskey } from '../support/factor.ts';
+import { hasFeature, entriesOf } from '../support/feature.ts';
 import { asPage } from '../support/page-form.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
@@ -43,26 +44,43 @@ const skeleton = `(root => [...root.querySelectorAll('*')].map(({ localName, att
   [localName, ...[...attributes].map(({ name }) => name)].join(' ')))`;
 
 const pages = ['/', '/nothing', '/sign-in', '/sign-up', '/forgot', '/confirm', '/confirm/again', '/reset'];
-const linkPages = [
-  '/sign-in/link',
-  '/account/email',
-  '/account/email/undo',
-  '/account/delete/undo',
-  '/account/factors/undo',
-];
-const ownPages = [
-  '/account',
-  '/account/address',
-  '/account/password',
-  '/account/passkeys',
-  '/account/authenticators',
-  '/account/recovery-codes',
-  '/account/sessions',
-  '/account/activity',
-  '/account/data',
-  '/sign-out',
-];
+/** Pages of links in emails, each with its feature. */
+const linkPages = pagesIn({
+  '/sign-in/link': 'email-sign-in',
+  '/account/email': 'email-change',
+  '/account/email/undo': 'email-change',
+  '/account/delete/undo': 'account-deletion',
+  '/account/factors/undo': undefined,
+});
+const ownPages = pagesIn({
+  '/account': undefined,
+  '/account/address': 'email-change',
+  '/account/password': undefined,
+  '/account/passkeys': 'passkey',
+  '/account/authenticators': 'totp',
+  '/account/recovery-codes': 'recovery-code',
+  '/account/sessions': undefined,
+  '/account/activity': 'activity',
+  '/account/data': 'data-export',
+  '/sign-out': undefined,
+});
+/** Pages that show names, devices and addresses. */
+const showingPages = pagesIn({
+  '/account/passkeys': 'passkey',
+  '/account/sessions': undefined,
+  '/account/activity': 'activity',
+  '/account/address': 'email-change',
+  '/account': undefined,
+  '/dev/mailbox': 'mailbox',
+});
 const parameters = ['return_to', 'email', 'token', 'done', 'language', 'factor', 'x'];
+
+/** The pages of no feature, and those whose feature the project has. */
+function pagesIn(all: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(all)
+    .filter(([, feature]) => feature === undefined || hasFeature(feature))
+    .map(([path]) => path);
+}
 
 describe('script in pages', () => {
   const venue = new Venue();
@@ -213,25 +231,20 @@ describe('script in pages', () => {
           { 'user-agent': device },
         );
         await at.post('/sessions', { email, password: goodPassword });
-        await addPasskey(at, new PasskeyDevice(site.origin));
-        await addApp(at, site.service.clock);
-        const own = await ask(at, '/account/passkeys');
-        const token = /name="form_token" value="([^"]+)"/.exec(own.text)?.[1] ?? '';
-        const id = /name="id" value="([^"]+)"/.exec(own.text)?.[1] ?? '';
-        const renamed = { id, name, form_token: token };
-        await at.send({ method: 'POST', path: '/account/passkeys/rename', fields: renamed, headers: asPage });
+        if (hasFeature('passkey')) {
+          await addPasskey(at, new PasskeyDevice(site.origin));
+          const own = await ask(at, '/account/passkeys');
+          const token = /name="form_token" value="([^"]+)"/.exec(own.text)?.[1] ?? '';
+          const id = /name="id" value="([^"]+)"/.exec(own.text)?.[1] ?? '';
+          const fields = { id, name, form_token: token };
+          await at.send({ method: 'POST', path: '/account/passkeys/rename', fields, headers: asPage });
+        }
+        if (hasFeature('totp')) await addApp(at, site.service.clock);
         await context.clearCookies();
         const session = at.cookie('session_id') ?? assert.fail('no session');
         await context.addCookies([{ name: 'session_id', value: session, url: site.origin }]);
         const seen: string[][] = [];
-        for (const path of [
-          '/account/passkeys',
-          '/account/sessions',
-          '/account/activity',
-          '/account/address',
-          '/account',
-          '/dev/mailbox',
-        ]) {
+        for (const path of showingPages) {
           await page.goto(path);
           assert.match(page.url(), new RegExp(`${path}$`));
           const bones = await bonesOf(page);
@@ -285,20 +298,20 @@ describe('script in pages', () => {
       await register(email);
       const other = freshEmail();
       await register(other);
-      const forms = {
+      const forms: Readonly<Record<string, Readonly<Record<string, string>>>> = {
         '/sign-out': {},
         '/language': { language: 'fr' },
         '/sign-in': { email: other, password: goodPassword },
         '/sign-up': { email: freshEmail(), password: goodPassword },
         '/forgot': { email },
-        '/account/data/close': { sure: 'yes' },
+        ...entriesOf('account-deletion', { '/account/data/close': { sure: 'yes' } }),
         '/account/sessions/others': {},
         '/users': { email: freshEmail(), password: goodPassword },
         '/sessions': { email: other, password: goodPassword },
       };
       const evil = createServer((request, response) => {
         const { pathname } = new URL(request.url ?? '', 'http://x');
-        const fields = Object.entries(forms[pathname as keyof typeof forms]);
+        const fields = Object.entries(forms[pathname] ?? {});
         const inputs = fields.map(([name, value]) => `<input name="${name}" value="${value}">`);
         response.setHeader('content-type', 'text/html');
         response.end(

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { isProblem } from '../../src/kit/problem.ts';
+import { subjectOfAddress } from '../../src/identity/attempt/attempts.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
@@ -224,7 +225,7 @@ onEachEngine('counting by account', (engine) => {
   });
 
   test('A18 other entry points: each route that verifies a password counts attempts, and all are closed together', async () => {
-    const { id, email, password } = await service.member();
+    const { email, password } = await service.member();
     const { auth, database } = service.service.core;
     const byHttp = (more: Partial<ContractRequest>) => async (word: string) =>
       (await service.send({ ...login(email, more), fields: { email, password: word } })).status === 429;
@@ -239,7 +240,7 @@ onEachEngine('counting by account', (engine) => {
     };
     const failures = async (): Promise<number | undefined> => {
       const rows = await database.query((sql) =>
-        sql.selectFrom('attempts').select('failures').where('subject', '=', `user:${id}`),
+        sql.selectFrom('attempts').select('failures').where('subject', '=', subjectOfAddress(email)),
       );
       return rows[0]?.failures;
     };

@@ -122,7 +122,7 @@ function requestBytes(
   payload: string,
   framing: 'length' | 'chunked',
 ): Buffer {
-  const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: ${type}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: ${type}\r\n`;
   const body = Buffer.from(payload);
   if (framing === 'length')
     return Buffer.concat([Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n`), body]);

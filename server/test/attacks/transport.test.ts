@@ -10,9 +10,9 @@ import { bodyKinds, encodeFields, send } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
 /** The request that an attacker hides in another one: if the service reads it as a second request, it answers 404. */
-const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
+const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const start =
-  'POST /reset_password HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+  'POST /reset_password HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n';
 const hidden = `0\r\n\r\n${smuggled}`;
 const none = `Content-Length: 0\r\n\r\n${smuggled}`;
 
@@ -33,7 +33,7 @@ const ambiguous: Record<string, string> = {
   'a length in hexadecimal': `${start}Content-Length: 0x0\r\n\r\n${smuggled}`,
   'an empty length': `${start}Content-Length: \r\n\r\n${smuggled}`,
   'a length beyond all numbers': `${start}Content-Length: 99999999999999999999999\r\n\r\n${smuggled}`,
-  'bare line feeds': `POST /reset_password HTTP/1.1\nHost: x\nContent-Length: 0\n\n${smuggled}`,
+  'bare line feeds': `POST /reset_password HTTP/1.1\nHost: localhost\nContent-Length: 0\n\n${smuggled}`,
   'a bare line feed after the headers': `${start}Content-Length: 0\r\n\n${smuggled}`,
   'a bare line feed in a header': `${start}X: a\n${none}`,
   'a bare carriage return in a header': `${start}X: a\r${none}`,
@@ -45,7 +45,7 @@ const ambiguous: Record<string, string> = {
   'a name beyond ASCII': `${start}X\xff: a\r\n${none}`,
   'an empty name': `${start}: a\r\n${none}`,
   'a header without a colon': `${start}nonsense\r\n${none}`,
-  'a space before the first header': `POST /reset_password HTTP/1.1\r\n Host: x\r\n${none}`,
+  'a space before the first header': `POST /reset_password HTTP/1.1\r\n Host: localhost\r\n${none}`,
   'a negative chunk': `${start}Transfer-Encoding: chunked\r\n\r\n-1\r\n${smuggled}`,
   'a chunk in 0x': `${start}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${smuggled}`,
   'a chunk beyond all numbers': `${start}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n${smuggled}`,
@@ -55,29 +55,33 @@ const ambiguous: Record<string, string> = {
   'a chunk longer than it says': `${start}Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n${smuggled}`,
   'a length in a trailer': `${start}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 50\r\n\r\n${smuggled}`,
   'no Host': `POST /reset_password HTTP/1.1\r\n${none}`,
-  'two Hosts': `GET / HTTP/1.1\r\nHost: x\r\nHost: evil.test\r\n\r\n${smuggled}`,
-  'two Hosts of one name': `GET / HTTP/1.1\r\nHost: x\r\nhOST: x\r\n\r\n${smuggled}`,
+  'two Hosts': `GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.test\r\n\r\n${smuggled}`,
+  'two Hosts of one name': `GET / HTTP/1.1\r\nHost: localhost\r\nhOST: localhost\r\n\r\n${smuggled}`,
   'HTTP/0.9': `GET /\r\n${smuggled}`,
-  'HTTP/1.2': `GET / HTTP/1.2\r\nHost: x\r\n\r\n${smuggled}`,
+  'HTTP/1.2': `GET / HTTP/1.2\r\nHost: localhost\r\n\r\n${smuggled}`,
   'the preface of HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${smuggled}`,
-  'an unknown method': `FOO / HTTP/1.1\r\nHost: x\r\n${none}`,
-  'a space in the target': `GET /a b HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
-  'a carriage return in the target': `GET /a\rb HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
-  'a NUL in the target': `GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`,
+  'an unknown method': `FOO / HTTP/1.1\r\nHost: localhost\r\n${none}`,
+  'a space in the target': `GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n${smuggled}`,
+  'a carriage return in the target': `GET /a\rb HTTP/1.1\r\nHost: localhost\r\n\r\n${smuggled}`,
+  'a NUL in the target': `GET /a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n${smuggled}`,
 };
 
 /** Unusual but unambiguous requests: their end is certain, and what follows is a request of its own. */
 const clear: Record<string, readonly [text: string, statuses: readonly number[]]> = {
   'a body on a GET': [
-    `GET /profile HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
+    `GET /profile HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     [403],
   ],
-  'pipelined requests': [`GET / HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}`, [200, 404]],
+  'pipelined requests': [`GET / HTTP/1.1\r\nHost: localhost\r\n\r\n${smuggled}`, [200, 404]],
   'chunks of a body': [
     `${start}Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nemail\r\n0\r\n\r\n${smuggled}`,
     [400, 404],
   ],
-  'a target with a host of its own': ['GET http://evil.test/profile HTTP/1.1\r\nHost: x\r\n\r\n', [403]],
+  'a target with a host of its own': [
+    'GET http://localhost/profile HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    [403],
+  ],
+  'a target with a foreign host': ['GET http://evil.test/profile HTTP/1.1\r\nHost: localhost\r\n\r\n', [421]],
 };
 
 describe('the wire', () => {
@@ -201,7 +205,7 @@ test('A55 logs: logs no token and no password, wherever a request contains it', 
     await exchange(port, `GET /?token=${inUrl} HTTP/9.9\r\nCookie: ${secret}\r\n\r\n`);
     await exchange(
       port,
-      `POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n${secret}`,
+      `POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n${secret}`,
     );
     const { type, payload } = encodeFields('multipart', { email: secret, password: secret });
     await fetch(`${process.baseUrl}/users`, {

@@ -91,7 +91,7 @@ export function declareGrowth({ rows, events, longestMs }: Growth): void {
         await fill(database, 'attempts', rows, (n) => `'email:${n}', 'password', 3, ${start}, 0`);
         await fill(
           database,
-          'mails',
+          'mails (id, user_id, kind, recipient, content, created_at, next_at, expires_at, tries, sent_at, given_up_at, last_error)',
           rows,
           (n, user) =>
             `'${uuid(n, 4)}', ${user}, 'reset_password', 'u@example.org', null, ${start}, ${start}, ${ends}, 1, ${start}, null, null`,

@@ -1,6 +1,4 @@
-import type { Database, QueryBuilder } from '../../src/db/database.ts';
-import type { DefaultTables } from '../../src/db/engine.ts';
-import type { Lookup, Statement } from '../../src/db/statement.ts';
+import type { Database, DefaultTables, Lookup, QueryBuilder, Statement } from '../../src/db/database.ts';
 
 /**
  * A database that forwards everything and measures how long each action held the writer: a single statement, or a

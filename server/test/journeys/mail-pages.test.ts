@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { Browser } from '../support/browser.ts';
 import { asPage, formIn, pressButton } from '../support/page-form.ts';
+import { tokenIn } from '../support/mail-box.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { memberOf, send, type Reply } from '../support/request.ts';
@@ -187,6 +188,34 @@ test('in local mode mails are stored and shown in the mailbox, newest first, as 
     for (const link of links)
       assert.match(link, /[\w/-]$/, 'a link ends before the punctuation of its sentence');
     assert.equal((await ask('/dev/mailbox/none')).status, 404);
+  } finally {
+    await service.close();
+  }
+});
+
+test('in local mode the reset token of the reply is in the mailbox, and a new one replaces it there', async (t) => {
+  if (lacks(t, 'mailbox')) return;
+  const service = await testService('sqlite');
+  try {
+    const email = freshEmail();
+    await send(service.app, { method: 'POST', path: '/users', fields: { email, password: 'b4l0u' } });
+    const ask = async (): Promise<string> => {
+      const reply = await send(service.app, { method: 'POST', path: '/reset_password', fields: { email } });
+      assert.deepEqual(Object.keys(reply.body as object), ['email', 'reset_token']);
+      return String(memberOf(reply.body, 'reset_token'));
+    };
+    const tokens = [await ask(), await ask(), await ask(), await ask(), await ask()];
+    const { body } = await send(service.app, { method: 'GET', path: '/dev/mailbox' });
+    const mails = memberOf(body, 'mails') as Record<string, string>[]; // the mailbox's own reply
+    assert.deepEqual(
+      mails.map(({ kind, to, text = '' }) => [kind, to, tokenIn(text)]),
+      [['reset_password', email, tokens.at(-1)]],
+    );
+    for (const [i, reset_token] of tokens.entries()) {
+      const fields = { email, reset_token, new_password: 't4rt1fl3tt3' };
+      const reply = await send(service.app, { method: 'PUT', path: '/reset_password', fields });
+      assert.equal(reply.status, i === tokens.length - 1 ? 200 : 403);
+    }
   } finally {
     await service.close();
   }

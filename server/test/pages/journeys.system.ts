@@ -3,97 +3,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { minuteMs } from '../../src/kit/clock.ts';
+import { hasFeature } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
-import { asPublic, goodPassword, Site, Venue } from '../support/visitor.ts';
+import { goodPassword, Site, Venue } from '../support/visitor.ts';
 import { otherPassword, perform, stories, story, ways, type Story } from './story.ts';
 
 /** As long as a person takes to press again, in milliseconds. */
 const slowMs = 300;
 
-const longOnly = /changes the address|ends sessions/;
+const longOnly = /changes the address|ends sessions|closes the account/;
 
 const ownStories: readonly Story[] = [
-  story(
-    'a user without a password signs up and in with passkeys, and adds, renames and removes them',
-    { ...asPublic, EMAIL_SIGN_IN: 'false' },
-    async (scene) => {
-      const { site } = scene;
-      const email = freshEmail();
-      const at = await scene.visitor({ hasDevice: true });
-      await at.goTo('/sign-up?return_to=%2Faccount%2Fpasskeys');
-      await at.type({ email });
-      await at.press('page.passkeys.sign_up');
-      await at.reads('page.code.verification', { email });
-      const link = await site.linkTo(email);
-      const elsewhere = await scene.visitor();
-      await elsewhere.goTo(link);
-      await elsewhere.press('page.confirm.act');
-      await elsewhere.reads('page.problem.same_browser_required');
-      await at.goTo(link);
-      await at.press('page.confirm.act');
-      await at.press('page.passkeys.sign_in');
-      assert.equal(at.at, '/account/passkeys');
-      await at.page.getByText(at.say('page.passkeys.change')).click();
-      await at.type({ name: '“Ada’s” <key>' });
-      await at.press('page.passkeys.rename');
-      assert.match(await at.text(), /“Ada’s” <key>/);
-      await at.page.getByText(at.say('page.passkeys.change')).click();
-      await at.press('page.passkeys.remove');
-      await at.reads('page.problem.last_factor');
-
-      const token = await at.hasAnotherDevice();
-      await at.goTo('/account/passkeys');
-      await at.press('page.passkeys.add_sign_in');
-      await at.reads('page.passkeys.added');
-      assert.equal(await at.page.locator('.rows > li').count(), 2);
-      await token();
-      await at.page.getByText(at.say('page.passkeys.change')).last().click();
-      await at.page.locator('.rows > li').last().getByText(at.say('page.passkeys.remove')).waitFor();
-      await at.pressOn(at.page.locator('.rows > li').last().getByText(at.say('page.passkeys.remove')));
-      await at.reads('page.passkeys.removed');
-
-      site.service.clock.advance(11 * minuteMs);
-      await at.goTo('/account/data');
-      await at.sees('page.step_up.title');
-      await at.press('page.factor.passkey_act');
-      assert.equal(at.at, '/account/data');
-      await at.goTo('/account/password');
-      await at.reads('page.password.none');
-    },
-  ),
-
-  story(
-    'a passkey is the second factor, is offered by autofill, and the page says if it was not used',
-    asPublic,
-    async (scene) => {
-      const email = freshEmail();
-      const at = await scene.visitor({ hasDevice: true });
-      await at.join(email);
-      await at.press('page.passkeys.title');
-      await at.press('page.passkeys.add_sign_in');
-      await at.reads('page.passkeys.added');
-      await at.goTo('/sign-out');
-      await at.press('page.sign_out.act');
-      await at.signIn(email);
-      await at.sees('page.factor.title');
-      await at.page.evaluate(
-        "navigator.credentials.get = async () => { throw new DOMException('no', 'NotAllowedError') }",
-      );
-      await at.page.getByRole('button', { name: at.say('page.factor.passkey_act') }).click();
-      await at.page.getByText(at.say('page.factor.script_failed')).waitFor();
-      await at.page.reload();
-      await at.press('page.factor.passkey_act');
-      await at.sees('page.account.title');
-      await at.goTo('/sign-out');
-      await at.press('page.sign_out.act');
-      // Simulates a user who picks the passkey in the email field.
-      await at.page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => true');
-      await at.page.goto('/sign-in?return_to=%2Faccount%2Fsessions', { waitUntil: 'commit' });
-      await at.page.waitForURL('**/account/sessions');
-    },
-  ),
-
   story(
     'a user chooses a language, which stays after signing in and is stored with the account',
     {},
@@ -103,17 +23,17 @@ const ownStories: readonly Story[] = [
       await at.signUp(email);
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
-      await at.goTo('/sign-in?email=x%40example.org&return_to=%2Faccount%2Fdata');
+      await at.goTo('/sign-in?email=x%40example.org&return_to=%2Faccount%2Fpassword');
       await at.pressOn(at.page.getByRole('button', { name: 'Français' }));
-      assert.equal(at.at, '/sign-in?email=x%40example.org&return_to=%2Faccount%2Fdata');
+      assert.equal(at.at, '/sign-in?email=x%40example.org&return_to=%2Faccount%2Fpassword');
       assert.equal(await at.page.getAttribute('html', 'lang'), 'fr');
       await at.type({ email, password: goodPassword });
       await at.pressOn(at.page.getByRole('button', { name: 'Se connecter', exact: true }));
-      assert.equal(at.at, '/account/data');
-      assert.match(await at.text(), /Télécharger mes données/);
+      assert.equal(at.at, '/account/password');
+      assert.match(await at.text(), /Enregistrer le mot de passe/);
       await at.pressOn(at.page.getByRole('button', { name: 'English' }));
-      assert.equal(at.at, '/account/data');
-      assert.match(await at.text(), /Download my data/);
+      assert.equal(at.at, '/account/password');
+      assert.match(await at.text(), /Set the password/);
       const users = await scene.site.service.core.database.query((sql) =>
         sql.selectFrom('users').select('language').where('email', '=', email),
       );
@@ -130,9 +50,9 @@ const ownStories: readonly Story[] = [
     const at = await scene.visitor();
     await at.signUp(email);
     const tab = await at.tab();
-    await tab.goTo('/account/recovery-codes');
+    await tab.goTo('/account');
     await at.goTo('/account/password');
-    await tab.goTo('/account/authenticators');
+    await tab.goTo('/account/sessions');
     await at.type({ password: goodPassword, new_password: otherPassword });
     await tab.goTo('/sign-out');
     await tab.press('page.sign_out.act');
@@ -217,8 +137,10 @@ const ownStories: readonly Story[] = [
       await at.sees('page.problem.not_found_title');
     }
     await at.press('page.problem.home');
-    await at.press('page.mailbox.title');
-    await at.reads('page.mailbox.empty');
+    if (hasFeature('mailbox')) {
+      await at.press('page.mailbox.title');
+      await at.reads('page.mailbox.empty');
+    }
     await at.goTo('/account/sessions?done=ended');
     await at.sees('page.sign_in.title');
     await at.goTo('/sign-in/factor');

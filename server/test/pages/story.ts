@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { TestContext } from 'node:test';
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { Environment } from '../../src/config/read-options.ts';
+import { hasFeature, lacks } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, Site, Visitor, type Sitting, type Venue } from '../support/visitor.ts';
 
@@ -19,20 +20,27 @@ interface Scene {
 export interface Story {
   readonly title: string;
   readonly environment: Environment;
+  /** Features without which it is skipped. */
+  readonly features: readonly string[];
   readonly run: (scene: Scene, sitting: Sitting) => Promise<void>;
 }
 
-export function story(title: string, environment: Environment, run: Story['run']): Story {
-  return { title, environment, run };
+export function story(
+  title: string,
+  environment: Environment,
+  run: Story['run'],
+  ...features: readonly string[]
+): Story {
+  return { title, environment, features, run };
 }
 
 /** The test of a story, on a service of its own: each moves the clock as it needs. */
 export function perform(
   venue: Venue,
-  { environment, run }: Story,
+  { environment, features, run }: Story,
   sitting: Sitting = {},
 ): (t: TestContext) => Promise<void> {
-  return venue.story(async (chromium) => {
+  const play = venue.story(async (chromium) => {
     const site = await Site.open(environment);
     const visitors: Visitor[] = [];
     const visitor: Scene['visitor'] = async (own) => {
@@ -48,6 +56,9 @@ export function perform(
       await site.close();
     }
   });
+  return async (t) => {
+    if (!lacks(t, ...features)) await play(t);
+  };
 }
 
 const phone = { width: 390, height: 844 };
@@ -160,49 +171,60 @@ export const stories: readonly Story[] = [
     await elsewhere.reads('page.account.what', { email: byCode });
   }),
 
-  story('a user signs in by mail, and resets a forgotten password', asPublic, async (scene, sitting) => {
+  story(
+    'a user signs in by mail',
+    asPublic,
+    async (scene, sitting) => {
+      const { site } = scene;
+      const email = freshEmail();
+      const at = await scene.visitor(sitting);
+      await at.join(email);
+      site.service.clock.advance(2 * minuteMs);
+      const elsewhere = await scene.visitor(sitting);
+      await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Fpassword');
+      await elsewhere.type({ email });
+      await elsewhere.press('page.sign_in.by_mail');
+      await elsewhere.reads('page.code.sign_in', { email });
+      await elsewhere.type({ token: await site.codeTo(email) });
+      await elsewhere.press('page.code.sign_in_act');
+      assert.equal(elsewhere.at, '/account/password');
+
+      site.service.clock.advance(2 * minuteMs);
+      const third = await scene.visitor(sitting);
+      await third.goTo('/sign-in?return_to=%2Faccount%2Fpassword');
+      await third.type({ email });
+      await third.press('page.sign_in.by_mail');
+      await third.goTo(await site.linkTo(email));
+      await third.reads('page.sign_in_mail.what', { email });
+      await third.press('page.sign_in_mail.act');
+      assert.equal(third.at, '/account/password');
+    },
+    'email-sign-in',
+  ),
+
+  story('a user resets a forgotten password', asPublic, async (scene, sitting) => {
     const { site } = scene;
     const email = freshEmail();
     const at = await scene.visitor(sitting);
     await at.join(email);
     site.service.clock.advance(2 * minuteMs);
     const elsewhere = await scene.visitor(sitting);
-    await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Factivity');
+    await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Fsessions');
+    await elsewhere.press('page.sign_in.forgot');
     await elsewhere.type({ email });
-    await elsewhere.press('page.sign_in.by_mail');
-    await elsewhere.reads('page.code.sign_in', { email });
-    await elsewhere.type({ token: await site.codeTo(email) });
-    await elsewhere.press('page.code.sign_in_act');
-    assert.equal(elsewhere.at, '/account/activity');
-
-    site.service.clock.advance(2 * minuteMs);
+    await elsewhere.press('page.forgot.act');
+    await elsewhere.reads('page.code.reset', { email });
     const third = await scene.visitor(sitting);
-    await third.goTo('/sign-in?return_to=%2Faccount%2Factivity');
-    await third.type({ email });
-    await third.press('page.sign_in.by_mail');
     await third.goTo(await site.linkTo(email));
-    await third.reads('page.sign_in_mail.what', { email });
-    await third.press('page.sign_in_mail.act');
-    assert.equal(third.at, '/account/activity');
-
-    site.service.clock.advance(2 * minuteMs);
-    await third.context.clearCookies();
-    await third.goTo('/sign-in?return_to=%2Faccount%2Fsessions');
-    await third.press('page.sign_in.forgot');
-    await third.type({ email });
-    await third.press('page.forgot.act');
-    await third.reads('page.code.reset', { email });
-    const fourth = await scene.visitor(sitting);
-    await fourth.goTo(await site.linkTo(email));
-    await fourth.type({ new_password: 'aaaaaaaaaaaaaaaa' });
-    await fourth.press('page.reset.act');
-    await fourth.reads('page.fault.guessable');
-    await fourth.type({ new_password: otherPassword });
-    await fourth.press('page.reset.act');
-    await fourth.reads('page.reset.done');
-    await fourth.type({ password: otherPassword });
-    await fourth.press('page.sign_in.act');
-    assert.equal(fourth.at, '/account/sessions', 'as requested in another browser');
+    await third.type({ new_password: 'aaaaaaaaaaaaaaaa' });
+    await third.press('page.reset.act');
+    await third.reads('page.fault.guessable');
+    await third.type({ new_password: otherPassword });
+    await third.press('page.reset.act');
+    await third.reads('page.reset.done');
+    await third.type({ password: otherPassword });
+    await third.press('page.sign_in.act');
+    assert.equal(third.at, '/account/sessions', 'as requested in another browser');
     await at.goTo('/account');
     await at.sees('page.sign_in.title');
 
@@ -295,63 +317,77 @@ export const stories: readonly Story[] = [
       await elsewhere.press('page.totp.remove_one', { name: 'Ada’s phone' });
       await elsewhere.reads('page.totp.removed');
     },
+    'totp',
+    'recovery-code',
+    'remembered-device',
   ),
 
-  story('a user changes the address, and undoes the change', asPublic, async (scene, sitting) => {
-    const { site } = scene;
-    const [email, wished] = [freshEmail(), freshEmail()];
+  story(
+    'a user changes the address, and undoes the change',
+    asPublic,
+    async (scene, sitting) => {
+      const { site } = scene;
+      const [email, wished] = [freshEmail(), freshEmail()];
+      const at = await scene.visitor(sitting);
+      await at.join(email);
+      site.service.clock.advance(11 * minuteMs);
+      await at.press('page.address.title');
+      await at.type({ email: wished, password: 'wrong' });
+      await at.press('page.address.act');
+      await at.reads('page.problem.password_wrong');
+      assert.equal(await at.page.inputValue('#email'), wished);
+      await at.type({ password: goodPassword });
+      await at.press('page.address.act');
+      await at.reads('page.code.email_change', { email: wished });
+      const link = await site.linkTo(wished);
+      const elsewhere = await scene.visitor(sitting);
+      await elsewhere.goTo(link);
+      await elsewhere.press('page.email_change.act');
+      await elsewhere.sees('page.sign_in.title');
+      await at.type({ token: await site.codeTo(wished) });
+      await at.press('page.code.email_change_act');
+      await at.reads('page.email_change.done');
+      await at.reads('page.address.what', { email: wished });
+      await elsewhere.goTo(await site.linkTo(email));
+      await elsewhere.press('page.email_undo.act');
+      await elsewhere.reads('page.email_undo.done');
+      await at.page.reload();
+      await at.sees('page.sign_in.title');
+    },
+    'email-change',
+  ),
+
+  story('a user ends sessions', asPublic, async (scene, sitting) => {
+    const email = freshEmail();
     const at = await scene.visitor(sitting);
     await at.join(email);
-    site.service.clock.advance(11 * minuteMs);
-    await at.press('page.address.title');
-    await at.type({ email: wished, password: 'wrong' });
-    await at.press('page.address.act');
-    await at.reads('page.problem.password_wrong');
-    assert.equal(await at.page.inputValue('#email'), wished);
-    await at.type({ password: goodPassword });
-    await at.press('page.address.act');
-    await at.reads('page.code.email_change', { email: wished });
-    const link = await site.linkTo(wished);
-    const elsewhere = await scene.visitor(sitting);
-    await elsewhere.goTo(link);
-    await elsewhere.press('page.email_change.act');
-    await elsewhere.sees('page.sign_in.title');
-    await at.type({ token: await site.codeTo(wished) });
-    await at.press('page.code.email_change_act');
-    await at.reads('page.email_change.done');
-    await at.reads('page.address.what', { email: wished });
-    await elsewhere.goTo(await site.linkTo(email));
-    await elsewhere.press('page.email_undo.act');
-    await elsewhere.reads('page.email_undo.done');
-    await at.page.reload();
-    await at.sees('page.sign_in.title');
+    const [second, third] = [await scene.visitor(sitting), await scene.visitor(sitting)];
+    await second.signIn(email);
+    await third.signIn(email);
+    await at.press('page.sessions.title');
+    assert.equal(await at.page.locator('.rows > li').count(), 3);
+    await at.press('page.sessions.end_one', { name: await deviceOf(at) });
+    await at.reads('page.sessions.ended');
+    assert.equal(await at.page.locator('.rows > li').count(), 2);
+    await at.press('page.sessions.end_others');
+    assert.equal(await at.page.locator('.rows > li').count(), 1);
+    for (const other of [second, third]) {
+      await other.page.reload();
+      await other.sees('page.sign_in.title');
+    }
+    if (!hasFeature('activity')) return;
+    await at.goTo('/account/activity');
+    await at.reads('page.event.authn_login_success');
   }),
 
   story(
-    'a user ends sessions, downloads the data and closes the account',
+    'a user downloads the data and closes the account',
     asPublic,
     async (scene, sitting) => {
       const { site } = scene;
       const email = freshEmail();
       const at = await scene.visitor(sitting);
       await at.join(email);
-      const [second, third] = [await scene.visitor(sitting), await scene.visitor(sitting)];
-      await second.signIn(email);
-      await third.signIn(email);
-      await at.press('page.sessions.title');
-      assert.equal(await at.page.locator('.rows > li').count(), 3);
-      await at.press('page.sessions.end_one', { name: await deviceOf(at) });
-      await at.reads('page.sessions.ended');
-      assert.equal(await at.page.locator('.rows > li').count(), 2);
-      await at.press('page.sessions.end_others');
-      assert.equal(await at.page.locator('.rows > li').count(), 1);
-      for (const other of [second, third]) {
-        await other.page.reload();
-        await other.sees('page.sign_in.title');
-      }
-      await at.goTo('/account/activity');
-      await at.reads('page.event.authn_login_success');
-
       site.service.clock.advance(11 * minuteMs);
       await at.goTo('/account');
       await at.press('page.data.title');
@@ -376,6 +412,8 @@ export const stories: readonly Story[] = [
       await at.signIn(email);
       await at.sees('page.account.title');
     },
+    'data-export',
+    'account-deletion',
   ),
 
   story(
@@ -405,5 +443,6 @@ export const stories: readonly Story[] = [
       await at.press('page.totp.remove_one', { name: at.say('page.totp.usual_name') });
       await at.reads('page.problem.last_factor');
     },
+    'totp',
   ),
 ];

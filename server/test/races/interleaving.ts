@@ -2,9 +2,7 @@
 // continue. What a real race meets once in a thousand rounds is met here with certainty (PostgreSQL's own isolation
 // tests do the same).
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Database, QueryBuilder } from '../../src/db/database.ts';
-import type { DefaultTables } from '../../src/db/engine.ts';
-import type { Lookup, Statement } from '../../src/db/statement.ts';
+import type { Database, DefaultTables, Lookup, QueryBuilder, Statement } from '../../src/db/database.ts';
 
 /** An action on a database. */
 export type Action<T> = (db: Database) => Promise<T>;

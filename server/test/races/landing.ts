@@ -87,7 +87,7 @@ function textOf({ method, path, fields, cookie }: Racer): string {
   const body = fields === undefined ? '' : String(new URLSearchParams(fields));
   const head = [
     `${method} ${path} HTTP/1.1`,
-    'Host: racer.test',
+    'Host: localhost',
     'Connection: close',
     ...(cookie === undefined ? [] : [`Cookie: ${cookie}`]),
     ...(fields === undefined

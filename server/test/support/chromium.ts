@@ -25,15 +25,19 @@ interface Program {
 /**
  * Opens the browser that CHROMIUM names, else that from npm, which draws no screen and takes half as long for a page,
  * else that of the machine. Screenshots prefer the machine's: it has more fonts.
+ * @param options Options of its command line.
  * @throws if none runs on this machine, with the reason of each.
  */
-export async function openBrowser(preferred: 'npm' | 'machine' = 'npm'): Promise<Browser> {
+export async function openBrowser(
+  preferred: 'npm' | 'machine' = 'npm',
+  options: readonly string[] = [],
+): Promise<Browser> {
   const { CHROMIUM: named } = process.env;
-  if (named) return launch({ path: named, environment: {} });
+  if (named) return launch({ path: named, environment: {} }, options);
   const faults: unknown[] = [];
   for (const source of preferred === 'npm' ? [npmProgram, ownProgram] : [ownProgram, npmProgram]) {
     try {
-      return await launch(await source());
+      return await launch(await source(), options);
     } catch (error) {
       faults.push(error);
     }
@@ -41,12 +45,12 @@ export async function openBrowser(preferred: 'npm' | 'machine' = 'npm'): Promise
   throw new Error(faults.map(String).join('; '), { cause: faults });
 }
 
-function launch({ path, environment }: Program): Promise<Browser> {
+function launch({ path, environment }: Program, options: readonly string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: path,
     env: { ...process.env, ...environment },
     // It opens only our pages. Root has no sandbox, and the shared memory of a container is small.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...options],
   });
 }
 

@@ -17,13 +17,17 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
 /** Tables that hold nothing about a user. */
 const otherTables = ['audit_chain', 'key_checks'];
 
-/** Every table that a module creates, except those that hold nothing about a user. */
-export function tableNames({ engine }: Database): string[] {
+/** Every table that a module creates. */
+export function allTableNames({ engine }: Database): string[] {
   const texts = migratedModules
     .flatMap(({ migrations }) => migrations)
     .flatMap(({ statements }) => statements(engine.types));
-  const created = texts.flatMap((text) => /^\s*create table (\w+)/.exec(text)?.[1] ?? []);
-  return created.filter((table) => !otherTables.includes(table));
+  return texts.flatMap((text) => /^\s*create table (\w+)/.exec(text)?.[1] ?? []);
+}
+
+/** Every table that a module creates, except those that hold nothing about a user. */
+export function tableNames(database: Database): string[] {
+  return allTableNames(database).filter((table) => !otherTables.includes(table));
 }
 
 /** The rows of any table, to be compared or printed. */

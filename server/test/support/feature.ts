@@ -15,6 +15,19 @@ export function without(...features: readonly string[]): string | false {
   return absent.length > 0 && `without ${absent.join(', ')}`;
 }
 
+/** Whether the project has the feature. */
+export function hasFeature(feature: string): boolean {
+  return without(feature) === false;
+}
+
+/** Entries of a record that belong to a feature; none in a project that lacks it. */
+export function entriesOf<T>(
+  feature: string,
+  entries: Readonly<Record<string, T>>,
+): Readonly<Record<string, T>> {
+  return hasFeature(feature) ? entries : {};
+}
+
 /** Title of a suite, and the reason to skip it. */
 export interface FeatureTitle {
   readonly text: string;

@@ -1,7 +1,6 @@
 // A database written by commit 4f8c6a4: its single list of migrations, verbatim, and the rows of a service with one
 // user, a second factor and an unsent mail. The keys protect nothing else.
-import type { Database } from '../../src/db/database.ts';
-import type { TypeNames } from '../../src/db/engine.ts';
+import type { Database, TypeNames } from '../../src/db/database.ts';
 import former from './former-database.json' with { type: 'json' };
 
 /** The key of the rows. */

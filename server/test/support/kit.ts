@@ -38,6 +38,8 @@ export interface FactorKit {
   readonly name: string;
   /** It replaces a lost factor, and is enrolled after another one. */
   readonly isBackup: boolean;
+  /** The authenticator of the kit verifies its user, so that one output proves two factors. */
+  readonly verifiesUser?: boolean;
   /** An output that is wrong for every account. */
   readonly wrong: string;
   /** Enrolls it in a session, or in a pending authentication that must enroll one. */

@@ -1,5 +1,5 @@
 // A simulated authenticator with its browser: creates credentials and answers requests according to WebAuthn Level 3,
-// honestly or not, as a test chooses. Real ones are in passkey-browser.test.ts.
+// honestly or not, as a test chooses. Real ones are in server/src/features/passkey/test/browser.system.ts.
 import {
   createHash,
   createPublicKey,

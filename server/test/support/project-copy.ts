@@ -36,17 +36,22 @@ export interface ProjectCopy {
   close(): void;
 }
 
-/** Copies every file of the checkout that Git does not ignore. */
+/** Copies every file of the checkout that Git does not ignore. The copy has the history of the checkout. */
 export function copyProject(): ProjectCopy {
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-copy-'));
+  execFileSync('git', ['clone', '--quiet', '--shared', '--no-checkout', root, folder]);
+  // Without its index, every file would count as changed.
+  execFileSync('git', ['reset', '--quiet'], { cwd: folder, stdio: 'ignore' });
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
   });
-  for (const file of listed.split('\0').filter((name) => name !== '' && existsSync(path.join(root, name))))
+  const isCopied = (name: string): boolean =>
+    name !== '' && !linkedFolders.includes(name) && existsSync(path.join(root, name));
+  for (const file of listed.split('\0').filter(isCopied))
     cpSync(path.join(root, file), path.join(folder, file), { recursive: true });
   linkPackages(folder);
-  for (const linked of ['server/node_modules', 'server/bundle'])
+  for (const linked of linkedFolders)
     if (existsSync(path.join(root, linked))) symlinkSync(path.join(root, linked), path.join(folder, linked));
   const at = (file: string): string => path.join(folder, file);
   return {
@@ -70,6 +75,9 @@ export function copyProject(): ProjectCopy {
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
+
+/** Git ignores these folders, but not the links to them in a copy that is copied. */
+const linkedFolders: readonly string[] = ['server/node_modules', 'server/bundle'];
 
 /** The tests of the copy have a server and processes of their own. */
 const outsideOfTests = {

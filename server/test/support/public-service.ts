@@ -1,13 +1,12 @@
 // The service in public mode, in the process, with a box for its mails.
 import assert from 'node:assert/strict';
 import type { Environment } from '../../src/config/read-options.ts';
-import type { TestOverrides } from '../../src/app/core.ts';
 import type { OutgoingMail } from '../../src/mail/smtp.ts';
 import type { EngineName } from './engines.ts';
 import { mailBox, tokenIn } from './mail-box.ts';
 import { freshEmail } from './person.ts';
 import { send, type ContractRequest, type Fields, type Reply } from './request.ts';
-import { testService, type TestService } from './service.ts';
+import { serviceOn, testService, type ServiceOverrides, type TestService } from './service.ts';
 
 export const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.test',
@@ -41,7 +40,7 @@ export class PublicService {
   static async start(
     engine: EngineName,
     environment: Environment = {},
-    overrides: Omit<TestOverrides, 'clock' | 'mailTransport'> = {},
+    overrides: Omit<ServiceOverrides, 'mailTransport'> = {},
   ): Promise<PublicService> {
     const { transport, mails } = mailBox();
     const service = await testService(
@@ -50,6 +49,13 @@ export class PublicService {
       { ...overrides, mailTransport: transport },
     );
     return new PublicService(service, mails);
+  }
+
+  /** Another service on the same database and clock, with other options. */
+  async reconfigured(environment: Environment): Promise<PublicService> {
+    const { transport, mails } = mailBox();
+    const options = { ...publicMode, ...environment };
+    return new PublicService(await serviceOn(this.service, options, { mailTransport: transport }), mails);
   }
 
   close(): Promise<void> {

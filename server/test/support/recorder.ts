@@ -1,13 +1,13 @@
 // A database that records its statements, for tests that compare what two requests run.
-import type { Database, QueryBuilder } from '../../src/db/database.ts';
-import type { DefaultTables, Engine } from '../../src/db/engine.ts';
-import {
-  CompiledStatements,
-  compileOnce,
-  type Compiled,
-  type Lookup,
-  type Statement,
-} from '../../src/db/statement.ts';
+import type {
+  Database,
+  DefaultTables,
+  Engine,
+  Lookup,
+  QueryBuilder,
+  Statement,
+} from '../../src/db/database.ts';
+import { CompiledStatements, compileOnce, type Compiled } from '../../src/db/statement.ts';
 
 /** A statement that was run. */
 export interface Recorded {

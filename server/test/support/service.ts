@@ -11,7 +11,8 @@ import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
-import { buildService, type Service, type TestOverrides } from '../../src/app/core.ts';
+import { buildService } from '../../src/app/core.ts';
+import type { Service, TestOverrides } from '../../src/app/service.ts';
 import { Auth } from '../../src/library/auth.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -57,19 +58,39 @@ export interface TestService {
   readonly close: () => Promise<void>;
 }
 
+/** What a test replaces of the surroundings of a service. */
+export interface ServiceOverrides extends Omit<TestOverrides, 'clock'> {
+  /** Stands between the service and its database. */
+  readonly watchDatabase?: (database: Database) => Database;
+}
+
 /**
- * Builds the service on a new database, not listening: use `app.inject`. Test overrides replace its surroundings; by
- * default its hashes are cheap.
+ * Builds the service on a new database, not listening: use `app.inject`. By default its hashes are cheap.
  */
 export async function testService(
   engine: EngineName,
   environment: Environment = {},
-  overrides: Omit<TestOverrides, 'clock'> = {},
+  overrides: ServiceOverrides = {},
 ): Promise<TestService> {
-  const fresh = await freshDatabase(engine);
-  const clock = testClock();
+  const { url, drop } = await freshDatabase(engine);
+  const service = await serviceOn({ url, clock: testClock() }, environment, overrides);
+  return {
+    ...service,
+    close: async () => {
+      await service.close();
+      await drop();
+    },
+  };
+}
+
+/** Builds another service on the database and the clock of a service, as after a restart with other options. */
+export async function serviceOn(
+  { url, clock }: Pick<TestService, 'url' | 'clock'>,
+  environment: Environment,
+  { watchDatabase = (database) => database, ...overrides }: ServiceOverrides = {},
+): Promise<TestService> {
   const configuration = readOptions({
-    DATABASE_URL: fresh.url,
+    DATABASE_URL: url,
     LOG_LEVEL: 'silent',
     HASH_THREADS: '2',
     ...wideLimits,
@@ -77,7 +98,8 @@ export async function testService(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(fresh.url, migratedModules), log, {
+  const database = watchDatabase(await openDatabase(url, migratedModules));
+  const service = await buildService(configuration, database, log, {
     hashing: cheapHashing,
     ...overrides,
     clock: clock.now,
@@ -90,12 +112,11 @@ export async function testService(
     service,
     core: testCore(service),
     clock,
-    url: fresh.url,
+    url,
     routes,
     close: async () => {
       await app.close();
       await service.close();
-      await fresh.drop();
     },
   };
 }

@@ -23,6 +23,6 @@ export interface CoreTables
     SignInTables,
     VersionTables {}
 
-declare module '../../src/db/engine.ts' {
+declare module '../../src/db/database.ts' {
   interface DefaultTables extends CoreTables {}
 }

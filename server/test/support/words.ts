@@ -49,7 +49,7 @@ function readAll(root: string, globs: readonly string[]): [path: string, text: s
 export function sourcePassages(path: string, text: string): Passage[] {
   const parts = splitSource(text);
   const comments = parts.filter(({ kind }) => kind === 'comment').map((part) => part.text);
-  const isTest = /\.(?:test|long)\.\w+$/.test(path) || path.startsWith('server/test/');
+  const isTest = /\.(?:test|system|long)\.\w+$/.test(path) || path.startsWith('server/test/');
   const group = isTest ? 'titles of tests' : textGroup(path, text);
   const strings = isTest ? titlesOf(text) : group === undefined ? [] : textsOf(text);
   return [

@@ -45,9 +45,12 @@ onEachEngine('events and mails of', (engine) => {
     later();
     assert.deepEqual(await traces(people, ask(eve.email)), {
       record,
-      mails: ['already_registered to eve for 1440'],
+      mails: ['email_change to ada for 60'],
     });
     assert.deepEqual(await traces(people, ask(eve.email)), { record, mails: [] }, 'mailed shortly before');
+    await service.deliver();
+    const toEve = service.mails.filter(({ to }) => to === eve.email).map(({ subject }) => subject);
+    assert.match(toEve.at(-1) ?? '', /You already have an account/);
   });
 
   test('an undo whose old address another account has confirmed: the address stays there', async () => {

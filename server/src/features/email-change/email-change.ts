@@ -13,7 +13,7 @@ import { alreadyRegisteredMail } from '../../identity/account/event.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
-import type { Session } from '../../identity/session/session-entry.ts';
+import type { RenewedSession, Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 import '../../identity/account/problem.ts';
@@ -45,11 +45,18 @@ export const emailUndoKind = tokenKind({
   restoresAddress: true,
 });
 
+/** Gives a session a new token. The class Sessions does it. */
+interface SessionRenewal {
+  /** @throws {Problem} session_required if the session has ended. */
+  renew(tx: Database, session: Session): Promise<RenewedSession>;
+}
+
 export interface EmailChangeNeeds {
   readonly access: AccountAccess;
   readonly accounts: Accounts;
   readonly stepUp: StepUp;
   readonly passwordReset: PasswordReset;
+  readonly sessions: SessionRenewal;
   readonly tokens: OneTimeTokens;
 }
 
@@ -85,33 +92,40 @@ export class EmailChange {
       const owner = await findUserByEmail(tx, address);
       const token = { kind: emailChangeKind, target: address.text };
       await events.send(tx, emailChangeMail, {
-        user: owner === undefined ? user : undefined,
+        user,
         recipient: address.text,
-        isLimited: true,
-        facts: (recipient) => tokens.issue(tx, recipient, token, source),
+        facts: (recipient, grant) => tokens.issueRequested(tx, recipient, token, source, grant),
         source,
+        // Only the owner of a taken address learns that it is taken. The user can read their own tokens and mails, so
+        // these are stored as for a free address.
+        substitute: owner && { kind: alreadyRegisteredMail, language: owner.language },
       });
-      // Only the owner of a taken address learns that it is taken.
-      await events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
       await events.emit(tx, emailChangeEvents.email_change_requested, { user, source });
     });
   }
 
   /**
-   * Consumes the token and changes the address. The old address gets a token that restores it.
+   * Consumes the token, changes the address and gives the session a new token. The old address gets a token that restores
+   * it.
    * @throws {Problem} token_invalid, also if another account has confirmed the address since; change_pending.
    */
-  async redeem(session: Session, presented: string, source: ClientSource): Promise<User> {
+  async redeem(
+    session: Session,
+    presented: string,
+    source: ClientSource,
+  ): Promise<{ user: User; renewed: RenewedSession }> {
     const { db } = this.#context;
-    const { tokens } = this.#needs;
+    const { sessions, tokens } = this.#needs;
     const live = await tokens.find(emailChangeKind, presented, { userId: session.userId }, source);
     const address = requireEmailAddress(live.target);
     return db
       .transaction(async (tx) => {
         const user = await lockUser(tx, session.userId);
         if (user === undefined) throw new Problem('session_required');
+        const renewed = await sessions.renew(tx, session);
         await tokens.requireSettledAddress(tx, user.id);
-        return this.#move(tx, user, { live, address, source });
+        const moved = await this.#move(tx, user, { live, address, source });
+        return { user: moved, renewed: { ...renewed, email: moved.email } };
       })
       .catch((error: unknown) => {
         // Another account has confirmed the address since the request.
@@ -140,13 +154,13 @@ export class EmailChange {
         await removeUser(tx, squatter.id);
       }
       await updateUser(tx, id, { email: address }, clock());
-      // The attacker knew the password, and could sign in with a factor of their own. Factors from before the change
-      // stay: access to the old mailbox alone must not bypass them.
-      await accounts.revokeAccessSince(tx, id, live.madeAt);
+      // The attacker knew the password, and could sign in with a factor of their own. Factors that the mailbox cannot
+      // undo stay: access to it alone must not bypass them.
+      await accounts.revokeAccessSince(tx, id, await tokens.undoableSince(tx, live));
       const user = await updateVerified(tx, id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       await events.emit(tx, emailChangeEvents.email_change_undone, { user, source });
-      await passwordReset.send(tx, user, source);
+      await passwordReset.send(tx, user, source, { isProven: true });
       return user;
     });
   }

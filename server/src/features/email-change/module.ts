@@ -14,7 +14,7 @@ export const emailChange = module({
   mails: [emailChangeMail],
   tokenKinds: [emailChangeKind, emailUndoKind],
   build: ({ access, accounts, context, cookies, pages, passwordReset, sessions, stepUp, tokens }) => {
-    const rule = new EmailChange(context, { access, accounts, passwordReset, stepUp, tokens });
+    const rule = new EmailChange(context, { access, accounts, passwordReset, sessions, stepUp, tokens });
     return {
       routes: [
         { access: 'open', json: emailUndoRoutes({ emailChange: rule }) },
@@ -23,7 +23,7 @@ export const emailChange = module({
           access: 'session',
           pages: emailChangePages({ pages, cookies, sessions, stepUp, emailChange: rule }),
         },
-        { access: 'optional', pages: tokenPages({ pages, cookies }, changePage(rule)) },
+        { access: 'optional', pages: tokenPages({ pages, cookies }, changePage({ cookies, emailChange: rule })) },
         { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ],
       account: [

@@ -103,15 +103,22 @@ export function emailChangePages({
 }
 
 /** The pages that redeem the token of the new address, in a session of the account. */
-export function changePage(emailChange: EmailChange): TokenPage {
+export function changePage({
+  cookies,
+  emailChange,
+}: {
+  readonly cookies: BrowserCookies;
+  readonly emailChange: EmailChange;
+}): TokenPage {
   return {
     kind: emailChangeKind,
-    async redeem({ token }, request) {
+    async redeem({ token }, request, reply) {
       const { session } = request;
       // Without a session, the user signs in and returns to the link.
       if (session === null)
         return addressOf(paths.signIn, { return_to: addressOf(emailChangeKind.page.path, { token }) });
-      await emailChange.redeem(session, token, request.source);
+      const { renewed } = await emailChange.redeem(session, token, request.source);
+      cookies.renewSession(request, reply, renewed);
       return addressOf(addressSection.path, { done: 'changed' });
     },
   };

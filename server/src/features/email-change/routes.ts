@@ -46,8 +46,10 @@ export function emailChangeRoutes({
           response: { 200: EmailMessage },
         },
       },
-      async (request) => {
-        const user = await emailChange.redeem(sessionOf(request), request.body.token, request.source);
+      async (request, reply) => {
+        const { token: given } = request.body;
+        const { user, renewed } = await emailChange.redeem(sessionOf(request), given, request.source);
+        cookies.renewSession(request, reply, renewed);
         return { email: user.email, message: 'email changed' };
       },
     );

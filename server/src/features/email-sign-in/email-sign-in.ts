@@ -40,8 +40,7 @@ export class EmailSignIn {
       const user = await lockUserByEmail(tx, address);
       const recipient = await events.send(tx, signInMail, {
         user: user !== undefined && this.#isOpen(user) ? user : undefined,
-        isLimited: true,
-        facts: (to) => this.#tokens.issue(tx, to, { kind: emailSignInKind }, source),
+        facts: (to, grant) => this.#tokens.issueRequested(tx, to, { kind: emailSignInKind }, source, grant),
         source,
       });
       const { sign_in_requested, sign_in_request_refused } = emailSignInEvents;

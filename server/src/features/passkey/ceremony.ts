@@ -58,6 +58,8 @@ export interface VerifiedAnswer {
   /** Signature counter; 0 if the authenticator keeps none. */
   readonly counter: number;
   readonly storage: string;
+  /** The authenticator asked for a PIN or biometric (WebAuthn Level 3 §6.1, flag UV). */
+  readonly isUserVerified: boolean;
 }
 
 /** Argument of `PublicKeyCredential.signalAllAcceptedCredentials()` (WebAuthn Level 3 §5.1.10). */
@@ -185,17 +187,13 @@ export class Ceremonies {
       return verified ? authenticationInfo : undefined;
     });
     if (answer === undefined || challenge === undefined) return undefined;
-    return { challenge, counter: answer.newCounter, storage: storageOf(answer) };
+    const { newCounter: counter, userVerified: isUserVerified } = answer;
+    return { challenge, counter, storage: storageOf(answer), isUserVerified };
   }
 
   /** Consumes a challenge, once and atomically; false if it was answered before. Call inside a transaction. */
   consume(tx: Database, challenge: LiveChallenge): Promise<boolean> {
     return this.#challenges.consume(tx, challenge);
-  }
-
-  /** Removes up to `limit` answered challenges that have expired and returns how many. */
-  purge(db: Database, limit: number): Promise<number> {
-    return this.#challenges.purge(db, limit);
   }
 
   /** Runs the library; `undefined` if it throws, which it does for a wrong and for a malformed answer. */

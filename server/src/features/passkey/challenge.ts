@@ -6,7 +6,7 @@ import { minuteMs, type Clock } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { CodeSigner } from '../../identity/context.ts';
 import type { FactorPurpose } from '../../identity/factor/factor.ts';
-import { removeExpiredChallenges, consumeChallenge } from './store.ts';
+import { consumeChallenge } from './store.ts';
 
 /** The ceremony for which a challenge may be answered. */
 type ChallengePurpose = 'sign_in' | 'registration' | 'enrollment' | 'second_factor' | 'step_up';
@@ -62,11 +62,6 @@ export class Challenges {
   /** Consumes a challenge, once and atomically; false if it was answered before. Call inside a transaction. */
   consume(tx: Database, { id, expiresAt }: LiveChallenge): Promise<boolean> {
     return consumeChallenge(tx, id, expiresAt);
-  }
-
-  /** Removes up to `limit` answered challenges that have expired and returns how many. */
-  purge(db: Database, limit: number): Promise<number> {
-    return removeExpiredChallenges(db, this.#clock(), limit);
   }
 }
 

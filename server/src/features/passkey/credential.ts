@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as WebauthnLibrary from '@simplewebauthn/server';
 import type * as WebauthnHelpers from '@simplewebauthn/server/helpers';
+import { findRepeatedMember } from '../../kit/json.ts';
 
 type Registration = WebauthnLibrary.RegistrationResponseJSON;
 type Assertion = WebauthnLibrary.AuthenticationResponseJSON;
@@ -52,9 +53,11 @@ function parse(text: string, members: readonly string[]): object | undefined {
   return members.every((member) => typeof response[member] === 'string') ? credential : undefined;
 }
 
+/** Parses the JSON text; `undefined` if it is malformed or repeats a member, as in the body of a request. */
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return findRepeatedMember(text) === undefined ? value : undefined;
   } catch {
     return undefined;
   }

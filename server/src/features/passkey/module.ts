@@ -3,6 +3,7 @@ import { module, type RouteSet } from '../../module.ts';
 import { passkeyPages, stateOf } from './enrollment/pages.ts';
 import { passkeyAdditionRoutes, passkeyListRoutes } from './enrollment/routes.ts';
 import { Passkeys } from './passkey.ts';
+import { PasskeyData } from './passkey-data.ts';
 import { passkeyPrompt, passkeySection } from './prompt.ts';
 import { passkeyOpenPages, passkeySignInWay, passkeySignUpWay } from './sign-in/pages.ts';
 import { PasskeySignIn } from './sign-in/passkey-sign-in.ts';
@@ -17,6 +18,7 @@ export const passkey = module({
   messages: import.meta.resolve('./messages/'),
   migrations: passkeyMigrations,
   options: passkeyOptions,
+  storedFactors: [new PasskeyData()],
   isOn: ({ passkeys }) => passkeys,
   build: ({ accounts, context, cookies, enrollment, keyring, pages, secondFactors, signIn }, options) => {
     const { db, clock, log } = context;
@@ -41,7 +43,7 @@ export const passkey = module({
       { access: 'open', json: passkeyOpenRoutes({ cookies, passkeySignIn, passkeys, policy: options }) },
       { access: 'open', json: passkeyEndpointRoutes({ pages }) },
       { access: 'open', pages: passkeyOpenPages({ pages, cookies, passkeySignIn, policy: options }) },
-      { access: 'enrollment', json: passkeyListRoutes({ enrollment, passkeys }) },
+      { access: 'enrollment', json: passkeyListRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', json: passkeyAdditionRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', pages: passkeyPages({ pages, cookies, enrollment, passkeys }) },
       { access: 'session', json: passkeyStepUpRoutes({ passkeys }) },

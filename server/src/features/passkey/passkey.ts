@@ -6,19 +6,19 @@ import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
-import { formatInstant, type Clock } from '../../kit/clock.ts';
+import type { Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import type { Log } from '../../kit/log.ts';
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type {
-  Consume,
   FactorAddition,
   FactorChange,
   FactorPurpose,
   SecondFactor,
+  VerifiedOutput,
 } from '../../identity/factor/factor.ts';
 import { nameAuthenticator } from './authenticator-name.ts';
 import {
@@ -31,13 +31,13 @@ import {
 } from './ceremony.ts';
 import { factorUseOf, type ChallengeUse } from './challenge.ts';
 import { parseAssertion } from './credential.ts';
+import { PasskeyData } from './passkey-data.ts';
 import {
   addPasskey,
   findPasskey,
   isVerifiedCredential,
   listPasskeys,
   removePasskey,
-  removePasskeysOf,
   removeUnverified,
   renamePasskey,
   usePasskey,
@@ -70,11 +70,7 @@ const maxPerUser = 20;
 /** Attempts to add a credential while concurrent registrations of unconfirmed accounts insert the same one. */
 const attachAttempts = 5;
 
-export class Passkeys implements SecondFactor {
-  readonly name = 'passkey';
-  readonly isBackup = false;
-  /** RFC 8176: possession of a key, and several factors because a passkey verifies its user. */
-  readonly amr = ['pop', 'mfa'];
+export class Passkeys extends PasskeyData implements SecondFactor {
   readonly relyingParty: RelyingParty;
   readonly #db: Database;
   readonly #clock: Clock;
@@ -83,16 +79,13 @@ export class Passkeys implements SecondFactor {
   readonly #emailConfirmation: boolean;
 
   constructor({ db, emailConfirmation, ...ceremony }: PasskeysOptions) {
+    super();
     this.#db = db;
     this.#clock = ceremony.clock;
     this.#log = ceremony.log;
     this.#ceremonies = new Ceremonies(ceremony);
     this.relyingParty = ceremony.relyingParty;
     this.#emailConfirmation = emailConfirmation;
-  }
-
-  async isSet(db: Database, userId: number): Promise<boolean> {
-    return (await listPasskeys(db, userId)).length > 0;
   }
 
   async isWayIn(db: Database, userId: number): Promise<boolean> {
@@ -197,27 +190,6 @@ export class Passkeys implements SecondFactor {
     };
   }
 
-  async exportOf(db: Database, userId: number): Promise<object> {
-    const rows = await listPasskeys(db, userId);
-    return {
-      passkeys: rows.map(({ id, name, kind, storage, transports, aaguid, ...row }) => ({
-        id,
-        name,
-        kind,
-        storage,
-        transports: JSON.parse(transports) as string[], // written by verifyCreation()
-        aaguid,
-        credential_id: row.credential_id,
-        created_at: formatInstant(row.created_at),
-        ...(row.last_used_at !== null && { last_used_at: formatInstant(row.last_used_at) }),
-      })),
-    };
-  }
-
-  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
-    return removePasskeysOf(tx, userId, since);
-  }
-
   /** Returns the list of all passkeys of a user for the browser, which may then forget any other. */
   signalOf(handle: string, rows: readonly PasskeyRow[]): PasskeySignal {
     const allAcceptedCredentialIds = rows.map(({ credential_id: id }) => id);
@@ -238,14 +210,16 @@ export class Passkeys implements SecondFactor {
   }
 
   /**
-   * Verifies an answer that signs in alone. Returns the user of the passkey, if there is one, and `consume` if the answer
-   * is right. Changes nothing.
+   * Verifies an answer that signs in alone. Returns the user of the passkey, if there is one, and `verified` if the
+   * answer is right. Changes nothing.
    */
-  async verifySignIn(text: string): Promise<{ user?: User | undefined; consume?: Consume | undefined }> {
+  async verifySignIn(
+    text: string,
+  ): Promise<{ user?: User | undefined; verified?: VerifiedOutput | undefined }> {
     const response = parseAssertion(text);
     const row = response && (await findPasskey(this.#db, response.id));
+    const user = await findUserById(this.#db, row?.user_id ?? noUserId);
     if (response === undefined || row === undefined) return {};
-    const user = await findUserById(this.#db, row.user_id);
     // The request named no account, so the answer must (WebAuthn Level 3 §7.2, step 6).
     const isNamed = row.kind === 'passkey' && response.response.userHandle === row.user_handle;
     // An unconfirmed account and an unknown passkey get the same answer in the same time.
@@ -253,11 +227,11 @@ export class Passkeys implements SecondFactor {
     if (!isNamed || isUnverified) return { user };
     return {
       user,
-      consume: await this.#verifyAnswer(row, response, { purpose: 'sign_in', subject: '' }, true),
+      verified: await this.#verifyAnswer(row, response, { purpose: 'sign_in', subject: '' }, true),
     };
   }
 
-  async check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined> {
+  async check(user: User, output: string, purpose: FactorPurpose): Promise<VerifiedOutput | undefined> {
     const response = parseAssertion(output);
     if (response === undefined) return undefined;
     const row = await findPasskey(this.#db, response.id);
@@ -265,33 +239,33 @@ export class Passkeys implements SecondFactor {
     return this.#verifyAnswer(row, response, factorUseOf(purpose), false);
   }
 
-  purge(db: Database, limit: number): Promise<number> {
-    return this.#ceremonies.purge(db, limit);
-  }
-
   /** Whether the credential belongs to an account that keeps it: a confirmed one, if accounts must be confirmed. */
   async #isRegistered(tx: Database, { credential_id: id }: { credential_id: string }): Promise<boolean> {
     return this.#emailConfirmation ? isVerifiedCredential(tx, id) : (await findPasskey(tx, id)) !== undefined;
   }
 
-  /** Verifies an answer and returns the statements that consume it; `undefined` if it is wrong. */
+  /** Verifies an answer; `undefined` if it is wrong. */
   async #verifyAnswer(
     row: PasskeyRow,
     response: AuthenticationResponseJSON,
     use: ChallengeUse,
     requireUserVerification: boolean,
-  ): Promise<Consume | undefined> {
+  ): Promise<VerifiedOutput | undefined> {
     const answer = await this.#ceremonies.verifyAnswer(row, response, use, requireUserVerification);
     if (answer === undefined) return undefined;
-    const { challenge, counter, storage } = answer;
+    const { challenge, counter, storage, isUserVerified } = answer;
     if (counter <= row.counter && counter + row.counter > 0)
       this.#log.warn(
         { user_id: row.user_id, passkey_id: row.id, counter, last_counter: row.counter },
         'A passkey was rejected: its signature counter decreased, so it may have been cloned',
       );
-    return async (tx) =>
-      (await this.#ceremonies.consume(tx, challenge)) &&
-      usePasskey(tx, { id: row.id, counter, storage, now: this.#clock() });
+    return {
+      // The key, and the PIN or biometric that unlocked it.
+      isMultiFactor: isUserVerified,
+      consume: async (tx) =>
+        (await this.#ceremonies.consume(tx, challenge)) &&
+        usePasskey(tx, { id: row.id, counter, storage, now: this.#clock() }),
+    };
   }
 }
 

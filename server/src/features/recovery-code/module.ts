@@ -6,6 +6,7 @@ import { SealedCookie } from '../../http/sealed-cookie.ts';
 import { recoveryCodePages, type ShownCodes } from './pages.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
 import { RecoveryCodes } from './recovery-code.ts';
+import { RecoveryCodeData } from './recovery-code-data.ts';
 import { recoveryCodeRoutes } from './routes.ts';
 import { recoveryCodeMigrations } from './migrations.ts';
 
@@ -14,10 +15,11 @@ export const recoveryCode = module({
   messages: import.meta.resolve('./messages/'),
   migrations: recoveryCodeMigrations,
   mails: [recoveryCodeUsedMail],
+  storedFactors: [new RecoveryCodeData()],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
-  build: ({ context: { db, clock, codes }, enrollment, keyring, pages, secondFactors, stepUp }) => {
+  build: ({ context: { db, clock, codes }, cookies, enrollment, keyring, pages, secondFactors, stepUp }) => {
     const recoveryCodes = new RecoveryCodes({ db, clock, signer: codes });
-    const parts = { enrollment, secondFactors, recoveryCodes };
+    const parts = { cookies, enrollment, secondFactors, recoveryCodes };
     const shownCodes = new SealedCookie<ShownCodes>({
       name: 'recovery_codes',
       cipher: keyring.textCipher('recovery-codes'),

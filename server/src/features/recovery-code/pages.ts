@@ -8,6 +8,7 @@ import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page
 import type { PageKit } from '../../page/page.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
 import { recoveryCodeSection } from './prompt.ts';
@@ -22,6 +23,7 @@ export interface ShownCodes {
 
 export interface RecoveryCodePageParts {
   readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
   readonly stepUp: StepUp;
   readonly secondFactors: SecondFactors;
   readonly enrollment: Enrollment;
@@ -44,6 +46,7 @@ const subject = (request: Parameters<typeof sessionOf>[0]): string => sessionOf(
 
 function listPage({
   pages,
+  cookies,
   stepUp,
   secondFactors,
   enrollment,
@@ -81,17 +84,23 @@ function listPage({
         fields: Type.Object({}),
         submit: async (_fields, { request, reply }) => {
           const session = sessionOf(request);
-          const { codes, until } = await enrollment.change(
+          const { result, renewed } = await enrollment.change(
             { session },
             recoveryCodes.addition(secondFactors),
             request.source,
           );
-          shownCodes.write(reply, { codes, until }, session.id);
+          cookies.renewSession(request, reply, renewed);
+          shownCodes.write(reply, result, contextOf(session));
           return newPath;
         },
       }),
     ],
   });
+}
+
+/** New codes are shown to their user only. The session cannot be named: it is renewed when the codes are created. */
+function contextOf({ userId }: { readonly userId: number }): string {
+  return String(userId);
 }
 
 function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageParts): PageRoutes {
@@ -104,7 +113,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
     load: async ({ request }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
-      const shown = shownCodes.read(request.headers.cookie, session.id);
+      const shown = shownCodes.read(request.headers.cookie, contextOf(session));
       return shown !== undefined && recoveryCodes.isShown(shown) ? shown.codes : new Elsewhere(path);
     },
     body: ({ t, inputs }, codes) =>
@@ -124,9 +133,9 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
         summary: 'Page: ends the former recovery codes',
         fields: Type.Object({}),
         submit: async (_fields, { request, reply }) => {
-          const { id, userId } = sessionOf(request);
-          await recoveryCodes.endFormer(userId);
-          shownCodes.write(reply, { codes: [], until: 0 }, id);
+          const session = sessionOf(request);
+          await recoveryCodes.endFormer(session.userId);
+          shownCodes.write(reply, { codes: [], until: 0 }, contextOf(session));
           return addressOf(path, { done: 'saved' });
         },
       }),

@@ -8,9 +8,10 @@ import { normalizeCode } from '../../kit/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';
-import type { SecondFactor, Consume, FactorChange, FactorUsed } from '../../identity/factor/factor.ts';
+import type { SecondFactor, FactorChange, FactorUsed, VerifiedOutput } from '../../identity/factor/factor.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import { recoveryCodeUsedMail } from './event.ts';
+import { RecoveryCodeData } from './recovery-code-data.ts';
 import {
   addCode,
   consumeCode,
@@ -37,24 +38,17 @@ const codesPerUser = 10;
 /** Time for which new codes can be shown again, and the former ones are still valid. */
 const shownMs = 15 * minuteMs;
 
-export class RecoveryCodes implements SecondFactor {
-  readonly name = 'recovery_code';
-  readonly isBackup = true;
-  readonly amr = ['otp'];
+export class RecoveryCodes extends RecoveryCodeData implements SecondFactor {
   readonly #options: RecoveryCodesOptions;
 
   constructor(options: RecoveryCodesOptions) {
+    super();
     this.#options = options;
-  }
-
-  async isSet(db: Database, userId: number): Promise<boolean> {
-    return (await countCodes(db, userId, this.#options.clock())) > 0;
   }
 
   /** Returns how many codes a user has left. */
   count(userId: number): Promise<number> {
-    const { db, clock } = this.#options;
-    return countCodes(db, userId, clock());
+    return countCodes(this.#options.db, userId);
   }
 
   /**
@@ -122,29 +116,20 @@ export class RecoveryCodes implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string): Promise<Consume | undefined> {
+  async check(user: User, proof: string): Promise<VerifiedOutput | undefined> {
     const { db, clock, signer } = this.#options;
     const code = parseCode(proof);
     if (code === undefined) return undefined;
     const rows = await listUnused(db, user.id, clock());
     const row = rows.find(({ code_mac: mac }) => signer.check(textOf(user.id, code), mac));
     if (row === undefined) return undefined;
-    return (tx) => consumeCode(tx, row.id, clock());
+    return { consume: (tx) => consumeCode(tx, row.id, clock()) };
   }
 
   async notifyUse(tx: Database, { user, source, events }: FactorUsed): Promise<void> {
-    const facts = async (): Promise<{ left: number }> => ({
-      left: await countCodes(tx, user.id, this.#options.clock()),
-    });
+    const left = await countCodes(tx, user.id);
+    const facts = async () => ({ facts: { left }, tokenId: null });
     await events.send(tx, recoveryCodeUsedMail, { user, source, facts });
-  }
-
-  async exportOf(db: Database, userId: number): Promise<object> {
-    return { left: await countCodes(db, userId, this.#options.clock()) };
-  }
-
-  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
-    return removeCodesOf(tx, userId, since);
   }
 }
 

@@ -1,16 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { RecoveryCodes } from './recovery-code.ts';
+import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 
 /** The routes that count the codes left and create new ones. */
 export function recoveryCodeRoutes({
+  cookies,
   secondFactors,
   enrollment,
   recoveryCodes,
 }: {
+  readonly cookies: BrowserCookies;
   readonly secondFactors: SecondFactors;
   readonly enrollment: Enrollment;
   readonly recoveryCodes: RecoveryCodes;
@@ -35,13 +38,14 @@ export function recoveryCodeRoutes({
           response: { 200: Type.Object({ recovery_codes: Type.Array(Type.String()) }) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const session = sessionOf(request);
-        const codes = await enrollment.change(
+        const { result: codes, renewed } = await enrollment.change(
           { session },
           recoveryCodes.replacement(secondFactors),
           request.source,
         );
+        cookies.renewSession(request, reply, renewed);
         return { recovery_codes: codes };
       },
     );

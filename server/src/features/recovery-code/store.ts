@@ -20,7 +20,7 @@ export async function addCode(db: Database, code: NewCode): Promise<void> {
 const selectUnused = statement((sql, p: { userId: number; now: number }) =>
   sql
     .selectFrom('recovery_codes')
-    .select(['id', 'code_mac', 'ends_at'])
+    .select(['id', 'code_mac'])
     .where('user_id', '=', p.userId)
     .where('spent_at', 'is', null)
     .where(({ eb, or }) => or([eb('ends_at', 'is', null), eb('ends_at', '>', p.now)])),
@@ -30,7 +30,6 @@ const selectUnused = statement((sql, p: { userId: number; now: number }) =>
 export interface UnusedCode {
   readonly id: string;
   readonly code_mac: string;
-  readonly ends_at: number | null;
 }
 
 /** Lists the codes that can be used: those of the newest set, and former ones until they end. */
@@ -38,9 +37,18 @@ export function listUnused(db: Database, userId: number, now: number): Promise<U
   return db.run(selectUnused, { userId, now });
 }
 
+const selectNewest = statement((sql, p: { userId: number }) =>
+  sql
+    .selectFrom('recovery_codes')
+    .select('id')
+    .where('user_id', '=', p.userId)
+    .where('spent_at', 'is', null)
+    .where('ends_at', 'is', null),
+);
+
 /** Counts the codes of the newest set that are left. */
-export async function countCodes(db: Database, userId: number, now: number): Promise<number> {
-  return (await listUnused(db, userId, now)).filter(({ ends_at: ends }) => ends === null).length;
+export async function countCodes(db: Database, userId: number): Promise<number> {
+  return (await db.run(selectNewest, { userId })).length;
 }
 
 const endNewest = statement((sql, p: { userId: number; at: number }) =>

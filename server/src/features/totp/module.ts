@@ -5,6 +5,7 @@ import { stateOf, totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
 import { Totp } from './totp.ts';
+import { TotpData } from './totp-data.ts';
 import { totpMigrations } from './migrations.ts';
 import { totpSeed } from './schema.ts';
 
@@ -13,6 +14,7 @@ export const totp = module({
   messages: import.meta.resolve('./messages/'),
   migrations: totpMigrations,
   sealed: [totpSeed],
+  storedFactors: [new TotpData()],
   isOn: ({ secondFactor }) => secondFactor !== 'off',
   build: ({ context: { db, clock }, cookies, enrollment, keyring, pages }) => {
     const factor = new Totp({

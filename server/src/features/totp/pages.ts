@@ -162,7 +162,7 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
 }
 
 /** Asks before an authenticator is removed. */
-function removePage({ pages, enrollment, totp }: TotpPageParts): PageRoutes {
+function removePage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoutes {
   return formPage<AuthenticatorRow>(pages, {
     path: removePath,
     summary: 'Page: asks before an authenticator app is removed',
@@ -188,8 +188,10 @@ function removePage({ pages, enrollment, totp }: TotpPageParts): PageRoutes {
         summary: 'Page: removes an authenticator app',
         fields: Type.Object({ id: Type.Optional(formField) }),
         back: () => path,
-        submit: async ({ id = '' }, { request }) => {
-          await enrollment.change(enrollmentSubjectOf(request), totp.removal(id), request.source);
+        submit: async ({ id = '' }, { request, reply }) => {
+          const of = enrollmentSubjectOf(request);
+          const { renewed } = await enrollment.change(of, totp.removal(id), request.source);
+          cookies.renewSession(request, reply, renewed);
           return addressOf(path, { done: 'removed' });
         },
       }),

@@ -104,9 +104,11 @@ export function totpRoutes({
           response: { 200: Message },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { id } = request.params;
-        await enrollment.change(enrollmentSubjectOf(request), totp.removal(id), request.source);
+        const subject = enrollmentSubjectOf(request);
+        const { renewed } = await enrollment.change(subject, totp.removal(id), request.source);
+        cookies.renewSession(request, reply, renewed);
         return { message: 'authenticator removed' };
       },
     );

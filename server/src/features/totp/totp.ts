@@ -3,27 +3,31 @@
 import type * as OtpauthLibrary from 'otpauth';
 import { createRequire } from 'node:module';
 import type { Clock } from '../../kit/clock.ts';
-import { formatInstant, minuteMs, secondMs } from '../../kit/clock.ts';
+import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
 import { normalizeCode } from '../../kit/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
-import type { FactorAddition, FactorChange, SecondFactor, Consume } from '../../identity/factor/factor.ts';
+import type {
+  FactorAddition,
+  FactorChange,
+  SecondFactor,
+  VerifiedOutput,
+} from '../../identity/factor/factor.ts';
 import {
   addAuthenticator,
   confirmAuthenticator,
   findBegun,
   findPending,
   listAuthenticators,
-  listEveryAuthenticator,
   removeAuthenticator,
-  removeAuthenticatorsOf,
   removePendingOf,
   renameAuthenticator,
   consumeStep,
   type AuthenticatorRow,
 } from './store.ts';
+import { TotpData } from './totp-data.ts';
 import '../../identity/factor/problem.ts';
 
 /** Encrypts the seeds: AES-256-GCM, bound to the row. */
@@ -71,18 +75,12 @@ const maxPerUser = 10;
 
 const load = createRequire(import.meta.url);
 
-export class Totp implements SecondFactor {
-  readonly name = 'totp';
-  readonly isBackup = false;
-  readonly amr = ['otp'];
+export class Totp extends TotpData implements SecondFactor {
   readonly #options: TotpOptions;
 
   constructor(options: TotpOptions) {
+    super();
     this.#options = options;
-  }
-
-  async isSet(db: Database, userId: number): Promise<boolean> {
-    return (await listAuthenticators(db, userId)).length > 0;
   }
 
   /** Lists the confirmed authenticators of a user. */
@@ -156,32 +154,15 @@ export class Totp implements SecondFactor {
     };
   }
 
-  async check(user: User, proof: string): Promise<Consume | undefined> {
+  async check(user: User, proof: string): Promise<VerifiedOutput | undefined> {
     const { db, clock } = this.#options;
     for (const row of await listAuthenticators(db, user.id)) {
       const step = this.#stepOf(row, proof);
       // Each time step once, in ascending order (RFC 6238 §5.2): the statement decides.
       if (step !== undefined && step > (row.last_step ?? -1))
-        return (tx) => consumeStep(tx, { id: row.id, step, now: clock() });
+        return { consume: (tx) => consumeStep(tx, { id: row.id, step, now: clock() }) };
     }
     return undefined;
-  }
-
-  async exportOf(db: Database, userId: number): Promise<object> {
-    const rows = await listEveryAuthenticator(db, userId);
-    return {
-      authenticators: rows.map(({ id, name, created_at, confirmed_at, last_used_at }) => ({
-        id,
-        name,
-        created_at: formatInstant(created_at),
-        ...(confirmed_at !== null && { confirmed_at: formatInstant(confirmed_at) }),
-        ...(last_used_at !== null && { last_used_at: formatInstant(last_used_at) }),
-      })),
-    };
-  }
-
-  removeAll(tx: Database, userId: number, since?: number): Promise<void> {
-    return removeAuthenticatorsOf(tx, userId, since);
   }
 
   /** Returns the time step to which the code belongs; `undefined` if it is of another time or seed. */

@@ -1,7 +1,7 @@
 // Creates, disables and removes accounts, and replaces passwords. A new password ends access by way of AccountAccess.
 import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import type { EmailAddress } from '../../user/email-address.ts';
+import { keyOfAddress, type EmailAddress } from '../../user/email-address.ts';
 import {
   addUser,
   findUserByEmail,
@@ -175,7 +175,7 @@ export class Accounts {
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
     await this.#access.revoke(tx, userId, { except: keptSession });
-    await this.#attempts.forget(tx, userId, 'password');
+    await this.#attempts.forget(tx, { emailKey: keyOfAddress(user.email) }, 'password');
     await events.emit(tx, event, { user, source });
     return user;
   }
@@ -205,16 +205,11 @@ export class Accounts {
       source,
     });
     if (owner === undefined) return undefined;
-    await this.#attempts.inherit(tx, owner.id, address.key);
-    if (added !== undefined) await authenticator.attach?.(tx, added.id);
-    if (emailConfirmation)
-      await this.#sendVerificationOrNotice(
-        tx,
-        owner,
-        added === undefined ? authenticator : undefined,
-        source,
-      );
-    else await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
+    if (emailConfirmation) await this.#sendVerificationOrNotice(tx, owner, { added, authenticator }, source);
+    else {
+      await authenticator.attach?.(tx, added?.id ?? noUserId);
+      await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
+    }
     return added;
   }
 
@@ -226,22 +221,22 @@ export class Accounts {
   async #sendVerificationOrNotice(
     tx: Database,
     owner: User,
-    newest: FirstAuthenticator | undefined,
+    { added, authenticator }: { added: User | undefined; authenticator: FirstAuthenticator },
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
-    const replaced = isOpen && newest !== undefined ? owner.id : noUserId;
-    await updatePasswordHash(tx, replaced, newest?.hashedPassword ?? null, this.#context.clock());
+    const replaced = isOpen && added === undefined ? owner.id : noUserId;
+    await updatePasswordHash(tx, replaced, authenticator.hashedPassword, this.#context.clock());
     await this.#access.revoke(tx, replaced);
     await this.#secondFactors.removeAll(tx, replaced);
-    await newest?.attach?.(tx, replaced);
+    await authenticator.attach?.(tx, added?.id ?? replaced);
     await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
     await this.#notifyOwner(tx, isOpen ? undefined : owner, source);
   }
 
   /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */
   async #notifyOwner(tx: Database, owner: User | undefined, source: ClientSource): Promise<void> {
-    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source, isLimited: true });
+    await this.#context.events.send(tx, alreadyRegisteredMail, { user: owner, source });
   }
 
   /**

@@ -11,7 +11,7 @@ export const emailVerificationMail = defineProofMail(
 );
 
 /** Mail to the owner of an address with which another client tried to register. */
-export const alreadyRegisteredMail = defineNotice('already_registered');
+export const alreadyRegisteredMail = defineNotice('already_registered', { isRequested: true });
 
 export const passwordChangedMail = defineNotice('password_changed');
 

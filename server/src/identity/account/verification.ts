@@ -3,7 +3,7 @@ import { Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { tokenKind } from '../token/kinds.ts';
 import type { OneTimeTokens } from '../token/one-time-token.ts';
@@ -35,21 +35,17 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address and replaces the previous one. Constant work: without a user it stores nothing.
+   * Mails a token to the user's address, at once or after a pause. Constant work: without a user it stores nothing.
    * Inside a transaction.
    */
-  async send(
-    tx: Database,
-    user: User | undefined,
-    source: ClientSource,
-    { isLimited = false }: { isLimited?: boolean } = {},
-  ): Promise<void> {
+  async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
     await this.#context.events.send(tx, emailVerificationMail, {
       user,
       source,
-      isLimited,
-      facts: (recipient) =>
-        this.#tokens.issue(tx, recipient, { kind: verificationKind, target: recipient?.email ?? '' }, source),
+      facts: (recipient, grant) => {
+        const token = { kind: verificationKind, target: recipient?.email ?? '' };
+        return this.#tokens.issueRequested(tx, recipient, token, source, grant);
+      },
     });
   }
 
@@ -62,11 +58,10 @@ export class EmailVerification {
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       const isAsked =
-        user !== undefined &&
-        user.emailVerifiedAt === null &&
-        user.disabledAt === null &&
-        (await this.#mayVerify(tx, user, source));
-      await this.send(tx, isAsked ? user : undefined, source, { isLimited: true });
+        (await this.#mayVerify(tx, user, source)) &&
+        user?.emailVerifiedAt === null &&
+        user.disabledAt === null;
+      await this.send(tx, isAsked ? user : undefined, source);
       const { email_verification_requested: requested, email_verification_request_refused: refused } =
         accountEvents;
       await events.emit(tx, isAsked ? requested : refused, { user, source });
@@ -100,12 +95,11 @@ export class EmailVerification {
   /**
    * Returns true if the account has a password, or the request comes from the initiating browser. Without a password,
    * the factor may belong to an attacker who registered the address of the victim (account pre-hijacking), and would
-   * stay after the owner sets a password.
+   * stay after the owner sets a password. Constant work.
    */
-  async #mayVerify(tx: Database, user: User, source: ClientSource): Promise<boolean> {
-    return (
-      user.hashedPassword !== null ||
-      (await this.#tokens.isInitiatingBrowser(tx, user.id, verificationKind, source))
-    );
+  async #mayVerify(tx: Database, user: User | undefined, source: ClientSource): Promise<boolean> {
+    const userId = user?.id ?? noUserId;
+    const isInitiator = await this.#tokens.isInitiatingBrowser(tx, userId, verificationKind, source);
+    return isInitiator || (user !== undefined && user.hashedPassword !== null);
   }
 }

@@ -1,5 +1,9 @@
-// Rate-limits authentication attempts per account and factor. Call `begin()` before verifying and `succeed()`
+// Rate-limits authentication attempts per subject and factor. Call `begin()` before verifying and `succeed()`
 // afterwards; an attempt without `succeed()` counts as failed.
+//
+// The name of a subject never changes: what proves access to an address (password, mailed code) is counted by the
+// address, whether it has an account or not, and a second factor by the id of its account. So no registration, change
+// of address or removal has to move a counter, and none starts or ends a waiting time, which would reveal it.
 import { type Clock, dayMs, secondMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { digest } from '../../kit/secret.ts';
@@ -9,7 +13,6 @@ import {
   findAttempts,
   listAttemptsOf,
   maxAttempts,
-  moveAttempts,
   removeAttempts,
   removeAttemptsOf,
   removeAttempt,
@@ -25,18 +28,14 @@ import './problem.ts';
  */
 export type Factor = string;
 
-/** The account, address and device against which attempts are counted. */
-export interface Subject {
-  /** The account; undefined for an address without an account, which is counted too. */
-  readonly userId: number | undefined;
-  /** Normal form of the given address. */
-  readonly emailKey: string;
-  /**
-   * A known device of the account. It has a counter of its own, so that an attacker's failures do not lock the owner
-   * out.
-   */
-  readonly deviceId: string | undefined;
-}
+/** Whose attempts are counted, and a known device of the account. */
+export type Subject = Holder & {
+  /** It has a counter of its own, so that an attacker's failures do not lock the owner out. */
+  readonly deviceId?: string | undefined;
+};
+
+/** An address by its normal form, for a factor that an address without an account seems to have; else an account. */
+type Holder = { readonly emailKey: string } | { readonly userId: number };
 
 /** An attempt that was counted. */
 export interface Attempt {
@@ -88,22 +87,17 @@ export class Attempts {
     await removeAttempt(this.#db, key, this.#clock());
   }
 
-  /**
-   * Moves the attempts on an address to the account that was just registered for it. Otherwise a waiting time that ends
-   * with a registration would reveal that the address had no account (account enumeration).
-   */
-  async inherit(tx: Database, userId: number, emailKey: string): Promise<void> {
-    await moveAttempts(tx, subjectOfEmail(emailKey), subjectOfUser(userId));
-  }
-
   /** Resets the counter of a factor that was replaced. Inside a transaction. */
-  async forget(tx: Database, userId: number, factor: Factor): Promise<void> {
-    await removeAttempts(tx, { subject: subjectOfUser(userId), factor });
+  async forget(tx: Database, holder: Holder, factor: Factor): Promise<void> {
+    await removeAttempts(tx, { subject: subjectText(holder), factor });
   }
 
-  /** Removes all counters of an account that is removed. Inside a transaction. */
+  /**
+   * Removes the counters of an account that is removed. Those of its address stay until they expire: a waiting time that
+   * ends with the account would reveal that there was one. Inside a transaction.
+   */
   async forgetAll(tx: Database, userId: number): Promise<void> {
-    await removeAttemptsOf(tx, subjectOfUser(userId));
+    await removeAttemptsOf(tx, subjectText({ userId }));
   }
 
   /** Removes up to `limit` counters without a recent attempt and returns how many. */
@@ -111,25 +105,27 @@ export class Attempts {
     return removeOldAttempts(this.#db, this.#clock() - keptDays * dayMs, limit);
   }
 
-  /** Lists the counters of an account and its known devices. */
-  list(userId: number, deviceIds: readonly string[]): Promise<AttemptCount[]> {
-    return listAttemptsOf(this.#db, [subjectOfUser(userId), ...deviceIds.map(subjectOfDevice)]);
+  /** Lists the counters of an account, its address and its known devices. */
+  list(userId: number, emailKey: string, deviceIds: readonly string[]): Promise<AttemptCount[]> {
+    return listAttemptsOf(this.#db, [
+      subjectText({ userId }),
+      subjectText({ emailKey }),
+      ...deviceIds.map(subjectOfDevice),
+    ]);
   }
 }
 
-function subjectText({ userId, emailKey, deviceId }: Subject): string {
-  if (deviceId !== undefined) return subjectOfDevice(deviceId);
-  return userId === undefined ? subjectOfEmail(emailKey) : subjectOfUser(userId);
+function subjectText(subject: Subject): string {
+  if (subject.deviceId !== undefined) return subjectOfDevice(subject.deviceId);
+  if ('userId' in subject) return `user:${subject.userId}`;
+  return subjectOfAddress(subject.emailKey);
+}
+
+/** Returns the subject of an address: a digest, because people type passwords into fields for addresses. */
+export function subjectOfAddress(emailKey: string): string {
+  return `email:${Buffer.from(digest(emailKey)).toString('base64url')}`;
 }
 
 function subjectOfDevice(deviceId: string): string {
   return `device:${deviceId}`;
-}
-
-function subjectOfUser(userId: number): string {
-  return `user:${userId}`;
-}
-
-function subjectOfEmail(emailKey: string): string {
-  return `email:${Buffer.from(digest(emailKey)).toString('base64url')}`;
 }

@@ -2,7 +2,7 @@
 import type { Instant } from '../../db/schema.ts';
 
 interface AttemptTable {
-  /** Account, known device, or digest of an address without an account. */
+  /** Digest of an address, account, or known device. */
   subject: string;
   factor: string;
   /** Consecutive attempts since the last success; each is counted before it is verified. */

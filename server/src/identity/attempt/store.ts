@@ -1,6 +1,5 @@
 // The table `attempts`: consecutive attempts per subject and factor, counted before they are verified.
-import type { Database } from '../../db/database.ts';
-import type { Sql } from '../../db/engine.ts';
+import type { Database, Sql } from '../../db/database.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { AttemptTables } from './schema.ts';
 
@@ -124,15 +123,6 @@ export function listAttemptsOf(db: Database, subjects: readonly string[]): Promi
       .orderBy('subject')
       .orderBy('factor'),
   );
-}
-
-const changeSubject = statement((sql, p: { from: string; to: string }) =>
-  sql.updateTable('attempts').set({ subject: p.to }).where('subject', '=', p.from),
-);
-
-/** Moves the counters of one subject to another, which must have no counters yet. */
-export async function moveAttempts(db: Database, from: string, to: string): Promise<void> {
-  await db.run(changeSubject, { from, to });
 }
 
 const deleteOld = statement((sql, p: { before: number; limit: number }) =>

@@ -16,7 +16,7 @@ import type { FactorAddition, FactorChange } from '../factor/factor.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Sessions } from '../session/session.ts';
-import type { Session } from '../session/session-entry.ts';
+import type { RenewedSession } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
 import './problem.ts';
@@ -27,6 +27,12 @@ import '../token/problem.ts';
 export interface FactorAdded<T> {
   readonly result: T;
   readonly login: Login;
+}
+
+/** Result of another change: of its own work, and the session that continues. */
+export interface FactorChanged<T> {
+  readonly result: T;
+  readonly renewed: RenewedSession;
 }
 
 const changeEvents = {
@@ -101,41 +107,46 @@ export class Enrollment {
       const user = await this.#lock(tx, known.id);
       // Issued before the factor is added: the undo removes the factors that were added since its token.
       const undoLink = await this.#undoOfFirst(tx, user);
+      const { session, pending } = subject;
+      const renewed = session && (await this.#needs.sessions.renew(tx, session, { factor }));
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, user.id);
       await this.#needs.secondFactors.forgetAttempts(tx, user.id, factor);
       await this.#emit(tx, user, { factor, action: 'added', undoLink }, source);
-      if (subject.session !== undefined)
-        return { result, login: await this.#carryOn(tx, subject.session, factor) };
       // They began without the factor: an attacker who knows the password and has a pending authentication could
       // otherwise also add an authenticator and be signed in.
-      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except: subject.pending.id });
-      const login = await this.#needs.signIn.finish(tx, user, subject.pending, {
-        use: factor,
-        signInContext,
-      });
+      const except = (renewed ?? pending)?.id;
+      await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except });
+      const login =
+        pending === undefined
+          ? { token: renewed?.token, deviceToken: undefined }
+          : await this.#needs.signIn.finish(tx, user, pending, { given: { factor }, signInContext });
       return { result, login };
     });
   }
 
   /**
-   * Removes or replaces a factor. The attempts of a replaced one are reset.
-   * @throws {Problem} step_up_required, session_required, last_factor; also what `work` throws.
+   * Removes or replaces a factor. The session gets a new token, and the attempts of a replaced factor are reset.
+   * @throws {Problem} step_up_required, last_factor; session_required, also for a pending authentication, which has no
+   *   factor to change; also what `work` throws.
    */
   async change<T>(
     subject: EnrollmentSubject,
     { factor, action, work }: FactorChange<T>,
     source: ClientSource,
-  ): Promise<T> {
+  ): Promise<FactorChanged<T>> {
     const { id } = await this.requireSubject(subject);
+    const { session } = subject;
+    if (session === undefined) throw new Problem('session_required');
     return this.#context.db.transaction(async (tx) => {
       const user = await this.#lock(tx, id);
+      const renewed = await this.#needs.sessions.renew(tx, session);
       const result = await work(tx, user);
       await this.#needs.devices.forgetRemembered(tx, id);
       if (action === 'removed') await this.#requireWayIn(tx, user);
       else await this.#needs.secondFactors.forgetAttempts(tx, id, factor);
       await this.#emit(tx, user, { factor, action }, source);
-      return result;
+      return { result, renewed };
     });
   }
 
@@ -153,7 +164,7 @@ export class Enrollment {
       const user = await lockUser(tx, live.user.id);
       if (user?.disabledAt !== null || user.email !== live.target) throw new Problem('token_invalid');
       await tokens.consume(tx, live);
-      await accounts.revokeAccessSince(tx, user.id, live.madeAt);
+      await accounts.revokeAccessSince(tx, user.id, await tokens.undoableSince(tx, live));
       await events.emit(tx, enrollmentEvents.factor_undone, { user, source });
       await sendReset(tx, user, source);
       return user;
@@ -161,16 +172,16 @@ export class Enrollment {
   }
 
   /**
-   * Removes all second factors of a user and ends the sessions, for the operator; returns false if the user has no
-   * factors.
+   * Removes all second factors of a user, also those that the options do not offer, and ends the sessions, for the
+   * operator; returns false if the user has no factors.
    */
   async reset(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
-      if (user === undefined || (await this.#needs.secondFactors.setOf(tx, userId)).length === 0)
-        return false;
-      await this.#needs.secondFactors.removeAll(tx, userId);
+      const { secondFactors } = this.#needs;
+      if (user === undefined || (await secondFactors.storedOf(tx, userId)).length === 0) return false;
+      await secondFactors.removeAll(tx, userId);
       await this.#needs.access.revoke(tx, userId, { kinds: ['sign_in'] });
       await events.emit(tx, enrollmentEvents.factors_reset, { user, source });
       return true;
@@ -188,7 +199,10 @@ export class Enrollment {
   async #undoOfFirst(tx: Database, user: User): Promise<string | undefined> {
     const { secondFactors, tokens } = this.#needs;
     if (!(await secondFactors.hasNoFactor(tx, user.id))) return undefined;
-    return (await tokens.issue(tx, user, { kind: factorUndoKind, target: user.email })).link;
+    const { email: target } = user;
+    // The new token replaces an earlier one, whose factor may be disabled by now: it covers that one too.
+    const madeAt = await tokens.undoableSince(tx, { user, target, madeAt: this.#context.clock() });
+    return (await tokens.issue(tx, user, { kind: factorUndoKind, target, madeAt })).link;
   }
 
   /** Records the change and mails it to the user. */
@@ -214,14 +228,6 @@ export class Enrollment {
         mail: { facts: { factor, undoLink } },
         source,
       });
-  }
-
-  /** Adds the factor to the session, which gets a new token; the user's other sessions end. */
-  async #carryOn(tx: Database, session: Session, factor: string): Promise<Login> {
-    const elevated = await this.#needs.sessions.elevate(tx, session.id, factor);
-    if (elevated === undefined) throw new Problem('session_required');
-    await this.#needs.access.revoke(tx, session.userId, { kinds: ['sign_in'], except: elevated.id });
-    return { token: elevated.token, deviceToken: undefined };
   }
 
   /**

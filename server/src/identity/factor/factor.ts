@@ -3,13 +3,10 @@ import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { ClientSource } from '../context.ts';
 import type { Events } from '../event.ts';
+import type { FactorType, FactorUse } from './factor-use.ts';
 
-/** The factor with which a sign-in begins. */
-export interface FirstFactor {
-  readonly factor: string;
-  /** True if its verification proved two factors, so that no second one is required. */
-  readonly isMultiFactor?: boolean;
-}
+/** A factor that was verified just now. */
+export type GivenFactor = Omit<FactorUse, 'at'>;
 
 /** The requirement of a sign-in after the first factor. */
 export interface Requirement {
@@ -31,6 +28,13 @@ export interface FactorPurpose {
  */
 export type Consume = (tx: Database) => Promise<boolean>;
 
+/** A right authenticator output. */
+export interface VerifiedOutput {
+  readonly consume: Consume;
+  /** True if it proved two types of factor: the authenticator also verified its user. */
+  readonly isMultiFactor?: boolean;
+}
+
 /** A use of a factor, for `notifyUse`. */
 export interface FactorUsed {
   readonly user: User;
@@ -38,31 +42,36 @@ export interface FactorUsed {
   readonly events: Events;
 }
 
-/** One kind of second factor; a feature contributes it. */
-export interface SecondFactor {
+/**
+ * What is stored about one kind of second factor. The module declares it, so that it is removed, exported and counted
+ * whether the options offer the factor or not.
+ */
+export interface StoredFactor {
   /** Stable name, on the wire and in counters. */
   readonly name: string;
   /** True if it only replaces another second factor: a user with only this one signs in without a second factor. */
   readonly isBackup: boolean;
-  /** Its authentication method references (RFC 8176 §2); with `mfa` if it is several factors by itself. */
+  readonly type: FactorType;
+  /** Its authentication method references (RFC 8176 §2), without `mfa`. */
   readonly amr: readonly string[];
   /** Returns true if the user has enrolled it. */
   isSet(db: Database, userId: number): Promise<boolean>;
-  /** Returns true if the user can sign in with it alone; absent if that is never possible. */
-  isWayIn?(db: Database, userId: number): Promise<boolean>;
-  /**
-   * Verifies an authenticator output and returns the function that consumes it; `undefined` if it is wrong. Writes
-   * nothing; the caller counts the attempt.
-   */
-  check(user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined>;
-  /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
-  notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
   /** Returns what is stored about the user, for the copy of their data: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
   /** Removes the user's authenticators, or only those added since an instant. Inside a transaction. */
   removeAll(tx: Database, userId: number, since?: number): Promise<void>;
-  /** Removes up to `limit` expired rows and returns how many; absent if rows do not expire. */
-  purge?(db: Database, limit: number): Promise<number>;
+  /** Removes up to `limit` rows that have expired and returns how many; absent if rows do not expire. */
+  purge?(db: Database, now: number, limit: number): Promise<number>;
+}
+
+/** One kind of second factor as sign-in accepts it; a feature contributes it. */
+export interface SecondFactor extends StoredFactor {
+  /** Returns true if the user can sign in with it alone; absent if that is never possible. */
+  isWayIn?(db: Database, userId: number): Promise<boolean>;
+  /** Verifies an authenticator output; `undefined` if it is wrong. Writes nothing; the caller counts the attempt. */
+  check(user: User, output: string, purpose: FactorPurpose): Promise<VerifiedOutput | undefined>;
+  /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
+  notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
 }
 
 /** An addition of a factor, which Enrollment carries out. */

@@ -16,8 +16,8 @@ import type { Login } from '../sign-in/sign-in.ts';
 import type { PendingAuthentication } from '../sign-in/subject.ts';
 import type { Auth, AuthOptions } from '../../library/auth.ts';
 import type { ClientSource } from '../context.ts';
-import type { Consume, FactorPurpose, SecondFactor } from './factor.ts';
-import { parseFactors, withFactor } from './factor-use.ts';
+import type { FactorPurpose, GivenFactor, SecondFactor, VerifiedOutput } from './factor.ts';
+import { parseFactors, withFactor, type FactorType } from './factor-use.ts';
 import type { Session } from '../session/session-entry.ts';
 
 const email = 'bob@example.org';
@@ -29,6 +29,7 @@ class Riddle implements SecondFactor {
   readonly name: string;
   readonly isBackup: boolean;
   readonly amr: readonly string[];
+  readonly type: FactorType;
   readonly #isFirst: boolean;
   readonly setBy = new Set<number>();
   readonly purposes: FactorPurpose[] = [];
@@ -44,10 +45,12 @@ class Riddle implements SecondFactor {
       isBackup = false,
       isFirst = false,
       amr = [name],
-    }: { isBackup?: boolean; isFirst?: boolean; amr?: string[] } = {},
+      type = 'possession',
+    }: { isBackup?: boolean; isFirst?: boolean; amr?: string[]; type?: FactorType } = {},
   ) {
     this.name = name;
     this.amr = amr;
+    this.type = type;
     this.isBackup = isBackup;
     this.#isFirst = isFirst;
   }
@@ -65,9 +68,9 @@ class Riddle implements SecondFactor {
     return { isSet: this.setBy.has(userId) };
   }
 
-  async check(_user: User, output: string, purpose: FactorPurpose): Promise<Consume | undefined> {
+  async check(_user: User, output: string, purpose: FactorPurpose): Promise<VerifiedOutput | undefined> {
     this.purposes.push(purpose);
-    return output === this.name ? async () => !this.isConsumed : undefined;
+    return output === this.name ? { consume: async () => !this.isConsumed } : undefined;
   }
 
   async removeAll(_tx: Database, userId: number): Promise<void> {
@@ -124,7 +127,12 @@ onEachEngine('second factors', (engine) => {
     assert.ok(user);
     const signInContext = await auth.identity.signIn.signInContextOf(user, from);
     const login = await database.transaction((tx) =>
-      auth.identity.signIn.admit(tx, user, { factor, isMultiFactor: factor === 'passkey' }, signInContext),
+      auth.identity.signIn.admit(
+        tx,
+        user,
+        { factor, ...(factor === 'passkey' && { isMultiFactor: true }) },
+        signInContext,
+      ),
     );
     assert.ok(login);
     return login;
@@ -878,16 +886,16 @@ onEachEngine('second factors', (engine) => {
       const bench = await withBob();
       const { auth, riddle } = bench;
       const current = await bothIn(bench);
-      const give = (proof: string): Promise<unknown> =>
-        auth.identity.stepUp.give(current, { factor: 'riddle', proof }, source);
+      const give = (proof: string, at = current): Promise<unknown> =>
+        auth.identity.stepUp.give(at, { factor: 'riddle', proof }, source);
       for (let i = 0; i < 5; i += 1) await assert.rejects(give('wrong'), refused('factor_invalid'));
       await assert.rejects(give('riddle'), refused('too_many_attempts'));
-      await auth.identity.enrollment.change(
+      const { renewed } = await auth.identity.enrollment.change(
         { session: current },
         { ...add(riddle), action: 'replaced' },
         source,
       );
-      await assert.doesNotReject(give('riddle'));
+      await assert.doesNotReject(give('riddle', renewed));
     });
 
     test('never removes the last way to sign in', async () => {
@@ -950,18 +958,26 @@ onEachEngine('second factors', (engine) => {
       }
     });
 
-    test('rejects a session that ended while the request ran', async () => {
-      const bench = await withBob();
-      const { auth, riddle } = bench;
-      const current = await session(auth, await enter(bench));
-      const work = async (tx: Database): Promise<void> =>
-        void (await tx.query((sql) => sql.deleteFrom('sessions').where('id', '=', current.id)));
-      await assert.rejects(
-        auth.identity.enrollment.add({ session: current }, { ...add(riddle), work }, source),
-        refused('session_required'),
-      );
-      assert.ok((await factorsIn(bench)).length === 1, 'nothing was changed');
-    });
+    for (const action of ['added', 'removed', 'replaced'] as const) {
+      test(`rejects a session that ended while the request ran; no factor is ${action}`, async () => {
+        const seen: { between?: Between } = {};
+        const bench = await withBob({ through: (database) => (seen.between = new Between(database)) });
+        const { auth, riddle, bob } = bench;
+        const isAdded = action === 'added';
+        const current = isAdded ? await session(auth, await enter(bench)) : await bothIn(bench);
+        assert.ok(seen.between);
+        seen.between.before = () => makeAuth().auth.endSession(current.id);
+        const { enrollment } = auth.identity;
+        const subject = { session: current };
+        await assert.rejects(
+          isAdded
+            ? enrollment.add(subject, add(riddle), source)
+            : enrollment.change(subject, { ...remove(bench), action }, source),
+          refused('session_required'),
+        );
+        assert.equal(riddle.setBy.has(bob.id), !isAdded, 'nothing was changed');
+      });
+    }
 
     test('lets the operator remove all factors, which ends sessions and logins and resets attempts', async () => {
       const bench = await withBob();
@@ -969,12 +985,12 @@ onEachEngine('second factors', (engine) => {
       const operator = { actor: 'operator' } as const;
       const reset = (): Promise<boolean> => auth.identity.enrollment.reset(bob.id, operator);
       await auth.createSession(email);
-      backup.setBy.add(bob.id);
-      assert.equal(await reset(), false, 'only a backup');
       riddle.setBy.add(bob.id + 1);
       assert.equal(await auth.identity.enrollment.reset(bob.id + 1, operator), false, 'no user');
       riddle.setBy.clear();
-      assert.deepEqual([(await factorsIn(bench)).length, backup.setBy.size], [1, 1]);
+      assert.equal(await reset(), false, 'no factor');
+      assert.deepEqual((await factorsIn(bench)).length, 1);
+      backup.setBy.add(bob.id);
       riddle.setBy.add(bob.id);
       const first = await enter(bench);
       const pending = await pendingOf(auth, first);
@@ -991,54 +1007,81 @@ onEachEngine('second factors', (engine) => {
   });
 
   describe('authentication methods of a session (RFC 8176 §2)', () => {
-    const at = 1;
-    const rows: Record<string, readonly string[]> = {
-      '': [],
-      password: ['pwd'],
-      email: ['email'],
-      'password totp': ['pwd', 'otp', 'mfa'],
-      'password recovery_code': ['pwd', 'otp', 'mfa'],
-      'totp recovery_code': ['otp', 'mfa'],
-      passkey: ['pop', 'mfa'],
-      'email passkey': ['email', 'pop', 'mfa'],
-      'totp of_another_release': ['otp', 'of_another_release', 'mfa'],
-    };
-    for (const [names, methods] of Object.entries(rows)) {
-      test(`${names || 'no factor'}: ${methods.join(', ') || 'none'}`, () => {
-        const totp = new Riddle('totp', { amr: ['otp'] });
-        const { auth } = makeAuth({ secondFactors: [totp, new Riddle('passkey', { amr: ['pop', 'mfa'] })] });
-        const { secondFactors, plugged } = auth.identity;
-        plugged.disabledFactors.push(new Riddle('recovery_code', { amr: ['otp'] }));
-        const uses = names.split(' ').filter(Boolean);
-        assert.deepEqual(secondFactors.methodsOf(uses.map((factor) => ({ factor, at }))), methods);
-      });
-    }
+    /** Each way to give a factor, and what it proves; a passkey tells whether its device verified the user. */
+    const ways: readonly { use: GivenFactor; amr: string; types: readonly string[] }[] = [
+      { use: { factor: 'password' }, amr: 'pwd', types: ['knowledge'] },
+      { use: { factor: 'email' }, amr: 'email', types: [] },
+      { use: { factor: 'totp' }, amr: 'otp', types: ['possession'] },
+      { use: { factor: 'recovery_code' }, amr: 'otp', types: ['possession'] },
+      { use: { factor: 'passkey' }, amr: 'pop', types: ['possession'] },
+      { use: { factor: 'passkey', isMultiFactor: true }, amr: 'pop', types: ['possession', 'inherence'] },
+      { use: { factor: 'of_another_release' }, amr: 'of_another_release', types: [] },
+    ];
+
+    test('A46: every combination is multi-factor only if it proves two types of factor; email proves none', () => {
+      const { auth } = makeAuth();
+      const { secondFactors } = auth.identity;
+      let multiFactor = 0;
+      for (let chosen = 0; chosen < 2 ** ways.length; chosen += 1) {
+        const given = ways.filter((_, i) => (chosen & (2 ** i)) !== 0);
+        const types = new Set(given.flatMap(({ types: proved }) => proved));
+        const amr = [...new Set(given.map((way) => way.amr))];
+        const uses = given.map(({ use }) => ({ ...use, at: 1 }));
+        const title = given.map(({ use }) => JSON.stringify(use)).join(' ');
+        if (types.size > 1) multiFactor += 1;
+        assert.deepEqual(
+          secondFactors.methodsOf(uses),
+          types.size > 1 ? [...amr, 'mfa'] : amr,
+          title || 'no factor',
+        );
+      }
+      assert.ok(multiFactor > 0 && multiFactor < 2 ** ways.length, `${multiFactor}`);
+    });
   });
 
-  test('while the policy is off, a user with a disabled factor has one: another is not the first', async () => {
-    const bench = await withBob({ secondFactors: [], secondFactorPolicy: 'off' });
-    const { auth, database, bob } = bench;
-    const { secondFactors, plugged } = auth.identity;
-    const off = new Riddle('off', { isFirst: true });
-    plugged.disabledFactors.push(off);
-    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
-    off.setBy.add(bob.id);
-    assert.equal(await secondFactors.hasNoFactor(database, bob.id), false);
-  });
+  for (const secondFactorPolicy of ['off', 'optional', 'required'] as const) {
+    test(`disabled factors protect no sign-in, so another one is the first, while second factors are ${secondFactorPolicy}`, async () => {
+      const key = new Riddle('key', { isFirst: true });
+      const bench = await withBob({ secondFactors: [key], secondFactorPolicy });
+      const { auth, database, bob } = bench;
+      const { secondFactors, plugged } = auth.identity;
+      const off = new Riddle('off', { isFirst: true });
+      plugged.storedFactors.push(off);
+      off.setBy.add(bob.id);
+      assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
+      key.setBy.add(bob.id);
+      assert.equal(await secondFactors.hasNoFactor(database, bob.id), false);
+    });
+  }
 
-  test('disabled factors are not required and do not sign in, but are exported and removed', async () => {
+  test('disabled factors are not required and do not sign in, but are exported, counted and removed', async () => {
     const bench = await withBob({ secondFactors: [] });
     const { auth, database, bob } = bench;
     const off = new Riddle('off', { isFirst: true });
     off.setBy.add(bob.id);
     const { secondFactors, plugged } = auth.identity;
-    plugged.disabledFactors.push(off);
+    plugged.storedFactors.push(off);
     assert.ok((await enter(bench)).token);
     assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
-    assert.equal(await secondFactors.hasNoFactor(database, bob.id), true);
-    assert.deepEqual(await secondFactors.exportOf(database, bob.id), { off: { isSet: true } });
+    assert.deepEqual((await secondFactors.exportOf(database, bob.id))['off'], { isSet: true });
+    assert.deepEqual(await secondFactors.storedOf(database, bob.id), ['off']);
     await database.transaction((tx) => secondFactors.removeAll(tx, bob.id));
     assert.deepEqual(off.removals, [bob.id]);
+    assert.deepEqual(await secondFactors.storedOf(database, bob.id), []);
+  });
+
+  test('a backup stays while it replaces a disabled factor, and is removed with it, also if it is disabled too', async () => {
+    const bench = await withBob({ secondFactors: [], secondFactorPolicy: 'off' });
+    const { auth, database, bob } = bench;
+    const { secondFactors, plugged } = auth.identity;
+    const [off, backup] = [new Riddle('off'), new Riddle('spare', { isBackup: true })];
+    plugged.storedFactors.push(off, backup);
+    for (const factor of [off, backup]) factor.setBy.add(bob.id);
+    await database.transaction((tx) => secondFactors.removeIdleBackups(tx, bob.id));
+    assert.equal(backup.setBy.size, 1);
+    off.setBy.clear();
+    await database.transaction((tx) => secondFactors.removeIdleBackups(tx, bob.id));
+    assert.equal(backup.setBy.size, 0);
   });
 });
 
@@ -1048,5 +1091,12 @@ test('a session keeps the latest use of each factor', () => {
   assert.deepEqual(withFactor(uses, { factor: 'password', at: 2 }), [
     { factor: 'totp', at: 1 },
     { factor: 'password', at: 2 },
+  ]);
+});
+
+test('a factor that proved several types by one use keeps that in a session', () => {
+  const first = { factor: 'passkey', isMultiFactor: true, at: 1 };
+  assert.deepEqual(withFactor([first], { factor: 'passkey', isMultiFactor: false, at: 2 }), [
+    { factor: 'passkey', isMultiFactor: true, at: 2 },
   ]);
 });

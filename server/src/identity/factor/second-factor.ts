@@ -5,29 +5,46 @@ import type { User } from '../../user/user.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { factorEvents } from './event.ts';
-import type { FactorPurpose, SecondFactor, SecondFactorPolicy, Consume, Requirement } from './factor.ts';
-import type { FactorUse } from './factor-use.ts';
+import type {
+  FactorPurpose,
+  GivenFactor,
+  Requirement,
+  SecondFactor,
+  SecondFactorPolicy,
+  StoredFactor,
+  VerifiedOutput,
+} from './factor.ts';
+import type { FactorType, FactorUse } from './factor-use.ts';
 import './problem.ts';
 
 /** A verified second factor. `consume` it inside the transaction that uses it. */
-export interface VerifiedFactor {
+export interface VerifiedFactor extends VerifiedOutput {
   readonly user: User;
   readonly attempt: Attempt;
   readonly factor: SecondFactor;
-  readonly consume: Consume;
 }
 
 export interface SecondFactorsOptions {
+  /** Factors that sign-in accepts. */
   readonly factors: readonly SecondFactor[];
-  /** Disabled factors: sign-in does not accept them; stored data is still exported and removed. */
-  readonly disabled: readonly SecondFactor[];
+  /** Factors of all modules. Those that are not among `factors` are still removed, exported and counted. */
+  readonly stored: readonly StoredFactor[];
   readonly policy: SecondFactorPolicy;
 }
 
-/** Values of RFC 8176 for first factors. It registers no value for an email link. */
-const firstFactorMethods: Readonly<Record<string, readonly string[]>> = {
-  password: ['pwd'],
-  email: ['email'],
+interface Method {
+  readonly amr: readonly string[];
+  /** Absent if it is no factor. */
+  readonly type?: FactorType;
+}
+
+/**
+ * Values of RFC 8176 for first factors. It registers no value for an email link, which is no factor either (NIST SP
+ * 800-63B-4 §3.1.3.1: email proves no possession of a device).
+ */
+const firstFactors: Readonly<Record<string, Method>> = {
+  password: { amr: ['pwd'], type: 'knowledge' },
+  email: { amr: ['email'] },
 };
 
 /** The second factors of the service. */
@@ -37,14 +54,14 @@ export class SecondFactors {
   readonly #context: AuthContext;
   readonly #attempts: Attempts;
   readonly #enabled: readonly SecondFactor[];
-  readonly #disabled: readonly SecondFactor[];
+  readonly #stored: readonly StoredFactor[];
 
   /** The lists are read at each call, because modules add to them before the first request. */
-  constructor(context: AuthContext, attempts: Attempts, { factors, disabled, policy }: SecondFactorsOptions) {
+  constructor(context: AuthContext, attempts: Attempts, { factors, stored, policy }: SecondFactorsOptions) {
     this.#context = context;
     this.#attempts = attempts;
     this.#enabled = factors;
-    this.#disabled = disabled;
+    this.#stored = stored;
     this.policy = policy;
   }
 
@@ -54,23 +71,26 @@ export class SecondFactors {
     return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
-  get #all(): readonly SecondFactor[] {
-    return [...this.#enabled, ...this.#disabled];
+  /** Factors that may be stored, whether sign-in accepts them or not. */
+  get #all(): readonly StoredFactor[] {
+    const enabled = new Set(this.#enabled.map(({ name }) => name));
+    return [...this.#enabled, ...this.#stored.filter(({ name }) => !enabled.has(name))];
   }
 
   /**
-   * Returns the authentication method references of a session (RFC 8176 §2): each one time, and `mfa` last if several
-   * factors were given or one of them is several by itself.
+   * Returns the authentication method references of a session (RFC 8176 §2): each one time, and `mfa` last if factors of
+   * two types were given, or one of them proved two types by itself. Email and unknown factors have no type.
    */
   methodsOf(uses: readonly FactorUse[]): string[] {
-    const names = new Set(uses.map(({ factor }) => factor));
-    const methods = new Set([...names].flatMap((name) => this.#methodsOfFactor(name)));
-    const isMultiFactor = methods.delete('mfa') || names.size > 1;
+    const used = uses.map(({ factor }) => this.#methodOf(factor));
+    const methods = new Set(used.flatMap(({ amr }) => amr));
+    const types = new Set(used.flatMap(({ type }) => type ?? []));
+    const isMultiFactor = types.size > 1 || uses.some((use) => use.isMultiFactor);
     return isMultiFactor ? [...methods, 'mfa'] : [...methods];
   }
 
-  #methodsOfFactor(name: string): readonly string[] {
-    return firstFactorMethods[name] ?? this.#all.find((factor) => factor.name === name)?.amr ?? [name];
+  #methodOf(factor: string): Method {
+    return firstFactors[factor] ?? this.#all.find(({ name }) => name === factor) ?? { amr: [factor] };
   }
 
   /** Returns the names of the factors of which sign-in requires one; empty if the user has only a backup. */
@@ -92,17 +112,22 @@ export class SecondFactors {
   async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
     const { db } = this.#context;
     if (!(await factor.isSet(db, userId))) return false;
-    return !factor.isBackup || !(await this.#hasNoneOf(this.#factors, db, userId));
+    return !factor.isBackup || !(await hasNoneOf(this.#factors, db, userId));
   }
 
-  async #hasNoneOf(factors: readonly SecondFactor[], db: Database, userId: number): Promise<boolean> {
-    for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
-    return true;
-  }
-
-  /** Returns true if the user has enrolled no factor, also if the policy is off. Backups do not count. */
+  /**
+   * Returns true if the user has enrolled no factor that the options offer, whatever the policy. Backups do not count,
+   * nor do disabled factors: they protect no sign-in, so an attacker who knows the password could add another one.
+   */
   hasNoFactor(db: Database, userId: number): Promise<boolean> {
-    return this.#hasNoneOf(this.policy === 'off' ? this.#all : this.#enabled, db, userId);
+    return hasNoneOf(this.#enabled, db, userId);
+  }
+
+  /** Returns the names of all factors that the user has enrolled, also of those that the options do not offer. */
+  async storedOf(db: Database, userId: number): Promise<string[]> {
+    const names: string[] = [];
+    for (const factor of this.#all) if (await factor.isSet(db, userId)) names.push(factor.name);
+    return names;
   }
 
   /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */
@@ -132,34 +157,35 @@ export class SecondFactors {
   ): Promise<VerifiedFactor> {
     const factor = this.#factors.find((each) => each.name === name);
     if (factor === undefined || !(await this.#isUsable(factor, user.id))) throw new Problem('factor_invalid');
-    const attempt = await this.#attempts.begin({ userId: user.id, emailKey: '', deviceId }, name);
-    const consume = await factor.check(user, proof, purpose);
-    if (consume === undefined) {
+    const attempt = await this.#attempts.begin({ userId: user.id, deviceId }, name);
+    const output = await factor.check(user, proof, purpose);
+    if (output === undefined) {
       await this.recordFailure(user, name, source);
       throw new Problem('factor_invalid');
     }
-    return { user, attempt, factor, consume };
+    return { ...output, user, attempt, factor };
   }
 
   /**
-   * Consumes a verified factor. Inside the transaction that uses it.
+   * Consumes a verified factor and returns it as given. Inside the transaction that uses it.
    * @throws {Problem} factor_invalid if it was already consumed.
    */
   async consume(
     tx: Database,
-    { user, attempt, factor, consume }: VerifiedFactor,
+    { user, attempt, factor, consume, isMultiFactor }: VerifiedFactor,
     source: ClientSource,
-  ): Promise<void> {
+  ): Promise<GivenFactor> {
     if (!(await consume(tx))) throw new Problem('factor_invalid');
     await this.#attempts.succeed(tx, attempt);
     await factor.notifyUse?.(tx, { user, source, events: this.#context.events });
+    return { factor: factor.name, isMultiFactor };
   }
 
   /** Removes every factor of the user, backups included, and resets their attempts. Inside a transaction. */
   async removeAll(tx: Database, userId: number): Promise<void> {
     for (const factor of this.#all) {
       await factor.removeAll(tx, userId);
-      await this.#attempts.forget(tx, userId, factor.name);
+      await this.#attempts.forget(tx, { userId }, factor.name);
     }
   }
 
@@ -181,19 +207,20 @@ export class SecondFactors {
 
   /** Resets the attempts of a factor that was replaced. Inside a transaction. */
   async forgetAttempts(tx: Database, userId: number, factor: string): Promise<void> {
-    await this.#attempts.forget(tx, userId, factor);
+    await this.#attempts.forget(tx, { userId }, factor);
   }
 
-  /** Removes the backups of a user without another second factor. Inside a transaction. */
+  /** Removes the backups of a user without another second factor, also a disabled one. Inside a transaction. */
   async removeIdleBackups(tx: Database, userId: number): Promise<void> {
-    if ((await this.setOf(tx, userId)).length > 0) return;
-    for (const factor of this.#factors) if (factor.isBackup) await factor.removeAll(tx, userId);
+    if (!(await hasNoneOf(this.#all, tx, userId))) return;
+    for (const factor of this.#all) if (factor.isBackup) await factor.removeAll(tx, userId);
   }
 
   /** Removes up to `limit` expired rows of all factors and returns how many. */
   async purge(limit: number): Promise<number> {
     let total = 0;
-    for (const factor of this.#all) total += (await factor.purge?.(this.#context.db, limit - total)) ?? 0;
+    const { db, clock } = this.#context;
+    for (const factor of this.#all) total += (await factor.purge?.(db, clock(), limit - total)) ?? 0;
     return total;
   }
 
@@ -204,4 +231,10 @@ export class SecondFactors {
       events.emit(tx, factorEvents.wrong_second_factor, { user, facts: { factor }, source }),
     );
   }
+}
+
+/** Returns true if the user has enrolled none of the factors; backups do not count. */
+async function hasNoneOf(factors: readonly StoredFactor[], db: Database, userId: number): Promise<boolean> {
+  for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+  return true;
 }

@@ -5,7 +5,8 @@ import type { User } from '../../user/user.ts';
 import type { Accounts } from '../account/account.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
-import type { Session } from '../session/session-entry.ts';
+import type { Sessions } from '../session/session.ts';
+import type { RenewedSession, Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
 import './problem.ts';
 import '../session/problem.ts';
@@ -14,16 +15,21 @@ import '../session/problem.ts';
 export class PasswordChange {
   readonly #context: AuthContext;
   readonly #accounts: Accounts;
+  readonly #sessions: Sessions;
   readonly #stepUp: StepUp;
 
-  constructor(context: AuthContext, accounts: Accounts, stepUp: StepUp) {
+  constructor(
+    context: AuthContext,
+    { accounts, sessions, stepUp }: { accounts: Accounts; sessions: Sessions; stepUp: StepUp },
+  ) {
     this.#context = context;
     this.#accounts = accounts;
+    this.#sessions = sessions;
     this.#stepUp = stepUp;
   }
 
   /**
-   * Stores a new password and ends all other access.
+   * Stores a new password, gives the session a new token and ends all other access.
    * @throws {Problem} password_wrong, too_many_attempts, step_up_required; session_required if the session has ended;
    *   invalid_request for a password that the rule rejects.
    */
@@ -31,7 +37,7 @@ export class PasswordChange {
     session: Session,
     { current, next }: { current: string | undefined; next: string },
     source: ClientSource,
-  ): Promise<User> {
+  ): Promise<{ user: User; renewed: RenewedSession }> {
     const { db, hasher, passwordRule } = this.#context;
     await passwordRule(next, { email: session.email, field: 'new_password' });
     const verified = await this.#stepUp.requirePassword(session, current, source);
@@ -41,13 +47,14 @@ export class PasswordChange {
       // Of two concurrent changes with the same current password, the second is rejected.
       if (user === undefined || user.passwordChangedAt > verified.passwordChangedAt)
         throw new Problem('password_wrong');
+      const renewed = await this.#sessions.renew(tx, session);
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {
         event: passwordEvents.password_changed,
         source,
-        keptSession: session.id,
+        keptSession: renewed.id,
       });
       if (changed === undefined) throw new Problem('session_required');
-      return changed;
+      return { user: changed, renewed };
     });
   }
 }

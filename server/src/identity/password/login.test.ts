@@ -107,6 +107,14 @@ onEachEngine('a login', (engine) => {
     });
   });
 
+  test('leaves an outdated hash if the address is not confirmed: another hash would take longer', async () => {
+    const { auth, db, id } = await withBob({ emailConfirmation: true });
+    const hashedPassword = bcrypt.hashSync(password, 4);
+    await db.updateUser(id, { hashedPassword });
+    assert.equal(await auth.logIn(email, password), undefined);
+    assert.equal((await db.findUserBy({ id })).hashedPassword, hashedPassword);
+  });
+
   test('counts against the new account if it failed before the registration', async () => {
     const { auth, clock } = await withBob();
     const eve = 'eve@example.org';

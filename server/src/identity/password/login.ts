@@ -76,13 +76,13 @@ export class PasswordLogin implements PasswordVerifier {
    * @throws {Problem} too_many_attempts, before anything is verified.
    */
   async logIn(address: EmailAddress, password: string, source: ClientSource): Promise<Login | undefined> {
-    const { db, emailConfirmation } = this.#context;
+    const { db } = this.#context;
     const claimed = await this.#find(address);
     const signInContext = await this.#signIn.signInContextOf(claimed.user, source);
     const verified = await this.#verify(claimed, { password, deviceId: signInContext.device?.id }, source);
     if (verified === undefined) return undefined;
     const { user, attempt } = verified;
-    if (emailConfirmation && user.emailVerifiedAt === null) {
+    if (this.#isUnconfirmed(user)) {
       // Answered like a wrong password: an attacker who has just registered the address of another person knows its
       // password and would learn here whether the address was free (account enumeration).
       await this.#recordFailure(user, passwordEvents.email_unconfirmed, attempt, source);
@@ -95,6 +95,11 @@ export class PasswordLogin implements PasswordVerifier {
       if (login !== undefined) await this.#attempts.succeed(tx, attempt);
       return login;
     });
+  }
+
+  /** Returns true if the user must confirm the address before the first session. */
+  #isUnconfirmed({ emailVerifiedAt }: User): boolean {
+    return this.#context.emailConfirmation && emailVerifiedAt === null;
   }
 
   async #find(address: EmailAddress): Promise<Claimed> {
@@ -119,10 +124,7 @@ export class PasswordLogin implements PasswordVerifier {
   ): Promise<Verified | undefined> {
     const { hasher, log } = this.#context;
     hasher.requireCapacity(); // before the attempt is counted: a rejection under load is not a wrong password
-    const attempt = await this.#attempts.begin(
-      { userId: user?.id, emailKey: address.key, deviceId },
-      'password',
-    );
+    const attempt = await this.#attempts.begin({ emailKey: address.key, deviceId }, 'password');
     const { matches, outdated, unreadable } = await hasher
       .verify(user?.hashedPassword, password, { isAdmitted: true })
       .catch(async (error: unknown) => {
@@ -145,7 +147,8 @@ export class PasswordLogin implements PasswordVerifier {
       );
       return undefined;
     }
-    if (outdated) await this.#upgradeHash(user, password);
+    // The time of another hash would tell that the address of a registration was free.
+    if (outdated && !this.#isUnconfirmed(user)) await this.#upgradeHash(user, password);
     return { user, attempt };
   }
 

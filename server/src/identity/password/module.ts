@@ -27,7 +27,7 @@ export const password = identityModule({
       routes: [
         { access: 'open', json: passwordLoginRoutes({ cookies, passwordLogin }) },
         { access: 'open', json: passwordResetRoutes({ cookies, passwordReset, resetTokenBy }) },
-        { access: 'session', json: passwordRoutes({ passwordChange }) },
+        { access: 'session', json: passwordRoutes({ cookies, passwordChange }) },
         { access: 'optional', pages: signIn.show },
         { access: 'open', pages: signIn.submit },
         { access: 'open', pages: signUpPages(signUp) },
@@ -35,7 +35,7 @@ export const password = identityModule({
         { access: 'open', pages: forgotPages({ pages, cookies, passwordReset }) },
         { access: 'optional', pages: tokenPages({ pages, cookies }, resetPage(pages, passwordReset)) },
         { access: 'open', pages: changePasswordPages() },
-        { access: 'session', pages: passwordPages({ pages, sessions, stepUp, passwordChange }) },
+        { access: 'session', pages: passwordPages({ pages, cookies, sessions, stepUp, passwordChange }) },
       ],
       account: [
         {

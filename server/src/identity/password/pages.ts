@@ -52,11 +52,13 @@ export const passwordSection = {
 /** The page that changes the password, at the access level `session`. */
 export function passwordPages({
   pages,
+  cookies,
   sessions,
   stepUp,
   passwordChange,
 }: {
   readonly pages: PageKit;
+  readonly cookies: TokenPageParts['cookies'];
   readonly sessions: Sessions;
   readonly stepUp: StepUp;
   readonly passwordChange: PasswordChange;
@@ -102,8 +104,10 @@ export function passwordPages({
         summary: 'Page: sets another password',
         config: hashing(2 * hashCost),
         fields: Type.Object({ password: formField, new_password: formField }),
-        submit: async ({ password, new_password: next }, { request }) => {
-          await passwordChange.change(sessionOf(request), { current: password, next }, request.source);
+        submit: async ({ password, new_password: next }, { request, reply }) => {
+          const passwords = { current: password, next };
+          const { renewed } = await passwordChange.change(sessionOf(request), passwords, request.source);
+          cookies.renewSession(request, reply, renewed);
           return addressOf(path, { done: 'changed' });
         },
       }),

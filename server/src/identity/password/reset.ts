@@ -43,16 +43,35 @@ export class PasswordReset {
   }
 
   /**
-   * Creates a reset token for the user and replaces the previous one.
+   * Creates a reset token for the user and replaces all previous ones. With `isMailed` it also mails the token.
    * @throws {Problem} unknown_email; also for a disabled user.
    */
-  async createToken(address: EmailAddress, source: ClientSource): Promise<string> {
+  async createToken(
+    address: EmailAddress,
+    source: ClientSource,
+    { isMailed = false }: { readonly isMailed?: boolean } = {},
+  ): Promise<string> {
     const { db } = this.#context;
     const token = await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
       if (user === undefined || user.disabledAt !== null) return undefined;
       await this.#recordRequest(tx, user, true, source);
-      return (await this.#tokens.issue(tx, user, { kind: resetKind, minutes: this.#minutes }, source)).token;
+      const { tokenId, ...facts } = await this.#tokens.issue(
+        tx,
+        user,
+        { kind: resetKind, minutes: this.#minutes },
+        source,
+        { replacesAll: true },
+      );
+      if (isMailed)
+        await this.#context.events.send(tx, resetPasswordMail, {
+          user,
+          source,
+          isProven: true,
+          lifeMs: this.#minutes * minuteMs,
+          facts: async () => ({ facts, tokenId }),
+        });
+      return facts.token;
     });
     if (token === undefined) throw new Problem('unknown_email');
     return token;
@@ -63,37 +82,33 @@ export class PasswordReset {
     const { db } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      // A mail of the last minute has a live token. Another mail would revoke it and allow mail flooding.
       const open = user?.disabledAt === null ? user : undefined;
-      const recipient = await this.send(tx, open, source, { isLimited: true });
+      const recipient = await this.send(tx, open, source);
       await this.#recordRequest(tx, user, recipient !== undefined, source);
     });
   }
 
   /**
-   * Mails a reset token to the user's address and returns the recipient. Constant work: without a user it stores
-   * nothing. Inside a transaction.
+   * Mails a reset token to the user's address and returns the recipient. With `isProven` no pause applies: the user has
+   * just redeemed another mailed token. Constant work: without a user it stores nothing. Inside a transaction.
    */
   async send(
     tx: Database,
     user: User | undefined,
     source: ClientSource,
-    { isLimited = false }: { isLimited?: boolean } = {},
+    { isProven = false }: { readonly isProven?: boolean } = {},
   ): Promise<User | undefined> {
     const minutes = this.#minutes;
     return this.#context.events.send(tx, resetPasswordMail, {
       user,
       source,
-      isLimited,
+      isProven,
       lifeMs: minutes * minuteMs,
       // With a target, redeeming also confirms the address: only its owner receives the mail.
-      facts: (recipient) =>
-        this.#tokens.issue(
-          tx,
-          recipient,
-          { kind: resetKind, minutes, target: recipient?.email ?? '' },
-          source,
-        ),
+      facts: (recipient, grant) => {
+        const token = { kind: resetKind, minutes, target: recipient?.email ?? '' };
+        return this.#tokens.issueRequested(tx, recipient, token, source, grant);
+      },
     });
   }
 

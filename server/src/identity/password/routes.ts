@@ -86,7 +86,7 @@ export function passwordResetRoutes({
         }
         return {
           email: address.text,
-          reset_token: await passwordReset.createToken(address, request.source),
+          reset_token: await passwordReset.createToken(address, request.source, { isMailed: true }),
         };
       },
     );
@@ -117,8 +117,10 @@ export function passwordResetRoutes({
 
 /** Changes the password, at the access level `session`. */
 export function passwordRoutes({
+  cookies,
   passwordChange,
 }: {
+  readonly cookies: BrowserCookies;
   readonly passwordChange: PasswordChange;
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
@@ -132,9 +134,11 @@ export function passwordRoutes({
           response: { 200: EmailMessage },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { password: current, new_password: next } = request.body;
-        const user = await passwordChange.change(sessionOf(request), { current, next }, request.source);
+        const session = sessionOf(request);
+        const { user, renewed } = await passwordChange.change(session, { current, next }, request.source);
+        cookies.renewSession(request, reply, renewed);
         return { email: user.email, message: 'Password updated' };
       },
     );

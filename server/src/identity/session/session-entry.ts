@@ -14,6 +14,11 @@ export interface Session {
   readonly expiresAt: number;
 }
 
+/** A session with a new handle and its new token, which the reply sends to the browser: `BrowserCookies.renewSession`. */
+export interface RenewedSession extends Session {
+  readonly token: string;
+}
+
 /** A session of a list, without its secret. */
 export interface ListedSession extends SessionSummary {
   /** The factors that were verified for it. */

@@ -10,7 +10,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor-use.ts';
 import { sessionEvents } from './event.ts';
-import type { ListedSession, Session } from './session-entry.ts';
+import type { ListedSession, RenewedSession, Session } from './session-entry.ts';
 import { SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
@@ -44,7 +44,7 @@ export interface SessionLife {
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
-/** Creates, finds, elevates, lists and ends sessions. */
+/** Creates, finds, renews, lists and ends sessions. */
 export class Sessions {
   readonly name = 'sessions';
   readonly kind = 'sign_in';
@@ -98,10 +98,10 @@ export class Sessions {
   }
 
   /** Returns the live session of a token; `undefined` for a null, empty, malformed, unknown, ended or expired one. */
-  async find(token: string | null | undefined): Promise<Session | undefined> {
+  async find(token: string | null | undefined, db: Database = this.#db): Promise<Session | undefined> {
     const parts = parseToken(sessionKind, token);
     if (parts === undefined) return undefined;
-    const row = await findSession(this.#db, parts.id);
+    const row = await findSession(db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
     const now = this.#clock();
     if (row.expires_at <= now || row.last_seen_at + this.life.idleMs <= now) {
@@ -118,19 +118,21 @@ export class Sessions {
   }
 
   /**
-   * Adds a factor to a session, which gets a new handle and token; the previous token stops working (OWASP ASVS 5.0
-   * §7.2.4). Returns `undefined` if the session has ended. Inside a transaction.
+   * Gives a session a new handle and token, and adds a factor if one was given; the previous token stops working (OWASP
+   * ASVS 5.0 §7.2.4). Call it for each step-up and each change of a credential: a copy of the previous token must not
+   * outlive them. Inside a transaction.
+   * @throws {Problem} session_required if the session has ended, also by a concurrent renewal.
    */
-  async elevate(
-    tx: Database,
-    id: string,
-    factor: string,
-  ): Promise<{ id: string; token: string } | undefined> {
-    const factors = await this.factorsOf(tx, id);
+  async renew(tx: Database, session: Session, given?: Omit<FactorUse, 'at'>): Promise<RenewedSession> {
+    const { id } = session;
+    const uses = await this.factorsOf(tx, id);
     const { id: newId, secretHash, token } = createToken(sessionKind);
-    const uses = withFactor(factors, { factor, at: this.#clock() });
-    const isElevated = await replaceSession(tx, { id, newId, secretHash, factors: formatFactors(uses) });
-    return isElevated ? { id: newId, token } : undefined;
+    const factors = formatFactors(
+      given === undefined ? uses : withFactor(uses, { ...given, at: this.#clock() }),
+    );
+    if (!(await replaceSession(tx, { id, newId, secretHash, factors })))
+      throw new Problem('session_required');
+    return { ...session, id: newId, token };
   }
 
   /**

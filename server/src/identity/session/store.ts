@@ -1,6 +1,5 @@
 // Statements of the table `sessions`.
-import type { Database } from '../../db/database.ts';
-import type { Sql } from '../../db/engine.ts';
+import type { Database, Sql } from '../../db/database.ts';
 import { insertForUser, removeExpired, removeOldest } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken } from '../../kit/secret.ts';

@@ -5,12 +5,12 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
-import type { Consume, FirstFactor, Requirement } from '../factor/factor.ts';
+import type { Consume, GivenFactor, Requirement } from '../factor/factor.ts';
 import { formatFactors, parseFactors, withFactor, type FactorUse } from '../factor/factor-use.ts';
 import {
   addPendingAuthentication,
@@ -82,11 +82,11 @@ export class SignIn {
   async admit(
     tx: Database,
     user: User,
-    { factor, isMultiFactor = false }: FirstFactor,
+    first: GivenFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
-    const uses = [{ factor, at: this.#context.clock() }];
-    const requirement = isMultiFactor
+    const uses = [{ ...first, at: this.#context.clock() }];
+    const requirement = first.isMultiFactor
       ? undefined
       : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isRemembered =
@@ -99,20 +99,24 @@ export class SignIn {
   /**
    * Signs in a user after a feature verified the first factor. Pass `consume: undefined` if verification failed and
    * `user: undefined` if the credential belongs to no account. Returns `undefined` in these cases, if the credential
-   * was already consumed, and for an address that must be confirmed first.
+   * was already consumed, and for an address that must be confirmed first. Constant work.
    */
   async enter(
     user: User | undefined,
-    { consume, ...first }: FirstFactor & { readonly consume: Consume | undefined },
+    { consume, ...first }: GivenFactor & { readonly consume: Consume | undefined },
     source: ClientSource,
   ): Promise<Login | undefined> {
     const { db, events } = this.#context;
-    const login = user && consume && (await this.#enter(user, first, consume, source));
-    if (login === undefined)
-      await db.transaction((tx) =>
-        events.emit(tx, signInEvents.first_factor_refused, { user, facts: { factor: first.factor }, source }),
-      );
-    return login;
+    const signInContext = await this.signInContextOf(user, source);
+    return db.transaction(async (tx) => {
+      const locked = await lockUser(tx, user?.id ?? noUserId);
+      const login =
+        locked && consume && (await this.#enter(tx, locked, { ...first, consume }, signInContext));
+      const facts = { factor: first.factor };
+      if (login === undefined)
+        await events.emit(tx, signInEvents.first_factor_refused, { user, facts, source });
+      return login;
+    });
   }
 
   /** Returns the live pending authentication of a token. */
@@ -152,8 +156,8 @@ export class SignIn {
     const verified = await secondFactors.verify(user, given, purpose, { deviceId, source });
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
-      await secondFactors.consume(tx, verified, source);
-      const login = await this.finish(tx, user, pending, { use: given.factor, signInContext });
+      const second = await secondFactors.consume(tx, verified, source);
+      const login = await this.finish(tx, user, pending, { given: second, signInContext });
       if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
       const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
@@ -169,12 +173,12 @@ export class SignIn {
     tx: Database,
     user: User,
     pending: PendingAuthentication,
-    { use, signInContext }: { use: string; signInContext: SignInContext },
+    { given, signInContext }: { given: GivenFactor; signInContext: SignInContext },
   ): Promise<Login> {
     const now = this.#context.clock();
     if (!(await consumePendingAuthentication(tx, pending.id, now)))
       throw new Problem('pending_authentication_required');
-    const uses = withFactor(pending.factors, { factor: use, at: now });
+    const uses = withFactor(pending.factors, { ...given, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
     const login = await this.#createSession(tx, asVerified, uses, signInContext);
     if (login === undefined) throw new Problem('pending_authentication_required');
@@ -198,19 +202,14 @@ export class SignIn {
   }
 
   async #enter(
-    user: User,
-    first: FirstFactor,
-    consume: Consume,
-    source: ClientSource,
+    tx: Database,
+    locked: User,
+    { consume, ...first }: GivenFactor & { readonly consume: Consume },
+    signInContext: SignInContext,
   ): Promise<Login | undefined> {
-    const { db, emailConfirmation } = this.#context;
-    const signInContext = await this.signInContextOf(user, source);
-    return db.transaction(async (tx) => {
-      const locked = await lockUser(tx, user.id);
-      // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
-      if (locked === undefined || (emailConfirmation && locked.emailVerifiedAt === null)) return undefined;
-      return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
-    });
+    // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
+    if (this.#context.emailConfirmation && locked.emailVerifiedAt === null) return undefined;
+    return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
   }
 
   async #createSession(

@@ -93,9 +93,8 @@ export class StepUp {
     const { user, verified } = await this.#verify(session, given, source);
     return db.transaction(async (tx) => {
       await lockUser(tx, user.id);
-      if (verified !== undefined) await secondFactors.consume(tx, verified, source);
-      const elevated = await sessions.elevate(tx, session.id, given.factor);
-      if (elevated === undefined) throw new Problem('session_required');
+      const use = verified ? await secondFactors.consume(tx, verified, source) : { factor: given.factor };
+      const elevated = await sessions.renew(tx, session, use);
       await events.emit(tx, signInEvents.stepped_up, { user, facts: { factor: given.factor }, source });
       return elevated.token;
     });

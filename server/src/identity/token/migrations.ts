@@ -33,4 +33,11 @@ export const tokenMigrations: readonly Migration[] = [
     formerly: 10,
     statements: (type) => [`alter table one_time_tokens add column request_mac ${type.text}`],
   },
+  {
+    name: 'several one-time tokens of a kind',
+    statements: () => [
+      `drop index one_time_tokens_by_user`,
+      `create index one_time_tokens_by_user_kind on one_time_tokens (user_id, kind, created_at)`,
+    ],
+  },
 ];

@@ -9,6 +9,7 @@ import { PublicService, type Member } from '../../../test/support/public-service
 import { assertProblem, memberOf, type Reply } from '../../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
+import { subjectOfAddress } from '../attempt/attempts.ts';
 import { unkeyedCodes } from './one-time-token.ts';
 import { lacks, without } from '../../../test/support/feature.ts';
 
@@ -187,7 +188,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
     });
 
     test('resets the counter of wrong codes when its link is redeemed', async () => {
-      const { email, id } = await service.member();
+      const { email } = await service.member();
       const asking = new Browser(service);
       await asking.post('/reset_password', { email });
       const give = (code: string): Promise<Reply> =>
@@ -197,7 +198,7 @@ onEachEngine('events and mails of a mailed token', (engine) => {
           sql
             .selectFrom('attempts')
             .select('failures')
-            .where('subject', '=', `user:${id}`)
+            .where('subject', '=', subjectOfAddress(email))
             .where('factor', '=', 'email_code'),
         );
         return rows.map(({ failures }) => failures);

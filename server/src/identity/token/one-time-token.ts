@@ -1,42 +1,43 @@
 // Issues and redeems one-time tokens. A mail carries a link with the token, which works in any browser, and a short
 // code, which works only in the initiating browser. The kind is part of the token and of its row; only digests are
-// stored; a newer token of a kind replaces the older one.
-import { minuteMs } from '../../kit/clock.ts';
+// stored. Up to three tokens of a kind are live side by side, so that the request of a stranger does not revoke the link
+// of the owner; consuming one revokes the others.
 import { Problem } from '../../kit/problem.ts';
-import { createToken, digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
-import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
+import { digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
+import { parseShortCode } from '../../kit/short-code.ts';
 import type { Database } from '../../db/database.ts';
-import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
-import { toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { isSameAddress, keyOfAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource, CodeSigner } from '../context.ts';
 import type { Purgeable, Revocable } from '../contribution.ts';
+import type { LetterFacts, TokenGrant } from '../event.ts';
 import { tokenEvents } from './event.ts';
-import { tokenLink, type TokenKind } from './kinds.ts';
+import {
+  codeText,
+  issueToken,
+  maxLive,
+  requestText,
+  type Initiator,
+  type IssuedToken,
+  type NewToken,
+  type TokenIssue,
+} from './issue.ts';
+import type { TokenKind } from './kinds.ts';
 import {
   beginCodeAttempt,
   consumeToken,
-  findPendingToken,
   findToken,
+  isLiveToken,
+  keepTokens,
+  listInitiatingBrowsers,
+  listPendingTokens,
   removeExpiredTokens,
   removePendingTokensOf,
-  removeToken,
-  replaceToken,
+  removeTokens,
 } from './store.ts';
 import './problem.ts';
-
-/** Life of a code. Short, because the user who requested it is waiting (NIST SP 800-63B-4 §3.1.3.1). */
-const codeMinutes = 10;
-
-export interface NewToken {
-  readonly kind: TokenKind;
-  /** Life of the token, if it is not that of the kind. */
-  readonly minutes?: number;
-  /** The address that the token confirms or restores. */
-  readonly target?: string;
-}
 
 /** A token that can be redeemed, and its user. */
 export interface LiveToken extends TokenParts {
@@ -80,38 +81,39 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Issues a token and replaces the user's previous one of this kind. Constant work: without a user it stores nothing.
-   * Inside a transaction.
+   * Issues a token. If three of its kind are live, it replaces the oldest; with `replacesAll` it replaces all of them.
+   * Inside a transaction that has locked the user.
    */
   async issue(
     tx: Database,
+    user: User,
+    token: NewToken,
+    source: Initiator = {},
+    { replacesAll = false }: { readonly replacesAll?: boolean } = {},
+  ): Promise<IssuedToken> {
+    return this.#issue(tx, user, { ...token, maxOthers: replacesAll ? 0 : maxLive - 1 }, source);
+  }
+
+  /**
+   * Issues the token of a requested mail, and removes the tokens of mails that it replaces. If three of the kind are
+   * live, it replaces the oldest one, or issues none if the grant does not allow that: a stranger cannot revoke the link
+   * of the owner. Constant work: without a user it stores nothing. Inside a transaction that has locked the user.
+   */
+  async issueRequested(
+    tx: Database,
     user: User | undefined,
-    { kind, target, minutes = kind.minutes }: NewToken,
-    { requestToken, returnTo }: Pick<ClientSource, 'requestToken' | 'returnTo'> = {},
-  ): Promise<MailedToken & { token: string }> {
-    // Otherwise a new password would revoke the token although its kind survives that.
-    if (!this.kinds.includes(kind)) throw new Error(`No module has declared the token kind ${kind.kind}`);
-    const { clock, codes, publicUrl } = this.#context;
-    const { id, secretHash, token } = createToken(kind);
-    const code = createShortCode();
-    const now = clock();
-    const hasCode = requestToken !== undefined;
-    await replaceToken(tx, {
-      id,
-      secretHash,
-      userId: user?.id ?? noUserId,
-      kind: kind.kind,
-      now,
-      expiresAt: now + minutes * minuteMs,
-      ...(target !== undefined && { target }),
-      ...(hasCode && {
-        codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
-        codeExpiresAt: now + codeMinutes * minuteMs,
-        requestMac: codes.sign(requestText(kind, requestToken)),
-      }),
-    });
-    const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
-    return { token, link, minutes, codeMinutes, code: hasCode ? code : undefined };
+    token: NewToken,
+    source: Initiator,
+    { replacedTokens, mayReplaceToken }: TokenGrant,
+  ): Promise<LetterFacts<Omit<IssuedToken, 'tokenId'>>> {
+    const maxOthers = mayReplaceToken ? maxLive - 1 : maxLive;
+    const { tokenId, ...facts } = await this.#issue(
+      tx,
+      user,
+      { ...token, maxOthers, replacedTokens },
+      source,
+    );
+    return { facts, tokenId };
   }
 
   /**
@@ -130,24 +132,27 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Consumes the token, once and atomically. Inside the transaction of what it permits, which has locked the user.
+   * Consumes the token, once and atomically, and revokes the others of its kind. Inside the transaction of what it permits, which has locked the user.
    * @throws {Problem} token_invalid if it was consumed or revoked or has expired since `find`.
    */
-  async consume(tx: Database, { id, secretHash, kind, user }: LiveToken): Promise<void> {
+  async consume(tx: Database, { id, secretHash, kind, user, target }: LiveToken): Promise<void> {
     const userId = await consumeToken(tx, { id, secretHash }, kind.kind, this.#context.clock());
     if (userId !== user.id) throw new Problem('token_invalid');
-    await this.#attempts.forget(tx, userId, 'email_code');
+    await keepTokens(tx, userId, kind.kind, [id]);
+    // The mail went to the target, if there is one: the token proves nothing about the address that it replaces.
+    const emailKey = keyOfAddress(target ?? user.email);
+    for (const holder of [{ emailKey }, { userId }]) await this.#attempts.forget(tx, holder, 'email_code');
   }
 
-  /** Returns true if the request comes from the initiating browser of the user's live token of the kind. */
+  /** Returns true if the request comes from the initiating browser of a live token of the kind. */
   async isInitiatingBrowser(
     db: Database,
     userId: number,
     kind: TokenKind,
     source: ClientSource,
   ): Promise<boolean> {
-    const token = await findPendingToken(db, userId, kind.kind, this.#context.clock());
-    return token !== undefined && this.#isInitiatingBrowser(kind, token.request_mac, source);
+    const browsers = await listInitiatingBrowsers(db, userId, kind.kind, this.#context.clock());
+    return browsers.some(({ request_mac: mac }) => this.#isInitiatingBrowser(kind, mac, source));
   }
 
   /**
@@ -157,7 +162,29 @@ export class OneTimeTokens implements Revocable, Purgeable {
   async requireSettledAddress(db: Database, userId: number): Promise<void> {
     const now = this.#context.clock();
     for (const { kind } of this.kinds.filter(({ restoresAddress }) => restoresAddress))
-      if ((await findPendingToken(db, userId, kind, now)) !== undefined) throw new Problem('change_pending');
+      if ((await listInitiatingBrowsers(db, userId, kind, now)).length > 0)
+        throw new Problem('change_pending');
+  }
+
+  /**
+   * Returns the instant since which a mailbox can undo changes of the account: when its earliest live token that undoes a
+   * takeover was issued, `madeAt` at the latest. The mailbox has all of these tokens, so the undo by one
+   * of them also ends what the others could end.
+   */
+  async undoableSince(
+    db: Database,
+    { user, target, madeAt }: Pick<LiveToken, 'user' | 'target' | 'madeAt'>,
+  ): Promise<number> {
+    const undoing = new Set(this.#undoing.map(({ kind }) => kind));
+    const live = (await listPendingTokens(db, user.id, this.#context.clock())).filter(
+      (token) => undoing.has(token.kind) && isSameAddress(token.target ?? '', target ?? ''),
+    );
+    return Math.min(madeAt, ...live.map(({ created_at }) => created_at));
+  }
+
+  /** Kinds that undo a takeover. */
+  get #undoing(): readonly TokenKind[] {
+    return this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
   }
 
   /**
@@ -165,17 +192,28 @@ export class OneTimeTokens implements Revocable, Purgeable {
    * their reuse. Inside a transaction.
    */
   async revokeAll(tx: Database, userId: number): Promise<void> {
-    const kept = this.kinds.filter(({ survivesPasswordChange }) => survivesPasswordChange);
     await removePendingTokensOf(
       tx,
       userId,
-      kept.map(({ kind }) => kind),
+      this.#undoing.map(({ kind }) => kind),
     );
+  }
+
+  /** Returns whether a token can still be consumed. */
+  isLive(id: string): Promise<boolean> {
+    return isLiveToken(this.#context.db, id, this.#context.clock());
   }
 
   /** Removes up to `limit` expired tokens and returns how many. */
   purge(limit: number): Promise<number> {
     return removeExpiredTokens(this.#context.db, this.#context.clock(), limit);
+  }
+
+  #issue(tx: Database, user: User | undefined, token: TokenIssue, source: Initiator): Promise<IssuedToken> {
+    // Otherwise a new password would revoke the token although its kind survives that.
+    if (!this.kinds.includes(token.kind))
+      throw new Error(`No module has declared the token kind ${token.kind.kind}`);
+    return issueToken(this.#context, tx, user, token, source);
   }
 
   #isInitiatingBrowser(kind: TokenKind, mac: string | null, { requestToken }: ClientSource): boolean {
@@ -210,7 +248,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
       };
     await db.transaction(async (tx) => {
       // Removed for good, even if the clock is set back. A consumed token stays, to notice its reuse.
-      if (isExpired && !isReuse) await removeToken(tx, parts.id);
+      if (isExpired && !isReuse) await removeTokens(tx, [parts.id]);
       await this.#recordRefusal(tx, kind, { isReuse, userId: token.user_id }, source);
     });
     throw new Problem('token_invalid');
@@ -225,18 +263,23 @@ export class OneTimeTokens implements Revocable, Purgeable {
     const { db, clock, codes } = this.#context;
     const user =
       userId === undefined ? email && (await findUserByEmail(db, email)) : await findUserById(db, userId);
-    const subject = { userId: user?.id, emailKey: email?.key ?? '', deviceId: undefined };
-    const attempt = await this.#attempts.begin(subject, 'email_code');
-    const tried = await beginCodeAttempt(db, user?.id ?? noUserId, kind.kind, clock());
-    if (user === undefined || tried === undefined || !codes.check(text, tried.code_mac ?? '')) {
-      await db.transaction((tx) =>
-        this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source),
-      );
-      throw new Problem('token_invalid');
-    }
-    await this.#attempts.succeed(db, attempt);
-    const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
-    return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
+    const holder = email === undefined ? { userId: user?.id ?? noUserId } : { emailKey: email.key };
+    const attempt = await this.#attempts.begin(holder, 'email_code');
+    // In one transaction: only an account with a live code counts this attempt there, and as a commit of its own that
+    // would take the time of a flush (account enumeration).
+    const live = await db.transaction(async (tx): Promise<LiveToken | undefined> => {
+      const codesOfKind = await beginCodeAttempt(tx, user?.id ?? noUserId, kind.kind, clock());
+      const tried = codesOfKind.find(({ code_mac: mac }) => codes.check(text, mac ?? ''));
+      if (user === undefined || tried === undefined) {
+        await this.#recordRefusal(tx, kind, { isReuse: false, userId: user?.id }, source);
+        return undefined;
+      }
+      await this.#attempts.succeed(tx, attempt);
+      const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
+      return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
+    });
+    if (live === undefined) throw new Problem('token_invalid');
+    return live;
   }
 
   #recordRefusal(
@@ -251,14 +294,4 @@ export class OneTimeTokens implements Revocable, Purgeable {
       source,
     });
   }
-}
-
-/** Returns the text of a code's MAC, which includes the kind and the initiating browser. */
-function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
-  return `${kind}:${requestToken}:${code}`;
-}
-
-/** Returns the text of the MAC of the initiating browser. */
-function requestText({ kind }: TokenKind, requestToken: string): string {
-  return `${kind}:${requestToken}`;
 }

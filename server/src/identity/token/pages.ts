@@ -89,7 +89,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
     shows: ['new_password'],
     done: { redeemed: `page.${name}.done` },
     load: ({ query }) => ({
-      email: toEmailAddress(query.email ?? '')?.text ?? '',
+      email: query.email ?? '',
       token: query['token'] ?? query['amp;token'] ?? '',
       isDone: query.done === 'redeemed',
     }),
@@ -97,7 +97,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
       const { t, refusal, next, inputs } = visit;
       if (view.isDone) return nextStep(visit);
       if (refusal !== undefined && isOver(refusal.problem)) return requestAgain(t, kind, view.email, next);
-      if (view.token === '')
+      if (view.token === '' || (kind.namesAccount && view.email === ''))
         return html`!${notice('fault', t('page.link.incomplete'))}
         !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
         !${requestAgain(t, kind, view.email, next)}`;

@@ -5,7 +5,7 @@ import type { Instant } from '../../db/schema.ts';
 interface OneTimeTokenTable {
   id: string;
   user_id: number;
-  /** What the token is for; at most one row of a kind per user. */
+  /** What the token is for; few rows of a kind per user. */
   kind: string;
   secret_hash: Uint8Array;
   created_at: Instant;
@@ -18,7 +18,7 @@ interface OneTimeTokenTable {
   code_expires_at: Instant | null;
   /** Keyed digest of the initiating browser. */
   request_mac: string | null;
-  /** Attempts at the code; a newer code keeps the count. */
+  /** Attempts at the codes of the kind; a newer row takes over the count. */
   code_tries: Generated<number>;
 }
 

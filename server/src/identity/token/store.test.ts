@@ -5,7 +5,15 @@ import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
 import { resetKind } from '../password/reset.ts';
 import { DB } from '../../library/db.ts';
-import { consumeToken, findToken, listPendingTokens, removePendingTokensOf, replaceToken } from './store.ts';
+import {
+  addToken,
+  consumeToken,
+  findToken,
+  keepTokens,
+  listPendingTokens,
+  listTokensOfKind,
+  removePendingTokensOf,
+} from './store.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const life = 1000;
@@ -14,23 +22,23 @@ onEachEngine('the table of one-time tokens', (engine) => {
   const opened = useDatabase(engine);
 
   /** Adds a token of a new user. */
-  async function addToken(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
+  async function addTokenOfNewUser(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
     const { database } = opened();
     const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, 'hash');
     const token = createToken(resetKind);
     const { id, secretHash } = token;
-    await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
+    await addToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
     return { token, userId };
   }
 
   test('a token is consumed once, and the consumer learns its user', async () => {
-    const { token, userId } = await addToken();
+    const { token, userId } = await addTokenOfNewUser();
     assert.equal(await consumeToken(opened().database, token, 'reset', now), userId);
     assert.equal(await consumeToken(opened().database, token, 'reset', now), undefined);
   });
 
   test('of a hundred concurrent attempts to consume a token one succeeds', async () => {
-    const { token } = await addToken();
+    const { token } = await addTokenOfNewUser();
     const owners = await Promise.all(
       Array.from({ length: 100 }, () => consumeToken(opened().database, token, 'reset', now)),
     );
@@ -39,7 +47,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
 
   test('a token is not consumed with another secret, as another kind or after its expiry, and remains usable', async () => {
     const { database } = opened();
-    const { token, userId } = await addToken();
+    const { token, userId } = await addTokenOfNewUser();
     const { secretHash } = createToken(resetKind);
     assert.equal(await consumeToken(database, { id: token.id, secretHash }, 'reset', now), undefined);
     assert.equal(
@@ -58,7 +66,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
 
   test('a token that is consumed in a transaction that fails remains usable', async () => {
     const { database } = opened();
-    const { token, userId } = await addToken();
+    const { token, userId } = await addTokenOfNewUser();
     const failed = database.transaction(async (tx) => {
       await consumeToken(tx, token, 'reset', now);
       throw new Error('a failure');
@@ -67,33 +75,38 @@ onEachEngine('the table of one-time tokens', (engine) => {
     assert.equal(await consumeToken(database, token, 'reset', now), userId);
   });
 
-  test('a user has at most one token of a kind, and may have tokens of several kinds', async () => {
+  test('a user has several tokens of a kind, of which all but the named ones are removed', async () => {
     const { database } = opened();
-    const { token, userId } = await addToken();
-    const [newer, other] = [createToken(resetKind), createToken(resetKind)];
-    const rest = { userId, now, expiresAt: now + life };
-    await replaceToken(database, { id: newer.id, secretHash: newer.secretHash, kind: 'reset', ...rest });
-    await replaceToken(database, {
-      id: other.id,
-      secretHash: other.secretHash,
-      kind: 'verification',
-      ...rest,
-    });
-    assert.equal(await findToken(database, token, 'reset'), undefined);
+    const { token: oldest, userId } = await addTokenOfNewUser();
+    const add = async (kind: string): Promise<NewToken> => {
+      const token = createToken(resetKind);
+      const { id, secretHash } = token;
+      await addToken(database, { id, secretHash, kind, userId, now: now + 1, expiresAt: now + life });
+      return token;
+    };
+    const [newer, other] = [await add('reset'), await add('verification')];
+    const { token: stranger } = await addTokenOfNewUser();
+    const listed = await listTokensOfKind(database, userId, 'reset');
+    assert.deepEqual(
+      listed.map(({ id }) => id),
+      [newer.id, oldest.id],
+    );
+    await keepTokens(database, userId, 'reset', [newer.id]);
+    assert.equal(await findToken(database, oldest, 'reset'), undefined);
     for (const [parts, kind] of [
       [newer, 'reset'],
       [other, 'verification'],
-    ] as const) {
-      assert.equal((await findToken(database, parts, kind))?.user_id, userId);
-    }
+      [stranger, 'reset'],
+    ] as const)
+      assert.notEqual(await findToken(database, parts, kind), undefined);
   });
 
   test('revokes the pending tokens together, and keeps a consumed one to notice its reuse', async () => {
     const { database } = opened();
-    const { token: consumed, userId } = await addToken();
+    const { token: consumed, userId } = await addTokenOfNewUser();
     const pending = createToken(resetKind);
     await consumeToken(database, consumed, 'reset', now);
-    await replaceToken(database, {
+    await addToken(database, {
       id: pending.id,
       secretHash: pending.secretHash,
       userId,
@@ -111,10 +124,10 @@ onEachEngine('the table of one-time tokens', (engine) => {
     const add = async (kind: string, userId: number): Promise<NewToken> => {
       const token = createToken(resetKind);
       const { id, secretHash } = token;
-      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
+      await addToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
       return token;
     };
-    const { token: revoked, userId } = await addToken();
+    const { token: revoked, userId } = await addTokenOfNewUser();
     const kept = [await add('email_undo', userId), await add('factor_undo', userId)] as const;
     await removePendingTokensOf(database, userId, ['email_undo', 'factor_undo']);
     assert.equal(await findToken(database, revoked, 'reset'), undefined);
@@ -127,12 +140,12 @@ onEachEngine('the table of one-time tokens', (engine) => {
 
   test('lists the tokens that can still be consumed, by kind and without their secrets', async () => {
     const { database } = opened();
-    const { token: consumed, userId } = await addToken();
+    const { token: consumed, userId } = await addTokenOfNewUser();
     await consumeToken(database, consumed, 'reset', now);
     const add = async (kind: string, target: string | undefined, expiresAt: number): Promise<void> => {
       const { id, secretHash } = createToken(resetKind);
       const more = target !== undefined && { target };
-      await replaceToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
+      await addToken(database, { id, secretHash, userId, kind, now, expiresAt, ...more });
     };
     await add('verification', undefined, now + life);
     await add('email_change', 'eve@example.org', now + 1);

@@ -1,5 +1,5 @@
-// Statements of the table `one_time_tokens`. It has one row per user and kind, so a newer token replaces, and thereby
-// revokes, the previous one.
+// Statements of the table `one_time_tokens`. A user has a few rows of a kind: three that can be consumed, and a consumed
+// one, to notice its reuse.
 import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
@@ -17,13 +17,14 @@ type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   codeMac: string | null;
   codeExpiresAt: number | null;
   requestMac: string | null;
+  codeTries: number;
 };
 
 /** A new row. Not every kind has a target or a code. */
 type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optional>>;
-type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac';
+type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac' | 'codeTries';
 
-const upsertToken = statement((sql, p: TokenRow) =>
+const insertToken = statement((sql, p: TokenRow) =>
   insertForUser(sql, 'one_time_tokens', {
     userId: p.userId,
     values: {
@@ -36,32 +37,63 @@ const upsertToken = statement((sql, p: TokenRow) =>
       code_mac: p.codeMac,
       code_expires_at: p.codeExpiresAt,
       request_mac: p.requestMac,
+      code_tries: p.codeTries,
     },
-  }).onConflict((conflict) =>
-    conflict.columns(['user_id', 'kind']).doUpdateSet((row) => ({
-      id: row.ref('excluded.id'),
-      secret_hash: row.ref('excluded.secret_hash'),
-      created_at: row.ref('excluded.created_at'),
-      expires_at: row.ref('excluded.expires_at'),
-      spent_at: row.ref('excluded.spent_at'),
-      target: row.ref('excluded.target'),
-      code_mac: row.ref('excluded.code_mac'),
-      code_expires_at: row.ref('excluded.code_expires_at'),
-      request_mac: row.ref('excluded.request_mac'),
-      // Requesting more codes gives no more attempts, until a token was consumed.
-      code_tries: row
-        .case()
-        .when('one_time_tokens.spent_at', 'is', null)
-        .then(row.ref('one_time_tokens.code_tries'))
-        .else(0)
-        .end(),
-    })),
-  ),
+  }),
 );
 
-/** Adds a token and replaces the user's previous one of that kind. Adds nothing if no user has the id. */
-export async function replaceToken(db: Database, token: NewOneTimeToken): Promise<void> {
-  await db.run(upsertToken, { target: null, codeMac: null, codeExpiresAt: null, requestMac: null, ...token });
+/** Adds a token. Adds nothing if no user has the id. */
+export async function addToken(tx: Database, token: NewOneTimeToken): Promise<void> {
+  await tx.run(insertToken, {
+    target: null,
+    codeMac: null,
+    codeExpiresAt: null,
+    requestMac: null,
+    codeTries: 0,
+    ...token,
+  });
+}
+
+/** A row of a kind of a user, consumed, expired or neither. */
+export interface StoredToken {
+  readonly id: string;
+  readonly expires_at: number;
+  readonly spent_at: number | null;
+  readonly code_tries: number;
+}
+
+const selectOfKind = statement((sql, p: { userId: number; kind: string }) =>
+  sql
+    .selectFrom('one_time_tokens')
+    .select(['id', 'expires_at', 'spent_at', 'code_tries'])
+    .where('user_id', '=', p.userId)
+    .where('kind', '=', p.kind)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc'),
+);
+
+/** Lists the rows of a kind of a user, newest first. Inside a transaction that has locked the user. */
+export function listTokensOfKind(tx: Database, userId: number, kind: string): Promise<StoredToken[]> {
+  return tx.run(selectOfKind, { userId, kind });
+}
+
+const deleteOthers = statement(
+  (sql, p: { userId: number; kind: string; first: string; second: string; third: string }) =>
+    sql
+      .deleteFrom('one_time_tokens')
+      .where('user_id', '=', p.userId)
+      .where('kind', '=', p.kind)
+      .where('id', 'not in', [p.first, p.second, p.third]),
+);
+
+/** Removes the rows of a kind of a user, except up to three. */
+export async function keepTokens(
+  tx: Database,
+  userId: number,
+  kind: string,
+  [first = '', second = '', third = '']: readonly string[],
+): Promise<void> {
+  await tx.run(deleteOthers, { userId, kind, first, second, third });
 }
 
 /** The user of a token, and whether it can be consumed. */
@@ -88,10 +120,10 @@ export function findToken(db: Database, parts: TokenParts, kind: string): Promis
   return db.first(selectToken, { ...parts, kind });
 }
 
-/** Attempts at the codes of a user's token, however many codes were requested. */
+/** Attempts at the codes of a user's tokens of a kind, however many codes were requested. */
 const maxCodeAttempts = 10;
 
-/** The token whose code is attempted. */
+/** A token whose code is attempted. */
 export interface AttemptedCode {
   readonly id: string;
   readonly secret_hash: Uint8Array;
@@ -112,14 +144,17 @@ const countCodeAttempt = statement((sql, p: { userId: number; kind: string; now:
     .returning(['id', 'secret_hash', 'created_at', 'target', 'code_mac']),
 );
 
-/** Counts an attempt at a user's code and returns what to compare it with; `undefined` if no attempt is left. */
+/**
+ * Counts an attempt at the user's codes of a kind and returns what to compare it with: one row for each live code, none
+ * if no attempt is left.
+ */
 export function beginCodeAttempt(
   db: Database,
   userId: number,
   kind: string,
   now: number,
-): Promise<AttemptedCode | undefined> {
-  return db.first(countCodeAttempt, { userId, kind, now });
+): Promise<AttemptedCode[]> {
+  return db.run(countCodeAttempt, { userId, kind, now });
 }
 
 const consume = statement((sql, p: TokenParts & { kind: string; now: number }) =>
@@ -144,13 +179,16 @@ export async function consumeToken(
   return (await db.first(consume, { ...parts, kind, now }))?.user_id;
 }
 
-const deleteById = statement((sql, p: { id: string }) =>
-  sql.deleteFrom('one_time_tokens').where('id', '=', p.id),
+const deleteByIds = statement((sql, p: { first: string; second: string; third: string }) =>
+  sql.deleteFrom('one_time_tokens').where('id', 'in', [p.first, p.second, p.third]),
 );
 
-/** Removes a token. */
-export async function removeToken(db: Database, id: string): Promise<void> {
-  await db.run(deleteById, { id });
+/** Removes tokens, of any user. Runs the same statement for up to three (constant work). */
+export async function removeTokens(db: Database, ids: readonly string[]): Promise<void> {
+  for (let i = 0; i === 0 || i < ids.length; i += 3) {
+    const [first = '', second = '', third = ''] = ids.slice(i);
+    await db.run(deleteByIds, { first, second, third });
+  }
 }
 
 /** Statements by the kinds that they keep, because the number of kinds is part of the text. */
@@ -190,14 +228,28 @@ const selectPending = statement((sql, p: { userId: number; kind: string; now: nu
     .where('expires_at', '>', p.now),
 );
 
-/** Returns the initiating browser of the user's live token of the kind. */
-export function findPendingToken(
+/** Returns the initiating browsers of the user's live tokens of the kind. */
+export function listInitiatingBrowsers(
   db: Database,
   userId: number,
   kind: string,
   now: number,
-): Promise<{ request_mac: string | null } | undefined> {
-  return db.first(selectPending, { userId, kind, now });
+): Promise<{ request_mac: string | null }[]> {
+  return db.run(selectPending, { userId, kind, now });
+}
+
+const selectLiveId = statement((sql, p: { id: string; now: number }) =>
+  sql
+    .selectFrom('one_time_tokens')
+    .select('id')
+    .where('id', '=', p.id)
+    .where('spent_at', 'is', null)
+    .where('expires_at', '>', p.now),
+);
+
+/** Returns whether a token can still be consumed. */
+export async function isLiveToken(db: Database, id: string, now: number): Promise<boolean> {
+  return (await db.first(selectLiveId, { id, now })) !== undefined;
 }
 
 /** A token without its secret, as its user may see it. */
@@ -215,7 +267,9 @@ const selectLive = statement((sql, p: { userId: number; now: number }) =>
     .where('user_id', '=', p.userId)
     .where('spent_at', 'is', null)
     .where('expires_at', '>', p.now)
-    .orderBy('kind'),
+    .orderBy('kind')
+    .orderBy('created_at')
+    .orderBy('id'),
 );
 
 /** Lists the tokens of a user that can be consumed. */

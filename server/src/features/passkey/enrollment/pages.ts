@@ -107,7 +107,7 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
 }
 
 /** Asks before a passkey is removed. */
-function removePage({ pages, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
+function removePage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
   return formPage<PasskeyRow>(pages, {
     path: removePath,
     summary: 'Page: asks before a passkey is removed',
@@ -133,8 +133,10 @@ function removePage({ pages, enrollment, passkeys }: PasskeyPageParts): PageRout
         summary: 'Page: removes a passkey',
         fields: Type.Object({ id: Type.Optional(formField) }),
         back: () => path,
-        submit: async ({ id = '' }, { request }) => {
-          await enrollment.change(enrollmentSubjectOf(request), passkeys.removal(id), request.source);
+        submit: async ({ id = '' }, { request, reply }) => {
+          const of = enrollmentSubjectOf(request);
+          const { renewed } = await enrollment.change(of, passkeys.removal(id), request.source);
+          cookies.renewSession(request, reply, renewed);
           return addressOf(path, { done: 'removed' });
         },
       }),

@@ -41,9 +41,11 @@ const idParams = Type.Object({ id: handle });
 
 /** Routes that list, rename and remove passkeys. */
 export function passkeyListRoutes({
+  cookies,
   enrollment,
   passkeys,
 }: {
+  readonly cookies: BrowserCookies;
   readonly enrollment: Enrollment;
   readonly passkeys: Passkeys;
 }): FastifyPluginAsyncTypebox {
@@ -88,9 +90,11 @@ export function passkeyListRoutes({
           response: { 200: Type.Object({ message: Type.String(), signal: Signal }) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const subject = enrollmentSubjectOf(request);
-        const removed = await enrollment.change(subject, passkeys.removal(request.params.id), request.source);
+        const removal = passkeys.removal(request.params.id);
+        const { result: removed, renewed } = await enrollment.change(subject, removal, request.source);
+        cookies.renewSession(request, reply, renewed);
         const left = await passkeys.list(removed.user_id);
         return { message: 'passkey removed', signal: passkeys.signalOf(removed.user_handle, left) };
       },

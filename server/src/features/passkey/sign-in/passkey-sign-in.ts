@@ -54,9 +54,9 @@ export class PasskeySignIn {
    */
   async signIn(credential: string, source: ClientSource): Promise<{ user: User; login: Login }> {
     const { passkeys, signIn } = this.#parts;
-    const { user, consume } = await passkeys.verifySignIn(credential);
-    // User verification makes it two factors: the device, and the PIN or biometric that unlocks the key.
-    const login = await signIn.enter(user, { factor: 'passkey', isMultiFactor: true, consume }, source);
+    const { user, verified } = await passkeys.verifySignIn(credential);
+    const { consume, isMultiFactor } = verified ?? {};
+    const login = await signIn.enter(user, { factor: passkeys.name, isMultiFactor, consume }, source);
     if (user === undefined || login === undefined) throw new Problem('factor_invalid');
     return { user, login };
   }

@@ -1,6 +1,6 @@
 // Enrolls and uses a passkey for the tests that run for every factor.
 import assert from 'node:assert/strict';
-import type { Sql } from '../../../db/engine.ts';
+import type { Sql } from '../../../db/database.ts';
 import type { PasskeyTables } from '../schema.ts';
 import { listPasskeys, type PasskeyRow } from '../store.ts';
 import { addPasskey, passkeyProof } from '../../../../test/support/factor.ts';
@@ -88,6 +88,7 @@ export const kit: FeatureKit = {
   factor: {
     name: 'passkey',
     isBackup: false,
+    verifiesUser: true,
     wrong: '{}',
     enroll: async (browser, { origin: own }) => {
       const device = new PasskeyDevice(own);

@@ -1,6 +1,6 @@
 // Enrolls and uses recovery codes for the tests that run for every factor.
 import assert from 'node:assert/strict';
-import type { Sql } from '../../../db/engine.ts';
+import type { Sql } from '../../../db/database.ts';
 import type { RecoveryCodeTables } from '../schema.ts';
 import { addRecoveryCodes } from '../../../../test/support/factor.ts';
 import type { FactorKit, FeatureKit } from '../../../../test/support/kit.ts';

@@ -1,7 +1,6 @@
 // Enrolls and uses an authenticator app for the tests that run for every factor.
 import assert from 'node:assert/strict';
-import type { Database } from '../../../db/database.ts';
-import type { Sql } from '../../../db/engine.ts';
+import type { Database, Sql } from '../../../db/database.ts';
 import type { User } from '../../../user/user.ts';
 import type { TotpTables } from '../schema.ts';
 import { Totp } from '../totp.ts';

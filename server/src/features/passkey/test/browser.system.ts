@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser as Chromium, BrowserContext, CDPSession, Page } from 'playwright-core';
-import { openBrowser } from '../support/chromium.ts';
-import { freePort } from '../support/free-port.ts';
-import { freshEmail } from '../support/person.ts';
-import { testService, type TestService } from '../support/service.ts';
+import { openBrowser } from '../../../../test/support/chromium.ts';
+import { freePort } from '../../../../test/support/free-port.ts';
+import { freshEmail } from '../../../../test/support/person.ts';
+import { testService, type TestService } from '../../../../test/support/service.ts';
 
 /** Kinds of authenticator (W3C WebDriver extension of WebAuthn Level 3 §11.2). */
 const authenticators = {

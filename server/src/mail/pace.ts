@@ -1,0 +1,83 @@
+// Limits the mails that strangers can cause, per recipient: pauses that grow, and a cap per day. Otherwise anyone could
+// flood a mailbox by naming its address in a form.
+import { createHash } from 'node:crypto';
+import { dayMs, minuteMs } from '../kit/clock.ts';
+
+/**
+ * Who requested a mail. `owner`: a session or a known device of the account. `member`: the same, for a mail to another
+ * address than the account's, whose recipient may be a stranger. `stranger`: anyone else. The pace counts the mails of
+ * members and strangers only, so that a stranger cannot use up the mails of the owner.
+ */
+export type Requester = 'owner' | 'member' | 'stranger';
+
+/** Mails of one kind to one recipient. */
+export interface Pace {
+  /** Number of mails since the last day without one. */
+  readonly count: number;
+  /** Unix milliseconds of the last mail; in the future while that mail waits for the end of a pause. */
+  readonly lastAt: number;
+}
+
+/** The paces of a recipient by kind of mail; `''` counts all kinds. */
+export type Paces = Readonly<Record<string, Pace>>;
+
+/** Pauses after the first, second, … mail of a kind to a recipient; the last one repeats. */
+const pausesMs = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);
+/** Mails of one kind to a recipient within 24 hours: the pauses alone would allow 28. */
+const maxPerKind = 10;
+/** Mails of all kinds to a recipient within 24 hours, for strangers. */
+const maxPerRecipient = 20;
+
+/** Returns the digest that identifies a recipient, of the normal form of the address. */
+export function hashRecipient(addressKey: string): string {
+  return createHash('sha256').update(addressKey).digest('base64url');
+}
+
+/**
+ * Returns when the next mail of a kind may be sent: `now`, or the end of the pause; `undefined` if the cap is reached.
+ * While a mail waits, it is the instant of that mail, which the next one replaces.
+ */
+export function nextMailAt(
+  paces: Paces,
+  { kind, requestedBy, now }: { kind: string; requestedBy: Requester; now: number },
+): number | undefined {
+  const pace = current(paces[kind], now);
+  const isWaiting = pace.lastAt > now;
+  // The number of mails to an address depends on whether it has an account. A member must not see that, so only mails
+  // of the same kind count for members.
+  const isOverAll = requestedBy !== 'member' && current(paces[''], now).count >= maxPerRecipient;
+  if (!isWaiting && (isOverAll || pace.count >= maxPerKind)) return undefined;
+  const pauseMs = pace.count === 0 ? 0 : (pausesMs[pace.count - 1] ?? 60 * minuteMs);
+  const endsAt = isWaiting ? pace.lastAt : pace.lastAt + pauseMs;
+  // After the clock was set back, the last mail is in the future. Nobody waits longer than one pause.
+  return Math.max(now, Math.min(endsAt, now + pauseMs));
+}
+
+/** Returns the paces after a mail of the kind was stored, which replaced `withdrawn` others that were not sent. */
+export function afterMail(
+  paces: Paces,
+  { kind, dueAt, withdrawn, now }: { kind: string; dueAt: number; withdrawn: number; now: number },
+): Paces {
+  const live = Object.entries(paces).filter(([, pace]) => current(pace, now).count > 0);
+  const count = (name: string): Pace => {
+    const pace = current(paces[name], now);
+    return {
+      count: Math.max(pace.count - withdrawn, 0) + 1,
+      lastAt: Math.max(dueAt, name === '' ? pace.lastAt : 0),
+    };
+  };
+  return { ...Object.fromEntries(live), [kind]: count(kind), '': count('') };
+}
+
+/** Returns when paces no longer matter, in Unix milliseconds. */
+export function pacesExpireAt(paces: Paces): number {
+  return Math.max(...Object.values(paces).map(({ lastAt }) => lastAt)) + dayMs;
+}
+
+/**
+ * Counting begins again after a day without a mail, so no 24 hours have more mails than the cap; also after the clock
+ * was set back by a day.
+ */
+function current(pace: Pace | undefined, now: number): Pace {
+  return pace === undefined || Math.abs(now - pace.lastAt) >= dayMs ? { count: 0, lastAt: 0 } : pace;
+}

@@ -1,0 +1,66 @@
+// The query of a page. Anybody can send a link, so a page takes nothing from its query that is not what the name of the
+// parameter says: any other text would be shown under our name (content spoofing, CWE-451).
+import { hasTokenForm } from '../kit/secret.ts';
+import { toEmailAddress } from '../user/email-address.ts';
+
+/** The query of a page, with well-formed values only. */
+export interface PageQueryValues {
+  /** An email address in normal form. */
+  readonly email?: string;
+  /** A bearer token of any kind. */
+  readonly token?: string;
+  /** The result of the form that redirected to the page. */
+  readonly done?: string;
+  /** A page to which the user may return. */
+  readonly return_to?: string;
+  /** Id of what the page shows: of a refusal (note.ts), or of a row. */
+  readonly note?: string;
+  readonly id?: string;
+  /** The sealed target of the page that leads to an application (exit.ts). */
+  readonly to?: string;
+  /** A token in a link that a gateway escaped twice. */
+  readonly 'amp;token'?: string;
+}
+
+/** Longest name of a result, such as `signed_out`. */
+const resultForm = /^[a-z_]{1,20}$/;
+
+/** Public handles. */
+const handleForm = /^[\w-]{1,64}$/;
+/** An encrypted text (keyring.ts). */
+const sealedForm = /^v1\.[\w-]{1,32}\.[\w-]{1,8000}$/;
+
+/** Parses the queries of pages. */
+export class PageQueries {
+  readonly #parsers: Readonly<Record<keyof PageQueryValues, (text: string) => string | undefined>>;
+
+  /** @param parseTarget Returns a target of `return_to` if it is allowed. */
+  constructor(parseTarget: (text: string) => string | undefined) {
+    this.#parsers = {
+      email: (text) => toEmailAddress(text)?.key,
+      token: (text) => (hasTokenForm(text) ? text : undefined),
+      done: (text) => (resultForm.test(text) ? text : undefined),
+      return_to: parseTarget,
+      note: (text) => (handleForm.test(text) ? text : undefined),
+      id: (text) => (handleForm.test(text) ? text : undefined),
+      to: (text) => (sealedForm.test(text) ? text : undefined),
+      'amp;token': (text) => (hasTokenForm(text) ? text : undefined),
+    };
+  }
+
+  /** Returns whether the values of a parameter can be checked. A page must not declare any other. */
+  knows(name: string): boolean {
+    return Object.hasOwn(this.#parsers, name);
+  }
+
+  /** Returns the parameters of a query that are what their name says. All others are omitted. */
+  parse(query: unknown): PageQueryValues {
+    const given = (query ?? {}) as Readonly<Record<string, unknown>>; // a parsed query is an object
+    const pairs = Object.entries(this.#parsers).flatMap(([name, parse]) => {
+      const text = given[name];
+      const value = typeof text === 'string' ? parse(text) : undefined;
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return Object.fromEntries(pairs);
+  }
+}
