@@ -44,7 +44,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     for (const form_token of [undefined, '', formIn(await show(other.at, '/account')).fields['form_token']]) {
       const reply = await post(at, path, { ...(form_token !== undefined && { form_token }) });
       assert.equal(reply.status, 403);
-      assert.match(reply.text, /was not sent from here/);
+      assert.match(reply.text, /This form has expired/);
     }
     assert.equal(goesTo(await post(at, path, fields)).split('?')[0], '/account/sessions');
   });
