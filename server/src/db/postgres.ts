@@ -4,7 +4,7 @@ import { sql as rawSql } from 'kysely';
 import pg from 'pg';
 import { isProblem, Problem } from '../kit/problem.ts';
 import { UniqueViolation } from './database.ts';
-import type { Database, Lookup, QueryBuilder, Statement } from './database.ts';
+import type { Database, Lookup, QueryBuilder, Sql, Statement } from './database.ts';
 import { postgresEngine } from './engine.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
@@ -117,7 +117,7 @@ class PostgresTransaction implements Database {
   }
 
   async now(): Promise<number> {
-    const [row] = await this.query((sql) =>
+    const [row] = await this.query((sql: Sql<object>) =>
       sql.selectNoFrom(rawSql<number>`extract(epoch from clock_timestamp()) * 1000`.as('now')),
     );
     return Number(row?.now);
