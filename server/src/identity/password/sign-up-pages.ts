@@ -92,7 +92,7 @@ export function signUpPages({
           async () => {
             const address = requireEmailAddress(email);
             const source = pageSourceOf(pages, request);
-            await registerQuietly(policy, () => accounts.register(address, password, source));
+            await registerQuietly(policy, () => accounts.signUp(address, { password }, source));
             if (policy.emailConfirmation) {
               cookies.setRequest(reply, source);
               return codeForm(pages, request, reply, { kind: verificationKind, email: address.text });

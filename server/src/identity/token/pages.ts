@@ -26,6 +26,7 @@ const LinkQuery = Type.Object({
 const LinkForm = Type.Object({
   email: Type.Optional(linkField),
   token: linkField,
+  password: Type.Optional(linkField),
   new_password: Type.Optional(linkField),
   return_to: Type.Optional(linkField),
   /** `code` if the form is the one for a code. */
@@ -39,7 +40,10 @@ export interface TokenFields {
   readonly email: string;
   /** The token, or its code. */
   readonly token: string;
+  readonly password?: string;
   readonly new_password?: string;
+  /** `code` if the form is the one for a code. */
+  readonly by?: string;
 }
 
 /** The page of a kind of token, as the module that declares the kind contributes it. */
@@ -53,6 +57,10 @@ export interface TokenPage {
     request: FastifyRequest,
     reply: FastifyReply,
   ) => Promise<string | undefined>;
+  /**
+   * Returns the forms that ask for more after a problem that another mail does not solve; `undefined` for other problems.
+   */
+  readonly askMore?: (fields: TokenFields, problem: Problem, request: FastifyRequest) => string | undefined;
 }
 
 /**
@@ -68,7 +76,7 @@ export function addressOfAccount({ email }: TokenFields): EmailAddress {
 /** The page of a kind: its form (GET), and what the form does (POST). */
 export function tokenPages(
   { pages }: { readonly pages: PageKit },
-  { kind, redeem }: TokenPage,
+  { kind, redeem, askMore }: TokenPage,
 ): FastifyPluginAsyncTypebox {
   const { path, name } = kind.page;
 
@@ -100,20 +108,27 @@ export function tokenPages(
       async (request, reply) => {
         const { token, by } = request.body;
         const email = toEmailAddress(request.body.email)?.text ?? '';
+        const fields = { ...request.body, email };
         return rerenderOnProblem(
           reply,
           async () => {
-            const next = await redeem({ ...request.body, email }, request, reply);
+            const next = await redeem(fields, request, reply);
             if (next !== undefined) return seeOther(reply, next);
             const t = pages.translate(request);
             const body = notice('done', t(`page.${name}.done`));
             return pages.send(request, reply, { title: t(`page.${name}.title`), body });
           },
-          (problem) =>
+          (problem) => {
+            const body = askMore?.(fields, problem, request);
+            if (body !== undefined) {
+              const title = pages.translate(request)(`page.${name}.title`);
+              return pages.send(request, reply, { title, body, hasSecretAddress: true });
+            }
             // Only a mail that was requested has a code.
-            by === 'code' && kind.page.requestPath !== undefined
+            return by === 'code' && kind.page.requestPath !== undefined
               ? codeForm(pages, request, reply, { kind, email, problem })
-              : sendForm(pages, request, reply, { kind, email, token, problem }),
+              : sendForm(pages, request, reply, { kind, email, token, problem });
+          },
         );
       },
     );
@@ -192,6 +207,6 @@ export function codeForm(
 }
 
 /** Returns a hidden field that names the account, for password managers. */
-function accountField(email: string): string {
+export function accountField(email: string): string {
   return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }
