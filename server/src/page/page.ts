@@ -9,7 +9,7 @@ import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import type { AccountSection, KeptMailPage } from './account-section.ts';
 import { paths } from './paths.ts';
-import { PageQueries, type PageQueryValues } from './query.ts';
+import { PageQueries } from './query.ts';
 
 /** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;
