@@ -109,7 +109,7 @@ type Emission<F extends FactTypes, M> = {
         : { readonly mail: MailOf<M> }));
 
 /** What a requested mail may do to the tokens of its recipient. */
-export type TokenGrant = Pick<Admission, 'replacedTokens' | 'mayReplaceToken'>;
+export type TokenGrant = Pick<Admission, 'dueAt' | 'replacedTokens' | 'mayReplaceToken'>;
 
 /** Facts of a mail, and the token that they contain. */
 export interface LetterFacts<M> {
@@ -289,7 +289,7 @@ export class Events {
       recipient: recipient ?? user?.email ?? '',
       language: (substitute ?? user)?.language ?? source.language,
       occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
-      expiresAt: at + (lifeMs ?? kind.lifeMs),
+      expiresAt: (request.request?.admission.dueAt ?? at) + (lifeMs ?? kind.lifeMs),
       request: request.request,
       tokenId: request.tokenId,
     });

@@ -11,7 +11,7 @@ import { dayMs, minuteMs } from '../kit/clock.ts';
 export type Requester = 'owner' | 'member' | 'stranger';
 
 /** Mails of one kind to one recipient. */
-export interface Pace {
+interface Pace {
   /** Number of mails since the last day without one. */
   readonly count: number;
   /** Unix milliseconds of the last mail; in the future while that mail waits for the end of a pause. */
@@ -49,7 +49,7 @@ export function nextMailAt(
   if (!isWaiting && (isOverAll || pace.count >= maxPerKind)) return undefined;
   const pauseMs = pace.count === 0 ? 0 : (pausesMs[pace.count - 1] ?? 60 * minuteMs);
   const endsAt = isWaiting ? pace.lastAt : pace.lastAt + pauseMs;
-  // After the clock was set back, the last mail is in the future. Nobody waits longer than one pause.
+  // After the clock was set back, the last mail is in the future. No mail waits longer than one pause.
   return Math.max(now, Math.min(endsAt, now + pauseMs));
 }
 

@@ -35,7 +35,7 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address, at once or after a pause. Constant work: without a user it stores nothing.
+   * Mails a token to the user's address, now or after a pause. Constant work: without a user it stores nothing.
    * Inside a transaction.
    */
   async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
