@@ -13,8 +13,8 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { Admission, AdmittedRequest, MailRequest, NewMail } from '../mail/new-mail.ts';
+import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
+import type { NoFacts } from '../mail/mail-kind.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
