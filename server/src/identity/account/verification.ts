@@ -68,7 +68,7 @@ export class EmailVerification {
   }
 
   /**
-   * Mails a token to the user's address, immediately or after a pause. Constant work: without a user it stores nothing.
+   * Mails a token to the user's address, now or after a pause. Constant work: without a user it stores nothing.
    * Inside a transaction.
    */
   async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
