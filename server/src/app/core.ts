@@ -52,8 +52,7 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
-  const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides }, () => identity.tokens);
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -237,12 +236,12 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
-  readonly isTokenLive: (id: string) => Promise<boolean>;
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides, isTokenLive }: OutboxParts,
+  { database, keyring, log, overrides }: OutboxParts,
+  tokens: () => IdentityCore['tokens'],
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
@@ -253,6 +252,7 @@ function buildOutbox(
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
   const { productName, productColor: color, productLogo: logo } = options;
   const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
+  const isTokenLive = (id: string): Promise<boolean> => tokens().isLive(id);
   return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
 }
 

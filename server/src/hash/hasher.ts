@@ -65,11 +65,12 @@ export class Hasher {
   /**
    * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on
    * different keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
+   * With a salt, the hash of a password is always the same; otherwise the salt is random.
    * @throws {Problem} too_busy if it would wait too long.
    */
-  async hash(password: string): Promise<string> {
+  async hash(password: string, { salt }: { readonly salt?: Uint8Array } = {}): Promise<string> {
     this.#pool.requireCapacity();
-    return this.#hash(password);
+    return this.#hash(password, salt);
   }
 
   /**
@@ -81,8 +82,8 @@ export class Hasher {
     this.#pool.requireCapacity();
   }
 
-  #hash(password: string): Promise<string> {
-    return this.#pool.run<string>({ kind: 'hash', password: password.normalize('NFC'), ...this.#cost });
+  #hash(password: string, salt?: Uint8Array): Promise<string> {
+    return this.#pool.run<string>({ kind: 'hash', password: password.normalize('NFC'), salt, ...this.#cost });
   }
 
   /**

@@ -142,8 +142,9 @@ onEachEngine('an event', (engine) => {
       subscribers,
     });
     const user =
-      (await addUser(recorder, requireEmailAddress('ada@example.org'), null, clock.now(), 'fr')) ??
-      assert.fail();
+      (await addUser(recorder, requireEmailAddress('ada@example.org'), null, clock.now(), {
+        language: 'fr',
+      })) ?? assert.fail();
     const mails = async () =>
       (await listMails(recorder, 10)).map((mail) => [
         mail.kind,

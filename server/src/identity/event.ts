@@ -13,8 +13,8 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { Admission, AdmittedRequest, MailRequest, NewMail } from '../mail/new-mail.ts';
+import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
+import type { NoFacts } from '../mail/mail-kind.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -109,7 +109,7 @@ type Emission<F extends FactTypes, M> = {
         : { readonly mail: MailOf<M> }));
 
 /** What a requested mail may do to the tokens of its recipient. */
-export type TokenGrant = Pick<Admission, 'replacedTokens' | 'mayReplaceToken'>;
+export type TokenGrant = Pick<Admission, 'dueAt' | 'replacedTokens' | 'mayReplaceToken'>;
 
 /** Facts of a mail, and the token that they contain. */
 export interface LetterFacts<M> {
@@ -289,7 +289,7 @@ export class Events {
       recipient: recipient ?? user?.email ?? '',
       language: (substitute ?? user)?.language ?? source.language,
       occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
-      expiresAt: at + (lifeMs ?? kind.lifeMs),
+      expiresAt: (request.request?.admission.dueAt ?? at) + (lifeMs ?? kind.lifeMs),
       request: request.request,
       tokenId: request.tokenId,
     });

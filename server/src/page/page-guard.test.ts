@@ -208,8 +208,7 @@ describe('a page while second factors are required', { skip: without('totp') }, 
   ] as const)
     test(`redirects to enrollment, and then to ${goal}`, async () => {
       const { email, password } = await service.newcomer();
-      const token = await service.tokenFor(email);
-      await service.put('/email_verification', { email, token });
+      await service.confirm({ email, password });
       const at = new Browser(service);
       const post = (path: string, fields: Fields): Promise<Reply> => at.submit(path, fields);
       const login = await post('/sign-in', { email, password, ...target });

@@ -12,7 +12,7 @@ import { icon } from './icon.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
-import { PageQueries, type PageQueryValues } from './query.ts';
+import { PageQueries } from './query.ts';
 
 /** Maximum length of a form field: the response of an authenticator is the longest. */
 const formCharacters = 12_000;

@@ -212,9 +212,13 @@ onEachEngine('account enumeration by statements and commits', (engine) => {
     const now = clock.now();
     const source = { actor: 'user' } as const;
     if (kind === 'no account') return address.text;
-    const { id } = kind.endsWith('without a password')
-      ? await accounts.registerWith(address, async () => {}, source)
-      : await accounts.register(address, `the password of ${address.text}`, source);
+    const { id } = await accounts.signUp(
+      address,
+      kind.endsWith('without a password')
+        ? { factor: 'passkey', credential: '{}' }
+        : { password: `the password of ${address.text}` },
+      source,
+    );
     if (!kind.startsWith('unconfirmed')) await updateVerified(database, id, now);
     if (kind === 'disabled') await accounts.setDisabled(id, true, source);
     if (kind === 'closed') await closeUser(database, { id, now, deleteAt: now + 14 * dayMs });

@@ -238,8 +238,7 @@ onEachEngine(needs('a passkey of an attacker who registered first', 'passkey'), 
     assert.equal(registered.status, 200, registered.text);
     on.service.clock.advance(2 * minuteMs);
     assert.equal((await off.post('/users', { email, password: newPassword })).status, 200);
-    const token = await off.tokenFor(email);
-    assert.equal((await off.put('/email_verification', { email, token })).status, 200);
+    assert.equal((await off.confirm({ email, password: newPassword })).status, 200);
     assert.equal((await off.logIn(email, newPassword)).status, 200);
     assert.equal((await signInWithPasskey(new Browser(on), device)).status, 401);
     assert.equal((await on.logIn(email, newPassword)).status, 200);

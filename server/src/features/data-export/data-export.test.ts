@@ -30,6 +30,7 @@ onEachEngine('a module that plugs in', (engine) => {
       'devices',
       'second_factors',
       'tokens',
+      'registrations',
       'attempts',
       'api_keys',
     ]);

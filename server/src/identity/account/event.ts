@@ -42,6 +42,16 @@ export const accountEvents = defineEvents('account', {
     outcome: 'success',
     says: 'The owner of the address confirmed it.',
   },
+  registrations_replaced: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    says: 'The owner of the address set a new password with the confirmation. What was registered before ended.',
+  },
+  registration_password_wrong: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'The password of the registration was wrong when the address was confirmed in another browser.',
+  },
   password_set: {
     vocabulary: 'authn_password_change',
     outcome: 'success',

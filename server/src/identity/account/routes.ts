@@ -37,7 +37,7 @@ export function registrationRoutes({
         const address = requireEmailAddress(request.body.email);
         const initiator = policy.emailConfirmation ? initiatingSourceOf(request) : undefined;
         try {
-          await accounts.register(address, request.body.password, initiator ?? request.source);
+          await accounts.signUp(address, { password: request.body.password }, initiator ?? request.source);
         } catch (error) {
           if (!(error instanceof ValueError)) throw error;
           // The contract's body, not a problem document.

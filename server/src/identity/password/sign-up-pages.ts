@@ -78,10 +78,10 @@ export function signUpPages({
               kind: verificationKind,
               email,
               mail: (address, source) =>
-                registerQuietly(policy, () => accounts.register(address, password, source)),
+                registerQuietly(policy, () => accounts.signUp(address, { password }, source)),
             });
           const address = requireEmailAddress(email);
-          await registerQuietly(policy, () => accounts.register(address, password, request.source));
+          await registerQuietly(policy, () => accounts.signUp(address, { password }, request.source));
           const login = await passwordLogin.logIn(address, password, request.source);
           if (login === undefined) return addressOf(paths.signIn, { email: address.text, return_to: next });
           sendLogin(reply, cookies, login);

@@ -104,15 +104,10 @@ export class OneTimeTokens implements Revocable, Purgeable {
     user: User | undefined,
     token: NewToken,
     source: Initiator,
-    { replacedTokens, mayReplaceToken }: TokenGrant,
+    { mayReplaceToken, ...grant }: TokenGrant,
   ): Promise<LetterFacts<Omit<IssuedToken, 'tokenId'>>> {
     const maxOthers = mayReplaceToken ? maxLive - 1 : maxLive;
-    const { tokenId, ...facts } = await this.#issue(
-      tx,
-      user,
-      { ...token, maxOthers, replacedTokens },
-      source,
-    );
+    const { tokenId, ...facts } = await this.#issue(tx, user, { ...token, ...grant, maxOthers }, source);
     return { facts, tokenId };
   }
 

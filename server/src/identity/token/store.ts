@@ -4,6 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import { extendProvision, provisionalMs } from '../../user/provisional-store.ts';
 import type { TokenTables } from './schema.ts';
 
 const { statement } = statementsFor<TokenTables>();
@@ -42,7 +43,7 @@ const insertToken = statement((sql, p: TokenRow) =>
   }),
 );
 
-/** Adds a token. Adds nothing if no user has the id. */
+/** Adds a token, and keeps a provisional account longer than the token. Adds nothing if no user has the id. */
 export async function addToken(tx: Database, token: NewOneTimeToken): Promise<void> {
   await tx.run(insertToken, {
     target: null,
@@ -52,6 +53,7 @@ export async function addToken(tx: Database, token: NewOneTimeToken): Promise<vo
     codeTries: 0,
     ...token,
   });
+  await extendProvision(tx, token.userId, Math.max(token.now + provisionalMs, token.expiresAt));
 }
 
 /** A row of a kind of a user, consumed, expired or neither. */
