@@ -124,7 +124,9 @@ export class PageKit {
     const items = this.sections.map(
       ({ path, name, icon: sign }) =>
         html`<li>
-          <a href="${path}" !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
+          <a
+            href="${path}"
+            !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
             >!${icon(sign)} ${t(`page.${name}.title`)}</a
           >
         </li>`,

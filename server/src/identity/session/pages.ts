@@ -137,7 +137,9 @@ function sessionItem(
   return html`<li>
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
-      <small>!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small>
+      <small
+        >!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small
+      >
       <small>!${withTimes(t, 'page.sessions.since', { created }, 'moment')}</small>
       !${uses.length > 0 ? html`<small>${uses.join(' + ')}</small>` : ''}
     </div>

@@ -154,8 +154,7 @@ function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string
     data-use="${use}"
     hidden
   >
-    !${inputs} !${hidden('credential', '')}
-    !${scriptNotice(t)}
+    !${inputs} !${hidden('credential', '')} !${scriptNotice(t)}
     <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
   </form>`;
 }

@@ -129,8 +129,7 @@ function passkeyForm(
     data-progress="${t('page.passkeys.prompt')}"
     hidden
   >
-    !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
-    !${scriptNotice(t)}
+    !${hidden('credential', '')} !${hidden('return_to', next)} !${more} !${scriptNotice(t)}
     <button class="second">!${icon('key')} ${t(key)}</button>
   </form>`;
 }
