@@ -186,7 +186,7 @@ for (const [language, { asks, done, subjects }] of Object.entries(tongues)) {
       assert.equal((await logIn(at, email, password)).status, 200);
     });
 
-    test('another confirmation is sent to the stored address, and revokes the first when it is used', async () => {
+    test('another confirmation is sent to the stored address, and using it revokes the first', async () => {
       const email = freshAddress();
       const at = browser();
       await at.post('/users', { email, password });
