@@ -10,6 +10,7 @@ import { refuseCrossSite } from './cross-site.ts';
 import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 import { RequestLimits } from './limits.ts';
+import { RateLimit } from '../kit/rate-limit.ts';
 import { Origins } from './origins.ts';
 import { boundPipelines } from './pipeline.ts';
 import { secureReplies, securityHeaders, type Headers } from './security-headers.ts';
@@ -19,8 +20,14 @@ type RequestHookOptionNames =
   | 'allowedOrigins'
   | 'trustedProxies'
   | 'addressLimitPerMinute'
+  | 'ipv6SiteLimitPerMinute'
+  | 'ipv6BlockLimitPerMinute'
   | 'globalLimitPerMinute'
+  | 'accountReadsPerMinute'
   | 'hstsSubdomains';
+
+/** Number of accounts whose reads are remembered. */
+const maxAccounts = 50_000;
 
 export interface RequestHookOptions extends Pick<CoreOptions, RequestHookOptionNames> {
   readonly isPublic: boolean;
@@ -37,6 +44,8 @@ export class RequestHooks {
   readonly #limits: RequestLimits;
   /** In local mode. */
   readonly #localRequests: LocalRequests | undefined;
+  /** Limits how many pages and lists an account reads per minute. The access levels count them. */
+  readonly accountReads: RateLimit;
   /** True while the service stops: new requests are rejected, so that a proxy sends them to another instance. */
   isClosed = false;
 
@@ -52,6 +61,8 @@ export class RequestHooks {
     this.#localRequests = options.isPublic
       ? undefined
       : new LocalRequests({ ...options, throttle: this.throttle });
+    const { accountReadsPerMinute: perMinute, clock } = options;
+    this.accountReads = new RateLimit({ perMinute, maxKeys: maxAccounts, clock });
   }
 
   /** Installs the hooks for all routes that are registered afterwards. */
