@@ -8,7 +8,7 @@ import type {
   RouteOptions,
 } from 'fastify';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { costOf, hashes, isCountedRead } from '../http/limits.ts';
+import { AccountReads, costOf, hashes, isCountedRead } from '../http/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
@@ -108,6 +108,7 @@ export class Access {
  */
 export function accessOf({ core, hooks }: Service): AccessOptions {
   const { hasher } = core.context;
+  const reads = new AccountReads(hooks.reads);
   return {
     guards: {
       open: [],
@@ -127,11 +128,10 @@ export function accessOf({ core, hooks }: Service): AccessOptions {
       }
       return done();
     },
-    countRead: ({ session, pendingAuthentication }, _reply, done) => {
-      const { userId } = session ?? pendingAuthentication ?? {};
-      if (userId === undefined) return done();
-      const { isAllowed, seconds: retryAfterSeconds } = hooks.accountReads.take(String(userId), 1);
-      if (isAllowed) return done();
+    countRead: (request, _reply, done) => {
+      const verdict = reads.take(request);
+      if (verdict?.isAllowed !== false) return done();
+      const retryAfterSeconds = verdict.seconds;
       return hooks.throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
     },
     queries: core.pages.queries,

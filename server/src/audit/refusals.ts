@@ -5,6 +5,7 @@
 // Constant work: whether a refusal is collected depends on its network and its name in the vocabulary only, which are the
 // same for known and unknown accounts.
 import { minuteMs, type Clock } from '../kit/clock.ts';
+import { blockOf } from '../kit/rate-limit.ts';
 import type { AuditSource, NewAuditEvent } from './event.ts';
 
 /** Networks and kinds that are watched at a time. Above it refusals of further networks are collected together. */
@@ -46,8 +47,10 @@ export class RefusalCollector {
 
   /** Collects a refusal. Returns false if it must be recorded immediately. */
   collect(event: NewAuditEvent, source: AuditSource): boolean {
-    const { network, requestId } = source;
-    if (event.isRepeatable !== true || network === undefined) return false;
+    const { network: own, requestId } = source;
+    if (event.isRepeatable !== true || own === undefined) return false;
+    // An IPv6 /48 counts as one network: otherwise a single one could use up all windows.
+    const network = blockOf(own);
     const now = this.#clock();
     const name = `${network} ${event.event}`;
     const window = this.#windows.get(name);

@@ -211,14 +211,14 @@ export const coreOptions = {
   globalLimitPerMinute: option({
     env: 'GLOBAL_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit for all addresses together, in units per minute and process: once for requests that hash a password, and once for others that cost more than one unit. It slows down attacks that try few passwords on many accounts from many addresses.',
+    says: 'Rate limit for all addresses together, in units per minute and process. It is counted separately for requests that hash a password, that send an email, and that verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many addresses.',
     default: ({ valueOf }) => unitsPerThread * valueOf(hashThreads),
     defaultSays: '3000 per hashing thread (`HASH_THREADS`)',
   }),
   accountReadsPerMinute: option({
     env: 'ACCOUNT_READS_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Pages and lists that one account may read per minute and process. Session checks are not counted.',
+    says: 'Pages and lists that one account may read per minute and process; one session gets half of it. Session checks are not counted.',
     default: () => 240,
   }),
   hstsSubdomains: option({

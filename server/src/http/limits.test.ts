@@ -6,7 +6,7 @@ import { silentLog } from '../kit/log.ts';
 import { testClock } from '../../test/support/clock.ts';
 import { testService, type TestService } from '../../test/support/service.ts';
 import { ClientAddress } from './client-address.ts';
-import { costing, costOf, RequestLimits } from './limits.ts';
+import { AccountReads, costing, costOf, RequestLimits } from './limits.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -183,7 +183,10 @@ describe('the rate limits of IPv6 networks', () => {
 
   const cheap = { method: 'POST', url: '/sessions/passkey' } as const;
   /** Sends requests from addresses and returns how many of them were not rejected. */
-  const servedOf = async (addresses: readonly string[], request: InjectOptions = cheap): Promise<number> => {
+  const servedOf = async (
+    addresses: readonly string[] = [],
+    request: InjectOptions = cheap,
+  ): Promise<number> => {
     let served = 0;
     for (const remoteAddress of addresses)
       if (!isLimited(await login(service.app, { ...request, remoteAddress }))) served += 1;
@@ -228,11 +231,15 @@ describe('the rate limits of IPv6 networks', () => {
     );
   });
 
-  test('cheap requests and requests for emails of all addresses reject no login', async () => {
-    const everywhere = Array.from({ length: 150 }, (_, i) => `2001:db8:${(i + 16).toString(16)}::1`);
+  test('cheap requests, requests for emails and verifications of all addresses reject no login', async () => {
+    const [everywhere, elsewhere] = [16, 512].map((from) =>
+      Array.from({ length: 150 }, (_, i) => `2001:db8:${(i + from).toString(16)}::1`),
+    );
     assert.equal(await servedOf(everywhere, cheap), 150, 'not limited in total');
     assert.equal(await servedOf(everywhere, { url: '/reset_password' }), 20, 'limited in total');
-    assert.equal(await servedOf(everywhere, {}), 33, 'limited in total, in a bucket of its own');
+    const factor = { url: '/sessions/factor' };
+    assert.equal(await servedOf(everywhere, factor), 33, 'limited in total, in a bucket of its own');
+    assert.equal(await servedOf(elsewhere, {}), 33, 'limited in total, in a bucket of its own');
   });
 });
 
@@ -247,11 +254,13 @@ describe('the limit of reads per account', () => {
   });
   after(() => service.close());
 
+  const sessionOf = async (email: string): Promise<string> =>
+    `session_id=${await service.core.auth.createSession(email)}`;
   const read = (url: string, more: InjectOptions = {}): Promise<LightMyRequestResponse> =>
     service.app.inject({ url, headers: { cookie, accept: 'text/html' }, ...more });
 
   test('counts every page and list together, from all addresses, and answers 429 with Retry-After', async () => {
-    for (let i = 0; i < 240; i += 1) {
+    for (let i = 0; i < 120; i += 1) {
       const url = ['/account', '/account/activity', '/sessions'][i % 3] ?? '';
       assert.equal(isLimited(await read(url, { remoteAddress: `198.51.100.${i}` })), false);
     }
@@ -265,14 +274,31 @@ describe('the limit of reads per account', () => {
     assert.equal((await read('/account')).statusCode, 200);
   });
 
-  test('counts each account by itself, and no session check', async () => {
+  test('leaves half of it to the other sessions of the account, and counts no session check', async () => {
+    service.clock.advance(minuteMs);
     while ((await read('/account')).statusCode !== 429);
-    await service.core.auth.registerUser('other@example.org', 'b4l0u');
-    const other = `session_id=${await service.core.auth.createSession('other@example.org')}`;
-    assert.equal((await read('/account', { headers: { cookie: other } })).statusCode, 200);
+    const other = { headers: { cookie: await sessionOf('reader@example.org') } };
+    let count = 0;
+    for (; (await read('/account', other)).statusCode === 200; count += 1);
+    assert.equal(count, 120);
+    const third = { headers: { cookie: await sessionOf('reader@example.org') } };
+    assert.equal((await read('/account', third)).statusCode, 429, 'the account has used it up');
     for (const url of ['/profile', '/forward_auth', '/sign-out'])
       assert.equal((await read(url)).statusCode, 200, url);
-    assert.equal((await service.app.inject({ url: '/account', headers: { cookie: '' } })).statusCode, 403);
+    await service.core.auth.registerUser('other@example.org', 'b4l0u');
+    const stranger = { headers: { cookie: await sessionOf('other@example.org') } };
+    assert.equal((await read('/account', stranger)).statusCode, 200, 'another account');
+    assert.equal((await read('/account', { headers: { cookie: '' } })).statusCode, 403);
+  });
+
+  test('counts a pending authentication by itself, not on its account', () => {
+    const accountReads = new AccountReads({ perMinute: 240, clock: service.clock.now });
+    const pending = { session: null, pendingAuthentication: { id: 'p', userId: 7 } };
+    for (let i = 0; i < 120; i += 1) assert.equal(accountReads.take(pending)?.isAllowed, true);
+    assert.equal(accountReads.take(pending)?.isAllowed, false);
+    const own = { session: { id: 's', userId: 7 }, pendingAuthentication: null };
+    assert.equal(accountReads.take(own)?.isAllowed, true);
+    assert.equal(accountReads.take({ session: null, pendingAuthentication: null }), undefined);
   });
 });
 

@@ -1,13 +1,21 @@
-// Limits the rate of requests per network and in total. Requests that change something are counted
+// Limits the rate of requests per network and in total, and of reads per account. Requests that change something are counted
 // before the body and any account are read, so the answer does not depend on whether an account exists. A session check
 // is free: counting would cost more than the check.
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../kit/clock.ts';
 import { Problem } from '../kit/problem.ts';
 import type { Log } from '../kit/log.ts';
 import type { ClientAddress } from './client-address.ts';
+import { mailCost } from './fields.ts';
 import { isSafe } from './method.ts';
 import { ProxyHint } from './proxy-hint.ts';
-import { NetworkLimit, RateLimit, type NetworkLimitOptions } from '../kit/rate-limit.ts';
+import {
+  NetworkLimit,
+  RateLimit,
+  takeAll,
+  type NetworkLimitOptions,
+  type Verdict,
+} from '../kit/rate-limit.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 
 export interface RequestLimitsOptions extends NetworkLimitOptions {
@@ -108,12 +116,50 @@ export class RequestLimits {
 }
 
 /**
- * What is limited in total, each in a bucket of its own, so that a flood of one kind does not reject the other: requests
- * that hash a password, and others that verify a factor or send a mail. Cheap requests are limited per network only.
+ * What is limited in total, each in a bucket of its own, so that a flood of one kind rejects no other: requests that hash
+ * a password, that send a mail, and that verify something else. Cheap requests are limited per network only.
  */
-const kindsOfTotal = ['hashing', 'costly'] as const;
+const kindsOfTotal = ['hashing', 'mail', 'verification'] as const;
 
 function kindOfTotal(config: unknown, cost: number): (typeof kindsOfTotal)[number] | undefined {
   if (hashes(config)) return 'hashing';
-  return cost > 1 ? 'costly' : undefined;
+  if (cost >= mailCost) return 'mail';
+  return cost > 1 ? 'verification' : undefined;
+}
+
+/** Number of accounts and of sessions that are remembered. */
+const maxReaders = 50_000;
+
+/** Who reads: a session of an account, or a pending authentication. */
+interface Reader {
+  readonly session: { readonly id: string; readonly userId: number } | null;
+  readonly pendingAuthentication: { readonly id: string } | null;
+}
+
+/**
+ * Limits how many pages and lists an account reads per minute. A session may use up half of it, so that a stolen session
+ * does not keep its owner from the pages that end it. A pending authentication has a limit of its own: a client that
+ * knows only the password must not use up the limit of the account.
+ */
+export class AccountReads {
+  readonly #perAccount: RateLimit;
+  readonly #perSession: RateLimit;
+
+  constructor({ perMinute, clock }: { readonly perMinute: number; readonly clock: Clock }) {
+    this.#perAccount = new RateLimit({ perMinute, maxKeys: maxReaders, clock });
+    this.#perSession = new RateLimit({ perMinute: perMinute / 2, maxKeys: maxReaders, clock });
+  }
+
+  /** Counts a read; `undefined` for a client without an account. */
+  take({ session, pendingAuthentication }: Reader): Verdict | undefined {
+    if (session !== null)
+      return takeAll(
+        [
+          { limit: this.#perSession, key: session.id },
+          { limit: this.#perAccount, key: String(session.userId) },
+        ],
+        1,
+      );
+    return pendingAuthentication === null ? undefined : this.#perSession.take(pendingAuthentication.id, 1);
+  }
 }

@@ -10,7 +10,6 @@ import { refuseCrossSite } from './cross-site.ts';
 import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 import { RequestLimits } from './limits.ts';
-import { RateLimit } from '../kit/rate-limit.ts';
 import { Origins } from './origins.ts';
 import { boundPipelines } from './pipeline.ts';
 import { secureReplies, securityHeaders, type Headers } from './security-headers.ts';
@@ -25,9 +24,6 @@ type RequestHookOptionNames =
   | 'globalLimitPerMinute'
   | 'accountReadsPerMinute'
   | 'hstsSubdomains';
-
-/** Number of accounts whose reads are remembered. */
-const maxAccounts = 50_000;
 
 export interface RequestHookOptions extends Pick<CoreOptions, RequestHookOptionNames> {
   readonly isPublic: boolean;
@@ -44,8 +40,8 @@ export class RequestHooks {
   readonly #limits: RequestLimits;
   /** In local mode. */
   readonly #localRequests: LocalRequests | undefined;
-  /** Limits how many pages and lists an account reads per minute. The access levels count them. */
-  readonly accountReads: RateLimit;
+  /** Limit of reads per account. The access levels count them. */
+  readonly reads: { readonly perMinute: number; readonly clock: Clock };
   /** True while the service stops: new requests are rejected, so that a proxy sends them to another instance. */
   isClosed = false;
 
@@ -61,8 +57,7 @@ export class RequestHooks {
     this.#localRequests = options.isPublic
       ? undefined
       : new LocalRequests({ ...options, throttle: this.throttle });
-    const { accountReadsPerMinute: perMinute, clock } = options;
-    this.accountReads = new RateLimit({ perMinute, maxKeys: maxAccounts, clock });
+    this.reads = { perMinute: options.accountReadsPerMinute, clock: options.clock };
   }
 
   /** Installs the hooks for all routes that are registered afterwards. */

@@ -137,12 +137,15 @@ export class NetworkLimit {
    */
   take(key: string, units: number): Verdict {
     const own: Bucket = { limit: this.#perAddress, key };
-    const [, block, subnet = ''] = network64.exec(key) ?? [];
-    if (block === undefined) return takeAll([own], units);
+    const block = blockOf(key);
+    if (block === key) return takeAll([own], units);
+    const subnet = key.slice(block.length + 1, key.indexOf('::'));
     const site = `${block}:${subnet.padStart(4, '0').slice(0, 2)}`;
     return takeAll([own, { limit: this.#perSite, key: site }, { limit: this.#perBlock, key: block }], units);
   }
 }
 
-/** The first three groups of a network, and the fourth, whose upper byte belongs to the /56. */
-const network64 = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/;
+/** Returns the first three groups of an IPv6 /64, its /48; any other key as it is. */
+export function blockOf(key: string): string {
+  return /^([\da-f]+:[\da-f]+:[\da-f]+):[\da-f]+::\/64$/.exec(key)?.[1] ?? key;
+}
