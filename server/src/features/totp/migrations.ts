@@ -18,4 +18,11 @@ export const totpMigrations: readonly Migration[] = [
       `create index totp_authenticators_by_user on totp_authenticators (user_id)`,
     ],
   },
+  {
+    name: 'authenticator apps of a user in the order of their list',
+    statements: () => [
+      `drop index totp_authenticators_by_user`,
+      `create index totp_authenticators_by_user on totp_authenticators (user_id, created_at)`,
+    ],
+  },
 ];

@@ -6,7 +6,7 @@ import Type from 'typebox';
 import { verificationKind } from '../account/verification.ts';
 import { isProblem, type Problem } from '../../kit/problem.ts';
 import { field, hidden, addressOf } from '../../http/markup.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -121,7 +121,8 @@ export function signUpPages({
       async (request) => {
         const { email, password } = request.body;
         try {
-          await accounts.requireGoodPassword(password, email);
+          // While it is typed, the address may be incomplete; registration rejects it then.
+          await accounts.requireGoodPassword(password, toEmailAddress(email)?.text ?? '');
           return {};
         } catch (error) {
           const problem = isProblem(error, 'invalid_request') ? error : undefined;

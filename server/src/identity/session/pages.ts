@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
+import { freeRead } from '../../http/limits.ts';
 import { hidden, notice, addressOf } from '../../http/markup.ts';
 import { parseFactors } from '../factor/factor-use.ts';
 import type { SessionSummary } from './store.ts';
@@ -105,7 +106,7 @@ export function signOutPages({
   return async (scope) => {
     scope.get(
       '/sign-out',
-      { schema: { summary: 'Page: sign out', querystring: PageQuery } },
+      { config: freeRead, schema: { summary: 'Page: sign out', querystring: PageQuery } },
       async (request, reply) => {
         const t = pages.translate(request);
         const body = html`<p>${t('page.sign_out.what', { email: sessionOf(request).email })}</p>

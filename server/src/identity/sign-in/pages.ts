@@ -7,7 +7,14 @@ import { isProblem } from '../../kit/problem.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../page/page.ts';
+import {
+  seeOther,
+  rerenderOnProblem,
+  credentialField,
+  formField,
+  PageQuery,
+  type PageKit,
+} from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import type { BrowserCookies } from '../guard.ts';
@@ -21,7 +28,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 
 const FactorForm = Type.Object({
   factor: formField,
-  proof: formField,
+  proof: credentialField,
   remember_device: Type.Optional(formField),
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),

@@ -10,7 +10,14 @@ import { hashCost, toFactorLabel } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, field, hidden, notice } from '../../../http/markup.ts';
 import type { Translate } from '../../../http/pages.ts';
-import { seeOther, rerenderOnProblem, formField, PageQuery, type PageKit } from '../../../page/page.ts';
+import {
+  seeOther,
+  rerenderOnProblem,
+  credentialField,
+  formField,
+  PageQuery,
+  type PageKit,
+} from '../../../page/page.ts';
 import { refusalOf } from '../../../page/form.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import { enrollmentSubjectOf, afterEnrollment } from '../../../identity/sign-in/guard.ts';
@@ -24,7 +31,7 @@ import type { PasskeyRow } from '../store.ts';
 const OwnForm = Type.Object({
   id: Type.Optional(formField),
   name: Type.Optional(formField),
-  credential: Type.Optional(formField),
+  credential: Type.Optional(credentialField),
   return_to: Type.Optional(formField),
   form_token: Type.Optional(formField),
 });

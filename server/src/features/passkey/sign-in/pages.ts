@@ -9,7 +9,7 @@ import { requireEmailAddress } from '../../../user/email-address.ts';
 import { hashCost, mailCost } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
-import { seeOther, rerenderOnProblem, formField, type PageKit } from '../../../page/page.ts';
+import { seeOther, rerenderOnProblem, credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import { refusalOf } from '../../../page/form.ts';
 import { pageSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
@@ -20,10 +20,10 @@ import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { codeForm } from '../../../identity/token/pages.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
 
-const SignInForm = Type.Object({ credential: formField, return_to: Type.Optional(formField) });
+const SignInForm = Type.Object({ credential: credentialField, return_to: Type.Optional(formField) });
 const RegisterForm = Type.Object({
   email: formField,
-  credential: formField,
+  credential: credentialField,
   return_to: Type.Optional(formField),
 });
 
