@@ -116,10 +116,12 @@ function readSource(
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
 ): ClientSource {
+  const { address, key: network } = clientAddress.of(request);
   const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
-    address: clientAddress.of(request).address,
+    address,
+    network,
     requestId: request.id,
     device,
     language: languageOf(languages),

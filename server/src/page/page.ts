@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
@@ -14,10 +15,12 @@ import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
 import { PageQueries } from './query.ts';
 
-/** Maximum length of a form field: the response of an authenticator is the longest. */
-const formCharacters = 12_000;
+/** Maximum length of a form field: an address to return to is the longest. */
+const formCharacters = 2200;
 /** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
+/** A field of a form that holds the response of an authenticator. It may be empty too. */
+export const credentialField = Type.String({ maxLength: maxProofUnits, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
 /** The query that any page accepts. A page sees the values that `PageQueries` accepts, and no others. */
 export const PageQuery = Type.Object({

@@ -25,6 +25,7 @@ export const accountEvents = defineEvents('account', {
   email_taken: {
     vocabulary: 'user_created',
     outcome: 'failure',
+    insteadOf: 'account_created',
     says: 'A registration was refused: the address has an account, which is the one concerned.',
   },
   email_verification_requested: {
@@ -35,6 +36,7 @@ export const accountEvents = defineEvents('account', {
   email_verification_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    insteadOf: 'email_verification_requested',
     says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
   },
   email_verified: {

@@ -114,7 +114,8 @@ export function passwordCheckPages({
       async (request) => {
         const { email, password } = request.body;
         try {
-          await accounts.requireGoodPassword(password, email);
+          // While it is typed, the address may be incomplete; registration rejects it then.
+          await accounts.requireGoodPassword(password, toEmailAddress(email)?.text ?? '');
           return {};
         } catch (error) {
           const problem = isProblem(error, 'invalid_request') ? error : undefined;
