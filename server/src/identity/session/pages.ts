@@ -99,6 +99,7 @@ export function signOutPages({
   return formPage<string>(pages, {
     path: paths.signOut,
     summary: 'Page: sign out',
+    config: freeRead,
     title: 'page.sign_out.title',
     subject: ({ session }) => session?.id,
     load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
