@@ -168,7 +168,17 @@ async function registerConfirmed(arena: Arena): Promise<void> {
   const email = freshAddress();
   assert.equal((await ask(register(arena.to(0), email))).status, 200);
   await arena.database.query((sql) =>
-    sql.updateTable('users').set({ email_verified_at: Date.now() }).where('email', '=', email),
+    sql
+      .updateTable('users')
+      .set((users) => ({
+        email_verified_at: Date.now(),
+        provisional_until: null,
+        hashed_password: users
+          .selectFrom('pending_registrations')
+          .select('pending_registrations.hashed_password')
+          .whereRef('pending_registrations.user_id', '=', 'users.id'),
+      }))
+      .where('email', '=', email),
   );
   const outcomes = await land(
     Array.from({ length: racers }, (_, i) => register(arena.to(i), email, passwordOf('a stranger'))),
