@@ -399,22 +399,21 @@ async function countSessions(database: Database, email: string): Promise<number>
 }
 
 /**
- * Kinds of the mails to an address that were due when they were requested, in alphabetical order. At most one of each kind
- * waits for the end of a pause.
+ * Kinds of the mails to an address, in alphabetical order. Of each kind at most one mail waits, behind one that was sent or
+ * is being sent.
  */
 async function mailKinds(database: Database, email: string): Promise<string[]> {
   const { id } = await userOf(database, email);
   const mails = await database.query((sql) =>
-    sql.selectFrom('mails').select(['kind', 'tries', 'created_at', 'next_at']).where('user_id', '=', id),
+    sql.selectFrom('mails').select(['kind', 'sent_at', 'leased_until']).where('user_id', '=', id),
   );
-  const isWaiting = (mail: (typeof mails)[number]): boolean =>
-    mail.tries === 0 && mail.next_at > mail.created_at;
-  const waiting = mails.filter(isWaiting).map(({ kind }) => kind);
-  assert.equal(new Set(waiting).size, waiting.length, waiting.join());
-  return mails
-    .filter((mail) => !isWaiting(mail))
-    .map(({ kind }) => kind)
-    .toSorted();
+  const waiting = mails.filter((mail) => mail.sent_at === null && mail.leased_until === null);
+  const kinds = new Set(mails.map(({ kind }) => kind));
+  for (const kind of kinds) {
+    assert.ok(mails.filter((mail) => mail.kind === kind).length <= 2, kind);
+    assert.ok(waiting.filter((mail) => mail.kind === kind).length <= 1, kind);
+  }
+  return [...kinds].toSorted();
 }
 
 function statuses(outcomes: readonly Outcome[]): string {
