@@ -58,14 +58,15 @@ const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) =
   const there = await left();
   for (const row of contestant.passkeys.filter(({ id }) => !there.includes(id)))
     await arena.database.query((sql: Sql<PasskeyTables>) => sql.insertInto('passkeys').values(row));
-  const outcomes = await land(
-    contestant.passkeys.map(({ id }, i) => ({
-      to: arena.to(i),
-      method: 'DELETE',
-      path: `/profile/passkeys/${id}`,
-      cookie: contestant.cookie,
-    })),
-  );
+  // Each in a session of its own: of two changes in one session, the second has no session any more.
+  const removals: Racer[] = [];
+  for (const [i, { id }] of contestant.passkeys.entries()) {
+    const to = arena.to(i);
+    const credential = await signIn(arena, contestant.device);
+    const cookie = sessionCookie(await ask(put(to, '/sessions/passkey', '', { credential })));
+    removals.push({ to, method: 'DELETE', path: `/profile/passkeys/${id}`, cookie });
+  }
+  const outcomes = await land(removals);
   assert.deepEqual(
     outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
     [200, 409],
