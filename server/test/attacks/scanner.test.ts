@@ -95,8 +95,8 @@ describe('a link that scanners have opened', () => {
   /** By kind of token. */
   const mailed: Readonly<Record<string, () => Promise<Mailed>>> = {
     async verification() {
-      const [at, email] = [new Browser(service), freshEmail()];
-      const password = 'seven otters under a green umbrella';
+      const [email, password] = [freshEmail(), newPassword];
+      const at = new Browser(service); // the browser that registers; another one is asked for the password
       assert.equal((await at.post('/users', { email, password })).status, 200);
       const path = await linkTo(email);
       const use = async (): Promise<void> => {

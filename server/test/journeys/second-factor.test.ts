@@ -6,7 +6,6 @@ import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { rowsIn } from '../support/contents.ts';
 import { onEachEngine } from '../support/engines.ts';
-import { addApp as enrollApp } from '../support/factor.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../support/public-service.ts';
 import { memberOf, type Reply } from '../support/request.ts';
 import { lacks, needs } from '../support/feature.ts';
@@ -565,18 +564,26 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
       await service.confirm({ email, password });
       const browser = new Browser(service);
       await browser.post('/sessions', { email, password });
-      const { clock } = service.service;
-      const apps = [await enrollApp(browser, clock), await enrollApp(browser, clock)];
-      // In another session: of two changes in one session, the second has no session any more.
-      const another = new Browser(service);
-      await another.post('/sessions', { email, password });
-      const proof = apps[0]?.nextCode() ?? '';
-      const given = await another.post('/sessions/factor', { factor: 'totp', proof });
-      assert.equal(given.status, 200, given.text);
+      const seeds: Buffer[] = [];
+      const ids: string[] = [];
+      for (let i = 0; i < 2; i += 1) {
+        const { id, secret } = (await browser.post('/profile/totp', {})).body as {
+          id: string;
+          secret: string;
+        };
+        const code = codeAt(decodeBase32(secret), service.service.clock.now());
+        assert.equal((await browser.put('/profile/totp', { id, code })).status, 200);
+        ids.push(id);
+        seeds.push(decodeBase32(secret));
+      }
+      // In two sessions: a removal renews its session, which ends other requests in it.
+      const other = new Browser(service);
+      service.service.clock.advance(minuteMs); // the code of this step was used
+      await other.post('/sessions', { email, password });
+      const proof = codeAt(seeds[0] ?? assert.fail(), service.service.clock.now());
+      assert.equal((await other.post('/sessions/factor', { factor: 'totp', proof })).status, 200);
       const replies = await Promise.all(
-        [browser, another].map((at, i) =>
-          at.send({ method: 'DELETE', path: `/profile/totp/${apps[i]?.id}` }),
-        ),
+        [browser, other].map((at, i) => at.send({ method: 'DELETE', path: `/profile/totp/${ids[i]}` })),
       );
       assert.deepEqual(
         replies.map(({ status }) => status).toSorted((a, b) => a - b),

@@ -24,6 +24,8 @@ import { ask, land, type Racer } from '../../../../test/races/landing.ts';
 
 interface PasskeyUser extends Contestant {
   readonly device: PasskeyDevice;
+  /** Cookies of two sessions: a removal renews its session, which ends other requests in it. */
+  readonly sessions: string[];
   readonly passkeys: readonly PasskeyRow[];
 }
 
@@ -43,7 +45,10 @@ async function withPasskeysAlone(arena: Arena): Promise<PasskeyUser> {
   const id = await idOf(arena, email);
   const passkeys = await listPasskeys(arena.database, id);
   assert.equal(passkeys.length, 2);
-  return { id, device, passkeys, cookie: sessionCookie(added) };
+  // After the passkey was added: that ends other sessions.
+  const elsewhere = await ask(put(to, '/sessions/passkey', '', { credential: await signIn(arena, device) }));
+  const cookie = sessionCookie(added);
+  return { id, device, passkeys, cookie, sessions: [cookie, sessionCookie(elsewhere)] };
 }
 
 /** Requests a sign-in and returns the device's answer. */
@@ -51,22 +56,23 @@ async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
   return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
 }
 
-/** Removes the last two ways to sign in concurrently; one request must be rejected. */
+/** Removes the last two ways to sign in concurrently, in two sessions; one request must be rejected. */
 const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const left = async (): Promise<string[]> =>
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
   const there = await left();
   for (const row of contestant.passkeys.filter(({ id }) => !there.includes(id)))
     await arena.database.query((sql: Sql<PasskeyTables>) => sql.insertInto('passkeys').values(row));
-  // Each in a session of its own: of two changes in one session, the second has no session any more.
-  const removals: Racer[] = [];
-  for (const [i, { id }] of contestant.passkeys.entries()) {
-    const to = arena.to(i);
-    const credential = await signIn(arena, contestant.device);
-    const cookie = sessionCookie(await ask(put(to, '/sessions/passkey', '', { credential })));
-    removals.push({ to, method: 'DELETE', path: `/profile/passkeys/${id}`, cookie });
-  }
-  const outcomes = await land(removals);
+  const outcomes = await land(
+    contestant.passkeys.map(({ id }, i) => ({
+      to: arena.to(i),
+      method: 'DELETE',
+      path: `/profile/passkeys/${id}`,
+      cookie: contestant.sessions[i] ?? '',
+    })),
+  );
+  for (const [i, outcome] of outcomes.entries())
+    if (outcome.status === 200) contestant.sessions[i] = sessionCookie(outcome);
   assert.deepEqual(
     outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
     [200, 409],
