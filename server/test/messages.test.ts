@@ -27,6 +27,7 @@ const everyValue = {
   codeMinutes: 10,
   undoHours: 72,
   left: 1,
+  count: 1,
   length: 15,
   days: 30,
   created: 0,
