@@ -257,11 +257,7 @@ onEachEngine('spellings of addresses', (engine) => {
       // Until an address is confirmed, its newest registration sets the spelling.
       const stored = family.at(-1)?.trim().normalize('NFC');
       const earlier = await countOfUsers();
-      assert.equal((await service.post('/users', { email: stored, password })).status, 200, stored);
-      const token = await service.tokenFor(stored.trim());
-      const confirmed = await service.put('/email_verification', { email: stored, token, password });
-      assert.equal(confirmed.status, 200, confirmed.text);
-      for (const email of others)
+      for (const email of family)
         assert.equal((await service.post('/users', { email, password })).status, 200, email);
       assert.equal(await countOfUsers(), earlier + 1, family.join(' '));
       for (const email of family) {
