@@ -20,7 +20,6 @@ const everyValue = {
   other: 'O',
   seconds: 1,
   others: 1,
-  count: 1,
   changed: 0,
   minutes: 1,
   hours: 2,
