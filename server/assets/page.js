@@ -277,6 +277,7 @@ for (const wait of document.querySelectorAll('[data-wait]')) {
 const language = document.documentElement.lang;
 const locale = navigator.languages?.find((one) => one.split('-')[0] === language) ?? language;
 const day = 86_400_000;
+const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
 for (const time of document.querySelectorAll('time[datetime]')) {
   const at = new Date(time.dateTime);
   const { style } = time.dataset;
@@ -287,6 +288,31 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   else if (style === 'day') time.textContent = format({ dateStyle: 'long' });
   else if (style === 'ago') time.textContent = ago(at) ?? format({ dateStyle: 'long' });
   else time.textContent = full;
+}
+
+/** Groups what is listed by day by the days of the reader. */
+for (const box of document.querySelectorAll('[data-days]')) {
+  const items = [...box.querySelectorAll('li')];
+  const sections = [];
+  for (const item of items) {
+    const name = dayName(new Date(item.querySelector('time').dateTime));
+    if (sections.at(-1)?.name !== name) {
+      const section = box.firstElementChild.cloneNode(true);
+      section.firstElementChild.textContent = name;
+      section.lastElementChild.replaceChildren();
+      sections.push({ name, section });
+    }
+    sections.at(-1).section.lastElementChild.append(item);
+  }
+  box.replaceChildren(...sections.map(({ section }) => section));
+}
+
+/** @param {Date} at */
+function dayName(at) {
+  const days = Math.round((midnight(at) - midnight(Date.now())) / day);
+  if (days < -1) return new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format(at);
+  const name = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
+  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 }
 
 /** @param {Date} at */

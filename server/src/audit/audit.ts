@@ -16,12 +16,14 @@ import {
   addEvent,
   findChain,
   listEvents,
+  listEventsBefore,
   listSealed,
   listUnsealed,
   lockChain,
   removeUpTo,
   writeSeals,
   type AuditQuery,
+  type EventCursor,
   type AuditContent,
   type AuditRow,
   type Seal,
@@ -99,6 +101,14 @@ export class Audit implements Recorder {
   /** Returns events, newest first. */
   list(query: AuditQuery): Promise<AuditEvent[]> {
     return listEvents(this.#database, query);
+  }
+
+  /** Returns events of an account before the cursor, newest first, without those of the excluded reasons. */
+  listBefore(
+    userId: number,
+    page: { before: EventCursor | undefined; excluded: readonly string[]; limit: number },
+  ): Promise<AuditEvent[]> {
+    return listEventsBefore(this.#database, { userId, ...page });
   }
 
   /** Seals the rows that were written since the last time and returns their number. Only one instance seals at a time. */

@@ -20,57 +20,68 @@ export const accountEvents = defineEvents('account', {
   account_created: {
     vocabulary: 'user_created',
     outcome: 'success',
+    shownAs: 'account',
     says: 'An account was created.',
   },
   email_taken: {
     vocabulary: 'user_created',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A registration was refused: the address has an account, which is the one concerned.',
   },
   email_verification_requested: {
     vocabulary: 'authn_token_created',
     outcome: 'success',
+    shownAs: 'mail',
     says: 'Another mail to confirm the address was requested.',
   },
   email_verification_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    shownAs: 'hidden',
     says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
   },
   email_verified: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'address',
     says: 'The owner of the address confirmed it.',
   },
   registrations_replaced: {
     vocabulary: 'authn_password_change',
     outcome: 'success',
+    shownAs: 'password',
     says: 'The owner of the address set a new password with the confirmation. What was registered before ended.',
   },
   registration_password_wrong: {
     vocabulary: 'authn_login_fail',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'The password of the registration was wrong when the address was confirmed in another browser.',
   },
   password_set: {
     vocabulary: 'authn_password_change',
     outcome: 'success',
+    shownAs: 'password',
     says: 'The operator or a program set a new password. All sessions were ended.',
     mail: passwordChangedMail,
   },
   account_disabled: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'account',
     says: 'The account was disabled. All sessions were ended.',
   },
   account_enabled: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'account',
     says: 'The account was enabled.',
   },
   account_removed: {
     vocabulary: 'user_deleted',
     outcome: 'success',
+    shownAs: 'hidden',
     says: 'The operator or a program removed the account.',
   },
 });
