@@ -104,6 +104,8 @@ async function getAnswer(form, more = {}) {
 /** @param {HTMLFormElement} form @param {Credential} credential */
 function sendAnswer(form, credential) {
   const input = form.elements.namedItem('credential') ?? form.elements.namedItem('proof');
+  const stay = document.querySelector('input[type=checkbox][name=stay]');
+  if (stay) form.elements.namedItem('stay').value = stay.checked;
   input.value = credentialText(credential);
   form.submit();
 }
@@ -166,6 +168,12 @@ for (const form of webauthnForms) {
     startAutofill();
   });
 }
+// Tells the service what it may offer after the sign-in.
+for (const offer of document.querySelectorAll('[data-offer=passkey]'))
+  if (isSupported)
+    PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then((isAvailable) => {
+      if (isAvailable) offer.value = offer.dataset.offer;
+    });
 for (const note of document.querySelectorAll('[data-unsupported-note]')) note.hidden = isSupported;
 
 // Autofill: the browser offers passkeys in the field of the address. Browsers ignore the timeout of this request, but the
@@ -216,7 +224,7 @@ if (signal) {
 /** Says on a button what takes longer than 300 ms. Returns a function that restores it. */
 function showProgress(button, text) {
   if (!button) return () => {};
-  const former = button.textContent;
+  const former = [...button.childNodes];
   button.setAttribute('aria-disabled', 'true');
   const timer = setTimeout(() => {
     button.classList.add('busy');
@@ -225,7 +233,7 @@ function showProgress(button, text) {
   return () => {
     clearTimeout(timer);
     button.classList.remove('busy');
-    if (button.textContent !== former) button.textContent = former;
+    button.replaceChildren(...former);
     button.removeAttribute('aria-disabled');
   };
 }

@@ -146,6 +146,7 @@ function createPlugs(): FilledPlugs {
     prompts: [],
     signInWays: [],
     signUpWays: [],
+    offers: [],
   };
 }
 
@@ -169,6 +170,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.prompts.push(...(built.prompts ?? []));
   plugs.signInWays.push(...(built.signInWays ?? []));
   plugs.signUpWays.push(...(built.signUpWays ?? []));
+  plugs.offers.push(...(built.offers ?? []));
 }
 
 interface Mac {

@@ -58,6 +58,7 @@ async function fill(database: Database): Promise<void> {
         demand: 'required',
         factors: '[]',
         passwordChangedAt: now,
+        endsWithBrowser: 0,
         now,
         expiresAt: now + dayMs,
       });

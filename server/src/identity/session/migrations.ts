@@ -25,4 +25,11 @@ export const sessionMigrations: readonly Migration[] = [
       `alter table sessions add column device ${type.text}`,
     ],
   },
+  {
+    name: 'network address of a session, and sessions that end with the browser',
+    statements: (type) => [
+      `alter table sessions add column address ${type.text}`,
+      `alter table sessions add column ends_with_browser ${type.integer} not null default 0`,
+    ],
+  },
 ];

@@ -46,4 +46,10 @@ export const signInMigrations: readonly Migration[] = [
     name: 'the term enrollment',
     statements: () => ["update pending_logins set demand = 'enrollment' where demand = 'enrolment'"],
   },
+  {
+    name: 'sign-ins that end with the browser',
+    statements: (type) => [
+      `alter table pending_logins add column ends_with_browser ${type.integer} not null default 0`,
+    ],
+  },
 ];

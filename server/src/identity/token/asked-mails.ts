@@ -12,6 +12,8 @@ export interface AskedMail {
   readonly email: string;
   /** Seconds after which another mail to this address can be requested; 0 if it can be now. */
   readonly waitSeconds: number;
+  /** The session that the mail opens ends with the browser. */
+  readonly endsWithBrowser: boolean;
 }
 
 interface StoredAsk {
@@ -19,6 +21,7 @@ interface StoredAsk {
   readonly at: number;
   /** Requests for this address, including this one. */
   readonly count: number;
+  readonly endsWithBrowser?: true;
 }
 
 export interface AskedMailsOptions {
@@ -46,10 +49,17 @@ export class AskedMails {
   }
 
   /** Remembers a request for a mail. It replaces an earlier one for another address. */
-  leave(reply: FastifyReply, header: string | undefined, { kind }: TokenKind, email: string): void {
+  leave(
+    reply: FastifyReply,
+    header: string | undefined,
+    { kind }: TokenKind,
+    { email, endsWithBrowser }: Omit<AskedMail, 'waitSeconds'>,
+  ): void {
     const { [kind]: former, ...others } = this.#cookie.read(header) ?? {};
     const count = former?.email === email ? former.count + 1 : 1;
-    const own = { [kind]: { email, at: this.#clock(), count } };
+    const own = {
+      [kind]: { email, at: this.#clock(), count, ...(endsWithBrowser && { endsWithBrowser }) },
+    };
     const all = { ...others, ...own };
     this.#cookie.write(reply, this.#cookie.fits(all) ? all : own);
   }
@@ -60,7 +70,8 @@ export class AskedMails {
     if (asked === undefined) return undefined;
     const pauseMs = this.#pausesMs[Math.min(asked.count, this.#pausesMs.length) - 1] ?? 0;
     const waitMs = Math.min(asked.at + pauseMs - this.#clock(), pauseMs);
-    return { email: asked.email, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
+    const { email, endsWithBrowser = false } = asked;
+    return { email, endsWithBrowser, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
   }
 }
 

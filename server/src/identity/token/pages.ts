@@ -239,7 +239,7 @@ function codePage(
                 const { next } = visit;
                 if (asked === undefined) return addressOf(requestPath, { return_to: next });
                 if (asked.waitSeconds === 0)
-                  await requestMail({ pages, cookies }, visit, { kind, email: asked.email, mail });
+                  await requestMail({ pages, cookies }, visit, { ...asked, kind, mail });
                 return addressOf(codePath, { return_to: next });
               },
             }),
@@ -251,6 +251,8 @@ function codePage(
 interface MailRequest {
   readonly kind: TokenKind;
   readonly email: string;
+  /** The session that the mail opens ends with the browser. */
+  readonly endsWithBrowser?: boolean;
   readonly mail: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
 }
 
@@ -261,13 +263,13 @@ interface MailRequest {
 export async function requestMail(
   { pages, cookies }: TokenPageParts,
   { request, reply, next }: Visit,
-  { kind, email, mail }: MailRequest,
+  { kind, email, endsWithBrowser = false, mail }: MailRequest,
 ): Promise<string> {
   const address = requireEmailAddress(email);
   const source = pageSourceOf(pages, request);
   await mail(address, source);
   cookies.setRequest(reply, source);
-  cookies.asked.leave(reply, request.headers.cookie, kind, address.text);
+  cookies.asked.leave(reply, request.headers.cookie, kind, { email: address.text, endsWithBrowser });
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
 }
 
