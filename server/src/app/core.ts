@@ -51,7 +51,7 @@ export async function buildService(
     throw error;
   });
   const hasher = buildHasher(configuration, overrides);
-  const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
+  const audit = buildAudit(configuration, { database, clock, keyring });
   const mail = buildOutbox(configuration, { database, keyring, log, overrides }, () => identity.tokens);
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
@@ -120,10 +120,18 @@ export async function buildService(
       mail.close();
       await identity.sessions.flush();
       await hasher.close();
-      await audit.seal();
+      await audit.close();
       await database.close();
     },
   };
+}
+
+function buildAudit(
+  { options }: Configuration,
+  { keyring, ...parts }: { readonly database: Database; readonly clock: Clock; readonly keyring: Keyring },
+): Audit {
+  const { auditDays: keptDays, auditEvents: maxEvents } = options;
+  return new Audit({ ...parts, keptDays, maxEvents, mac: macOf(keyring, 'audit') });
 }
 
 function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {

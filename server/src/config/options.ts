@@ -26,6 +26,24 @@ const maxLimit = 1_000_000_000;
 /** KiB times passes: four passes over 1 GiB, the maximum that a stored hash may require. */
 const maxHashWork = 4 * 1_048_576;
 
+const addressLimitPerMinute = option({
+  env: 'ADDRESS_LIMIT_PER_MINUTE',
+  parse: integer(minLimit, maxLimit),
+  says: 'Rate limit per IP address (per /64 for IPv6), in units per minute. A login costs 3, setting a password 3, verifying a code 3, a registration 5, requesting an emailed token 5, any other change 1; reading is free.',
+  default: ({ isPublic }) => (isPublic ? 60 : 600),
+  defaultSays: '60 in public mode, 600 in local mode',
+});
+
+const hashThreads = option({
+  env: 'HASH_THREADS',
+  parse: integer(1, 256),
+  says: 'Number of threads that hash passwords, at the lowest priority.',
+  default: () => availableParallelism(),
+  defaultSays: 'the number of cores',
+});
+/** A thousand logins a minute, which a thread hashes in a third of the time. */
+const unitsPerThread = 3000;
+
 export const coreOptions = {
   publicUrl: option<URL | undefined>({
     env: 'PUBLIC_URL',
@@ -92,6 +110,12 @@ export const coreOptions = {
     parse: integer(1, 3650),
     says: 'Days for which audit events are kept.',
     default: () => 400,
+  }),
+  auditEvents: option({
+    env: 'AUDIT_EVENTS',
+    parse: integer(1000, maxLimit),
+    says: 'Number of audit events that are kept, about 500 bytes each. Above it the oldest are removed, even if they are younger than AUDIT_DAYS.',
+    default: () => 10_000_000,
   }),
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
@@ -169,18 +193,33 @@ export const coreOptions = {
     default: () => [],
     defaultSays: 'none: only pages of this service',
   }),
-  addressLimitPerMinute: option({
-    env: 'ADDRESS_LIMIT_PER_MINUTE',
+  addressLimitPerMinute,
+  ipv6SiteLimitPerMinute: option({
+    env: 'IPV6_56_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit per IP address (per /64 for IPv6), in units per minute. A login costs 3, setting a password 3, a registration 5, requesting an emailed token 5, any other change 1; reading is free.',
-    default: ({ isPublic }) => (isPublic ? 60 : 600),
-    defaultSays: '60 in public mode, 600 in local mode',
+    says: 'Rate limit per IPv6 /56 network, which one subscriber has, in units per minute.',
+    default: ({ valueOf }) => 4 * valueOf(addressLimitPerMinute),
+    defaultSays: '4 times `ADDRESS_LIMIT_PER_MINUTE`',
+  }),
+  ipv6BlockLimitPerMinute: option({
+    env: 'IPV6_48_LIMIT_PER_MINUTE',
+    parse: integer(minLimit, maxLimit),
+    says: 'Rate limit per IPv6 /48 network, which one organization or a part of a provider has, in units per minute.',
+    default: ({ valueOf }) => 16 * valueOf(addressLimitPerMinute),
+    defaultSays: '16 times `ADDRESS_LIMIT_PER_MINUTE`',
   }),
   globalLimitPerMinute: option({
     env: 'GLOBAL_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit for all addresses together, in units per minute and process. It slows down attacks that try few passwords on many accounts from many addresses.',
-    default: () => 6000,
+    says: 'Rate limit for all addresses together, in units per minute and process. It is counted separately for requests that hash a password, that send an email, and that verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many addresses.',
+    default: ({ valueOf }) => unitsPerThread * valueOf(hashThreads),
+    defaultSays: '3000 per hashing thread (`HASH_THREADS`)',
+  }),
+  accountReadsPerMinute: option({
+    env: 'ACCOUNT_READS_PER_MINUTE',
+    parse: integer(minLimit, maxLimit),
+    says: 'Pages and lists that one account may read per minute and process; one session gets half of it. Session checks are not counted.',
+    default: () => 240,
   }),
   hstsSubdomains: option({
     env: 'HSTS_SUBDOMAINS',
@@ -188,13 +227,7 @@ export const coreOptions = {
     says: 'Tells browsers to use https for all subdomains of the service for two years. Set it only if all of them support https.',
     default: () => false,
   }),
-  hashThreads: option({
-    env: 'HASH_THREADS',
-    parse: integer(1, 256),
-    says: 'Number of threads that hash passwords, at the lowest priority.',
-    default: () => availableParallelism(),
-    defaultSays: 'the number of cores',
-  }),
+  hashThreads,
   hashMemoryKib: option({
     env: 'HASH_MEMORY_KIB',
     parse: integer(19_456, 1_048_576),
@@ -211,6 +244,13 @@ export const coreOptions = {
 
 /** Values of the options of the core. */
 export type CoreOptions = OptionValues<typeof coreOptions>;
+
+/** Limits of wider networks and of all, by the names of their options. */
+const widerLimits = [
+  ['IPV6_56_LIMIT_PER_MINUTE', 'ipv6SiteLimitPerMinute'],
+  ['IPV6_48_LIMIT_PER_MINUTE', 'ipv6BlockLimitPerMinute'],
+  ['GLOBAL_LIMIT_PER_MINUTE', 'globalLimitPerMinute'],
+] as const;
 
 /** Combinations of options of the core that do not work or are unsafe. */
 export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, faulty }) => {
@@ -237,8 +277,12 @@ export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, f
       `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}; otherwise one login takes seconds of CPU time`,
     );
   }
-  const areLimitsRead = !faulty.has('addressLimitPerMinute') && !faulty.has('globalLimitPerMinute');
-  if (areLimitsRead && values.globalLimitPerMinute < values.addressLimitPerMinute)
-    faults.push('GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE');
+  for (const [wider, limit] of widerLimits)
+    if (
+      !faulty.has('addressLimitPerMinute') &&
+      !faulty.has(limit) &&
+      values[limit] < values.addressLimitPerMinute
+    )
+      faults.push(`${wider} must not be less than ADDRESS_LIMIT_PER_MINUTE`);
   return faults;
 };

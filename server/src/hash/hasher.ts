@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
+import { maxPasswordUnits } from '../kit/text-length.ts';
 import { HashPool } from './hash-pool.ts';
 import type { Match } from './hash-worker.ts';
 
@@ -83,7 +84,7 @@ export class Hasher {
   }
 
   #hash(password: string, salt?: Uint8Array): Promise<string> {
-    return this.#pool.run<string>({ kind: 'hash', password: password.normalize('NFC'), salt, ...this.#cost });
+    return this.#pool.run<string>({ kind: 'hash', password: normalForm(password), salt, ...this.#cost });
   }
 
   /**
@@ -113,7 +114,7 @@ export class Hasher {
   }
 
   #match(hashed: string, password: string): Promise<Match> {
-    const normal = password.normalize('NFC');
+    const normal = normalForm(password);
     // Other products hash the password as typed; this service always hashes the normal form.
     const spellings = normal === password || ownPattern.test(hashed) ? [normal] : [normal, password];
     return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
@@ -132,6 +133,14 @@ export class Hasher {
     });
     return this.#dummyHash;
   }
+}
+
+/**
+ * Returns a password in normal form C; as it is if it is longer than any password that the rule accepts, because
+ * normalizing a long text can block the thread for a tenth of a second.
+ */
+function normalForm(password: string): string {
+  return password.length > maxPasswordUnits ? password : password.normalize('NFC');
 }
 
 let shared: Hasher | undefined;

@@ -59,6 +59,8 @@ interface EventRow {
   readonly facts?: FactTypes;
   /** The mail that the owner of the account gets each time. */
   readonly mail?: MailKind;
+  /** Of a failure: the success in its place for other addresses. Constant work: both are recorded each time. */
+  readonly insteadOf?: string;
 }
 
 /** A declared event, with the types of its facts and of its mail's facts. */
@@ -74,6 +76,7 @@ export interface EventKind<F extends FactTypes = FactTypes, M = unknown> {
   readonly says: string;
   readonly facts: F;
   readonly mail: MailKind<M> | undefined;
+  readonly insteadOf?: string;
 }
 
 type NoFactTypes = Readonly<Record<string, never>>;
@@ -245,15 +248,15 @@ export class Events {
   ): Promise<void> {
     const { user, source, target, mail } = emission;
     const facts: AuditFacts | undefined = emission.facts; // its type is computed from F
+    const named = { event: kind.vocabulary, outcome: kind.outcome, reason: kind.name };
     await this.#audit.record(
       tx,
       {
-        event: kind.vocabulary,
-        outcome: kind.outcome,
-        reason: kind.name,
+        ...named,
         ...(user !== undefined && { userId: user.id }),
         ...(target !== undefined && { target }),
         ...(facts !== undefined && { facts }),
+        ...(kind.outcome === 'failure' && kind.insteadOf === undefined && { isRepeatable: true }),
       },
       source,
     );

@@ -62,10 +62,7 @@ export class BrowserCookies {
   }
 
   setSession(reply: FastifyReply, { token, endsWithBrowser }: SentSession): void {
-    void reply.header(
-      'set-cookie',
-      this.session.write(token, endsWithBrowser ? 'browser' : this.#sessionMs),
-    );
+    void reply.header('set-cookie', this.session.write(token, endsWithBrowser ? 'browser' : this.#sessionMs));
   }
 
   /**
@@ -144,10 +141,12 @@ function readSource(
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
 ): ClientSource {
+  const { address, key: network } = clientAddress.of(request);
   const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
-    address: clientAddress.of(request).address,
+    address,
+    network,
     requestId: request.id,
     device,
     language: languageOf(languages),

@@ -43,7 +43,9 @@ export function renderWays(
 /** Returns the hidden input by which the script says that the browser can take an offer; empty if none is due. */
 export function offerInput(offers: readonly SignInOffer[], request: FastifyRequest): string {
   const due = offers.find(({ isDue }) => isDue(request));
-  return due === undefined ? '' : html`<input type="hidden" name="offer" value="" data-offer="${due.name}" />`;
+  return due === undefined
+    ? ''
+    : html`<input type="hidden" name="offer" value="" data-offer="${due.name}" />`;
 }
 
 /** Returns the offer that the script named, if it is due. */

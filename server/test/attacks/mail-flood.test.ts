@@ -342,7 +342,7 @@ onEachEngine('mails that strangers cause', (engine) => {
     assert.equal((await redeem(token)).status, 403);
   });
 
-  test('the token of a mail that was replaced earlier it was sent is removed with it', async () => {
+  test('the token of a mail that was replaced before it was sent is removed with it', async () => {
     const { email, id } = await service.member();
     await service.resetToken(email);
     const live = async (): Promise<number> => {

@@ -42,7 +42,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
     other: 'id user_id demand factors password_changed_at created_at expires_at',
   },
   one_time_tokens: {
-    secret: 'secret_hash code_mac request_mac',
+    secret: 'secret_hash code_mac',
     other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries',
   },
   pending_registrations: {

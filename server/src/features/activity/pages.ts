@@ -116,7 +116,7 @@ function entryItem({ t, request }: Visit, entry: Entry): string {
         >${where.join(' · ')}
         !${
           asksOwner(entry, isThisDevice)
-            ? html`<a href="${notYouPath}" aria-label="${t('page.activity.not_you_about', { what })}"
+            ? html`<a href="${notYouPath}" aria-label="${t('page.activity.not_you_about', { name: what })}"
                 >${t('page.activity.not_you')}</a
               >`
             : ''

@@ -17,6 +17,7 @@ export const emailSignInEvents = defineEvents('email-sign-in', {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
     shownAs: 'hidden',
+    insteadOf: 'sign_in_requested',
     says: 'A sign-in link was requested, and none was mailed: no account, a disabled or unconfirmed one, or too soon.',
   },
   sign_in_token_refused: {

@@ -33,7 +33,12 @@ export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts
         path: `${paths.signIn}/email`,
         summary: 'Page: requests an email with a link and a code to sign in',
         config: costing(mailCost),
-        fields: Type.Object({ email: formField, password: Type.Optional(formField), stay: stayField, offer: Type.Optional(formField) }),
+        fields: Type.Object({
+          email: formField,
+          password: Type.Optional(formField),
+          stay: stayField,
+          offer: Type.Optional(formField),
+        }),
         keeps: ['email', 'stay'],
         back: (_fields, { next }) => addressOf(paths.signIn, { return_to: next }),
         submit: ({ email, stay }, visit) =>

@@ -122,7 +122,9 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
       const shown = shownCodes.read(request.headers.cookie, contextOf(session));
-      return shown !== undefined && recoveryCodes.isShown(shown) ? shown.codes : new Elsewhere(addressOf(path, { return_to: next }));
+      return shown !== undefined && recoveryCodes.isShown(shown)
+        ? shown.codes
+        : new Elsewhere(addressOf(path, { return_to: next }));
     },
     body: ({ t, inputs }, codes) =>
       html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>

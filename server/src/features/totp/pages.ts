@@ -149,13 +149,17 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
           const of = enrollmentSubjectOf(request);
           const change = totp.addition({ id, code, name: toFactorLabel(name) });
           const { login, isFirst } = await enrollment.add(of, change, request.source);
-          return afterEnrollment(reply, { cookies, pages }, {
-            subject: of,
-            login,
-            isFirst,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          return afterEnrollment(
+            reply,
+            { cookies, pages },
+            {
+              subject: of,
+              login,
+              isFirst,
+              path: addressOf(path, { done: 'added' }),
+              next,
+            },
+          );
         },
       }),
     ],

@@ -27,6 +27,7 @@ export const accountEvents = defineEvents('account', {
     vocabulary: 'user_created',
     outcome: 'failure',
     shownAs: 'refusal',
+    insteadOf: 'account_created',
     says: 'A registration was refused: the address has an account, which is the one concerned.',
   },
   email_verification_requested: {
@@ -39,6 +40,7 @@ export const accountEvents = defineEvents('account', {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
     shownAs: 'hidden',
+    insteadOf: 'email_verification_requested',
     says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
   },
   email_verified: {

@@ -52,6 +52,7 @@ export const passwordEvents = defineEvents('password', {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
     shownAs: 'hidden',
+    insteadOf: 'reset_requested',
     says: 'A token for a new password was requested, and none was issued: no account, a disabled one, or too soon.',
   },
   reset_token_refused: {

@@ -11,7 +11,13 @@ import { faultOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { lastUsedBadge, offerInput, renderWays, type SignInOffer, type SignInWay } from '../../page/sign-in-way.ts';
+import {
+  lastUsedBadge,
+  offerInput,
+  renderWays,
+  type SignInOffer,
+  type SignInWay,
+} from '../../page/sign-in-way.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { afterPasswordLogin, sendPageLogin, signInSourceOf, stayField } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
@@ -50,6 +56,7 @@ export function signInPages({
       password: 'page.reset.done',
       confirmed: 'page.confirm.done',
       signed_out: 'page.sign_out.done',
+      over: 'page.sign_in.signed_out',
     },
     shows: ['email'],
     subject: ({ session }) => session?.id,

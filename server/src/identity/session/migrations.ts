@@ -26,6 +26,13 @@ export const sessionMigrations: readonly Migration[] = [
     ],
   },
   {
+    name: 'sessions of a user in the order of their age',
+    statements: () => [
+      `drop index sessions_by_user`,
+      `create index sessions_by_user on sessions (user_id, created_at, id)`,
+    ],
+  },
+  {
     name: 'network address of a session, and sessions that end with the browser',
     statements: (type) => [
       `alter table sessions add column address ${type.text}`,

@@ -2,6 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
+import { freeRead } from '../../http/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
@@ -99,6 +100,7 @@ export function signOutPages({
   return formPage<string>(pages, {
     path: paths.signOut,
     summary: 'Page: sign out',
+    config: freeRead,
     title: 'page.sign_out.title',
     subject: ({ session }) => session?.id,
     load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
@@ -139,7 +141,9 @@ function sessionItem(
     !${icon(/Android|iOS/.test(name) ? 'phone' : 'devices')}
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
-      <small>!${isCurrent || isActive ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small>
+      <small
+        >!${isCurrent || isActive ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small
+      >
       <small>!${withTimes(t, 'page.sessions.since', { created }, 'moment')}</small>
       <small>${[uses.join(' + '), address ?? ''].filter(Boolean).join(' · ')}</small>
     </div>

@@ -114,9 +114,14 @@ export function afterLogin(login: Login, next: string | undefined): string {
 export function afterPasswordLogin(
   login: Login,
   next: string | undefined,
-  offered: { readonly offers: readonly SignInOffer[]; readonly request: FastifyRequest; readonly name?: string },
+  offered: {
+    readonly offers: readonly SignInOffer[];
+    readonly request: FastifyRequest;
+    readonly name?: string;
+  },
 ): string {
-  const offer = login.pending === undefined ? takenOffer(offered.offers, offered.request, offered.name) : undefined;
+  const offer =
+    login.pending === undefined ? takenOffer(offered.offers, offered.request, offered.name) : undefined;
   return offer === undefined ? afterLogin(login, next) : addressOf(offer.path, { return_to: next });
 }
 
@@ -143,7 +148,9 @@ export function afterEnrollment(
 ): string {
   sendLogin(reply, cookies, login);
   if (subject.pending !== undefined) cookies.clearPending(reply);
-  const following = isFirst ? pages.sections.find(({ followsFirstFactor = false }) => followsFirstFactor) : undefined;
+  const following = isFirst
+    ? pages.sections.find(({ followsFirstFactor = false }) => followsFirstFactor)
+    : undefined;
   if (following !== undefined) return addressOf(following.path, { done: 'first', return_to: next });
   return next ?? (subject.pending === undefined ? path : paths.account);
 }

@@ -47,6 +47,13 @@ export const signInMigrations: readonly Migration[] = [
     statements: () => ["update pending_logins set demand = 'enrollment' where demand = 'enrolment'"],
   },
   {
+    name: 'devices of a user in the order of their age',
+    statements: () => [
+      `drop index known_devices_by_user`,
+      `create index known_devices_by_user on known_devices (user_id, created_at, id)`,
+    ],
+  },
+  {
     name: 'sign-ins that end with the browser',
     statements: (type) => [
       `alter table pending_logins add column ends_with_browser ${type.integer} not null default 0`,

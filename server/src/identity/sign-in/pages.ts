@@ -7,7 +7,7 @@ import { hashCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
-import { formField, type PageKit } from '../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { offerInput, type SignInOffer } from '../../page/sign-in-way.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
@@ -20,7 +20,7 @@ import type { SignIn } from './sign-in.ts';
 import type { StepUp } from './step-up.ts';
 
 /** Fields of a form that asks for a factor. */
-const proofFields = { factor: formField, proof: formField };
+const proofFields = { factor: formField, proof: credentialField };
 
 /** Returns the prompt that was refused, with the reason. */
 function rejectedOf({ t, refusal, typed }: Visit): PromptForm['rejected'] {
@@ -83,7 +83,10 @@ export function factorPages({
           offer: Type.Optional(formField),
         }),
         keeps: ['factor'],
-        submit: async ({ factor, proof, remember_device: remember, offer: name }, { request, reply, next }) => {
+        submit: async (
+          { factor, proof, remember_device: remember, offer: name },
+          { request, reply, next },
+        ) => {
           const given = { factor, proof, remembersDevice: remember === 'true' };
           const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
           sendLogin(reply, cookies, login);

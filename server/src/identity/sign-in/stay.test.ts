@@ -57,7 +57,10 @@ onEachEngine('a sign-in on a page', (engine) => {
 
   for (const [name, signIn] of Object.entries(ways)) {
     describe(`by ${name}`, () => {
-      async function signedIn(stay: Fields, hasApp = false): Promise<{ member: Member; reply: Reply; browser: Browser }> {
+      async function signedIn(
+        stay: Fields,
+        hasApp = false,
+      ): Promise<{ member: Member; reply: Reply; browser: Browser }> {
         const member = await service.member();
         const owner = new Browser(service);
         await owner.post('/sessions', { email: member.email, password: member.password });
@@ -107,7 +110,8 @@ onEachEngine('a sign-in on a page', (engine) => {
           .map(([button]) => button)
           .filter((button) => button.includes('class="badge"'));
         assert.equal(others.length, 0);
-        const label = { password: /^Sign in/, passkey: /passkey/i, email: /email/i }[name] ?? assert.fail(name);
+        const label =
+          { password: /^Sign in/, passkey: /passkey/i, email: /email/i }[name] ?? assert.fail(name);
         assert.match(textOf(marked ?? ''), label);
       });
     });

@@ -80,7 +80,6 @@ export async function issueToken(
     ...(hasCode && {
       codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
       codeExpiresAt: startsAt + codeMinutes * minuteMs,
-      requestMac: codes.sign(requestText(kind, requestToken)),
     }),
   });
   const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
@@ -91,9 +90,4 @@ export async function issueToken(
 /** Returns the text of a code's MAC, which includes the kind and the initiating browser. */
 export function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
   return `${kind}:${requestToken}:${code}`;
-}
-
-/** Returns the text of the MAC of the initiating browser. */
-export function requestText({ kind }: TokenKind, requestToken: string): string {
-  return `${kind}:${requestToken}`;
 }

@@ -277,9 +277,7 @@ export async function requestMail(
 function otherAccount({ t, request: { session } }: Visit, email: string): string {
   if (session === null || email === '' || toEmailAddress(session.email)?.key === toEmailAddress(email)?.key)
     return '';
-  return html`<p class="notice">
-    ${t('page.link.other_account', { email: session.email, other: email })}
-  </p>`;
+  return html`<p class="notice">${t('page.link.other_account', { email: session.email, other: email })}</p>`;
 }
 
 /** Returns whether a problem ends the link: neither a better password nor waiting solves it. */

@@ -64,7 +64,8 @@ export function passkeyOffer({ pages, enrollment, secondFactors, passkeys }: Pas
     body: (visit, { changesSignIn }) => {
       const { t, inputs } = visit;
       return html`<p>${t('page.passkeys.offer_what')}</p>
-        !${changesSignIn ? html`<p>${t('page.passkeys.offer_changes')}</p>` : ''} !${addForm(visit, 'sign_in')}
+        !${changesSignIn ? html`<p>${t('page.passkeys.offer_changes')}</p>` : ''}
+        !${addForm(visit, 'sign_in')}
         <form method="post" action="${path}">
           !${inputs}<button class="second">${t('page.passkeys.offer_later')}</button>
         </form>`;

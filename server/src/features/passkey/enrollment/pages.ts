@@ -10,7 +10,7 @@ import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../..
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
 import { scriptNotice } from '../../../page/form.ts';
-import { formField, type PageKit } from '../../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
@@ -76,20 +76,24 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
       form({
         summary: 'Page: adds a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: Type.Optional(formField) }),
+        fields: Type.Object({ credential: Type.Optional(credentialField) }),
         submit: async ({ credential = '' }, { request, reply, next }) => {
           const { source } = request;
           const of = enrollmentSubjectOf(request);
           const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
           const naming = { device: nameDevice(source.device) };
           const { login, isFirst } = await enrollment.add(of, passkeys.addition(verified, naming), source);
-          return afterEnrollment(reply, { cookies, pages }, {
-            subject: of,
-            login,
-            isFirst,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          return afterEnrollment(
+            reply,
+            { cookies, pages },
+            {
+              subject: of,
+              login,
+              isFirst,
+              path: addressOf(path, { done: 'added' }),
+              next,
+            },
+          );
         },
       }),
       form({
@@ -155,8 +159,7 @@ export function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'):
     data-use="${use}"
     hidden
   >
-    !${inputs} !${hidden('credential', '')}
-    !${scriptNotice(t)}
+    !${inputs} !${hidden('credential', '')} !${scriptNotice(t)}
     <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
   </form>`;
 }

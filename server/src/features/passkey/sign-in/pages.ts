@@ -11,7 +11,7 @@ import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
 import { scriptNotice } from '../../../page/form.ts';
 import { icon } from '../../../page/icon.ts';
-import { formField, type PageKit } from '../../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
@@ -76,7 +76,7 @@ export function passkeyOpenPages({
         path: `${paths.signIn}/passkey`,
         summary: 'Page: signs in with a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: formField, stay: stayField }),
+        fields: Type.Object({ credential: credentialField, stay: stayField }),
         keeps: ['stay'],
         back: backTo(paths.signIn),
         submit: async ({ credential, stay }, { request, reply, next }) => {
@@ -89,7 +89,7 @@ export function passkeyOpenPages({
         path: `${paths.signUp}/passkey`,
         summary: 'Page: registers with a passkey',
         config: costing(mailCost),
-        fields: Type.Object({ email: formField, credential: formField }),
+        fields: Type.Object({ email: formField, credential: credentialField }),
         keeps: ['email'],
         back: backTo(paths.signUp),
         submit: async ({ email, credential }, visit) => {
@@ -136,8 +136,7 @@ function passkeyForm(
     data-progress="${t('page.passkeys.prompt')}"
     hidden
   >
-    !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
-    !${scriptNotice(t)}
+    !${hidden('credential', '')} !${hidden('return_to', next)} !${more} !${scriptNotice(t)}
     <button class="second">!${icon('key')} ${t(key)} !${badge}</button>
   </form>`;
 }

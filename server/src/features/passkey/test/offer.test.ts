@@ -25,7 +25,11 @@ onEachEngine('the offer of a passkey', (engine) => {
     browser.send({ method: 'POST', path, fields, headers: asPage });
 
   /** Signs in on the page, whose script says that the browser has passkeys. Returns where the page leads. */
-  async function signIn(browser: Browser, member: Member, more: Fields = { offer: 'passkey' }): Promise<string> {
+  async function signIn(
+    browser: Browser,
+    member: Member,
+    more: Fields = { offer: 'passkey' },
+  ): Promise<string> {
     const { email, password } = member;
     const fields = { email, password, stay: 'true', return_to: '/account/data', ...more };
     return String((await post(browser, '/sign-in', fields)).headers['location']);
@@ -50,14 +54,20 @@ onEachEngine('the offer of a passkey', (engine) => {
     const { action, fields } = formIn({ ...page, text: later });
     const reply = await post(browser, action, fields);
     assert.equal(reply.headers['location'], '/account/data');
-    assert.match(reply.cookies.join('\n'), new RegExp(`__Host-passkey_offer=later; Max-Age=${(30 * dayMs) / 1000};`));
+    assert.match(
+      reply.cookies.join('\n'),
+      new RegExp(`__Host-passkey_offer=later; Max-Age=${(30 * dayMs) / 1000};`),
+    );
     assert.equal(await signIn(browser, member), '/account/data');
     assert.doesNotMatch((await new Browser(service).get('/sign-in', asPage)).text, /value="passkey"/);
   });
 
   test('is shown only if the script says that the browser is able to', async () => {
     const member = await service.member();
-    assert.match((await new Browser(service).get('/sign-in', asPage)).text, /name="offer" value="" data-offer="passkey"/);
+    assert.match(
+      (await new Browser(service).get('/sign-in', asPage)).text,
+      /name="offer" value="" data-offer="passkey"/,
+    );
     for (const more of [{}, { offer: '' }, { offer: 'other' }, { offer: 'constructor' }])
       assert.equal(await signIn(new Browser(service), member, more), '/account/data', JSON.stringify(more));
   });
@@ -87,11 +97,16 @@ onEachEngine('the offer of a passkey', (engine) => {
     assert.equal(target, '/account/recovery-codes?done=first&return_to=%2Faccount%2Fdata');
     const page = await browser.get(target, asPage);
     assert.match(page.text, /Two-step verification is on\.[\s\S]*href="\/account\/data"\s*>Not now</);
-    const create = formIn({ ...page, text: page.text.slice(page.text.indexOf('action="/account/recovery-codes"') - 30) });
+    const create = formIn({
+      ...page,
+      text: page.text.slice(page.text.indexOf('action="/account/recovery-codes"') - 30),
+    });
     const made = await post(browser, '/account/recovery-codes', create.fields);
     assert.equal(made.headers['location'], '/account/recovery-codes/new?return_to=%2Faccount%2Fdata');
     const codes = await browser.get(String(made.headers['location']), asPage);
-    const text = codes.text.slice(codes.text.indexOf('<form method="post" action="/account/recovery-codes/new"'));
+    const text = codes.text.slice(
+      codes.text.indexOf('<form method="post" action="/account/recovery-codes/new"'),
+    );
     const saved = await post(browser, '/account/recovery-codes/new', formIn({ ...codes, text }).fields);
     assert.equal(saved.headers['location'], '/account/data');
     // A further factor leads back to its page.
