@@ -18,7 +18,7 @@ export const activitySection = {
   path: '/account/activity',
   name: 'activity',
   icon: 'pulse',
-  group: 'activity',
+  group: 'history',
 } as const satisfies AccountSection;
 
 const { path } = activitySection;

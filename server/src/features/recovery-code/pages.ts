@@ -98,7 +98,7 @@ function listPage({
             request.source,
           );
           cookies.renewSession(request, reply, renewed);
-          shownCodes.write(reply, result, contextOf(session));
+          shownCodes.seal(reply, result, contextOf(session));
           return addressOf(newPath, { return_to: next });
         },
       }),
@@ -121,7 +121,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
     load: async ({ request, next }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
-      const shown = shownCodes.read(request.headers.cookie, contextOf(session));
+      const shown = shownCodes.open(request.headers.cookie, contextOf(session));
       return shown !== undefined && recoveryCodes.isShown(shown)
         ? shown.codes
         : new Elsewhere(addressOf(path, { return_to: next }));
@@ -145,7 +145,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
         submit: async (_fields, { request, reply, next }) => {
           const session = sessionOf(request);
           await recoveryCodes.endFormer(session.userId);
-          shownCodes.write(reply, { codes: [], until: 0 }, contextOf(session));
+          shownCodes.seal(reply, { codes: [], until: 0 }, contextOf(session));
           return next ?? addressOf(path, { done: 'saved' });
         },
       }),
