@@ -6,7 +6,7 @@ import { kits, type PlanStage } from '../../test/support/kit.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
-import { addEvent } from '../audit/store.ts';
+import { addEvent, listEventsBefore } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
@@ -58,6 +58,7 @@ async function fill(database: Database): Promise<void> {
         demand: 'required',
         factors: '[]',
         passwordChangedAt: now,
+        endsWithBrowser: 0,
         now,
         expiresAt: now + dayMs,
       });
@@ -177,6 +178,17 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       'a page of a user’s sessions',
       () => listSessions(recorder, { userId: 100, now, seenSince: 0, limit: 20 }),
       sessionsByUser,
+    ],
+    [
+      'a page of a user’s events',
+      () =>
+        listEventsBefore(recorder, {
+          userId: 100,
+          before: { at: now, id: 'x' },
+          excluded: ['session_created'],
+          limit: 50,
+        }),
+      /audit_events_by_user/,
     ],
     [
       'the registrations of an address',
