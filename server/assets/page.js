@@ -275,7 +275,7 @@ for (const wait of document.querySelectorAll('[data-wait]')) {
 
 /** Writes instants in the time zone and the customs of the reader, in the language of the page. */
 const language = document.documentElement.lang;
-const locale = navigator.languages?.find((one) => one.split('-')[0] === language) ?? language;
+const locale = navigator.languages?.find(isOfLanguage) ?? language;
 const day = 86_400_000;
 for (const time of document.querySelectorAll('time[datetime]')) {
   const at = new Date(time.dateTime);
@@ -287,6 +287,15 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   else if (style === 'day') time.textContent = format({ dateStyle: 'long' });
   else if (style === 'ago') time.textContent = ago(at) ?? format({ dateStyle: 'long' });
   else time.textContent = full;
+}
+
+/** Browsers may list tags that Intl rejects, such as "en-US@posix". @param {string} tag */
+function isOfLanguage(tag) {
+  try {
+    return new Intl.Locale(tag).language === language;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {Date} at */
