@@ -108,7 +108,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     );
     assert.equal(
       goesTo(await post(visitor, '/account/password?a=b', {})),
-      `/sign-in?return_to=${elsewhere('/account/password')}`,
+      `/sign-in?return_to=${elsewhere('/account/password')}&done=over`,
     );
     assert.equal(goesTo(await show(visitor, '/sign-in/factor')), '/sign-in');
     assert.equal(goesTo(await post(visitor, '/sign-in/factor', {})), '/sign-in');

@@ -189,7 +189,9 @@ export class PageKit {
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
     const back = code === 'pending_authentication_required' ? this.returnTo(request) : this.#pageOf(request);
-    return addressOf(path, { return_to: back });
+    // Who sent a form had a session when the form was opened.
+    const done = code === 'session_required' && request.method !== 'GET' ? 'over' : undefined;
+    return addressOf(path, { return_to: back, done });
   }
 
   /**
