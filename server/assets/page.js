@@ -253,7 +253,8 @@ for (const input of document.querySelectorAll('input[data-full]')) {
     const code = input.value.normalize('NFKC').replaceAll(/[\s\p{Cf}\p{Pd}]/gu, '');
     // Corrections by hand are sent by hand.
     if (event.inputType?.startsWith('delete') || !full.test(code)) return;
-    const others = input.form.querySelectorAll('input:not([type=hidden], [type=checkbox], [hidden])');
+    // A form with more to fill in, or a box to tick, is sent by hand.
+    const others = input.form.querySelectorAll('input:not([type=hidden], [hidden])');
     if (others.length === 1) input.form.requestSubmit();
   });
 }
