@@ -51,15 +51,16 @@ export class Site {
     return this.service.close();
   }
 
-  /** Text of the newest mail to the address. */
-  async #mailTo(email: string): Promise<string> {
+  /** Text of the newest mail to the address that contains the text. */
+  async #mailTo(email: string, part = ''): Promise<string> {
     const mails = await this.service.core.outbox.listKept(100);
-    return mails.find(({ recipient }) => recipient === email)?.text ?? assert.fail(`no mail to ${email}`);
+    const newest = mails.find(({ recipient, text }) => recipient === email && text.includes(part));
+    return newest?.text ?? assert.fail(`no mail to ${email}`);
   }
 
-  /** Path and query of the link in the newest mail to the address. */
-  async linkTo(email: string): Promise<string> {
-    const [link = ''] = /http\S+\?\S+/.exec(await this.#mailTo(email)) ?? [];
+  /** Path and query of the link in the newest mail to the address; of a link to the path, if one is given. */
+  async linkTo(email: string, path = ''): Promise<string> {
+    const [link = ''] = /http\S+\?\S+/.exec(await this.#mailTo(email, path)) ?? [];
     const { pathname, search } = new URL(link);
     return `${pathname}${search}`;
   }
@@ -90,7 +91,9 @@ export class Visitor {
   /** Errors in the page that are not visible. */
   readonly faults: string[] = [];
   readonly #language: string;
-  readonly #hasScripts: boolean;
+  readonly hasScripts: boolean;
+  /** Has a passkey device, and scripts to use it. */
+  readonly hasDevice: boolean;
   /** Origins that requests may go to. */
   readonly #allowed: Set<string>;
 
@@ -98,10 +101,15 @@ export class Visitor {
     site: Site,
     context: BrowserContext,
     page: Page,
-    { language, hasScripts }: { readonly language: string; readonly hasScripts: boolean },
+    {
+      language,
+      hasScripts,
+      hasDevice,
+    }: { readonly language: string; readonly hasScripts: boolean; readonly hasDevice: boolean },
   ) {
     this.#language = language;
-    this.#hasScripts = hasScripts;
+    this.hasScripts = hasScripts;
+    this.hasDevice = hasScripts && hasDevice;
     this.#allowed = new Set([site.origin]);
     this.site = site;
     this.context = context;
@@ -118,7 +126,7 @@ export class Visitor {
     const page = await context.newPage();
     const hasScripts = options.javaScriptEnabled !== false;
     const language = languageOf(options.locale) ?? usualLanguage;
-    const visitor = new Visitor(site, context, page, { language, hasScripts });
+    const visitor = new Visitor(site, context, page, { language, hasScripts, hasDevice });
     page.on('pageerror', (error) => visitor.faults.push(String(error)));
     page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));
     page.on('console', (entry) => {
@@ -162,7 +170,8 @@ export class Visitor {
 
   /** Another tab of the same browser. */
   async tab(): Promise<Visitor> {
-    const own = { language: this.#language, hasScripts: this.#hasScripts };
+    const { hasScripts, hasDevice } = this;
+    const own = { language: this.#language, hasScripts, hasDevice };
     return new Visitor(this.site, this.context, await this.context.newPage(), own);
   }
 
@@ -199,7 +208,7 @@ export class Visitor {
       `[...document.querySelectorAll('main input[name="${name}"]')].find((one) => one.checkVisibility())
         .form.querySelectorAll('input:not([type=hidden], [hidden])').length`,
     );
-    if (this.#hasScripts && isFull && count === 1) {
+    if (this.hasScripts && isFull && count === 1) {
       await Promise.all([this.page.waitForEvent('load'), input.fill(code)]);
       return;
     }
