@@ -1,8 +1,10 @@
 // Builds the service: first the core, then every module of the list.
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
+import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
@@ -53,7 +55,8 @@ export async function buildService(
   const hasher = buildHasher(configuration, overrides);
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive });
+  const languages = new Languages(options.languagesDir?.catalogs);
+  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive, languages });
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -74,7 +77,11 @@ export async function buildService(
   const assets = new PageAssets({
     color: options.productColor,
     logo: options.productLogo,
+    logoDark: options.productLogoDark,
+    isLogoAlone: options.productLogoAlone,
+    icon: options.productIcon,
     theme: options.themeCss,
+    themeFiles: options.themeDir?.files,
   });
   const plugs = createPlugs();
   const core: IdentityCore = {
@@ -97,6 +104,7 @@ export async function buildService(
       clock,
       keyring,
       assets,
+      languages,
       sections: plugs.sections,
       keptMails: plugs.keptMails,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
@@ -194,6 +202,7 @@ interface PageParts {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly assets: PageAssets;
+  readonly languages: Languages;
   readonly sections: IdentityCore['plugs']['sections'];
   readonly keptMails: IdentityCore['plugs']['keptMails'];
   readonly keepsMails: boolean;
@@ -201,7 +210,7 @@ interface PageParts {
 
 function buildPages(
   configuration: Configuration,
-  { clock, keyring, assets, sections, keptMails, keepsMails }: PageParts,
+  { clock, keyring, assets, languages, sections, keptMails, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -217,6 +226,7 @@ function buildPages(
       productName,
       links: Object.fromEntries(links),
       assets,
+      languages,
       isSecure: isPublic,
     }),
     returnTargets,
@@ -238,11 +248,12 @@ interface OutboxParts {
   readonly log: Log;
   readonly overrides: TestOverrides;
   readonly isTokenLive: (id: string) => Promise<boolean>;
+  readonly languages: Languages;
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides, isTokenLive }: OutboxParts,
+  { database, keyring, log, overrides, isTokenLive, languages }: OutboxParts,
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
@@ -251,8 +262,9 @@ function buildOutbox(
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
   const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  const { productName, productColor: color, productLogo: logo } = options;
-  const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
+  const { productName, productColor: color, productLogo } = options;
+  const logo = rasterOf(productLogo);
+  const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
   return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
 }
 

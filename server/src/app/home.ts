@@ -3,7 +3,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { languages } from '../kit/language.ts';
 import { getProblem, type Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
@@ -75,7 +74,7 @@ export function languagePages({
       { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
       async (request, reply) => {
         const { language } = request.body;
-        if (languages().includes(language)) {
+        if (pages.languages.isSupported(language)) {
           void reply.header('set-cookie', pages.languageCookie(language));
           if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
         }

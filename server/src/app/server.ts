@@ -33,7 +33,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
-  installSource(app, hooks.clientAddress, core.cookies);
+  installSource(app, hooks.clientAddress, core.cookies, core.pages.languages);
   const rejectOtherMethods = watchMethods(app);
   const routes = collectRoutes(app);
   logRequests(app, hooks.clientAddress);

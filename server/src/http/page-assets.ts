@@ -1,9 +1,11 @@
-// Serves the files that pages load: the style sheet with the color of the operator, the theme of the operator, the
-// script, the icon and the logo. The URL of a file changes with its content, so that browsers may cache it forever.
+// Serves the files that pages load: the style sheet with the colors of the operator, the theme of the operator, the
+// script, the icons and the logos. The URL of a file changes with its content, so that browsers may cache it forever.
 import { html } from 'ghtml';
 import { readFileSync } from 'node:fs';
-import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { brandColors, pageGrounds } from '../kit/brand.ts';
+import { encodeDot } from '../kit/png.ts';
+import { digestOf, type ThemeFile } from '../config/theme-folder.ts';
 
 /** A file that pages load. */
 interface Asset {
@@ -11,23 +13,44 @@ interface Asset {
   /** Path with a digest of the content. */
   readonly address: string;
   readonly type: string;
-  readonly content: string | Buffer;
+  readonly content: Buffer;
 }
 
+/** A picture of the operator. */
+interface AssetPicture {
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+/** The look of the pages, as the operator configures it. */
 export interface PageAssetsOptions {
   /** `#rrggbb` */
   readonly color: string;
-  readonly logo: { readonly type: string; readonly content: Buffer } | undefined;
+  readonly logo?: AssetPicture | undefined;
+  /** The logo on dark pages. */
+  readonly logoDark?: AssetPicture | undefined;
+  /** The logo contains the name of the product. */
+  readonly isLogoAlone?: boolean;
+  /** The icon of the tab; a PNG is also that of the home screen. */
+  readonly icon?: AssetPicture | undefined;
   /** Style sheet of the operator. */
-  readonly theme: string | undefined;
+  readonly theme?: string | undefined;
+  /** Style sheet, fonts and pictures of the operator. */
+  readonly themeFiles?: readonly ThemeFile[] | undefined;
 }
 
 const folder = new URL('../../assets/', import.meta.url);
 const immutable = 'public, max-age=31536000, immutable';
+/** For an address without the digest of the content. */
+const brief = 'public, max-age=300';
 const css = 'text/css; charset=utf-8';
-
-/** Length of the digest in a URL. It distinguishes versions and has no security purpose. */
-const digestCharacters = 12;
+const png = 'image/png';
+const svg = 'image/svg+xml';
+/**
+ * Policy of pictures and fonts. An SVG file that is opened as a page can run no scripts and load nothing (CWE-79); its
+ * own styles are shown.
+ */
+const filePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 export class PageAssets {
   readonly #options: PageAssetsOptions;
@@ -37,70 +60,150 @@ export class PageAssets {
     this.#options = options;
   }
 
-  /** Attributes of the `link` elements of a page. */
+  /** Attributes of the `link` elements of the style sheets. */
   get links(): readonly string[] {
     return this.files
-      .filter(({ type }) => type === css)
+      .filter(
+        ({ path, type }) => type === css && (!path.startsWith('/theme/') || path === '/theme/theme.css'),
+      )
       .map(({ address }) => html`rel="stylesheet" href="${address}"`);
   }
 
-  get iconPath(): string {
-    return this.#addressOf('/icon.svg');
+  /** Markup of the icons, and of the color around the page. */
+  get icons(): string {
+    const colors = (['light', 'dark'] as const).map(
+      (scheme) =>
+        html`<meta
+          name="theme-color"
+          media="(prefers-color-scheme: ${scheme})"
+          content="${pageGrounds[scheme].buttons[1]}"
+        />`,
+    );
+    const vector = this.#find('/icon.svg');
+    const raster = this.#find('/icon.png');
+    return [
+      ...colors,
+      ...(raster === undefined
+        ? []
+        : [html`<link rel="icon" type="${png}" sizes="180x180" href="${raster.address}" />`]),
+      ...(vector === undefined
+        ? []
+        : [html`<link rel="icon" type="${svg}" sizes="any" href="${vector.address}" />`]),
+      ...(raster === undefined ? [] : [html`<link rel="apple-touch-icon" href="${raster.address}" />`]),
+    ].join('');
   }
 
   get scriptPath(): string {
-    return this.#addressOf('/page.js');
+    return this.#find('/page.js')?.address ?? '/page.js';
   }
 
-  /** Markup of the logo, or empty text. The page shows the product name next to it. */
-  get logo(): string {
-    return this.#options.logo === undefined
-      ? ''
-      : html`<img src="${this.#addressOf('/logo')}" alt="" height="32" />`;
+  /** Where fonts come from: the Content-Security-Policy needs no source without a theme. */
+  get hasFonts(): boolean {
+    return this.#options.themeFiles !== undefined;
+  }
+
+  /** Markup at the top of each page: the logo, and the name of the product unless the logo contains it. */
+  header(productName: string): string {
+    const { logo, isLogoAlone = false } = this.#options;
+    if (logo === undefined) return html`${productName}`;
+    const [light, dark] = [this.#find('/logo'), this.#find('/logo/dark')];
+    const alt = isLogoAlone ? productName : '';
+    const picture = html`<img
+      src="${light?.address ?? ''}"
+      alt="${alt}"
+      height="32"
+      !${isLogoAlone ? 'class="alone"' : ''}
+    />`;
+    const both =
+      dark === undefined
+        ? picture
+        : html`<picture
+            ><source srcset="${dark.address}" media="(prefers-color-scheme: dark)" />
+            !${picture}</picture
+          >`;
+    return isLogoAlone ? both : html`!${both}${productName}`;
   }
 
   /** The files, read with the first page: a service that only serves programs never needs them. */
   get files(): readonly Asset[] {
-    const { color, logo, theme } = this.#options;
+    const { color, logo, logoDark, icon, theme, themeFiles = [] } = this.#options;
     this.#files ??= [
-      asset('/style.css', css, `${read('style.css')}\n:root { --brand: ${color}; }\n`),
+      asset('/style.css', css, `${read('style.css')}\n${colorSheet(color)}\n`),
+      ...themeFiles.map(({ name, type, content }) => asset(`/theme/${name}`, type, content)),
       ...(theme === undefined ? [] : [asset('/theme.css', css, theme)]),
       asset('/page.js', 'text/javascript; charset=utf-8', read('page.js')),
-      asset('/icon.svg', 'image/svg+xml', icon(color)),
+      ...(icon === undefined || icon.type === svg
+        ? [asset('/icon.svg', svg, icon?.content ?? dot(color))]
+        : []),
+      ...(icon === undefined ? [asset('/icon.png', png, dotPng(color))] : []),
+      ...(icon?.type === png ? [asset('/icon.png', png, icon.content)] : []),
       ...(logo === undefined ? [] : [asset('/logo', logo.type, logo.content)]),
+      ...(logoDark === undefined ? [] : [asset('/logo/dark', logoDark.type, logoDark.content)]),
     ];
     return this.#files;
   }
 
-  /** Returns whether there is a file with this path. */
-  has(path: string): boolean {
-    if (path === '/theme.css') return this.#options.theme !== undefined;
-    return path !== '/logo' || this.#options.logo !== undefined;
+  /** Paths of the files. */
+  get paths(): readonly string[] {
+    const { logo, logoDark, icon, theme, themeFiles = [] } = this.#options;
+    return [
+      '/style.css',
+      '/page.js',
+      ...(theme === undefined ? [] : ['/theme.css']),
+      ...themeFiles.map(({ name }) => `/theme/${name}`),
+      ...(icon === undefined || icon.type === svg ? ['/icon.svg'] : []),
+      ...(icon === undefined || icon.type === png ? ['/icon.png'] : []),
+      ...(logo === undefined ? [] : ['/logo']),
+      ...(logoDark === undefined ? [] : ['/logo/dark']),
+    ];
   }
 
-  #addressOf(path: string): string {
-    return this.files.find((one) => one.path === path)?.address ?? path;
+  #find(path: string): Asset | undefined {
+    return this.files.find((one) => one.path === path);
   }
 }
 
 /** Adds the routes that serve the files. */
 export async function assetRoutes(scope: FastifyInstance, { assets }: { assets: PageAssets }): Promise<void> {
-  const paths = ['/style.css', '/theme.css', '/page.js', '/icon.svg', '/logo'];
-  for (const path of paths) {
-    if (!assets.has(path)) continue;
-    scope.get(path, { schema: { summary: 'File that pages load' } }, async (_request, reply) => {
+  for (const path of assets.paths) {
+    scope.get(path, { schema: { summary: 'File that pages load' } }, async (request, reply) => {
       const file = assets.files.find((one) => one.path === path);
+      // The files of a theme may be loaded without the digest, by their names.
+      const isVersioned = !path.startsWith('/theme/') || request.raw.url === file?.address;
+      if (file?.type !== css) void reply.header('content-security-policy', filePolicy);
       return reply
-        .header('cache-control', immutable)
+        .header('cache-control', isVersioned ? immutable : brief)
         .type(file?.type ?? 'text/plain')
-        .send(Buffer.from(file?.content ?? ''));
+        .send(file?.content ?? '');
     });
   }
 }
 
-/** Returns the icon of the browser tab: a dot in the color of the operator. */
-function icon(color: string): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${color}"/></svg>`;
+/** Returns the part of the style sheet with the colors of the operator. */
+function colorSheet(color: string): string {
+  const rule = (scheme: keyof typeof pageGrounds, first = ''): string => {
+    const { act, actHover, onAct, actEdge, link } = brandColors(color, pageGrounds[scheme]);
+    return `:root { ${first}--act: ${act}; --act-hover: ${actHover}; --on-act: ${onAct}; --act-edge: ${actEdge}; --link: ${link}; }`;
+  };
+  return `${rule('light', `--brand: ${color}; `)}\n@media (prefers-color-scheme: dark) { ${rule('dark')} }`;
+}
+
+/** Returns the icon of the browser tab: a dot in the color of the operator, which tabs of both schemes show. */
+function dot(color: string): string {
+  const [light, dark] = [pageGrounds.light, pageGrounds.dark].map(
+    (grounds) => brandColors(color, grounds).actEdge,
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><style>circle{fill:${light}}@media(prefers-color-scheme:dark){circle{fill:${dark}}}</style><circle cx="8" cy="8" r="7"/></svg>`;
+}
+
+/** Returns the icon of the home screen, which must not be transparent: the dot on the light sheet. */
+function dotPng(color: string): Buffer {
+  return encodeDot({
+    size: 180,
+    radius: 62,
+    color: brandColors(color, pageGrounds.light).actEdge,
+    ground: '#ffffff',
+  });
 }
 
 function read(name: string): string {
@@ -109,6 +212,6 @@ function read(name: string): string {
 
 /** Creates a file with its digest, which is computed once and not for every page. */
 function asset(path: string, type: string, content: string | Buffer): Asset {
-  const version = hash('sha256', content, 'base64url').slice(0, digestCharacters);
-  return { path, address: `${path}?v=${version}`, type, content };
+  const bytes = Buffer.from(content);
+  return { path, address: `${path}?v=${digestOf(bytes)}`, type, content: bytes };
 }

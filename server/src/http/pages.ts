@@ -2,7 +2,7 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { languageOf, languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
+import { usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
 import { Cookie } from './cookie.ts';
 import type { PageAssets } from './page-assets.ts';
@@ -33,6 +33,7 @@ export interface PageFrame {
   /** Absolute URLs of the links in the footer. */
   readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
   readonly assets: PageAssets;
+  readonly languages: Languages;
   /** Cookies are sent over https only. */
   readonly isSecure: boolean;
 }
@@ -55,7 +56,7 @@ export class Pages {
     this.#languageCookie = new Cookie({
       name: 'language',
       secure: frame.isSecure,
-      accepts: (value) => languages().includes(value),
+      accepts: (value) => frame.languages.isSupported(value),
     });
     this.#policy = [
       "default-src 'none'",
@@ -63,12 +64,17 @@ export class Pages {
       "script-src 'self'",
       "connect-src 'self'",
       "img-src 'self'",
+      ...(frame.assets.hasFonts ? ["font-src 'self'"] : []),
       "form-action 'self'",
       "frame-ancestors 'none'",
       "base-uri 'none'",
       "require-trusted-types-for 'script'",
       "trusted-types 'none'",
     ].join('; ');
+  }
+
+  get languages(): Languages {
+    return this.#frame.languages;
   }
 
   get productName(): string {
@@ -78,7 +84,8 @@ export class Pages {
   /** Returns the messages in the language that the user selected, or that the browser prefers. */
   speak({ headers }: FastifyRequest): Translate {
     const chosen = this.#languageCookie.read(headers.cookie);
-    return translator(chosen ?? languageOf(headers['accept-language']) ?? usualLanguage);
+    const { languages } = this.#frame;
+    return translator(languages, chosen ?? languages.preferred(headers['accept-language']) ?? usualLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */
@@ -110,8 +117,7 @@ export class Pages {
               <meta name="color-scheme" content="light dark" />
               <title>${head}</title>
               !${continuesAt === undefined ? '' : html`<meta http-equiv="refresh" content="0; url=${continuesAt}" />`}
-              !${assets.links.map((link) => html`<link !${link} />`).join('')}
-              <link rel="icon" type="image/svg+xml" href="${assets.iconPath}" />
+              !${assets.links.map((link) => html`<link !${link} />`).join('')} !${assets.icons}
               <script type="module" src="${assets.scriptPath}"></script>
             </head>
             <body
@@ -121,7 +127,7 @@ export class Pages {
             >
               <a class="skip" href="#main">${t('page.frame.skip')}</a>
               <header>
-                <a href="/" class="product">!${assets.logo}${productName}</a>
+                <a href="/" class="product">!${assets.header(productName)}</a>
               </header>
               !${aside}
               <main id="main" !${isWide ? 'class="wide"' : ''}>
@@ -139,7 +145,8 @@ export class Pages {
     const links = Object.entries(this.#frame.links).map(
       ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
-    const choices = languages().map(
+    const { languages } = this.#frame;
+    const choices = languages.tags.map(
       (language) =>
         html`<button
           name="language"
@@ -147,7 +154,7 @@ export class Pages {
           lang="${language}"
           !${language === t.language ? 'aria-current="true"' : ''}
         >
-          ${message(language, 'page.frame.language')}
+          ${languages.nameOf(language)}
         </button>`,
     );
     return html`<footer>
@@ -167,8 +174,9 @@ export function wantsPage({ headers }: FastifyRequest): boolean {
 }
 
 /** Returns the messages in a language. */
-function translator(language: string): Translate {
-  return Object.assign((key: string, values: MessageValues = {}) => message(language, key, values), {
-    language,
-  });
+function translator(languages: Languages, language: string): Translate {
+  return Object.assign(
+    (key: string, values: MessageValues = {}) => languages.message(language, key, values),
+    { language },
+  );
 }

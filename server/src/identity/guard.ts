@@ -1,7 +1,7 @@
 // Reads and sets the cookies of a browser, and reads the source of each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
-import { languageOf } from '../kit/language.ts';
+import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
@@ -97,13 +97,17 @@ export function installSource(
   app: FastifyInstance,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
+  languages: Languages,
 ): void {
   const sources = new WeakMap<FastifyRequest, ClientSource>();
   app.decorateRequest('source', {
     getter(this: FastifyRequest) {
       let source = sources.get(this);
       if (source === undefined) {
-        source = readSource(this, clientAddress, cookies);
+        source = {
+          ...readSource(this, clientAddress, cookies),
+          language: languages.preferred(this.headers['accept-language']),
+        };
         sources.set(this, source);
       }
       return source;
@@ -115,14 +119,13 @@ function readSource(
   request: FastifyRequest,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
-): ClientSource {
-  const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
+): Omit<ClientSource, 'language'> {
+  const { cookie: header, 'user-agent': device } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
     address: clientAddress.of(request).address,
     requestId: request.id,
     device,
-    language: languageOf(languages),
     deviceToken: cookies.device.read(header),
     sessionToken: cookies.session.read(header),
     requestToken: cookies.request.read(header),

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
+import type { Languages } from '../kit/language.ts';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
@@ -124,7 +125,9 @@ export class PageKit {
     const items = this.sections.map(
       ({ path, name, icon: sign }) =>
         html`<li>
-          <a href="${path}" !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
+          <a
+            href="${path}"
+            !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
             >!${icon(sign)} ${t(`page.${name}.title`)}</a
           >
         </li>`,
@@ -139,6 +142,11 @@ export class PageKit {
         </ul>
       </nav>`,
     });
+  }
+
+  /** The languages of pages and mails. */
+  get languages(): Languages {
+    return this.#parts.pages.languages;
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */
