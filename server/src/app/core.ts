@@ -15,6 +15,7 @@ import { ReturnTargets } from '../http/return-to.ts';
 import { Jobs, type Job } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
+import type { MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport } from '../mail/smtp.ts';
@@ -24,7 +25,7 @@ import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { AskedMails, askPausesMs } from '../identity/token/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Configuration, IdentityCore } from '../module.ts';
+import type { Configuration, IdentityCore, Module } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 import type { BuiltModule, Service, TestOverrides } from './service.ts';
 
@@ -56,7 +57,15 @@ export async function buildService(
   const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
   const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
   const languages = new Languages(options.languagesDir?.catalogs);
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides, isTokenLive, languages });
+  const mail = buildOutbox(configuration, {
+    database,
+    keyring,
+    log,
+    overrides,
+    isTokenLive,
+    languages,
+    kinds: mailKindsOf(list),
+  });
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -249,11 +258,19 @@ interface OutboxParts {
   readonly overrides: TestOverrides;
   readonly isTokenLive: (id: string) => Promise<boolean>;
   readonly languages: Languages;
+  readonly kinds: readonly MailKind[];
+}
+
+/** Returns each kind of mail of the modules once. */
+function mailKindsOf(list: readonly Module[]): readonly MailKind[] {
+  return [
+    ...new Set(list.flatMap(({ mails, events }) => [...mails, ...events.flatMap(({ mail }) => mail ?? [])])),
+  ];
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides, isTokenLive, languages }: OutboxParts,
+  { database, keyring, log, overrides, isTokenLive, languages, kinds }: OutboxParts,
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
@@ -265,7 +282,7 @@ function buildOutbox(
   const { productName, productColor: color, productLogo } = options;
   const logo = rasterOf(productLogo);
   const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
-  return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender, kinds, isPaced, isTokenLive });
 }
 
 /** Starts the background jobs. */

@@ -87,9 +87,9 @@ export function languagePages({
 }
 
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
-export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
+export function pageSender(pages: PageKit): ProblemSender {
   return async (problem, request, reply) => {
-    const isPage = pagePaths.has(request.routeOptions.url ?? '');
+    const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;

@@ -28,8 +28,7 @@ export interface BienvenueOptions {
 /** The whole service as a Fastify plugin. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { service, onRoutes }) => {
   const { core, hooks, modules, assets } = service;
-  const pagePaths = new Set<string>();
-  app.setErrorHandler(errorHandler(pageSender(core.pages, pagePaths)));
+  app.setErrorHandler(errorHandler(pageSender(core.pages)));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
@@ -56,7 +55,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   }
   await access.mount(app, 'open', async (scope) => rejectOtherMethods(scope));
   const entries = routes();
-  for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
+  for (const { url, isPage } of entries) if (isPage) core.pages.paths.add(url);
   onRoutes?.(entries);
 };
 

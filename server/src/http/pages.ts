@@ -19,6 +19,8 @@ export interface Page {
   readonly aside?: string;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
+  /** The page shows others of this service in frames. */
+  readonly hasFrames?: boolean;
   /** The page shows why a form was refused. */
   readonly isRefused?: boolean;
   /** The browser continues at this URL by itself. */
@@ -97,6 +99,7 @@ export class Pages {
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { title, body, before = '', aside = '', address = '/' } = page;
     const { isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
+    const policy = page.hasFrames === true ? `${this.#policy}; frame-src 'self'` : this.#policy;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
@@ -105,7 +108,7 @@ export class Pages {
     const name = title === productName ? productName : `${title} · ${productName}`;
     const head = isRefused ? t('page.frame.refused', { title: name }) : name;
     return reply
-      .header('content-security-policy', this.#policy)
+      .header('content-security-policy', policy)
       .header('vary', 'Accept, Accept-Language, Cookie')
       .type('text/html; charset=utf-8')
       .send(

@@ -59,6 +59,8 @@ export interface PageKitParts {
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
+  /** Paths of all pages; complete before the first request. */
+  readonly paths: Set<string> = new Set();
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
