@@ -8,14 +8,14 @@ import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
-import { PageAssets } from '../http/page-assets.ts';
+import { PageAssets } from '../brand/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
 import { Jobs, type Job } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
-import type { MailKind } from '../mail/mail-kind.ts';
+import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport } from '../mail/smtp.ts';
@@ -25,7 +25,7 @@ import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { AskedMails, askPausesMs } from '../identity/token/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Configuration, IdentityCore, Module } from '../module.ts';
+import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 import type { BuiltModule, Service, TestOverrides } from './service.ts';
 
@@ -83,15 +83,7 @@ export async function buildService(
     },
     plugged,
   );
-  const assets = new PageAssets({
-    color: options.productColor,
-    logo: options.productLogo,
-    logoDark: options.productLogoDark,
-    isLogoAlone: options.productLogoAlone,
-    icon: options.productIcon,
-    theme: options.themeCss,
-    themeFiles: options.themeDir?.files,
-  });
+  const assets = new PageAssets(options);
   const plugs = createPlugs();
   const core: IdentityCore = {
     ...identity,
@@ -259,13 +251,6 @@ interface OutboxParts {
   readonly isTokenLive: (id: string) => Promise<boolean>;
   readonly languages: Languages;
   readonly kinds: readonly MailKind[];
-}
-
-/** Returns each kind of mail of the modules once. */
-function mailKindsOf(list: readonly Module[]): readonly MailKind[] {
-  return [
-    ...new Set(list.flatMap(({ mails, events }) => [...mails, ...events.flatMap(({ mail }) => mail ?? [])])),
-  ];
 }
 
 function buildOutbox(

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
-import { assetRoutes } from '../http/page-assets.ts';
+import { assetRoutes } from '../http/asset-routes.ts';
 import { wantsPage } from '../http/pages.ts';
 import { errorHandler, sendProblem } from '../http/problem-handler.ts';
 import { logRequests } from '../http/request-log.ts';

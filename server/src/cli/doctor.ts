@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { connect, createServer } from 'node:net';
 import { Command } from 'commander';
-import { brandNotes } from '../kit/brand.ts';
+import { brandNotes } from '../brand/color.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { ConfigurationFault } from '../config/read-options.ts';

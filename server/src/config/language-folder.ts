@@ -1,7 +1,7 @@
 // Reads the folder with which an operator replaces texts of pages and mails, and adds languages.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLanguageTag } from '../kit/catalog.ts';
+import { isLanguageTag } from '../brand/catalog.ts';
 import type { Catalogs } from '../kit/language.ts';
 import { OptionFault } from './parse.ts';
 

@@ -1,7 +1,8 @@
 // Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { catalogFaults } from '../kit/catalog.ts';
+import { catalogFaults } from '../brand/catalog.ts';
+import type { ThemeFolder } from '../brand/theme.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
   isLoopback,
@@ -20,7 +21,7 @@ import {
 } from './parse.ts';
 import { readLanguages, type LanguageFolder } from './language-folder.ts';
 import { iconPicture, picture, styleSheet, type Picture } from './picture.ts';
-import { readTheme, type ThemeFolder } from './theme-folder.ts';
+import { readTheme } from './theme-folder.ts';
 
 /** Bounds of the rate limits: enough for the most expensive request, and more than a machine can serve. */
 const minLimit = 10;

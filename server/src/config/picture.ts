@@ -25,7 +25,7 @@ const formats = [
 const svgBeginning = /^\uFEFF?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>[]*>\s*)*<svg[\s>]/s;
 
 /**
- * Returns the format of a picture. Its first bytes decide, never its name; `undefined` if it is none of these formats.
+ * Returns the format of a picture. Its first bytes decide, never its name; `undefined` for any other format.
  */
 function formatOf(content: Buffer): Picture['type'] | undefined {
   const raster = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));

@@ -6,7 +6,8 @@ import { after, describe, test } from 'node:test';
 import { coreOptions } from './options.ts';
 import { OptionFault } from './parse.ts';
 import { showOption } from './read-options.ts';
-import { readTheme, themeAddress } from './theme-folder.ts';
+import { themeAddress } from '../brand/theme.ts';
+import { readTheme } from './theme-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-theme-'));
 after(() => rmSync(folder, { recursive: true }));

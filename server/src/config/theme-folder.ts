@@ -1,22 +1,9 @@
 // Reads the folder with which an operator styles the pages: theme.css, fonts and pictures. Everything is read at the
 // start, so that a request never names a file of the disk.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { hash } from 'node:crypto';
 import { posix } from 'node:path';
+import { themeAddress, type ThemeFile, type ThemeFolder } from '../brand/theme.ts';
 import { OptionFault } from './parse.ts';
-
-/** A file of a theme. */
-export interface ThemeFile {
-  /** Path in the folder, with `/` between its parts. */
-  readonly name: string;
-  readonly type: string;
-  readonly content: Buffer;
-}
-
-export interface ThemeFolder {
-  readonly path: string;
-  readonly files: readonly ThemeFile[];
-}
 
 /** Types by extension. Scripts and pages are never served. */
 const types: Readonly<Record<string, string>> = {
@@ -38,8 +25,6 @@ const ignored = /(?:^|\/)\.|(?:^|\/)(?:licen[cs]e|readme|ofl)$|\.(?:txt|md)$/i;
 const safeName = /^[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9][a-z0-9._-]*)*$/i;
 const maxFiles = 100;
 const maxBytes = 1_048_576;
-/** Length of the digest in the address of a file. It distinguishes versions and has no security purpose. */
-const digestCharacters = 12;
 
 /**
  * Reads a theme.
@@ -56,16 +41,6 @@ export function readTheme(path: string): ThemeFolder {
     path,
     files: files.map((file) => (file.type === types['css'] ? withDigests(file, byName) : file)),
   };
-}
-
-/** Returns the address of a file, which changes with its content. */
-export function themeAddress({ name, content }: ThemeFile): string {
-  return `/theme/${name}?v=${digestOf(content)}`;
-}
-
-/** Returns the version in the address of a file. */
-export function digestOf(content: Buffer): string {
-  return hash('sha256', content, 'base64url').slice(0, digestCharacters);
 }
 
 function listFiles(path: string): string[] {

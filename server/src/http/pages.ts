@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
 import { Cookie } from './cookie.ts';
-import type { PageAssets } from './page-assets.ts';
+import type { PageAssets } from '../brand/page-assets.ts';
 
 export interface Page {
   readonly title: string;

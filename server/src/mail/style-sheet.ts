@@ -1,4 +1,4 @@
-import { brandColors, mailGrounds } from '../kit/brand.ts';
+import { brandColors, mailGrounds } from '../brand/color.ts';
 
 /**
  * CSS of every mail, without the color of the operator. It is part of the HTML, because mail clients load no style

@@ -3,22 +3,26 @@ import { hash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import Fastify, { type LightMyRequestResponse } from 'fastify';
-import { assetRoutes, PageAssets, type PageAssetsOptions } from './page-assets.ts';
+import { PageAssets, type PageAssetsOptions } from '../brand/page-assets.ts';
+import { assetRoutes } from './asset-routes.ts';
 
-const plain: PageAssetsOptions = { color: '#1a56c4' };
+const plain: PageAssetsOptions = { productColor: '#1a56c4' };
 const svgText = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
 const drawn = { type: 'image/svg+xml', content: Buffer.from(svgText) };
 const logo = { type: 'image/png', content: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0x00]) };
 const full: PageAssetsOptions = {
-  color: '#205030',
-  logo,
-  logoDark: drawn,
-  theme: 'main { color: red }',
-  themeFiles: [
-    { name: 'theme.css', type: 'text/css; charset=utf-8', content: Buffer.from('h1 { color: blue }') },
-    { name: 'more.css', type: 'text/css; charset=utf-8', content: Buffer.from('h2 { color: blue }') },
-    { name: 'font/a.woff2', type: 'font/woff2', content: Buffer.from('wOF2') },
-  ],
+  productColor: '#205030',
+  productLogo: logo,
+  productLogoDark: drawn,
+  themeCss: 'main { color: red }',
+  themeDir: {
+    path: '/theme',
+    files: [
+      { name: 'theme.css', type: 'text/css; charset=utf-8', content: Buffer.from('h1 { color: blue }') },
+      { name: 'more.css', type: 'text/css; charset=utf-8', content: Buffer.from('h2 { color: blue }') },
+      { name: 'font/a.woff2', type: 'font/woff2', content: Buffer.from('wOF2') },
+    ],
+  },
 };
 const always = ['/style.css', '/page.js', '/icon.svg', '/icon.png'];
 const configured = ['/theme.css', '/logo', '/logo/dark', '/theme/theme.css', '/theme/font/a.woff2'];
@@ -52,8 +56,8 @@ describe('page assets', () => {
     for (const assets of [
       none,
       all,
-      new PageAssets({ ...full, icon: drawn }),
-      new PageAssets({ ...full, icon: logo }),
+      new PageAssets({ ...full, productIcon: drawn }),
+      new PageAssets({ ...full, productIcon: logo }),
     ])
       assert.deepEqual(assets.files.map(({ path }) => path).toSorted(), [...assets.paths].toSorted());
   });
@@ -62,10 +66,10 @@ describe('page assets', () => {
     const header = (options: PageAssetsOptions): string => new PageAssets(options).header('Tarte & Co');
     assert.equal(header(plain), 'Tarte &#38; Co');
     assert.match(
-      header({ ...plain, logo }),
+      header({ ...plain, productLogo: logo }),
       /^<img\s+src="\/logo\?v&#61;[\w-]{12}"\s+alt=""\s+height="32"\s+\/>Tarte &#38; Co$/,
     );
-    const alone = header({ ...full, isLogoAlone: true });
+    const alone = header({ ...full, productLogoAlone: true });
     assert.match(alone, /^<picture/);
     assert.match(
       alone,
@@ -81,8 +85,11 @@ describe('page assets', () => {
         ([, rel = '', path = '']) => `${rel} ${path}`,
       );
     assert.deepEqual(icons(plain), ['icon /icon.png', 'icon /icon.svg', 'apple-touch-icon /icon.png']);
-    assert.deepEqual(icons({ ...plain, icon: drawn }), ['icon /icon.svg']);
-    assert.deepEqual(icons({ ...plain, icon: logo }), ['icon /icon.png', 'apple-touch-icon /icon.png']);
+    assert.deepEqual(icons({ ...plain, productIcon: drawn }), ['icon /icon.svg']);
+    assert.deepEqual(icons({ ...plain, productIcon: logo }), [
+      'icon /icon.png',
+      'apple-touch-icon /icon.png',
+    ]);
     assert.match(
       new PageAssets(plain).icons,
       /theme-color"\s+media="\(prefers-color-scheme: dark\)"\s+content="#141413"/,
@@ -116,7 +123,7 @@ describe('page assets', () => {
   });
 
   test('cannot run a script if they are opened as pages', async () => {
-    const assets = new PageAssets({ ...full, icon: drawn });
+    const assets = new PageAssets({ ...full, productIcon: drawn });
     for (const { path, type } of assets.files.filter((file) => /^(?:image|font)\//.test(file.type))) {
       const policy = (await get(assets, path)).headers['content-security-policy'];
       assert.match(String(policy), /default-src 'none'.*; sandbox$/, `${path} ${type}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { styleSheet } from '../mail/style-sheet.ts';
-import { brandColors, brandNotes, contrast, mailGrounds, mix, pageGrounds, type Grounds } from './brand.ts';
+import { brandColors, brandNotes, contrast, mailGrounds, mix, pageGrounds, type Grounds } from './color.ts';
 
 const css = readFileSync(new URL('../../assets/style.css', import.meta.url), 'utf8');
 const named = [

@@ -1,5 +1,5 @@
 // Checks the texts with which an operator replaces messages or adds a language, before the service starts.
-import { compile, messageKeys, rawMessage, usualLanguage, type Catalogs } from './language.ts';
+import { compile, messageKeys, rawMessage, usualLanguage, type Catalogs } from '../kit/language.ts';
 
 /** An element of a compiled message. */
 type Element = ReturnType<ReturnType<typeof compile>['getAst']>[number];

@@ -1,11 +1,10 @@
-// Serves the files that pages load: the style sheet with the colors of the operator, the theme of the operator, the
+// Composes the files that pages load: the style sheet with the colors of the operator, the theme of the operator, the
 // script, the icons and the logos. The URL of a file changes with its content, so that browsers may cache it forever.
 import { html } from 'ghtml';
 import { readFileSync } from 'node:fs';
-import type { FastifyInstance } from 'fastify';
-import { brandColors, pageGrounds } from '../kit/brand.ts';
-import { encodeDot } from '../kit/png.ts';
-import { digestOf, type ThemeFile } from '../config/theme-folder.ts';
+import { brandColors, pageGrounds } from './color.ts';
+import { encodeDot } from './png.ts';
+import { digestOf, type ThemeFolder } from './theme.ts';
 
 /** A file that pages load. */
 interface Asset {
@@ -22,35 +21,27 @@ interface AssetPicture {
   readonly content: Buffer;
 }
 
-/** The look of the pages, as the operator configures it. */
+/** The look of the pages: options of the service. */
 export interface PageAssetsOptions {
   /** `#rrggbb` */
-  readonly color: string;
-  readonly logo?: AssetPicture | undefined;
+  readonly productColor: string;
+  readonly productLogo?: AssetPicture | undefined;
   /** The logo on dark pages. */
-  readonly logoDark?: AssetPicture | undefined;
+  readonly productLogoDark?: AssetPicture | undefined;
   /** The logo contains the name of the product. */
-  readonly isLogoAlone?: boolean;
+  readonly productLogoAlone?: boolean;
   /** The icon of the tab; a PNG is also that of the home screen. */
-  readonly icon?: AssetPicture | undefined;
+  readonly productIcon?: AssetPicture | undefined;
   /** Style sheet of the operator. */
-  readonly theme?: string | undefined;
+  readonly themeCss?: string | undefined;
   /** Style sheet, fonts and pictures of the operator. */
-  readonly themeFiles?: readonly ThemeFile[] | undefined;
+  readonly themeDir?: ThemeFolder | undefined;
 }
 
 const folder = new URL('../../assets/', import.meta.url);
-const immutable = 'public, max-age=31536000, immutable';
-/** For an address without the digest of the content. */
-const brief = 'public, max-age=300';
 const css = 'text/css; charset=utf-8';
 const png = 'image/png';
 const svg = 'image/svg+xml';
-/**
- * Policy of pictures and fonts. An SVG file that is opened as a page can run no scripts and load nothing (CWE-79); its
- * own styles are shown.
- */
-const filePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 export class PageAssets {
   readonly #options: PageAssetsOptions;
@@ -99,12 +90,12 @@ export class PageAssets {
 
   /** Where fonts come from: the Content-Security-Policy needs no source without a theme. */
   get hasFonts(): boolean {
-    return this.#options.themeFiles !== undefined;
+    return this.#options.themeDir !== undefined;
   }
 
   /** Markup at the top of each page: the logo, and the name of the product unless the logo contains it. */
   header(productName: string): string {
-    const { logo, isLogoAlone = false } = this.#options;
+    const { productLogo: logo, productLogoAlone: isLogoAlone = false } = this.#options;
     if (logo === undefined) return html`${productName}`;
     const [light, dark] = [this.#find('/logo'), this.#find('/logo/dark')];
     const alt = isLogoAlone ? productName : '';
@@ -126,7 +117,7 @@ export class PageAssets {
 
   /** The files, read with the first page: a service that only serves programs never needs them. */
   get files(): readonly Asset[] {
-    const { color, logo, logoDark, icon, theme, themeFiles = [] } = this.#options;
+    const { color, logo, logoDark, icon, theme, themeFiles } = this.#look;
     this.#files ??= [
       asset('/style.css', css, `${read('style.css')}\n${colorSheet(color)}\n`),
       ...themeFiles.map(({ name, type, content }) => asset(`/theme/${name}`, type, content)),
@@ -145,7 +136,7 @@ export class PageAssets {
 
   /** Paths of the files. */
   get paths(): readonly string[] {
-    const { logo, logoDark, icon, theme, themeFiles = [] } = this.#options;
+    const { logo, logoDark, icon, theme, themeFiles } = this.#look;
     return [
       '/style.css',
       '/page.js',
@@ -158,24 +149,19 @@ export class PageAssets {
     ];
   }
 
+  get #look() {
+    const {
+      productColor: color,
+      productLogo: logo,
+      productLogoDark: logoDark,
+      productIcon: icon,
+    } = this.#options;
+    const { themeCss: theme, themeDir } = this.#options;
+    return { color, logo, logoDark, icon, theme, themeFiles: themeDir?.files ?? [] };
+  }
+
   #find(path: string): Asset | undefined {
     return this.files.find((one) => one.path === path);
-  }
-}
-
-/** Adds the routes that serve the files. */
-export async function assetRoutes(scope: FastifyInstance, { assets }: { assets: PageAssets }): Promise<void> {
-  for (const path of assets.paths) {
-    scope.get(path, { schema: { summary: 'File that pages load' } }, async (request, reply) => {
-      const file = assets.files.find((one) => one.path === path);
-      // The files of a theme may be loaded without the digest, by their names.
-      const isVersioned = !path.startsWith('/theme/') || request.raw.url === file?.address;
-      if (file?.type !== css) void reply.header('content-security-policy', filePolicy);
-      return reply
-        .header('cache-control', isVersioned ? immutable : brief)
-        .type(file?.type ?? 'text/plain')
-        .send(file?.content ?? '');
-    });
   }
 }
 
