@@ -26,6 +26,10 @@ export function eventReference(): string {
     '| `target` | The session or device concerned, by its public handle. |',
     '| `address`, `user_agent`, `request_id` | Where the request came from. |',
     '',
+    'Repeated refusals of one network (IPv6: /64) and name in the vocabulary are collected: the first is recorded immediately, and',
+    'those of the next minute as one event for each account and reason, with their number as the fact `count`. With many',
+    'networks at a time, refusals that concern no account are recorded without an address.',
+    '',
     'The mail of an event is sent to the owner of the account each time. These mails are sent by themselves, or not each',
     `time: ${otherMails.join(', ')}.`,
     ...modules.flatMap(([module, events]) => [

@@ -87,16 +87,18 @@ function routeList(local: readonly RouteEntry[], open: readonly RouteEntry[]): s
     return inPublic.has(each) ? each : `${each}  (in local mode)`;
   });
   return [
-    'Every route with its access level, and what a request costs of the rate limit by address. Any other method on these',
-    'paths is answered with 405, and OPTIONS lists the allowed ones. Written by `npm run generate`.',
+    'Every route with its access level, and what a request costs of the rate limit by address. "A read" counts toward the',
+    'limit of reads per account. Any other method on these paths is answered with 405, and OPTIONS lists the allowed ones.',
+    'Written by `npm run generate`.',
     '',
     ...lines,
     '',
   ].join('\n');
 }
 
-function routeLine({ access, cost, method, url }: RouteEntry): string {
-  return [access.padEnd(10), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
+function routeLine({ access, cost, method, url, isCountedRead }: RouteEntry): string {
+  const line = [access.padEnd(10), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
+  return isCountedRead ? `${line}  (a read)` : line;
 }
 
 function httpManual(local: Described, open: Described): string {

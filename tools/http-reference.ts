@@ -10,6 +10,8 @@ export interface ListedRoute {
   readonly isPage: boolean;
   /** Units of the address limit. */
   readonly cost: number;
+  /** Counts as a read of the account. */
+  readonly isCountedRead: boolean;
 }
 
 /** The parts of a JSON schema that our routes use. */
@@ -126,14 +128,14 @@ function intro(levels: typeof accessLevels): string {
     '|---|---|',
     ...levels.map(([level, means]) => `| \`${level}\` | ${means} |`),
     '',
-    'Its cost counts toward the [limit of the network address](limits.md#limits). A rejected request answers with a',
+    'Its cost counts toward the [limits of the network](limits.md#limits), and a read toward the limit of the account. A rejected request answers with a',
     '[problem](problems.md). Each route below lists the problems that follow from its access level, body and cost; its own rules can add',
     `others of that list. Every route can answer ${codes(commonProblems)}.`,
   ].join('\n');
 }
 
 function operationText(
-  { method, access, cost }: ListedRoute,
+  { method, access, cost, isCountedRead }: ListedRoute,
   path: string,
   { summary = '', parameters = [], requestBody, responses = {} }: Operation,
   isOptional: boolean,
@@ -159,11 +161,12 @@ function operationText(
     ...accessLevels.flatMap(([level, , missing]) => (level === access ? missing : [])),
     ...(body === undefined ? [] : bodyProblems),
     ...(cost > 0 ? limitedProblems : []),
+    ...(isCountedRead ? (['too_many_requests'] as const) : []),
   ];
   return [
     `### \`${method} ${path}\``,
     `${sentence(summary)}${availability}`,
-    `Access: \`${access}\`. Cost: ${cost}.`,
+    `Access: \`${access}\`. Cost: ${isCountedRead ? 'a read' : cost}.`,
     ...(fields.length === 0
       ? []
       : [['| field | required | type | description |', '|---|---|---|---|', ...fields].join('\n')]),

@@ -5,4 +5,5 @@
 export const wideLimits: Readonly<Record<string, string>> = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000000',
   GLOBAL_LIMIT_PER_MINUTE: '1000000000',
+  ACCOUNT_READS_PER_MINUTE: '1000000000',
 };

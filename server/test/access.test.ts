@@ -64,6 +64,7 @@ test('a page that declares a query parameter without a rule for its values stops
   const access = new Access({
     guards: { open: [], optional: [], session: [], pending: [], enrollment: [], admin: [], client: [] },
     requireCapacity: (_request, _reply, done) => done(),
+    countRead: (_request, _reply, done) => done(),
     queries: service.core.pages.queries,
   });
   const declare = async (name: string): Promise<void> => {

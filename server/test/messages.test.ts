@@ -15,6 +15,13 @@ const namesIn = (text: string): string[] =>
 /** A value for every placeholder. */
 const everyValue = {
   at: 0,
+  title: 'T',
+  host: 'H',
+  other: 'O',
+  seconds: 1,
+  others: 1,
+  count: 1,
+  changed: 0,
   minutes: 1,
   hours: 2,
   codeMinutes: 10,

@@ -101,7 +101,7 @@ test('each code is lower snake case, with a status of an error and a title witho
 });
 
 /** Messages of the problem page that belong to no code. */
-const pageMessages = ['title', 'not_found_title', 'home', 'again', 'id'];
+const pageMessages = ['title', 'not_found_title', 'home', 'again', 'id', 'wait', 'wait_minutes'];
 
 test('each code has a message for pages in each language, and no other message is left', () => {
   for (const language of languages()) {

@@ -2,12 +2,13 @@
 import type {
   FastifyInstance,
   FastifyPluginAsync,
+  FastifySchema,
   onRequestAsyncHookHandler,
   onRequestHookHandler,
   RouteOptions,
 } from 'fastify';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { costOf, hashes } from '../http/limits.ts';
+import { AccountReads, costOf, hashes, isCountedRead } from '../http/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
@@ -27,6 +28,9 @@ export interface RouteEntry {
   readonly cost: number;
   /** Names of the query parameters that it declares. */
   readonly parameters: readonly string[];
+  /** A request counts as a read of the account that sends it. */
+  readonly isCountedRead: boolean;
+  readonly schema: FastifySchema | undefined;
 }
 
 /** Members that the mount adds to the `config` of a route. */
@@ -43,6 +47,8 @@ interface AccessOptions {
   readonly requireCapacity: onRequestHookHandler;
   /** Parses the query of a page. */
   readonly queries: PageQueries;
+  /** Runs after the guards of a route that reads more than a session: limits the reads of an account. */
+  readonly countRead: onRequestHookHandler;
 }
 
 /** Mounts routes at their access levels. */
@@ -82,12 +88,13 @@ export class Access {
     mounted: AccessConfig & { readonly access: AccessLevel },
     routes: FastifyPluginAsync,
   ): Promise<void> {
-    const { guards, requireCapacity } = this.#options;
+    const { guards, requireCapacity, countRead } = this.#options;
     await app.register(async (scope) => {
       scope.addHook('onRoute', (route) => {
         route.config = { ...route.config, ...mounted };
         if (mounted.isPage === true) route.schema = { ...route.schema, hide: true };
-        if (hashes(route.config)) route.onRequest = [requireCapacity, ...[route.onRequest ?? []].flat()];
+        if (hashes(route.config)) addHook(route, requireCapacity);
+        if (isCounted(mounted.access, [route.method].flat(), route.config)) addHook(route, countRead);
       });
       for (const guard of guards[mounted.access]) scope.addHook('onRequest', guard);
       await routes(scope, {});
@@ -101,6 +108,7 @@ export class Access {
  */
 export function accessOf({ core, hooks }: Service): AccessOptions {
   const { hasher } = core.context;
+  const reads = new AccountReads(hooks.reads);
   return {
     guards: {
       open: [],
@@ -120,6 +128,12 @@ export function accessOf({ core, hooks }: Service): AccessOptions {
       }
       return done();
     },
+    countRead: (request, _reply, done) => {
+      const verdict = reads.take(request);
+      if (verdict?.isAllowed !== false) return done();
+      const retryAfterSeconds = verdict.seconds;
+      return hooks.throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
+    },
     queries: core.pages.queries,
   };
 }
@@ -129,13 +143,17 @@ async function rejectAll(): Promise<void> {
   throw new Problem('not_found');
 }
 
+function addHook(route: RouteOptions, hook: onRequestHookHandler): void {
+  route.onRequest = [hook, ...[route.onRequest ?? []].flat()];
+}
+
 /** Collects the routes of an application. The returned function lists them; it throws if one has no access level. */
 export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   return () =>
     routes.flatMap((route) => {
-      const { method, url, config } = route;
+      const { method, url, config, schema } = route;
       const parameters = parametersOf(route);
       const { access, isRefusal = false, isPage = false } = (config ?? {}) as AccessConfig; // written by Access and watchMethods()
       if (access === undefined) throw new Error(`${String(method)} ${url} has no access level`);
@@ -147,6 +165,8 @@ export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
         isPage,
         cost: costOf(one, config),
         parameters,
+        isCountedRead: isCounted(access, [one], config),
+        schema,
       }));
     });
 }
@@ -155,4 +175,9 @@ export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
 function parametersOf({ schema }: RouteOptions): readonly string[] {
   const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }; // of an object schema
   return Object.keys(properties);
+}
+
+/** Returns whether requests of a route count as reads of an account: every read for which one is known, by default. */
+function isCounted(access: AccessLevel, methods: readonly string[], config: unknown): boolean {
+  return access !== 'open' && methods.every((method) => isCountedRead(method, config));
 }

@@ -54,18 +54,14 @@ export async function buildService(
     throw error;
   });
   const hasher = buildHasher(configuration, overrides);
-  const audit = new Audit({ database, clock, keptDays: options.auditDays, mac: macOf(keyring, 'audit') });
-  const isTokenLive = (id: string): Promise<boolean> => identity.tokens.isLive(id);
+  const audit = buildAudit(configuration, { database, clock, keyring });
   const languages = new Languages(options.languagesDir?.catalogs);
-  const mail = buildOutbox(configuration, {
-    database,
-    keyring,
-    log,
-    overrides,
-    isTokenLive,
-    languages,
-    kinds: mailKindsOf(list),
-  });
+  const kinds = mailKindsOf(list);
+  const mail = buildOutbox(
+    configuration,
+    { database, keyring, log, overrides, languages, kinds },
+    () => identity.tokens,
+  );
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -130,10 +126,18 @@ export async function buildService(
       mail.close();
       await identity.sessions.flush();
       await hasher.close();
-      await audit.seal();
+      await audit.close();
       await database.close();
     },
   };
+}
+
+function buildAudit(
+  { options }: Configuration,
+  { keyring, ...parts }: { readonly database: Database; readonly clock: Clock; readonly keyring: Keyring },
+): Audit {
+  const { auditDays: keptDays, auditEvents: maxEvents } = options;
+  return new Audit({ ...parts, keptDays, maxEvents, mac: macOf(keyring, 'audit') });
 }
 
 function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {
@@ -248,14 +252,14 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
-  readonly isTokenLive: (id: string) => Promise<boolean>;
   readonly languages: Languages;
   readonly kinds: readonly MailKind[];
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides, isTokenLive, languages, kinds }: OutboxParts,
+  { database, keyring, log, overrides, languages, kinds }: OutboxParts,
+  tokens: () => IdentityCore['tokens'],
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
   const { smtpUrl, mailFrom = '' } = options;
@@ -264,9 +268,10 @@ function buildOutbox(
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
   const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  const { productName, productColor: color, productLogo } = options;
-  const logo = rasterOf(productLogo);
+  const { productName, productColor: color } = options;
+  const logo = rasterOf(options.productLogo);
   const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
+  const isTokenLive = (id: string): Promise<boolean> => tokens().isLive(id);
   return new Outbox({ database, cipher, transport, clock, log, domain, sender, kinds, isPaced, isTokenLive });
 }
 

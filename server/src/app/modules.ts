@@ -5,6 +5,7 @@ import { account } from '../identity/account/module.ts';
 import { enrollment } from '../identity/enrollment/module.ts';
 import { factor } from '../identity/factor/module.ts';
 import { password } from '../identity/password/module.ts';
+import { registration } from '../identity/registration/module.ts';
 import { session } from '../identity/session/module.ts';
 import { signIn } from '../identity/sign-in/module.ts';
 import { token } from '../identity/token/module.ts';
@@ -26,6 +27,7 @@ import { totp } from '../features/totp/module.ts';
 export const modules: readonly Module[] = [
   token,
   factor,
+  registration,
   account,
   emailChange,
   password,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { dayMs } from '../kit/clock.ts';
+import { dayMs, minuteMs, secondMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
@@ -254,6 +254,163 @@ onEachEngine('the audit log', (engine) => {
       assert.deepEqual([verdict.faults, verdict.sealed, verdict.lastNumber], [[], 3, 303]);
       await db.query((sql) => sql.deleteFrom('audit_events').where('seal_number', '=', 301));
       assert.match((await audit.verify()).faults.join(), /removed/, 'the new start is protected too');
+    }));
+
+  describe('with repeated refusals', () => {
+    const refused: NewAuditEvent = {
+      event: 'authn_login_fail',
+      outcome: 'failure',
+      reason: 'unknown_user',
+      isRepeatable: true,
+    };
+    let requests = 0;
+    const from = (network: string): AuditSource => ({
+      actor: 'anonymous',
+      address: network,
+      network,
+      device: 'a browser',
+      requestId: `request-${(requests += 1)}`,
+    });
+    const rowsOf = async (db: Database): Promise<unknown[]> => {
+      const rows = await db.query((sql) =>
+        sql.selectFrom('audit_events').select(['reason', 'user_id', 'address', 'facts']).orderBy('id'),
+      );
+      return rows.map(({ reason, user_id, address, facts }) => [reason, user_id, address, facts]);
+    };
+
+    test('records the first immediately, and those of the next minute as one row with their number', () =>
+      withAudit(engine, async ({ db, audit, clock }) => {
+        for (let i = 0; i < 30; i += 1) {
+          await audit.record(db, refused, from('a'));
+          clock.advance(secondMs);
+        }
+        assert.deepEqual(await rowsOf(db), [['unknown_user', null, 'a', null]]);
+        await audit.seal();
+        assert.equal((await rowsOf(db)).length, 1, 'the minute is not over');
+        clock.advance(minuteMs);
+        assert.equal(await audit.seal(), 1);
+        assert.deepEqual((await rowsOf(db)).slice(1), [['unknown_user', null, 'a', '{"count":29}']]);
+        assert.deepEqual((await audit.verify()).faults, []);
+        await audit.record(db, refused, from('a'));
+        assert.equal((await rowsOf(db)).length, 3, 'the next minute begins with a row');
+      }));
+
+    test('decides by network and name of the event, not by account, reason or facts', () =>
+      withAudit(engine, async ({ db, audit }) => {
+        const written = async (event: NewAuditEvent, network: string): Promise<number> => {
+          const before = (await rowsOf(db)).length;
+          await audit.record(db, event, from(network));
+          return (await rowsOf(db)).length - before;
+        };
+        const wrong: NewAuditEvent = { ...refused, reason: 'wrong_password', userId: 7 };
+        for (const order of [
+          [refused, wrong, { ...wrong, userId: 8 }],
+          [wrong, refused, { ...wrong, facts: { kind: 'reset' } }],
+        ]) {
+          const network = crypto.randomUUID();
+          const counts: number[] = [];
+          for (const event of order) counts.push(await written(event, network));
+          assert.deepEqual(counts, [1, 0, 0]);
+        }
+        assert.equal(await written({ ...refused, event: 'authn_token_reuse' }, 'a'), 1);
+        assert.equal(await written(refused, 'a'), 1);
+      }));
+
+    test('lists them to the account without delay, and keeps accounts and reasons apart', () =>
+      withAudit(engine, async ({ db, audit }) => {
+        await audit.record(db, refused, from('a'));
+        for (let i = 0; i < 5; i += 1)
+          await audit.record(db, { ...refused, reason: 'wrong_password', userId: 7 }, from('a'));
+        await audit.record(db, { ...refused, reason: 'wrong_password', userId: 8 }, from('a'));
+        const [event, ...others] = await audit.list({ userId: 7, limit: 10 });
+        assert.deepEqual(
+          [event?.reason, event?.facts, event?.address],
+          ['wrong_password', { count: 5 }, 'a'],
+        );
+        assert.deepEqual(others, []);
+        assert.equal((await rowsOf(db)).length, 2, 'the other account is not read');
+        assert.deepEqual(
+          (await audit.list({ userId: 8, limit: 10 })).map(({ facts }) => facts),
+          [null],
+        );
+        const page = await audit.listOf({ userId: 7, at: 0, id: '', limit: 10 });
+        assert.equal(page.length, 1);
+      }));
+
+    test('counts a request once, although its transaction runs again', () =>
+      withAudit(engine, async ({ db, audit }) => {
+        const [first, second] = [from('a'), from('a')];
+        for (const source of [first, second]) {
+          await assert.rejects(
+            db.transaction(async (tx) => {
+              await audit.record(tx, refused, source);
+              throw new Error('rolled back');
+            }),
+          );
+          await audit.record(db, refused, source);
+        }
+        await audit.recordRefusals('all');
+        const expected = ['unknown_user', null, 'a', null];
+        assert.deepEqual(await rowsOf(db), [expected, expected]);
+      }));
+
+    test('never collects a success, a failure that stands for one, or an event of a program', () =>
+      withAudit(engine, async ({ db, audit }) => {
+        const { isRepeatable: _, ...each } = refused;
+        for (let i = 0; i < 3; i += 1) {
+          await audit.record(db, login, from('a'));
+          await audit.record(db, each, from('a'));
+          await audit.record(db, refused, programSource);
+        }
+        assert.equal((await rowsOf(db)).length, 9);
+      }));
+
+    test('writes a bounded number of rows for many networks, and one for each account', () =>
+      withAudit(engine, async ({ db, audit, clock }) => {
+        for (let i = 0; i < 1000; i += 1) {
+          const known = i % 10 === 0 ? { userId: (i % 20) + 1 } : {};
+          await audit.record(db, { ...refused, ...known }, from(`network ${i}`));
+        }
+        assert.equal((await rowsOf(db)).length, 200);
+        clock.advance(minuteMs);
+        await audit.seal();
+        const added = new Set((await rowsOf(db)).slice(200).map((row) => JSON.stringify(row)));
+        const expected = [
+          ['unknown_user', null, null, '{"count":720}'],
+          ['unknown_user', 1, 'network 200', '{"count":40}'],
+          ['unknown_user', 11, 'network 210', '{"count":40}'],
+        ];
+        assert.deepEqual(added, new Set(expected.map((row) => JSON.stringify(row))));
+        await audit.record(db, refused, from('network 999'));
+        assert.equal((await rowsOf(db)).length, 204, 'a new minute');
+      }));
+
+    test('keeps them if they cannot be written', () =>
+      withAudit(engine, async ({ db, audit }) => {
+        for (let i = 0; i < 3; i += 1) await audit.record(db, refused, from('a'));
+        await db.execute('alter table audit_events rename to hidden');
+        await assert.rejects(audit.recordRefusals('all'));
+        await audit.record(db, refused, from('a'));
+        await db.execute('alter table hidden rename to audit_events');
+        await audit.recordRefusals('all');
+        assert.deepEqual((await rowsOf(db)).at(-1), ['unknown_user', null, 'a', '{"count":3}']);
+      }));
+  });
+
+  test('keeps a bounded number of events: removes the oldest, and the rest is still valid', () =>
+    withAudit(engine, async ({ db, clock }) => {
+      const mac = { sign, check: (text: string, given: string) => sign(text) === given };
+      const audit = new Audit({ database: db, mac, clock: clock.now, keptDays: 10, maxEvents: 50 });
+      await record(audit, db, 450);
+      await audit.seal();
+      await record(audit, db, 10);
+      assert.equal(await audit.purge(), 400);
+      const verdict = await audit.verify();
+      assert.deepEqual(
+        [verdict.faults, verdict.sealed, verdict.unsealed, verdict.lastNumber],
+        [[], 50, 10, 450],
+      );
+      assert.equal(await audit.purge(), 0);
     }));
 
   test('truncates a hostile user agent and removes NUL and lone surrogates', () =>

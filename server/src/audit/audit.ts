@@ -12,16 +12,20 @@ import { dayMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import type { Database } from '../db/database.ts';
 import type { AuditEvent, AuditSource, NewAuditEvent, Recorder } from './event.ts';
+import { canonicalText, contentText, currentForm } from './form.ts';
+import { RefusalCollector } from './refusals.ts';
 import {
   addEvent,
   findChain,
   listEvents,
+  listEventsOf,
   listSealed,
   listUnsealed,
   lockChain,
   removeUpTo,
   writeSeals,
   type AuditQuery,
+  type EventPage,
   type AuditContent,
   type AuditRow,
   type Seal,
@@ -41,6 +45,8 @@ export interface AuditOptions {
   readonly clock: Clock;
   /** Days for which events are kept. */
   readonly keptDays: number;
+  /** Number of sealed events that are kept. */
+  readonly maxEvents?: number;
 }
 
 /** Result of a verification. */
@@ -66,20 +72,52 @@ export class Audit implements Recorder {
   readonly #mac: Mac;
   readonly #clock: Clock;
   readonly #keptMs: number;
+  readonly #maxEvents: number;
+  readonly #refusals: RefusalCollector;
 
-  constructor({ database, mac, clock, keptDays }: AuditOptions) {
+  constructor({ database, mac, clock, keptDays, maxEvents = Number.MAX_SAFE_INTEGER }: AuditOptions) {
     this.#database = database;
     this.#mac = mac;
     this.#clock = clock;
     this.#keptMs = keptDays * dayMs;
+    this.#maxEvents = maxEvents;
+    this.#refusals = new RefusalCollector(clock);
   }
 
-  /** Records an event inside the transaction of its action, so that both are committed or neither. */
+  /**
+   * Records an event inside the transaction of its action, so that both are committed or neither. A repeated refusal is
+   * collected instead, and recorded within a minute.
+   */
   async record(tx: Database, event: NewAuditEvent, source: AuditSource): Promise<void> {
+    if (!this.#refusals.collect(event, source)) await this.#write(tx, event, source, this.#clock());
+  }
+
+  /** Records the collected refusals whose minute is over, or all of them.  */
+  async recordRefusals(which: 'due' | 'all' | { readonly userId: number } = 'due'): Promise<void> {
+    const taken = this.#refusals.take(which);
+    if (taken.length === 0) return;
+    try {
+      await this.#database.transaction(async (tx) => {
+        for (const { event, source, at, count } of taken)
+          await this.#write(tx, count === 1 ? event : withCount(event, count), source, at);
+      });
+    } catch (error) {
+      this.#refusals.restore(taken);
+      throw error;
+    }
+  }
+
+  /** Records the collected refusals and seals all rows. */
+  async close(): Promise<void> {
+    await this.recordRefusals('all');
+    await this.seal();
+  }
+
+  async #write(tx: Database, event: NewAuditEvent, source: AuditSource, at: number): Promise<void> {
     const content: AuditContent = {
       form: currentForm,
       id: generateUuid(),
-      at: this.#clock(),
+      at,
       event: event.event,
       outcome: event.outcome,
       reason: event.reason,
@@ -93,16 +131,25 @@ export class Audit implements Recorder {
       device: toStoredText(source.device),
       request_id: source.requestId ?? null,
     };
-    await addEvent(tx, content, this.#mac.sign(canonicalForms[currentForm](content)));
+    await addEvent(tx, content, this.#mac.sign(contentText(content)));
   }
 
-  /** Returns events, newest first. */
-  list(query: AuditQuery): Promise<AuditEvent[]> {
+  /** Returns events, newest first; also those that this process collects. */
+  async list(query: AuditQuery): Promise<AuditEvent[]> {
+    const { userId } = query;
+    await this.recordRefusals(userId === undefined ? 'all' : { userId });
     return listEvents(this.#database, query);
+  }
+
+  /** Returns events of an account after the given one, oldest first; also those that this process collects. */
+  async listOf(page: EventPage): Promise<AuditEvent[]> {
+    await this.recordRefusals({ userId: page.userId });
+    return listEventsOf(this.#database, page);
   }
 
   /** Seals the rows that were written since the last time and returns their number. Only one instance seals at a time. */
   async seal(): Promise<number> {
+    await this.recordRefusals();
     // Checked first, so that an idle service does not occupy the writer each second.
     if ((await listUnsealed(this.#database, 1)).length === 0) return 0;
     let total = 0;
@@ -110,7 +157,10 @@ export class Audit implements Recorder {
     return total;
   }
 
-  /** Removes events that are older than `keptDays` from the start of the chain and returns their number. */
+  /**
+   * Removes events from the start of the chain that are older than `keptDays` or more than `maxEvents`, and returns their
+   * number.
+   */
   async purge(): Promise<number> {
     const before = this.#clock() - this.#keptMs;
     let total = 0;
@@ -196,7 +246,9 @@ export class Audit implements Recorder {
     return this.#database.transaction(async (tx) => {
       const chain = await lockChain(tx);
       const rows = await listSealed(tx, chain.first_number, batchSize);
-      const firstKept = rows.findIndex((row) => row.at >= before);
+      // The numbers have no gaps, so that their difference is the number of rows.
+      const surplus = chain.last_number - chain.first_number - this.#maxEvents;
+      const firstKept = rows.findIndex((row, i) => row.at >= before && i >= surplus);
       const old = firstKept < 0 ? rows : rows.slice(0, firstKept);
       const last = old.at(-1);
       if (last?.seal_number === undefined || last.seal_number === null || last.seal === null) return 0;
@@ -206,54 +258,9 @@ export class Audit implements Recorder {
   }
 }
 
-/** The form of new rows. */
-const currentForm = 2;
-
-/**
- * Text from which the digest of a row is computed, by the form of the row: its content in a fixed order, as JSON to be
- * unambiguous. Form 1 has no facts, actor id and target. Later forms begin with their number, so that no text has two
- * forms.
- */
-const canonicalForms = {
-  1: (row: AuditContent): string =>
-    JSON.stringify([
-      row.id,
-      row.at,
-      row.event,
-      row.outcome,
-      row.reason,
-      row.actor,
-      row.user_id,
-      row.address,
-      row.device,
-      row.request_id,
-    ]),
-  2: (row: AuditContent): string =>
-    JSON.stringify([
-      2,
-      row.id,
-      row.at,
-      row.event,
-      row.outcome,
-      row.reason,
-      row.facts,
-      row.actor,
-      row.actor_id,
-      row.user_id,
-      row.target_kind,
-      row.target_id,
-      row.address,
-      row.device,
-      row.request_id,
-    ]),
-} as const;
-
-/** Returns the text from which the digest of a row is computed; `undefined` for a row that no release writes. */
-function canonicalText(row: AuditRow): string | undefined {
-  if (row.form === 2) return canonicalForms[2](row);
-  // The digest of form 1 does not include these columns, which are always null in this form.
-  const isPlain = [row.facts, row.actor_id, row.target_kind, row.target_id].every((value) => value === null);
-  return row.form === 1 && isPlain ? canonicalForms[1](row) : undefined;
+/** Returns the event of several refusals, with their number as a fact. */
+function withCount(event: NewAuditEvent, count: number): NewAuditEvent {
+  return { ...event, facts: { ...event.facts, count } };
 }
 
 /** Returns the text from which the seal of a row is computed. */

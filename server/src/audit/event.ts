@@ -38,6 +38,8 @@ export interface AuditSource {
   readonly actorId?: string;
   /** Network address of the client. */
   readonly address?: string;
+  /** Key of the client's network in rate limits: its address, or the /64 around it. Not stored. */
+  readonly network?: string;
   /** User agent as sent; it is truncated when it is stored. */
   readonly device?: string | undefined;
   readonly requestId?: string;
@@ -66,6 +68,8 @@ export interface NewAuditEvent {
   readonly userId?: number;
   readonly target?: AuditTarget;
   readonly facts?: AuditFacts;
+  /** A refusal that a stranger can repeat at will: repetitions are recorded together (audit/refusals.ts). */
+  readonly isRepeatable?: boolean;
 }
 
 /** A recorded event. */

@@ -44,4 +44,11 @@ export const auditMigrations: readonly Migration[] = [
       `alter table audit_events add column form ${type.integer} not null default 1`,
     ],
   },
+  {
+    name: 'events of an account in the order of their list',
+    statements: () => [
+      `drop index audit_events_by_user`,
+      `create index audit_events_by_user on audit_events (user_id, at, id)`,
+    ],
+  },
 ];

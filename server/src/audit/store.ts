@@ -168,7 +168,7 @@ export async function removeUpTo(tx: Database, sealNumber: number, seal: string)
   await tx.run(deleteUpTo, { sealNumber });
 }
 
-type EventPage = { userId: number; at: number; id: string; limit: number };
+export type EventPage = { userId: number; at: number; id: string; limit: number };
 
 const selectOfUser = statement((sql, p: EventPage) =>
   sql
@@ -196,8 +196,12 @@ export interface AuditQuery {
 /** Returns events, newest first. */
 export async function listEvents(db: Database, { userId, event, limit }: AuditQuery): Promise<AuditEvent[]> {
   const rows = await db.query((sql: Sql<AuditTables>) => {
-    let query = sql.selectFrom('audit_events').select(auditEventColumns).orderBy('id', 'desc').limit(limit);
-    if (userId !== undefined) query = query.where('user_id', '=', userId);
+    let query = sql.selectFrom('audit_events').select(auditEventColumns).limit(limit);
+    // Each order is that of an index, which is read no further than to the limit.
+    query =
+      userId === undefined
+        ? query.orderBy('id', 'desc')
+        : query.where('user_id', '=', userId).orderBy('at', 'desc').orderBy('id', 'desc');
     if (event !== undefined) query = query.where('event', '=', event);
     return query;
   });

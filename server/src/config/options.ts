@@ -1,12 +1,10 @@
 // Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { catalogFaults } from '../brand/catalog.ts';
-import type { ThemeFolder } from '../brand/theme.ts';
+import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
   isLoopback,
-  color,
   databaseUrl,
   flag,
   integer,
@@ -17,11 +15,7 @@ import {
   secretKeys,
   smtpUrl,
   text,
-  webUrl,
 } from './parse.ts';
-import { readLanguages, type LanguageFolder } from './language-folder.ts';
-import { iconPicture, picture, styleSheet, type Picture } from './picture.ts';
-import { readTheme } from './theme-folder.ts';
 
 /** Bounds of the rate limits: enough for the most expensive request, and more than a machine can serve. */
 const minLimit = 10;
@@ -29,6 +23,24 @@ const maxLimit = 1_000_000_000;
 
 /** KiB times passes: four passes over 1 GiB, the maximum that a stored hash may require. */
 const maxHashWork = 4 * 1_048_576;
+
+const addressLimitPerMinute = option({
+  env: 'ADDRESS_LIMIT_PER_MINUTE',
+  parse: integer(minLimit, maxLimit),
+  says: 'Rate limit per IP address (per /64 for IPv6), in units per minute. A login costs 3, setting a password 3, verifying a code 3, a registration 5, requesting an emailed token 5, any other change 1; reading is free.',
+  default: ({ isPublic }) => (isPublic ? 60 : 600),
+  defaultSays: '60 in public mode, 600 in local mode',
+});
+
+const hashThreads = option({
+  env: 'HASH_THREADS',
+  parse: integer(1, 256),
+  says: 'Number of threads that hash passwords, at the lowest priority.',
+  default: () => availableParallelism(),
+  defaultSays: 'the number of cores',
+});
+/** A thousand logins a minute, which a thread hashes in a third of the time. */
+const unitsPerThread = 3000;
 
 export const coreOptions = {
   publicUrl: option<URL | undefined>({
@@ -97,6 +109,12 @@ export const coreOptions = {
     says: 'Days for which audit events are kept.',
     default: () => 400,
   }),
+  auditEvents: option({
+    env: 'AUDIT_EVENTS',
+    parse: integer(1000, maxLimit),
+    says: 'Number of audit events that are kept, about 500 bytes each. Above it the oldest are removed, even if they are younger than AUDIT_DAYS.',
+    default: () => 10_000_000,
+  }),
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
     parse: smtpUrl,
@@ -112,87 +130,7 @@ export const coreOptions = {
     default: () => undefined,
     defaultSays: 'none',
   }),
-  productName: option({
-    env: 'PRODUCT_NAME',
-    parse: text,
-    says: 'Name of the service in pages and emails.',
-    default: () => 'Bienvenue',
-  }),
-  productColor: option({
-    env: 'PRODUCT_COLOR',
-    parse: color,
-    says: 'Color of links and buttons, as #rrggbb. Its lightness is adapted where it could not be read; `bienvenue doctor` reports it.',
-    default: () => '#1a56c4',
-  }),
-  productLogo: option<Picture | undefined>({
-    env: 'PRODUCT_LOGO',
-    parse: picture,
-    says: 'Path of a PNG, JPEG or SVG file of at most 64 KB, shown at the top of each page and HTML email. Emails embed it, unless it is an SVG file, which mail programs do not display. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none: only the name',
-  }),
-  productLogoDark: option<Picture | undefined>({
-    env: 'PRODUCT_LOGO_DARK',
-    parse: picture,
-    says: 'Path of the logo for dark pages, a PNG, JPEG or SVG file of at most 64 KB. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none: `PRODUCT_LOGO`',
-  }),
-  productLogoAlone: option({
-    env: 'PRODUCT_LOGO_ALONE',
-    parse: flag,
-    says: 'Pages show the logo without the name next to it, because it contains the name. Screen readers read `PRODUCT_NAME`.',
-    default: () => false,
-  }),
-  productIcon: option<Picture | undefined>({
-    env: 'PRODUCT_ICON',
-    parse: iconPicture,
-    says: 'Path of a square PNG or SVG file of at most 64 KB, the icon of the browser tab. A PNG file, best with 180 by 180 pixels, is also the icon on the home screen of a phone. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'a dot in `PRODUCT_COLOR`',
-  }),
-  termsUrl: option<URL | undefined>({
-    env: 'TERMS_URL',
-    parse: webUrl,
-    says: 'URL of your terms of use, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  privacyUrl: option<URL | undefined>({
-    env: 'PRIVACY_URL',
-    parse: webUrl,
-    says: 'URL of your privacy notice, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  supportUrl: option<URL | undefined>({
-    env: 'SUPPORT_URL',
-    parse: webUrl,
-    says: 'URL of your help page, or a mailto: URL, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  themeCss: option<string | undefined>({
-    env: 'THEME_CSS',
-    parse: styleSheet,
-    says: 'Path of a style sheet of at most 64 KB, which pages load after the built-in one. It cannot load anything from other sites. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none',
-  }),
-  themeDir: option<ThemeFolder | undefined>({
-    env: 'THEME_DIR',
-    parse: readTheme,
-    says: 'Path of a folder with `theme.css`, fonts and pictures, which the service serves below `/theme/`. At most 100 files, 1 MB each. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none',
-  }),
-  languagesDir: option<LanguageFolder | undefined>({
-    env: 'LANGUAGES_DIR',
-    parse: readLanguages,
-    says: 'Path of a folder with JSON files such as `en.json`, which replace texts of pages and emails or add a language. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none',
-  }),
+  ...brandOptions,
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',
     parse: networks,
@@ -207,18 +145,33 @@ export const coreOptions = {
     default: () => [],
     defaultSays: 'none: only pages of this service',
   }),
-  addressLimitPerMinute: option({
-    env: 'ADDRESS_LIMIT_PER_MINUTE',
+  addressLimitPerMinute,
+  ipv6SiteLimitPerMinute: option({
+    env: 'IPV6_56_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit per IP address (per /64 for IPv6), in units per minute. A login costs 3, setting a password 3, a registration 5, requesting an emailed token 5, any other change 1; reading is free.',
-    default: ({ isPublic }) => (isPublic ? 60 : 600),
-    defaultSays: '60 in public mode, 600 in local mode',
+    says: 'Rate limit per IPv6 /56 network, which one subscriber has, in units per minute.',
+    default: ({ valueOf }) => 4 * valueOf(addressLimitPerMinute),
+    defaultSays: '4 times `ADDRESS_LIMIT_PER_MINUTE`',
+  }),
+  ipv6BlockLimitPerMinute: option({
+    env: 'IPV6_48_LIMIT_PER_MINUTE',
+    parse: integer(minLimit, maxLimit),
+    says: 'Rate limit per IPv6 /48 network, which one organization or a part of a provider has, in units per minute.',
+    default: ({ valueOf }) => 16 * valueOf(addressLimitPerMinute),
+    defaultSays: '16 times `ADDRESS_LIMIT_PER_MINUTE`',
   }),
   globalLimitPerMinute: option({
     env: 'GLOBAL_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit for all addresses together, in units per minute and process. It slows down attacks that try few passwords on many accounts from many addresses.',
-    default: () => 6000,
+    says: 'Rate limit for all addresses together, in units per minute and process. It is counted separately for requests that hash a password, that send an email, and that verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many addresses.',
+    default: ({ valueOf }) => unitsPerThread * valueOf(hashThreads),
+    defaultSays: '3000 per hashing thread (`HASH_THREADS`)',
+  }),
+  accountReadsPerMinute: option({
+    env: 'ACCOUNT_READS_PER_MINUTE',
+    parse: integer(minLimit, maxLimit),
+    says: 'Pages and lists that one account may read per minute and process; one session gets half of it. Session checks are not counted.',
+    default: () => 240,
   }),
   hstsSubdomains: option({
     env: 'HSTS_SUBDOMAINS',
@@ -226,13 +179,7 @@ export const coreOptions = {
     says: 'Tells browsers to use https for all subdomains of the service for two years. Set it only if all of them support https.',
     default: () => false,
   }),
-  hashThreads: option({
-    env: 'HASH_THREADS',
-    parse: integer(1, 256),
-    says: 'Number of threads that hash passwords, at the lowest priority.',
-    default: () => availableParallelism(),
-    defaultSays: 'the number of cores',
-  }),
+  hashThreads,
   hashMemoryKib: option({
     env: 'HASH_MEMORY_KIB',
     parse: integer(19_456, 1_048_576),
@@ -250,8 +197,16 @@ export const coreOptions = {
 /** Values of the options of the core. */
 export type CoreOptions = OptionValues<typeof coreOptions>;
 
+/** Limits of wider networks and of all, by the names of their options. */
+const widerLimits = [
+  ['IPV6_56_LIMIT_PER_MINUTE', 'ipv6SiteLimitPerMinute'],
+  ['IPV6_48_LIMIT_PER_MINUTE', 'ipv6BlockLimitPerMinute'],
+  ['GLOBAL_LIMIT_PER_MINUTE', 'globalLimitPerMinute'],
+] as const;
+
 /** Combinations of options of the core that do not work or are unsafe. */
-export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, faulty }) => {
+export const checkCoreOptions: OptionCheck<CoreOptions> = (values, context) => {
+  const { isPublic, faulty } = context;
   const faults: string[] = [];
   if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
     faults.push(
@@ -270,20 +225,18 @@ export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, f
   }
   if (values.smtpUrl !== undefined && values.mailFrom === undefined)
     faults.push('MAIL_FROM must name the sender of emails, such as accounts@example.org');
-  if (values.productLogo === undefined && !faulty.has('productLogo')) {
-    if (values.productLogoDark !== undefined)
-      faults.push('PRODUCT_LOGO_DARK is the dark variant of PRODUCT_LOGO, which must be set too');
-    if (values.productLogoAlone) faults.push('PRODUCT_LOGO_ALONE=true needs a logo; set PRODUCT_LOGO');
-  }
-  if (values.languagesDir !== undefined)
-    faults.push(...catalogFaults(values.languagesDir.catalogs).map((fault) => `LANGUAGES_DIR: ${fault}`));
+  faults.push(...checkBrandOptions(values, context));
   if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
     faults.push(
       `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}; otherwise one login takes seconds of CPU time`,
     );
   }
-  const areLimitsRead = !faulty.has('addressLimitPerMinute') && !faulty.has('globalLimitPerMinute');
-  if (areLimitsRead && values.globalLimitPerMinute < values.addressLimitPerMinute)
-    faults.push('GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE');
+  for (const [wider, limit] of widerLimits)
+    if (
+      !faulty.has('addressLimitPerMinute') &&
+      !faulty.has(limit) &&
+      values[limit] < values.addressLimitPerMinute
+    )
+      faults.push(`${wider} must not be less than ADDRESS_LIMIT_PER_MINUTE`);
   return faults;
 };

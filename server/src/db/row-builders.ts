@@ -23,8 +23,7 @@ interface RowForUser<Row> {
    * The statement waits for an uncommitted change of the password and then checks again.
    */
   readonly passwordChangedAt?: number;
-  /** The table has no column `user_id`. */
-  readonly isUnowned?: true;
+  readonly isUnowned?: true; // the table has no column `user_id`
 }
 
 /** Builds the insert of a row that belongs to a user. It adds nothing if no user has the id. */
@@ -33,8 +32,7 @@ export function insertForUser<Tables, Table extends keyof Tables & string>(
   table: Table,
   { userId, values, passwordChangedAt, isUnowned }: RowForUser<Tables[Table]>,
 ): InsertQueryBuilder<Tables, Table, InsertResult> {
-  const columns = Object.entries(values);
-  // The type of `values` checks the columns; here they are names of any table.
+  const columns = Object.entries(values); // their type checks the names, which here are those of any table
   const untyped = sql as unknown as Sql<AnyTables & UserReference>;
   const query = untyped
     .insertInto<string>(table)

@@ -7,7 +7,14 @@ import { UnreadableHash, type Check } from './stored-hash.ts';
 
 /** A request to the thread. */
 export type HashJob =
-  | { readonly kind: 'hash'; readonly password: string; readonly memoryKib: number; readonly passes: number }
+  | {
+      readonly kind: 'hash';
+      readonly password: string;
+      readonly memoryKib: number;
+      readonly passes: number;
+      /** Random if absent. */
+      readonly salt: Uint8Array | undefined;
+    }
   | {
       readonly kind: 'verify';
       /** Spellings of the password, tried in order. */
@@ -54,8 +61,9 @@ async function verify(hashed: string, spellings: readonly string[]): Promise<Mat
 async function answer(job: HashJob): Promise<HashReply> {
   try {
     if (job.kind === 'verify') return { value: await verify(job.hashed, job.spellings) };
-    const { memoryKib: memoryCost, passes: timeCost } = job;
-    return { value: hashSync(job.password, { memoryCost, timeCost, parallelism: 1 }) }; // the default algorithm is argon2id
+    const { memoryKib: memoryCost, passes: timeCost, salt } = job;
+    const options = { memoryCost, timeCost, parallelism: 1, ...(salt !== undefined && { salt }) };
+    return { value: hashSync(job.password, options) }; // the default algorithm is argon2id
   } catch (error) {
     return { fault: String(error) };
   }

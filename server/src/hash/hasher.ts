@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
+import { maxPasswordUnits } from '../kit/text-length.ts';
 import { HashPool } from './hash-pool.ts';
 import type { Match } from './hash-worker.ts';
 
@@ -65,11 +66,12 @@ export class Hasher {
   /**
    * Returns a salted argon2id hash as a PHC string. The password is normalized to form C, so that accents typed on
    * different keyboards are equal (NIST SP 800-63B-4 §3.1.1.2), and never truncated.
+   * With a salt, the hash of a password is always the same; otherwise the salt is random.
    * @throws {Problem} too_busy if it would wait too long.
    */
-  async hash(password: string): Promise<string> {
+  async hash(password: string, { salt }: { readonly salt?: Uint8Array } = {}): Promise<string> {
     this.#pool.requireCapacity();
-    return this.#hash(password);
+    return this.#hash(password, salt);
   }
 
   /**
@@ -81,8 +83,8 @@ export class Hasher {
     this.#pool.requireCapacity();
   }
 
-  #hash(password: string): Promise<string> {
-    return this.#pool.run<string>({ kind: 'hash', password: password.normalize('NFC'), ...this.#cost });
+  #hash(password: string, salt?: Uint8Array): Promise<string> {
+    return this.#pool.run<string>({ kind: 'hash', password: normalForm(password), salt, ...this.#cost });
   }
 
   /**
@@ -112,7 +114,7 @@ export class Hasher {
   }
 
   #match(hashed: string, password: string): Promise<Match> {
-    const normal = password.normalize('NFC');
+    const normal = normalForm(password);
     // Other products hash the password as typed; this service always hashes the normal form.
     const spellings = normal === password || ownPattern.test(hashed) ? [normal] : [normal, password];
     return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
@@ -131,6 +133,14 @@ export class Hasher {
     });
     return this.#dummyHash;
   }
+}
+
+/**
+ * Returns a password in normal form C; as it is if it is longer than any password that the rule accepts, because
+ * normalizing a long text can block the thread for a tenth of a second.
+ */
+function normalForm(password: string): string {
+  return password.length > maxPasswordUnits ? password : password.normalize('NFC');
 }
 
 let shared: Hasher | undefined;

@@ -1,25 +1,21 @@
 // Declares the schemas of fields that several routes share, and the rate-limit cost of requests.
 import Type from 'typebox';
-import { maxPasswordLength } from '../kit/password-length.ts';
+import { maxEmailUnits, maxPasswordUnits } from '../kit/text-length.ts';
 
-/** Maximum length of an email field: the longest address and some white space. */
-const emailCharacters = 300;
 /** Maximum length of a token field: more than any token. */
 const tokenCharacters = 300;
-/** Maximum length of a password field in UTF-16 code units; the password rule counts code points. */
-const passwordCharacters = maxPasswordLength * 2;
 /** Rejects NUL: it ends a string in some libraries, and PostgreSQL rejects it in text. */
 const noNul = '^[^\\u0000]*$';
 
 export const email = Type.String({
   minLength: 1,
-  maxLength: emailCharacters,
+  maxLength: maxEmailUnits,
   pattern: noNul,
   description: 'Email address',
 });
 export const password = Type.String({
   minLength: 1,
-  maxLength: passwordCharacters,
+  maxLength: maxPasswordUnits,
   pattern: noNul,
   description: 'Password',
 });
@@ -33,11 +29,11 @@ export const token = Type.String({
 /** Handle of a resource in a path. The limit is far above real handles, so that an unknown one answers `not_found`. */
 export const handle = Type.String({ maxLength: 300, pattern: noNul });
 
-/** Maximum length of a proof field: a WebAuthn response with its attestation is the longest. */
-const proofCharacters = 12_000;
+/** Maximum length of a proof field in UTF-16 code units: a WebAuthn response with its attestation is the longest. */
+export const maxProofUnits = 12_000;
 export const proof = Type.String({
   minLength: 1,
-  maxLength: proofCharacters,
+  maxLength: maxProofUnits,
   pattern: noNul,
   description: 'The password, a code, or the JSON text of a WebAuthn credential',
 });

@@ -6,7 +6,7 @@ import { silentLog } from '../kit/log.ts';
 import { testClock } from '../../test/support/clock.ts';
 import { testService, type TestService } from '../../test/support/service.ts';
 import { ClientAddress } from './client-address.ts';
-import { costing, costOf, RequestLimits } from './limits.ts';
+import { AccountReads, costing, costOf, RequestLimits } from './limits.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -172,6 +172,136 @@ test('limits all addresses in total, without letting one address use it up (pass
   }
 });
 
+describe('the rate limits of IPv6 networks', () => {
+  let service: TestService;
+
+  before(async () => {
+    service = await testService('sqlite', { ADDRESS_LIMIT_PER_MINUTE: '10', GLOBAL_LIMIT_PER_MINUTE: '100' });
+  });
+  after(() => service.close());
+  beforeEach(() => service.clock.advance(minuteMs));
+
+  const cheap = { method: 'POST', url: '/sessions/passkey' } as const;
+  /** Sends requests from addresses and returns how many of them were not rejected. */
+  const servedOf = async (
+    addresses: readonly string[] = [],
+    request: InjectOptions = cheap,
+  ): Promise<number> => {
+    let served = 0;
+    for (const remoteAddress of addresses)
+      if (!isLimited(await login(service.app, { ...request, remoteAddress }))) served += 1;
+    return served;
+  };
+  /** Addresses in as many /64 networks of a /48. */
+  const networks = (count: number, step = 1): string[] =>
+    Array.from({ length: count }, (_, i) => `2001:db8:7:${(i * step).toString(16)}::1`);
+
+  test('a /56 has four times the units of a /64, whatever /64 networks it uses', async () => {
+    assert.equal(await servedOf(networks(80)), 40);
+    assert.equal(await servedOf(['2001:db8:7:ff::1']), 0, 'a /64 that has sent nothing before');
+    assert.equal(await servedOf(['2001:db8:7:100::1', '2001:db8:8::1']), 2, 'its neighbors');
+  });
+
+  test('a /48 has sixteen times the units of a /64, whatever /56 networks it uses', async () => {
+    assert.equal(await servedOf(networks(250, 256)), 160);
+    assert.equal(await servedOf(['2001:db8:7:ff01::1']), 0);
+    assert.equal(await servedOf(['2001:db8:8::1']), 1, 'its neighbor');
+  });
+
+  test('rejected requests of a /64 use up nothing of its /56', async () => {
+    assert.equal(await servedOf(Array.from({ length: 60 }, () => '2001:db8:9::1')), 10);
+    assert.equal(await servedOf(['2001:db8:9:1::1', '2001:db8:9:1::1']), 2);
+  });
+
+  test('the headers show the units of the network that has the fewest left', async () => {
+    await servedOf(networks(39));
+    const { headers } = await login(service.app, { ...cheap, remoteAddress: '2001:db8:7:ff::1' });
+    assert.equal(headers['ratelimit'], '"address";r=0;t=60');
+  });
+
+  test('a flood from one /56 rejects no login from elsewhere', async () => {
+    for (const request of [cheap, {}, { url: '/reset_password' }])
+      assert.ok((await servedOf(networks(60), request)) < 60);
+    assert.equal(
+      await servedOf(
+        Array.from({ length: 20 }, (_, i) => `198.51.100.${i}`),
+        {},
+      ),
+      20,
+    );
+  });
+
+  test('cheap requests, requests for emails and verifications of all addresses reject no login', async () => {
+    const [everywhere, elsewhere] = [16, 512].map((from) =>
+      Array.from({ length: 150 }, (_, i) => `2001:db8:${(i + from).toString(16)}::1`),
+    );
+    assert.equal(await servedOf(everywhere, cheap), 150, 'not limited in total');
+    assert.equal(await servedOf(everywhere, { url: '/reset_password' }), 20, 'limited in total');
+    const factor = { url: '/sessions/factor' };
+    assert.equal(await servedOf(everywhere, factor), 33, 'limited in total, in a bucket of its own');
+    assert.equal(await servedOf(elsewhere, {}), 33, 'limited in total, in a bucket of its own');
+  });
+});
+
+describe('the limit of reads per account', () => {
+  let service: TestService;
+  let cookie: string;
+
+  before(async () => {
+    service = await testService('sqlite', { ACCOUNT_READS_PER_MINUTE: '' });
+    await service.core.auth.registerUser('reader@example.org', 'b4l0u');
+    cookie = `session_id=${await service.core.auth.createSession('reader@example.org')}`;
+  });
+  after(() => service.close());
+
+  const sessionOf = async (email: string): Promise<string> =>
+    `session_id=${await service.core.auth.createSession(email)}`;
+  const read = (url: string, more: InjectOptions = {}): Promise<LightMyRequestResponse> =>
+    service.app.inject({ url, headers: { cookie, accept: 'text/html' }, ...more });
+
+  test('counts every page and list together, from all addresses, and answers 429 with Retry-After', async () => {
+    for (let i = 0; i < 120; i += 1) {
+      const url = ['/account', '/account/activity', '/sessions'][i % 3] ?? '';
+      assert.equal(isLimited(await read(url, { remoteAddress: `198.51.100.${i}` })), false);
+    }
+    for (const { url, method, isCountedRead, access } of service.routes) {
+      if (method !== 'GET' || access === 'open' || access === 'pending') continue;
+      const reply = await read(url);
+      assert.equal(reply.statusCode === 429, isCountedRead, url);
+      if (isCountedRead) assert.equal(reply.headers['retry-after'], '1');
+    }
+    service.clock.advance(secondMs);
+    assert.equal((await read('/account')).statusCode, 200);
+  });
+
+  test('leaves half of it to the other sessions of the account, and counts no session check', async () => {
+    service.clock.advance(minuteMs);
+    while ((await read('/account')).statusCode !== 429);
+    const other = { headers: { cookie: await sessionOf('reader@example.org') } };
+    let count = 0;
+    for (; (await read('/account', other)).statusCode === 200; count += 1);
+    assert.equal(count, 120);
+    const third = { headers: { cookie: await sessionOf('reader@example.org') } };
+    assert.equal((await read('/account', third)).statusCode, 429, 'the account has used it up');
+    for (const url of ['/profile', '/forward_auth', '/sign-out'])
+      assert.equal((await read(url)).statusCode, 200, url);
+    await service.core.auth.registerUser('other@example.org', 'b4l0u');
+    const stranger = { headers: { cookie: await sessionOf('other@example.org') } };
+    assert.equal((await read('/account', stranger)).statusCode, 200, 'another account');
+    assert.equal((await read('/account', { headers: { cookie: '' } })).statusCode, 403);
+  });
+
+  test('counts a pending authentication by itself, not on its account', () => {
+    const accountReads = new AccountReads({ perMinute: 240, clock: service.clock.now });
+    const pending = { session: null, pendingAuthentication: { id: 'p', userId: 7 } };
+    for (let i = 0; i < 120; i += 1) assert.equal(accountReads.take(pending)?.isAllowed, true);
+    assert.equal(accountReads.take(pending)?.isAllowed, false);
+    const own = { session: { id: 's', userId: 7 }, pendingAuthentication: null };
+    assert.equal(accountReads.take(own)?.isAllowed, true);
+    assert.equal(accountReads.take({ session: null, pendingAuthentication: null }), undefined);
+  });
+});
+
 test('in local mode the client of the contract can run ten times in a row', async () => {
   const service = await testService('sqlite', { ADDRESS_LIMIT_PER_MINUTE: '', GLOBAL_LIMIT_PER_MINUTE: '' });
   try {
@@ -212,6 +342,8 @@ async function warningsAfter(
   const limits = new RequestLimits({
     throttle: new RejectionThrottle(),
     addressLimitPerMinute: 60,
+    ipv6SiteLimitPerMinute: 4 * 60,
+    ipv6BlockLimitPerMinute: 16 * 60,
     globalLimitPerMinute: 6000,
     isPublic,
     clientAddress: new ClientAddress(trusted),

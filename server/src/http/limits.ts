@@ -1,28 +1,27 @@
-// Limits the rate of requests per address and in total. Requests are counted before the body and any account are read,
-// so the answer does not depend on whether an account exists. Reading is free: counting would cost more than a session
-// check.
+// Limits the rate of requests per network and in total, and of reads per account. Requests that change something are counted
+// before the body and any account are read, so the answer does not depend on whether an account exists. A session check
+// is free: counting would cost more than the check.
 import type { FastifyInstance } from 'fastify';
-import { Problem } from '../kit/problem.ts';
 import type { Clock } from '../kit/clock.ts';
+import { Problem } from '../kit/problem.ts';
 import type { Log } from '../kit/log.ts';
 import type { ClientAddress } from './client-address.ts';
+import { mailCost } from './fields.ts';
 import { isSafe } from './method.ts';
 import { ProxyHint } from './proxy-hint.ts';
-import { RateLimit } from '../kit/rate-limit.ts';
+import {
+  NetworkLimit,
+  RateLimit,
+  takeAll,
+  type NetworkLimitOptions,
+  type Verdict,
+} from '../kit/rate-limit.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 
-/**
- * Number of addresses that are remembered, in about 10 MB. An attacker with more networks than that can displace their
- * own counters. This is acceptable, because attempts per account are counted in the database.
- */
-const maxAddresses = 50_000;
-
-export interface RequestLimitsOptions {
-  readonly addressLimitPerMinute: number;
+export interface RequestLimitsOptions extends NetworkLimitOptions {
   readonly globalLimitPerMinute: number;
   readonly isPublic: boolean;
   readonly clientAddress: ClientAddress;
-  readonly clock: Clock;
   readonly log: Log;
   readonly throttle: RejectionThrottle;
 }
@@ -31,6 +30,7 @@ export interface RequestLimitsOptions {
 interface CostConfig {
   cost?: number;
   hashes?: true;
+  isFreeRead?: true;
 }
 
 /** Returns the config of a route whose requests cost more than one unit, such as verifying a factor or sending a mail. */
@@ -41,6 +41,18 @@ export function costing(units: number): object {
 /** Returns the config of a route that hashes a password: its requests are rejected early while the hasher is too busy. */
 export function hashing(units: number): object {
   return { cost: units, hashes: true } satisfies CostConfig;
+}
+
+/**
+ * Config of a route that reads nothing but the session and its user, such as a session check: it does not count as a
+ * read of the account.
+ */
+export const freeRead: object = { isFreeRead: true } satisfies CostConfig;
+
+/** Returns whether requests of a route count as reads of the account that sends them. */
+export function isCountedRead(method: string, config: unknown): boolean {
+  const { isFreeRead } = (config ?? {}) as CostConfig; // written by freeRead
+  return method !== 'OPTIONS' && isSafe(method) && isFreeRead !== true;
 }
 
 /** Returns whether the config is of a route that hashes a password. */
@@ -55,25 +67,19 @@ export function costOf(method: string, config: unknown): number {
 }
 
 export class RequestLimits {
-  readonly #perAddress: RateLimit;
+  readonly #perNetwork: NetworkLimit;
   readonly #total: RateLimit;
   readonly #clientAddress: ClientAddress;
   readonly #policy: string;
   readonly #hint: ProxyHint | undefined;
   readonly #throttle: RejectionThrottle;
 
-  constructor({
-    addressLimitPerMinute,
-    globalLimitPerMinute,
-    isPublic,
-    clientAddress,
-    clock,
-    log,
-    throttle,
-  }: RequestLimitsOptions) {
+  constructor(options: RequestLimitsOptions) {
+    const { addressLimitPerMinute, globalLimitPerMinute, isPublic, clientAddress, clock, log, throttle } =
+      options;
     this.#throttle = throttle;
-    this.#perAddress = new RateLimit({ perMinute: addressLimitPerMinute, maxKeys: maxAddresses, clock });
-    this.#total = new RateLimit({ perMinute: globalLimitPerMinute, maxKeys: 1, clock });
+    this.#perNetwork = new NetworkLimit(options);
+    this.#total = new RateLimit({ perMinute: globalLimitPerMinute, maxKeys: kindsOfTotal.length + 1, clock });
     this.#clientAddress = clientAddress;
     this.#policy = `"address";q=${addressLimitPerMinute};w=60`;
     this.#hint = isPublic && !clientAddress.trustsProxies ? new ProxyHint(log) : undefined;
@@ -88,8 +94,9 @@ export class RequestLimits {
       if (isSafe(request.method)) return done();
       const { address, key } = this.#clientAddress.of(request);
       this.#hint?.note(address);
-      const cost = costOf(request.method, request.routeOptions.config);
-      const { isAllowed, remaining, seconds } = this.#perAddress.take(key, cost);
+      const { config } = request.routeOptions;
+      const cost = costOf(request.method, config);
+      const { isAllowed, remaining, seconds } = this.#perNetwork.take(key, cost);
       // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until
       // they are reset.
       void reply
@@ -98,10 +105,61 @@ export class RequestLimits {
       const reject = (retryAfterSeconds: number): void =>
         this.#throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
       if (!isAllowed) return reject(seconds);
-      // Checked second, so that a single address cannot use up the total limit. It has no headers, which would reveal how
+      const kind = kindOfTotal(config, cost);
+      if (kind === undefined) return done();
+      // Checked second, so that a single network cannot use up the total limit. It has no headers, which would reveal how
       // many requests other clients send.
-      const all = this.#total.take('', cost);
+      const all = this.#total.take(kind, cost);
       return all.isAllowed ? done() : reject(all.seconds);
     });
+  }
+}
+
+/**
+ * What is limited in total, each in a bucket of its own, so that a flood of one kind rejects no other: requests that hash
+ * a password, that send a mail, and that verify something else. Cheap requests are limited per network only.
+ */
+const kindsOfTotal = ['hashing', 'mail', 'verification'] as const;
+
+function kindOfTotal(config: unknown, cost: number): (typeof kindsOfTotal)[number] | undefined {
+  if (hashes(config)) return 'hashing';
+  if (cost >= mailCost) return 'mail';
+  return cost > 1 ? 'verification' : undefined;
+}
+
+/** Number of accounts and of sessions that are remembered. */
+const maxReaders = 50_000;
+
+/** Who reads: a session of an account, or a pending authentication. */
+interface Reader {
+  readonly session: { readonly id: string; readonly userId: number } | null;
+  readonly pendingAuthentication: { readonly id: string } | null;
+}
+
+/**
+ * Limits how many pages and lists an account reads per minute. A session may use up half of it, so that a stolen session
+ * does not keep its owner from the pages that end it. A pending authentication has a limit of its own: a client that
+ * knows only the password must not use up the limit of the account.
+ */
+export class AccountReads {
+  readonly #perAccount: RateLimit;
+  readonly #perSession: RateLimit;
+
+  constructor({ perMinute, clock }: { readonly perMinute: number; readonly clock: Clock }) {
+    this.#perAccount = new RateLimit({ perMinute, maxKeys: maxReaders, clock });
+    this.#perSession = new RateLimit({ perMinute: perMinute / 2, maxKeys: maxReaders, clock });
+  }
+
+  /** Counts a read; `undefined` for a client without an account. */
+  take({ session, pendingAuthentication }: Reader): Verdict | undefined {
+    if (session !== null)
+      return takeAll(
+        [
+          { limit: this.#perSession, key: session.id },
+          { limit: this.#perAccount, key: String(session.userId) },
+        ],
+        1,
+      );
+    return pendingAuthentication === null ? undefined : this.#perSession.take(pendingAuthentication.id, 1);
   }
 }

@@ -33,7 +33,12 @@ describe('a field', () => {
   });
 
   test('for a code or an address turns off spelling correction', () => {
-    for (const given of [{ type: 'email' }, { code: 'digits' }, { code: 'mail' }, { code: 'recovery' }] as const)
+    for (const given of [
+      { type: 'email' },
+      { code: 'digits' },
+      { code: 'mail' },
+      { code: 'recovery' },
+    ] as const)
       assert.match(field({ ...plain, ...given }), /spellcheck="false"/);
     assert.match(field({ ...plain, code: 'digits' }), /class="code" inputmode="numeric"/);
     assert.match(field({ ...plain, code: 'mail' }), /class="code" autocapitalize="characters"/);

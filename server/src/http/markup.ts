@@ -28,12 +28,7 @@ export interface Field {
 /** Attributes of fields for codes: the keyboard, and the pattern of a complete code, which the script sends at once. */
 const codeAttributes = {
   digits: ['class="code"', 'inputmode="numeric"', 'spellcheck="false"', 'data-full="^[0-9]{6}$"'],
-  mail: [
-    'class="code"',
-    'autocapitalize="characters"',
-    'spellcheck="false"',
-    'data-full="^[0-9A-Za-z]{8}$"',
-  ],
+  mail: ['class="code"', 'autocapitalize="characters"', 'spellcheck="false"', 'data-full="^[0-9A-Za-z]{8}$"'],
   recovery: ['class="code"', 'autocapitalize="characters"', 'spellcheck="false"'],
 } as const;
 

@@ -19,7 +19,10 @@ type RequestHookOptionNames =
   | 'allowedOrigins'
   | 'trustedProxies'
   | 'addressLimitPerMinute'
+  | 'ipv6SiteLimitPerMinute'
+  | 'ipv6BlockLimitPerMinute'
   | 'globalLimitPerMinute'
+  | 'accountReadsPerMinute'
   | 'hstsSubdomains';
 
 export interface RequestHookOptions extends Pick<CoreOptions, RequestHookOptionNames> {
@@ -37,6 +40,8 @@ export class RequestHooks {
   readonly #limits: RequestLimits;
   /** In local mode. */
   readonly #localRequests: LocalRequests | undefined;
+  /** Limit of reads per account. The access levels count them. */
+  readonly reads: { readonly perMinute: number; readonly clock: Clock };
   /** True while the service stops: new requests are rejected, so that a proxy sends them to another instance. */
   isClosed = false;
 
@@ -52,6 +57,7 @@ export class RequestHooks {
     this.#localRequests = options.isPublic
       ? undefined
       : new LocalRequests({ ...options, throttle: this.throttle });
+    this.reads = { perMinute: options.accountReadsPerMinute, clock: options.clock };
   }
 
   /** Installs the hooks for all routes that are registered afterwards. */

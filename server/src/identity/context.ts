@@ -32,8 +32,11 @@ export interface CodeSigner {
 
 /** Hashes and verifies passwords. The class Hasher implements it. */
 export interface PasswordHasher {
-  /** Returns a salted hash as a PHC string. @throws {Problem} too_busy. */
-  hash(password: string): Promise<string>;
+  /**
+   * Returns a salted hash as a PHC string. With a salt of 16 bytes, the hash of a password is always the same.
+   * @throws {Problem} too_busy.
+   */
+  hash(password: string, options?: { readonly salt?: Uint8Array }): Promise<string>;
   /**
    * Compares a password with a stored hash. Constant work: without a hash it verifies another one of the same cost.
    * `isAdmitted`: the caller has called `requireCapacity()`.

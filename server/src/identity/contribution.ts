@@ -3,9 +3,10 @@ import type { Database } from '../db/database.ts';
 
 /**
  * What a `Revocable` holds: `sign_in` a session or a pending authentication, `device` a known browser, `token` a mailed
- * token that was not consumed yet, `grant` access that the user gave to a program, such as an API key.
+ * token that was not consumed yet, `registration` a registration that waits for the confirmation of its address, `grant`
+ * access that the user gave to a program, such as an API key.
  */
-export type AccessKind = 'sign_in' | 'device' | 'token' | 'grant';
+export type AccessKind = 'sign_in' | 'device' | 'token' | 'registration' | 'grant';
 
 /** Access that a password or an address gave and that ends with it. `AccountAccess` revokes all of it. */
 export interface Revocable {

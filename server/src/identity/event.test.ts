@@ -81,6 +81,17 @@ describe('the declared events', () => {
     assert.equal(new Set(names).size, names.length, 'one kind has one row');
   });
 
+  test('of refusals are collected, except those that stand for a success of the same action', () => {
+    const successes = new Set(allEvents.flatMap((kind) => (kind.outcome === 'success' ? kind.name : [])));
+    const each = allEvents.filter(({ insteadOf }) => insteadOf !== undefined);
+    assert.ok(each.length >= 4);
+    for (const { name, outcome, vocabulary, insteadOf = '' } of each) {
+      assert.equal(outcome, 'failure', name);
+      assert.ok(successes.has(insteadOf), `${name} is recorded instead of ${insteadOf}`);
+      assert.equal(vocabulary, allEvents.find((kind) => kind.name === insteadOf)?.vocabulary, name);
+    }
+  });
+
   test('are recorded only by the class Events', () => {
     const files = filesIn('**/*.ts').filter((file) =>
       readFileSync(path.join(source, file), 'utf8').includes('.record('),
@@ -142,8 +153,9 @@ onEachEngine('an event', (engine) => {
       subscribers,
     });
     const user =
-      (await addUser(recorder, requireEmailAddress('ada@example.org'), null, clock.now(), 'fr')) ??
-      assert.fail();
+      (await addUser(recorder, requireEmailAddress('ada@example.org'), null, clock.now(), {
+        language: 'fr',
+      })) ?? assert.fail();
     const mails = async () =>
       (await listMails(recorder, 10)).map((mail) => [
         mail.kind,
@@ -164,7 +176,14 @@ onEachEngine('an event', (engine) => {
     assert.deepEqual(recorded, [
       success,
       { ...success, userId: user.id, target },
-      { event: 'user_updated', outcome: 'failure', reason: 'mailed', userId: user.id, facts },
+      {
+        event: 'user_updated',
+        outcome: 'failure',
+        reason: 'mailed',
+        userId: user.id,
+        facts,
+        isRepeatable: true,
+      },
     ]);
     assert.deepEqual(await mails(), [['password_changed', 'ada@example.org', 24]]);
   });

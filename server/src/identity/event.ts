@@ -13,8 +13,8 @@ import type {
   Recorder,
   VocabularyName,
 } from '../audit/event.ts';
-import type { MailKind, NoFacts } from '../mail/mail-kind.ts';
-import type { Admission, AdmittedRequest, MailRequest, NewMail } from '../mail/new-mail.ts';
+import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
+import type { NoFacts } from '../mail/mail-kind.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -42,6 +42,8 @@ interface EventRow {
   readonly facts?: FactTypes;
   /** The mail that the owner of the account gets each time. */
   readonly mail?: MailKind;
+  /** Of a failure: the success in its place for other addresses. Constant work: both are recorded each time. */
+  readonly insteadOf?: string;
 }
 
 /** A declared event, with the types of its facts and of its mail's facts. */
@@ -54,6 +56,7 @@ export interface EventKind<F extends FactTypes = FactTypes, M = unknown> {
   readonly says: string;
   readonly facts: F;
   readonly mail: MailKind<M> | undefined;
+  readonly insteadOf?: string;
 }
 
 type NoFactTypes = Readonly<Record<string, never>>;
@@ -109,7 +112,7 @@ type Emission<F extends FactTypes, M> = {
         : { readonly mail: MailOf<M> }));
 
 /** What a requested mail may do to the tokens of its recipient. */
-export type TokenGrant = Pick<Admission, 'replacedTokens' | 'mayReplaceToken'>;
+export type TokenGrant = Pick<Admission, 'dueAt' | 'replacedTokens' | 'mayReplaceToken'>;
 
 /** Facts of a mail, and the token that they contain. */
 export interface LetterFacts<M> {
@@ -212,15 +215,15 @@ export class Events {
   ): Promise<void> {
     const { user, source, target, mail } = emission;
     const facts: AuditFacts | undefined = emission.facts; // its type is computed from F
+    const named = { event: kind.vocabulary, outcome: kind.outcome, reason: kind.name };
     await this.#audit.record(
       tx,
       {
-        event: kind.vocabulary,
-        outcome: kind.outcome,
-        reason: kind.name,
+        ...named,
         ...(user !== undefined && { userId: user.id }),
         ...(target !== undefined && { target }),
         ...(facts !== undefined && { facts }),
+        ...(kind.outcome === 'failure' && kind.insteadOf === undefined && { isRepeatable: true }),
       },
       source,
     );
@@ -289,7 +292,7 @@ export class Events {
       recipient: recipient ?? user?.email ?? '',
       language: (substitute ?? user)?.language ?? source.language,
       occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
-      expiresAt: at + (lifeMs ?? kind.lifeMs),
+      expiresAt: (request.request?.admission.dueAt ?? at) + (lifeMs ?? kind.lifeMs),
       request: request.request,
       tokenId: request.tokenId,
     });

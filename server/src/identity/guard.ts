@@ -120,10 +120,12 @@ function readSource(
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
 ): Omit<ClientSource, 'language'> {
+  const { address, key: network } = clientAddress.of(request);
   const { cookie: header, 'user-agent': device } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
-    address: clientAddress.of(request).address,
+    address,
+    network,
     requestId: request.id,
     device,
     deviceToken: cookies.device.read(header),

@@ -15,6 +15,7 @@ import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber, type MailQueue } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy, StoredFactor } from './factor/factor.ts';
 import { SecondFactors } from './factor/second-factor.ts';
+import { PendingRegistrations } from './registration/pending-registrations.ts';
 import { PasswordChange } from './password/change.ts';
 import { PasswordLogin } from './password/login.ts';
 import { PasswordReset, resetKind } from './password/reset.ts';
@@ -121,6 +122,7 @@ export interface Identity {
   readonly passwordChange: PasswordChange;
   readonly passwordLogin: PasswordLogin;
   readonly passwordReset: PasswordReset;
+  readonly registrations: PendingRegistrations;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
   readonly signIn: SignIn;
@@ -165,8 +167,10 @@ export function createIdentity(
     perUser: options.sessionsPerUser,
   });
   const access = new AccountAccess(plugged.revokes);
-  const emailVerification = new EmailVerification(context, tokens, access);
-  const accounts = new Accounts(context, { access, attempts, secondFactors, emailVerification });
+  const registrations = new PendingRegistrations(context, attempts);
+  const confirmation = { access, attempts, registrations, secondFactors };
+  const emailVerification = new EmailVerification(context, { ...confirmation, tokens });
+  const accounts = new Accounts(context, { ...confirmation, emailVerification });
   const devices = new Devices(context, {
     knownMs: options.knownDeviceDays * dayMs,
   });
@@ -183,9 +187,9 @@ export function createIdentity(
     waysIn: plugged.waysIn,
   });
   plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
-  plugged.exports.push(...personalDataOf({ clock, attempts, secondFactors, sessions }));
-  plugged.revokes.push(sessions, tokens, signIn, devices);
-  plugged.purges.push(sessions, tokens, signIn, devices, secondFactors, attempts);
+  plugged.exports.push(...personalDataOf({ clock, attempts, registrations, secondFactors, sessions }));
+  plugged.revokes.push(sessions, tokens, signIn, devices, registrations);
+  plugged.purges.push(sessions, tokens, signIn, devices, registrations, secondFactors, attempts);
   return {
     ...signedIn,
     context,
@@ -197,6 +201,7 @@ export function createIdentity(
     passwordChange,
     passwordLogin,
     passwordReset,
+    registrations,
     tokens,
     purge: () => purgeAll(plugged.purges),
   };

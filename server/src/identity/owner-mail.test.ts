@@ -117,10 +117,7 @@ onEachEngine('mails to the owner of an account', (engine) => {
     assert.deepEqual(await traces({ ada }, logIn()), { record, mails: ['new_device to ada for 1440'] });
     const cookie = `${sessionCookie}=nonsense`;
     const first = await service.newcomer();
-    await service.put('/email_verification', {
-      email: first.email,
-      token: await service.tokenFor(first.email),
-    });
+    await service.confirm(first);
     const fields = { email: first.email, password: first.password };
     const silent = await traces({ ada: first.id }, () => service.post('/sessions', fields, { cookie }));
     assert.deepEqual(silent, { record, mails: [] }, 'the first of all');

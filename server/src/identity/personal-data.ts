@@ -6,6 +6,7 @@ import { keyOfAddress } from '../user/email-address.ts';
 import { findUserById } from '../user/store.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { PersonalData } from './contribution.ts';
+import type { PendingRegistrations } from './registration/pending-registrations.ts';
 import type { SecondFactors } from './factor/second-factor.ts';
 import { describeSession } from './session/session-entry.ts';
 import type { Sessions } from './session/session.ts';
@@ -18,6 +19,7 @@ const maxSessions = 1000;
 export interface PersonalDataNeeds {
   readonly clock: Clock;
   readonly attempts: Attempts;
+  readonly registrations: PendingRegistrations;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
 }
@@ -26,6 +28,7 @@ export interface PersonalDataNeeds {
 export function personalDataOf({
   clock,
   attempts,
+  registrations,
   secondFactors,
   sessions,
 }: PersonalDataNeeds): PersonalData[] {
@@ -53,6 +56,16 @@ export function personalDataOf({
         (await listPendingTokens(db, userId, clock())).map(({ kind, target, ...row }) => ({
           kind,
           email: target ?? undefined,
+          created_at: instant(row.created_at),
+          expires_at: instant(row.expires_at),
+        })),
+    },
+    {
+      name: 'registrations',
+      exportOf: async (_db, userId) =>
+        (await registrations.list(userId)).map(({ email, factor, ...row }) => ({
+          email,
+          factor: factor ?? 'password',
           created_at: instant(row.created_at),
           expires_at: instant(row.expires_at),
         })),

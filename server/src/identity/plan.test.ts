@@ -21,6 +21,7 @@ import { DB } from '../library/db.ts';
 import { listUsers } from '../user/store.ts';
 import { addAttempt } from './attempt/store.ts';
 import { Auth } from '../library/auth.ts';
+import { addRegistration } from './registration/store.ts';
 import { addDevice } from './sign-in/device-store.ts';
 import { addPendingAuthentication } from './sign-in/pending-store.ts';
 import { listSessions } from './session/store.ts';
@@ -61,6 +62,14 @@ async function fill(database: Database): Promise<void> {
         expiresAt: now + dayMs,
       });
       await addDevice(tx, { id, secretHash, userId, now, expiresAt: now + dayMs }, 20);
+      const registered = {
+        email: '',
+        hashedPassword: null,
+        factor: null,
+        credential: null,
+        browserHash: null,
+      };
+      await addRegistration(tx, { ...registered, id, userId, now, expiresAt: now + dayMs }, 100);
       const mail = { id: generateUuid(), kind: 'new_device', recipient: '', content: '' };
       await addMail(tx, {
         ...mail,
@@ -79,6 +88,7 @@ async function fill(database: Database): Promise<void> {
       await addEvent(tx, row, 'mac');
     }
   });
+  await database.execute(`update users set provisional_until = created_at + ${30 * dayMs}`);
   // PostgreSQL collects statistics by itself after a while. SQLite never does, and must choose well without them.
   if (database.engine.name === 'postgres') await database.execute('analyze');
 }
@@ -168,6 +178,11 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       () => listSessions(recorder, { userId: 100, now, seenSince: 0, limit: 20 }),
       sessionsByUser,
     ],
+    [
+      'the registrations of an address',
+      () => auth.identity.registrations.list(7),
+      /pending_registrations_by_browser/,
+    ],
     ['sessions seen', seenSessions, sessionKey],
     [
       'a purge, when few rows have expired',
@@ -175,8 +190,11 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       /sessions_by_expiry/,
       /one_time_tokens_by_expiry/,
       /known_devices_by_expiry/,
-      /attempts_by_age/,
+      /attempts_few_by_age/,
+      /attempts_many_by_age/,
       /pending_logins_by_expiry/,
+      /users_by_provision/,
+      /pending_registrations_by_expiry/,
     ],
   ];
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hourMs, secondMs } from './clock.ts';
 import { testClock } from '../../test/support/clock.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit, takeAll } from './rate-limit.ts';
 
 const clock = testClock();
 const limitOf = (perMinute: number, maxKeys = 10): RateLimit =>
@@ -101,4 +101,38 @@ test('counts whole units at rates that do not divide a minute evenly', () => {
       assert.equal(limit.take('a', 1).remaining, perMinute - i, `${i} of ${perMinute}`);
     if (count === perMinute) assert.equal(limit.take('a', 1).isAllowed, false);
   }
+});
+
+test('takes from all buckets or from none', () => {
+  const [narrow, wide] = [limitOf(2), limitOf(3)];
+  const take = (key: string): ReturnType<typeof takeAll> =>
+    takeAll(
+      [
+        { limit: narrow, key },
+        { limit: wide, key: 'all' },
+      ],
+      1,
+    );
+  assert.equal(take('a').remaining, 1);
+  assert.equal(take('a').remaining, 0);
+  for (let i = 0; i < 10; i += 1)
+    assert.deepEqual(take('a'), { isAllowed: false, remaining: 0, seconds: 30 }, 'of the narrow one');
+  assert.equal(take('b').isAllowed, true, 'the wide one has a unit left');
+  assert.deepEqual(take('b'), { isAllowed: false, remaining: 0, seconds: 20 }, 'of the wide one');
+  assert.equal(narrow.take('b', 1).isAllowed, true, 'the narrow one has a unit left');
+});
+
+test('keys of rejected requests displace no others', () => {
+  const [narrow, wide] = [limitOf(1, 10), limitOf(1)];
+  narrow.take('known', 1);
+  wide.take('all', 1);
+  for (let i = 0; i < 100; i += 1)
+    takeAll(
+      [
+        { limit: narrow, key: `key ${i}` },
+        { limit: wide, key: 'all' },
+      ],
+      1,
+    );
+  assert.equal(narrow.take('known', 1).isAllowed, false);
 });

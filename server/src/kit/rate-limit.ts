@@ -12,6 +12,32 @@ export interface Verdict {
   readonly seconds: number;
 }
 
+/** A decision that is not stored yet. */
+interface Answer extends Verdict {
+  /** Stores it. */
+  readonly keep: () => void;
+}
+
+/** The bucket of a key in one limit. */
+export interface Bucket {
+  readonly limit: RateLimit;
+  readonly key: string;
+}
+
+/**
+ * Takes units from all of the buckets or from none: a request that one bucket rejects must not use up the others, which
+ * more clients share. Returns the decision of the bucket that rejects it, or else of the one with the fewest units left.
+ * A rejected request adds no key, so that it displaces none.
+ */
+export function takeAll(buckets: readonly [Bucket, ...Bucket[]], units: number): Verdict {
+  const answers = buckets.map(({ limit, key }) => limit.ask(key, units));
+  const rejected = answers.find(({ isAllowed }) => !isAllowed);
+  for (const { keep } of rejected === undefined ? answers : [rejected]) keep();
+  const { isAllowed, remaining, seconds } =
+    rejected ?? answers.reduce((one, other) => (other.remaining < one.remaining ? other : one));
+  return { isAllowed, remaining, seconds };
+}
+
 export interface RateLimitOptions {
   readonly perMinute: number;
   readonly clock: Clock;
@@ -41,6 +67,11 @@ export class RateLimit {
 
   /** Takes units from the bucket of a key and returns the decision. A rejected request takes none. */
   take(key: string, units: number): Verdict {
+    return takeAll([{ limit: this, key }], units);
+  }
+
+  /** Decides about a request; `keep` of the answer then takes the units. */
+  ask(key: string, units: number): Answer {
     const now = this.#clock() - this.#startedAt;
     const known = this.#recent.get(key) ?? this.#earlier.get(key) ?? now;
     // A bucket fills within a minute. If this one would take longer, the clock was set back, and the bucket counts as
@@ -51,11 +82,11 @@ export class RateLimit {
     const overMs = next - now - minuteMs;
     const isAllowed = overMs <= this.#unitMs * epsilon;
     const kept = isAllowed ? next : fullAt;
-    this.#keep(key, kept);
     return {
       isAllowed,
       remaining: Math.floor((now + minuteMs - kept) / this.#unitMs + epsilon),
       seconds: Math.ceil((isAllowed ? next - now : overMs) / secondMs),
+      keep: () => this.#keep(key, kept),
     };
   }
 
@@ -66,4 +97,55 @@ export class RateLimit {
     this.#earlier = this.#recent;
     this.#recent = new Map();
   }
+}
+
+// Networks. One subscriber or cheap server has many IPv6 networks of the smallest size (/64), so that the wider networks
+// around it have limits of their own.
+
+/**
+ * Number of networks of each size that are remembered, in about 10 MB. An attacker with more networks than that can
+ * displace their own counters. This is acceptable, because attempts per account are counted in the database.
+ */
+const maxNetworks = 50_000;
+
+export interface NetworkLimitOptions {
+  /** Units per minute of an IPv4 address, or an IPv6 /64. */
+  readonly addressLimitPerMinute: number;
+  /** Of an IPv6 /56, which one subscriber has. */
+  readonly ipv6SiteLimitPerMinute: number;
+  /** Of an IPv6 /48, which one organization or a part of a provider has. */
+  readonly ipv6BlockLimitPerMinute: number;
+  readonly clock: Clock;
+}
+
+export class NetworkLimit {
+  readonly #perAddress: RateLimit;
+  readonly #perSite: RateLimit;
+  readonly #perBlock: RateLimit;
+
+  constructor({ clock, ...options }: NetworkLimitOptions) {
+    const limitOf = (perMinute: number): RateLimit =>
+      new RateLimit({ perMinute, maxKeys: maxNetworks, clock });
+    this.#perAddress = limitOf(options.addressLimitPerMinute);
+    this.#perSite = limitOf(options.ipv6SiteLimitPerMinute);
+    this.#perBlock = limitOf(options.ipv6BlockLimitPerMinute);
+  }
+
+  /**
+   * Takes units from the buckets of a network and of those around it, or from none of them.
+   * @param key an IPv4 address, or an IPv6 network such as `2001:db8:0:1::/64`.
+   */
+  take(key: string, units: number): Verdict {
+    const own: Bucket = { limit: this.#perAddress, key };
+    const block = blockOf(key);
+    if (block === key) return takeAll([own], units);
+    const subnet = key.slice(block.length + 1, key.indexOf('::'));
+    const site = `${block}:${subnet.padStart(4, '0').slice(0, 2)}`;
+    return takeAll([own, { limit: this.#perSite, key: site }, { limit: this.#perBlock, key: block }], units);
+  }
+}
+
+/** Returns the first three groups of an IPv6 /64, its /48; any other key as it is. */
+export function blockOf(key: string): string {
+  return /^([\da-f]+:[\da-f]+:[\da-f]+):[\da-f]+::\/64$/.exec(key)?.[1] ?? key;
 }

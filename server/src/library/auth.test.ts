@@ -11,9 +11,10 @@ import { Hasher, type Verification } from '../hash/hasher.ts';
 import { programSource } from '../audit/event.ts';
 import { modules } from '../app/modules.ts';
 import { dayMs } from '../kit/clock.ts';
-import { isProblem } from '../kit/problem.ts';
+import { isProblem, Problem } from '../kit/problem.ts';
+import type { SecondFactor } from '../identity/factor/factor.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { noUserId, ValueError } from '../user/user.ts';
+import { noUserId, ValueError, type User } from '../user/user.ts';
 
 const email = 'bob@example.org';
 const password = 'b4l0u';
@@ -68,23 +69,29 @@ onEachEngine('class Auth of the contract', (engine) => {
     });
 
     test('rejects a taken email also for a registration without a password', async () => {
-      const { auth } = makeAuth();
-      const attached: number[] = [];
-      const attach = async (_tx: unknown, userId: number): Promise<void> => void attached.push(userId);
-      const user = await auth.identity.accounts.registerWith(
-        requireEmailAddress(email),
-        attach,
-        programSource,
-      );
-      assert.deepEqual([user.email, attached], [email, [user.id]]);
-      await assert.rejects(
-        auth.identity.accounts.registerWith(requireEmailAddress('BOB@example.org'), attach, programSource),
-        {
-          name: 'ValueError',
-          message: 'User BOB@example.org already exists',
-        },
-      );
-      assert.deepEqual(attached, [user.id, noUserId], 'the same statements, which store nothing');
+      const attached: [number, string][] = [];
+      const key: SecondFactor = {
+        name: 'key',
+        isBackup: false,
+        type: 'possession',
+        amr: [],
+        isSet: async () => false,
+        check: async () => undefined,
+        exportOf: async () => ({}),
+        removeAll: async () => {},
+        attachRegistered: async (_tx, userId, credential) => attached.push([userId, credential]) > 0,
+      };
+      const { accounts } = makeAuth({ secondFactors: [key] }).auth.identity;
+      const signUp = (address: string, factor: string): Promise<User> =>
+        accounts.signUp(requireEmailAddress(address), { factor, credential: 'hers' }, programSource);
+      const user = await signUp(email, 'key');
+      assert.deepEqual([user.email, attached], [email, [[user.id, 'hers']]]);
+      await assert.rejects(signUp('BOB@example.org', 'key'), {
+        name: 'ValueError',
+        message: 'User BOB@example.org already exists',
+      });
+      assert.deepEqual(attached.at(-1), [noUserId, 'hers'], 'the same statements, which store nothing');
+      await assert.rejects(signUp('eve@example.org', 'unknown'), Problem);
     });
 
     test('adds the user in one of twenty concurrent calls, and the others throw that it exists', async () => {

@@ -12,6 +12,7 @@ import {
   replaceSession,
   type UserFilter,
 } from './attribute-store.ts';
+import { endProvision, removeProvisionalUser } from '../user/provisional-store.ts';
 import { addUser, updateUser, type UserChange } from '../user/store.ts';
 import { InvalidRequest, NoResultFound, ValueError, type User } from '../user/user.ts';
 
@@ -59,7 +60,10 @@ export class DB {
   async addUser(email: string, hashedPassword: string): Promise<User> {
     const address = requireEmailAddress(email);
     if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string');
-    const user = await addUser(this.database, address, hashedPassword, this.#clock());
+    const user = await this.database.transaction(async (tx) => {
+      await removeProvisionalUser(tx, address); // an unconfirmed account of a public sign-up gives way
+      return addUser(tx, address, hashedPassword, this.#clock());
+    });
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
@@ -95,6 +99,8 @@ export class DB {
     if (!Number.isSafeInteger(userId)) throw new NoResultFound(`No user has the id ${String(userId)}`);
     try {
       await this.database.transaction(async (tx) => {
+        await endProvision(tx, userId); // the program has taken the account over
+        if (change.email !== undefined) await removeProvisionalUser(tx, change.email);
         if (!(await updateUser(tx, userId, change, now)))
           throw new NoResultFound(`No user has the id ${userId}`);
         if (change.email !== undefined) await removeTokens(tx, userId);

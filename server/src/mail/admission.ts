@@ -2,8 +2,8 @@
 // that it replaces. Everything is decided in the transaction of the request, so that several instances agree.
 import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
-import type { Admission, MailRequest } from './new-mail.ts';
-import { afterMail, hashRecipient, nextMailAt, pacesExpireAt, type Paces } from './pace.ts';
+import type { Admission, MailRequest, Paces } from './mail-kind.ts';
+import { afterMail, hashRecipient, nextMailAt, pacesExpireAt } from './pace.ts';
 import { lockPaces, updatePaces } from './pace-store.ts';
 import { hasOwnMailAbout, withdrawMails } from './store.ts';
 

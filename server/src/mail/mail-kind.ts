@@ -1,10 +1,10 @@
-// Defines kinds of mail. The module that sends a kind declares it as one row: its messages, and how its facts are
-// converted to the values of the messages, the link and the code.
+// Defines kinds of mail, and what is known of a mail before it is stored. The module that sends a kind declares it as one
+// row: its messages, and how its facts are converted to the values of the messages, the link and the code.
 import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { MessageValues } from '../kit/language.ts';
 
 /** Values of the messages of a mail, with its link and its code. */
-export interface MailOutline {
+interface MailOutline {
   readonly values: MessageValues;
   /** Selects the message `mail.<name>.<variant>`, if it exists, instead of `mail.<name>.what`. */
   readonly variant?: string;
@@ -95,6 +95,92 @@ export function exampleLink(path: string): string {
   const url = new URL(path, 'https://accounts.example.org');
   url.searchParams.set('token', token);
   return url.href;
+}
+
+/** Time and source of the action that a mail reports. */
+interface Occasion {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Network address of the client. */
+  readonly address?: string;
+  /** User agent as sent. */
+  readonly device?: string;
+}
+
+/** A mail to compose. */
+export interface Letter {
+  /** Name of its kind. */
+  readonly kind: string;
+  readonly outline: MailOutline;
+  readonly occasion: Occasion;
+  /** Language tag of the user; English if it is not supported. */
+  readonly language: string | undefined;
+}
+
+/**
+ * Who requested a mail. `owner`: a session or a known device of the account. `member`: the same, for a mail to another
+ * address than the account's, whose recipient may be a stranger. `stranger`: anyone else. The pace counts the mails of
+ * members and strangers only, so that a stranger cannot use up the mails of the owner.
+ */
+export type Requester = 'owner' | 'member' | 'stranger';
+
+/** Mails of one kind to one recipient. */
+export interface Pace {
+  /** Number of mails since the last day without one. */
+  readonly count: number;
+  /** Unix milliseconds of the last mail; in the future while that mail waits for the end of a pause. */
+  readonly lastAt: number;
+}
+
+/** The paces of a recipient by kind of mail; `''` counts all kinds. */
+export type Paces = Readonly<Record<string, Pace>>;
+
+/** A mail that someone requests by naming an address. */
+export interface MailRequest {
+  readonly kind: string;
+  /** Id of the account; with `noUserId` the same statements run and change nothing (constant work). */
+  readonly userId: number;
+  /** Normal form of the recipient's address; empty with `noUserId`. */
+  readonly addressKey: string;
+  readonly requestedBy: Requester;
+  /** The requester has just proved to own the account by a mailed token: no pause applies. */
+  readonly isProven: boolean;
+}
+
+/** When a requested mail may be sent. */
+export interface Admission {
+  /** Unix milliseconds; `undefined` if no mail may be sent. */
+  readonly dueAt: number | undefined;
+  /** Tokens of mails that this one replaces. They were not sent. */
+  readonly replacedTokens: readonly string[];
+  /** The mail may revoke the oldest of several tokens. */
+  readonly mayReplaceToken: boolean;
+  /** Paces of the recipient once the mail is stored; absent if it does not count. */
+  readonly paces?: Paces | undefined;
+}
+
+/** A requested mail that was admitted. */
+export interface AdmittedRequest {
+  readonly requestedBy: Requester;
+  /** Empty if the mail is not stored. */
+  readonly addressKey: string;
+  readonly admission: Admission;
+}
+
+/** A mail to store and send. */
+export interface NewMail extends Letter {
+  /** Name of the kind whose messages it has, if it is another one. */
+  readonly messages?: string;
+  /** Id of the account; with `noUserId` the mail is composed but not stored (constant work). */
+  readonly userId: number;
+  /** A stored address, never one from a request. */
+  readonly recipient: string;
+  /** Unix milliseconds after which the mail is no longer sent. */
+  readonly expiresAt: number;
+  /** Of a requested mail. */
+  readonly request?: AdmittedRequest | undefined;
+  /** The one-time token in the mail. */
+  readonly tokenId?: string | undefined;
 }
 
 /** What declares kinds of mail: a module. */

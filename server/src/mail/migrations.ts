@@ -40,4 +40,11 @@ export const mailMigrations: readonly Migration[] = [
       `create index mail_paces_by_expiry on mail_paces (expires_at)`,
     ],
   },
+  {
+    name: 'emails of a user in the order of the export',
+    statements: () => [
+      `drop index mails_by_user`,
+      `create index mails_by_user on mails (user_id, kind, created_at, id)`,
+    ],
+  },
 ];

@@ -21,7 +21,7 @@ import {
   type MailRow,
 } from './store.ts';
 import { admitMail, countMail } from './admission.ts';
-import type { Admission, MailRequest, NewMail } from './new-mail.ts';
+import type { Admission, MailRequest, NewMail } from './mail-kind.ts';
 import { hashRecipient } from './pace.ts';
 import { removeOldPaces } from './pace-store.ts';
 import { logoSource, type Logo } from './logo.ts';

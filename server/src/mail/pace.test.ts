@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
-import { afterMail, nextMailAt, pacesExpireAt, type Paces, type Requester } from './pace.ts';
+import type { Paces, Requester } from './mail-kind.ts';
+import { afterMail, nextMailAt, pacesExpireAt } from './pace.ts';
 
 interface Request {
   readonly at: number;

@@ -2,24 +2,7 @@
 // flood a mailbox by naming its address in a form.
 import { createHash } from 'node:crypto';
 import { dayMs, minuteMs } from '../kit/clock.ts';
-
-/**
- * Who requested a mail. `owner`: a session or a known device of the account. `member`: the same, for a mail to another
- * address than the account's, whose recipient may be a stranger. `stranger`: anyone else. The pace counts the mails of
- * members and strangers only, so that a stranger cannot use up the mails of the owner.
- */
-export type Requester = 'owner' | 'member' | 'stranger';
-
-/** Mails of one kind to one recipient. */
-export interface Pace {
-  /** Number of mails since the last day without one. */
-  readonly count: number;
-  /** Unix milliseconds of the last mail; in the future while that mail waits for the end of a pause. */
-  readonly lastAt: number;
-}
-
-/** The paces of a recipient by kind of mail; `''` counts all kinds. */
-export type Paces = Readonly<Record<string, Pace>>;
+import type { Pace, Paces, Requester } from './mail-kind.ts';
 
 /** Pauses after the first, second, … mail of a kind to a recipient; the last one repeats. */
 const pausesMs = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);
@@ -49,7 +32,7 @@ export function nextMailAt(
   if (!isWaiting && (isOverAll || pace.count >= maxPerKind)) return undefined;
   const pauseMs = pace.count === 0 ? 0 : (pausesMs[pace.count - 1] ?? 60 * minuteMs);
   const endsAt = isWaiting ? pace.lastAt : pace.lastAt + pauseMs;
-  // After the clock was set back, the last mail is in the future. Nobody waits longer than one pause.
+  // After the clock was set back, the last mail is in the future. No mail waits longer than one pause.
   return Math.max(now, Math.min(endsAt, now + pauseMs));
 }
 

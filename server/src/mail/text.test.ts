@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { languages } from '../kit/language.ts';
 import { allMails } from '../app/event-list.ts';
 import type { MailKind } from './mail-kind.ts';
-import { composeMail, type Letter, type Sender } from './text.ts';
+import type { Letter } from './mail-kind.ts';
+import { composeMail, type Sender } from './text.ts';
 import { lacks } from '../../test/support/feature.ts';
 
 const publicUrl = 'https://accounts.example.org';

@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
 import { ownLanguages, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { logoSource, type Logo } from './logo.ts';
-import type { MailOutline } from './mail-kind.ts';
+import type { Letter } from './mail-kind.ts';
 import { buttonStyle, styleSheet } from './style-sheet.ts';
 
 /** A mail before it is sent. */
@@ -26,26 +26,6 @@ export interface Sender {
   readonly languages?: Languages | undefined;
   /** A composed mail only refers to it; its content is added when the mail is sent. */
   readonly logo?: Logo | undefined;
-}
-
-/** Time and source of the action that a mail reports. */
-interface Occasion {
-  /** Unix milliseconds. */
-  readonly at: number;
-  /** Network address of the client. */
-  readonly address?: string;
-  /** User agent as sent. */
-  readonly device?: string;
-}
-
-/** A mail to compose. */
-export interface Letter {
-  /** Name of its kind. */
-  readonly kind: string;
-  readonly outline: MailOutline;
-  readonly occasion: Occasion;
-  /** Language tag of the user; English if it is not supported. */
-  readonly language: string | undefined;
 }
 
 /** A part of a mail, before it is formatted as text or HTML. */

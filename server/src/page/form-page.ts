@@ -90,6 +90,8 @@ export function form<Schema extends TObject>(definition: FormDefinition<Schema>)
 export interface PageDefinition<View> {
   readonly path: string;
   readonly summary: string;
+  /** `freeRead` for a page that reads no more than the session. */
+  readonly config?: object;
   /** Key of the message of its title, or the title. */
   readonly title: string | ((visit: Visit, view: View) => string);
   /** `account`: a page of the account, with its navigation. */
@@ -133,7 +135,7 @@ export function formPage<View>(pages: PageKit, page: PageDefinition<View>): Page
   const show: FastifyPluginAsyncTypebox = async (scope) => {
     scope.get(
       page.path,
-      { schema: { summary: page.summary, querystring: queryOf(page) } },
+      { config: page.config ?? {}, schema: { summary: page.summary, querystring: queryOf(page) } },
       async (request, reply) => {
         if (page.program !== undefined && !wantsPage(request)) return page.program;
         const visit = visitOf(pages, page, request, reply);

@@ -49,7 +49,16 @@ export function refusalOf(t: Translate, problem: Problem | undefined, names: rea
 }
 
 /** Reasons for which a script cannot use a passkey, by the names that the script gives them. */
-const scriptFaults = ['unsupported', 'cancelled', 'timeout', 'address', 'known', 'refused', 'busy', 'unknown'] as const;
+const scriptFaults = [
+  'unsupported',
+  'cancelled',
+  'timeout',
+  'address',
+  'known',
+  'refused',
+  'busy',
+  'unknown',
+] as const;
 
 /** Returns the hidden notice in which the script says why a passkey was not used. */
 export function scriptNotice(t: Translate): string {

@@ -4,6 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Languages } from '../kit/language.ts';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
@@ -13,12 +14,14 @@ import { icon } from './icon.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
-import { PageQueries, type PageQueryValues } from './query.ts';
+import { PageQueries } from './query.ts';
 
-/** Maximum length of a form field: the response of an authenticator is the longest. */
-const formCharacters = 12_000;
+/** Maximum length of a form field: an address to return to is the longest. */
+const formCharacters = 2200;
 /** A field of a form. It may be empty, because the rule then rejects it and the page shows why. */
 export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\\u0000]*$' });
+/** A field of a form that holds the response of an authenticator. It may be empty too. */
+export const credentialField = Type.String({ maxLength: maxProofUnits, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
 /** The query that any page accepts. A page sees the values that `PageQueries` accepts, and no others. */
 export const PageQuery = Type.Object({
@@ -194,7 +197,9 @@ export class PageKit {
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
     const back = code === 'pending_authentication_required' ? this.returnTo(request) : this.#pageOf(request);
-    return addressOf(path, { return_to: back });
+    // Who sent a form had a session when the form was opened.
+    const done = code === 'session_required' && request.method !== 'GET' ? 'over' : undefined;
+    return addressOf(path, { return_to: back, done });
   }
 
   /**

@@ -25,8 +25,8 @@ export interface PageQueryValues {
 /** Longest name of a result, such as `signed_out`. */
 const resultForm = /^[a-z_]{1,20}$/;
 
-/** Public handles. */
-const handleForm = /^[\w-]{1,64}$/;
+/** Ids of rows and of refusals are UUIDs. */
+const handleForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** An encrypted text (keyring.ts). */
 const sealedForm = /^v1\.[\w-]{1,32}\.[\w-]{1,8000}$/;
 

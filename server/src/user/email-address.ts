@@ -1,6 +1,7 @@
 // Validates and normalizes email addresses, and decides whether two of them are the same. Every input of an address is
 // normalized here before it is counted, compared or stored.
 import { domainToASCII } from 'node:url';
+import { maxEmailUnits } from '../kit/text-length.ts';
 import { fieldProblem } from '../kit/problem.ts';
 
 /** Octets of an address and of its local part (RFC 5321 §4.5.3.1; RFC 3696 erratum 1690). */
@@ -32,7 +33,9 @@ export type AddressRule = (address: EmailAddress) => Promise<void>;
 /** Returns an address with its normal form; `undefined` if it is malformed. */
 export function toEmailAddress(input: unknown): EmailAddress | undefined {
   if (typeof input !== 'string' || !input.isWellFormed()) return undefined;
-  const text = input.trim().normalize('NFC');
+  const typed = input.trim();
+  if (typed.length > maxEmailUnits) return undefined;
+  const text = typed.normalize('NFC');
   if (Buffer.byteLength(text) > addressOctets || forbidden.test(text)) return undefined;
   const at = text.indexOf('@');
   if (at < 1 || at !== text.lastIndexOf('@')) return undefined;

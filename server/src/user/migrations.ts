@@ -31,4 +31,12 @@ export const userMigrations: readonly Migration[] = [
       `create index users_by_deletion on users (delete_at) where delete_at is not null`,
     ],
   },
+  {
+    // Accounts from before this step stay null: how they were made is not known, so they are never removed.
+    name: 'provisional accounts',
+    statements: (type) => [
+      `alter table users add column provisional_until ${type.instant}`,
+      `create index users_by_provision on users (provisional_until) where provisional_until is not null`,
+    ],
+  },
 ];

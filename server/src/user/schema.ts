@@ -19,6 +19,8 @@ export interface UserTable {
   disabled_at: Instant | null;
   /** When the closed account is removed; null if it is not closed. */
   delete_at: Instant | null;
+  /** When the account of a public sign-up is removed unless its address is confirmed; null for every other account. */
+  provisional_until: Instant | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   language: string | null;
 }
@@ -34,6 +36,7 @@ export const userColumns = [
   'email_verified_at',
   'disabled_at',
   'delete_at',
+  'provisional_until',
   'language',
 ] as const satisfies readonly (keyof UserTable)[];
 

@@ -51,6 +51,7 @@ onEachEngine('the users table', (engine) => {
       emailVerifiedAt: null,
       disabledAt: null,
       deleteAt: null,
+      provisionalUntil: null,
       language: null,
     });
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);

@@ -20,6 +20,7 @@ export function toUser(row: Selectable<UserTable>): User {
     emailVerifiedAt: row.email_verified_at,
     disabledAt: row.disabled_at,
     deleteAt: row.delete_at,
+    provisionalUntil: row.provisional_until,
     language: row.language,
   };
 }
@@ -29,6 +30,7 @@ type NewUser = {
   emailKey: string;
   hashedPassword: string | null;
   language: string | null;
+  provisionalUntil: number | null;
   now: number;
 };
 
@@ -36,7 +38,15 @@ type NewUser = {
 const insertUser = statement((sql, p: NewUser) =>
   sql
     .insertInto('users')
-    .columns(['email', 'email_key', 'hashed_password', 'created_at', 'password_changed_at', 'language'])
+    .columns([
+      'email',
+      'email_key',
+      'hashed_password',
+      'created_at',
+      'password_changed_at',
+      'language',
+      'provisional_until',
+    ])
     .expression(
       sql
         .selectNoFrom(({ val }) => [
@@ -46,6 +56,7 @@ const insertUser = statement((sql, p: NewUser) =>
           val(p.now).as('created_at'),
           val(p.now).as('password_changed_at'),
           val(p.language).as('language'),
+          val(p.provisionalUntil).as('provisional_until'),
         ])
         .where(({ not, exists, selectFrom }) =>
           not(exists(selectFrom('users').select('id').where('email_key', '=', p.emailKey))),
@@ -55,19 +66,27 @@ const insertUser = statement((sql, p: NewUser) =>
     .returning(userColumns),
 );
 
+/** Attributes of a new user that most callers do not set. */
+export interface NewUserOptions {
+  readonly language?: string | undefined;
+  /** For an account of a public sign-up: when it is removed unless its address is confirmed. */
+  readonly provisionalUntil?: number | undefined;
+}
+
 /** Adds a user. Returns `undefined` if the address is taken; the unique index decides. */
 export async function addUser(
   db: Database,
   email: EmailAddress,
   hashedPassword: string | null,
   now: number,
-  language: string | null = null,
+  { language, provisionalUntil }: NewUserOptions = {},
 ): Promise<User | undefined> {
   const row = await db.first(insertUser, {
     email: email.text,
     emailKey: email.key,
     hashedPassword,
-    language,
+    language: language ?? null,
+    provisionalUntil: provisionalUntil ?? null,
     now,
   });
   return row && toUser(row);
@@ -215,7 +234,7 @@ export async function updateDisabled(db: Database, id: number, disabledAt: numbe
 const setVerified = statement((sql, p: { id: number; now: number }) =>
   sql
     .updateTable('users')
-    .set({ email_verified_at: p.now })
+    .set({ email_verified_at: p.now, provisional_until: null })
     .where('id', '=', p.id)
     .where('disabled_at', 'is', null)
     .returning(userColumns),

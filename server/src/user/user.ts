@@ -16,6 +16,12 @@ export interface User {
   readonly disabledAt: number | null;
   /** Unix milliseconds at which a closed account is removed; null if the account is not closed. */
   readonly deleteAt: number | null;
+  /**
+   * Unix milliseconds at which the account is removed unless its address is confirmed before: only for an account of a
+   * public sign-up that was made while confirmation was required. Null for every other account, and from the
+   * confirmation or the first sign-in on.
+   */
+  readonly provisionalUntil: number | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   readonly language: string | null;
 }
@@ -25,6 +31,14 @@ export interface User {
  * an address has an account, the same statements run for every address (OWASP ASVS 5.0 §6.3.8).
  */
 export const noUserId = 0;
+
+/**
+ * Returns true if the account gives way to another account that gets its address: it was never confirmed or used. An
+ * account that the operator has disabled does not.
+ */
+export function isProvisional({ provisionalUntil, disabledAt }: User): boolean {
+  return provisionalUntil !== null && disabledAt === null;
+}
 
 /** No user has all of the given attributes. */
 export class NoResultFound extends Error {

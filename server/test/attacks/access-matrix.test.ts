@@ -329,7 +329,7 @@ const setIn: Record<string, State> = {
 
 async function createSubject(service: PublicService, state: string): Promise<Subject> {
   const { id, email, password } = await service.newcomer();
-  await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+  await service.confirm({ email, password });
   const browser = new Browser(service);
   const subject = { state, id, email, password, browser, device: new PasskeyDevice(origin) };
   if (state === 'required, none set') {

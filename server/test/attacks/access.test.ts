@@ -8,21 +8,21 @@ import { send } from '../support/request.ts';
 import { testService, type TestService } from '../support/service.ts';
 
 const snapshot = readFileSync(new URL('../routes.snapshot.txt', import.meta.url), 'utf8');
-const lines = [...snapshot.matchAll(/^([\w-]+) +cost (\d+) +([A-Z]+) +(\/\S*)(?: +\((in [^()]+)\))?$/gm)].map(
-  ([, access, cost, method, path, mode = '']) => ({
-    text: `${access} ${cost} ${method} ${path}`,
-    isInLocal: !mode.startsWith('in public'),
-    isInPublic: !mode.startsWith('in local'),
-  }),
-);
+const lines = [
+  ...snapshot.matchAll(/^([\w-]+) +cost (\d+) +([A-Z]+) +(\/\S*)( +\(a read\))?(?: +\((in [^()]+)\))?$/gm),
+].map(([, access, cost, method, path, read, mode = '']) => ({
+  text: `${access} ${cost} ${method} ${path} ${read !== undefined}`,
+  isInLocal: !mode.startsWith('in public'),
+  isInPublic: !mode.startsWith('in local'),
+}));
 
 /** Routes that answer. On each known path, other methods are rejected with 405, and OPTIONS lists the allowed ones. */
 async function answeringRoutes({ app, routes }: TestService): Promise<string[]> {
   const answering: string[] = [];
-  for (const { method, url, access, cost } of routes) {
+  for (const { method, url, access, cost, isCountedRead } of routes) {
     if (method === 'OPTIONS') continue;
     const { status } = await send(app, { method: method as 'GET', path: url.replace(':code', 'not_found') });
-    if (status !== 405) answering.push(`${access} ${cost} ${method} ${url}`);
+    if (status !== 405) answering.push(`${access} ${cost} ${method} ${url} ${isCountedRead}`);
   }
   return answering.toSorted();
 }

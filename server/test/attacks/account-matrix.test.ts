@@ -53,8 +53,8 @@ const ask =
   (route: Route, more: Fields = {}): Step =>
   ({ browser, email }) => {
     const [method, path] = route.split(' ') as [ContractRequest['method'], string]; // as its type says
-    const headers = pageRoutes.has(route) ? asPage : {};
-    return browser.send({ method, path, fields: { email, ...more }, headers });
+    const fields = { email, ...more };
+    return pageRoutes.has(route) ? browser.submit(path, fields) : browser.send({ method, path, fields });
   };
 
 /** Asks for a mail, twice: the second mail within a minute is not sent. Then tries what may be in it. */
@@ -79,6 +79,12 @@ function mailed(
     [429, given(wrongCode)],
   ];
 }
+
+/** Asks for a mail, and for another one on the page for its code: before the pause is over, and after it. */
+const again = (request: Route, repeat: Route): Row => [
+  [200, ask(request)],
+  [200, ask(repeat)],
+];
 
 /** Registers with a passkey, and signs in with it: it is stored only if the address is free or unconfirmed. */
 function byPasskey(register: Route, signIn: Route): Row {
@@ -128,6 +134,15 @@ const pageRoutes: ReadonlySet<Route> = new Set<Route>([
   'POST /reset',
   'POST /confirm',
   'POST /confirm/again',
+  'POST /reset/code',
+  'POST /reset/code/again',
+  'POST /confirm/code',
+  'POST /confirm/code/again',
+  'POST /sign-in/code',
+  'POST /sign-in/code/again',
+  'POST /account/delete/undo',
+  'POST /account/email/undo',
+  'POST /account/factors/undo',
 ]);
 
 /** Every public request that takes an address. A new route needs a row here or below. */
@@ -154,6 +169,15 @@ const rows: ReadonlyMap<Route, Row> = new Map<Route, Row>([
   ],
   ['POST /confirm/again', [[200, ask('POST /confirm/again')]]],
   ['POST /confirm', mailed('POST /confirm/again', 'POST /confirm', 'token', confirmGuess)],
+  ['POST /reset/code', mailed('POST /forgot', 'POST /reset/code', 'token', resetGuess, newPassword)],
+  ['POST /reset/code/again', again('POST /forgot', 'POST /reset/code/again')],
+  ['POST /confirm/code', mailed('POST /confirm/again', 'POST /confirm/code', 'token', confirmGuess)],
+  ['POST /confirm/code/again', again('POST /confirm/again', 'POST /confirm/code/again')],
+  [
+    'POST /sign-in/code',
+    mailed('POST /sign-in/email', 'POST /sign-in/code', 'token', `sgn_${resetGuess.slice(4)}`),
+  ],
+  ['POST /sign-in/code/again', again('POST /sign-in/email', 'POST /sign-in/code/again')],
   ['POST /sessions/email', [[200, ask('POST /sessions/email')]]],
   [
     'PUT /sessions/email',
@@ -180,6 +204,8 @@ const withoutAddress: ReadonlyMap<Route, number> = new Map<Route, number>([
   ['PUT /profile/email/undo', 403],
   ['PUT /profile/factors/undo', 403],
   ['POST /account/email', 303],
+  ['POST /account/address/code', 303],
+  ['POST /sign-out', 303],
   ['POST /account/delete/undo', 403],
   ['POST /account/email/undo', 403],
   ['POST /account/factors/undo', 403],
@@ -212,9 +238,13 @@ onEachEngine('account enumeration by statements and commits', (engine) => {
     const now = clock.now();
     const source = { actor: 'user' } as const;
     if (kind === 'no account') return address.text;
-    const { id } = kind.endsWith('without a password')
-      ? await accounts.registerWith(address, async () => {}, source)
-      : await accounts.register(address, `the password of ${address.text}`, source);
+    const { id } = await accounts.signUp(
+      address,
+      kind.endsWith('without a password')
+        ? { factor: 'passkey', credential: '{}' }
+        : { password: `the password of ${address.text}` },
+      source,
+    );
     if (!kind.startsWith('unconfirmed')) await updateVerified(database, id, now);
     if (kind === 'disabled') await accounts.setDisabled(id, true, source);
     if (kind === 'closed') await closeUser(database, { id, now, deleteAt: now + 14 * dayMs });

@@ -276,7 +276,8 @@ for (const engine of engineNames) {
     await stage.seeStored('after a registration');
     const verification = watch.keep(await tokenAbout(/Confirm/));
     assert.equal(
-      (await stage.send('PUT', '/email_verification', { email, token: verification })).status,
+      (await stage.send('PUT', '/email_verification', { email, token: verification, password: first }))
+        .status,
       200,
     );
     const login = await stage.send('POST', '/sessions', { email, password: first });

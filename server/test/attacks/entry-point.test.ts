@@ -72,7 +72,7 @@ const ways = {
     await service.post('/email_verification', { email });
     await service.deliver();
     if (service.mails.length === mails) return false;
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password });
     return hasSession(service, cookieOf(await service.logIn(email, password), sessionCookie));
   },
   'another registration': async (service, { email }) => {

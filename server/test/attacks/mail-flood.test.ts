@@ -12,7 +12,7 @@ import type { User } from '../../src/user/user.ts';
 import { Browser, signIn } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { lacks, without } from '../support/feature.ts';
-import { tokenIn } from '../support/mail-box.ts';
+import { codeIn, tokenIn } from '../support/mail-box.ts';
 import { freshEmail } from '../support/person.ts';
 import { deviceCookie, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
 import type { ContractRequest, Reply } from '../support/request.ts';
@@ -132,7 +132,7 @@ onEachEngine('mails that strangers cause', (engine) => {
       ...Array.from({ length: 10 }, () => minuteMs),
       ...Array.from({ length: 11 }, () => 70 * minuteMs),
     ];
-    const before = await countOf(newcomer.email);
+    const earlier = await countOf(newcomer.email);
     for (const [i, step] of steps.entries()) {
       for (const { email } of [newcomer, member, disabled]) {
         const spelled = (spellings[i % spellings.length] ?? String)(email);
@@ -140,15 +140,15 @@ onEachEngine('mails that strangers cause', (engine) => {
           const fields = { email: spelled, password, new_password: password, reset_token: 'x', token: 'x' };
           await service.send({ method: method as ContractRequest['method'], path, fields });
         }
-        const attach = async (): Promise<void> => {};
+        const authenticator = { factor: 'passkey', credential: '{}' };
         await service.service.core.accounts
-          .registerWith(requireEmailAddress(spelled), attach, { actor: 'anonymous' })
+          .signUp(requireEmailAddress(spelled), authenticator, { actor: 'anonymous' })
           .catch(() => {});
       }
       await service.deliver();
       wait(step);
     }
-    assert.ok((await countOf(newcomer.email)) > before, 'the requests cause mails');
+    assert.ok((await countOf(newcomer.email)) > earlier, 'the requests cause mails');
     for (const { email } of [newcomer, member, disabled]) {
       const sent = await sentTo(email);
       for (const [kind, instants] of sent) {
@@ -172,9 +172,8 @@ onEachEngine('mails that strangers cause', (engine) => {
     assert.equal(await countOf(email), 1);
     assert.equal((await waitingOf()).filter(({ recipient }) => recipient === email).length, 1);
     wait(minuteMs);
-    const token = await service.tokenFor(email);
+    assert.equal((await service.confirm({ email, password: `${password} 13` })).status, 200);
     assert.equal(await countOf(email), 2);
-    assert.equal((await service.put('/email_verification', { email, token })).status, 200);
     assert.equal((await service.logIn(email, `${password} 13`)).status, 200);
   });
 
@@ -236,14 +235,14 @@ onEachEngine('mails that strangers cause', (engine) => {
         if (i % 13 !== 0) continue;
         await reset(member.email);
         await service.deliver();
-        const before = service.mails.length;
+        const earlier = service.mails.length;
         await reset(member.email, cookie);
         await service.deliver();
-        assert.equal(service.mails.length, before + 1, `sent immediately in step ${i}`);
+        assert.equal(service.mails.length, earlier + 1, `sent immediately in step ${i}`);
         await reset(member.email);
         await reset(member.email, cookie);
         await service.deliver();
-        assert.equal(service.mails.length, before + 1, 'not twice within a minute');
+        assert.equal(service.mails.length, earlier + 1, 'not twice within a minute');
       }
       await reset(member.email, cookie);
       const token = await service.tokenFor(member.email);
@@ -259,13 +258,13 @@ onEachEngine('mails that strangers cause', (engine) => {
   test('a session or a known device of another account counts as a stranger', async () => {
     const [ada, eve] = [await service.member(), await service.member()];
     const cookies = ownCookies(eve);
-    const before = await countOf(ada.email);
+    const earlier = await countOf(ada.email);
     for (let i = 0; i < 30; i += 1) {
       for (const cookie of cookies) await reset(ada.email, cookie);
       await service.deliver();
       wait(2 * minuteMs);
     }
-    assert.ok((await countOf(ada.email)) - before <= maxPerKind);
+    assert.ok((await countOf(ada.email)) - earlier <= maxPerKind);
   });
 
   test('of three live links a stranger revokes none, and using one revokes the others', async () => {
@@ -277,11 +276,11 @@ onEachEngine('mails that strangers cause', (engine) => {
     }
     assert.equal(new Set(tokens).size, 3);
     for (const ms of [5 * minuteMs, 15 * minuteMs, 30 * minuteMs]) {
-      const before = service.mails.length;
+      const earlier = service.mails.length;
       wait(ms);
       assert.equal((await reset(email)).status, 200);
       await service.deliver();
-      assert.equal(service.mails.length, before, 'no mail while three links are live');
+      assert.equal(service.mails.length, earlier, 'no mail while three links are live');
     }
     const [first = '', second = '', third = ''] = tokens;
     assert.equal((await service.reset(email, first, password)).status, 200);
@@ -309,15 +308,38 @@ onEachEngine('mails that strangers cause', (engine) => {
     await service.resetToken(email);
     await reset(email);
     await service.service.core.auth.setPassword(email, password);
-    const before = service.mails.filter(({ to }) => to === email).length;
+    const earlier = service.mails.filter(({ to }) => to === email).length;
     wait(2 * minuteMs);
     await service.deliver();
-    const later = service.mails.filter(({ to }) => to === email).slice(before);
+    const later = service.mails.filter(({ to }) => to === email).slice(earlier);
     assert.deepEqual(
       later.map(({ text }) => tokenIn(text)),
       [undefined],
       'the notice of the new password alone',
     );
+  });
+
+  test('the life of a link and of its code begins when the mail is sent, not when it was requested', async () => {
+    const { email } = await service.member();
+    for (let i = 0; i < 5; i += 1) {
+      await reset(email);
+      await service.deliver();
+      wait(8 * minuteMs);
+    }
+    const own = new Browser(service);
+    wait(hourMs);
+    await own.post('/reset_password', { email });
+    await service.deliver();
+    await own.post('/reset_password', { email });
+    wait(15 * minuteMs);
+    const token = await service.tokenFor(email);
+    const code = codeIn(service.mails.findLast(({ to }) => to === email)?.text ?? '') ?? '';
+    wait(9 * minuteMs);
+    const redeem = (secret: string): Promise<Reply> =>
+      own.put('/reset_password', { email, reset_token: secret, new_password: password });
+    assert.equal((await redeem('2222-2222')).status, 403);
+    assert.equal((await redeem(code)).status, 200);
+    assert.equal((await redeem(token)).status, 403);
   });
 
   test('the token of a mail that was replaced before it was sent is removed with it', async () => {
@@ -342,7 +364,7 @@ onEachEngine('mails that strangers cause', (engine) => {
       await browser.post('/reset_password', { email });
       await service.deliver();
       const text = service.mails.findLast(({ to }) => to === email)?.text ?? '';
-      return /(?<![\w-])[2-9A-Z]{4}-[2-9A-Z]{4}(?![\w-])/.exec(text)?.[0] ?? '';
+      return codeIn(text) ?? '';
     };
     const redeem = (browser: Browser, code: string): Promise<Reply> =>
       browser.put('/reset_password', { email, reset_token: code, new_password: password });

@@ -105,7 +105,7 @@ describe('script in pages', () => {
     const confirmed = await send(site.service.app, {
       method: 'PUT',
       path: '/email_verification',
-      fields: { email, token: link.searchParams.get('token') ?? '' },
+      fields: { email, token: link.searchParams.get('token') ?? '', password: goodPassword },
     });
     assert.equal(confirmed.status, 200, confirmed.text);
   }

@@ -24,12 +24,13 @@ onEachEngine('an account that an attacker registered first', (engine) => {
     service.service.clock.advance(2 * minuteMs);
     assert.equal((await service.post('/users', { email, password })).status, 200);
   };
-  const confirm = async (email: string, token: string): Promise<number> =>
-    (await service.put('/email_verification', { email, token })).status;
+  const confirm = async (email: string, token: string, password?: string): Promise<number> =>
+    (await service.put('/email_verification', { email, token, ...(password !== undefined && { password }) }))
+      .status;
   const login = async (email: string, password: string): Promise<number> =>
     (await service.logIn(email, password)).status;
 
-  /** A login on the same database from before confirmation was required, as in local mode. */
+  /** Registers, if it is the first time, and logs in from before confirmation was required, as in local mode. */
   const earlierLogin = async (
     email: string,
     known?: string,
@@ -41,6 +42,7 @@ onEachEngine('an account that an attacker registered first', (engine) => {
       clock: clock.now,
       knownDeviceDays: 180,
     });
+    if (known === undefined) await earlier.registerUser(email, attackers);
     const source = { ...programSource, ...(known !== undefined && { deviceToken: known }) };
     const { token, deviceToken = known } = (await earlier.logIn(email, attackers, source)) ?? {};
     assert.ok(token !== undefined && deviceToken !== undefined);
@@ -55,15 +57,16 @@ onEachEngine('an account that an attacker registered first', (engine) => {
     assert.equal(await service.service.core.auth.createSession(email), undefined);
   });
 
-  test("A57 pre-hijack: the owner's registration revokes the attacker's password and tokens", async () => {
+  test("A57 pre-hijack: the owner's confirmation revokes the attacker's password and tokens", async () => {
     const email = freshEmail();
     await register(email, attackers);
     const early = await service.tokenFor(email);
     const earlyReset = await service.resetToken(email);
     await register(email, owners);
-    assert.equal(await confirm(email, early), 403, "the token of the attacker's registration");
+    assert.equal(await confirm(email, await service.tokenFor(email)), 403, 'without the password');
+    assert.equal(await confirm(email, await service.tokenFor(email), owners), 200);
+    assert.equal(await confirm(email, early, attackers), 403, "the token of the attacker's registration");
     assert.equal((await service.reset(email, earlyReset, attackers)).status, 403);
-    assert.equal(await confirm(email, await service.tokenFor(email)), 200);
     assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
   });
 
@@ -78,13 +81,14 @@ onEachEngine('an account that an attacker registered first', (engine) => {
 
   test('A57 pre-hijack: a session from before confirmation was required ends once the owner confirms', async () => {
     const email = freshEmail();
-    await register(email, attackers);
     const old = await earlierLogin(email);
     assert.equal(await service.profile(old.token), 200);
     service.service.clock.advance(2 * minuteMs);
     await service.post('/email_verification', { email });
-    assert.equal(await confirm(email, await service.tokenFor(email)), 200);
+    const fields = { email, token: await service.tokenFor(email), new_password: owners };
+    assert.equal((await service.put('/email_verification', fields)).status, 200);
     assert.equal(await service.profile(old.token), 403);
+    assert.deepEqual([await login(email, attackers), await login(email, owners)], [401, 200]);
     for (let i = 0; i < 5; i += 1) await service.logIn(email, 'x');
     assert.equal(
       (await service.logIn(email, 'x', old.deviceToken)).status,
@@ -106,15 +110,14 @@ onEachEngine('an account that an attacker registered first', (engine) => {
 
   test("A58 trojan identifier: the owner's reset revokes the attacker's sessions, devices and tokens", async () => {
     const email = freshEmail();
-    await register(email, attackers);
     const { token: old, deviceToken } = await earlierLogin(email);
     const { token: more } = await earlierLogin(email, deviceToken);
     assert.deepEqual([await service.profile(old), await service.profile(more)], [200, 200]);
     const first = await service.resetToken(email);
     service.service.clock.advance(2 * minuteMs);
     const second = await service.resetToken(email);
-    assert.equal((await service.reset(email, first, attackers)).status, 403);
     assert.equal((await service.reset(email, second, owners)).status, 200);
+    assert.equal((await service.reset(email, first, attackers)).status, 403);
 
     assert.deepEqual([await service.profile(old), await service.profile(more)], [403, 403]);
     assert.equal((await service.logIn(email, attackers, deviceToken)).status, 401);

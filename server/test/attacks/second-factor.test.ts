@@ -72,7 +72,7 @@ onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engi
 
   async function person(): Promise<Person> {
     const { email, password, id } = await service.newcomer();
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password });
     const browser = new Browser(service);
     assert.equal((await browser.post('/sessions', { email, password })).status, 200);
     return { browser, email, password, id };
@@ -102,10 +102,7 @@ onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engi
   /** A user who must have a second factor and has none. */
   async function beginner(): Promise<Pick<Person, 'email' | 'password' | 'id'>> {
     const one = await required.newcomer();
-    await required.put('/email_verification', {
-      email: one.email,
-      token: await required.tokenFor(one.email),
-    });
+    await required.confirm(one);
     return one;
   }
 

@@ -8,7 +8,7 @@ import { onEachEngine } from '../support/engines.ts';
 import { addApp, addPasskey, codesOf, passkeyOptionsIn, type App } from '../support/factor.ts';
 import { entriesOf, hasFeature, lacks, needs } from '../support/feature.ts';
 import { unescapeMarkup } from '../support/markup.ts';
-import { asPage } from '../support/page-form.ts';
+import { asPage, formIn } from '../support/page-form.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
 import { freshEmail } from '../support/person.ts';
 import { cookieOf, PublicService, sessionCookie, type Member } from '../support/public-service.ts';
@@ -54,7 +54,7 @@ const changes: Readonly<Record<string, Prepare>> = {
   }),
   ...entriesOf<Prepare>('totp', {
     'PUT /profile/totp': newApp,
-    'POST /account/authenticators/confirm': newApp,
+    'POST /account/authenticators/new': newApp,
     'DELETE /profile/totp/:id': async (_, { app }) => ({ path: `/profile/totp/${app.id}` }),
     'POST /account/authenticators/remove': async (_, { app }) => ({ fields: { id: app.id } }),
   }),
@@ -72,9 +72,27 @@ const changes: Readonly<Record<string, Prepare>> = {
 
 /** Routes that change neither: they begin something, end sessions, or set a name or the language. */
 const others: Readonly<Record<string, readonly string[]>> = {
-  ...entriesOf('account-deletion', { deletion: ['DELETE /profile', 'POST /account/data/close'] }),
-  ...entriesOf('email-change', { address: ['POST /profile/email', 'POST /account/address'] }),
+  ...entriesOf('account-deletion', { deletion: ['DELETE /profile', 'POST /account/data/close', 'POST /account/delete/undo'],
+  }),
+  ...entriesOf('email-change', {
+    address: [
+      'POST /profile/email',
+      'POST /account/address',
+      'POST /account/address/code',
+      'POST /account/email/undo',
+    ],
+  }),
   ...entriesOf('totp', { totp: ['POST /profile/totp', 'POST /account/authenticators'] }),
+  ...entriesOf('recovery-code', { codes: ['POST /account/recovery-codes/new'] }),
+  link: [
+    'POST /confirm',
+    'POST /confirm/code',
+    'POST /confirm/code/again',
+    'POST /reset',
+    'POST /reset/code',
+    'POST /reset/code/again',
+    'POST /account/factors/undo',
+  ],
   ...entriesOf('passkey', {
     passkey: [
       'POST /profile/passkeys',
@@ -157,7 +175,7 @@ onEachEngine(needs('a session whose credentials change', 'totp'), (engine) => {
       const [token = ''] = renewed;
       const late = replies.find((reply) => cookieOf(reply, sessionCookie) === undefined);
       const isSentAway =
-        late?.status === 303 && /^\/(?:sign-in|step-up)\?/.test(String(late.headers['location']));
+        late?.status === 303 && /^\/(?:sign-in|step-up)\?|[?&]note=/.test(String(late.headers['location']));
       assert.ok(isSentAway || [401, 403].includes(late?.status ?? 0), `${late?.status} ${late?.text}`);
       assert.notEqual(token.slice(0, 36), earlier.slice(0, 36), 'another handle');
       assert.deepEqual([await service.profile(earlier), await service.profile(token)], [403, 200]);
@@ -197,18 +215,14 @@ onEachEngine(needs('a session whose credentials change', 'totp'), (engine) => {
   test('A41 fixation: the page with new recovery codes has forms of the renewed session', async (t) => {
     if (lacks(t, 'recovery-code')) return;
     const { browser, ...subject } = await createSubject();
-    const reply = await browser.send(
-      await requestOf('POST /account/recovery-codes', { browser, ...subject }),
-    );
-    assert.match(reply.text, /<ul class="codes"/);
-    const [, token = ''] = /name="form_token" value="([^"]+)"/.exec(reply.text) ?? assert.fail(reply.text);
-    const fields = { form_token: unescapeMarkup(token) };
-    const again = await browser.send({
-      method: 'POST',
-      path: '/account/recovery-codes',
-      fields,
-      headers: asPage,
+    const { path, fields: given = {} } = await requestOf('POST /account/recovery-codes', {
+      browser,
+      ...subject,
     });
-    assert.equal(again.status, 200, again.text);
+    const page = await browser.submit(path, given);
+    assert.match(page.text, /class="codes"/);
+    const { action, fields } = formIn(page);
+    const saved = await browser.submit(action, fields);
+    assert.equal(saved.headers['location'], '/account/recovery-codes?done=saved', saved.text);
   });
 });

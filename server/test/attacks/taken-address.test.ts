@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { minuteMs, secondMs } from '../../src/kit/clock.ts';
-import { Browser, signIn } from '../support/browser.ts';
+import { type Browser, signIn } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { needs } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
@@ -114,12 +114,12 @@ onEachEngine(needs('a change to a taken address', 'email-change', 'data-export')
     assert.match(free.at(-2)?.['redeemed'] ?? '', /^200 /, 'the earlier proof is valid');
     for (const [owner, { email }] of Object.entries(owners)) {
       wait(start - service.service.clock.now());
-      const before = service.mails.filter(({ to }) => to === email).length;
+      const earlier = service.mails.filter(({ to }) => to === email).length;
       const taken = await story(email);
       for (const [i, seen] of free.entries())
         for (const [path, text] of Object.entries(seen))
           assert.deepEqual(lines(taken[i]?.[path] ?? ''), lines(text), `${owner}: ${path} in step ${i}`);
-      const sent = service.mails.filter(({ to }) => to === email).slice(before);
+      const sent = service.mails.filter(({ to }) => to === email).slice(earlier);
       assert.ok(sent.length > 0, owner);
       assert.ok(
         sent.every(({ text }) => !text.includes('token=')),

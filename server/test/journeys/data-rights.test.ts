@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { codeAt, decodeBase32 } from '../support/authenticator-app.ts';
 import { Browser } from '../support/browser.ts';
 import { rowsIn, tableNames } from '../support/contents.ts';
@@ -30,7 +31,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
   users: {
     secret: 'hashed_password',
     other:
-      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at language',
+      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at provisional_until language',
   },
   sessions: {
     secret: 'secret_hash',
@@ -41,8 +42,12 @@ const columns: Readonly<Record<string, TableColumns>> = {
     other: 'id user_id demand factors password_changed_at created_at expires_at',
   },
   one_time_tokens: {
-    secret: 'secret_hash code_mac request_mac',
+    secret: 'secret_hash code_mac',
     other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries',
+  },
+  pending_registrations: {
+    secret: 'hashed_password credential browser_hash',
+    other: 'id user_id email factor created_at expires_at',
   },
   attempts: { secret: '', other: 'subject factor failures last_at next_at' },
   known_devices: {
@@ -100,6 +105,7 @@ interface Export {
     readonly recovery_code: { readonly left: number };
   };
   readonly tokens: Record<string, unknown>[];
+  readonly registrations: Record<string, unknown>[];
   readonly attempts: Record<string, unknown>[];
   readonly mails: Record<string, unknown>[];
   readonly events: Record<string, unknown>[];
@@ -198,6 +204,17 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     await new Browser(service).post('/sessions', { email, password }); // a login without the second factor
     await service.logIn(email, 'a wrong guess at it');
     await core().attempts.begin({ userId: id }, 'recovery_code'); // a wrong one
+    await core().database.transaction(async (tx) => {
+      const { registrations } = core().auth.identity;
+      const address = requireEmailAddress(email);
+      for (const authenticator of [
+        { hashedPassword: 'the hash of a registration' },
+        { hashedPassword: null, factor: 'passkey', credential: 'the passkey of a registration' },
+      ]) {
+        const requestToken = crypto.randomUUID();
+        await registrations.add(tx, id, { address, authenticator, requestToken });
+      }
+    });
     await core().audit.seal();
     const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
     return { member, at, id, shown: shown.map((one) => one ?? assert.fail('every secret was shown')) };
@@ -219,7 +236,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     const schema = documentIn(description);
     assert.deepEqual([...Value.Errors(schema, reply.body)], [], 'it matches its description');
     assert.deepEqual(Value.Clean(schema, JSON.parse(reply.text)), reply.body, 'it has no other members');
-    const { account, sessions, devices, second_factors, tokens, attempts, mails, events } =
+    const { account, sessions, devices, second_factors, tokens, registrations, attempts, mails, events } =
       reply.body as Export;
     assert.deepEqual(
       { ...account, created_at: undefined, email_verified_at: undefined, password_changed_at: undefined },
@@ -253,6 +270,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
       ['email_change', 'factor_undo', 'reset'],
     );
     assert.match(String(tokens[0]?.['email']), /@/);
+    assert.deepEqual(registrations.map(({ factor }) => String(factor)).toSorted(), ['passkey', 'password']);
     const passwordAttempts = attempts.filter(({ factor }) => factor === 'password');
     assert.deepEqual(
       passwordAttempts.map(({ failures, device_id }) => [
@@ -297,7 +315,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     if (lacks(t, 'email-change', 'passkey', 'recovery-code', 'remembered-device', 'totp')) return;
     const { at, id, shown } = await wellKnown();
     const { text } = await exportOf(at);
-    const known = [...tables, 'spent_challenges'].toSorted();
+    const known = [...tables, 'mail_paces', 'spent_challenges'].toSorted();
     assert.deepEqual(tableNames(core().database).toSorted(), known, 'a new table has rows of users or not');
     for (const one of shown) assert.ok(!text.includes(one), `${one} was shown to the user once`);
     for (const table of tables) {
@@ -486,8 +504,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     assert.ok(!JSON.stringify(events).includes(email), 'the record remains, without the address');
     assertProblem(await undo(token), 403, 'token_invalid');
     await service.post('/users', { email, password: newPassword });
-    const confirmation = await service.tokenFor(email);
-    assert.equal((await service.put('/email_verification', { email, token: confirmation })).status, 200);
+    assert.equal((await service.confirm({ email, password: newPassword })).status, 200);
     assert.equal((await service.logIn(email, newPassword)).status, 200);
     assert.notEqual(await service.idOf(email), id);
   });

@@ -40,7 +40,7 @@ describe('the pages of mails', () => {
     const email = freshEmail();
     const at = new Browser(service);
     await at.post('/users', { email, password: newPassword });
-    assert.match((await press(at, email)).text, /Your address is confirmed/);
+    assert.match((await press(at, email)).text, /Your email is confirmed/);
     assert.match((await press(at, email)).text, /wrong, was used before/);
 
     service.service.clock.advance(2 * minuteMs);
@@ -49,12 +49,12 @@ describe('the pages of mails', () => {
     assert.equal(weak.status, 400);
     assert.match(weak.text, /This is too short/);
     const password = 'ten toads behind a blue door';
-    assert.match((await press(at, email, { new_password: password })).text, /Your password is set/);
+    assert.match((await press(at, email, { new_password: password })).text, /Your password was changed/);
     assert.equal(at.sessionId, undefined, 'a reset creates no session');
 
     service.service.clock.advance(2 * minuteMs);
     await at.post('/sessions/email', { email });
-    assert.match((await press(at, email)).text, /You are signed in as/);
+    assert.match((await press(at, email)).text, /Your account/);
     assert.equal((await at.get('/profile')).status, 200);
 
     const wished = freshEmail();
@@ -64,12 +64,12 @@ describe('the pages of mails', () => {
     assert.match(elsewhere.text, /<title>Sign in/, 'rejected without the session');
     assert.equal(new URL(formIn(elsewhere).fields['return_to'] ?? '', 'http://x').pathname, '/account/email');
     assert.ok(link.startsWith('/account/email?'));
-    assert.match((await press(at, wished)).text, /has its new address/);
+    assert.match((await press(at, wished)).text, /Your email was changed/);
     const events = await service.service.core.audit.list({ limit: 100 });
     assert.equal(events.find(({ reason }) => reason === 'email_changed')?.actor, 'user');
     assert.equal(memberOf((await at.get('/profile')).body, 'email'), wished);
 
-    assert.match((await press(new Browser(service), email)).text, /has its old address again/);
+    assert.match((await press(new Browser(service), email)).text, /Your old address is restored/);
     assert.equal((await at.get('/profile')).status, 403);
   });
 
@@ -162,7 +162,7 @@ test('in local mode mails are stored and shown in the mailbox, newest first, as 
   try {
     const ask = (path: string, headers = {}): Promise<Reply> =>
       send(service.app, { method: 'GET', path, headers });
-    assert.match((await ask('/dev/mailbox', asPage)).text, /There is no mail yet/);
+    assert.match((await ask('/dev/mailbox', asPage)).text, /No emails yet/);
     const email = freshEmail();
     const fields = { email, password: 'b4l0u' };
     await send(service.app, { method: 'POST', path: '/users', fields });

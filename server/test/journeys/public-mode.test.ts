@@ -83,7 +83,11 @@ test('a user registers, confirms, logs in and resets the password, and is notifi
   assert.deepEqual([early.status, early.body['code'], early.cookies], [401, 'invalid_credentials', []]);
   const verification = await mailAbout(/Confirm/);
   assert.deepEqual(verification.recipients, [email]);
-  const confirmed = await send('PUT', '/email_verification', { email, token: tokenIn(verification) });
+  const confirmed = await send('PUT', '/email_verification', {
+    email,
+    token: tokenIn(verification),
+    password,
+  });
   assert.deepEqual([confirmed.status, confirmed.body], [200, { email, message: 'email confirmed' }]);
 
   const login = await send('POST', '/sessions', { email, password });

@@ -535,7 +535,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
   test('only its enrollment is open until it is enrolled, and the last one cannot be removed', async (t) => {
     if (lacks(t, 'recovery-code') || lacks(t, 'passkey')) return;
     const { email, password } = await service.newcomer();
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password });
     const browser = new Browser(service);
     const login = await browser.post('/sessions', { email, password });
     assert.deepEqual(login.body, {
@@ -561,7 +561,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
   test('F11: one of two concurrent removals of the last two is rejected', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { email, password } = await service.newcomer();
-      await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+      await service.confirm({ email, password });
       const browser = new Browser(service);
       await browser.post('/sessions', { email, password });
       const ids: string[] = [];
@@ -595,7 +595,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
   test('a known device is asked for it too', async () => {
     service.service.clock.advance(dayMs);
     const { email, password } = await service.newcomer();
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password });
     const login = await service.logIn(email, password);
     assert.equal(memberOf(login.body, 'message'), 'second factor must be set up');
   });

@@ -7,6 +7,8 @@ import { silentLog } from '../../src/kit/log.ts';
 import { Problem } from '../../src/kit/problem.ts';
 import type { Database } from '../../src/db/database.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
+import { createToken } from '../../src/kit/secret.ts';
+import { requestKind } from '../../src/identity/cookie-kinds.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
@@ -25,7 +27,12 @@ import { inOrder, ordersOf, type Ending } from './interleaving.ts';
 import { countSessions, old, type Pair, type Stage } from './order-stage.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
-const properRefusals = new Set(['token_invalid', 'unknown_email']);
+const properRefusals = new Set([
+  'token_invalid',
+  'unknown_email',
+  'password_required',
+  'same_browser_required',
+]);
 
 /** Declares the pairs; each n-th order is taken. */
 export function declareOrders(stride: number): void {
@@ -225,17 +232,65 @@ export function declareOrders(stride: number): void {
     );
 
     inEveryOrder(
-      'a confirmation confirms the password of its own registration, not that of a later registration',
+      'a confirmation opens the registration of its own browser, not that of a later registration',
       async ({ authOn: on, mailedToken }) => {
-        const email = freshAddress();
-        const { id, hashedPassword } = await on(database).registerUser(email, "the owner's password");
+        const address = requireEmailAddress(freshAddress());
+        const own = { ...programSource, requestToken: createToken(requestKind).token };
+        const { accounts, registrations } = on(database).identity;
+        const { id } = await accounts.signUp(address, { password: "the owner's password" }, own);
+        const [registered] = await registrations.list(id);
         const token = await mailedToken(id);
         return {
-          first: (db) =>
-            on(db).identity.emailVerification.redeem(requireEmailAddress(email), token, programSource),
-          second: (db) => on(db).registerUser(email, "the stranger's password"),
+          first: (db) => on(db).identity.emailVerification.redeem(address, token, own),
+          second: (db) =>
+            on(db).identity.accounts.signUp(address, { password: "the stranger's password" }, programSource),
           check: async ({ first }) => {
-            if ('value' in first) assert.equal(await passwordHash(database, id), hashedPassword);
+            if (!('value' in first)) return;
+            assert.equal(await passwordHash(database, id), registered?.hashed_password);
+            assert.deepEqual(await registrations.list(id), []);
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'an expired account is confirmed or removed by a purge, and nothing in between',
+      async ({ authOn: on, mailedToken }) => {
+        const address = requireEmailAddress(freshAddress());
+        const own = { ...programSource, requestToken: createToken(requestKind).token };
+        const { id } = await on(database).identity.accounts.signUp(address, { password: old }, own);
+        const token = await mailedToken(id);
+        await database.execute(`update users set provisional_until = 1 where id = ${id}`);
+        return {
+          first: (db) => on(db).identity.emailVerification.redeem(address, token, own),
+          second: (db) => on(db).identity.registrations.purge(10),
+          check: async ({ first }) => {
+            const found = await new DB(database).findUserBy({ id }).catch(() => undefined);
+            assert.equal(found !== undefined, 'value' in first);
+            if (found !== undefined) assert.notEqual(found.emailVerifiedAt, null);
+          },
+        };
+      },
+      true,
+    );
+
+    inEveryOrder(
+      'a registration is not lost with an expired account that a purge removes',
+      async ({ authOn: on }) => {
+        const address = requireEmailAddress(freshAddress());
+        const { id } = await on(database).identity.accounts.signUp(address, { password: old }, programSource);
+        await database.execute(`update users set provisional_until = 1 where id = ${id}`);
+        return {
+          first: (db) =>
+            on(db)
+              .identity.accounts.signUp(address, { password: 'the new password' }, programSource)
+              .catch(() => {}),
+          second: (db) => on(db).identity.registrations.purge(10),
+          check: async () => {
+            const { id: kept } = await new DB(database).findUserBy({ email: address.text });
+            const pending = await on(database).identity.registrations.list(kept);
+            assert.ok(pending.length > 0, 'the registration is pending');
           },
         };
       },
@@ -272,6 +327,7 @@ export function declareOrders(stride: number): void {
               requireEmailAddress(email),
               await mailedToken(user.id),
               programSource,
+              { newPassword: 'the password of three' },
             );
           },
         };
@@ -293,6 +349,7 @@ export function declareOrders(stride: number): void {
               requireEmailAddress(email),
               await mailedToken(id),
               programSource,
+              { password: old },
             );
           },
         };

@@ -33,7 +33,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [''],
     ['attempt'],
     ['factor'],
-    ['session', 'token'],
+    ['registration', 'session', 'token'],
     ['account', 'sign-in'],
     ['password'],
     ['enrollment'],

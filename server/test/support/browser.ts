@@ -55,7 +55,9 @@ export class Browser {
     const headers = { accept: 'text/html,application/xhtml+xml' };
     const reply = await this.send({ method: 'POST', path, fields, headers });
     const target = String(reply.headers['location']);
-    return /[?&]note=|^[a-z/-]+\/(?:code|new)(?:\?|$)/.test(target) ? this.get(target, headers) : reply;
+    if (!/[?&]note=|^[a-z/-]+\/(?:code|new)(?:\?|$)/.test(target)) return reply;
+    const page = await this.get(target, headers);
+    return { ...page, cookies: [...reply.cookies, ...page.cookies] };
   }
 
   /** Returns where a redirect leads in the end: the application, if it leads to the page that continues there. */

@@ -19,10 +19,18 @@ function planOnSqlite(path: string, text: string, values: unknown[]): string[] {
   return rows.map((row) => String(row['detail']));
 }
 
+/**
+ * PostgreSQL then scans or sorts only where no index can help, also in a table of few rows, which it would rather read
+ * as a whole.
+ */
+const preferIndices =
+  'set enable_seqscan = off; set enable_sort = off; set enable_incremental_sort = off; set enable_bitmapscan = off';
+
 async function planOnPostgres(url: string, text: string, values: unknown[]): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
+    await client.query(preferIndices);
     const { rows } = await client.query<{ 'QUERY PLAN': string }>({ text: `explain ${text}`, values });
     return rows.map((row) => row['QUERY PLAN']);
   } finally {
@@ -33,4 +41,17 @@ async function planOnPostgres(url: string, text: string, values: unknown[]): Pro
 /** Steps that read a whole table, which a hot statement must not do. */
 export function scansOf(plan: readonly string[]): string[] {
   return plan.filter((step) => /^SCAN (?!CONSTANT ROW|subquery)|Seq Scan on/.test(step));
+}
+
+/**
+ * Steps whose work grows with the table or with what others wrote: those that read a whole table or index, and those
+ * that sort.
+ */
+export function unboundedStepsOf(plan: readonly string[]): string[] {
+  const sorts = plan.filter((step) => /USE TEMP B-TREE|\bSort {2}\(/.test(step));
+  // An index that is read without a condition, and whose rows are then filtered.
+  const filtered = plan.filter(
+    (step, i) => /Index (?:Only )?Scan/.test(step) && /^\s+Filter:/.test(plan[i + 1] ?? ''),
+  );
+  return [...scansOf(plan), ...sorts, ...filtered];
 }

@@ -109,6 +109,11 @@ export class PublicService {
     return this.put('/reset_password', { email, reset_token: token, new_password: password });
   }
 
+  /** Confirms an address as a program without cookies does: with the newest token and the password of the registration. */
+  async confirm({ email, password }: Pick<Member, 'email' | 'password'>): Promise<Reply> {
+    return this.put('/email_verification', { email, token: await this.tokenFor(email), password });
+  }
+
   /** A user who has registered and not confirmed the address. */
   async newcomer(): Promise<Pick<Member, 'id' | 'email' | 'password'>> {
     const email = freshEmail();
@@ -121,7 +126,7 @@ export class PublicService {
   async member(): Promise<Member> {
     const newcomer = await this.newcomer();
     const { email, password } = newcomer;
-    const confirmed = await this.put('/email_verification', { email, token: await this.tokenFor(email) });
+    const confirmed = await this.confirm(newcomer);
     assert.equal(confirmed.status, 200, confirmed.text);
     const login = await this.logIn(email, password);
     const sessionId = cookieOf(login, sessionCookie);

@@ -28,6 +28,7 @@ import { testClock, type TestClock } from './clock.ts';
 export const wideLimits: Environment = {
   ADDRESS_LIMIT_PER_MINUTE: '1000000',
   GLOBAL_LIMIT_PER_MINUTE: '1000000',
+  ACCOUNT_READS_PER_MINUTE: '1000000',
 };
 
 /** Set, because these services have no folder of their own for a key file. */

@@ -3,6 +3,7 @@
 import type { AuditTables } from '../../src/audit/schema.ts';
 import type { VersionTables } from '../../src/db/schema.ts';
 import type { AttemptTables } from '../../src/identity/attempt/schema.ts';
+import type { RegistrationTables } from '../../src/identity/registration/schema.ts';
 import type { SessionTables } from '../../src/identity/session/schema.ts';
 import type { SignInTables } from '../../src/identity/sign-in/schema.ts';
 import type { TokenTables } from '../../src/identity/token/schema.ts';
@@ -18,6 +19,7 @@ export interface CoreTables
     MailTables,
     KeyTables,
     AttemptTables,
+    RegistrationTables,
     SessionTables,
     TokenTables,
     SignInTables,

@@ -37,7 +37,9 @@ export async function tracesIn(
       .toSorted(),
     mails: mails
       .map((mail) => {
-        const life = (mail.expires_at - mail.created_at) / minuteMs;
+        // A mail that waits for the end of a pause begins its life then.
+        const dueAt = mail.tries === 0 ? mail.next_at : mail.created_at;
+        const life = (mail.expires_at - dueAt) / minuteMs;
         return `${mail.kind} to ${nameOf(mail.user_id)} for ${life}`;
       })
       .toSorted(),

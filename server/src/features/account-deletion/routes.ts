@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
-import { EmailMessage, mailCost, token } from '../../http/fields.ts';
+import { EmailMessage, mailCost, token, hashCost } from '../../http/fields.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { costing } from '../../http/limits.ts';
@@ -51,6 +51,7 @@ export function deletionUndoRoutes({
     scope.put(
       '/profile/undo',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Reopens an account that its owner has closed',
           body: Type.Object({ token }),

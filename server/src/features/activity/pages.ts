@@ -41,14 +41,17 @@ export function activityPages({
   }).routes;
 }
 
-function eventItem(t: Translate, { event, outcome, at, address, device }: AuditEvent): string {
+function eventItem(t: Translate, { event, outcome, at, address, device, facts }: AuditEvent): string {
+  // Refusals that were repeated within a minute are one event with their number.
+  const count = facts?.['count'];
+  const refused = count === undefined ? 'page.activity.failed' : 'page.activity.failed_times';
   const where = [nameDevice(device ?? undefined), address].filter(
     (text) => text !== undefined && text !== null,
   );
   return html`<li>
     <div>
       <strong>${t(`page.event.${event}`)}</strong>
-      !${outcome === 'failure' ? html`<em class="failed">${t('page.activity.failed')}</em>` : ''}
+      !${outcome === 'failure' ? html`<em class="failed">${t(refused, { count: Number(count) })}</em>` : ''}
       <small>${t('page.activity.when', { at })}</small> <small>${where.join(' · ')}</small>
     </div>
   </li>`;

@@ -15,8 +15,8 @@ onEachEngine('a module that plugs in', (engine) => {
   const makeAuth = useAuth(engine);
 
   test('adds a member to the copy of personal data', async () => {
-    const { auth } = makeAuth();
-    const dataExports = new DataExports(auth.identity.context, auth.identity);
+    const { auth, audit } = makeAuth();
+    const dataExports = new DataExports(auth.identity.context, { ...auth.identity, audit });
     const { id } = await auth.registerUser(email, password);
     auth.identity.plugged.exports.push({
       name: 'api_keys',
@@ -30,6 +30,7 @@ onEachEngine('a module that plugs in', (engine) => {
       'devices',
       'second_factors',
       'tokens',
+      'registrations',
       'attempts',
       'api_keys',
     ]);

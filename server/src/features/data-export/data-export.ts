@@ -4,7 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Problem } from '../../kit/problem.ts';
 import type { AuditEvent } from '../../audit/event.ts';
-import { listEventsOf } from '../../audit/store.ts';
+import type { Audit } from '../../audit/audit.ts';
 import { RateLimit } from '../../kit/rate-limit.ts';
 import { listMailsOf, type MailRecord } from '../../mail/store.ts';
 import { findUserById } from '../../user/store.ts';
@@ -30,6 +30,7 @@ export interface DataExport {
 }
 
 export interface DataExportNeeds {
+  readonly audit: Pick<Audit, 'listOf'>;
   readonly stepUp: StepUp;
   readonly plugged: {
     /** Read at each export: modules register themselves before the first request. */
@@ -61,7 +62,7 @@ export class DataExports {
    */
   async create(session: Session, source: ClientSource): Promise<DataExport> {
     const { db, clock, events } = this.#context;
-    const { stepUp, plugged } = this.#needs;
+    const { audit, stepUp, plugged } = this.#needs;
     const { userId } = session;
     await stepUp.requireRecent(session);
     const { isAllowed, seconds } = this.#limit.take(String(userId), 1);
@@ -84,7 +85,7 @@ export class DataExports {
       }),
       events: pagesOf((last: AuditEvent | undefined) => {
         const { at, id } = last ?? beforeEvents;
-        return listEventsOf(db, { userId, at, id, limit: pageSize });
+        return audit.listOf({ userId, at, id, limit: pageSize });
       }),
     };
   }

@@ -9,8 +9,8 @@ export const dataExport = identityModule({
   name: 'data-export',
   messages: import.meta.resolve('./messages/'),
   events: dataExportEvents,
-  build: ({ context, pages, plugged, plugs: { parts }, stepUp }) => {
-    const dataExports = new DataExports(context, { plugged, stepUp });
+  build: ({ audit, context, pages, plugged, plugs: { parts }, stepUp }) => {
+    const dataExports = new DataExports(context, { audit, plugged, stepUp });
     return {
       routes: [
         { access: 'session', json: dataRoutes({ dataExports }) },

@@ -46,6 +46,10 @@ const ExportDocument = Type.Object({
     Type.Object({ kind: Type.String(), email: OptionalText, created_at: Instant, expires_at: Instant }),
     { description: 'Tokens that were mailed and not used yet' },
   ),
+  registrations: Type.Array(
+    Type.Object({ email: Type.String(), factor: Type.String(), created_at: Instant, expires_at: Instant }),
+    { description: 'Registrations of the address that were not confirmed' },
+  ),
   attempts: Type.Array(
     Type.Object({
       factor: Type.String(),

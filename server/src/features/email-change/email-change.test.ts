@@ -62,10 +62,7 @@ onEachEngine('events and mails of', (engine) => {
     const undo = await service.tokenFor(ada.email);
     later();
     await service.post('/users', { email: ada.email, password: newPassword });
-    await service.put('/email_verification', {
-      email: ada.email,
-      token: await service.tokenFor(ada.email),
-    });
+    await service.confirm({ email: ada.email, password: newPassword });
     const taken = await traces({ ada: ada.id }, async () =>
       assertProblem(await service.put('/profile/email/undo', { token: undo }), 400, 'email_taken'),
     );

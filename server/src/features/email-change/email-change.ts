@@ -4,8 +4,8 @@
 import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { UniqueViolation, type Database } from '../../db/database.ts';
 import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
-import { findUserByEmail, lockUser, removeUser, updateUser, updateVerified } from '../../user/store.ts';
-import type { User } from '../../user/user.ts';
+import { findUserByEmail, lockUser, updateUser, updateVerified } from '../../user/store.ts';
+import { isProvisional, type User } from '../../user/user.ts';
 import type { AccountAccess } from '../../identity/account/access.ts';
 import type { Accounts } from '../../identity/account/account.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
@@ -89,7 +89,8 @@ export class EmailChange {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
       await tokens.requireSettledAddress(tx, user.id); // a second change would take the undo token from the true owner
-      const owner = await findUserByEmail(tx, address);
+      const holder = await findUserByEmail(tx, address);
+      const owner = holder !== undefined && isProvisional(holder) ? undefined : holder;
       const token = { kind: emailChangeKind, target: address.text };
       await events.send(tx, emailChangeMail, {
         user,
@@ -135,7 +136,7 @@ export class EmailChange {
 
   /**
    * Restores the old address: removes the password, ends every session and mails a reset token.
-   * @throws {Problem} token_invalid; email_taken if another account has confirmed the old address since.
+   * @throws {Problem} token_invalid; email_taken if another account has got the old address since.
    */
   async undo(presented: string, source: ClientSource): Promise<User> {
     const { db, events, clock } = this.#context;
@@ -148,10 +149,10 @@ export class EmailChange {
       await tokens.consume(tx, live);
       const squatter = await findUserByEmail(tx, address);
       if (squatter !== undefined && squatter.id !== id) {
-        // Another account has registered the old address since. Its unconfirmed registration is removed: this token
+        // Another account has registered the old address since. If it is unconfirmed, it gives way: this token
         // proves access to the mailbox.
-        if (squatter.emailVerifiedAt !== null) throw new Problem('email_taken');
-        await removeUser(tx, squatter.id);
+        if (!isProvisional(squatter)) throw new Problem('email_taken');
+        await accounts.releaseAddress(tx, address, source);
       }
       await updateUser(tx, id, { email: address }, clock());
       // The attacker knew the password, and could sign in with a factor of their own. Factors that the mailbox cannot
@@ -171,9 +172,10 @@ export class EmailChange {
     { live, address, source }: { live: LiveToken; address: EmailAddress; source: ClientSource },
   ): Promise<User> {
     const { clock, events } = this.#context;
-    const { access, tokens } = this.#needs;
+    const { access, accounts, tokens } = this.#needs;
     await tokens.consume(tx, live);
     await access.revoke(tx, user.id, { kinds: ['token'] });
+    await accounts.releaseAddress(tx, address, source);
     await updateUser(tx, user.id, { email: address }, clock());
     const moved = await updateVerified(tx, user.id, clock());
     if (moved === undefined) throw new Problem('session_required');

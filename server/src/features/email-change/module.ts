@@ -23,7 +23,10 @@ export const emailChange = module({
           access: 'session',
           pages: emailChangePages({ pages, cookies, sessions, stepUp, emailChange: rule }),
         },
-        { access: 'optional', pages: tokenPages({ pages, cookies }, changePage({ cookies, emailChange: rule })) },
+        {
+          access: 'optional',
+          pages: tokenPages({ pages, cookies }, changePage({ cookies, emailChange: rule })),
+        },
         { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(rule)) },
       ],
       account: [

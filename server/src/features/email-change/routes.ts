@@ -2,7 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, mailCost, password, token } from '../../http/fields.ts';
+import { email, EmailMessage, mailCost, password, token, hashCost } from '../../http/fields.ts';
+import { costing } from '../../http/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { hashing } from '../../http/limits.ts';
@@ -40,6 +41,7 @@ export function emailChangeRoutes({
     scope.put(
       '/profile/email',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Changes the email address with the token or the code that was sent to the new address',
           body: Type.Object({ token }),
@@ -66,6 +68,7 @@ export function emailUndoRoutes({
     scope.put(
       '/profile/email/undo',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Restores the previous email address of the account',
           body: Type.Object({ token }),

@@ -15,6 +15,7 @@ export const emailSignInEvents = defineEvents('email-sign-in', {
   sign_in_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    insteadOf: 'sign_in_requested',
     says: 'A sign-in link was requested, and none was mailed: no account, a disabled or unconfirmed one, or too soon.',
   },
   sign_in_token_refused: {

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, LoginReply, mailCost, token } from '../../http/fields.ts';
+import { email, EmailMessage, LoginReply, mailCost, token, hashCost } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
 import { costing } from '../../http/limits.ts';
@@ -41,6 +41,7 @@ export function emailSignInRoutes({
     scope.put(
       '/sessions/email',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Logs in with the token or the code from the email',
           body: Type.Object({ email, token }),

@@ -7,6 +7,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { freeRead } from '../../http/limits.ts';
 import { addressOf } from '../../http/markup.ts';
 import './problem.ts';
 
@@ -17,6 +18,7 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
     scope.get(
       '/forward_auth',
       {
+        config: freeRead,
         schema: {
           summary:
             'For proxies: returns the signed-in user in headers; otherwise 401, or a redirect to sign in',

@@ -29,4 +29,11 @@ export const passkeyMigrations: readonly Migration[] = [
       `create index spent_challenges_by_expiry on spent_challenges (expires_at)`,
     ],
   },
+  {
+    name: 'passkeys of a user in the order of their list',
+    statements: () => [
+      `drop index passkeys_by_user`,
+      `create index passkeys_by_user on passkeys (user_id, created_at, id)`,
+    ],
+  },
 ];

@@ -32,13 +32,12 @@ import {
 import { factorUseOf, type ChallengeUse } from './challenge.ts';
 import { parseAssertion } from './credential.ts';
 import { PasskeyData } from './passkey-data.ts';
+import { parseRegistered, registeredText } from './registered.ts';
 import {
   addPasskey,
   findPasskey,
-  isVerifiedCredential,
   listPasskeys,
   removePasskey,
-  removeUnverified,
   renamePasskey,
   usePasskey,
   type PasskeyRow,
@@ -67,8 +66,6 @@ interface Naming {
 }
 
 const maxPerUser = 20;
-/** Attempts to add a credential while concurrent registrations of unconfirmed accounts insert the same one. */
-const attachAttempts = 5;
 
 export class Passkeys extends PasskeyData implements SecondFactor {
   readonly relyingParty: RelyingParty;
@@ -122,48 +119,43 @@ export class Passkeys extends PasskeyData implements SecondFactor {
     const others = await listPasskeys(tx, userId);
     if (others.length >= maxPerUser)
       throw fieldProblem('credential', `exceeds the limit of ${maxPerUser} passkeys`, 'too_many');
-    for (let attempt = 0; attempt < attachAttempts; attempt += 1) {
-      const id = await this.attach(tx, userId, created, naming);
-      if (id !== undefined) return id;
-      // A concurrent registration may have inserted the same credential; its outcome must not show here.
-      if (await this.#isRegistered(tx, created.row)) break;
-    }
-    throw registeredAlready();
+    const id = await this.#attach(tx, userId, created.row, nameOf(created.row, naming));
+    if (id === undefined) throw registeredAlready();
+    return id;
   }
 
   /**
    * Consumes the challenge of a registration and checks that the credential is free, before the email address is looked
-   * up: a rejection is then the same for every address. A credential in an unconfirmed account counts as free; otherwise,
+   * up: a rejection is then the same for every address. A credential of a pending registration is free; otherwise,
    * registering one credential for two addresses would reveal whether the other address is taken.
    * @throws {Problem} factor_invalid if the challenge was answered before; invalid_request if the credential is registered.
    */
   claim({ challenge, row }: VerifiedCredential): Promise<void> {
     return this.#db.transaction(async (tx) => {
       if (!(await this.#ceremonies.consume(tx, challenge))) throw new Problem('factor_invalid');
-      if (await this.#isRegistered(tx, row)) throw registeredAlready();
+      if ((await findPasskey(tx, row.credential_id)) !== undefined) throw registeredAlready();
     });
   }
 
-  /**
-   * Inserts a verified passkey and returns its id; `undefined` if the credential is registered. For a user id of no user
-   * it runs the same statements and stores nothing. The name defaults to that of the authenticator, then of the device.
-   * Call inside a transaction.
-   */
-  async attach(
+  /** Returns the text with which `attachRegistered` adds a verified passkey of a registration. */
+  describeRegistered({ row }: VerifiedCredential, naming: Naming): string {
+    return registeredText(row, nameOf(row, naming));
+  }
+
+  async attachRegistered(tx: Database, userId: number, credential: string): Promise<boolean> {
+    const { row, name } = parseRegistered(credential);
+    return (await this.#attach(tx, userId, row, name)) !== undefined;
+  }
+
+  /** Inserts a verified passkey and returns its id; `undefined` if the credential is registered. */
+  async #attach(
     tx: Database,
     userId: number,
-    { row }: VerifiedCredential,
-    { name, device }: Naming,
+    row: VerifiedCredential['row'],
+    name: string,
   ): Promise<string | undefined> {
-    if (this.#emailConfirmation) await removeUnverified(tx, row.credential_id);
     const id = generateUuid();
-    const isAdded = await addPasskey(tx, {
-      ...row,
-      id,
-      user_id: userId,
-      name: name ?? nameAuthenticator(row.aaguid) ?? device ?? 'Passkey',
-      created_at: this.#clock(),
-    });
+    const isAdded = await addPasskey(tx, { ...row, id, user_id: userId, name, created_at: this.#clock() });
     return isAdded ? id : undefined;
   }
 
@@ -239,11 +231,6 @@ export class Passkeys extends PasskeyData implements SecondFactor {
     return this.#verifyAnswer(row, response, factorUseOf(purpose), false);
   }
 
-  /** Whether the credential belongs to an account that keeps it: a confirmed one, if accounts must be confirmed. */
-  async #isRegistered(tx: Database, { credential_id: id }: { credential_id: string }): Promise<boolean> {
-    return this.#emailConfirmation ? isVerifiedCredential(tx, id) : (await findPasskey(tx, id)) !== undefined;
-  }
-
   /** Verifies an answer; `undefined` if it is wrong. */
   async #verifyAnswer(
     row: PasskeyRow,
@@ -267,6 +254,11 @@ export class Passkeys extends PasskeyData implements SecondFactor {
         usePasskey(tx, { id: row.id, counter, storage, now: this.#clock() }),
     };
   }
+}
+
+/** Returns the chosen name, that of the authenticator, or that of the device. */
+function nameOf({ aaguid }: VerifiedCredential['row'], { name, device }: Naming): string {
+  return name ?? nameAuthenticator(aaguid) ?? device ?? 'Passkey';
 }
 
 function registeredAlready(): Problem {

@@ -3,11 +3,8 @@ import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import { passkeyColumns, type PasskeyTable, type PasskeyTables } from './schema.ts';
-import type { UserTables } from '../../user/schema.ts';
 
-/** The tables of the statements below. */
-type Tables = PasskeyTables & UserTables;
-const { statement } = statementsFor<Tables>();
+const { statement } = statementsFor<PasskeyTables>();
 
 /** A row of the passkeys table. */
 export type PasskeyRow = PasskeyTable;
@@ -38,34 +35,6 @@ const insertPasskey = statement((sql, p: NewPasskeyRow) =>
 /** Adds a passkey; false if its credential is registered for any user, or if there is no such user. */
 export async function addPasskey(db: Database, row: NewPasskeyRow): Promise<boolean> {
   return (await db.first(insertPasskey, row)) !== undefined;
-}
-
-const deleteUnverified = statement((sql, p: { credentialId: string }) =>
-  sql
-    .deleteFrom('passkeys')
-    .where('credential_id', '=', p.credentialId)
-    .where('user_id', 'in', (nested) =>
-      nested.selectFrom('users').select('users.id').where('users.email_verified_at', 'is', null),
-    ),
-);
-
-/** Removes a credential from an account whose email address is not confirmed. */
-export async function removeUnverified(db: Database, credentialId: string): Promise<void> {
-  await db.run(deleteUnverified, { credentialId });
-}
-
-const selectVerified = statement((sql, p: { credentialId: string }) =>
-  sql
-    .selectFrom('passkeys')
-    .innerJoin('users', 'users.id', 'passkeys.user_id')
-    .select('passkeys.id')
-    .where('passkeys.credential_id', '=', p.credentialId)
-    .where('users.email_verified_at', 'is not', null),
-);
-
-/** Whether a credential belongs to an account whose email address is confirmed. */
-export async function isVerifiedCredential(db: Database, credentialId: string): Promise<boolean> {
-  return (await db.first(selectVerified, { credentialId })) !== undefined;
 }
 
 const selectByUser = statement((sql, p: { userId: number }) =>

@@ -38,7 +38,8 @@ export const recoveryCode = module({
           ...recoveryCodeSection,
           state: async ({ userId }, t) => {
             const left = await recoveryCodes.count(userId);
-            if (left > 0) return { text: t('page.recovery_codes.state', { left }), tone: left > 3 ? 'good' : 'weak' };
+            if (left > 0)
+              return { text: t('page.recovery_codes.state', { left }), tone: left > 3 ? 'good' : 'weak' };
             const isUsable = (await secondFactors.namesOf(userId)).length > 0;
             return { text: t('page.factor.none_yet'), ...(isUsable && { tone: 'weak' }) };
           },

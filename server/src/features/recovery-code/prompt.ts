@@ -12,5 +12,6 @@ export const recoveryCodeSection = {
 
 export const recoveryCodePrompt: FactorPrompt = {
   factor: 'recovery_code',
-  inputs: (t, fault) => codeInputs('recovery_code', 'recovery', { label: t('page.recovery_codes.code'), fault }),
+  inputs: (t, fault) =>
+    codeInputs('recovery_code', 'recovery', { label: t('page.recovery_codes.code'), fault }),
 };

@@ -153,10 +153,7 @@ function inGroups(code: string): string {
 /** Normalizes a typed code: any case, with or without spaces and dashes, look-alikes read as the intended character. */
 function parseCode(typed: string): string | undefined {
   if (typed.length > 4 * length) return undefined;
-  const code = normalizeCode(typed)
-    .toUpperCase()
-    .replaceAll('O', '0')
-    .replaceAll(/[IL]/g, '1');
+  const code = normalizeCode(typed).toUpperCase().replaceAll('O', '0').replaceAll(/[IL]/g, '1');
   return codeForm.test(code) ? code : undefined;
 }
 

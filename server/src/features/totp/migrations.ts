@@ -22,4 +22,11 @@ export const totpMigrations: readonly Migration[] = [
     name: 'who began the enrollment of an authenticator app',
     statements: (type) => [`alter table totp_authenticators add column begun_by ${type.text}`],
   },
+  {
+    name: 'authenticator apps of a user in the order of their list',
+    statements: () => [
+      `drop index totp_authenticators_by_user`,
+      `create index totp_authenticators_by_user on totp_authenticators (user_id, created_at)`,
+    ],
+  },
 ];

@@ -29,9 +29,7 @@ export const totp = module({
         { access: 'enrollment', json: totpRoutes({ cookies, enrollment, totp: factor }) },
         { access: 'enrollment', pages: totpPages({ pages, cookies, enrollment, totp: factor }) },
       ],
-      account: [
-        { ...totpSection, state: async ({ userId }, t) => stateOf(t, await factor.list(userId)) },
-      ],
+      account: [{ ...totpSection, state: async ({ userId }, t) => stateOf(t, await factor.list(userId)) }],
       prompts: [totpPrompt],
     };
   },

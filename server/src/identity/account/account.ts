@@ -1,22 +1,22 @@
 // Creates, disables and removes accounts, and replaces passwords. A new password ends access by way of AccountAccess.
-import { Problem } from '../../kit/problem.ts';
+import { fieldProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { keyOfAddress, type EmailAddress } from '../../user/email-address.ts';
+import { addOrLockUser, endProvision, provisionalMs, updateSpelling } from '../../user/provisional-store.ts';
 import {
-  addUser,
   findUserByEmail,
-  lockUserByEmail,
   removeUser,
   updateDisabled,
   updateLanguage,
   updatePasswordHash,
 } from '../../user/store.ts';
 import type { NoFacts } from '../../mail/mail-kind.ts';
-import { noUserId, ValueError, type User } from '../../user/user.ts';
+import { isProvisional, noUserId, ValueError, type User } from '../../user/user.ts';
 import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
+import type { PendingRegistrations, RegisteredAuthenticator } from '../registration/pending-registrations.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import './problem.ts';
@@ -29,16 +29,17 @@ export interface Replacement {
   readonly keptSession?: string;
 }
 
-/**
- * Adds the first authenticator of an account without a password. Constant work: for a taken address it runs with
- * `noUserId` and stores nothing. Inside the transaction that creates the account.
- */
-export type Attach = (tx: Database, userId: number) => Promise<unknown>;
+/** What a new account begins with: a password, or an authenticator that a factor has verified. */
+type ChosenAuthenticator =
+  | { readonly password: string }
+  | { readonly factor: string; readonly credential: string };
 
-/** The first authenticator of a new account: a password, or what `attach` adds. */
-interface FirstAuthenticator {
-  readonly hashedPassword: string | null;
-  readonly attach?: Attach;
+/** A registration: the address, its authenticator, and whether anyone may make it. */
+interface NewAccount {
+  readonly address: EmailAddress;
+  readonly authenticator: RegisteredAuthenticator;
+  /** Made by any client, not by the operator or a program: nothing shows yet that the address is the client's. */
+  readonly isPublic: boolean;
 }
 
 /** Mails confirmation tokens. The class EmailVerification does it. */
@@ -52,6 +53,7 @@ export interface AccountNeeds {
   readonly attempts: Attempts;
   readonly secondFactors: SecondFactors;
   readonly emailVerification: VerificationSender;
+  readonly registrations: PendingRegistrations;
 }
 
 /** Creates, disables and removes accounts. */
@@ -61,44 +63,63 @@ export class Accounts {
   readonly #attempts: Attempts;
   readonly #secondFactors: SecondFactors;
   readonly #emailVerification: VerificationSender;
+  readonly #registrations: PendingRegistrations;
 
-  constructor(context: AuthContext, { access, attempts, secondFactors, emailVerification }: AccountNeeds) {
+  constructor(context: AuthContext, needs: AccountNeeds) {
     this.#context = context;
-    this.#access = access;
-    this.#attempts = attempts;
-    this.#secondFactors = secondFactors;
-    this.#emailVerification = emailVerification;
+    this.#access = needs.access;
+    this.#attempts = needs.attempts;
+    this.#secondFactors = needs.secondFactors;
+    this.#emailVerification = needs.emailVerification;
+    this.#registrations = needs.registrations;
   }
 
   /**
-   * Adds a user with this address and password.
+   * Adds a user with this address and password, for the operator or a program. A provisional account with the address is
+   * removed.
    * @throws {ValueError} `User <email> already exists`, decided by the unique index of the database.
    * @throws {Problem} invalid_request if a rule rejects the address or the password.
    */
   async register(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
-    const { db, hasher, addressRule, passwordRule } = this.#context;
+    return this.#register(address, { password }, false, source);
+  }
+
+  /**
+   * As `register`, for any client. If addresses must be confirmed, the account is provisional and its authenticator that
+   * of a pending registration: confirming decides which registration stands.
+   * @throws {ValueError} `User <email> already exists`.
+   * @throws {Problem} invalid_request if a rule rejects the address or the password, or the credential was registered
+   *   since it was verified.
+   */
+  async signUp(address: EmailAddress, chosen: ChosenAuthenticator, source: ClientSource): Promise<User> {
+    return this.#register(address, chosen, true, source);
+  }
+
+  async #register(
+    address: EmailAddress,
+    chosen: ChosenAuthenticator,
+    isPublic: boolean,
+    source: ClientSource,
+  ): Promise<User> {
+    const { db, addressRule } = this.#context;
     await addressRule(address);
-    await passwordRule(password, { email: address.text, field: 'password' });
-    // Constant work: hashed before the address is looked up, so that a taken one takes the same time.
-    const hashedPassword = await hasher.hash(password);
-    const user = await db.transaction((tx) => this.#add(tx, address, { hashedPassword }, source));
+    const authenticator =
+      'password' in chosen
+        ? { hashedPassword: await this.#hash(address, chosen.password, isPublic) }
+        : { hashedPassword: null, ...chosen };
+    const account = { address, authenticator, isPublic };
+    const user = await db.transaction((tx) => this.#add(tx, account, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
 
-  /**
-   * Adds a user without a password; `attach` adds the first authenticator in the same transaction. For an account whose
-   * address is not confirmed yet, `attach` replaces its factors. For a taken address it stores nothing.
-   * @throws {ValueError} `User <email> already exists`.
-   * @throws {Problem} invalid_request if a rule rejects the address; also what `attach` throws.
-   */
-  async registerWith(address: EmailAddress, attach: Attach, source: ClientSource): Promise<User> {
-    const { db, addressRule } = this.#context;
-    await addressRule(address);
-    const authenticator = { hashedPassword: null, attach };
-    const user = await db.transaction((tx) => this.#add(tx, address, authenticator, source));
-    if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
-    return user;
+  /** Constant work: hashes before the address is looked up, so that a taken one takes the same time. */
+  async #hash(address: EmailAddress, password: string, isPublic: boolean): Promise<string> {
+    const { hasher, passwordRule, emailConfirmation } = this.#context;
+    await passwordRule(password, { email: address.text, field: 'password' });
+    return emailConfirmation && isPublic
+      ? this.#registrations.hash(address, password)
+      : hasher.hash(password);
   }
 
   /**
@@ -118,6 +139,7 @@ export class Accounts {
           source,
         }));
       if (user === undefined) throw new Problem('unknown_email');
+      await endProvision(tx, user.id);
       return user;
     });
   }
@@ -146,6 +168,14 @@ export class Accounts {
       await events.emit(tx, accountEvents.account_removed, { user: { id: userId }, source });
       return true;
     });
+  }
+
+  /**
+   * Removes the provisional account that has this address, because its owner has proved that another account gets it. Any
+   * other account stays. Inside a transaction.
+   */
+  releaseAddress(tx: Database, address: EmailAddress, source: ClientSource): Promise<void> {
+    return this.#registrations.release(tx, address, source);
   }
 
   /** Stores the language that the user reads; mails are written in it. */
@@ -190,48 +220,64 @@ export class Accounts {
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 
-  async #add(
-    tx: Database,
-    address: EmailAddress,
-    authenticator: FirstAuthenticator,
-    source: ClientSource,
-  ): Promise<User | undefined> {
+  /** Returns the user if one was added. */
+  async #add(tx: Database, account: NewAccount, source: ClientSource): Promise<User | undefined> {
     const { clock, events, emailConfirmation } = this.#context;
-    const added = await addUser(tx, address, authenticator.hashedPassword, clock(), source.language);
-    const owner = await lockUserByEmail(tx, address);
-    const { account_created, email_taken } = accountEvents;
-    await events.emit(tx, added === undefined ? email_taken : account_created, {
-      user: added ?? owner,
-      source,
+    const { address, authenticator } = account;
+    const now = clock();
+    const isUnproved = emailConfirmation && account.isPublic;
+    if (!isUnproved) await this.#registrations.release(tx, address, source);
+    const { added, owner } = await addOrLockUser(tx, address, now, {
+      hashedPassword: isUnproved ? null : authenticator.hashedPassword,
+      language: source.language,
+      provisionalUntil: isUnproved ? now + provisionalMs : undefined,
     });
+    const { account_created, email_taken } = accountEvents;
+    const event = added === undefined ? email_taken : account_created;
+    await events.emit(tx, event, { user: added ?? owner, source });
     if (owner === undefined) return undefined;
-    if (emailConfirmation) await this.#sendVerificationOrNotice(tx, owner, { added, authenticator }, source);
-    else {
-      await authenticator.attach?.(tx, added?.id ?? noUserId);
+    if (!emailConfirmation) {
+      await this.#attach(tx, added?.id ?? noUserId, authenticator);
       await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
+    } else {
+      const isPending = isUnproved || added === undefined;
+      await this.#sendVerificationOrNotice(tx, owner, isPending ? account : undefined, source);
     }
     return added;
   }
 
   /**
-   * Mails a confirmation token, or a notice that the address is taken. Until an address is confirmed, the newest
-   * registration replaces the account's password, factors, sessions and tokens, so that an attacker who registered the
-   * address first keeps no access (account pre-hijacking). Constant work.
+   * Mails a confirmation token, or a notice that the address is taken. While an address is not confirmed, each
+   * registration of it is pending, and none changes what another one opens. The newest sets the spelling of the address
+   * of a provisional account. Constant work.
    */
   async #sendVerificationOrNotice(
     tx: Database,
     owner: User,
-    { added, authenticator }: { added: User | undefined; authenticator: FirstAuthenticator },
+    pending: NewAccount | undefined,
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
-    const replaced = isOpen && added === undefined ? owner.id : noUserId;
-    await updatePasswordHash(tx, replaced, authenticator.hashedPassword, this.#context.clock());
-    await this.#access.revoke(tx, replaced);
-    await this.#secondFactors.removeAll(tx, replaced);
-    await authenticator.attach?.(tx, added?.id ?? replaced);
-    await this.#emailVerification.send(tx, isOpen ? owner : undefined, source);
+    let { email } = owner;
+    if (pending !== undefined) {
+      const { address, authenticator } = pending;
+      const registration = { address, authenticator, requestToken: source.requestToken };
+      await this.#registrations.add(tx, isOpen ? owner.id : noUserId, registration);
+      const isRespelled = isOpen && isProvisional(owner);
+      await updateSpelling(tx, isRespelled ? owner.id : noUserId, address);
+      if (isRespelled) email = address.text;
+    }
+    await this.#emailVerification.send(tx, isOpen ? { ...owner, email } : undefined, source);
     await this.#notifyOwner(tx, isOpen ? undefined : owner, source);
+  }
+
+  /** Adds the authenticator of a registration without a password. Constant work: `noUserId` stores nothing. */
+  async #attach(tx: Database, userId: number, chosen: RegisteredAuthenticator): Promise<void> {
+    const { factor, credential } = chosen;
+    if (factor === undefined || credential === undefined) return;
+    const isAttached = await this.#secondFactors.attach(tx, userId, { factor, credential });
+    if (!isAttached && userId !== noUserId)
+      throw fieldProblem('credential', 'is already registered', 'registered_already');
   }
 
   /** Mails the user of a taken address that it was registered again. Constant work: without a user nothing is sent. */

@@ -25,6 +25,7 @@ export const accountEvents = defineEvents('account', {
   email_taken: {
     vocabulary: 'user_created',
     outcome: 'failure',
+    insteadOf: 'account_created',
     says: 'A registration was refused: the address has an account, which is the one concerned.',
   },
   email_verification_requested: {
@@ -35,12 +36,23 @@ export const accountEvents = defineEvents('account', {
   email_verification_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    insteadOf: 'email_verification_requested',
     says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
   },
   email_verified: {
     vocabulary: 'user_updated',
     outcome: 'success',
     says: 'The owner of the address confirmed it.',
+  },
+  registrations_replaced: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    says: 'The owner of the address set a new password with the confirmation. What was registered before ended.',
+  },
+  registration_password_wrong: {
+    vocabulary: 'authn_login_fail',
+    outcome: 'failure',
+    says: 'The password of the registration was wrong when the address was confirmed in another browser.',
   },
   password_set: {
     vocabulary: 'authn_password_change',

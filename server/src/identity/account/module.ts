@@ -18,7 +18,10 @@ export const account = identityModule({
     const confirmation: readonly RouteSet[] = [
       { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },
       { access: 'open', pages: confirmAgainPages({ pages, cookies, emailVerification }) },
-      { access: 'optional', pages: tokenPages({ pages, cookies }, verificationPage(pages, emailVerification)) },
+      {
+        access: 'optional',
+        pages: tokenPages({ pages, cookies }, verificationPage(pages, emailVerification)),
+      },
     ];
     return {
       routes: [

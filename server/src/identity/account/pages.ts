@@ -67,9 +67,7 @@ async function renderSection(
   return html`<li>
     <a href="${path}"
       >!${icon(sign)}
-      <span
-        ><strong>${t(`page.${name}.title`)}</strong> <span class="state ${tone}">!${text}</span></span
-      ></a
+      <span><strong>${t(`page.${name}.title`)}</strong> <span class="state ${tone}">!${text}</span></span></a
     >
   </li>`;
 }

@@ -2,6 +2,12 @@ import { defineProblems } from '../../kit/problem.ts';
 
 const accountProblems = defineProblems('account', {
   email_taken: { status: 400, title: 'email already registered' },
+  password_required: {
+    status: 403,
+    title:
+      'Send the password of the registration with the token, or a new one as new_password: this is another browser than the one that registered',
+  },
+  password_wrong: { status: 403, title: 'The password is wrong' },
   unknown_email: { status: 403, title: 'No account has this email' },
 });
 

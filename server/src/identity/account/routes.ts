@@ -6,7 +6,7 @@ import { ValueError } from '../../user/user.ts';
 import { Credentials, EmailMessage, mailCost, Message } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
-import { hashing } from '../../http/limits.ts';
+import { freeRead, hashing } from '../../http/limits.ts';
 import type { Accounts } from './account.ts';
 import type { RegistrationPolicy } from './registration.ts';
 
@@ -37,7 +37,7 @@ export function registrationRoutes({
         const address = requireEmailAddress(request.body.email);
         const initiator = policy.emailConfirmation ? initiatingSourceOf(request) : undefined;
         try {
-          await accounts.register(address, request.body.password, initiator ?? request.source);
+          await accounts.signUp(address, { password: request.body.password }, initiator ?? request.source);
         } catch (error) {
           if (!(error instanceof ValueError)) throw error;
           // The contract's body, not a problem document.
@@ -55,7 +55,10 @@ export function profileRoutes(): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
       '/profile',
-      { schema: { summary: 'Returns the user of the session', response: { 200: Profile } } },
+      {
+        config: freeRead,
+        schema: { summary: 'Returns the user of the session', response: { 200: Profile } },
+      },
       async (request) => ({
         email: sessionOf(request).email,
       }),

@@ -1,9 +1,18 @@
-// Pages that confirm an address and request another confirmation mail.
-import { addressOf } from '../../http/markup.ts';
-import type { PageRoutes } from '../../page/form-page.ts';
+// Pages that confirm an address and request another confirmation mail. Another browser than the one that registered is
+// asked for the password of the registration, or for a new one.
+import { html } from 'ghtml';
+import { addressOf, field, hidden } from '../../http/markup.ts';
+import { newPasswordField, refusalOf } from '../../page/form.ts';
+import type { PageRoutes, Visit } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/pages.ts';
+import {
+  accountField,
+  addressOfAccount,
+  type MoreForm,
+  type TokenPage,
+  type TokenPageParts,
+} from '../token/pages.ts';
 import { requestPage } from '../token/request-page.ts';
 import { verificationKind, type EmailVerification } from './verification.ts';
 
@@ -12,9 +21,11 @@ export function verificationPage(pages: PageKit, emailVerification: EmailVerific
   return {
     kind: verificationKind,
     request: (email, source) => emailVerification.request(email, source),
+    askMore: (visit, form) => proofForms(pages, visit, form),
     async redeem(fields, request) {
       const address = addressOfAccount(fields);
-      await emailVerification.redeem(address, fields.token, request.source);
+      const { token, password, new_password: newPassword } = fields;
+      await emailVerification.redeem(address, token, request.source, { password, newPassword });
       return addressOf(paths.signIn, {
         done: 'confirmed',
         email: address.text,
@@ -22,6 +33,44 @@ export function verificationPage(pages: PageKit, emailVerification: EmailVerific
       });
     },
   };
+}
+
+/** Problems that the password of the registration or a new password solves. */
+const provable: readonly string[] = ['password_required', 'same_browser_required', 'password_wrong'];
+
+/** Returns the forms for another browser: for the password of the registration, and for a new password. */
+function proofForms(pages: PageKit, visit: Visit, { action, email, token }: MoreForm): string | undefined {
+  const { t, inputs, refusal, typed } = visit;
+  const problem = refusal?.problem;
+  if (problem === undefined) return undefined;
+  const isAsked = typed('by') === 'proof';
+  const isNewRejected = problem.fields.some(({ field: name }) => name === 'new_password');
+  const isProvable = provable.includes(problem.code) || (problem.code === 'too_many_attempts' && isAsked);
+  if (!isProvable && !isNewRejected) return undefined;
+  const common = html`!${accountField(email)} !${hidden('token', token)} !${hidden('by', 'proof')} !${inputs}`;
+  const hasPassword = problem.code !== 'same_browser_required';
+  const known = html`<p>${t('page.confirm.elsewhere', { email })}</p>
+    <form method="post" action="${action}">
+      !${common}
+      !${field({
+        name: 'password',
+        label: t('page.field.password'),
+        type: 'password',
+        autocomplete: 'current-password',
+      })}
+      <button>${t('page.confirm.act')}</button>
+    </form>`;
+  const isOpen = !hasPassword || isNewRejected;
+  return html`!${problem.code === 'password_required' ? '' : refusalOf(t, problem, ['new_password'])}
+    !${hasPassword ? known : ''}
+    <details !${isOpen ? 'open' : ''}>
+      <summary>${t('page.confirm.unknown')}</summary>
+      <p>${t('page.confirm.unknown_what')}</p>
+      <form method="post" action="${action}">
+        !${common} !${newPasswordField(pages, visit, 'new_password')}
+        <button class="second">${t('page.confirm.unknown_act')}</button>
+      </form>
+    </details>`;
 }
 
 /** The page that requests another confirmation mail. */

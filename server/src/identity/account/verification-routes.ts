@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, mailCost, token } from '../../http/fields.ts';
+import { email, EmailMessage, hashCost, mailCost, password, token } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { EmailVerification } from './verification.ts';
@@ -38,15 +38,33 @@ export function verificationRoutes({
     scope.put(
       '/email_verification',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Confirms an email address',
-          body: Type.Object({ email, token }),
+          body: Type.Object({
+            email,
+            token,
+            password: Type.Optional(
+              Type.String({
+                ...password,
+                description:
+                  'Password of the registration: required in another browser than the one that registered',
+              }),
+            ),
+            new_password: Type.Optional(
+              Type.String({
+                ...password,
+                description: 'Sets a new password and ends every registration of the address',
+              }),
+            ),
+          }),
           response: { 200: EmailMessage },
         },
       },
       async (request) => {
         const address = requireEmailAddress(request.body.email);
-        await emailVerification.redeem(address, request.body.token, request.source);
+        const { token: presented, password: known, new_password: newPassword } = request.body;
+        await emailVerification.redeem(address, presented, request.source, { password: known, newPassword });
         return { email: address.text, message: 'email confirmed' };
       },
     );

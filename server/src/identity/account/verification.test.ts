@@ -6,11 +6,10 @@ import { onEachEngine } from '../../../test/support/engines.ts';
 import { codeIn } from '../../../test/support/mail-box.ts';
 import { freshEmail } from '../../../test/support/person.ts';
 import { PublicService } from '../../../test/support/public-service.ts';
-import { assertProblem, send, type Reply } from '../../../test/support/request.ts';
+import { assertProblem, send, type Fields, type Reply } from '../../../test/support/request.ts';
 import { testService } from '../../../test/support/service.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
-import { isProblem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { createToken } from '../../kit/secret.ts';
 import { requestKind } from '../cookie-kinds.ts';
@@ -40,7 +39,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
     const bob = await service.idOf(email);
     assert.deepEqual(record, [`user_created success account_created user ${bob}`]);
     assert.deepEqual(mails, [`email_verification to user ${bob} for 1440`]);
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password: newPassword });
     assert.deepEqual(await traces({ bob }, register), {
       record: ['user_created failure email_taken bob'],
       mails: ['already_registered to bob for 1440'],
@@ -54,19 +53,37 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
     );
   });
 
-  test('lets the newest registration of an unconfirmed address replace the earlier ones', async () => {
+  test('records another registration of an unconfirmed address, which replaces none', async () => {
     const { email, password, id: ada } = await service.newcomer();
-    const early = await service.tokenFor(email);
-    later();
     const again = () => service.post('/users', { email, password: newPassword });
     assert.deepEqual(await traces({ ada }, again), {
       record: ['user_created failure email_taken ada'],
       mails: ['email_verification to ada for 1440'],
     });
-    assert.equal((await service.put('/email_verification', { email, token: early })).status, 403);
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
-    assert.equal((await service.logIn(email, password)).status, 401);
-    assert.equal((await service.logIn(email, newPassword)).status, 200);
+    const token = await service.tokenFor(email);
+    const confirm = (fields: Fields) => () => service.put('/email_verification', { email, token, ...fields });
+    assert.deepEqual(await traces({ ada }, confirm({ password: 'a password of neither' })), {
+      record: ['authn_login_fail failure registration_password_wrong ada'],
+      mails: [],
+    });
+    assert.deepEqual(await traces({ ada }, confirm({ password })), {
+      record: ['user_updated success email_verified ada'],
+      mails: [],
+    });
+    assert.equal((await service.logIn(email, newPassword)).status, 401);
+    assert.equal((await service.logIn(email, password)).status, 200);
+  });
+
+  test('records a new password that is set with the confirmation', async () => {
+    const { email, id: ada } = await service.newcomer();
+    const fields = { email, token: await service.tokenFor(email), new_password: newPassword };
+    assert.deepEqual(await traces({ ada }, () => service.put('/email_verification', fields)), {
+      record: [
+        'authn_password_change success registrations_replaced ada',
+        'user_updated success email_verified ada',
+      ],
+      mails: [],
+    });
   });
 
   test('only notifies the owner about a registration with the address of a disabled account', async () => {
@@ -84,7 +101,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   });
 
   test('records a request for another confirmation mail, needed or not', async () => {
-    const { email, id: ada } = await service.newcomer();
+    const { email, password, id: ada } = await service.newcomer();
     const ask = async (): Promise<void> => {
       const { body } = await service.post('/email_verification', { email });
       assert.deepEqual(body, { email, message: 'confirmation token sent' });
@@ -100,7 +117,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       );
       if (when.startsWith('again')) later();
     }
-    await service.put('/email_verification', { email, token: await service.tokenFor(email) });
+    await service.confirm({ email, password });
     later();
     assert.deepEqual(await traces({ ada }, ask), { record: [requested('failure')], mails: [] });
     const stranger = await traces({}, () => service.post('/email_verification', { email: freshEmail() }));
@@ -115,9 +132,10 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   });
 
   test('records a confirmation token that is redeemed, reused and rejected', async () => {
-    const { email, id: ada } = await service.newcomer();
+    const { email, password, id: ada } = await service.newcomer();
     const token = await service.tokenFor(email);
-    const redeem = (address: string) => () => service.put('/email_verification', { email: address, token });
+    const redeem = (address: string) => () =>
+      service.put('/email_verification', { email: address, token, password });
     const stranger = await traces({ ada }, redeem(freshEmail()));
     assert.deepEqual(stranger.record, ['user_updated failure token_refused kind=verification ada']);
     assert.deepEqual(await traces({ ada }, redeem(email)), {
@@ -129,102 +147,69 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
     const next = await service.newcomer();
     const late = await service.tokenFor(next.email);
     service.service.clock.advance(dayMs - 1);
-    const { email: patient } = await service.newcomer();
+    const { email: patient, password: theirs } = await service.newcomer();
     const intime = await service.tokenFor(patient);
     service.service.clock.advance(1);
-    const over = () => service.put('/email_verification', { email: next.email, token: late });
+    const over = () =>
+      service.put('/email_verification', { email: next.email, token: late, password: next.password });
     assert.deepEqual((await traces({ ada: next.id }, over)).record, [
       'user_updated failure token_refused kind=verification ada',
     ]);
     service.service.clock.advance(dayMs - 2);
-    const last = await service.put('/email_verification', { email: patient, token: intime });
+    const last = await service.put('/email_verification', {
+      email: patient,
+      token: intime,
+      password: theirs,
+    });
     assert.deepEqual([last.status, last.body], [200, { email: patient, message: 'email confirmed' }]);
   });
 
-  test('confirms an account without a password, and requests another mail, only in the initiating browser', async () => {
+  test('sends another mail to any browser, also for an account without a password', async () => {
     const { auth } = service.service.core;
+    const email = freshEmail();
     const initiator = { ...client, requestToken: createToken(requestKind).token };
-    const made = async (): Promise<{ email: string; id: number }> => {
-      const email = freshEmail();
-      const { id } = await auth.identity.accounts.registerWith(
-        requireEmailAddress(email),
-        async () => {},
-        initiator,
-      );
-      return { email, id };
-    };
-    const ada = await made();
-    const ask = (source: ClientSource) => () =>
-      auth.identity.emailVerification.request(requireEmailAddress(ada.email), source);
-    const stranger = { ...client, requestToken: createToken(requestKind).token };
-    later();
-    for (const source of [client, stranger])
-      assert.deepEqual(await traces({ ada: ada.id }, ask(source)), {
-        record: ['authn_token_created failure email_verification_request_refused ada'],
-        mails: [],
-      });
-    const eve = await made();
-    later();
-    assert.deepEqual(
-      await traces({ ada: eve.id }, () =>
-        auth.identity.emailVerification.request(requireEmailAddress(eve.email), initiator),
-      ),
-      {
+    const authenticator = { factor: 'passkey', credential: '{}' };
+    const address = requireEmailAddress(email);
+    const { id: ada } = await auth.identity.accounts.signUp(address, authenticator, initiator);
+    for (const source of [client, { ...client, requestToken: createToken(requestKind).token }, initiator]) {
+      later();
+      const ask = () => auth.identity.emailVerification.request(address, source);
+      assert.deepEqual(await traces({ ada }, ask), {
         record: ['authn_token_created success email_verification_requested ada'],
         mails: ['email_verification to ada for 1440'],
-      },
-    );
-    const token = await service.tokenFor(eve.email);
-    for (const source of [client, stranger])
-      await assert.rejects(
-        auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, source),
-        (error) => isProblem(error, 'same_browser_required'),
-      );
-    assert.equal(
-      (await auth.identity.emailVerification.redeem(requireEmailAddress(eve.email), token, initiator)).id,
-      eve.id,
-    );
-
-    const joe = await made();
-    await service.deliver();
-    const code = codeIn(service.mails.findLast(({ to }) => to === joe.email)?.text ?? '') ?? '';
-    assert.equal(
-      (await auth.identity.emailVerification.redeem(requireEmailAddress(joe.email), code, initiator)).id,
-      joe.id,
-    );
-    const unknownEmail = freshEmail();
-    assert.deepEqual(
-      await traces({}, () =>
-        auth.identity.emailVerification.request(requireEmailAddress(unknownEmail), initiator),
-      ),
-      {
-        record: ['authn_token_created failure email_verification_request_refused nobody'],
-        mails: [],
-      },
-    );
+      });
+    }
+    const unknown = requireEmailAddress(freshEmail());
+    const nobodys = await traces({}, () => auth.identity.emailVerification.request(unknown, initiator));
+    assert.deepEqual(nobodys, {
+      record: ['authn_token_created failure email_verification_request_refused nobody'],
+      mails: [],
+    });
   });
 
   test('redeems another confirmation by its code in the initiating browser', async () => {
-    const { email } = await service.newcomer();
+    const { email, password } = await service.newcomer();
     later();
     const asking = new Browser(service);
     await asking.post('/email_verification', { email });
     await service.deliver();
     const token = codeIn(service.mails.findLast(({ to }) => to === email)?.text ?? '') ?? '';
-    assert.equal((await new Browser(service).put('/email_verification', { email, token })).status, 403);
-    assert.equal((await asking.put('/email_verification', { email, token })).status, 200);
+    const fields = { email, token, password };
+    assertProblem(await new Browser(service).put('/email_verification', fields), 403, 'token_invalid');
+    // It asked for the mail, but did not register.
+    assertProblem(await asking.put('/email_verification', { email, token }), 403, 'password_required');
+    assert.equal((await asking.put('/email_verification', fields)).status, 200);
   });
 
   test('ends access from before the confirmation', async () => {
-    const { id, email, sessionId } = await service.member();
+    const { id, email, password, sessionId } = await service.member();
     const { database } = service.service.core;
     await database.query((sql) =>
       sql.updateTable('users').set({ email_verified_at: null }).where('id', '=', id),
     );
     later();
     await service.post('/email_verification', { email });
-    const token = await service.tokenFor(email);
-    assert.equal((await service.put('/email_verification', { email, token })).status, 200);
+    assert.equal((await service.confirm({ email, password })).status, 200);
     assert.equal(await service.profile(sessionId), 403);
     for (const table of ['known_devices', 'pending_logins'] as const) {
       const rows = await database.query((sql) =>
@@ -235,7 +220,7 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
   });
 
   test('does not confirm an account that is disabled while the request runs', async (context: TestContext) => {
-    const { email, id } = await service.newcomer();
+    const { email, password, id } = await service.newcomer();
     const proof = await service.tokenFor(email);
     const { database } = service.service.core;
     const transaction = database.transaction.bind(database);
@@ -248,7 +233,8 @@ onEachEngine('events and mails of the confirmation of addresses', (engine) => {
       },
       { times: 1 },
     );
-    assertProblem(await service.put('/email_verification', { email, token: proof }), 403, 'token_invalid');
+    const fields = { email, token: proof, password };
+    assertProblem(await service.put('/email_verification', fields), 403, 'token_invalid');
   });
 });
 

@@ -1,12 +1,21 @@
-// Confirms that the owner of an account receives mail at its address: sends and redeems confirmation tokens.
-import { Problem } from '../../kit/problem.ts';
+// Confirms that the owner of an account receives mail at its address: sends and redeems confirmation tokens. Anyone may
+// have registered the address, so the confirmation decides which registration stands.
+import { isProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
-import type { EmailAddress } from '../../user/email-address.ts';
-import { lockUser, lockUserByEmail, updateVerified } from '../../user/store.ts';
+import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
+import { updateSpelling } from '../../user/provisional-store.ts';
+import { lockUser, lockUserByEmail, updatePasswordHash, updateVerified } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
+import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
+import type { SecondFactors } from '../factor/second-factor.ts';
+import {
+  registrationOfBrowser,
+  type PendingRegistration,
+  type PendingRegistrations,
+} from '../registration/pending-registrations.ts';
 import { tokenKind } from '../token/kinds.ts';
-import type { OneTimeTokens } from '../token/one-time-token.ts';
+import type { LiveToken, OneTimeTokens } from '../token/one-time-token.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, emailVerificationMail, verificationHours } from './event.ts';
 import './problem.ts';
@@ -22,29 +31,55 @@ export const verificationKind = tokenKind({
   namesAccount: true,
 });
 
+/** What shows, in addition to the mailed token, which registration is that of the owner of the mailbox. */
+export interface RegistrationProof {
+  /** The password of the registration: for another browser than the one that registered. */
+  readonly password?: string | undefined;
+  /** A new password, which replaces every registration: for an owner who does not know the password. */
+  readonly newPassword?: string | undefined;
+}
+
+/**
+ * What stands after the confirmation: a registration, a new password, or the account as it is, if the operator or a
+ * program made it and its own password was given.
+ */
+type Standing = { readonly attempt?: Attempt } & (
+  | { readonly by: 'registration'; readonly registration: PendingRegistration }
+  | { readonly by: 'new_password'; readonly hashedPassword: string }
+  | { readonly by: 'account'; readonly passwordChangedAt: number }
+);
+
+export interface EmailVerificationNeeds {
+  readonly access: AccountAccess;
+  readonly attempts: Attempts;
+  readonly registrations: PendingRegistrations;
+  readonly secondFactors: SecondFactors;
+  readonly tokens: OneTimeTokens;
+}
+
 /** Sends and redeems confirmation tokens. */
 export class EmailVerification {
   readonly #context: AuthContext;
-  readonly #tokens: OneTimeTokens;
-  readonly #access: AccountAccess;
+  readonly #needs: EmailVerificationNeeds;
 
-  constructor(context: AuthContext, tokens: OneTimeTokens, access: AccountAccess) {
+  constructor(context: AuthContext, needs: EmailVerificationNeeds) {
     this.#context = context;
-    this.#tokens = tokens;
-    this.#access = access;
+    this.#needs = needs;
   }
 
   /**
-   * Mails a token to the user's address, at once or after a pause. Constant work: without a user it stores nothing.
+   * Mails a token to the user's address, now or after a pause. Constant work: without a user it stores nothing.
    * Inside a transaction.
    */
   async send(tx: Database, user: User | undefined, source: ClientSource): Promise<void> {
+    const { registrations, tokens } = this.#needs;
+    await registrations.extend(tx, user?.id ?? noUserId);
     await this.#context.events.send(tx, emailVerificationMail, {
       user,
       source,
       facts: (recipient, grant) => {
         const token = { kind: verificationKind, target: recipient?.email ?? '' };
-        return this.#tokens.issueRequested(tx, recipient, token, source, grant);
+        return tokens.issueRequested(tx, recipient, token, source, grant);
       },
     });
   }
@@ -57,10 +92,7 @@ export class EmailVerification {
     const { db, events } = this.#context;
     await db.transaction(async (tx) => {
       const user = await lockUserByEmail(tx, address);
-      const isAsked =
-        (await this.#mayVerify(tx, user, source)) &&
-        user?.emailVerifiedAt === null &&
-        user.disabledAt === null;
+      const isAsked = user?.emailVerifiedAt === null && user.disabledAt === null;
       await this.send(tx, isAsked ? user : undefined, source);
       const { email_verification_requested: requested, email_verification_request_refused: refused } =
         accountEvents;
@@ -69,37 +101,134 @@ export class EmailVerification {
   }
 
   /**
-   * Confirms the address of the account and consumes the token.
-   * @throws {Problem} token_invalid; same_browser_required for an account without a password in another browser.
+   * Confirms the address of the account and consumes the token. One registration stands: that of this browser, or that of
+   * the given password; or a new password replaces all of them. The others end, with all access from before.
+   * @throws {Problem} token_invalid; invalid_request for a new password that the rule rejects.
+   * @throws {Problem} password_required in another browser than the one that registered; same_browser_required instead if
+   *   no registration has a password. The token can still be used, here with a new password.
+   * @throws {Problem} password_wrong, too_many_attempts.
    */
-  async redeem(email: EmailAddress, presented: string, source: ClientSource): Promise<User> {
+  async redeem(
+    address: EmailAddress,
+    presented: string,
+    source: ClientSource,
+    proof: RegistrationProof = {},
+  ): Promise<User> {
     const { db, clock, events } = this.#context;
-    const live = await this.#tokens.find(verificationKind, presented, { email }, source);
-    if (live.user.emailVerifiedAt === null && live.user.hashedPassword === null && !live.isInitiatingBrowser)
-      throw new Problem('same_browser_required');
+    const { attempts, tokens } = this.#needs;
+    // Found before a password is hashed, so that guessed tokens cost no hash (denial of service).
+    const live = await tokens.find(verificationKind, presented, { email: address }, source);
+    if (live.user.disabledAt !== null) throw new Problem('token_invalid');
+    const standing = await this.#choose(live, { ...proof, address }, source);
     return db.transaction(async (tx) => {
       const before = await lockUser(tx, live.user.id);
-      await this.#tokens.consume(tx, live);
-      const user = await updateVerified(tx, live.user.id, clock());
+      await tokens.consume(tx, live);
+      if (before?.emailVerifiedAt !== null) throw new Problem('token_invalid');
+      await this.#settle(tx, before, standing, address);
+      const user = await updateVerified(tx, before.id, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      if (before?.emailVerifiedAt === null) {
-        // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who
-        // registered the address.
-        await this.#access.revoke(tx, user.id, { kinds: ['sign_in', 'device'] });
-      }
+      if (standing.attempt !== undefined) await attempts.succeed(tx, standing.attempt);
       await events.emit(tx, accountEvents.email_verified, { user, source });
+      if (standing.by === 'new_password')
+        await events.emit(tx, accountEvents.registrations_replaced, { user, source });
       return user;
     });
   }
 
+  /** Decides what stands. Changes nothing but the count of attempts. */
+  async #choose(
+    { user }: LiveToken,
+    { address, password, newPassword }: RegistrationProof & { address: EmailAddress },
+    source: ClientSource,
+  ): Promise<Standing> {
+    const { hasher, passwordRule } = this.#context;
+    if (newPassword !== undefined) {
+      await passwordRule(newPassword, { email: address.text, field: 'new_password' });
+      return { by: 'new_password', hashedPassword: await hasher.hash(newPassword) };
+    }
+    const registrations = await this.#needs.registrations.list(user.id);
+    if (password !== undefined)
+      return this.#findByPassword(user, registrations, { address, password }, source);
+    const registration = registrationOfBrowser(registrations, source.requestToken);
+    if (registration !== undefined) return { by: 'registration', registration };
+    const hasPassword =
+      user.hashedPassword !== null || registrations.some((one) => one.hashed_password !== null);
+    throw new Problem(hasPassword ? 'password_required' : 'same_browser_required');
+  }
+
   /**
-   * Returns true if the account has a password, or the request comes from the initiating browser. Without a password,
-   * the factor may belong to an attacker who registered the address of the victim (account pre-hijacking), and would
-   * stay after the owner sets a password. Constant work.
+   * Counts the attempt and finds what the password opens. It has a counter of its own, which only the owner of the mailbox
+   * reaches: failed logins of strangers must not prevent the confirmation.
    */
-  async #mayVerify(tx: Database, user: User | undefined, source: ClientSource): Promise<boolean> {
-    const userId = user?.id ?? noUserId;
-    const isInitiator = await this.#tokens.isInitiatingBrowser(tx, userId, verificationKind, source);
-    return isInitiator || (user !== undefined && user.hashedPassword !== null);
+  async #findByPassword(
+    user: User,
+    registrations: readonly PendingRegistration[],
+    given: { address: EmailAddress; password: string },
+    source: ClientSource,
+  ): Promise<Standing> {
+    const { db, events, hasher } = this.#context;
+    const { attempts } = this.#needs;
+    hasher.requireCapacity(); // before the attempt is counted: a rejection under load is not a wrong password
+    const attempt = await attempts.begin({ userId: user.id }, 'registration');
+    const found = await this.#match(user, registrations, given).catch(async (error: unknown) => {
+      if (isProblem(error, 'too_busy')) await attempts.withdraw(attempt);
+      throw error;
+    });
+    if (found !== undefined) return { ...found, attempt };
+    await db.transaction((tx) =>
+      events.emit(tx, accountEvents.registration_password_wrong, { user, source }),
+    );
+    throw new Problem('password_wrong');
+  }
+
+  async #match(
+    user: User,
+    registrations: readonly PendingRegistration[],
+    { address, password }: { address: EmailAddress; password: string },
+  ): Promise<Standing | undefined> {
+    const registration = await this.#needs.registrations.findByPassword(registrations, address, password);
+    if (registration !== undefined) return { by: 'registration', registration };
+    const { hashedPassword, passwordChangedAt } = user;
+    if (hashedPassword === null) return undefined;
+    const { matches } = await this.#context.hasher.verify(hashedPassword, password);
+    return matches ? { by: 'account', passwordChangedAt } : undefined;
+  }
+
+  /** Makes one registration that of the account, and ends the others and the access from before. */
+  async #settle(tx: Database, user: User, standing: Standing, address: EmailAddress): Promise<void> {
+    const { access, registrations } = this.#needs;
+    if (standing.by === 'account') {
+      if (user.passwordChangedAt > standing.passwordChangedAt) throw new Problem('password_required');
+      // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who registered
+      // the address.
+      await access.revoke(tx, user.id, { kinds: ['sign_in', 'device', 'registration'] });
+      return;
+    }
+    if (standing.by === 'new_password') {
+      await this.#replace(tx, user.id, standing.hashedPassword, address);
+      return;
+    }
+    const { registration } = standing;
+    // It may have been replaced since it was read.
+    if (!(await registrations.take(tx, registration))) throw new Problem('password_required');
+    const { email, factor, credential } = registration;
+    await this.#replace(tx, user.id, registration.hashed_password, requireEmailAddress(email));
+    if (factor === null || credential === null) return;
+    if (!(await this.#needs.secondFactors.attach(tx, user.id, { factor, credential })))
+      throw new Problem('password_required');
+  }
+
+  /** Replaces everything that opens the account: its password, factors and access, and all registrations. */
+  async #replace(
+    tx: Database,
+    userId: number,
+    hashedPassword: string | null,
+    address: EmailAddress,
+  ): Promise<void> {
+    const { access, secondFactors } = this.#needs;
+    await updatePasswordHash(tx, userId, hashedPassword, this.#context.clock());
+    await updateSpelling(tx, userId, address);
+    await secondFactors.removeAll(tx, userId);
+    await access.revoke(tx, userId);
   }
 }

@@ -5,7 +5,7 @@ import { dayMs, secondMs } from '../../kit/clock.ts';
 import { isProblem } from '../../kit/problem.ts';
 import { testClock, type TestClock } from '../../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../../test/support/engines.ts';
-import { maxAttempts, removeOldAttempts } from './store.ts';
+import { maxAttempts } from './store.ts';
 import { Attempts, type Subject } from './attempts.ts';
 import type { Database } from '../../db/database.ts';
 
@@ -26,9 +26,13 @@ function withAttempts(engine: EngineName, work: (bench: Bench) => Promise<void>)
 }
 
 /** Seconds that a rejected attempt must wait; undefined if it was allowed, null if the factor is blocked. */
-async function attemptOnce(attempts: Attempts, subject: Subject): Promise<number | null | undefined> {
+async function attemptOnce(
+  attempts: Attempts,
+  subject: Subject,
+  factor = 'password',
+): Promise<number | null | undefined> {
   try {
-    await attempts.begin(subject, 'password');
+    await attempts.begin(subject, factor);
     return undefined;
   } catch (error) {
     assert(isProblem(error, 'too_many_attempts'));
@@ -111,11 +115,35 @@ onEachEngine('attempts', (engine) => {
     }));
 
   test('counters without an attempt for a month are removed, others stay', () =>
-    withAttempts(engine, async ({ db, attempts, clock }) => {
-      await attempts.begin(owner, 'password');
+    withAttempts(engine, async ({ attempts, clock }) => {
+      for (let i = 0; i < 5; i += 1) await attempts.begin(owner, 'password');
+      await attempts.begin(owner, 'totp');
       clock.advance(31 * dayMs);
       await attempts.begin(address, 'password');
-      assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 1);
-      assert.equal(await removeOldAttempts(db, clock.now() - 30 * dayMs, 10), 0);
+      assert.equal(await attempts.purge(10), 2);
+      assert.equal(await attempts.purge(10), 0);
+    }));
+
+  test('counters of free attempts at passwords and codes are removed after a day, others stay', () =>
+    withAttempts(engine, async ({ attempts, clock }) => {
+      for (let i = 0; i < 4; i += 1) await attempts.begin(address, 'password');
+      for (let i = 0; i < 5; i += 1) await attempts.begin(address, 'email_code');
+      await attempts.begin(owner, 'totp');
+      assert.equal(await attempts.purge(10), 0);
+      clock.advance(dayMs + secondMs);
+      assert.equal(await attempts.purge(10), 1);
+      for (let i = 0; i < 5; i += 1) await attempts.begin(address, 'password');
+      await attempts.begin(address, 'email_code');
+      assert.equal(await attemptOnce(attempts, address, 'email_code'), 2, 'its wait is still known');
+      assert.equal((await attempts.begin(owner, 'totp')).count, 2);
+    }));
+
+  test('a purge removes at most as many counters as its limit', () =>
+    withAttempts(engine, async ({ attempts, clock }) => {
+      for (let i = 0; i < 7; i += 1)
+        await attempts.begin({ emailKey: `${i}@example.org` }, i < 4 ? 'password' : 'totp');
+      clock.advance(31 * dayMs);
+      assert.equal(await attempts.purge(5), 5);
+      assert.equal(await attempts.purge(5), 2);
     }));
 });

@@ -44,8 +44,13 @@ export interface Attempt {
   readonly count: number;
 }
 
-/** Days without an attempt after which a counter is removed. One guess a month is too slow for an attack. */
+/** Days without an attempt after which a counter is removed: a hundred guesses a month are too slow for an attack. */
 const keptDays = 30;
+/**
+ * The same for a counter whose attempts are still free, of a factor that can be attempted on any address: four guesses a
+ * day are no more. Most counters of addresses without an account are such, and a flood of them is removed within a day.
+ */
+const freeKeptDays = 1;
 
 /** Counts and limits attempts. */
 export class Attempts {
@@ -101,8 +106,12 @@ export class Attempts {
   }
 
   /** Removes up to `limit` counters without a recent attempt and returns how many. */
-  purge(limit: number): Promise<number> {
-    return removeOldAttempts(this.#db, this.#clock() - keptDays * dayMs, limit);
+  async purge(limit: number): Promise<number> {
+    const before = (days: number): number => this.#clock() - days * dayMs;
+    const free = await removeOldAttempts(this.#db, 'free', { before: before(freeKeptDays), limit });
+    return (
+      free + (await removeOldAttempts(this.#db, 'all', { before: before(keptDays), limit: limit - free }))
+    );
   }
 
   /** Lists the counters of an account, its address and its known devices. */

@@ -16,4 +16,12 @@ export const attemptMigrations: readonly Migration[] = [
       `create index attempts_by_age on attempts (last_at)`,
     ],
   },
+  {
+    name: 'counters by their age and number of failures',
+    statements: () => [
+      `drop index attempts_by_age`,
+      `create index attempts_few_by_age on attempts (last_at) where failures < 5`,
+      `create index attempts_many_by_age on attempts (last_at) where failures >= 5`,
+    ],
+  },
 ];

@@ -1,5 +1,5 @@
 // The table `attempts`: consecutive attempts per subject and factor, counted before they are verified.
-import type { Database, Sql } from '../../db/database.ts';
+import type { Database, Sql, Statement } from '../../db/database.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { AttemptTables } from './schema.ts';
 
@@ -125,24 +125,53 @@ export function listAttemptsOf(db: Database, subjects: readonly string[]): Promi
   );
 }
 
-const deleteOld = statement((sql, p: { before: number; limit: number }) =>
-  sql
-    .deleteFrom('attempts')
-    .where(({ eb, refTuple, selectFrom }) =>
-      eb(
-        refTuple('subject', 'factor'),
-        'in',
-        selectFrom('attempts')
-          .select(['subject', 'factor'])
-          .where('last_at', '<', p.before)
-          .limit(p.limit)
-          .$asTuple('subject', 'factor'),
-      ),
-    )
-    .returning('subject'),
-);
+interface OldAttempts {
+  /** Without an attempt since this instant. */
+  readonly before: number;
+  readonly limit: number;
+}
+
+/** Declares the removal of counters with few or with many failures; each has an index with this condition. */
+function removalOf(
+  operator: '<' | '>=',
+  factors?: readonly string[],
+): Statement<OldAttempts, { subject: string }> {
+  return statement((sql, p: OldAttempts) =>
+    sql
+      .deleteFrom('attempts')
+      .where(({ eb, refTuple, selectFrom }) =>
+        eb(
+          refTuple('subject', 'factor'),
+          'in',
+          selectFrom('attempts')
+            .select(['subject', 'factor'])
+            .where('last_at', '<', p.before)
+            .where('failures', operator, eb.lit(freeAttempts))
+            .$if(factors !== undefined, (query) => query.where('factor', 'in', factors ?? []))
+            .limit(p.limit)
+            .$asTuple('subject', 'factor'),
+        ),
+      )
+      .returning('subject'),
+  );
+}
+
+/** Factors that can be attempted on any address, with or without an account. */
+const openFactors = ['password', 'email_code'];
+const removals = {
+  /** Counters of attempts on any address that are still free. */
+  free: [removalOf('<', openFactors)],
+  all: [removalOf('<'), removalOf('>=')],
+} as const;
 
 /** Removes up to `limit` counters without an attempt since the given instant and returns how many. */
-export async function removeOldAttempts(db: Database, before: number, limit: number): Promise<number> {
-  return (await db.run(deleteOld, { before, limit })).length;
+export async function removeOldAttempts(
+  db: Database,
+  which: keyof typeof removals,
+  { before, limit }: OldAttempts,
+): Promise<number> {
+  let removed = 0;
+  for (const removal of removals[which])
+    removed += (await db.run(removal, { before, limit: limit - removed })).length;
+  return removed;
 }

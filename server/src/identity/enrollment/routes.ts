@@ -1,7 +1,8 @@
 // The route that undoes the enrollment of an account's first second factor.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { EmailMessage, token } from '../../http/fields.ts';
+import { EmailMessage, token, hashCost } from '../../http/fields.ts';
+import { costing } from '../../http/limits.ts';
 import type { Enrollment } from './enrollment.ts';
 
 /** Undoes the first second factor of an account. Access level `open`, because that factor may lock its owner out. */
@@ -14,6 +15,7 @@ export function factorUndoRoutes({
     scope.put(
       '/profile/factors/undo',
       {
+        config: costing(hashCost),
         schema: {
           summary: 'Removes the first second factor of an account and everything added since',
           body: Type.Object({ token }),

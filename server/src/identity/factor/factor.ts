@@ -70,6 +70,11 @@ export interface SecondFactor extends StoredFactor {
   isWayIn?(db: Database, userId: number): Promise<boolean>;
   /** Verifies an authenticator output; `undefined` if it is wrong. Writes nothing; the caller counts the attempt. */
   check(user: User, output: string, purpose: FactorPurpose): Promise<VerifiedOutput | undefined>;
+  /**
+   * Adds the authenticator of a registration, given as the text that the feature passed to `Accounts.signUp`; false if
+   * another account has it. Absent if a factor cannot be registered. Inside a transaction that has locked the user.
+   */
+  attachRegistered?(tx: Database, userId: number, credential: string): Promise<boolean>;
   /** Mails each use to the owner; absent if uses are not mailed. Inside the transaction of the use. */
   notifyUse?(tx: Database, used: FactorUsed): Promise<void>;
 }

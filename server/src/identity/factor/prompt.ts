@@ -37,14 +37,14 @@ export function promptsFor(
   if (first === undefined) return html`<p>${t('page.factor.none')}</p>`;
   const others = offered.filter((prompt) => prompt !== first);
   return html`<p>${t(`page.factor.${first.factor}_ask`)}</p>
-  !${promptForm(t, first, form)}
-  !${others.map(
-    (prompt) =>
-      html`<details>
-        <summary>${t(`page.factor.${prompt.factor}_ask`)}</summary>
-        !${promptForm(t, prompt, form)}
-      </details>`,
-  )}`;
+    !${promptForm(t, first, form)}
+    !${others.map(
+      (prompt) =>
+        html`<details>
+          <summary>${t(`page.factor.${prompt.factor}_ask`)}</summary>
+          !${promptForm(t, prompt, form)}
+        </details>`,
+    )}`;
 }
 
 function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {

@@ -189,6 +189,19 @@ export class SecondFactors {
     }
   }
 
+  /**
+   * Adds the authenticator of a registration; false if another account has it, or its factor is disabled. Inside a
+   * transaction that has locked the user.
+   */
+  async attach(
+    tx: Database,
+    userId: number,
+    { factor: name, credential }: { factor: string; credential: string },
+  ): Promise<boolean> {
+    const factor = this.#enabled.find((each) => each.name === name);
+    return (await factor?.attachRegistered?.(tx, userId, credential)) ?? false;
+  }
+
   /** Returns what each factor stores about the user, by its name. */
   async exportOf(db: Database, userId: number): Promise<Record<string, object>> {
     const known: Record<string, object> = {};

@@ -5,6 +5,7 @@
 // `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { maxEmailUnits } from '../../kit/text-length.ts';
 import type { PasswordCheck } from '../../user/password-rule.ts';
 
 /** Shorter words of an address or a name occur in other words by chance. */
@@ -54,7 +55,8 @@ export class Blocklist implements PasswordCheck {
     const common = await this.#commonPasswords();
     const isCommon = (text: string): boolean => common.includes(`\n${text}\n`);
     if (isCommon(folded)) return 'is one of the passwords that everybody tries first';
-    const bare = smallestPeriod(withoutRuns(withoutWords(folded, [...this.#names, email].flatMap(wordsOf))));
+    const words = [...this.#names, email.slice(0, maxEmailUnits)].flatMap(wordsOf);
+    const bare = smallestPeriod(withoutRuns(withoutWords(folded, words)));
     if (isCommon(bare)) return 'is little more than a password that everybody tries first';
     if (Array.from(bare).length < this.#minRest) {
       return 'is little more than your address, the name of this service, repetitions or keys in a row';
@@ -94,8 +96,26 @@ function wordsOf(text: string): string[] {
 }
 
 function withoutWords(text: string, words: readonly string[]): string {
-  const known = words.map(fold).filter((word) => Array.from(word).length >= minWord);
+  const known = [...new Set(words.map(fold))].filter((word) => Array.from(word).length >= minWord);
   return known.reduce((rest, word) => rest.replaceAll(word, ''), text);
+}
+
+/** Steps from one character to the next along a walk, in either direction: bit n stands for the n-th of them. */
+const steps: ReadonlyMap<string, number> = stepsOf(
+  walks.flatMap((walk) => [Array.from(walk), Array.from(walk).toReversed()]),
+);
+/** All directions: a repeated character continues each of them. */
+const everyWalk = -1;
+
+/** Maps two characters in a row to the circular walks in which the second follows the first. There are at most 32. */
+function stepsOf(directions: readonly (readonly string[])[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [bit, walk] of directions.entries())
+    for (const [i, from] of walk.entries()) {
+      const pair = `${from}${walk[(i + 1) % walk.length] ?? ''}`;
+      found.set(pair, (found.get(pair) ?? 0) | (1 << bit));
+    }
+  return found;
 }
 
 /**
@@ -103,43 +123,42 @@ function withoutWords(text: string, words: readonly string[]): string {
  */
 function withoutRuns(text: string): string {
   const characters = Array.from(text);
-  let rest = '';
+  const rest: string[] = [];
   for (let i = 0; i < characters.length;) {
     const length = runLength(characters, i);
     if (length < minRun) {
-      rest += characters[i];
+      rest.push(characters[i] ?? '');
       i += 1;
     } else {
       i += length;
     }
   }
-  return rest;
+  return rest.join('');
 }
 
+/** Returns the length of the longest run at `start` whose characters repeat or follow one of the walks. */
 function runLength(characters: readonly string[], start: number): number {
-  const lengths = walks.flatMap((walk) => [1, -1].map((step) => walkLength(characters, start, walk, step)));
-  return Math.max(walkLength(characters, start, '', 0), ...lengths);
-}
-
-/** Returns the length of the run at `start` whose characters repeat or follow the circular `walk`. */
-function walkLength(characters: readonly string[], start: number, walk: string, step: number): number {
+  let walksLeft = everyWalk;
   let end = start + 1;
   for (; end < characters.length; end += 1) {
-    const [before = '', now = ''] = characters.slice(end - 1, end + 1);
-    if (now === before) continue;
-    const place = walk.indexOf(before);
-    if (place < 0 || walk.at((place + step) % walk.length) !== now) break;
+    const [before = '', now = ''] = [characters[end - 1], characters[end]];
+    walksLeft &= now === before ? everyWalk : (steps.get(before + now) ?? 0);
+    if (walksLeft === 0) break;
   }
   return end - start;
 }
 
-/** Returns the shortest prefix that, repeated and cut off, is the text: `abc` for `abcab`. */
+/**
+ * Returns the shortest prefix that, repeated and cut off, is the text: `abc` for `abcab`. The failure function of Knuth,
+ * Morris and Pratt finds it in linear time: the text without its longest border.
+ */
 function smallestPeriod(text: string): string {
   const characters = Array.from(text);
-  for (let period = 1; period < characters.length; period += 1) {
-    if (characters.every((character, i) => i < period || character === characters[i - period])) {
-      return characters.slice(0, period).join('');
-    }
+  const borders = [0];
+  for (let i = 1, border = 0; i < characters.length; i += 1) {
+    while (border > 0 && characters[i] !== characters[border]) border = borders[border - 1] ?? 0;
+    if (characters[i] === characters[border]) border += 1;
+    borders[i] = border;
   }
-  return text;
+  return characters.slice(0, characters.length - (borders.at(-1) ?? 0)).join('');
 }

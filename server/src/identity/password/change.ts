@@ -8,7 +8,7 @@ import { passwordEvents } from './event.ts';
 import type { Sessions } from '../session/session.ts';
 import type { RenewedSession, Session } from '../session/session-entry.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import './problem.ts';
+import '../account/problem.ts';
 import '../session/problem.ts';
 
 /** Changes the password of a signed-in user. */

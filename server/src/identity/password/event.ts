@@ -44,6 +44,7 @@ export const passwordEvents = defineEvents('password', {
   reset_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    insteadOf: 'reset_requested',
     says: 'A token for a new password was requested, and none was issued: no account, a disabled one, or too soon.',
   },
   reset_token_refused: {

@@ -12,7 +12,7 @@ import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
 import type { Session } from '../session/session-entry.ts';
-import './problem.ts';
+import '../account/problem.ts';
 
 /** An address, and the account that has it. */
 interface Claimed {

@@ -1,6 +1,6 @@
 // Decides whether a password may be set. Runs whenever one is set, never at login: an older password stays usable.
-import { maxPasswordLength } from '../../kit/password-length.ts';
-import { fieldProblem } from '../../kit/problem.ts';
+import { maxPasswordLength, maxPasswordUnits } from '../../kit/text-length.ts';
+import { fieldProblem, type Problem } from '../../kit/problem.ts';
 import type { PasswordCheck, PasswordRule } from '../../user/password-rule.ts';
 
 export interface PasswordRuleOptions {
@@ -9,6 +9,12 @@ export interface PasswordRuleOptions {
   /** Checks that run in this order on a password of the right length, until one returns a reason. Read at each call. */
   readonly checks?: readonly PasswordCheck[];
 }
+
+/**
+ * Maximum length in compatibility form (NFKC), in which the checks compare: one code point can become eighteen (U+FDFA),
+ * and the work of the checks grows with the length. No text that people write grows fourfold.
+ */
+const maxFoldedLength = 4 * maxPasswordLength;
 
 /**
  * Creates the rule of these options. Length and characters are counted in normal form C, as the hash takes them; there
@@ -21,11 +27,12 @@ export function passwordRule({ minLength, checks = [] }: PasswordRuleOptions): P
     // read as U+FFFD: two passwords would be equal.
     if (/[\0\uFFFD]/.test(typed) || !typed.isWellFormed())
       throw fieldProblem(field, 'contains an invalid character', 'no_text');
+    const tooLong = (): Problem =>
+      fieldProblem(field, `is longer than ${maxPasswordLength} characters`, 'too_long');
+    if (typed.length > maxPasswordUnits) throw tooLong();
     const password = typed.normalize('NFC');
     const length = Array.from(password).length;
-    if (length > maxPasswordLength) {
-      throw fieldProblem(field, `is longer than ${maxPasswordLength} characters`, 'too_long');
-    }
+    if (length > maxPasswordLength || password.normalize('NFKC').length > maxFoldedLength) throw tooLong();
     if (length < minLength) {
       throw fieldProblem(
         field,

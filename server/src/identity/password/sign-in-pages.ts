@@ -45,6 +45,7 @@ export function signInPages({
       password: 'page.reset.done',
       confirmed: 'page.confirm.done',
       signed_out: 'page.sign_out.done',
+      over: 'page.sign_in.signed_out',
     },
     shows: ['email'],
     subject: ({ session }) => session?.id,

@@ -6,7 +6,7 @@ import { isProblem } from '../../kit/problem.ts';
 import { addressOf, field } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { costing, hashing } from '../../http/limits.ts';
-import { requireEmailAddress } from '../../user/email-address.ts';
+import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import { faultOf, newPasswordField } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
@@ -78,10 +78,10 @@ export function signUpPages({
               kind: verificationKind,
               email,
               mail: (address, source) =>
-                registerQuietly(policy, () => accounts.register(address, password, source)),
+                registerQuietly(policy, () => accounts.signUp(address, { password }, source)),
             });
           const address = requireEmailAddress(email);
-          await registerQuietly(policy, () => accounts.register(address, password, request.source));
+          await registerQuietly(policy, () => accounts.signUp(address, { password }, request.source));
           const login = await passwordLogin.logIn(address, password, request.source);
           if (login === undefined) return addressOf(paths.signIn, { email: address.text, return_to: next });
           sendLogin(reply, cookies, login);
@@ -114,7 +114,8 @@ export function passwordCheckPages({
       async (request) => {
         const { email, password } = request.body;
         try {
-          await accounts.requireGoodPassword(password, email);
+          // While it is typed, the address may be incomplete; registration rejects it then.
+          await accounts.requireGoodPassword(password, toEmailAddress(email)?.text ?? '');
           return {};
         } catch (error) {
           const problem = isProblem(error, 'invalid_request') ? error : undefined;

@@ -25,4 +25,11 @@ export const sessionMigrations: readonly Migration[] = [
       `alter table sessions add column device ${type.text}`,
     ],
   },
+  {
+    name: 'sessions of a user in the order of their age',
+    statements: () => [
+      `drop index sessions_by_user`,
+      `create index sessions_by_user on sessions (user_id, created_at, id)`,
+    ],
+  },
 ];

@@ -2,6 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
+import { freeRead } from '../../http/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
@@ -98,6 +99,7 @@ export function signOutPages({
   return formPage<string>(pages, {
     path: paths.signOut,
     summary: 'Page: sign out',
+    config: freeRead,
     title: 'page.sign_out.title',
     subject: ({ session }) => session?.id,
     load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
@@ -137,7 +139,9 @@ function sessionItem(
   return html`<li>
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
-      <small>!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small>
+      <small
+        >!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small
+      >
       <small>!${withTimes(t, 'page.sessions.since', { created }, 'moment')}</small>
       !${uses.length > 0 ? html`<small>${uses.join(' + ')}</small>` : ''}
     </div>

@@ -46,4 +46,11 @@ export const signInMigrations: readonly Migration[] = [
     name: 'the term enrollment',
     statements: () => ["update pending_logins set demand = 'enrollment' where demand = 'enrolment'"],
   },
+  {
+    name: 'devices of a user in the order of their age',
+    statements: () => [
+      `drop index known_devices_by_user`,
+      `create index known_devices_by_user on known_devices (user_id, created_at, id)`,
+    ],
+  },
 ];

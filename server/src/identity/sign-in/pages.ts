@@ -7,7 +7,7 @@ import { hashCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
-import { formField, type PageKit } from '../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
@@ -19,7 +19,7 @@ import type { SignIn } from './sign-in.ts';
 import type { StepUp } from './step-up.ts';
 
 /** Fields of a form that asks for a factor. */
-const proofFields = { factor: formField, proof: formField };
+const proofFields = { factor: formField, proof: credentialField };
 
 /** Returns the prompt that was refused, with the reason. */
 function rejectedOf({ t, refusal, typed }: Visit): PromptForm['rejected'] {

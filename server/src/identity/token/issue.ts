@@ -31,6 +31,8 @@ export type Initiator = Pick<ClientSource, 'requestToken' | 'returnTo'>;
 export interface TokenIssue extends NewToken {
   /** How many other live tokens of the kind stay; with `maxLive` none is issued if as many are live. */
   readonly maxOthers: number;
+  /** When the mail is sent, in Unix milliseconds: now, if absent. The life of the token and of its code begins then. */
+  readonly dueAt?: number | undefined;
   /** Tokens to remove: of mails that were not sent. */
   readonly replacedTokens?: readonly string[];
 }
@@ -48,10 +50,11 @@ export async function issueToken(
   { clock, codes, publicUrl }: Pick<AuthContext, 'clock' | 'codes' | 'publicUrl'>,
   tx: Database,
   user: User | undefined,
-  { kind, target, minutes = kind.minutes, madeAt, maxOthers, replacedTokens = [] }: TokenIssue,
+  { kind, target, minutes = kind.minutes, madeAt, maxOthers, dueAt, replacedTokens = [] }: TokenIssue,
   { requestToken, returnTo }: Initiator,
 ): Promise<IssuedToken> {
   const now = clock();
+  const startsAt = dueAt ?? now;
   const rows = await listTokensOfKind(tx, user?.id ?? noUserId, kind.kind);
   // Of another account, if it requested a mail to the same address.
   await removeTokens(tx, replacedTokens);
@@ -70,14 +73,13 @@ export async function issueToken(
     userId,
     kind: kind.kind,
     now: madeAt ?? now,
-    expiresAt: now + minutes * minuteMs,
+    expiresAt: startsAt + minutes * minuteMs,
     // Requesting more codes gives no more attempts, until a token was consumed.
     codeTries: Math.max(0, ...unspent.map((row) => row.code_tries)),
     ...(target !== undefined && { target }),
     ...(hasCode && {
       codeMac: codes.sign(codeText(kind, requestToken, parseShortCode(code) ?? '')),
-      codeExpiresAt: now + codeMinutes * minuteMs,
-      requestMac: codes.sign(requestText(kind, requestToken)),
+      codeExpiresAt: startsAt + codeMinutes * minuteMs,
     }),
   });
   const link = tokenLink(publicUrl, kind, { email: user?.email ?? '', token, returnTo });
@@ -88,9 +90,4 @@ export async function issueToken(
 /** Returns the text of a code's MAC, which includes the kind and the initiating browser. */
 export function codeText({ kind }: TokenKind, requestToken: string, code: string): string {
   return `${kind}:${requestToken}:${code}`;
-}
-
-/** Returns the text of the MAC of the initiating browser. */
-export function requestText({ kind }: TokenKind, requestToken: string): string {
-  return `${kind}:${requestToken}`;
 }

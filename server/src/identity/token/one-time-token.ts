@@ -18,7 +18,6 @@ import {
   codeText,
   issueToken,
   maxLive,
-  requestText,
   type Initiator,
   type IssuedToken,
   type NewToken,
@@ -31,7 +30,7 @@ import {
   findToken,
   isLiveToken,
   keepTokens,
-  listInitiatingBrowsers,
+  hasPendingToken,
   listPendingTokens,
   removeExpiredTokens,
   removePendingTokensOf,
@@ -46,8 +45,6 @@ export interface LiveToken extends TokenParts {
   /** Unix milliseconds. */
   readonly madeAt: number;
   readonly target: string | null;
-  /** True if the request comes from the initiating browser. */
-  readonly isInitiatingBrowser: boolean;
 }
 
 /** Claims that must match the token: the address of its account, or the user who redeems it in a session. */
@@ -104,15 +101,10 @@ export class OneTimeTokens implements Revocable, Purgeable {
     user: User | undefined,
     token: NewToken,
     source: Initiator,
-    { replacedTokens, mayReplaceToken }: TokenGrant,
+    { mayReplaceToken, ...grant }: TokenGrant,
   ): Promise<LetterFacts<Omit<IssuedToken, 'tokenId'>>> {
     const maxOthers = mayReplaceToken ? maxLive - 1 : maxLive;
-    const { tokenId, ...facts } = await this.#issue(
-      tx,
-      user,
-      { ...token, maxOthers, replacedTokens },
-      source,
-    );
+    const { tokenId, ...facts } = await this.#issue(tx, user, { ...token, ...grant, maxOthers }, source);
     return { facts, tokenId };
   }
 
@@ -144,17 +136,6 @@ export class OneTimeTokens implements Revocable, Purgeable {
     for (const holder of [{ emailKey }, { userId }]) await this.#attempts.forget(tx, holder, 'email_code');
   }
 
-  /** Returns true if the request comes from the initiating browser of a live token of the kind. */
-  async isInitiatingBrowser(
-    db: Database,
-    userId: number,
-    kind: TokenKind,
-    source: ClientSource,
-  ): Promise<boolean> {
-    const browsers = await listInitiatingBrowsers(db, userId, kind.kind, this.#context.clock());
-    return browsers.some(({ request_mac: mac }) => this.#isInitiatingBrowser(kind, mac, source));
-  }
-
   /**
    * Rejects a user whose address was changed and can still be restored.
    * @throws {Problem} change_pending.
@@ -162,8 +143,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
   async requireSettledAddress(db: Database, userId: number): Promise<void> {
     const now = this.#context.clock();
     for (const { kind } of this.kinds.filter(({ restoresAddress }) => restoresAddress))
-      if ((await listInitiatingBrowsers(db, userId, kind, now)).length > 0)
-        throw new Problem('change_pending');
+      if (await hasPendingToken(db, userId, kind, now)) throw new Problem('change_pending');
   }
 
   /**
@@ -216,11 +196,6 @@ export class OneTimeTokens implements Revocable, Purgeable {
     return issueToken(this.#context, tx, user, token, source);
   }
 
-  #isInitiatingBrowser(kind: TokenKind, mac: string | null, { requestToken }: ClientSource): boolean {
-    if (mac === null || requestToken === undefined) return false;
-    return this.#context.codes.check(requestText(kind, requestToken), mac);
-  }
-
   async #findByToken(
     kind: TokenKind,
     parts: TokenParts,
@@ -244,7 +219,6 @@ export class OneTimeTokens implements Revocable, Purgeable {
         user,
         madeAt: token.created_at,
         target: token.target,
-        isInitiatingBrowser: this.#isInitiatingBrowser(kind, token.request_mac, source),
       };
     await db.transaction(async (tx) => {
       // Removed for good, even if the clock is set back. A consumed token stays, to notice its reuse.
@@ -276,7 +250,7 @@ export class OneTimeTokens implements Revocable, Purgeable {
       }
       await this.#attempts.succeed(tx, attempt);
       const { id, secret_hash: secretHash, created_at: madeAt, target } = tried;
-      return { id, secretHash, kind, user, madeAt, target, isInitiatingBrowser: true };
+      return { id, secretHash, kind, user, madeAt, target };
     });
     if (live === undefined) throw new Problem('token_invalid');
     return live;

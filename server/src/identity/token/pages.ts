@@ -9,7 +9,7 @@ import { addressOf, field, hidden, notice } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import type { Translate } from '../../http/pages.ts';
 import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
-import { faultOf, newPasswordField } from '../../page/form.ts';
+import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -25,6 +25,7 @@ export interface TokenFields {
   readonly email: string;
   /** The token, or its code. */
   readonly token: string;
+  readonly password?: string | undefined;
   readonly new_password?: string | undefined;
 }
 
@@ -39,8 +40,20 @@ export interface TokenPage {
     request: FastifyRequest,
     reply: FastifyReply,
   ) => Promise<string | undefined>;
+  /**
+   * Returns the forms that ask for more after a refusal that another mail does not solve; `undefined` after others. They
+   * send `token` to `action`, and what they ask for.
+   */
+  readonly askMore?: (visit: Visit, form: MoreForm) => string | undefined;
   /** Mails another token, if the address has an account. Absent if it is requested elsewhere, or never. */
   readonly request?: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
+}
+
+/** A form that asks for more. */
+export interface MoreForm {
+  readonly action: string;
+  readonly email: string;
+  readonly token: string;
 }
 
 export interface TokenPageParts {
@@ -69,6 +82,16 @@ export function tokenPages(parts: TokenPageParts, page: TokenPage): PageRoutes['
   };
 }
 
+/** Fields of the forms. */
+const tokenForm = Type.Object({
+  email: Type.Optional(formField),
+  token: formField,
+  password: Type.Optional(formField),
+  new_password: Type.Optional(formField),
+  /** Which form asked for more. */
+  by: Type.Optional(formField),
+});
+
 interface LinkView {
   readonly email: string;
   readonly token: string;
@@ -76,7 +99,7 @@ interface LinkView {
 }
 
 /** The page of a link: its form (GET), and what the form does (POST). */
-function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageRoutes {
+function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPage): PageRoutes {
   const { path, name, hasPassword = false, codePath } = kind.page;
   return formPage<LinkView>(pages, {
     path,
@@ -87,6 +110,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
     program: { message: 'redeem the token with this request', method: 'PUT', path: kind.route },
     hasSecretAddress: true,
     shows: ['new_password'],
+    showsRefusal: true,
     done: { redeemed: `page.${name}.done` },
     load: ({ query }) => ({
       email: query.email ?? '',
@@ -96,7 +120,11 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
     body: (visit, view) => {
       const { t, refusal, next, inputs } = visit;
       if (view.isDone) return nextStep(visit);
-      if (refusal !== undefined && isOver(refusal.problem)) return requestAgain(t, kind, view.email, next);
+      const more = refusal && askMore?.(visit, { action: path, ...view });
+      if (more !== undefined) return more;
+      const refused = refusalOf(t, refusal?.problem, ['new_password']);
+      if (refusal !== undefined && isOver(refusal.problem))
+        return html`!${refused} !${requestAgain(t, kind, view.email, next)}`;
       if (view.token === '' || (kind.namesAccount && view.email === ''))
         return html`!${notice('fault', t('page.link.incomplete'))}
         !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
@@ -104,7 +132,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
       const fields = hasPassword
         ? html`!${accountField(view.email)} !${newPasswordField(pages, visit, 'new_password')}`
         : hidden('email', view.email);
-      return html`!${otherAccount(visit, view.email)}
+      return html`!${refused} !${otherAccount(visit, view.email)}
         <p>${t(`page.${name}.what`, { email: view.email })}</p>
         <form method="post" action="${path}">
           !${fields} !${hidden('token', view.token)} !${inputs}
@@ -115,11 +143,8 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
       form({
         summary: 'Page: redeems the token of a mailed link',
         config: hasPassword ? hashing(hashCost) : costing(hashCost),
-        fields: Type.Object({
-          email: Type.Optional(formField),
-          token: formField,
-          new_password: Type.Optional(formField),
-        }),
+        fields: tokenForm,
+        keeps: ['by'],
         back: ({ email, token }, { next }) => addressOf(path, { email, token, return_to: next }),
         submit: async ({ email = '', ...fields }, { request, reply, next }) =>
           (await redeem({ ...fields, email }, request, reply)) ??
@@ -132,7 +157,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem }: TokenPage): PageR
 /** The page for the code of a requested mail. It belongs to the browser that requested the mail. */
 function codePage(
   { pages, cookies }: TokenPageParts,
-  { kind, redeem, request: mail }: TokenPage,
+  { kind, redeem, askMore, request: mail }: TokenPage,
 ): PageRoutes {
   const { codePath = '', requestPath = paths.signIn, hasPassword = false } = kind.page;
   const askedBy = ({ request: { headers } }: Visit): AskedMail | undefined =>
@@ -141,10 +166,12 @@ function codePage(
     path: codePath,
     summary: 'Page: takes the code of a mail',
     title: 'page.code.title',
-    shows: ['token', 'new_password'],
+    showsRefusal: true,
     load: (visit) => askedBy(visit) ?? new Elsewhere(addressOf(requestPath, { return_to: visit.next })),
     body: (visit, { email, waitSeconds }) => {
       const { t, inputs, next, refusal } = visit;
+      const more = refusal && askMore?.(visit, { action: codePath, email, token: visit.typed('token') });
+      if (more !== undefined) return more;
       const kept = pages.keptMailPage;
       const again =
         mail === undefined
@@ -158,7 +185,8 @@ function codePage(
                 ${t('page.code.ask_again')}
               </button>
             </form>`;
-      return html`<p>${t(`page.code.${kind.kind}`, { email })}</p>
+      return html`!${refusalOf(t, refusal?.problem, ['token', 'new_password'])}
+        <p>${t(`page.code.${kind.kind}`, { email })}</p>
         !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
         <form method="post" action="${codePath}">
           !${hasPassword ? accountField(email) : ''} !${inputs}
@@ -183,17 +211,13 @@ function codePage(
       form({
         summary: 'Page: redeems a code',
         config: hasPassword ? hashing(hashCost) : costing(hashCost),
-        fields: Type.Object({
-          email: Type.Optional(formField),
-          token: formField,
-          new_password: Type.Optional(formField),
-        }),
-        keeps: hasPassword ? ['token'] : [],
+        fields: tokenForm,
+        keeps: ['token', 'by'],
         back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
-        submit: async ({ token, new_password: password }, visit) => {
+        submit: async ({ token, password, new_password: newPassword }, visit) => {
           const asked = askedBy(visit);
           if (asked === undefined) throw new Problem('token_invalid');
-          const fields = { email: asked.email, token, new_password: password };
+          const fields = { email: asked.email, token, password, new_password: newPassword };
           const { request, reply, next } = visit;
           return (
             (await redeem(fields, request, reply)) ??
@@ -251,9 +275,7 @@ export async function requestMail(
 function otherAccount({ t, request: { session } }: Visit, email: string): string {
   if (session === null || email === '' || toEmailAddress(session.email)?.key === toEmailAddress(email)?.key)
     return '';
-  return html`<p class="notice">
-    ${t('page.link.other_account', { email: session.email, other: email })}
-  </p>`;
+  return html`<p class="notice">${t('page.link.other_account', { email: session.email, other: email })}</p>`;
 }
 
 /** Returns whether a problem ends the link: neither a better password nor waiting solves it. */
@@ -282,6 +304,6 @@ function requestAgain(
 }
 
 /** Returns a hidden field that names the account, for password managers. */
-function accountField(email: string): string {
+export function accountField(email: string): string {
   return html`<input type="text" name="email" value="${email}" autocomplete="username" readonly hidden />`;
 }

@@ -4,6 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { insertForUser, removeExpired } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken, TokenParts } from '../../kit/secret.ts';
+import { extendProvision, provisionalMs } from '../../user/provisional-store.ts';
 import type { TokenTables } from './schema.ts';
 
 const { statement } = statementsFor<TokenTables>();
@@ -16,13 +17,12 @@ type TokenRow = Pick<NewToken, 'id' | 'secretHash'> & {
   target: string | null;
   codeMac: string | null;
   codeExpiresAt: number | null;
-  requestMac: string | null;
   codeTries: number;
 };
 
 /** A new row. Not every kind has a target or a code. */
 type NewOneTimeToken = Omit<TokenRow, Optional> & Partial<Pick<TokenRow, Optional>>;
-type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'requestMac' | 'codeTries';
+type Optional = 'target' | 'codeMac' | 'codeExpiresAt' | 'codeTries';
 
 const insertToken = statement((sql, p: TokenRow) =>
   insertForUser(sql, 'one_time_tokens', {
@@ -36,22 +36,21 @@ const insertToken = statement((sql, p: TokenRow) =>
       target: p.target,
       code_mac: p.codeMac,
       code_expires_at: p.codeExpiresAt,
-      request_mac: p.requestMac,
       code_tries: p.codeTries,
     },
   }),
 );
 
-/** Adds a token. Adds nothing if no user has the id. */
+/** Adds a token, and keeps a provisional account longer than the token. Adds nothing if no user has the id. */
 export async function addToken(tx: Database, token: NewOneTimeToken): Promise<void> {
   await tx.run(insertToken, {
     target: null,
     codeMac: null,
     codeExpiresAt: null,
-    requestMac: null,
     codeTries: 0,
     ...token,
   });
+  await extendProvision(tx, token.userId, Math.max(token.now + provisionalMs, token.expiresAt));
 }
 
 /** A row of a kind of a user, consumed, expired or neither. */
@@ -103,13 +102,12 @@ export interface TokenState {
   readonly spent_at: number | null;
   readonly expires_at: number;
   readonly target: string | null;
-  readonly request_mac: string | null;
 }
 
 const selectToken = statement((sql, p: TokenParts & { kind: string }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select(['user_id', 'created_at', 'spent_at', 'expires_at', 'target', 'request_mac'])
+    .select(['user_id', 'created_at', 'spent_at', 'expires_at', 'target'])
     .where('id', '=', p.id)
     .where('kind', '=', p.kind)
     .where('secret_hash', '=', p.secretHash),
@@ -221,21 +219,21 @@ export async function removePendingTokensOf(
 const selectPending = statement((sql, p: { userId: number; kind: string; now: number }) =>
   sql
     .selectFrom('one_time_tokens')
-    .select('request_mac')
+    .select('id')
     .where('user_id', '=', p.userId)
     .where('kind', '=', p.kind)
     .where('spent_at', 'is', null)
     .where('expires_at', '>', p.now),
 );
 
-/** Returns the initiating browsers of the user's live tokens of the kind. */
-export function listInitiatingBrowsers(
+/** Returns whether the user has a live token of the kind. */
+export async function hasPendingToken(
   db: Database,
   userId: number,
   kind: string,
   now: number,
-): Promise<{ request_mac: string | null }[]> {
-  return db.run(selectPending, { userId, kind, now });
+): Promise<boolean> {
+  return (await db.run(selectPending, { userId, kind, now })).length > 0;
 }
 
 const selectLiveId = statement((sql, p: { id: string; now: number }) =>

@@ -1,5 +1,6 @@
 // The query plan of an export, for the test of all query plans.
 import assert from 'node:assert/strict';
+import { listEventsOf, type EventPage } from '../../../audit/store.ts';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
 import { DataExports } from '../data-export.ts';
 
@@ -11,9 +12,11 @@ export const kit: FeatureKit = {
       work: async ({ auth, user }) => {
         const session = await user(12);
         const { identity } = auth();
-        const { mails, events } = await new DataExports(identity.context, identity).create(session, {
-          actor: 'user',
-        });
+        const audit = { listOf: (page: EventPage) => listEventsOf(identity.context.db, page) };
+        const { mails, events } = await new DataExports(identity.context, { ...identity, audit }).create(
+          session,
+          { actor: 'user' },
+        );
         for (const pages of [mails, events]) for await (const page of pages) assert.equal(page.length, 1);
       },
       indices: [/audit_events_by_user/, /mails_by_user/],

@@ -10,7 +10,7 @@ import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../..
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
 import { scriptNotice } from '../../../page/form.ts';
-import { formField, type PageKit } from '../../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
@@ -76,7 +76,7 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
       form({
         summary: 'Page: adds a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: Type.Optional(formField) }),
+        fields: Type.Object({ credential: Type.Optional(credentialField) }),
         submit: async ({ credential = '' }, { request, reply, next }) => {
           const { source } = request;
           const of = enrollmentSubjectOf(request);
@@ -154,8 +154,7 @@ function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string
     data-use="${use}"
     hidden
   >
-    !${inputs} !${hidden('credential', '')}
-    !${scriptNotice(t)}
+    !${inputs} !${hidden('credential', '')} !${scriptNotice(t)}
     <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
   </form>`;
 }

@@ -11,7 +11,7 @@ import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
 import { scriptNotice } from '../../../page/form.ts';
 import { icon } from '../../../page/icon.ts';
-import { formField, type PageKit } from '../../../page/page.ts';
+import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
@@ -71,7 +71,7 @@ export function passkeyOpenPages({
         path: `${paths.signIn}/passkey`,
         summary: 'Page: signs in with a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: formField }),
+        fields: Type.Object({ credential: credentialField }),
         back: backTo(paths.signIn),
         submit: async ({ credential }, { request, reply, next }) => {
           const { login } = await passkeySignIn.signIn(credential, request.source);
@@ -83,7 +83,7 @@ export function passkeyOpenPages({
         path: `${paths.signUp}/passkey`,
         summary: 'Page: registers with a passkey',
         config: costing(mailCost),
-        fields: Type.Object({ email: formField, credential: formField }),
+        fields: Type.Object({ email: formField, credential: credentialField }),
         keeps: ['email'],
         back: backTo(paths.signUp),
         submit: async ({ email, credential }, visit) => {
@@ -129,8 +129,7 @@ function passkeyForm(
     data-progress="${t('page.passkeys.prompt')}"
     hidden
   >
-    !${hidden('credential', '')} !${hidden('return_to', next)} !${more}
-    !${scriptNotice(t)}
+    !${hidden('credential', '')} !${hidden('return_to', next)} !${more} !${scriptNotice(t)}
     <button class="second">!${icon('key')} ${t(key)}</button>
   </form>`;
 }

@@ -41,11 +41,11 @@ export class PasskeySignIn {
     const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
     await passkeys.claim(verified);
     const naming = { name, device: nameDevice(source.device) };
-    return accounts.registerWith(
-      address,
-      (tx, userId) => passkeys.attach(tx, userId, verified, naming),
-      source,
-    );
+    const authenticator = {
+      factor: passkeys.name,
+      credential: passkeys.describeRegistered(verified, naming),
+    };
+    return accounts.signUp(address, authenticator, source);
   }
 
   /**

@@ -298,6 +298,71 @@ onEachEngine('passkeys', (engine) => {
     assert.equal(refused.status, hasFeature('email-sign-in') ? 200 : 409);
   });
 
+  test('of one registration stand only if that one is confirmed', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
+    const password = 'nine newts under a green umbrella';
+    const claim = async (email: string, device: PasskeyDevice): Promise<Browser> => {
+      const browser = new Browser(service);
+      const options = optionsIn(await browser.post('/users/passkey', { email }));
+      const made = await browser.put('/users/passkey', { email, credential: device.create(options) });
+      assert.equal(made.status, 200, made.text);
+      return browser;
+    };
+    const confirm = async (
+      at: Browser,
+      email: string,
+      fields: Record<string, string> = {},
+    ): Promise<number> =>
+      (await at.put('/email_verification', { email, token: await service.tokenFor(email), ...fields }))
+        .status;
+    const opens = async (email: string, device: PasskeyDevice): Promise<[number, number]> => [
+      (await signIn(new Browser(service), device)).status,
+      (await service.logIn(email, password)).status,
+    ];
+
+    const mine = new PasskeyDevice(origin);
+    const byPasskey = freshEmail();
+    const owner = await claim(byPasskey, mine);
+    await service.post('/users', { email: byPasskey, password });
+    const others = await claim(byPasskey, new PasskeyDevice(origin));
+    assert.equal(await confirm(owner, byPasskey), 200);
+    assert.deepEqual(await opens(byPasskey, mine), [200, 401]);
+    assert.equal(await confirm(others, byPasskey), 403);
+
+    const byPassword = freshEmail();
+    const theirs = new PasskeyDevice(origin);
+    await service.post('/users', { email: byPassword, password });
+    await claim(byPassword, theirs);
+    assert.equal(await confirm(new Browser(service), byPassword, { password }), 200);
+    assert.deepEqual(await opens(byPassword, theirs), [401, 200]);
+
+    const byNewPassword = freshEmail();
+    await claim(byNewPassword, theirs);
+    const elsewhere = new Browser(service);
+    assert.equal(await confirm(elsewhere, byNewPassword, { password }), 403);
+    assert.equal(await confirm(elsewhere, byNewPassword, { new_password: password }), 200);
+    assert.deepEqual(await opens(byNewPassword, theirs), [401, 200]);
+  });
+
+  test('of several registrations with one credential belong to the account that is confirmed first', async (t) => {
+    if (lacks(t, 'email-sign-in')) return;
+    const device = new PasskeyDevice(origin);
+    const [first, second] = [freshEmail(), freshEmail()];
+    const browser = new Browser(service);
+    const options = optionsIn(await browser.post('/users/passkey', { email: first }));
+    const credential = device.create(options);
+    assert.equal((await browser.put('/users/passkey', { email: first, credential })).status, 200);
+    const other = new Browser(service);
+    const again = device.remake(optionsIn(await other.post('/users/passkey', { email: second })));
+    assert.equal((await other.put('/users/passkey', { email: second, credential: again })).status, 200);
+    const confirm = async (at: Browser, email: string): Promise<Reply> =>
+      at.put('/email_verification', { email, token: await service.tokenFor(email) });
+    assert.equal((await confirm(browser, first)).status, 200);
+    const late = await confirm(other, second);
+    assert.deepEqual([late.status, memberOf(late.body, 'code')], [403, 'password_required']);
+    assert.equal((await signIn(new Browser(service), device)).status, 200);
+  });
+
   test('for another address than the requested one, or for a taken one, create nothing', async () => {
     const ada = await person();
     const [email, other] = [freshEmail(), freshEmail()];

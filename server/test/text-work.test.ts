@@ -1,0 +1,148 @@
+// No text that a client may send occupies the thread that answers everyone: for each text field of each route, the longest
+// allowed text of characters that are slow to normalize, to compare or to match.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { RouteEntry } from '../src/app/access.ts';
+import { Browser } from './support/browser.ts';
+import { formIn } from './support/page-form.ts';
+import { PublicService, type Member } from './support/public-service.ts';
+import type { ContractRequest } from './support/request.ts';
+
+/** CPU time of the thread for one request. Quadratic work on 12,000 characters takes longer than all others together. */
+const maxMs = 20;
+/** A field without a maximum length gets a text of this length: a body has at most 16 KB. */
+const longest = 12_000;
+
+/** Texts of at most so many UTF-16 code units, which also fit into a body. */
+const nasty: Readonly<Record<string, (units: number) => string>> = {
+  'marks in the wrong order': (n) => `a${'\u0301'.repeat(n / 2 - 1)}${'\u0323'.repeat(n / 2 - 1)}`,
+  'characters that grow eighteenfold': (n) => `${'\uFDFA'.repeat(n - 1)}b`,
+  'a period that breaks at the end': (n) => `${'a'.repeat(n - 1)}b`,
+  'an address of many parts': (n) => `${'aaab.'.repeat((n - 8) / 5)}@a.b`.slice(-n),
+  'white space': (n) => `a${' '.repeat(n - 2)}b`,
+  separators: (n) => ';,=:/@'.repeat(n / 6),
+  'brackets of JSON': (n) => '[{"a":'.repeat(n / 6),
+};
+
+interface TextSchema {
+  readonly type?: string;
+  readonly maxLength?: number;
+  readonly properties?: Readonly<Record<string, TextSchema>>;
+}
+
+/** Names of the text fields of a schema, with their maximum lengths. */
+function fieldsOf(schema: unknown): [name: string, units: number][] {
+  const { properties = {} } = (schema ?? {}) as TextSchema; // JSON schemas of the routes
+  return Object.entries(properties)
+    .filter(([, { type }]) => type === 'string')
+    .map(([name, { maxLength = longest }]) => [name, Math.min(maxLength, longest)]);
+}
+
+/** Bytes of a text in a request. Headers and bodies have at most 16 KB. */
+const maxBytes = 14_000;
+
+/** A text of the kind as long as the field and the request allow, as it is encoded there. */
+function fitting(make: (units: number) => string, units: number, encode: (text: string) => string): string {
+  let length = units;
+  while (length > 8 && Buffer.byteLength(encode(make(length))) > maxBytes) length = Math.floor(length * 0.9);
+  return make(Math.max(length, 8));
+}
+
+let service: PublicService;
+let member: Member;
+let browser: Browser;
+let formToken = '';
+
+before(async () => {
+  service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true', REMEMBERED_DEVICE_DAYS: '30' });
+  await renew();
+});
+after(() => service.close());
+
+/** A browser with a new session of a new member, and the form token of the session. */
+async function renew(): Promise<void> {
+  member = await service.member();
+  browser = new Browser(service);
+  await browser.post('/sessions', { email: member.email, password: member.password });
+  const page = await browser.get('/account/password', { accept: 'text/html' });
+  formToken = formIn(page).fields['form_token'] ?? '';
+}
+
+/** Values with which a route reads all of its fields. */
+function valuesOf(names: readonly string[]): Record<string, string> {
+  const known: Readonly<Record<string, string>> = {
+    email: member.email,
+    password: member.password,
+    new_password: 'nine herons on a bicycle',
+    form_token: formToken,
+    proof: member.password,
+    factor: 'password',
+  };
+  return Object.fromEntries(names.map((name) => [name, known[name] ?? 'ABCD-EFGH']));
+}
+
+/** Sends a request and returns the CPU time of this thread, in milliseconds: the best of three if the first takes long. */
+async function msOf(request: ContractRequest): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 3 && (times.at(-1) ?? maxMs) > maxMs / 2; i += 1) {
+    const begun = process.threadCpuUsage();
+    const { status } = await browser.send(request);
+    const { user, system } = process.threadCpuUsage(begun);
+    assert.ok(status < 500, `${request.method} ${request.path}: ${status}`);
+    times.push((user + system) / 1000);
+  }
+  return Math.min(...times);
+}
+
+async function slowOf({ method, url, isPage, schema }: RouteEntry): Promise<string[]> {
+  const slow: string[] = [];
+  const path = url.replace(/:\w+/, 'none');
+  const headers = isPage ? { accept: 'text/html' } : {};
+  const [query, body] = [fieldsOf(schema?.querystring), fieldsOf(schema?.body)];
+  if (query.length + body.length > 0 && (await browser.get('/profile')).status !== 200) await renew();
+  for (const [title, make] of Object.entries(nasty)) {
+    const request = { method: method as ContractRequest['method'], headers }; // the list has no others
+    for (const [name, units] of query) {
+      const text = fitting(make, units, encodeURIComponent);
+      const ms = await msOf({ ...request, path: `${path}?${name}=${encodeURIComponent(text)}` });
+      if (ms > maxMs) slow.push(`${method} ${url}, ${name}, ${title}: ${ms} ms`);
+    }
+    for (const [name, units] of body) {
+      const text = fitting(make, units, JSON.stringify);
+      const fields = { ...valuesOf(body.map(([one]) => one)), [name]: text };
+      const ms = await msOf({ ...request, path, fields, kind: 'json' });
+      if (ms > maxMs) slow.push(`${method} ${url}, ${name}, ${title}: ${ms} ms`);
+    }
+  }
+  return slow;
+}
+
+test('no field of a route takes a text that holds the thread', async () => {
+  const routes = service.service.routes.filter(
+    ({ isRefusal, method, schema }) =>
+      !isRefusal && method !== 'HEAD' && (schema?.body ?? schema?.querystring) !== undefined,
+  );
+  assert.ok(routes.length > 40, `${routes.length}`);
+  const slow: string[] = [];
+  for (const route of routes) slow.push(...(await slowOf(route)));
+  assert.deepEqual(slow, []);
+});
+
+test('no header takes a text that holds the thread', async () => {
+  const slow: string[] = [];
+  for (const name of [
+    'user-agent',
+    'accept-language',
+    'cookie',
+    'origin',
+    'x-forwarded-for',
+    'accept',
+    'referer',
+  ])
+    for (const [title, make] of Object.entries(nasty)) {
+      const value = Buffer.from(make(maxBytes)).toString('latin1').slice(0, maxBytes);
+      const ms = await msOf({ method: 'GET', path: '/account/sessions', headers: { [name]: value } });
+      if (ms > maxMs) slow.push(`${name}, ${title}: ${ms} ms`);
+    }
+  assert.deepEqual(slow, []);
+});
