@@ -64,8 +64,15 @@ describe('the colors of a brand', () => {
     assert.deepEqual([yellow.act, yellow.onAct], ['#ffd400', '#000000']);
     assert.notEqual(yellow.actEdge, yellow.act);
     assert.equal(brandColors('#ffd400', pageGrounds.dark).act, '#ffd400');
-    // A gray one does not: it would look like a field.
-    assert.notEqual(brandColors('#ffffff', pageGrounds.light).act, '#ffffff');
+    // Black and white change places on the ground of the same lightness.
+    const [white, black] = [
+      brandColors('#ffffff', pageGrounds.light),
+      brandColors('#000000', pageGrounds.dark),
+    ];
+    assert.deepEqual(
+      [white.act, white.onAct, black.act, black.onAct],
+      ['#000000', '#ffffff', '#ffffff', '#000000'],
+    );
   });
 
   test('are explained where they were changed', () => {

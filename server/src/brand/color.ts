@@ -46,6 +46,8 @@ const darkLinkContrast = 6;
 const darkLinkShare = 0.48;
 /** Chroma from which a light fill stands out by its hue, so that its edge alone has to reach 3:1. */
 const vividChroma = 0.1;
+/** Chroma below which a color is a gray. */
+const grayChroma = 0.03;
 const hoverStep = 0.05;
 const lightnessStep = 0.005;
 const [black, white] = ['#000000', '#ffffff'];
@@ -55,9 +57,12 @@ type Lab = readonly [lightness: number, a: number, b: number];
 type Triple = readonly [number, number, number];
 
 /** Returns the colors for a brand color, `#rrggbb`, on these grounds. */
-export function brandColors(brand: string, { scheme, buttons, links }: Grounds): BrandColors {
+export function brandColors(given: string, { scheme, buttons, links }: Grounds): BrandColors {
   const isDark = scheme === 'dark';
   const [sheet] = buttons;
+  // A medium gray button looks disabled: black on a dark ground becomes white, and white on a light one black.
+  const brand =
+    chromaOf(toLab(given)) < grayChroma && contrast(given, sheet) < edgeContrast ? inverse(given) : given;
   const start = isDark ? mix(brand, white, darkLinkShare) : brand;
   const minLink = isDark ? darkLinkContrast : textContrast;
   const link = moved(start, isDark ? 1 : -1, (color) =>
@@ -115,6 +120,11 @@ function shifted(color: string, by: number): string {
       else high = middle;
     }
   return toHex(toLinear([target, a * low, b * low]));
+}
+
+/** Returns the color with the opposite lightness. */
+function inverse(color: string): string {
+  return shifted(color, 1 - 2 * toLab(color)[0]);
 }
 
 /** Mixes two colors as `color-mix(in oklab, color share, other)` does. */

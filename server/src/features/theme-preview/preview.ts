@@ -33,6 +33,7 @@ export function inScheme(text: string, scheme: Scheme): string {
 export function framedPage(markup: string, scheme: Scheme): string {
   return inScheme(markup, scheme)
     .replaceAll(/<script\b[^>]*><\/script>|<meta http-equiv="refresh"[^>]*>/g, '')
+    .replaceAll(/(<[^>]*)\sautofocus\b/g, '$1')
     .replaceAll(/(<link rel="stylesheet" href=")(\/[^"]*)/g, (_whole, begin: string, address: string) => {
       return `${begin}${partPath(scheme, 'sheet', address)}`;
     })

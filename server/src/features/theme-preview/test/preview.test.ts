@@ -105,7 +105,7 @@ test('a style sheet in one scheme has only the rules of that scheme', () => {
 
 test('a page in a frame has no links, scripts and redirects', () => {
   const page =
-    '<link rel="stylesheet" href="/style.css?v=1"><script type="module" src="/page.js"></script><meta http-equiv="refresh" content="0; url=/x"><a class="button" href="/y">z</a>';
+    '<link rel="stylesheet" href="/style.css?v=1"><script type="module" src="/page.js"></script><meta http-equiv="refresh" content="0; url=/x"><a class="button" href="/y" autofocus>z</a>';
   assert.equal(
     framedPage(page, 'light'),
     '<link rel="stylesheet" href="/dev/theme/light/sheet/style.css?v=1"><a class="button" href="#main">z</a>',
