@@ -49,7 +49,7 @@ function placeholdersOf(text: string, language: string): readonly string[] {
   const names = new Set<string>();
   const visit = (elements: readonly Element[]): void => {
     for (const element of elements) {
-      const type = Number(element.type);
+      const type: number = element.type;
       if (type >= firstArgument && type <= lastArgument && 'value' in element) names.add(element.value);
       if (type === tag) throw new Error('It contains a tag'); // the service gives no meaning to tags
       if ('options' in element) for (const { value } of Object.values(element.options)) visit(value);
