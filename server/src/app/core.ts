@@ -23,7 +23,7 @@ import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
-import { AskedMails, askPausesMs } from '../identity/token/asked-mails.ts';
+import { AskedMails, askPausesMs } from '../page/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
 import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
@@ -84,17 +84,7 @@ export async function buildService(
   const core: IdentityCore = {
     ...identity,
     audit,
-    cookies: new BrowserCookies({
-      secure: isPublic,
-      sessionMs: identity.sessions.life.sessionMs,
-      deviceMs: () => identity.devices.knownMs,
-      asked: new AskedMails({
-        cipher: keyring.textCipher('asked-mails'),
-        clock,
-        isSecure: isPublic,
-        pausesMs: isPublic ? askPausesMs : [0],
-      }),
-    }),
+    cookies: buildCookies(configuration, { identity, keyring, clock }),
     keyring,
     mail,
     pages: buildPages(configuration, {
@@ -138,6 +128,29 @@ function buildAudit(
 ): Audit {
   const { auditDays: keptDays, auditEvents: maxEvents } = options;
   return new Audit({ ...parts, keptDays, maxEvents, mac: macOf(keyring, 'audit') });
+}
+
+interface CookieParts {
+  readonly identity: Pick<IdentityCore, 'sessions' | 'devices'>;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}
+
+function buildCookies(
+  { isPublic }: Configuration,
+  { identity: { sessions, devices }, keyring, clock }: CookieParts,
+): BrowserCookies {
+  return new BrowserCookies({
+    secure: isPublic,
+    sessionMs: sessions.life.sessionMs,
+    deviceMs: () => devices.knownMs,
+    asked: new AskedMails({
+      cipher: keyring.textCipher('asked-mails'),
+      clock,
+      isSecure: isPublic,
+      pausesMs: isPublic ? askPausesMs : [0],
+    }),
+  });
 }
 
 function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {

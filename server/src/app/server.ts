@@ -10,12 +10,11 @@ import { logRequests } from '../http/request-log.ts';
 import { createServer } from '../http/server.ts';
 import { validatorCompiler } from '../http/validator.ts';
 import { watchMethods } from '../http/wrong-method.ts';
-import { exitPages } from '../page/exit.ts';
 import { installSource } from '../identity/guard.ts';
 import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
 import type { Service } from './service.ts';
 import { healthRoutes } from './health.ts';
-import { homeRoutes, languagePages, pageSender, sendProblemPage } from './home.ts';
+import { exitPages, homeRoutes, languagePages, pageSender, sendProblemPage } from './home.ts';
 import { describeRoutes, openapiRoutes } from './openapi.ts';
 import { problemRoutes } from './problem-pages.ts';
 

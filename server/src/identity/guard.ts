@@ -7,7 +7,7 @@ import type { ClientAddress } from '../http/client-address.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
-import type { AskedMails } from './token/asked-mails.ts';
+import type { AskedMails } from '../page/asked-mails.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 

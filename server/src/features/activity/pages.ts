@@ -13,7 +13,7 @@ export const activitySection = {
   path: '/account/activity',
   name: 'activity',
   icon: 'pulse',
-  group: 'activity',
+  group: 'history',
 } as const satisfies AccountSection;
 
 /** Maximum number of events on the page. */

@@ -14,7 +14,7 @@ import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Sessions } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import type { TokenPage } from '../../identity/token/pages.ts';
+import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { emailChangeKind, emailUndoKind, type EmailChange } from './email-change.ts';
 
 export const addressSection = {

@@ -17,7 +17,7 @@ import {
   requestMail,
   type TokenPage,
   type TokenPageParts,
-} from '../../identity/token/pages.ts';
+} from '../../identity/token/page-parts.ts';
 import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';
 
 export interface EmailSignInPageParts extends TokenPageParts {

@@ -90,7 +90,7 @@ function listPage({
             request.source,
           );
           cookies.renewSession(request, reply, renewed);
-          shownCodes.write(reply, result, contextOf(session));
+          shownCodes.seal(reply, result, contextOf(session));
           return newPath;
         },
       }),
@@ -113,7 +113,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
     load: async ({ request }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
-      const shown = shownCodes.read(request.headers.cookie, contextOf(session));
+      const shown = shownCodes.open(request.headers.cookie, contextOf(session));
       return shown !== undefined && recoveryCodes.isShown(shown) ? shown.codes : new Elsewhere(path);
     },
     body: ({ t, inputs }, codes) =>
@@ -135,7 +135,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
         submit: async (_fields, { request, reply }) => {
           const session = sessionOf(request);
           await recoveryCodes.endFormer(session.userId);
-          shownCodes.write(reply, { codes: [], until: 0 }, contextOf(session));
+          shownCodes.seal(reply, { codes: [], until: 0 }, contextOf(session));
           return addressOf(path, { done: 'saved' });
         },
       }),

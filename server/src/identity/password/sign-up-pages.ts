@@ -17,7 +17,7 @@ import { registerQuietly, type RegistrationPolicy } from '../account/registratio
 import { verificationKind } from '../account/verification.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { afterLogin, sendLogin } from '../sign-in/guard.ts';
-import { requestMail } from '../token/pages.ts';
+import { requestMail } from '../token/page-parts.ts';
 import type { PasswordLogin } from './login.ts';
 
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });

@@ -22,7 +22,7 @@ export const sessionSection = {
   path: paths.sessions,
   name: 'sessions',
   icon: 'devices',
-  group: 'activity',
+  group: 'history',
 } as const satisfies AccountSection;
 
 /** The page of sessions, at the access level `session`. */

@@ -40,9 +40,4 @@ export const tokenMigrations: readonly Migration[] = [
       `create index one_time_tokens_by_user_kind on one_time_tokens (user_id, kind, created_at)`,
     ],
   },
-  {
-    // A pending registration has it: what is confirmed depends on who registered, not on who requested the mail.
-    name: 'no initiating browser of a one-time token',
-    statements: () => [`alter table one_time_tokens drop column request_mac`],
-  },
 ];

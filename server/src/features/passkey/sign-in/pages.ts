@@ -18,7 +18,7 @@ import { registerQuietly, type RegistrationPolicy } from '../../../identity/acco
 import { verificationKind } from '../../../identity/account/verification.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import { afterLogin, sendLogin } from '../../../identity/sign-in/guard.ts';
-import { requestMail } from '../../../identity/token/pages.ts';
+import { requestMail } from '../../../identity/token/page-parts.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
 
 /** The button that signs in with a passkey. */
