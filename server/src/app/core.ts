@@ -1,18 +1,21 @@
 // Builds the service: first the core, then every module of the list.
 import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
+import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { Audit } from '../audit/audit.ts';
-import { PageAssets } from '../http/page-assets.ts';
+import { PageAssets } from '../brand/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
 import { Jobs, type Job } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
+import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport } from '../mail/smtp.ts';
@@ -52,7 +55,13 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = buildAudit(configuration, { database, clock, keyring });
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides }, () => identity.tokens);
+  const languages = new Languages(options.languagesDir?.catalogs);
+  const kinds = mailKindsOf(list);
+  const mail = buildOutbox(
+    configuration,
+    { database, keyring, log, overrides, languages, kinds },
+    () => identity.tokens,
+  );
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -70,11 +79,7 @@ export async function buildService(
     },
     plugged,
   );
-  const assets = new PageAssets({
-    color: options.productColor,
-    logo: options.productLogo,
-    theme: options.themeCss,
-  });
+  const assets = new PageAssets(options);
   const plugs = createPlugs();
   const core: IdentityCore = {
     ...identity,
@@ -86,6 +91,7 @@ export async function buildService(
       clock,
       keyring,
       assets,
+      languages,
       sections: plugs.sections,
       keptMails: plugs.keptMails,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
@@ -216,6 +222,7 @@ interface PageParts {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly assets: PageAssets;
+  readonly languages: Languages;
   readonly sections: IdentityCore['plugs']['sections'];
   readonly keptMails: IdentityCore['plugs']['keptMails'];
   readonly keepsMails: boolean;
@@ -223,7 +230,7 @@ interface PageParts {
 
 function buildPages(
   configuration: Configuration,
-  { clock, keyring, assets, sections, keptMails, keepsMails }: PageParts,
+  { clock, keyring, assets, languages, sections, keptMails, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -239,6 +246,7 @@ function buildPages(
       productName,
       links: Object.fromEntries(links),
       assets,
+      languages,
       isSecure: isPublic,
     }),
     returnTargets,
@@ -259,11 +267,13 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
+  readonly languages: Languages;
+  readonly kinds: readonly MailKind[];
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides }: OutboxParts,
+  { database, keyring, log, overrides, languages, kinds }: OutboxParts,
   tokens: () => IdentityCore['tokens'],
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
@@ -273,10 +283,11 @@ function buildOutbox(
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
   const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  const { productName, productColor: color, productLogo: logo } = options;
-  const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
+  const { productName, productColor: color } = options;
+  const logo = rasterOf(options.productLogo);
+  const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
   const isTokenLive = (id: string): Promise<boolean> => tokens().isLive(id);
-  return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender, kinds, isPaced, isTokenLive });
 }
 
 /** Starts the background jobs. */

@@ -3,7 +3,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { languages } from '../kit/language.ts';
 import { getProblem, Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
@@ -76,7 +75,7 @@ export function languagePages({
       { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
       async (request, reply) => {
         const { language } = request.body;
-        if (languages().includes(language)) {
+        if (pages.languages.isSupported(language)) {
           void reply.header('set-cookie', pages.languageCookie(language));
           if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
         }
@@ -89,9 +88,9 @@ export function languagePages({
 }
 
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
-export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
+export function pageSender(pages: PageKit): ProblemSender {
   return async (problem, request, reply) => {
-    const isPage = pagePaths.has(request.routeOptions.url ?? '');
+    const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;

@@ -1,7 +1,7 @@
 // Declares a built service, and what tests replace in it.
 import type { Clock } from '../kit/clock.ts';
 import type { HasherOptions } from '../hash/hasher.ts';
-import type { PageAssets } from '../http/page-assets.ts';
+import type { PageAssets } from '../brand/page-assets.ts';
 import type { RequestHooks } from '../http/request-hooks.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { MailTransport } from '../mail/smtp.ts';

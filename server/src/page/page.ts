@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
+import type { Languages } from '../kit/language.ts';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
@@ -61,6 +62,8 @@ export interface PageKitParts {
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
+  /** Paths of all pages; complete before the first request. */
+  readonly paths: Set<string> = new Set();
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
@@ -144,6 +147,11 @@ export class PageKit {
         </ul>
       </nav>`,
     });
+  }
+
+  /** The languages of pages and mails. */
+  get languages(): Languages {
+    return this.#parts.pages.languages;
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */
