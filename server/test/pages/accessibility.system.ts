@@ -165,12 +165,7 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       if (hasFeature('email-sign-in')) {
         await at.type({ email });
         await inspector.press('page.sign_in.by_mail', 'code to sign in');
-        await inspector.enterCode(
-          'token',
-          'AAAA-AAAA',
-          'page.code.sign_in_act',
-          'code to sign in, refused',
-        );
+        await inspector.enterCode('token', 'AAAA-AAAA', 'page.code.sign_in_act', 'code to sign in, refused');
       }
       await inspector.go('/sign-up', 'sign up');
       await at.type({ email, password: 'aaaaaaaaaaaaaaaa' });
@@ -253,8 +248,7 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await inspector.look('second factor');
       if (secret !== undefined) {
         // The passkey is asked for first.
-        if (hasFeature('passkey'))
-          await at.page.getByText(at.say('page.factor.totp_ask')).click();
+        if (hasFeature('passkey')) await at.page.getByText(at.say('page.factor.totp_ask')).click();
         await inspector.enterCode('proof', '000000', 'page.factor.totp_act', 'second factor, refused');
         await at.type({ proof: site.nextCode(secret) });
       }

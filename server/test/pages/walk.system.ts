@@ -152,7 +152,9 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
           const missed = site.service.routes
             .filter(({ method, isPage, isRefusal }) => method === 'GET' && isPage && !isRefusal)
             .map(({ url }) => url)
-            .filter((url) => !paths.has(url) && !(url === '/account/passkeys/remove' && sitting.hasDevice !== true));
+            .filter(
+              (url) => !paths.has(url) && !(url === '/account/passkeys/remove' && sitting.hasDevice !== true),
+            );
           assert.deepEqual(missed, [], 'every page is on the way');
         } finally {
           await site.close();
@@ -164,7 +166,9 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
   /** Bytes of what every page loads. */
   async function weighAssets(site: Site): Promise<number> {
     const text = await (await fetch(`${site.origin}/sign-in`, { headers: { accept: 'text/html' } })).text();
-    const assets = [...text.matchAll(/<(?:link|script)[^>]+(?:href|src)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+    const assets = [...text.matchAll(/<(?:link|script)[^>]+(?:href|src)="(\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
     assert.ok(assets.length >= 3, String(assets));
     const weights = await Promise.all(
       assets.map(async (path) => {
@@ -176,4 +180,3 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
     return weights.reduce((sum, one) => sum + one, 0);
   }
 });
-
