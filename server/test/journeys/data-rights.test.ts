@@ -43,7 +43,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
   },
   one_time_tokens: {
     secret: 'secret_hash code_mac',
-    other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries',
+    other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries request_mac',
   },
   pending_registrations: {
     secret: 'hashed_password credential browser_hash',
