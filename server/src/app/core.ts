@@ -165,6 +165,7 @@ function createPlugs(): FilledPlugs {
     prompts: [],
     signInWays: [],
     signUpWays: [],
+    offers: [],
   };
 }
 
@@ -188,6 +189,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.prompts.push(...(built.prompts ?? []));
   plugs.signInWays.push(...(built.signInWays ?? []));
   plugs.signUpWays.push(...(built.signUpWays ?? []));
+  plugs.offers.push(...(built.offers ?? []));
 }
 
 interface Mac {

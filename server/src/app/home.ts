@@ -112,7 +112,8 @@ export function sendProblemPage(
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   const { status } = getProblem(code);
   const isOurs = status >= 500;
-  const body = html`!${notice('fault', problemText(t, problem))}
+  const text = problemText(t, problem);
+  const body = html`!${code === 'not_found' ? html`<p>${text}</p>` : notice('fault', text)}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');

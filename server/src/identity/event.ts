@@ -32,11 +32,28 @@ interface FactValues {
 
 type FactsOf<F extends FactTypes> = { readonly [N in keyof F]: FactValues[F[N]] };
 
+/**
+ * How the activity page of the owner shows an event: its icon, and whether it asks "Not you?". `hidden`: not shown, because
+ * it concerns no account, changes nothing, or repeats another event. All others have a message `page.event.<name>`.
+ */
+export type EventDisplay =
+  | 'sign_in'
+  | 'sign_out'
+  | 'password'
+  | 'factor'
+  | 'address'
+  | 'mail'
+  | 'account'
+  | 'data'
+  | 'refusal'
+  | 'hidden';
+
 /** One event, as its module declares it. */
 interface EventRow {
   /** Name in the OWASP Logging Vocabulary: column `event`. */
   readonly vocabulary: VocabularyName;
   readonly outcome: AuditOutcome;
+  readonly shownAs: EventDisplay;
   /** One sentence for docs/reference/events.md. */
   readonly says: string;
   readonly facts?: FactTypes;
@@ -53,6 +70,9 @@ export interface EventKind<F extends FactTypes = FactTypes, M = unknown> {
   readonly module: string;
   readonly vocabulary: VocabularyName;
   readonly outcome: AuditOutcome;
+  readonly shownAs: EventDisplay;
+  /** Key of the message of the activity page. */
+  readonly message: string;
   readonly says: string;
   readonly facts: F;
   readonly mail: MailKind<M> | undefined;
@@ -69,15 +89,28 @@ type KindOf<R extends EventRow> = EventKind<
 >;
 type EventKinds<R extends Readonly<Record<string, EventRow>>> = { readonly [N in keyof R]: KindOf<R[N]> };
 
+const declared = new Map<string, EventKind>();
+
+/** Returns the event of this name (column `reason`); `undefined` for those of other releases. */
+export function findEvent(name: string | null): EventKind | undefined {
+  return name === null ? undefined : declared.get(name);
+}
+
+/** Returns the names of the events that the activity page does not show. */
+export function hiddenEvents(): readonly string[] {
+  return [...declared.values()].filter(({ shownAs }) => shownAs === 'hidden').map(({ name }) => name);
+}
+
 /** Declares the events of a module by their names. */
 export function defineEvents<const R extends Readonly<Record<string, EventRow>>>(
   module: string,
   rows: R,
 ): EventKinds<R> {
-  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]) => [
+  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]): [string, EventKind] => [
     name,
-    { ...row, name, module, facts, mail },
+    { ...row, name, module, message: `page.event.${name}`, facts, mail },
   ]);
+  for (const [name, kind] of kinds) declared.set(name, kind);
   return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row
 }
 

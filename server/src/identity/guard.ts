@@ -4,6 +4,7 @@ import { dayMs } from '../kit/clock.ts';
 import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
+import { Cookie } from '../http/cookie.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
@@ -13,6 +14,8 @@ import { actorOf } from './principal.ts';
 
 /** Lifetime of the cookie of an initiating browser: that of the longest-lived mail. */
 const requestMs = dayMs;
+/** Lifetime of the cookie of the way that was used last. Browsers keep no cookie for longer (RFC 6265bis §5.5). */
+const lastWayMs = 400 * dayMs;
 
 export interface BrowserCookieOptions {
   /** Cookies are sent over https only. */
@@ -25,6 +28,13 @@ export interface BrowserCookieOptions {
   readonly deviceMs: () => number;
 }
 
+/** A session that a reply sends to the browser. */
+interface SentSession {
+  readonly token: string;
+  /** The browser forgets the cookie when it ends. */
+  readonly endsWithBrowser: boolean;
+}
+
 /** Sets and clears the cookies of the service: session, known device, pending authentication and initiating browser. */
 export class BrowserCookies {
   readonly session: TokenCookie;
@@ -32,6 +42,7 @@ export class BrowserCookies {
   readonly pending: TokenCookie;
   readonly request: TokenCookie;
   readonly asked: AskedMails;
+  readonly #lastWay: Cookie;
   readonly #sessionMs: number;
   readonly #deviceMs: () => number;
 
@@ -41,12 +52,17 @@ export class BrowserCookies {
     this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
     this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });
     this.request = new TokenCookie({ name: 'request', kind: requestKind, secure });
+    this.#lastWay = new Cookie({
+      name: 'last_way',
+      secure,
+      accepts: (value) => /^[a-z_]{1,20}$/.test(value),
+    });
     this.#sessionMs = sessionMs;
     this.#deviceMs = deviceMs;
   }
 
-  setSession(reply: FastifyReply, token: string): void {
-    void reply.header('set-cookie', this.session.write(token, this.#sessionMs));
+  setSession(reply: FastifyReply, { token, endsWithBrowser }: SentSession): void {
+    void reply.header('set-cookie', this.session.write(token, endsWithBrowser ? 'browser' : this.#sessionMs));
   }
 
   /**
@@ -59,7 +75,7 @@ export class BrowserCookies {
     { token, ...session }: NonNullable<FastifyRequest['session']> & { readonly token: string },
   ): void {
     request.session = session;
-    this.setSession(reply, token);
+    this.setSession(reply, { ...session, token });
   }
 
   clearSession(reply: FastifyReply): void {
@@ -77,6 +93,15 @@ export class BrowserCookies {
 
   clearPending(reply: FastifyReply): void {
     void reply.header('set-cookie', this.pending.clear());
+  }
+
+  /** Returns the name of the way to sign in that was used last on this device. Only a hint: anybody can set it. */
+  lastWay({ headers }: FastifyRequest): string | undefined {
+    return this.#lastWay.read(headers.cookie);
+  }
+
+  setLastWay(reply: FastifyReply, name: string): void {
+    void reply.header('set-cookie', this.#lastWay.write(name, lastWayMs));
   }
 
   /** Marks the initiating browser of a mail, in which the code of the mail works. */

@@ -11,6 +11,8 @@ export interface AskedMail {
   readonly email: string;
   /** Seconds after which another mail to this address can be requested; 0 if it can be now. */
   readonly waitSeconds: number;
+  /** The session that the mail opens ends with the browser. */
+  readonly endsWithBrowser: boolean;
 }
 
 interface StoredAsk {
@@ -18,6 +20,7 @@ interface StoredAsk {
   readonly at: number;
   /** Requests for this address, including this one. */
   readonly count: number;
+  readonly endsWithBrowser?: true;
 }
 
 export interface AskedMailsOptions {
@@ -49,11 +52,13 @@ export class AskedMails {
     reply: FastifyReply,
     header: string | undefined,
     { kind }: { readonly kind: string },
-    email: string,
+    { email, endsWithBrowser }: Omit<AskedMail, 'waitSeconds'>,
   ): void {
     const { [kind]: former, ...others } = this.#cookie.open(header) ?? {};
     const count = former?.email === email ? former.count + 1 : 1;
-    const own = { [kind]: { email, at: this.#clock(), count } };
+    const own = {
+      [kind]: { email, at: this.#clock(), count, ...(endsWithBrowser && { endsWithBrowser }) },
+    };
     const all = { ...others, ...own };
     this.#cookie.seal(reply, this.#cookie.fits(all) ? all : own);
   }
@@ -64,7 +69,8 @@ export class AskedMails {
     if (asked === undefined) return undefined;
     const pauseMs = this.#pausesMs[Math.min(asked.count, this.#pausesMs.length) - 1] ?? 0;
     const waitMs = Math.min(asked.at + pauseMs - this.#clock(), pauseMs);
-    return { email: asked.email, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
+    const { email, endsWithBrowser = false } = asked;
+    return { email, endsWithBrowser, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
   }
 }
 

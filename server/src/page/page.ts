@@ -119,7 +119,7 @@ export class PageKit {
     const { method, query } = request;
     const { url = '/' } = request.routeOptions;
     const isPlain = method === 'GET' && !/[:*]/.test(url); // a parameter of a path may be any text
-    const address = isPlain ? addressOf(url, { ...this.queries.parse(query), done: undefined }) : '/';
+    const address = isPlain ? addressOf(url, { ...this.queries.parse(query) }) : '/';
     return this.#parts.pages.send(request, reply, { ...page, address });
   }
 
@@ -142,7 +142,7 @@ export class PageKit {
       before: html`<p class="back"><a href="${paths.account}">${t('page.account.title')}</a></p>`,
       aside: html`<nav class="aside" aria-label="${t('page.account.title')}">
         <ul>
-          <li><a href="${paths.account}">${t('page.account.overview')}</a></li>
+          <li><a href="${paths.account}">!${icon('person')} ${t('page.account.overview')}</a></li>
           !${items}
         </ul>
       </nav>`,

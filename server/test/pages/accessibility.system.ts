@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
 import { minuteMs } from '../../src/kit/clock.ts';
+import type { MessageValues } from '../../src/kit/language.ts';
 import { hasFeature } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
@@ -92,8 +93,13 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await this.look(state);
     }
 
-    async press(key: string, state: string): Promise<void> {
-      await this.at.press(key);
+    async press(key: string, state: string, values: MessageValues = {}): Promise<void> {
+      await this.at.press(key, values);
+      await this.look(state);
+    }
+
+    async enterCode(name: string, code: string, key: string, state: string): Promise<void> {
+      await this.at.enterCode(name, code, key);
       await this.look(state);
     }
   }
@@ -103,11 +109,12 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
     const { at } = inspector;
     await inspector.go('/account/authenticators', 'no apps');
     await inspector.press('page.totp.add', 'seed');
-    const secret = await at.page.inputValue('input[name=secret]');
-    await at.type({ code: '000000' });
-    await inspector.press('page.totp.confirm', 'seed, wrong code');
-    await at.type({ code: site.nextCode(secret) });
-    await inspector.press('page.totp.confirm', 'apps');
+    const secret = await at.seed();
+    await inspector.enterCode('code', '000000', 'page.totp.confirm', 'seed, wrong code');
+    await inspector.enterCode('code', site.nextCode(secret), 'page.totp.confirm', 'apps');
+    await inspector.press('page.totp.remove_one', 'app, to be removed', {
+      name: at.say('page.totp.usual_name'),
+    });
     return secret;
   }
 
@@ -158,8 +165,7 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       if (hasFeature('email-sign-in')) {
         await at.type({ email });
         await inspector.press('page.sign_in.by_mail', 'code to sign in');
-        await at.type({ token: 'AAAA-AAAA' });
-        await inspector.press('page.code.sign_in_act', 'code to sign in, refused');
+        await inspector.enterCode('token', 'AAAA-AAAA', 'page.code.sign_in_act', 'code to sign in, refused');
       }
       await inspector.go('/sign-up', 'sign up');
       await at.type({ email, password: 'aaaaaaaaaaaaaaaa' });
@@ -170,10 +176,12 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await at.type({ password: goodPassword });
       await inspector.press('page.sign_up.act', 'code to confirm');
       if (hasFeature('mailbox')) await inspector.go('/dev/mailbox', 'mailbox');
-      await inspector.go(await site.linkTo(email), 'confirm');
+      const link = await site.linkTo(email);
+      await inspector.go(link, 'confirm');
       await inspector.press('page.confirm.act', 'sign in, confirmed');
-      await inspector.go('/confirm?email=x%40example.org&token=x');
+      await at.goTo(link);
       await inspector.press('page.confirm.act', 'link, refused');
+      await inspector.go('/confirm?email=x%40example.org&token=x', 'link, incomplete');
       await inspector.go('/confirm/again', 'confirm again');
       await inspector.go('/forgot', 'forgot');
       await at.type({ email });
@@ -184,8 +192,9 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await inspector.go(await site.linkTo(email), 'reset');
       await at.type({ new_password: 'aaaaaaaaaaaaaaaa' });
       await inspector.press('page.reset.act', 'reset, refused');
+      const token = new URL(link, site.origin).searchParams.get('token') ?? '';
       const open = (path: string): Promise<void> =>
-        inspector.go(`${path}?email=x%40example.org&token=x`, path);
+        inspector.go(`${path}?email=x%40example.org&token=${token}`, path);
       if (hasFeature('email-sign-in')) await open('/sign-in/link');
       if (hasFeature('email-change'))
         for (const path of ['/account/email', '/account/email/undo']) await open(path);
@@ -239,10 +248,8 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await inspector.look('second factor');
       if (secret !== undefined) {
         // The passkey is asked for first.
-        if (hasFeature('passkey'))
-          await at.page.getByText(at.say('page.factor.totp'), { exact: true }).click();
-        await at.type({ proof: '000000' });
-        await inspector.press('page.factor.totp_act', 'second factor, refused');
+        if (hasFeature('passkey')) await at.page.getByText(at.say('page.factor.totp_ask')).click();
+        await inspector.enterCode('proof', '000000', 'page.factor.totp_act', 'second factor, refused');
         await at.type({ proof: site.nextCode(secret) });
       }
       if (hasFeature('remembered-device'))
@@ -321,11 +328,11 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
         'Skip to the content',
         'Bienvenue',
         'email',
-        'password',
+        'Forgot password?',
         'Show',
+        'password',
         'Sign in',
-        ...(hasFeature('passkey') ? ['Sign in with a passkey'] : []),
-        'Forgot the password?',
+        ...(hasFeature('passkey') ? ['Passkey'] : []),
         'Create an account',
       ]);
       await at.goTo('/sign-in');
@@ -360,7 +367,6 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
       await at.reads('page.sign_out.done');
       await at.goTo('/sign-in');
       await at.type({ email: 'nobody', password: 'x' });
-      await at.page.evaluate('document.querySelector("main form").noValidate = true');
       await tabTo('Sign in');
       await enter();
       // The script moves the focus shortly after the page has loaded: a fault takes the user to its field.

@@ -94,7 +94,8 @@ export function emailChangePages({
           const address = requireEmailAddress(email);
           await emailChange.request(sessionOf(request), { address, password }, source);
           cookies.setRequest(reply, source);
-          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, address.text);
+          const asked = { email: address.text, endsWithBrowser: false };
+          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, asked);
           return emailChangeKind.page.codePath ?? path;
         },
       }),

@@ -148,13 +148,18 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
         submit: async ({ id = '', code = '', name }, { request, reply, next }) => {
           const of = enrollmentSubjectOf(request);
           const change = totp.addition({ id, code, name: toFactorLabel(name) });
-          const { login } = await enrollment.add(of, change, request.source);
-          return afterEnrollment(reply, cookies, {
-            subject: of,
-            login,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          const { login, isFirst } = await enrollment.add(of, change, request.source);
+          return afterEnrollment(
+            reply,
+            { cookies, pages },
+            {
+              subject: of,
+              login,
+              isFirst,
+              path: addressOf(path, { done: 'added' }),
+              next,
+            },
+          );
         },
       }),
     ],

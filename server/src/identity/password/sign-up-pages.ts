@@ -59,7 +59,7 @@ export function signUpPages({
           !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>
         </form>
-        !${renderWays(t, ways, request, next)}
+        !${renderWays(t, ways, request, { next })}
         <p class="center">
           ${t('page.sign_up.have')}
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>

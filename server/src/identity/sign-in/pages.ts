@@ -9,12 +9,13 @@ import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { credentialField, formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { offerInput, type SignInOffer } from '../../page/sign-in-way.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Session } from '../session/session-entry.ts';
-import { afterLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
+import { afterPasswordLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
 import type { SignIn } from './sign-in.ts';
 import type { StepUp } from './step-up.ts';
 
@@ -34,6 +35,7 @@ export function factorPages({
   secondFactors,
   prompts,
   parts,
+  offers,
 }: {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
@@ -43,6 +45,7 @@ export function factorPages({
   readonly prompts: readonly FactorPrompt[];
   /** Controls of other modules, shown below the prompt. */
   readonly parts: readonly SectionPart[];
+  readonly offers: readonly SignInOffer[];
 }): PageRoutes['routes'] {
   return formPage<readonly string[]>(pages, {
     path: paths.factor,
@@ -62,7 +65,7 @@ export function factorPages({
         !${promptsFor(t, prompts, names, {
           action: paths.factor,
           purpose: 'second_factor',
-          hidden: inputs,
+          hidden: html`!${inputs} !${offerInput(offers, request)}`,
           rejected: rejectedOf(visit),
           below: await renderParts(parts, 'factor', request),
         })}
@@ -74,14 +77,21 @@ export function factorPages({
       form({
         summary: 'Page: completes a login with the second factor',
         config: costing(hashCost),
-        fields: Type.Object({ ...proofFields, remember_device: Type.Optional(formField) }),
+        fields: Type.Object({
+          ...proofFields,
+          remember_device: Type.Optional(formField),
+          offer: Type.Optional(formField),
+        }),
         keeps: ['factor'],
-        submit: async ({ factor, proof, remember_device: remember }, { request, reply, next }) => {
+        submit: async (
+          { factor, proof, remember_device: remember, offer: name },
+          { request, reply, next },
+        ) => {
           const given = { factor, proof, remembersDevice: remember === 'true' };
           const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
           sendLogin(reply, cookies, login);
           cookies.clearPending(reply);
-          return afterLogin(login, next);
+          return afterPasswordLogin(login, next, { offers, request, ...(name !== undefined && { name }) });
         },
       }),
     ],
@@ -141,7 +151,7 @@ export function stepUpPages({
         keeps: ['factor'],
         submit: async ({ factor, proof }, { request, reply, next }) => {
           const elevated = await stepUp.give(sessionOf(request), { factor, proof }, request.source);
-          sendLogin(reply, cookies, { token: elevated, deviceToken: undefined });
+          cookies.renewSession(request, reply, elevated);
           return next ?? paths.account;
         },
       }),

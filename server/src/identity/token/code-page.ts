@@ -111,7 +111,7 @@ function resend(parts: TokenPageParts, { kind, codePath, requestPath, mail }: Re
       const { request, next } = visit;
       const asked = parts.cookies.asked.read(request.headers.cookie, kind);
       if (asked === undefined) return addressOf(requestPath, { return_to: next });
-      if (asked.waitSeconds === 0) await requestMail(parts, visit, { kind, email: asked.email, mail });
+      if (asked.waitSeconds === 0) await requestMail(parts, visit, { ...asked, kind, mail });
       return addressOf(codePath, { return_to: next });
     },
   });

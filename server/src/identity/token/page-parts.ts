@@ -78,6 +78,8 @@ export const tokenForm = Type.Object({
 interface MailRequest {
   readonly kind: TokenKind;
   readonly email: string;
+  /** The session that the mail opens ends with the browser. */
+  readonly endsWithBrowser?: boolean;
   readonly mail: (email: EmailAddress, source: ClientSource) => Promise<unknown>;
 }
 
@@ -88,13 +90,13 @@ interface MailRequest {
 export async function requestMail(
   { pages, cookies }: TokenPageParts,
   { request, reply, next }: Visit,
-  { kind, email, mail }: MailRequest,
+  { kind, email, endsWithBrowser = false, mail }: MailRequest,
 ): Promise<string> {
   const address = requireEmailAddress(email);
   const source = pageSourceOf(pages, request);
   await mail(address, source);
   cookies.setRequest(reply, source);
-  cookies.asked.leave(reply, request.headers.cookie, kind, address.text);
+  cookies.asked.leave(reply, request.headers.cookie, kind, { email: address.text, endsWithBrowser });
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
 }
 

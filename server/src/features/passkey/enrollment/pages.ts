@@ -82,13 +82,18 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
           const of = enrollmentSubjectOf(request);
           const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
           const naming = { device: nameDevice(source.device) };
-          const { login } = await enrollment.add(of, passkeys.addition(verified, naming), source);
-          return afterEnrollment(reply, cookies, {
-            subject: of,
-            login,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          const { login, isFirst } = await enrollment.add(of, passkeys.addition(verified, naming), source);
+          return afterEnrollment(
+            reply,
+            { cookies, pages },
+            {
+              subject: of,
+              login,
+              isFirst,
+              path: addressOf(path, { done: 'added' }),
+              next,
+            },
+          );
         },
       }),
       form({
@@ -145,7 +150,7 @@ function removePage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts):
 }
 
 /** A button that only a script can make work: hidden without one. */
-function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string {
+export function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string {
   return html`<form
     method="post"
     action="${path}"
