@@ -1,5 +1,5 @@
 // Builds the service: first the core, then every module of the list.
-import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
@@ -12,7 +12,7 @@ import { PageAssets } from '../brand/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
-import { Jobs, type Job } from '../jobs/jobs.ts';
+import { Jobs } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
 import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
@@ -28,14 +28,6 @@ import { createIdentity, createPlugged, type Plugged } from '../identity/identit
 import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 import type { BuiltModule, Service, TestOverrides } from './service.ts';
-
-/** Interval at which the last use of sessions is written. */
-const flushSeenMs = 20 * secondMs;
-const purgeMs = 10 * minuteMs;
-/** Interval at which audit events are sealed. Short, because removing a row that is not sealed yet leaves no gap. */
-const sealMs = secondMs;
-/** Interval at which due mails are delivered. */
-const deliverMs = secondMs;
 
 /**
  * Builds the service on an open database. `close()` of the service also closes the database.
@@ -288,26 +280,4 @@ function buildOutbox(
   const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
   const isTokenLive = (id: string): Promise<boolean> => tokens().isLive(id);
   return new Outbox({ database, cipher, transport, clock, log, domain, sender, kinds, isPaced, isTokenLive });
-}
-
-/** Starts the background jobs. */
-export function startJobs({ jobs, core, modules }: Service): void {
-  const { audit, mail, pages, sessions } = core;
-  const own: readonly Job[] = [
-    { name: 'write the last use of sessions', everyMs: flushSeenMs, run: () => sessions.flush() },
-    { name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) },
-    { name: 'purge', everyMs: purgeMs, run: () => purge(core) },
-    ...(pages.keepsMails
-      ? []
-      : [{ name: 'send mails', everyMs: deliverMs, run: async () => void (await mail.deliver()) }]),
-  ];
-  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))])
-    jobs.start(job);
-}
-
-/** Removes expired rows. */
-async function purge({ audit, mail, ...core }: IdentityCore): Promise<void> {
-  await core.purge();
-  await audit.purge();
-  await mail.purge();
 }
