@@ -5,7 +5,7 @@ import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
-import { Audit } from '../audit/audit.ts';
+import { Audit, type Mac } from '../audit/audit.ts';
 import { PageAssets } from '../http/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
@@ -86,8 +86,7 @@ export async function buildService(
       clock,
       keyring,
       assets,
-      sections: plugs.sections,
-      keptMails: plugs.keptMails,
+      plugs,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     }),
     plugs,
@@ -194,11 +193,6 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.offers.push(...(built.offers ?? []));
 }
 
-interface Mac {
-  readonly sign: (text: string) => string;
-  readonly check: (text: string, mac: string) => boolean;
-}
-
 /** Keyed digests for one purpose. */
 function macOf(keyring: Keyring, purpose: Parameters<Keyring['mac']>[0]): Mac {
   return {
@@ -216,14 +210,13 @@ interface PageParts {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly assets: PageAssets;
-  readonly sections: IdentityCore['plugs']['sections'];
-  readonly keptMails: IdentityCore['plugs']['keptMails'];
+  readonly plugs: IdentityCore['plugs'];
   readonly keepsMails: boolean;
 }
 
 function buildPages(
   configuration: Configuration,
-  { clock, keyring, assets, sections, keptMails, keepsMails }: PageParts,
+  { clock, keyring, assets, plugs, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -248,9 +241,8 @@ function buildPages(
     publicOrigin,
     isSecure: isPublic,
     keepsMails,
-    keptMails,
     passwordMinLength: options.passwordMinLength,
-    sections,
+    ...plugs,
   });
 }
 

@@ -14,6 +14,7 @@ import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
 import { PageQueries } from './query.ts';
+import { Offers, type SignInOffer } from './sign-in-way.ts';
 
 /** Maximum length of a form field: an address to return to is the longest. */
 const formCharacters = 2200;
@@ -55,15 +56,19 @@ export interface PageKitParts {
   readonly passwordMinLength: number;
   /** The pages of an account, in the order in which they are listed. */
   readonly sections: readonly AccountSection[];
+  /** What is offered after a sign-in, as modules contribute it. */
+  readonly offers: readonly SignInOffer[];
 }
 
 /** Translates, sends and protects pages. */
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
+  readonly offers: Offers;
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
+    this.offers = new Offers(parts.offers);
     this.queries = new PageQueries((text) => parts.returnTargets.parse(text));
   }
 
