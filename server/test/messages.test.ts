@@ -77,17 +77,16 @@ describe('the message catalogs', () => {
     assert.ok(allEvents.length > 40);
     for (const language of languages()) {
       const keys = new Set(messageKeys(language));
-      for (const { name, message: key, shownAs } of allEvents)
-        assert.equal(keys.has(key), shownAs !== 'hidden', `${language} ${name}`);
+      for (const { name, shownAs } of allEvents)
+        assert.equal(keys.has(`page.event.${name}`), shownAs !== 'hidden', `${language} ${name}`);
     }
   });
 
   test('each sentence of an event uses nothing but its facts, and that of a refusal tells how often', () => {
     for (const language of languages())
-      for (const { message: key, shownAs, facts } of allEvents.filter(
-        (event) => event.shownAs !== 'hidden',
-      )) {
+      for (const { name: event, shownAs, facts } of allEvents.filter((event) => event.shownAs !== 'hidden')) {
         const known = [...Object.keys(facts), ...(shownAs === 'refusal' ? ['count'] : [])];
+        const key = `page.event.${event}`;
         const text = rawMessage(language, key) ?? '';
         assert.deepEqual(
           namesIn(text).filter((name) => !known.includes(name)),

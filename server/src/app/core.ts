@@ -7,7 +7,7 @@ import { isLoopback } from '../config/parse.ts';
 import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
-import { Audit } from '../audit/audit.ts';
+import { Audit, type Mac } from '../audit/audit.ts';
 import { PageAssets } from '../brand/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
@@ -84,8 +84,7 @@ export async function buildService(
       keyring,
       assets,
       languages,
-      sections: plugs.sections,
-      keptMails: plugs.keptMails,
+      plugs,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     }),
     plugs,
@@ -192,11 +191,6 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.offers.push(...(built.offers ?? []));
 }
 
-interface Mac {
-  readonly sign: (text: string) => string;
-  readonly check: (text: string, mac: string) => boolean;
-}
-
 /** Keyed digests for one purpose. */
 function macOf(keyring: Keyring, purpose: Parameters<Keyring['mac']>[0]): Mac {
   return {
@@ -215,14 +209,13 @@ interface PageParts {
   readonly keyring: Keyring;
   readonly assets: PageAssets;
   readonly languages: Languages;
-  readonly sections: IdentityCore['plugs']['sections'];
-  readonly keptMails: IdentityCore['plugs']['keptMails'];
+  readonly plugs: IdentityCore['plugs'];
   readonly keepsMails: boolean;
 }
 
 function buildPages(
   configuration: Configuration,
-  { clock, keyring, assets, languages, sections, keptMails, keepsMails }: PageParts,
+  { clock, keyring, assets, languages, plugs, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -248,9 +241,8 @@ function buildPages(
     publicOrigin,
     isSecure: isPublic,
     keepsMails,
-    keptMails,
     passwordMinLength: options.passwordMinLength,
-    sections,
+    ...plugs,
   });
 }
 

@@ -15,6 +15,7 @@ import type {
 } from '../audit/event.ts';
 import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
 import type { NoFacts } from '../mail/mail-kind.ts';
+import { registerEvent, type EventDisplay } from './event-display.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -32,22 +33,6 @@ interface FactValues {
 
 type FactsOf<F extends FactTypes> = { readonly [N in keyof F]: FactValues[F[N]] };
 
-/**
- * How the activity page of the owner shows an event: its icon, and whether it asks "Not you?". `hidden`: not shown, because
- * it concerns no account, changes nothing, or repeats another event. All others have a message `page.event.<name>`.
- */
-export type EventDisplay =
-  | 'sign_in'
-  | 'sign_out'
-  | 'password'
-  | 'factor'
-  | 'address'
-  | 'mail'
-  | 'account'
-  | 'data'
-  | 'refusal'
-  | 'hidden';
-
 /** One event, as its module declares it. */
 interface EventRow {
   /** Name in the OWASP Logging Vocabulary: column `event`. */
@@ -64,19 +49,15 @@ interface EventRow {
 }
 
 /** A declared event, with the types of its facts and of its mail's facts. */
-export interface EventKind<F extends FactTypes = FactTypes, M = unknown> {
+export interface EventKind<F extends FactTypes = FactTypes, M = unknown> extends Omit<
+  EventRow,
+  'facts' | 'mail'
+> {
   /** Stable, and unique among all modules: column `reason`. */
   readonly name: string;
   readonly module: string;
-  readonly vocabulary: VocabularyName;
-  readonly outcome: AuditOutcome;
-  readonly shownAs: EventDisplay;
-  /** Key of the message of the activity page. */
-  readonly message: string;
-  readonly says: string;
   readonly facts: F;
   readonly mail: MailKind<M> | undefined;
-  readonly insteadOf?: string;
 }
 
 type NoFactTypes = Readonly<Record<string, never>>;
@@ -89,28 +70,15 @@ type KindOf<R extends EventRow> = EventKind<
 >;
 type EventKinds<R extends Readonly<Record<string, EventRow>>> = { readonly [N in keyof R]: KindOf<R[N]> };
 
-const declared = new Map<string, EventKind>();
-
-/** Returns the event of this name (column `reason`); `undefined` for those of other releases. */
-export function findEvent(name: string | null): EventKind | undefined {
-  return name === null ? undefined : declared.get(name);
-}
-
-/** Returns the names of the events that the activity page does not show. */
-export function hiddenEvents(): readonly string[] {
-  return [...declared.values()].filter(({ shownAs }) => shownAs === 'hidden').map(({ name }) => name);
-}
-
 /** Declares the events of a module by their names. */
 export function defineEvents<const R extends Readonly<Record<string, EventRow>>>(
   module: string,
   rows: R,
 ): EventKinds<R> {
-  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]): [string, EventKind] => [
-    name,
-    { ...row, name, module, message: `page.event.${name}`, facts, mail },
-  ]);
-  for (const [name, kind] of kinds) declared.set(name, kind);
+  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]) => {
+    registerEvent(name, row.shownAs);
+    return [name, { ...row, name, module, facts, mail }] as const;
+  });
   return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row
 }
 
@@ -118,8 +86,7 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
 /** Source of a request for a mail, and what shows that it comes from the owner of the account. */
-interface RequestSource extends AuditSource {
-  readonly language?: string | undefined;
+interface RequestSource extends EventSource {
   readonly sessionToken?: string | undefined;
   readonly deviceToken?: string | undefined;
 }

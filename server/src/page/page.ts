@@ -15,6 +15,7 @@ import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
 import { PageQueries } from './query.ts';
+import { Offers, type SignInOffer } from './sign-in-way.ts';
 
 /** Maximum length of a form field: an address to return to is the longest. */
 const formCharacters = 2200;
@@ -56,6 +57,8 @@ export interface PageKitParts {
   readonly passwordMinLength: number;
   /** The pages of an account, in the order in which they are listed. */
   readonly sections: readonly AccountSection[];
+  /** What is offered after a sign-in, as modules contribute it. */
+  readonly offers: readonly SignInOffer[];
 }
 
 /** Translates, sends and protects pages. */
@@ -64,9 +67,11 @@ export class PageKit {
   readonly queries: PageQueries;
   /** Paths of all pages; complete before the first request. */
   readonly paths: Set<string> = new Set();
+  readonly offers: Offers;
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
+    this.offers = new Offers(parts.offers);
     this.queries = new PageQueries((text) => parts.returnTargets.parse(text));
   }
 

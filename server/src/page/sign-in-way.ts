@@ -40,19 +40,25 @@ export function renderWays(
     !${ways.map(({ name, render }) => render(request, next, lastUsedBadge(t, name, lastUsed))).join('')}`;
 }
 
-/** Returns the hidden input by which the script says that the browser can take an offer; empty if none is due. */
-export function offerInput(offers: readonly SignInOffer[], request: FastifyRequest): string {
-  const due = offers.find(({ isDue }) => isDue(request));
-  return due === undefined
-    ? ''
-    : html`<input type="hidden" name="offer" value="" data-offer="${due.name}" />`;
-}
+/** What pages offer after a sign-in with a password. */
+export class Offers {
+  readonly #offers: readonly SignInOffer[];
 
-/** Returns the offer that the script named, if it is due. */
-export function takenOffer(
-  offers: readonly SignInOffer[],
-  request: FastifyRequest,
-  name: string | undefined,
-): SignInOffer | undefined {
-  return offers.find((offer) => offer.name === name && offer.isDue(request));
+  /** The array is complete before the first request. */
+  constructor(offers: readonly SignInOffer[]) {
+    this.#offers = offers;
+  }
+
+  /** Returns the hidden input by which the script says that the browser can take an offer; empty if none is due. */
+  input(request: FastifyRequest): string {
+    const due = this.#offers.find(({ isDue }) => isDue(request));
+    return due === undefined
+      ? ''
+      : html`<input type="hidden" name="offer" value="" data-offer="${due.name}" />`;
+  }
+
+  /** Returns the path of the offer that the script named; `undefined` if it is not due. */
+  pathOf(name: string | undefined, request: FastifyRequest): string | undefined {
+    return this.#offers.find((offer) => offer.name === name && offer.isDue(request))?.path;
+  }
 }

@@ -141,7 +141,7 @@ onEachEngine('the activity page', (engine) => {
     assert.equal(numberOf(seen, /Account created/), 1);
   });
 
-  test('ignores a position that is none, and shows no other account', async () => {
+  test('ignores a malformed position, and shows no other account', async () => {
     const [member, other] = [await service.member(), await service.member()];
     await record(other, ['data_exported']);
     const browser = await signIn(service, member);

@@ -4,7 +4,7 @@ import { rawMessage } from '../../kit/language.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { Translate } from '../../http/pages.ts';
 import type { IconName } from '../../page/icon.ts';
-import { findEvent, type EventDisplay } from '../../identity/event.ts';
+import { findEvent, type EventDisplay } from '../../identity/event-display.ts';
 
 /** An event, or several refusals of the same kind by the same client. */
 export interface Entry {

@@ -10,7 +10,7 @@ import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { timeTag } from '../../page/time.ts';
-import { hiddenEvents } from '../../identity/event.ts';
+import { hiddenEvents } from '../../identity/event-display.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { asksOwner, dayOf, entriesOf, iconOf, sentenceOf, type Entry } from './entry.ts';
 

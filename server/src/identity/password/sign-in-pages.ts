@@ -11,13 +11,7 @@ import { faultOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import {
-  lastUsedBadge,
-  offerInput,
-  renderWays,
-  type SignInOffer,
-  type SignInWay,
-} from '../../page/sign-in-way.ts';
+import { lastUsedBadge, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { afterPasswordLogin, sendPageLogin, signInSourceOf, stayField } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
@@ -28,7 +22,6 @@ export interface SignInPageParts {
   readonly cookies: BrowserCookies;
   readonly passwordLogin: PasswordLogin;
   readonly ways: readonly SignInWay[];
-  readonly offers: readonly SignInOffer[];
   /** True if users must confirm their address: the page then links to the request for another confirmation mail. */
   readonly emailConfirmation: boolean;
 }
@@ -45,7 +38,6 @@ export function signInPages({
   cookies,
   passwordLogin,
   ways,
-  offers,
   emailConfirmation,
 }: SignInPageParts): PageRoutes {
   return formPage<{ readonly session: SignedIn | null }>(pages, {
@@ -95,7 +87,7 @@ export function signInPages({
             />
             ${t('page.sign_in.stay')}</label
           >
-          !${offerInput(offers, request)}
+          !${pages.offers.input(request)}
           <button>
             ${t('page.sign_in.act')} !${ways.length === 0 ? '' : lastUsedBadge(t, way, lastUsed)}
           </button>
@@ -124,12 +116,13 @@ export function signInPages({
           offer: Type.Optional(formField),
         }),
         keeps: ['email', 'stay'],
-        submit: async ({ email, password = '', stay, offer: name }, { request, reply, next }) => {
+        submit: async ({ email, password = '', stay, offer }, visit) => {
+          const { request, reply } = visit;
           const address = requireEmailAddress(email);
           const login = await passwordLogin.logIn(address, password, signInSourceOf(request, stay));
           if (login === undefined) throw new Problem('invalid_credentials');
           sendPageLogin(reply, cookies, login, way);
-          return afterPasswordLogin(login, next, { offers, request, ...(name !== undefined && { name }) });
+          return afterPasswordLogin(pages, login, visit, offer);
         },
       }),
     ],

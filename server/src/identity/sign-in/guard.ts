@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fa
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
+import type { Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { takenOffer, type SignInOffer } from '../../page/sign-in-way.ts';
 import type { ClientSource } from '../context.ts';
 import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
@@ -110,19 +110,15 @@ export function afterLogin(login: Login, next: string | undefined): string {
   return addressOf(path, { return_to: next });
 }
 
-/** As `afterLogin`, after a sign-in with a password: to what is offered, if the script of the page named it. */
+/** As `afterLogin`, after a sign-in with a password: to the page of the offer that the script named, if it is due. */
 export function afterPasswordLogin(
+  pages: PageKit,
   login: Login,
-  next: string | undefined,
-  offered: {
-    readonly offers: readonly SignInOffer[];
-    readonly request: FastifyRequest;
-    readonly name?: string;
-  },
+  { request, next }: Visit,
+  offer?: string,
 ): string {
-  const offer =
-    login.pending === undefined ? takenOffer(offered.offers, offered.request, offered.name) : undefined;
-  return offer === undefined ? afterLogin(login, next) : addressOf(offer.path, { return_to: next });
+  const path = login.pending === undefined ? pages.offers.pathOf(offer, request) : undefined;
+  return path === undefined ? afterLogin(login, next) : addressOf(path, { return_to: next });
 }
 
 /**

@@ -12,8 +12,8 @@ export const signIn = identityModule({
   options: signInOptions,
   events: signInEvents,
   mails: [newDeviceMail],
-  build: ({ cookies, pages, plugs: { prompts, parts, offers }, secondFactors, signIn: rule, stepUp }) => {
-    const pageParts = { pages, cookies, signIn: rule, secondFactors, prompts, parts, offers };
+  build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
+    const pageParts = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
     const secondFactor: readonly RouteSet[] = [
       { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
       { access: 'pending', pages: factorPages(pageParts) },

@@ -9,7 +9,6 @@ import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { credentialField, formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { offerInput, type SignInOffer } from '../../page/sign-in-way.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
@@ -35,7 +34,6 @@ export function factorPages({
   secondFactors,
   prompts,
   parts,
-  offers,
 }: {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
@@ -45,7 +43,6 @@ export function factorPages({
   readonly prompts: readonly FactorPrompt[];
   /** Controls of other modules, shown below the prompt. */
   readonly parts: readonly SectionPart[];
-  readonly offers: readonly SignInOffer[];
 }): PageRoutes['routes'] {
   return formPage<readonly string[]>(pages, {
     path: paths.factor,
@@ -65,7 +62,7 @@ export function factorPages({
         !${promptsFor(t, prompts, names, {
           action: paths.factor,
           purpose: 'second_factor',
-          hidden: html`!${inputs} !${offerInput(offers, request)}`,
+          hidden: html`!${inputs} !${pages.offers.input(request)}`,
           rejected: rejectedOf(visit),
           below: await renderParts(parts, 'factor', request),
         })}
@@ -83,15 +80,13 @@ export function factorPages({
           offer: Type.Optional(formField),
         }),
         keeps: ['factor'],
-        submit: async (
-          { factor, proof, remember_device: remember, offer: name },
-          { request, reply, next },
-        ) => {
+        submit: async ({ factor, proof, remember_device: remember, offer }, visit) => {
+          const { request, reply } = visit;
           const given = { factor, proof, remembersDevice: remember === 'true' };
           const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
           sendLogin(reply, cookies, login);
           cookies.clearPending(reply);
-          return afterPasswordLogin(login, next, { offers, request, ...(name !== undefined && { name }) });
+          return afterPasswordLogin(pages, login, visit, offer);
         },
       }),
     ],

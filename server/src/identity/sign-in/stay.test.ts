@@ -151,12 +151,20 @@ onEachEngine('a sign-in on a page', (engine) => {
           factor: 'password',
           proof: password,
         }),
-      ...(hasFeature('totp')
-        ? [async () => (await addApp(browser, service.service.clock), browser.get('/profile'))]
-        : []),
-      ...(hasFeature('recovery-code') && hasFeature('totp')
-        ? [async () => (await addRecoveryCodes(browser), browser.get('/profile'))]
-        : []),
+      ...Object.values(
+        entriesOf<() => Promise<Reply>>('totp', {
+          app: async () => {
+            await addApp(browser, service.service.clock);
+            return browser.get('/profile');
+          },
+          ...entriesOf<() => Promise<Reply>>('recovery-code', {
+            codes: async () => {
+              await addRecoveryCodes(browser);
+              return browser.get('/profile');
+            },
+          }),
+        }),
+      ),
     ];
     for (const renew of renewals) {
       const former = browser.sessionId;

@@ -13,7 +13,7 @@ import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import { sessionOf } from '../../../identity/session/guard.ts';
 import type { Passkeys } from '../passkey.ts';
 import { passkeySection } from '../prompt.ts';
-import { addForm } from './pages.ts';
+import { addForm } from './add-form.ts';
 
 export interface PasskeyOfferParts {
   readonly pages: PageKit;
