@@ -112,7 +112,7 @@ export class Pages {
               !${continuesAt === undefined ? '' : html`<meta http-equiv="refresh" content="0; url=${continuesAt}" />`}
               !${assets.links.map((link) => html`<link !${link} />`).join('')}
               <link rel="icon" type="image/svg+xml" href="${assets.iconPath}" />
-              <script type="module" src="${assets.scriptPath}"></script>
+              <script type="module" src="${assets.scriptPath}" blocking="render"></script>
             </head>
             <body
               data-show="${t('page.frame.show')}"
