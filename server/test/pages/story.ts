@@ -167,7 +167,11 @@ export const stories: readonly Story[] = [
     await elsewhere.signUp(byCode);
     await elsewhere.enterCode('token', 'AAAA-AAAA', 'page.code.verification_act');
     await elsewhere.reads('page.problem.token_invalid');
-    await elsewhere.enterCode('token', (await site.codeTo(byCode)).toLowerCase(), 'page.code.verification_act');
+    await elsewhere.enterCode(
+      'token',
+      (await site.codeTo(byCode)).toLowerCase(),
+      'page.code.verification_act',
+    );
     await elsewhere.reads('page.confirm.done');
     await elsewhere.type({ password: goodPassword });
     await elsewhere.press('page.sign_in.act');

@@ -220,8 +220,7 @@ export class Tour {
     await at.type({ email, password: goodPassword });
     await this.#press('page.sign_in.act', 'second factor');
     await this.#enterCode('proof', '000000', 'page.factor.totp_act', 'second factor, refused');
-    if (hasFeature('remembered-device'))
-      await at.page.locator('input[name=remember_device]:visible').check();
+    if (hasFeature('remembered-device')) await at.page.locator('input[name=remember_device]:visible').check();
     await this.#enterCode('proof', site.nextCode(seed), 'page.factor.totp_act', 'sessions, remembered');
     this.#wait(11);
     await this.#open('/account/authenticators', 'step-up with an app');

@@ -183,7 +183,9 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
   /** Bytes of what every page loads. */
   async function weighAssets(site: Site): Promise<number> {
     const text = await (await fetch(`${site.origin}/sign-in`, { headers: { accept: 'text/html' } })).text();
-    const assets = [...text.matchAll(/<(?:link|script)[^>]+(?:href|src)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+    const assets = [...text.matchAll(/<(?:link|script)[^>]+(?:href|src)="(\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
     assert.ok(assets.length >= 3, String(assets));
     const weights = await Promise.all(
       assets.map(async (path) => {
@@ -195,4 +197,3 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
     return weights.reduce((sum, one) => sum + one, 0);
   }
 });
-

@@ -9,7 +9,7 @@ import { hashCost, mailCost } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
-import { scriptNotice } from '../../../page/form.ts';
+import { requireGiven, scriptNotice } from '../../../page/form.ts';
 import { icon } from '../../../page/icon.ts';
 import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
@@ -74,6 +74,7 @@ export function passkeyOpenPages({
         fields: Type.Object({ credential: credentialField }),
         back: backTo(paths.signIn),
         submit: async ({ credential }, { request, reply, next }) => {
+          requireGiven('credential', credential);
           const { login } = await passkeySignIn.signIn(credential, request.source);
           sendLogin(reply, cookies, login);
           return afterLogin(login, next);
@@ -87,6 +88,7 @@ export function passkeyOpenPages({
         keeps: ['email'],
         back: backTo(paths.signUp),
         submit: async ({ email, credential }, visit) => {
+          requireGiven('credential', credential);
           if (policy.emailConfirmation)
             return requestMail({ pages, cookies }, visit, {
               kind: verificationKind,
