@@ -25,6 +25,8 @@ interface Way {
   readonly colorScheme: 'light' | 'dark';
   readonly locale: string;
   readonly viewport: { readonly width: number; readonly height: number };
+  /** Colors that the user chose for everything. */
+  readonly forcedColors?: 'active';
 }
 
 const phone = { width: 390, height: 844 };
@@ -34,6 +36,7 @@ const ways: readonly Way[] = [
   { name: 'dark', colorScheme: 'dark', locale: 'en-GB', viewport: phone },
   { name: 'desk', colorScheme: 'light', locale: 'en-GB', viewport: desk },
   { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
+  { name: 'forced', colorScheme: 'light', locale: 'en-GB', viewport: phone, forcedColors: 'active' },
 ];
 /** Without --all: the pictures of docs/guides/pages.md. */
 const guide = readFileSync(path.join(root, 'docs/guides/pages.md'), 'utf8');
@@ -184,7 +187,12 @@ async function drawAll(
   };
   const service = await testService('sqlite', environment);
   await service.app.listen({ host: '127.0.0.1', port });
-  const context = await browser.newContext({ ...way, deviceScaleFactor: 1, reducedMotion: 'reduce' });
+  const context = await browser.newContext({
+    ...way,
+    hasTouch: way.viewport === phone,
+    deviceScaleFactor: 1,
+    reducedMotion: 'reduce',
+  });
   try {
     const page = await newPage(context);
     const draw = async (name: string): Promise<void> => {

@@ -121,7 +121,7 @@ export class Pages {
               <title>${head}</title>
               !${continuesAt === undefined ? '' : html`<meta http-equiv="refresh" content="0; url=${continuesAt}" />`}
               !${assets.links.map((link) => html`<link !${link} />`).join('')} !${assets.icons}
-              <script type="module" src="${assets.scriptPath}"></script>
+              <script type="module" src="${assets.scriptPath}" blocking="render"></script>
             </head>
             <body
               data-show="${t('page.frame.show')}"

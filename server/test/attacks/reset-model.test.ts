@@ -81,13 +81,12 @@ const now = ({ service }: Real): number => service.service.clock.now();
 /** Delivers the mails that are due and notes the tokens in them. */
 async function collect(model: Model, real: Real): Promise<void> {
   const { service, victim } = real;
-  const before = service.mails.length;
+  const known = service.mails.length;
   await service.deliver();
-  const sent = service.mails.slice(before).filter(({ to }) => to === victim.email);
+  const sent = service.mails.slice(known).filter(({ to }) => to === victim.email);
   const tokens = sent.flatMap(({ text }) => tokenIn(text) ?? []).filter((token) => token.includes('rst_'));
   assert.ok(tokens.length === 0 || !model.isDisabled, 'a disabled user gets no token');
-  for (const token of tokens)
-    model.tokens.push({ token, askedAt: model.askedAt, deliveredAt: now(real) });
+  for (const token of tokens) model.tokens.push({ token, askedAt: model.askedAt, deliveredAt: now(real) });
 }
 
 const request = step('ask for a reset', async (model, real) => {

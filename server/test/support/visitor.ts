@@ -141,7 +141,9 @@ export class Visitor {
     if (hasDevice) await visitor.#addDevice();
     // It would sign in with the device's only passkey before the test continues.
     if (!fillsPasskeys && hasScripts)
-      await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+      await page.addInitScript(
+        'if (globalThis.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false',
+      );
     return visitor;
   }
 
