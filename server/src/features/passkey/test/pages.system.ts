@@ -194,10 +194,10 @@ const scriptStories: readonly Story[] = [
         await at.page.getByText(at.say(`page.script.${reason}`)).waitFor();
         await isAsked(i + 2);
       }
-      const before = await at.page.evaluate<number>('asked.length');
+      const asked = await at.page.evaluate<number>('asked.length');
       clock.advance(4 * minuteMs);
       await at.page.clock.fastForward(4 * minuteMs);
-      await isAsked(before + 1);
+      await isAsked(asked + 1);
       clock.advance(2 * minuteMs);
       await at.page.clock.fastForward(2 * minuteMs);
       await Promise.all([at.page.waitForURL('**/account'), at.page.evaluate('void asked.at(-1)()')]);
