@@ -104,6 +104,8 @@ async function getAnswer(form, more = {}) {
 /** @param {HTMLFormElement} form @param {Credential} credential */
 function sendAnswer(form, credential) {
   const input = form.elements.namedItem('credential') ?? form.elements.namedItem('proof');
+  const stay = document.querySelector('input[type=checkbox][name=stay]');
+  if (stay) form.elements.namedItem('stay').value = stay.checked;
   input.value = credentialText(credential);
   form.submit();
 }
@@ -166,6 +168,12 @@ for (const form of webauthnForms) {
     startAutofill();
   });
 }
+// Tells the service what it may offer after the sign-in.
+for (const offer of document.querySelectorAll('[data-offer=passkey]'))
+  if (isSupported)
+    PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then((isAvailable) => {
+      if (isAvailable) offer.value = offer.dataset.offer;
+    });
 for (const note of document.querySelectorAll('[data-unsupported-note]')) note.hidden = isSupported;
 
 // Autofill: the browser offers passkeys in the field of the address. Browsers ignore the timeout of this request, but the
@@ -216,7 +224,7 @@ if (signal) {
 /** Says on a button what takes longer than 300 ms. Returns a function that restores it. */
 function showProgress(button, text) {
   if (!button) return () => {};
-  const former = button.textContent;
+  const former = [...button.childNodes];
   button.setAttribute('aria-disabled', 'true');
   const timer = setTimeout(() => {
     button.classList.add('busy');
@@ -225,7 +233,7 @@ function showProgress(button, text) {
   return () => {
     clearTimeout(timer);
     button.classList.remove('busy');
-    if (button.textContent !== former) button.textContent = former;
+    button.replaceChildren(...former);
     button.removeAttribute('aria-disabled');
   };
 }
@@ -278,6 +286,7 @@ for (const wait of document.querySelectorAll('[data-wait]')) {
 const language = document.documentElement.lang;
 const locale = navigator.languages?.find(isOfLanguage) ?? language;
 const day = 86_400_000;
+const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
 for (const time of document.querySelectorAll('time[datetime]')) {
   const at = new Date(time.dateTime);
   const { style } = time.dataset;
@@ -288,6 +297,31 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   else if (style === 'day') time.textContent = format({ dateStyle: 'long' });
   else if (style === 'ago') time.textContent = ago(at) ?? format({ dateStyle: 'long' });
   else time.textContent = full;
+}
+
+/** Groups what is listed by day by the days of the reader. */
+for (const box of document.querySelectorAll('[data-days]')) {
+  const items = [...box.querySelectorAll('li')];
+  const sections = [];
+  for (const item of items) {
+    const name = dayName(new Date(item.querySelector('time').dateTime));
+    if (sections.at(-1)?.name !== name) {
+      const section = box.firstElementChild.cloneNode(true);
+      section.firstElementChild.textContent = name;
+      section.lastElementChild.replaceChildren();
+      sections.push({ name, section });
+    }
+    sections.at(-1).section.lastElementChild.append(item);
+  }
+  box.replaceChildren(...sections.map(({ section }) => section));
+}
+
+/** @param {Date} at */
+function dayName(at) {
+  const days = Math.round((midnight(at) - midnight(Date.now())) / day);
+  if (days < -1) return new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format(at);
+  const name = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
+  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 }
 
 /** Browsers may list tags that Intl rejects, such as "en-US@posix". @param {string} tag */

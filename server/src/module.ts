@@ -23,7 +23,7 @@ import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
 import type { Identity, WayIn } from './identity/identity.ts';
 import type { TokenKind } from './identity/token/kinds.ts';
-import type { SignInWay } from './page/sign-in-way.ts';
+import type { SignInOffer, SignInWay } from './page/sign-in-way.ts';
 
 /**
  * Who may call a route. `open`: all clients. `optional`: all clients; a live session is recognized. `session`: a live
@@ -65,6 +65,7 @@ interface PagePlugs {
   readonly prompts: readonly FactorPrompt[];
   readonly signInWays: readonly SignInWay[];
   readonly signUpWays: readonly SignInWay[];
+  readonly offers: readonly SignInOffer[];
 }
 
 /** The core for the modules of identity: all rules, and the contributions of other modules to their pages. */
@@ -87,6 +88,8 @@ export interface Contribution {
   /** Ways to sign in and to register other than the password. */
   readonly signInWays?: readonly SignInWay[];
   readonly signUpWays?: readonly SignInWay[];
+  /** Pages that are offered after a sign-in with a password. */
+  readonly offers?: readonly SignInOffer[];
   /** Pages of the account, and parts of such pages. */
   readonly account?: readonly AccountSection[];
   readonly parts?: readonly SectionPart[];

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { languages, message, messageKeys, rawMessage, usualLanguage } from '../src/kit/language.ts';
+import { allEvents } from '../src/app/event-list.ts';
 import { modules } from '../src/app/modules.ts';
 
 const source = join(import.meta.dirname, '../src');
@@ -20,13 +21,13 @@ const everyValue = {
   other: 'O',
   seconds: 1,
   others: 1,
-  count: 1,
   changed: 0,
   minutes: 1,
   hours: 2,
   codeMinutes: 10,
   undoHours: 72,
   left: 1,
+  count: 1,
   length: 15,
   days: 30,
   created: 0,
@@ -44,6 +45,7 @@ const everyValue = {
   email: 'E',
   recipient: 'R',
   factor: 'totp',
+  factors: 'totp',
   action: 'added',
 };
 
@@ -69,6 +71,33 @@ describe('the message catalogs', () => {
     for (const language of languages())
       for (const key of messageKeys(language))
         assert.notEqual(message(language, key, everyValue).trim(), '', `${language} ${key}`);
+  });
+
+  test('each event that the activity page shows has a sentence, and each hidden one has none', () => {
+    assert.ok(allEvents.length > 40);
+    for (const language of languages()) {
+      const keys = new Set(messageKeys(language));
+      for (const { name, shownAs } of allEvents)
+        assert.equal(keys.has(`page.event.${name}`), shownAs !== 'hidden', `${language} ${name}`);
+    }
+  });
+
+  test('each sentence of an event uses nothing but its facts, and that of a refusal tells how often', () => {
+    for (const language of languages())
+      for (const { name: event, shownAs, facts } of allEvents.filter((event) => event.shownAs !== 'hidden')) {
+        const known = [...Object.keys(facts), ...(shownAs === 'refusal' ? ['count'] : [])];
+        const key = `page.event.${event}`;
+        const text = rawMessage(language, key) ?? '';
+        assert.deepEqual(
+          namesIn(text).filter((name) => !known.includes(name)),
+          [],
+          key,
+        );
+        if (shownAs !== 'refusal') continue;
+        const often = message(language, key, { ...everyValue, count: 4 });
+        assert.notEqual(message(language, key, { ...everyValue, count: 1 }), often, `${language} ${key}`);
+        assert.match(often, /4/, `${language} ${key}`);
+      }
   });
 
   test('each message is used in the source', () => {

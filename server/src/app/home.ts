@@ -3,12 +3,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { languages } from '../kit/language.ts';
-import { getProblem, type Problem } from '../kit/problem.ts';
+import { getProblem, Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import { exitPath } from '../page/exit.ts';
 import { problemText } from '../page/form.ts';
 import { formField, seeOther, type PageKit } from '../page/page.ts';
 import { paths } from '../page/paths.ts';
@@ -75,7 +75,7 @@ export function languagePages({
       { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
       async (request, reply) => {
         const { language } = request.body;
-        if (languages().includes(language)) {
+        if (pages.languages.isSupported(language)) {
           void reply.header('set-cookie', pages.languageCookie(language));
           if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
         }
@@ -88,9 +88,9 @@ export function languagePages({
 }
 
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
-export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
+export function pageSender(pages: PageKit): ProblemSender {
   return async (problem, request, reply) => {
-    const isPage = pagePaths.has(request.routeOptions.url ?? '');
+    const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;
@@ -118,4 +118,33 @@ export function sendProblemPage(
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
   return pages.send(request, reply.status(status), { title, body });
+}
+
+/** The page that continues at an application by itself, and has a link for browsers that do not. */
+export function exitPages(pages: PageKit): FastifyPluginAsync {
+  const routes: FastifyPluginAsyncTypebox = async (scope) => {
+    scope.get(
+      exitPath,
+      {
+        schema: {
+          summary: 'Page: continues at an application',
+          querystring: Type.Object({ to: Type.Optional(Type.String({ maxLength: 8000 })) }),
+        },
+      },
+      async (request, reply) => {
+        const target = pages.exits.open(request.query.to ?? '');
+        if (target === undefined) throw new Problem('not_found');
+        const t = pages.translate(request);
+        const body = html`<p>${t('page.exit.what', { host: target.host })}</p>
+          <p><a class="button" href="${target.href}">${t('page.exit.act')}</a></p>`;
+        return pages.send(request, reply, {
+          title: t('page.exit.title'),
+          body,
+          continuesAt: target.href,
+          hasSecretAddress: true,
+        });
+      },
+    );
+  };
+  return routes;
 }

@@ -18,6 +18,7 @@ import {
   addEvent,
   findChain,
   listEvents,
+  listEventsBefore,
   listEventsOf,
   listSealed,
   listUnsealed,
@@ -25,6 +26,7 @@ import {
   removeUpTo,
   writeSeals,
   type AuditQuery,
+  type EventCursor,
   type EventPage,
   type AuditContent,
   type AuditRow,
@@ -139,6 +141,15 @@ export class Audit implements Recorder {
     const { userId } = query;
     await this.recordRefusals(userId === undefined ? 'all' : { userId });
     return listEvents(this.#database, query);
+  }
+
+  /** Returns events of an account before the cursor, newest first, without those of the excluded reasons. */
+  async listBefore(
+    userId: number,
+    page: { before: EventCursor | undefined; excluded: readonly string[]; limit: number },
+  ): Promise<AuditEvent[]> {
+    await this.recordRefusals({ userId });
+    return listEventsBefore(this.#database, { userId, ...page });
   }
 
   /** Returns events of an account after the given one, oldest first; also those that this process collects. */

@@ -186,6 +186,34 @@ export async function listEventsOf(db: Database, page: EventPage): Promise<Audit
   return (await db.run(selectOfUser, page)).map(toEvent);
 }
 
+/** Position in the list of an account's events: those before it are older. */
+export interface EventCursor {
+  readonly at: number;
+  readonly id: string;
+}
+
+/** Returns events of an account, newest first: those before the cursor, without those of the excluded reasons. */
+export async function listEventsBefore(
+  db: Database,
+  page: { userId: number; before: EventCursor | undefined; excluded: readonly string[]; limit: number },
+): Promise<AuditEvent[]> {
+  const rows = await db.query((sql: Sql<AuditTables>) => {
+    const { userId, before, excluded, limit } = page;
+    const query = sql
+      .selectFrom('audit_events')
+      .select(auditEventColumns)
+      .where('user_id', '=', userId)
+      .where(({ eb, or }) => or([eb('reason', 'is', null), eb('reason', 'not in', excluded)]))
+      .orderBy('at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+    return before === undefined
+      ? query
+      : query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '<', tuple(before.at, before.id)));
+  });
+  return rows.map(toEvent);
+}
+
 /** Filter of events. */
 export interface AuditQuery {
   readonly userId?: number;

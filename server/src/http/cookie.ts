@@ -71,9 +71,9 @@ export class Cookie {
     return undefined;
   }
 
-  /** Returns the Set-Cookie header for a new value that is valid for `lifeMs`. */
-  write(value: string, lifeMs: number): string {
-    return this.#serialize(value, Math.floor(lifeMs / secondMs));
+  /** Returns the Set-Cookie header for a new value that is valid for `lifeMs`, or until the browser ends. */
+  write(value: string, lifeMs: number | 'browser'): string {
+    return this.#serialize(value, lifeMs === 'browser' ? undefined : Math.floor(lifeMs / secondMs));
   }
 
   /** Returns the Set-Cookie header that removes the cookie. */
@@ -81,7 +81,7 @@ export class Cookie {
     return this.#serialize('', 0);
   }
 
-  #serialize(value: string, maxAge: number): string {
+  #serialize(value: string, maxAge: number | undefined): string {
     return stringifySetCookie({
       name: this.name,
       value,
@@ -89,7 +89,7 @@ export class Cookie {
       httpOnly: true,
       sameSite: 'lax',
       secure: this.#secure,
-      maxAge,
+      ...(maxAge !== undefined && { maxAge }),
     });
   }
 }

@@ -1,5 +1,5 @@
-// Reads and writes a cookie whose content is encrypted: what a browser has to bring back, but nobody has to read. Every
-// value has the same length, so that its length reveals nothing.
+// A cookie whose content is encrypted: what a browser has to bring back, but nobody has to read. Every value has the same
+// length, so that its length reveals nothing.
 import type { FastifyReply } from 'fastify';
 import type { TextCipher } from '../kit/keyring.ts';
 import { Cookie } from './cookie.ts';
@@ -16,43 +16,49 @@ export interface SealedCookieOptions {
   readonly lifeMs: number;
 }
 
-export class SealedCookie<Value> {
+/** What is encrypted. A value can be opened only in the context in which it was sealed. */
+interface Sealed<Value> {
+  readonly context: string;
+  readonly value: Value;
+}
+
+export class SealedCookie<Value> extends Cookie {
   readonly #options: SealedCookieOptions;
 
   constructor(options: SealedCookieOptions) {
+    const { name, isSecure: secure, cipher } = options;
+    super({ name, secure, accepts: (text) => decrypt(cipher, text) !== undefined });
     this.#options = options;
   }
 
   /** Returns whether a value fits into the cookie. */
-  fits(value: Value): boolean {
-    return Buffer.byteLength(JSON.stringify(value)) <= this.#options.bytes;
+  fits(value: Value, context = ''): boolean {
+    return Buffer.byteLength(JSON.stringify({ context, value })) <= this.#options.bytes;
   }
 
   /** Sets the cookie, which replaces the former one. The value must fit. */
-  write(reply: FastifyReply, value: Value, context = ''): void {
+  seal(reply: FastifyReply, value: Value, context = ''): void {
     const { cipher, bytes, lifeMs } = this.#options;
-    const text = JSON.stringify(value);
+    const text = JSON.stringify({ context, value } satisfies Sealed<Value>);
     const padding = ' '.repeat(bytes - Buffer.byteLength(text));
-    const sealed = cipher.encrypt(text + padding, context);
-    void reply.header('set-cookie', this.#cookie(() => true).write(sealed, lifeMs));
+    const sealed = cipher.encrypt(text + padding);
+    void reply.header('set-cookie', this.write(sealed, lifeMs));
   }
 
-  /** Returns the first value of a Cookie header that was written in this context; `undefined` if it has none. */
-  read(header: string | undefined, context = ''): Value | undefined {
-    const text = this.#cookie((sealed) => this.#open(sealed, context) !== undefined).read(header);
-    return text === undefined ? undefined : this.#open(text, context);
+  /** Returns the value of a Cookie header; `undefined` if it has none that was sealed here in this context. */
+  open(header: string | undefined, context = ''): Value | undefined {
+    const text = this.read(header);
+    const plain = text === undefined ? undefined : decrypt(this.#options.cipher, text);
+    if (plain === undefined) return undefined;
+    const sealed = JSON.parse(plain) as Sealed<Value>; // seal() encrypted it
+    return sealed.context === context ? sealed.value : undefined;
   }
+}
 
-  #cookie(accepts: (text: string) => boolean): Cookie {
-    const { name, isSecure: secure } = this.#options;
-    return new Cookie({ name, secure, accepts });
-  }
-
-  #open(text: string, context: string): Value | undefined {
-    try {
-      return JSON.parse(this.#options.cipher.decrypt(text, context)) as Value; // write() encrypted it
-    } catch {
-      return undefined; // of another context, or not from this service
-    }
+function decrypt(cipher: TextCipher, text: string): string | undefined {
+  try {
+    return cipher.decrypt(text);
+  } catch {
+    return undefined; // not from this service
   }
 }

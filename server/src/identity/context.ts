@@ -18,6 +18,8 @@ export interface ClientSource extends AuditSource {
    * §7.2.4).
    */
   readonly sessionToken?: string | undefined;
+  /** The user does not stay signed in: the session ends with the browser. */
+  readonly endsWithBrowser?: boolean | undefined;
   /** Token of the initiating browser of a mail. The code in the mail works only in this browser. */
   readonly requestToken?: string | undefined;
   /** Address to return to afterwards; links in mails carry it. Already validated. */

@@ -118,15 +118,22 @@ const greeting = defineMail<Greeting>({
 });
 const requested = defineMail<Greeting>({ ...greeting, replacesEarlier: false, isRequested: true });
 const testEvents = defineEvents('test', {
-  plain: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.' },
+  plain: { vocabulary: 'user_updated', outcome: 'success', shownAs: 'account', says: 'It happened.' },
   mailed: {
     vocabulary: 'user_updated',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'It happened.',
     facts: { factors: 'texts', count: 'number', kind: 'text' },
     mail: defineNotice('password_changed'),
   },
-  linked: { vocabulary: 'user_updated', outcome: 'success', says: 'It happened.', mail: greeting },
+  linked: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    shownAs: 'hidden',
+    says: 'It happened.',
+    mail: greeting,
+  },
 });
 const client: AuditSource = { actor: 'user', actorId: '1', address: '192.0.2.7' };
 

@@ -15,6 +15,7 @@ import type {
 } from '../audit/event.ts';
 import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
 import type { NoFacts } from '../mail/mail-kind.ts';
+import { registerEvent, type EventDisplay } from './event-display.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -37,6 +38,7 @@ interface EventRow {
   /** Name in the OWASP Logging Vocabulary: column `event`. */
   readonly vocabulary: VocabularyName;
   readonly outcome: AuditOutcome;
+  readonly shownAs: EventDisplay;
   /** One sentence for docs/reference/events.md. */
   readonly says: string;
   readonly facts?: FactTypes;
@@ -47,16 +49,15 @@ interface EventRow {
 }
 
 /** A declared event, with the types of its facts and of its mail's facts. */
-export interface EventKind<F extends FactTypes = FactTypes, M = unknown> {
+export interface EventKind<F extends FactTypes = FactTypes, M = unknown> extends Omit<
+  EventRow,
+  'facts' | 'mail'
+> {
   /** Stable, and unique among all modules: column `reason`. */
   readonly name: string;
   readonly module: string;
-  readonly vocabulary: VocabularyName;
-  readonly outcome: AuditOutcome;
-  readonly says: string;
   readonly facts: F;
   readonly mail: MailKind<M> | undefined;
-  readonly insteadOf?: string;
 }
 
 type NoFactTypes = Readonly<Record<string, never>>;
@@ -74,10 +75,10 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
   module: string,
   rows: R,
 ): EventKinds<R> {
-  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]) => [
-    name,
-    { ...row, name, module, facts, mail },
-  ]);
+  const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]) => {
+    registerEvent(name, row.shownAs);
+    return [name, { ...row, name, module, facts, mail }] as const;
+  });
   return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row
 }
 
@@ -85,8 +86,7 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
 type EventSource = AuditSource & { readonly language?: string | undefined };
 
 /** Source of a request for a mail, and what shows that it comes from the owner of the account. */
-interface RequestSource extends AuditSource {
-  readonly language?: string | undefined;
+interface RequestSource extends EventSource {
   readonly sessionToken?: string | undefined;
   readonly deviceToken?: string | undefined;
 }

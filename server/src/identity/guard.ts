@@ -1,18 +1,21 @@
 // Reads and sets the cookies of a browser, and reads the source of each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
-import { languageOf } from '../kit/language.ts';
+import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
+import { Cookie } from '../http/cookie.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
-import type { AskedMails } from './token/asked-mails.ts';
+import type { AskedMails } from '../page/asked-mails.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 
 /** Lifetime of the cookie of an initiating browser: that of the longest-lived mail. */
 const requestMs = dayMs;
+/** Lifetime of the cookie of the way that was used last. Browsers keep no cookie for longer (RFC 6265bis §5.5). */
+const lastWayMs = 400 * dayMs;
 
 export interface BrowserCookieOptions {
   /** Cookies are sent over https only. */
@@ -25,6 +28,13 @@ export interface BrowserCookieOptions {
   readonly deviceMs: () => number;
 }
 
+/** A session that a reply sends to the browser. */
+interface SentSession {
+  readonly token: string;
+  /** The browser forgets the cookie when it ends. */
+  readonly endsWithBrowser: boolean;
+}
+
 /** Sets and clears the cookies of the service: session, known device, pending authentication and initiating browser. */
 export class BrowserCookies {
   readonly session: TokenCookie;
@@ -32,6 +42,7 @@ export class BrowserCookies {
   readonly pending: TokenCookie;
   readonly request: TokenCookie;
   readonly asked: AskedMails;
+  readonly #lastWay: Cookie;
   readonly #sessionMs: number;
   readonly #deviceMs: () => number;
 
@@ -41,12 +52,17 @@ export class BrowserCookies {
     this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
     this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });
     this.request = new TokenCookie({ name: 'request', kind: requestKind, secure });
+    this.#lastWay = new Cookie({
+      name: 'last_way',
+      secure,
+      accepts: (value) => /^[a-z_]{1,20}$/.test(value),
+    });
     this.#sessionMs = sessionMs;
     this.#deviceMs = deviceMs;
   }
 
-  setSession(reply: FastifyReply, token: string): void {
-    void reply.header('set-cookie', this.session.write(token, this.#sessionMs));
+  setSession(reply: FastifyReply, { token, endsWithBrowser }: SentSession): void {
+    void reply.header('set-cookie', this.session.write(token, endsWithBrowser ? 'browser' : this.#sessionMs));
   }
 
   /**
@@ -59,7 +75,7 @@ export class BrowserCookies {
     { token, ...session }: NonNullable<FastifyRequest['session']> & { readonly token: string },
   ): void {
     request.session = session;
-    this.setSession(reply, token);
+    this.setSession(reply, { ...session, token });
   }
 
   clearSession(reply: FastifyReply): void {
@@ -77,6 +93,15 @@ export class BrowserCookies {
 
   clearPending(reply: FastifyReply): void {
     void reply.header('set-cookie', this.pending.clear());
+  }
+
+  /** Returns the name of the way to sign in that was used last on this device. Only a hint: anybody can set it. */
+  lastWay({ headers }: FastifyRequest): string | undefined {
+    return this.#lastWay.read(headers.cookie);
+  }
+
+  setLastWay(reply: FastifyReply, name: string): void {
+    void reply.header('set-cookie', this.#lastWay.write(name, lastWayMs));
   }
 
   /** Marks the initiating browser of a mail, in which the code of the mail works. */
@@ -97,13 +122,17 @@ export function installSource(
   app: FastifyInstance,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
+  languages: Languages,
 ): void {
   const sources = new WeakMap<FastifyRequest, ClientSource>();
   app.decorateRequest('source', {
     getter(this: FastifyRequest) {
       let source = sources.get(this);
       if (source === undefined) {
-        source = readSource(this, clientAddress, cookies);
+        source = {
+          ...readSource(this, clientAddress, cookies),
+          language: languages.preferred(this.headers['accept-language']),
+        };
         sources.set(this, source);
       }
       return source;
@@ -115,16 +144,15 @@ function readSource(
   request: FastifyRequest,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
-): ClientSource {
+): Omit<ClientSource, 'language'> {
   const { address, key: network } = clientAddress.of(request);
-  const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
+  const { cookie: header, 'user-agent': device } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
     address,
     network,
     requestId: request.id,
     device,
-    language: languageOf(languages),
     deviceToken: cookies.device.read(header),
     sessionToken: cookies.session.read(header),
     requestToken: cookies.request.read(header),

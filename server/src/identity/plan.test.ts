@@ -6,7 +6,7 @@ import { kits, type PlanStage } from '../../test/support/kit.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
-import { addEvent } from '../audit/store.ts';
+import { addEvent, listEventsBefore } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
@@ -58,6 +58,7 @@ async function fill(database: Database): Promise<void> {
         demand: 'required',
         factors: '[]',
         passwordChangedAt: now,
+        endsWithBrowser: 0,
         now,
         expiresAt: now + dayMs,
       });
@@ -179,9 +180,20 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       sessionsByUser,
     ],
     [
+      'a page of a user’s events',
+      () =>
+        listEventsBefore(recorder, {
+          userId: 100,
+          before: { at: now, id: 'x' },
+          excluded: ['session_created'],
+          limit: 50,
+        }),
+      /audit_events_by_user/,
+    ],
+    [
       'the registrations of an address',
       () => auth.identity.registrations.list(7),
-      /pending_registrations_by_browser/,
+      /pending_registrations_by_(?:browser|user)/,
     ],
     ['sessions seen', seenSessions, sessionKey],
     [
@@ -230,8 +242,12 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       await work();
       const recorded = recorder.recorded.slice(from);
       const plans = await Promise.all(recorded.map((one) => planOf(fresh.url, one)));
+      // Tables without rows are read as a whole unless indices are preferred.
+      const sparing = await Promise.all(
+        recorded.map((one) => planOf(fresh.url, one, { prefersIndices: true })),
+      );
       assert.ok(plans.length > 0);
-      for (const [i, plan] of plans.entries()) {
+      for (const [i, plan] of sparing.entries()) {
         assert.deepEqual(scansOf(plan), [], `${recorded[i]?.compiled.text}\n${plan.join('\n')}`);
       }
       const steps = plans.flat().join('\n');

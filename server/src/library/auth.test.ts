@@ -365,7 +365,8 @@ onEachEngine('class Auth of the contract', (engine) => {
   test('counters without an attempt for thirty days are purged, and others stay', async () => {
     const { auth, clock } = makeAuth();
     await auth.registerUser(email, password);
-    assert.equal(await auth.validLogin(email, 'wrong'), false);
+    // More than the free ones, whose counters are purged after a day.
+    for (let i = 0; i < 5; i += 1) assert.equal(await auth.validLogin(email, 'wrong'), false);
     clock.advance(30 * dayMs);
     assert.equal(await auth.purge(), 0);
     clock.advance(1);

@@ -30,10 +30,9 @@ export async function admitMail(
   const isCounted = isLimited && !isTooSoon && requestedBy !== 'owner';
   const paces = isCounted ? await pacesOf(tx, { recipientHash, userId, now }) : undefined;
   const withdrawn = await withdrawMails(tx, { recipientHash, kind, except: isCounted ? 'owner' : '', now });
-  const nextAt = paces === undefined ? now : nextMailAt(paces, { kind, requestedBy, now });
-  // The mail takes the place of the one that it replaces.
-  const placeAt = Math.max(now, Math.min(...withdrawn.map((mail) => mail.next_at), nextAt ?? Infinity));
-  const dueAt = isTooSoon || placeAt === Infinity ? undefined : placeAt;
+  const replaced = withdrawn.map((mail) => mail.next_at);
+  const nextAt = paces === undefined ? now : nextMailAt(paces, { kind, requestedBy, replaced, now });
+  const dueAt = isTooSoon ? undefined : nextAt;
   const uncounted = withdrawn.filter(({ requested_by: by }) => by !== 'owner').length;
   return {
     dueAt,

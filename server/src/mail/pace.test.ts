@@ -23,7 +23,8 @@ function sentFor(requests: readonly Request[]): { kind: string; at: number }[] {
         sent.push({ kind: name, at });
         waiting.delete(name);
       }
-    const dueAt = nextMailAt(paces, { kind, requestedBy, now });
+    const replaced = [waiting.get(kind) ?? []].flat();
+    const dueAt = nextMailAt(paces, { kind, requestedBy, replaced, now });
     if (dueAt === undefined) continue;
     const withdrawn = waiting.delete(kind) ? 1 : 0;
     if (dueAt === now) sent.push({ kind, at: now });
@@ -112,6 +113,17 @@ test('a clock that is set back causes no flood and delays no mail by more than a
       sent.some((at) => at >= start - back && at <= start - back + hourMs),
       `mailed again after ${back}`,
     );
+  }
+});
+
+test('a mail waits for its pause on an instance whose clock is a little behind', () => {
+  for (const behind of [1, 10, 1000]) {
+    const [first = 0, second = 0, ...others] = sentFor([
+      { at: start },
+      ...every(1, 9, {}).map(({ at }) => ({ at: at - behind })),
+    ]).map(({ at }) => at);
+    assert.deepEqual([first, others], [start, []]);
+    assert.ok(second >= start + minuteMs - behind, `${second - start}`);
   }
 });
 

@@ -17,23 +17,27 @@ export function hashRecipient(addressKey: string): string {
 }
 
 /**
- * Returns when the next mail of a kind may be sent: `now`, or the end of the pause; `undefined` if the cap is reached.
- * While a mail waits, it is the instant of that mail, which the next one replaces.
+ * Returns when the next mail of a kind may be sent: `now`, or the end of the pause; `undefined` if the cap is reached. It
+ * takes the place of mails that it replaces: `replaced` has the instants at which these would be sent. The instant of the
+ * last mail does not show whether one waits: the clock of another instance may be a little ahead.
  */
 export function nextMailAt(
   paces: Paces,
-  { kind, requestedBy, now }: { kind: string; requestedBy: Requester; now: number },
+  {
+    kind,
+    requestedBy,
+    replaced,
+    now,
+  }: { kind: string; requestedBy: Requester; replaced: readonly number[]; now: number },
 ): number | undefined {
   const pace = current(paces[kind], now);
-  const isWaiting = pace.lastAt > now;
   // The number of mails to an address depends on whether it has an account. A member must not see that, so only mails
   // of the same kind count for members.
   const isOverAll = requestedBy !== 'member' && current(paces[''], now).count >= maxPerRecipient;
-  if (!isWaiting && (isOverAll || pace.count >= maxPerKind)) return undefined;
+  if (replaced.length === 0 && (isOverAll || pace.count >= maxPerKind)) return undefined;
   const pauseMs = pace.count === 0 ? 0 : (pausesMs[pace.count - 1] ?? 60 * minuteMs);
-  const endsAt = isWaiting ? pace.lastAt : pace.lastAt + pauseMs;
   // After the clock was set back, the last mail is in the future. No mail waits longer than one pause.
-  return Math.max(now, Math.min(endsAt, now + pauseMs));
+  return Math.max(now, Math.min(pace.lastAt + pauseMs, now + pauseMs, ...replaced));
 }
 
 /** Returns the paces after a mail of the kind was stored, which replaced `withdrawn` others that were not sent. */

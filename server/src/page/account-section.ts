@@ -16,8 +16,10 @@ export interface AccountSection {
   /** Its messages are `page.<name>.title` and `page.<name>.about`. */
   readonly name: string;
   readonly icon: IconName;
-  /** `sign_in`: how the user signs in. `activity`: what happened, and the data of the account. */
-  readonly group: 'sign_in' | 'activity';
+  /** `sign_in`: how the user signs in. `history`: what happened, and the data of the account. */
+  readonly group: 'sign_in' | 'history';
+  /** Users continue here after they added their first authenticator: at `?done=first`, with the address to return to. */
+  readonly followsFirstFactor?: true;
   /** Returns how things stand; the account page shows it instead of `page.<name>.about`. */
   readonly state?: (session: SignedIn, t: Translate) => Promise<SectionState>;
   /** Returns what the user should do next, if this section has something to advise. */

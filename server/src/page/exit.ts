@@ -1,14 +1,9 @@
 // Leads from this service to an application. Browsers apply `form-action` to every redirect after a form (CSP3 §4.2.2),
 // also to those of the application; so a form never redirects to another origin, but to a page that continues there.
-import { html } from 'ghtml';
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import { hourMs, type Clock } from '../kit/clock.ts';
-import { Problem } from '../kit/problem.ts';
 import { addressOf } from '../http/markup.ts';
 import type { TextCipher } from '../kit/keyring.ts';
-import type { PageKit } from './page.ts';
 
 export interface ExitsOptions {
   readonly cipher: TextCipher;
@@ -18,7 +13,7 @@ export interface ExitsOptions {
 }
 
 /** Path of the page that continues at an application. */
-const exitPath = '/continue';
+export const exitPath = '/continue';
 /** Time for which the page of an exit can be reloaded. */
 const lifeMs = hourMs;
 
@@ -58,32 +53,4 @@ export class Exits {
 /** Returns whether a browser came to a request by a form of this service, also after further redirects. */
 function followsForm({ method, headers }: FastifyRequest): boolean {
   return method !== 'GET' || headers['sec-fetch-site'] === 'same-origin';
-}
-
-/** The page that continues at an application by itself, and has a link for browsers that do not. */
-export function exitPages(pages: PageKit): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.get(
-      exitPath,
-      {
-        schema: {
-          summary: 'Page: continues at an application',
-          querystring: Type.Object({ to: Type.String({ maxLength: 8000 }) }),
-        },
-      },
-      async (request, reply) => {
-        const target = pages.exits.open(request.query.to);
-        if (target === undefined) throw new Problem('not_found');
-        const t = pages.translate(request);
-        const body = html`<p>${t('page.exit.what', { host: target.host })}</p>
-          <p><a class="button" href="${target.href}">${t('page.exit.act')}</a></p>`;
-        return pages.send(request, reply, {
-          title: t('page.exit.title'),
-          body,
-          continuesAt: target.href,
-          hasSecretAddress: true,
-        });
-      },
-    );
-  };
 }

@@ -3,14 +3,13 @@ import { fieldProblem, type FaultReason, type Problem } from '../kit/problem.ts'
 import { html } from 'ghtml';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
-import type { Visit } from './form-page.ts';
-import type { PageKit } from './page.ts';
+import type { Refusal } from './note.ts';
 import { paths } from './paths.ts';
 
 /** Returns a field for a new password. The script shows its length and checks it against the password rule. */
 export function newPasswordField(
-  { passwordMinLength }: PageKit,
-  { t, refusal }: Pick<Visit, 't' | 'refusal'>,
+  { passwordMinLength }: { readonly passwordMinLength: number },
+  { t, refusal }: { readonly t: Translate; readonly refusal: Refusal | undefined },
   name: 'password' | 'new_password',
 ): string {
   return field({

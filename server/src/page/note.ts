@@ -64,13 +64,13 @@ export class Notes {
       typed: Object.fromEntries(Object.entries(typed).filter(([, value]) => value.length <= valueCharacters)),
       expiresAt: now + lifeMs,
     };
-    this.#cookie.write(reply, this.#cookie.fits(note) ? note : { ...note, typed: {} }, id);
+    this.#cookie.seal(reply, this.#cookie.fits(note, id) ? note : { ...note, typed: {} }, id);
     return id;
   }
 
   /** Returns the refusal with this id; `undefined` if the browser has no such note, or it has expired. */
   read(header: string | undefined, id: string): Refusal | undefined {
-    const note = this.#cookie.read(header, id);
+    const note = this.#cookie.open(header, id);
     const now = this.#clock();
     if (note === undefined || now >= note.expiresAt || findProblem(note.code) === undefined) return undefined;
     const { form, code, faults, retryAt, typed } = note;

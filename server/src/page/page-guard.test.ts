@@ -1,17 +1,23 @@
 // Tests what pages share: form tokens, the address to return to, and how problems are shown.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { addressOf } from '../http/markup.ts';
 import { hourMs } from '../kit/clock.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { addApp, addRecoveryCodes, codesOf } from '../../test/support/factor.ts';
+import { unescapeMarkup } from '../../test/support/markup.ts';
 import { asPage, formIn, secretIn } from '../../test/support/page-form.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { pendingCookie, PublicService, sessionCookie } from '../../test/support/public-service.ts';
 import type { Fields, Reply } from '../../test/support/request.ts';
-import { without } from '../../test/support/feature.ts';
+import { hasFeature, without } from '../../test/support/feature.ts';
 
 const application = 'https://app.example.org/start?x=1';
 const encoded = encodeURIComponent(application);
+
+/** Where the first factor of an account leads, on the way to a target. */
+const codesPage = (target: string | undefined): string =>
+  addressOf('/account/recovery-codes', { done: 'first', return_to: target });
 
 describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => {
   let service: PublicService;
@@ -135,7 +141,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     }
   });
 
-  test('returns to the list after a factor was added in a session, ignoring an earlier target', async () => {
+  test('leads to the recovery codes after the first factor was added in a session, and keeps the target', async () => {
     const { at } = await signedIn();
     const path = '/account/authenticators';
     const { action, fields } = formIn(await show(at, path));
@@ -144,7 +150,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     const nextCode = codesOf(secretIn(seedPage), service.service.clock);
     const target = { return_to: application };
     const done = await post(at, seed.action, { ...seed.fields, ...target, code: nextCode() });
-    assert.equal(goesTo(done), `${path}?done=added`);
+    assert.equal(goesTo(done), codesPage(application));
     assert.ok(
       !done.cookies.some((cookie) => cookie.startsWith(pendingCookie)),
       'there was no pending authentication',
@@ -220,7 +226,13 @@ describe('a page while second factors are required', { skip: without('totp') }, 
       const seed = formIn(seedPage);
       const nextCode = codesOf(secretIn(seedPage), service.service.clock);
       const done = await post(seed.action, { ...seed.fields, code: nextCode() });
-      assert.equal(await at.goalOf(done), goal);
+      const reached = await at.goalOf(done);
+      if (hasFeature('recovery-code')) {
+        assert.equal(reached, codesPage('return_to' in target ? application : undefined));
+        const { text } = await at.get(reached, asPage);
+        const [, later = ''] = /href="([^"]+)"\s*>Not now</.exec(text) ?? [];
+        assert.equal(unescapeMarkup(later), goal);
+      } else assert.equal(reached, goal);
       assert.ok(at.cookie(sessionCookie) !== undefined);
       assert.equal(at.cookie(pendingCookie), undefined);
     });

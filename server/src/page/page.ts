@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
+import type { Languages } from '../kit/language.ts';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
@@ -14,6 +15,7 @@ import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
 import { PageQueries } from './query.ts';
+import { Offers, type SignInOffer } from './sign-in-way.ts';
 
 /** Maximum length of a form field: an address to return to is the longest. */
 const formCharacters = 2200;
@@ -55,15 +57,21 @@ export interface PageKitParts {
   readonly passwordMinLength: number;
   /** The pages of an account, in the order in which they are listed. */
   readonly sections: readonly AccountSection[];
+  /** What is offered after a sign-in, as modules contribute it. */
+  readonly offers: readonly SignInOffer[];
 }
 
 /** Translates, sends and protects pages. */
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
+  /** Paths of all pages; complete before the first request. */
+  readonly paths: Set<string> = new Set();
+  readonly offers: Offers;
 
   constructor(parts: PageKitParts) {
     this.#parts = parts;
+    this.offers = new Offers(parts.offers);
     this.queries = new PageQueries((text) => parts.returnTargets.parse(text));
   }
 
@@ -145,6 +153,11 @@ export class PageKit {
         </ul>
       </nav>`,
     });
+  }
+
+  /** The languages of pages and mails. */
+  get languages(): Languages {
+    return this.#parts.pages.languages;
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */

@@ -16,6 +16,8 @@ export interface PageQueryValues {
   /** Id of what the page shows: of a refusal (note.ts), or of a row. */
   readonly note?: string;
   readonly id?: string;
+  /** Position in a list: the page shows what is older. Unix milliseconds and the id of a row. */
+  readonly before?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
   readonly to?: string;
   /** A token in a link that a gateway escaped twice. */
@@ -27,6 +29,8 @@ const resultForm = /^[a-z_]{1,20}$/;
 
 /** Ids of rows and of refusals are UUIDs. */
 const handleForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+/** An instant and the id of a row. */
+const cursorForm = /^\d{1,15}\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** An encrypted text (keyring.ts). */
 const sealedForm = /^v1\.[\w-]{1,32}\.[\w-]{1,8000}$/;
 
@@ -43,6 +47,7 @@ export class PageQueries {
       return_to: parseTarget,
       note: (text) => (handleForm.test(text) ? text : undefined),
       id: (text) => (handleForm.test(text) ? text : undefined),
+      before: (text) => (cursorForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
       'amp;token': (text) => (hasTokenForm(text) ? text : undefined),
     };

@@ -1,14 +1,31 @@
+// What modules add to the sign-in and sign-up pages: other ways than the password, and what is offered after a sign-in.
 import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import type { Translate } from '../http/pages.ts';
 
 /** A way to sign in or to register other than the password, as the pages offer it below their form. */
 export interface SignInWay {
+  /** Its name in the cookie of the way that was used last. */
+  readonly name: string;
   /**
    * Returns a form or a button of the class `way`. A button may send the form of the page, whose id is `sign-in`. `next`
-   * is the address to return to.
+   * is the address to return to; `badge` is markup for the end of the button.
    */
-  readonly render: (request: FastifyRequest, next: string | undefined) => string;
+  readonly render: (request: FastifyRequest, next: string | undefined, badge: string) => string;
+}
+
+/** A page that is offered after a sign-in with a password, if the script of the page says that the browser is able to. */
+export interface SignInOffer {
+  /** What the script tests, as the value of `data-offer`. */
+  readonly name: string;
+  readonly path: string;
+  /** Returns false if the browser was asked recently. */
+  readonly isDue: (request: FastifyRequest) => boolean;
+}
+
+/** Returns the badge of a way if it was used last on this device. */
+export function lastUsedBadge(t: Translate, name: string, lastUsed: string | undefined): string {
+  return name === lastUsed ? html`<span class="badge">${t('page.sign_in.last_used')}</span>` : '';
 }
 
 /** Returns the markup of the ways, in their order. The style sheet shows "or" only above a way that is visible. */
@@ -16,9 +33,32 @@ export function renderWays(
   t: Translate,
   ways: readonly SignInWay[],
   request: FastifyRequest,
-  next: string | undefined,
+  { next, lastUsed }: { readonly next: string | undefined; readonly lastUsed?: string | undefined },
 ): string {
   if (ways.length === 0) return '';
   return html`<p class="or"><span>${t('page.sign_in.or')}</span></p>
-    !${ways.map(({ render }) => render(request, next)).join('')}`;
+    !${ways.map(({ name, render }) => render(request, next, lastUsedBadge(t, name, lastUsed))).join('')}`;
+}
+
+/** What pages offer after a sign-in with a password. */
+export class Offers {
+  readonly #offers: readonly SignInOffer[];
+
+  /** The array is complete before the first request. */
+  constructor(offers: readonly SignInOffer[]) {
+    this.#offers = offers;
+  }
+
+  /** Returns the hidden input by which the script says that the browser can take an offer; empty if none is due. */
+  input(request: FastifyRequest): string {
+    const due = this.#offers.find(({ isDue }) => isDue(request));
+    return due === undefined
+      ? ''
+      : html`<input type="hidden" name="offer" value="" data-offer="${due.name}" />`;
+  }
+
+  /** Returns the path of the offer that the script named; `undefined` if it is not due. */
+  pathOf(name: string | undefined, request: FastifyRequest): string | undefined {
+    return this.#offers.find((offer) => offer.name === name && offer.isDue(request))?.path;
+  }
 }

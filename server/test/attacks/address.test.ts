@@ -2,7 +2,7 @@
 // received.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { minuteMs } from '../../src/kit/clock.ts';
+import { dayMs, minuteMs } from '../../src/kit/clock.ts';
 import { isSameAddress } from '../../src/user/email-address.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { startMailCatcher, type CaughtMail, type MailCatcher } from '../support/mail-catcher.ts';
@@ -254,16 +254,19 @@ onEachEngine('spellings of addresses', (engine) => {
 
   test('A5 look-alikes: one address has one account, and mail goes to the stored spelling', async () => {
     for (const family of families) {
-      const [stored = '', ...others] = family;
+      // Until an address is confirmed, its newest registration sets the spelling.
+      const stored = family.at(-1)?.trim().normalize('NFC');
       const earlier = await countOfUsers();
       for (const email of family)
         assert.equal((await service.post('/users', { email, password })).status, 200, email);
       assert.equal(await countOfUsers(), earlier + 1, family.join(' '));
-      for (const email of others) {
-        service.service.clock.advance(2 * minuteMs);
+      for (const email of family) {
+        service.service.clock.advance(dayMs); // longer than any pause between two mails
+        const sent = service.mails.length;
         assert.equal((await service.post('/reset_password', { email })).status, 200);
         await service.deliver();
-        assert.equal(service.mails.at(-1)?.to, stored.trim(), `asked for as ${email}`);
+        const recipients = service.mails.slice(sent).map(({ to }) => to);
+        assert.deepEqual([...new Set(recipients)], [stored], `asked for as ${email}`);
       }
     }
     const earlier = await countOfUsers();

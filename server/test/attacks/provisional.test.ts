@@ -9,7 +9,7 @@ import { DB } from '../../src/library/db.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { addUser, findUserByEmail } from '../../src/user/store.ts';
 import type { User } from '../../src/user/user.ts';
-import { Browser, signIn } from '../support/browser.ts';
+import { signIn, type Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { lacks } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';

@@ -255,7 +255,7 @@ onEachEngine('an address that a stranger registers as well', (engine) => {
   });
 
   for (const [language, words] of [
-    ['en', ['I don’t know the password', 'Your address is confirmed']],
+    ['en', ['I don’t know the password', 'Your email is confirmed']],
     ['fr', ['Je ne connais pas le mot de passe', 'Votre adresse est confirmée']],
   ] as const) {
     const [unknown, done] = words;
@@ -278,7 +278,7 @@ onEachEngine('an address that a stranger registers as well', (engine) => {
           .map((part) => `<form${part}`)
           .join(''),
       });
-      return at.send({ method: 'POST', path: action, fields: { ...fields, ...more }, headers });
+      return at.submit(action, { ...fields, ...more }, headers);
     };
 
     test(`the page asks another browser for the password, or for a new one (${language})`, async () => {

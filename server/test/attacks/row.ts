@@ -45,6 +45,7 @@ export const rows: readonly Row[] = [
   { row: 'A42', title: 'logging a victim in to another account from another site' },
   { row: 'A43', title: 'changes requested by a page of another site' },
   { row: 'A45', title: 'a session with only one of two factors' },
+  { row: 'A46', title: 'authentication methods that claim more than was proved' },
   { row: 'A47', title: 'an entry point that does not ask for the second factor' },
   { row: 'A48', title: "enrolling a factor of the attacker's" },
   { row: 'A49', title: 'a time-based code used twice' },

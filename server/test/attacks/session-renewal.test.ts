@@ -72,7 +72,8 @@ const changes: Readonly<Record<string, Prepare>> = {
 
 /** Routes that change neither: they begin something, end sessions, or set a name or the language. */
 const others: Readonly<Record<string, readonly string[]>> = {
-  ...entriesOf('account-deletion', { deletion: ['DELETE /profile', 'POST /account/data/close', 'POST /account/delete/undo'],
+  ...entriesOf('account-deletion', {
+    deletion: ['DELETE /profile', 'POST /account/data/close', 'POST /account/delete/undo'],
   }),
   ...entriesOf('email-change', {
     address: [

@@ -117,6 +117,7 @@ onEachEngine('tokens', (engine) => {
       demand: 'second_factor',
       factors: '[]',
       passwordChangedAt: user?.password_changed_at ?? 0,
+      endsWithBrowser: 0,
       now: service.service.clock.now(),
       expiresAt: service.service.clock.now() + hourMs,
     });

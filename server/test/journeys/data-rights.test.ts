@@ -43,7 +43,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
   },
   one_time_tokens: {
     secret: 'secret_hash code_mac',
-    other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries',
+    other: 'id user_id kind created_at expires_at spent_at target code_expires_at code_tries request_mac',
   },
   pending_registrations: {
     secret: 'hashed_password credential browser_hash',
@@ -484,8 +484,8 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     const { email } = member;
     assert.equal((await close(at)).status, 200);
     const token = await service.tokenFor(email);
-    await service.logIn(email, 'a wrong guess at it');
     wait(14 * dayMs);
+    await service.logIn(email, 'a wrong guess at it');
     assertProblem(await undo(token), 403, 'token_invalid');
     assert.notEqual(await rowOf(id), undefined, 'it waits for the purge');
     const count = async (): Promise<number> =>

@@ -31,7 +31,7 @@ const tongues: Readonly<Record<string, Tongue>> = {
   en: {
     asks: 'en-GB, en;q=0.9, fr;q=0.1',
     footer: `This email was sent by ${product} at ${origin}. Replies are not read.`,
-    done: 'Your address is confirmed.',
+    done: 'Your email is confirmed.',
     subjects: {
       confirmation: `Confirm your email for ${product}`,
       reset: `Reset your password for ${product}`,

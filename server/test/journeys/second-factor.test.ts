@@ -564,6 +564,7 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
       await service.confirm({ email, password });
       const browser = new Browser(service);
       await browser.post('/sessions', { email, password });
+      const seeds: Buffer[] = [];
       const ids: string[] = [];
       for (let i = 0; i < 2; i += 1) {
         const { id, secret } = (await browser.post('/profile/totp', {})).body as {
@@ -573,10 +574,16 @@ onEachEngine(needs('a second factor that is required for all users', 'totp'), (e
         const code = codeAt(decodeBase32(secret), service.service.clock.now());
         assert.equal((await browser.put('/profile/totp', { id, code })).status, 200);
         ids.push(id);
+        seeds.push(decodeBase32(secret));
       }
-      const headers = { cookie: `${sessionCookie}=${browser.sessionId}` };
+      // In two sessions: a removal renews its session, which ends other requests in it.
+      const other = new Browser(service);
+      service.service.clock.advance(minuteMs); // the code of this step was used
+      await other.post('/sessions', { email, password });
+      const proof = codeAt(seeds[0] ?? assert.fail(), service.service.clock.now());
+      assert.equal((await other.post('/sessions/factor', { factor: 'totp', proof })).status, 200);
       const replies = await Promise.all(
-        ids.map((id) => service.send({ method: 'DELETE', path: `/profile/totp/${id}`, headers })),
+        [browser, other].map((at, i) => at.send({ method: 'DELETE', path: `/profile/totp/${ids[i]}` })),
       );
       assert.deepEqual(
         replies.map(({ status }) => status).toSorted((a, b) => a - b),

@@ -381,7 +381,7 @@ export const stories: readonly Story[] = [
     }
     if (!hasFeature('activity')) return;
     await at.goTo('/account/activity');
-    await at.reads('page.event.authn_login_success');
+    await at.reads('page.activity.this_device');
   }),
 
   story(

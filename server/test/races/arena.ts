@@ -7,9 +7,12 @@ import { createKey, formatKeys } from '../../src/kit/keyring.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { Database } from '../../src/db/database.ts';
 import { connectDatabase } from '../../src/db/open-database.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
 import { Auth } from '../../src/library/auth.ts';
 import { DB } from '../../src/library/db.ts';
 import { freshDatabase, type EngineName } from '../support/engines.ts';
+import { cheapHashing } from '../support/hashing.ts';
+import { startMailCatcher } from '../support/mail-catcher.ts';
 import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
 import type { Outcome, Racer } from './landing.ts';
 
@@ -19,15 +22,16 @@ export interface Arena {
   /** The rules, as the operator's commands use them. */
   readonly auth: Auth;
   readonly database: Database;
+  /** Hashes cheaply, for accounts that the test adds itself. */
+  readonly hasher: Hasher;
   /** True in public mode. */
   readonly isPublic: boolean;
   readonly close: () => Promise<void>;
 }
 
-/** Options of public mode. Mails are not delivered: they stay in the outbox, where they are counted. */
+/** Options of public mode. */
 const publicMode: Environment = {
   PUBLIC_URL: 'https://accounts.test',
-  SMTP_URL: 'smtp://127.0.0.1:1',
   MAIL_FROM: 'accounts@accounts.test',
 };
 
@@ -38,26 +42,32 @@ export async function openArena(
 ): Promise<Arena> {
   const fresh = await freshDatabase(engine);
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-arena-'));
+  // It accepts each mail: one that failed would give its place to the next one.
+  const catcher = isPublic ? await startMailCatcher() : undefined;
   const environment = {
     DATABASE_URL: fresh.url,
     DATA_DIR: folder,
     SECRET_KEY: formatKeys([createKey()]),
-    ...(isPublic && publicMode),
+    ...(catcher && { ...publicMode, SMTP_URL: catcher.url }),
   };
   const services: ServiceProcess[] = [];
   for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1)
     services.push(await startService(environment, hashesCheaply ? cheapMain : undefined));
   const database = await connectDatabase(fresh.url);
   const auth = new Auth({ db: new DB(database) });
+  const hasher = new Hasher(cheapHashing);
   return {
     to: (n) => services[n % services.length]?.baseUrl ?? '',
     auth,
     database,
+    hasher,
     isPublic,
     async close() {
       await auth.close();
+      await hasher.close();
       await database.close();
       await Promise.all(services.map((service) => service.stop()));
+      await catcher?.close();
       await fresh.drop();
       await rm(folder, { recursive: true, force: true });
     },

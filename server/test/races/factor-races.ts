@@ -103,6 +103,7 @@ export function putBack(
         demand: 'second_factor',
         factors: formatFactors([{ factor: 'password', at: now }]),
         passwordChangedAt: user.passwordChangedAt,
+        endsWithBrowser: 0,
         now,
         expiresAt: now + minuteMs,
       });

@@ -32,6 +32,7 @@ const properRefusals = new Set([
   'unknown_email',
   'password_required',
   'same_browser_required',
+  'session_required', // the other action ended the session
 ]);
 
 /** Declares the pairs; each n-th order is taken. */

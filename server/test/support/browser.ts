@@ -51,8 +51,12 @@ export class Browser {
    * Sends a form as a person does, and returns the page that says how it went: that of a refusal, or that for a code.
    * Other redirects are returned.
    */
-  async submit(path: string, fields: NonNullable<ContractRequest['fields']>): Promise<Reply> {
-    const headers = { accept: 'text/html,application/xhtml+xml' };
+  async submit(
+    path: string,
+    fields: NonNullable<ContractRequest['fields']>,
+    more: ContractRequest['headers'] = {},
+  ): Promise<Reply> {
+    const headers = { accept: 'text/html,application/xhtml+xml', ...more };
     const reply = await this.send({ method: 'POST', path, fields, headers });
     const target = String(reply.headers['location']);
     if (!/[?&]note=|^[a-z/-]+\/(?:code|new)(?:\?|$)/.test(target)) return reply;

@@ -25,18 +25,21 @@ export const deletionEvents = defineEvents('account-deletion', {
   deletion_requested: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'account',
     says: 'The user closed the account. It is deleted 14 days later, and can be opened again by mail until then.',
     mail: deletionRequestedMail,
   },
   deletion_undone: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'account',
     says: 'A closed account was opened again by mail.',
     mail: defineNotice('deletion_undone'),
   },
   account_deleted: {
     vocabulary: 'user_deleted',
     outcome: 'success',
+    shownAs: 'hidden',
     says: 'A closed account was deleted when its time was up.',
   },
 });

@@ -9,7 +9,7 @@ import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import type { TokenPage } from '../../identity/token/pages.ts';
+import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { deletionUndoKind, type AccountDeletion } from './deletion.ts';
 import { deletionDays } from './event.ts';
 

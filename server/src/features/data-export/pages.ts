@@ -11,7 +11,7 @@ export const dataSection = {
   path: paths.data,
   name: 'data',
   icon: 'download',
-  group: 'activity',
+  group: 'history',
 } as const satisfies AccountSection;
 
 /** The page of the user's data. */

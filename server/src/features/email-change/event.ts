@@ -26,17 +26,20 @@ export const emailChangeEvents = defineEvents('email-change', {
   email_change_requested: {
     vocabulary: 'authn_token_created',
     outcome: 'success',
+    shownAs: 'address',
     says: 'The user asked for another address. If it is free, it was mailed a token.',
   },
   email_changed: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'address',
     says: 'The new address was confirmed and replaced the old one, which can undo this for 72 hours.',
     mail: emailChangedMail,
   },
   email_change_undone: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'address',
     says: 'The owner of the old address undid the change. All sessions were ended; the password must be reset.',
     mail: defineNotice('email_change_undone'),
   },

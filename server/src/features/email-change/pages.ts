@@ -14,7 +14,7 @@ import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Sessions } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/sign-in/step-up.ts';
-import type { TokenPage } from '../../identity/token/pages.ts';
+import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { emailChangeKind, emailUndoKind, type EmailChange } from './email-change.ts';
 
 export const addressSection = {
@@ -94,7 +94,8 @@ export function emailChangePages({
           const address = requireEmailAddress(email);
           await emailChange.request(sessionOf(request), { address, password }, source);
           cookies.setRequest(reply, source);
-          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, address.text);
+          const asked = { email: address.text, endsWithBrowser: false };
+          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, asked);
           return emailChangeKind.page.codePath ?? path;
         },
       }),

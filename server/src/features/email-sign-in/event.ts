@@ -10,17 +10,20 @@ export const emailSignInEvents = defineEvents('email-sign-in', {
   sign_in_requested: {
     vocabulary: 'authn_token_created',
     outcome: 'success',
+    shownAs: 'mail',
     says: 'A sign-in link was mailed.',
   },
   sign_in_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
+    shownAs: 'hidden',
     insteadOf: 'sign_in_requested',
     says: 'A sign-in link was requested, and none was mailed: no account, a disabled or unconfirmed one, or too soon.',
   },
   sign_in_token_refused: {
     vocabulary: 'authn_login_fail',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A mailed sign-in link or code was refused: expired, of another account, or wrong.',
     facts: { kind: 'text' },
   },

@@ -5,19 +5,20 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
+import { toEmailAddress } from '../../user/email-address.ts';
 import { costing } from '../../http/limits.ts';
 import { form, pageForms } from '../../page/form-page.ts';
 import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { SignInWay } from '../../page/sign-in-way.ts';
-import { afterLogin, sendLogin } from '../../identity/sign-in/guard.ts';
+import { afterLogin, sendPageLogin, stayField } from '../../identity/sign-in/guard.ts';
 import {
   addressOfAccount,
   requestMail,
   type TokenPage,
   type TokenPageParts,
-} from '../../identity/token/pages.ts';
+} from '../../identity/token/page-parts.ts';
 import { emailSignInKind, type EmailSignIn } from './email-sign-in.ts';
 
 export interface EmailSignInPageParts extends TokenPageParts {
@@ -32,13 +33,19 @@ export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts
         path: `${paths.signIn}/email`,
         summary: 'Page: requests an email with a link and a code to sign in',
         config: costing(mailCost),
-        fields: Type.Object({ email: formField, password: Type.Optional(formField) }),
-        keeps: ['email'],
+        fields: Type.Object({
+          email: formField,
+          password: Type.Optional(formField),
+          stay: stayField,
+          offer: Type.Optional(formField),
+        }),
+        keeps: ['email', 'stay'],
         back: (_fields, { next }) => addressOf(paths.signIn, { return_to: next }),
-        submit: ({ email }, visit) =>
+        submit: ({ email, stay }, visit) =>
           requestMail(parts, visit, {
             kind: emailSignInKind,
             email,
+            endsWithBrowser: stay !== 'true',
             mail: (address, source) => emailSignIn.request(address, source),
           }),
       }),
@@ -49,9 +56,10 @@ export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts
 /** The button of the sign-in form that requests the mail. */
 export function emailSignInWay(pages: PageKit): SignInWay {
   return {
-    render: (request) =>
+    name: 'email',
+    render: (request, _next, badge) =>
       html`<button class="second way" form="sign-in" formaction="${paths.signIn}/email" formnovalidate>
-        !${icon('mail')} ${pages.translate(request)('page.sign_in.by_mail')}
+        !${icon('mail')} ${pages.translate(request)('page.sign_in.by_mail')} !${badge}
       </button>`,
   };
 }
@@ -63,9 +71,12 @@ export function signInLinkPage({ pages, cookies, emailSignIn }: EmailSignInPageP
     request: (email, source) => emailSignIn.request(email, source),
     async redeem(fields, request, reply) {
       const address = addressOfAccount(fields);
-      const login = await emailSignIn.redeem(address, fields.token, request.source);
+      const asked = cookies.asked.read(request.headers.cookie, emailSignInKind);
+      const isAsked = toEmailAddress(asked?.email ?? '')?.key === address.key;
+      const source = { ...request.source, endsWithBrowser: isAsked && asked?.endsWithBrowser === true };
+      const login = await emailSignIn.redeem(address, fields.token, source);
       if (login === undefined) throw new Problem('token_invalid');
-      sendLogin(reply, cookies, login);
+      sendPageLogin(reply, cookies, login, 'email');
       return afterLogin(login, pages.returnTo(request));
     },
   };

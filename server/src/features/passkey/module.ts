@@ -1,5 +1,6 @@
 // Passkeys: sign-in without a password, and a second factor (WebAuthn Level 3).
 import { module, type RouteSet } from '../../module.ts';
+import { passkeyOffer } from './enrollment/offer-page.ts';
 import { passkeyPages, stateOf } from './enrollment/pages.ts';
 import { passkeyAdditionRoutes, passkeyListRoutes } from './enrollment/routes.ts';
 import { Passkeys } from './passkey.ts';
@@ -39,6 +40,7 @@ export const passkey = module({
       },
     });
     const passkeySignIn = new PasskeySignIn({ accounts, signIn, passkeys });
+    const offered = passkeyOffer({ pages, enrollment, secondFactors, passkeys });
     const routes: readonly RouteSet[] = [
       { access: 'open', json: passkeyOpenRoutes({ cookies, passkeySignIn, passkeys, policy: options }) },
       { access: 'open', json: passkeyEndpointRoutes({ pages }) },
@@ -46,6 +48,7 @@ export const passkey = module({
       { access: 'enrollment', json: passkeyListRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', json: passkeyAdditionRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', pages: passkeyPages({ pages, cookies, enrollment, passkeys }) },
+      { access: 'session', pages: offered.routes },
       { access: 'session', json: passkeyStepUpRoutes({ passkeys }) },
       ...(secondFactors.policy === 'off'
         ? []
@@ -75,6 +78,7 @@ export const passkey = module({
       prompts: [passkeyPrompt],
       signInWays: [passkeySignInWay(pages)],
       signUpWays: [passkeySignUpWay(pages)],
+      offers: [offered.offer],
     };
   },
 });

@@ -20,7 +20,7 @@ export const recoveryCode = module({
   build: ({ context: { db, clock, codes }, cookies, enrollment, keyring, pages, secondFactors, stepUp }) => {
     const recoveryCodes = new RecoveryCodes({ db, clock, signer: codes });
     const parts = { cookies, enrollment, secondFactors, recoveryCodes };
-    const shownCodes = new SealedCookie<ShownCodes>({
+    const shownCodes: SealedCookie<ShownCodes> = new SealedCookie({
       name: 'recovery_codes',
       cipher: keyring.textCipher('recovery-codes'),
       isSecure: pages.isSecure,

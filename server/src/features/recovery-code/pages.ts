@@ -6,6 +6,7 @@ import type { SealedCookie } from '../../http/sealed-cookie.ts';
 import { addressOf } from '../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
@@ -59,14 +60,14 @@ function listPage({
     title: 'page.recovery_codes.title',
     layout: 'account',
     subject,
-    done: { saved: 'page.recovery_codes.saved' },
+    done: { saved: 'page.recovery_codes.saved', first: 'page.recovery_codes.first' },
     load: async ({ request }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
       const isUsable = (await secondFactors.namesOf(session.userId)).length > 0;
       return { isUsable, left: await recoveryCodes.count(session.userId) };
     },
-    body: ({ t, inputs }, { isUsable, left }) =>
+    body: ({ t, inputs, next }, { isUsable, left }) =>
       html`<p>${t('page.recovery_codes.what')}</p>
         !${
           isUsable
@@ -75,14 +76,21 @@ function listPage({
                   !${inputs}<button !${left > 0 ? 'class="second"' : ''}>
                     ${t('page.recovery_codes.act')}
                   </button>
-                </form>`
+                </form>
+                !${
+                  left === 0
+                    ? html`<p class="links">
+                        <a href="${next ?? paths.account}">${t('page.recovery_codes.later')}</a>
+                      </p>`
+                    : ''
+                }`
             : html`<p class="notice">${t('page.recovery_codes.none')}</p>`
         }`,
     forms: [
       form({
         summary: 'Page: creates recovery codes',
         fields: Type.Object({}),
-        submit: async (_fields, { request, reply }) => {
+        submit: async (_fields, { request, reply, next }) => {
           const session = sessionOf(request);
           const { result, renewed } = await enrollment.change(
             { session },
@@ -90,8 +98,8 @@ function listPage({
             request.source,
           );
           cookies.renewSession(request, reply, renewed);
-          shownCodes.write(reply, result, contextOf(session));
-          return newPath;
+          shownCodes.seal(reply, result, contextOf(session));
+          return addressOf(newPath, { return_to: next });
         },
       }),
     ],
@@ -110,11 +118,13 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
     title: 'page.recovery_codes.new_title',
     layout: 'account',
     subject,
-    load: async ({ request }) => {
+    load: async ({ request, next }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
-      const shown = shownCodes.read(request.headers.cookie, contextOf(session));
-      return shown !== undefined && recoveryCodes.isShown(shown) ? shown.codes : new Elsewhere(path);
+      const shown = shownCodes.open(request.headers.cookie, contextOf(session));
+      return shown !== undefined && recoveryCodes.isShown(shown)
+        ? shown.codes
+        : new Elsewhere(addressOf(path, { return_to: next }));
     },
     body: ({ t, inputs }, codes) =>
       html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>
@@ -132,11 +142,11 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
       form({
         summary: 'Page: ends the former recovery codes',
         fields: Type.Object({}),
-        submit: async (_fields, { request, reply }) => {
+        submit: async (_fields, { request, reply, next }) => {
           const session = sessionOf(request);
           await recoveryCodes.endFormer(session.userId);
-          shownCodes.write(reply, { codes: [], until: 0 }, contextOf(session));
-          return addressOf(path, { done: 'saved' });
+          shownCodes.seal(reply, { codes: [], until: 0 }, contextOf(session));
+          return next ?? addressOf(path, { done: 'saved' });
         },
       }),
     ],

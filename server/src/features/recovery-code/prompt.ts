@@ -8,6 +8,7 @@ export const recoveryCodeSection = {
   name: 'recovery_codes',
   icon: 'lifebuoy',
   group: 'sign_in',
+  followsFirstFactor: true,
 } as const satisfies AccountSection;
 
 export const recoveryCodePrompt: FactorPrompt = {

@@ -148,13 +148,9 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
         submit: async ({ id = '', code = '', name }, { request, reply, next }) => {
           const of = enrollmentSubjectOf(request);
           const change = totp.addition({ id, code, name: toFactorLabel(name) });
-          const { login } = await enrollment.add(of, change, request.source);
-          return afterEnrollment(reply, cookies, {
-            subject: of,
-            login,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          const added = await enrollment.add(of, change, request.source);
+          const to = { subject: of, path: addressOf(path, { done: 'added' }), next };
+          return afterEnrollment(reply, { cookies, pages }, { ...added, ...to });
         },
       }),
     ],

@@ -46,7 +46,7 @@ async function renderGroups(
   sections: readonly AccountSection[],
   session: SignedIn,
 ): Promise<string> {
-  const groups = (['sign_in', 'activity'] as const).map(async (group) => {
+  const groups = (['sign_in', 'history'] as const).map(async (group) => {
     const own = sections.filter((section) => section.group === group);
     if (own.length === 0) return '';
     const items = await Promise.all(own.map((section) => renderSection(t, section, session)));

@@ -12,7 +12,7 @@ import {
   type MoreForm,
   type TokenPage,
   type TokenPageParts,
-} from '../token/pages.ts';
+} from '../token/page-parts.ts';
 import { requestPage } from '../token/request-page.ts';
 import { verificationKind, type EmailVerification } from './verification.ts';
 

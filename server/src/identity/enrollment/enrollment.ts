@@ -27,6 +27,8 @@ import '../token/problem.ts';
 export interface FactorAdded<T> {
   readonly result: T;
   readonly login: Login;
+  /** The account had no second factor before. */
+  readonly isFirst: boolean;
 }
 
 /** Result of another change: of its own work, and the session that continues. */
@@ -119,9 +121,9 @@ export class Enrollment {
       await this.#needs.access.revoke(tx, user.id, { kinds: ['sign_in'], except });
       const login =
         pending === undefined
-          ? { token: renewed?.token, deviceToken: undefined }
+          ? { token: renewed?.token, endsWithBrowser: session.endsWithBrowser, deviceToken: undefined }
           : await this.#needs.signIn.finish(tx, user, pending, { given: { factor }, signInContext });
-      return { result, login };
+      return { result, login, isFirst: undoLink !== undefined };
     });
   }
 

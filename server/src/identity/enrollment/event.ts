@@ -37,6 +37,7 @@ export const enrollmentEvents = defineEvents('enrollment', {
   first_factor_added: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'The first second factor of the account was added. Its owner can undo this for 72 hours.',
     facts: { factor: 'text' },
     mail: firstFactorMail,
@@ -44,6 +45,7 @@ export const enrollmentEvents = defineEvents('enrollment', {
   factor_added: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'A further second factor was added.',
     facts: { factor: 'text' },
     mail: factorChangedMail,
@@ -51,6 +53,7 @@ export const enrollmentEvents = defineEvents('enrollment', {
   factor_removed: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'A second factor was removed.',
     facts: { factor: 'text' },
     mail: factorChangedMail,
@@ -58,6 +61,7 @@ export const enrollmentEvents = defineEvents('enrollment', {
   factor_replaced: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'A second factor was replaced.',
     facts: { factor: 'text' },
     mail: factorChangedMail,
@@ -65,12 +69,14 @@ export const enrollmentEvents = defineEvents('enrollment', {
   factor_undone: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'The owner undid the first second factor by mail. All sessions were ended; the password must be reset.',
     mail: defineNotice('factor_undone'),
   },
   factors_reset: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'The operator removed all second factors. All sessions were ended.',
     mail: defineNotice('factors_reset'),
   },

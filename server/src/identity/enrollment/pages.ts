@@ -7,7 +7,7 @@ import { Elsewhere, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { pendingAuthenticationOf } from '../sign-in/guard.ts';
-import type { TokenPage } from '../token/pages.ts';
+import type { TokenPage } from '../token/page-parts.ts';
 import { factorUndoKind, type Enrollment } from './enrollment.ts';
 
 /** The page that undoes the first authenticator of an account. */

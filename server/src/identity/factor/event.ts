@@ -5,6 +5,7 @@ export const factorEvents = defineEvents('factor', {
   wrong_second_factor: {
     vocabulary: 'authn_login_fail',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A second factor was given and was wrong.',
     facts: { factor: 'text' },
   },

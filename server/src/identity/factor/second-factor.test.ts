@@ -610,7 +610,7 @@ onEachEngine('second factors', (engine) => {
         assert.equal(await auth.getSession(token), undefined, 'the old token is dead');
         if (factor === 'riddle')
           assert.deepEqual(riddle.purposes, [{ purpose: 'step_up', subjectId: before.id }]);
-        token = next;
+        token = next.token;
       }
       const [only, ...others] = await auth.listSessions(bob.id, 10);
       assert.deepEqual(others, []);
@@ -638,7 +638,7 @@ onEachEngine('second factors', (engine) => {
       const { auth, riddle, bob } = bench;
       const token = await auth.createSession(email);
       const current = await session(auth, { token });
-      const give = (factor: string, proof: string): Promise<string> =>
+      const give = (factor: string, proof: string): Promise<unknown> =>
         auth.identity.stepUp.give(current, { factor, proof }, source);
       await assert.rejects(give('riddle', 'riddle'), refused('factor_invalid'), 'not set up');
       riddle.setBy.add(bob.id);

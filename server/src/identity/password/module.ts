@@ -20,8 +20,9 @@ export const password = identityModule({
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {
     const { passwordLogin, passwordReset, passwordChange } = rules;
     const { emailConfirmation, resetTokenBy, passwordMinLength: minLength, productName, publicUrl } = options;
-    const signIn = signInPages({ pages, cookies, passwordLogin, ways: plugs.signInWays, emailConfirmation });
-    const signUp = { pages, cookies, accounts, passwordLogin, policy: options, ways: plugs.signUpWays };
+    const { signInWays: ways, signUpWays } = plugs;
+    const signIn = signInPages({ pages, cookies, passwordLogin, ways, emailConfirmation });
+    const signUp = { pages, cookies, accounts, passwordLogin, policy: options, ways: signUpWays };
     const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
     return {
       routes: [

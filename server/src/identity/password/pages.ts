@@ -13,7 +13,7 @@ import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Sessions } from '../session/session.ts';
 import type { StepUp } from '../sign-in/step-up.ts';
-import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/pages.ts';
+import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/page-parts.ts';
 import { requestPage } from '../token/request-page.ts';
 import type { PasswordChange } from './change.ts';
 import { resetKind, type PasswordReset } from './reset.ts';

@@ -11,9 +11,9 @@ import { faultOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
+import { lastUsedBadge, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import type { BrowserCookies } from '../guard.ts';
-import { afterLogin, sendLogin } from '../sign-in/guard.ts';
+import { afterPasswordLogin, sendPageLogin, signInSourceOf, stayField } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
 import '../session/problem.ts';
 
@@ -25,6 +25,9 @@ export interface SignInPageParts {
   /** True if users must confirm their address: the page then links to the request for another confirmation mail. */
   readonly emailConfirmation: boolean;
 }
+
+/** Name of this way in the cookie of the way that was used last. */
+const way = 'password';
 
 /**
  * The page. It is at the access level `optional`, because it redirects users who are signed in; its form at `open`: a
@@ -54,6 +57,7 @@ export function signInPages({
     body: (visit, { session }) => {
       if (session !== null) return chooseAccount(visit, session);
       const { t, request, query, inputs, next, refusal, typed } = visit;
+      const lastUsed = cookies.lastWay(request);
       const email = refusal === undefined ? (query.email ?? '') : typed('email');
       const known = { email: email === '' ? undefined : email, return_to: next };
       const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
@@ -74,9 +78,21 @@ export function signInPages({
             autocomplete: 'current-password',
             beside: forgot,
           })}
-          <button>${t('page.sign_in.act')}</button>
+          <label class="choice"
+            ><input
+              type="checkbox"
+              name="stay"
+              value="true"
+              !${refusal === undefined || typed('stay') === 'true' ? 'checked' : ''}
+            />
+            ${t('page.sign_in.stay')}</label
+          >
+          !${pages.offers.input(request)}
+          <button>
+            ${t('page.sign_in.act')} !${ways.length === 0 ? '' : lastUsedBadge(t, way, lastUsed)}
+          </button>
         </form>
-        !${renderWays(t, ways, request, next)}
+        !${renderWays(t, ways, request, { next, lastUsed })}
         !${
           emailConfirmation && refusal !== undefined
             ? html`<p class="center">
@@ -93,14 +109,20 @@ export function signInPages({
       form({
         summary: 'Page: signs in',
         config: hashing(hashCost),
-        fields: Type.Object({ email: formField, password: Type.Optional(formField) }),
-        keeps: ['email'],
-        submit: async ({ email, password = '' }, { request, reply, next }) => {
+        fields: Type.Object({
+          email: formField,
+          password: Type.Optional(formField),
+          stay: stayField,
+          offer: Type.Optional(formField),
+        }),
+        keeps: ['email', 'stay'],
+        submit: async ({ email, password = '', stay, offer }, visit) => {
+          const { request, reply } = visit;
           const address = requireEmailAddress(email);
-          const login = await passwordLogin.logIn(address, password, request.source);
+          const login = await passwordLogin.logIn(address, password, signInSourceOf(request, stay));
           if (login === undefined) throw new Problem('invalid_credentials');
-          sendLogin(reply, cookies, login);
-          return afterLogin(login, next);
+          sendPageLogin(reply, cookies, login, way);
+          return afterPasswordLogin(pages, login, visit, offer);
         },
       }),
     ],

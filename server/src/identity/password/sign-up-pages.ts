@@ -17,7 +17,7 @@ import { registerQuietly, type RegistrationPolicy } from '../account/registratio
 import { verificationKind } from '../account/verification.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { afterLogin, sendLogin } from '../sign-in/guard.ts';
-import { requestMail } from '../token/pages.ts';
+import { requestMail } from '../token/page-parts.ts';
 import type { PasswordLogin } from './login.ts';
 
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
@@ -59,7 +59,7 @@ export function signUpPages({
           !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>
         </form>
-        !${renderWays(t, ways, request, next)}
+        !${renderWays(t, ways, request, { next })}
         <p class="center">
           ${t('page.sign_up.have')}
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>

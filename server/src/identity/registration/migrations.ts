@@ -1,4 +1,4 @@
-import type { Migration } from '../../db/migration.ts';
+import { concurrentIndex, type Migration } from '../../db/migration.ts';
 
 export const registrationMigrations: readonly Migration[] = [
   {
@@ -19,4 +19,5 @@ export const registrationMigrations: readonly Migration[] = [
       `create index pending_registrations_by_expiry on pending_registrations (expires_at)`,
     ],
   },
+  concurrentIndex('pending_registrations_by_user', 'pending_registrations (user_id, created_at, id)'),
 ];

@@ -32,4 +32,11 @@ export const sessionMigrations: readonly Migration[] = [
       `create index sessions_by_user on sessions (user_id, created_at, id)`,
     ],
   },
+  {
+    name: 'network address of a session, and sessions that end with the browser',
+    statements: (type) => [
+      `alter table sessions add column address ${type.text}`,
+      `alter table sessions add column ends_with_browser ${type.integer} not null default 0`,
+    ],
+  },
 ];

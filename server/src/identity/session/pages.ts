@@ -6,6 +6,7 @@ import { freeRead } from '../../http/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { withTimes } from '../../page/time.ts';
@@ -13,7 +14,7 @@ import { parseFactors } from '../factor/factor-use.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from './guard.ts';
 import type { Sessions } from './session.ts';
-import type { SessionSummary } from './store.ts';
+import type { ListedSession } from './session-entry.ts';
 
 /** Maximum number of sessions on the page. */
 export const maxListed = 50;
@@ -22,7 +23,7 @@ export const sessionSection = {
   path: paths.sessions,
   name: 'sessions',
   icon: 'devices',
-  group: 'activity',
+  group: 'history',
 } as const satisfies AccountSection;
 
 /** The page of sessions, at the access level `session`. */
@@ -37,7 +38,7 @@ export function sessionPages({
   readonly parts: readonly SectionPart[];
 }): PageRoutes['routes'] {
   const { path } = sessionSection;
-  return formPage<readonly SessionSummary[]>(pages, {
+  return formPage<readonly ListedSession[]>(pages, {
     path,
     summary: 'Page: your sessions and devices',
     title: 'page.sessions.title',
@@ -131,19 +132,20 @@ function signedOut(next: string | undefined): string {
 
 function sessionItem(
   { t, request, inputs }: Visit,
-  { id, device, last_seen_at: seen, created_at: created, factors }: SessionSummary,
+  { id, device, address, last_seen_at: seen, created_at: created, factors, isActive }: ListedSession,
 ): string {
   const uses = parseFactors(factors).map(({ factor }) => t(`page.factor.${factor}`));
   const name = nameDevice(device ?? undefined) ?? t('page.sessions.unknown');
   const isCurrent = id === sessionOf(request).id;
   return html`<li>
+    !${icon(/Android|iOS/.test(name) ? 'phone' : 'devices')}
     <div>
       <strong>${name}</strong> !${isCurrent ? html`<em>${t('page.sessions.current')}</em>` : ''}
       <small
-        >!${isCurrent ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small
+        >!${isCurrent || isActive ? t('page.sessions.active') : withTimes(t, 'page.sessions.seen', { seen }, 'ago')}</small
       >
       <small>!${withTimes(t, 'page.sessions.since', { created }, 'moment')}</small>
-      !${uses.length > 0 ? html`<small>${uses.join(' + ')}</small>` : ''}
+      <small>${[uses.join(' + '), address ?? ''].filter(Boolean).join(' · ')}</small>
     </div>
     !${
       isCurrent

@@ -22,7 +22,10 @@ onEachEngine('the routes of sessions', (engine) => {
     const instant = (ms: number): string => new Date(clock.now() + ms).toISOString();
     clock.advance(minuteMs);
     const browser = new Browser(service, { 'user-agent': firefox });
-    await browser.post('/sessions', { email, password });
+    const from = '192.0.2.7';
+    await browser.send({ method: 'POST', path: '/sessions', fields: { email, password }, from });
+    const [, first] = await service.service.core.sessions.list(await service.idOf(email), 2);
+    assert.match(first?.address ?? '', /^10\./);
     const factors = (ms: number): object => ({
       factors: [{ factor: 'password', auth_time: instant(ms) }],
       amr: ['pwd'],
@@ -32,6 +35,7 @@ onEachEngine('the routes of sessions', (engine) => {
         {
           id: browser.sessionId?.slice(0, 36),
           device: 'Firefox, Linux',
+          address: from,
           created_at: instant(0),
           last_seen_at: instant(0),
           expires_at: instant(30 * dayMs),
@@ -40,6 +44,7 @@ onEachEngine('the routes of sessions', (engine) => {
         },
         {
           id: sessionId.slice(0, 36),
+          address: first?.address,
           created_at: instant(-minuteMs),
           last_seen_at: instant(-minuteMs),
           expires_at: instant(30 * dayMs - minuteMs),

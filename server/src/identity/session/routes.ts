@@ -16,6 +16,7 @@ const Instant = Type.String({ format: 'date-time' });
 export const SessionEntry = Type.Object({
   id: Type.String({ description: 'Public id of the session, not secret' }),
   device: Type.Optional(Type.String({ description: 'Browser and operating system, if known' })),
+  address: Type.Optional(Type.String({ description: 'Network address of the sign-in, if known' })),
   created_at: Instant,
   last_seen_at: Instant,
   expires_at: Instant,

@@ -16,6 +16,10 @@ interface SessionTable {
   factors: Generated<string>;
   /** User agent of the login, cut to a bounded length. */
   device: string | null;
+  /** Network address of the login; null if it is not known. */
+  address: string | null;
+  /** 1 if the browser forgets the cookie when it ends, otherwise 0. */
+  ends_with_browser: Generated<number>;
 }
 
 export interface SessionTables {

@@ -6,7 +6,7 @@ import { sessionEvents } from './event.ts';
 import { noteSeen, removeSession } from './store.ts';
 
 /** Maximum lag of `last_seen_at`: short compared to the idle life, long enough to save writes. */
-const seenGranularityMs = 5 * minuteMs;
+export const seenGranularityMs = 5 * minuteMs;
 /** Maximum number of sessions per statement. */
 const batchSize = 500;
 

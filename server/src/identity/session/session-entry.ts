@@ -12,6 +12,8 @@ export interface Session {
   readonly email: string;
   /** Unix milliseconds. */
   readonly expiresAt: number;
+  /** The browser forgets it when it ends. */
+  readonly endsWithBrowser: boolean;
 }
 
 /** A session with a new handle and its new token, which the reply sends to the browser: `BrowserCookies.renewSession`. */
@@ -23,6 +25,8 @@ export interface RenewedSession extends Session {
 export interface ListedSession extends SessionSummary {
   /** The factors that were verified for it. */
   readonly uses: readonly FactorUse[];
+  /** It was used within the last minutes. */
+  readonly isActive: boolean;
   /** Its authentication method references (RFC 8176). */
   readonly amr: readonly string[];
 }
@@ -31,6 +35,7 @@ export interface ListedSession extends SessionSummary {
 export interface SessionEntry {
   readonly id: string;
   readonly device?: string;
+  readonly address?: string;
   readonly created_at: string;
   readonly last_seen_at: string;
   readonly expires_at: string;
@@ -42,11 +47,12 @@ export interface SessionEntry {
 
 /** Formats a session; `currentId` is the handle of the requesting session. */
 export function describeSession(session: ListedSession, currentId: string): SessionEntry {
-  const { id, device, created_at, last_seen_at, expires_at, uses, amr } = session;
+  const { id, device, address, created_at, last_seen_at, expires_at, uses, amr } = session;
   const name = nameDevice(device ?? undefined);
   return {
     id,
     ...(name !== undefined && { device: name }),
+    ...(address !== null && { address }),
     created_at: instant(created_at),
     last_seen_at: instant(last_seen_at),
     expires_at: instant(expires_at),

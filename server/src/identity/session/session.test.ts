@@ -79,6 +79,7 @@ onEachEngine('a session', (engine) => {
         userId: bob.id,
         email,
         expiresAt: clock.now() + 30 * dayMs,
+        endsWithBrowser: false,
       });
     });
 

@@ -1,5 +1,5 @@
 // Creates sessions for users whose factors were verified, finds them by token at each request, and ends them.
-import type { Clock } from '../../kit/clock.ts';
+import { hourMs, type Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
@@ -12,7 +12,7 @@ import { sessionKind } from '../cookie-kinds.ts';
 import { formatFactors, withFactor, parseFactors, type FactorUse } from '../factor/factor-use.ts';
 import { sessionEvents } from './event.ts';
 import type { ListedSession, RenewedSession, Session } from './session-entry.ts';
-import { SeenSessions } from './seen-sessions.ts';
+import { seenGranularityMs, SeenSessions } from './seen-sessions.ts';
 import {
   addSession,
   findFactors,
@@ -42,6 +42,8 @@ export interface SessionLife {
   readonly perUser: number;
 }
 
+/** Longest life of a session that ends with its browser: browsers that restore their tabs keep its cookie. */
+const browserSessionMs = 12 * hourMs;
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
@@ -72,12 +74,14 @@ export class Sessions {
   async add(
     tx: Database,
     user: User,
-    { uses = [], device }: { uses?: readonly FactorUse[]; device?: string | undefined } = {},
+    { uses = [], source }: { readonly uses?: readonly FactorUse[]; readonly source: ClientSource },
   ): Promise<string | undefined> {
     const { id, secretHash, token } = createToken(sessionKind);
     const { id: userId, passwordChangedAt } = user;
     const now = this.#clock();
-    const expiresAt = now + this.life.sessionMs;
+    const { device, address = null, endsWithBrowser = false } = source;
+    const { sessionMs } = this.life;
+    const expiresAt = now + (endsWithBrowser ? Math.min(browserSessionMs, sessionMs) : sessionMs);
     const isAdded = await addSession(tx, {
       id,
       secretHash,
@@ -87,6 +91,8 @@ export class Sessions {
       expiresAt,
       factors: formatFactors(uses),
       device: device?.slice(0, deviceCharacters) ?? null,
+      address,
+      endsWithBrowser: Number(endsWithBrowser),
     });
     if (!isAdded) return undefined;
     if (user.provisionalUntil !== null) await endProvision(tx, userId);
@@ -111,7 +117,13 @@ export class Sessions {
       return undefined;
     }
     this.#seen.note(row.lookup_key, row.last_seen_at);
-    return { id: row.lookup_key, userId: row.user_id, email: row.email, expiresAt: row.expires_at };
+    return {
+      id: row.lookup_key,
+      userId: row.user_id,
+      email: row.email,
+      expiresAt: row.expires_at,
+      endsWithBrowser: row.ends_with_browser === 1,
+    };
   }
 
   /** Returns the factors that were verified for a session. */
@@ -146,7 +158,7 @@ export class Sessions {
     const user = await findUserByEmail(db, address);
     if (user === undefined || (emailConfirmation && user.emailVerifiedAt === null)) return undefined;
     return db.transaction(async (tx) => {
-      const token = await this.add(tx, user);
+      const token = await this.add(tx, user, { source });
       if (token !== undefined) await this.recordCreation(tx, user, source);
       return token;
     });
@@ -231,7 +243,8 @@ export class Sessions {
     const rows = await listSessions(this.#db, { userId, now, seenSince: now - this.life.idleMs, limit });
     return rows.map((row) => {
       const uses = parseFactors(row.factors);
-      return { ...row, uses, amr: this.#methods.methodsOf(uses) };
+      const isActive = now - row.last_seen_at < seenGranularityMs;
+      return { ...row, uses, isActive, amr: this.#methods.methodsOf(uses) };
     });
   }
 

@@ -18,6 +18,7 @@ export interface SessionRow {
   readonly email: string;
   readonly last_seen_at: number;
   readonly expires_at: number;
+  readonly ends_with_browser: number;
 }
 
 /**
@@ -34,6 +35,7 @@ const selectSession = lookup<SessionRow>((sql, isKey) =>
       'sessions.user_id',
       'sessions.last_seen_at',
       'sessions.expires_at',
+      'sessions.ends_with_browser',
       'users.email',
     ])
     .where('users.disabled_at', 'is', null)
@@ -52,6 +54,9 @@ type NewSession = Pick<NewToken, 'id' | 'secretHash'> & {
   expiresAt: number;
   factors: string;
   device: string | null;
+  address: string | null;
+  /** 1 or 0. */
+  endsWithBrowser: number;
 };
 
 /**
@@ -70,6 +75,8 @@ const insertSession = statement((sql, p: NewSession) =>
       expires_at: p.expiresAt,
       factors: p.factors,
       device: p.device,
+      address: p.address,
+      ends_with_browser: p.endsWithBrowser,
     },
   }).returning('id'),
 );
@@ -165,6 +172,7 @@ export interface SessionSummary {
   /** In their stored form; parseFactors reads it. */
   readonly factors: string;
   readonly device: string | null;
+  readonly address: string | null;
 }
 
 /** Filter of listed sessions. Only live ones are listed, which were seen within the idle life. */
@@ -193,6 +201,7 @@ export function listSessions(
         'expires_at',
         'factors',
         'device',
+        'address',
       ])
       .where('expires_at', '>', now)
       .where('last_seen_at', '>', seenSince)

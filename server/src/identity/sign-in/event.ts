@@ -6,24 +6,28 @@ export const signInEvents = defineEvents('sign-in', {
   signed_in: {
     vocabulary: 'authn_login_success',
     outcome: 'success',
+    shownAs: 'sign_in',
     says: 'A user signed in with these factors.',
     facts: { factors: 'texts' },
   },
   first_factor_refused: {
     vocabulary: 'authn_login_fail',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A first factor other than a password was refused, or opens no session.',
     facts: { factor: 'text' },
   },
   stepped_up: {
     vocabulary: 'authn_login_success',
     outcome: 'success',
+    shownAs: 'sign_in',
     says: 'A signed-in user confirmed with this factor that it is them.',
     facts: { factor: 'text' },
   },
   device_forgotten: {
     vocabulary: 'user_updated',
     outcome: 'success',
+    shownAs: 'factor',
     says: 'A remembered device was forgotten: it is asked for a second factor again. Its handle is the target.',
   },
 });

@@ -1,8 +1,12 @@
 // Guards of the access levels `pending` and `enrollment`, and the cookies and response of a login.
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
+import type { Visit } from '../../page/form-page.ts';
+import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import type { ClientSource } from '../context.ts';
 import type { BrowserCookies } from '../guard.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
 import type { EnrollmentSubject, PendingAuthentication } from './subject.ts';
@@ -65,8 +69,22 @@ export function enrollmentSubjectOf(request: FastifyRequest): EnrollmentSubject 
 /** Sets the cookies of a login: of its session and device, or of its pending authentication. */
 export function sendLogin(reply: FastifyReply, cookies: BrowserCookies, login: Login): void {
   if (login.pending !== undefined) cookies.setPending(reply, login.pending.token, pendingMs);
-  if (login.token !== undefined) cookies.setSession(reply, login.token);
+  if (login.token !== undefined) cookies.setSession(reply, { ...login, token: login.token });
   if (login.deviceToken !== undefined) cookies.setDevice(reply, login.deviceToken);
+}
+
+/** The checkbox of the sign-in page, as its forms send it: absent if the user does not stay signed in. */
+export const stayField = Type.Optional(formField);
+
+/** Returns the source of a sign-in from a page with the checkbox. */
+export function signInSourceOf({ source }: FastifyRequest, stay: string | undefined): ClientSource {
+  return { ...source, endsWithBrowser: stay !== 'true' };
+}
+
+/** As `sendLogin`, from a page: the device remembers the way, unless the user does not stay signed in. */
+export function sendPageLogin(reply: FastifyReply, cookies: BrowserCookies, login: Login, way: string): void {
+  sendLogin(reply, cookies, login);
+  if (!login.endsWithBrowser) cookies.setLastWay(reply, way);
 }
 
 /** Response of a login: signed in, or the required authenticators. */
@@ -92,24 +110,43 @@ export function afterLogin(login: Login, next: string | undefined): string {
   return addressOf(path, { return_to: next });
 }
 
-/** Redirects after an authenticator was added: to `path`, or to the account if that completed the login. */
+/** As `afterLogin`, after a sign-in with a password: to the page of the offer that the script named, if it is due. */
+export function afterPasswordLogin(
+  pages: PageKit,
+  login: Login,
+  { request, next }: Visit,
+  offer?: string,
+): string {
+  const path = login.pending === undefined ? pages.offers.pathOf(offer, request) : undefined;
+  return path === undefined ? afterLogin(login, next) : addressOf(path, { return_to: next });
+}
+
+/**
+ * Returns where a user continues who added an authenticator: after the first one at the section that follows it, such as
+ * the recovery codes; otherwise at `next`, at `path`, or at the account if that completed the login.
+ */
 export function afterEnrollment(
   reply: FastifyReply,
-  cookies: BrowserCookies,
+  { cookies, pages }: { readonly cookies: BrowserCookies; readonly pages: PageKit },
   {
     subject,
     login,
+    isFirst,
     path,
     next,
   }: {
     readonly subject: EnrollmentSubject;
     readonly login: Login;
+    readonly isFirst: boolean;
     readonly path: string;
     readonly next: string | undefined;
   },
 ): string {
   sendLogin(reply, cookies, login);
-  if (subject.pending === undefined) return path;
-  cookies.clearPending(reply);
-  return next ?? paths.account;
+  if (subject.pending !== undefined) cookies.clearPending(reply);
+  const following = isFirst
+    ? pages.sections.find(({ followsFirstFactor = false }) => followsFirstFactor)
+    : undefined;
+  if (following !== undefined) return addressOf(following.path, { done: 'first', return_to: next });
+  return next ?? (subject.pending === undefined ? path : paths.account);
 }

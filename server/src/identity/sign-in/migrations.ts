@@ -53,4 +53,10 @@ export const signInMigrations: readonly Migration[] = [
       `create index known_devices_by_user on known_devices (user_id, created_at, id)`,
     ],
   },
+  {
+    name: 'sign-ins that end with the browser',
+    statements: (type) => [
+      `alter table pending_logins add column ends_with_browser ${type.integer} not null default 0`,
+    ],
+  },
 ];

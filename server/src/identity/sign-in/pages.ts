@@ -15,7 +15,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Session } from '../session/session-entry.ts';
-import { afterLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
+import { afterPasswordLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
 import type { SignIn } from './sign-in.ts';
 import type { StepUp } from './step-up.ts';
 
@@ -23,10 +23,7 @@ import type { StepUp } from './step-up.ts';
 const proofFields = { factor: formField, proof: credentialField };
 
 /** Returns the prompt that was refused, with the reason. */
-function rejectedOf(
-  { t, refusal, typed }: Visit,
-  prompts: readonly FactorPrompt[],
-): PromptForm['rejected'] {
+function rejectedOf({ t, refusal, typed }: Visit, prompts: readonly FactorPrompt[]): PromptForm['rejected'] {
   if (refusal === undefined) return undefined;
   const { problem } = refusal;
   const factor = typed('factor');
@@ -71,7 +68,7 @@ export function factorPages({
         !${promptsFor(t, prompts, names, {
           action: paths.factor,
           purpose: 'second_factor',
-          hidden: inputs,
+          hidden: html`!${inputs} !${pages.offers.input(request)}`,
           rejected: rejectedOf(visit, prompts),
           below: await renderParts(parts, 'factor', request),
         })}
@@ -83,15 +80,20 @@ export function factorPages({
       form({
         summary: 'Page: completes a login with the second factor',
         config: costing(hashCost),
-        fields: Type.Object({ ...proofFields, remember_device: Type.Optional(formField) }),
+        fields: Type.Object({
+          ...proofFields,
+          remember_device: Type.Optional(formField),
+          offer: Type.Optional(formField),
+        }),
         keeps: ['factor'],
-        submit: async ({ factor, proof, remember_device: remember }, { request, reply, next }) => {
+        submit: async ({ factor, proof, remember_device: remember, offer }, visit) => {
+          const { request, reply } = visit;
           requireGiven('proof', proof);
           const given = { factor, proof, remembersDevice: remember === 'true' };
           const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
           sendLogin(reply, cookies, login);
           cookies.clearPending(reply);
-          return afterLogin(login, next);
+          return afterPasswordLogin(pages, login, visit, offer);
         },
       }),
     ],
@@ -152,7 +154,7 @@ export function stepUpPages({
         submit: async ({ factor, proof }, { request, reply, next }) => {
           requireGiven('proof', proof);
           const elevated = await stepUp.give(sessionOf(request), { factor, proof }, request.source);
-          sendLogin(reply, cookies, { token: elevated, deviceToken: undefined });
+          cookies.renewSession(request, reply, elevated);
           return next ?? paths.account;
         },
       }),

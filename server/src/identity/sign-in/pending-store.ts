@@ -15,6 +15,8 @@ type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
   demand: string;
   factors: string;
   passwordChangedAt: number;
+  /** 1 or 0. */
+  endsWithBrowser: number;
   now: number;
   expiresAt: number;
 };
@@ -35,6 +37,7 @@ const insertPending = statement((sql, p: NewPendingAuthentication) =>
       created_at: p.now,
       expires_at: p.expiresAt,
       password_changed_at: p.passwordChangedAt,
+      ends_with_browser: p.endsWithBrowser,
     },
   }).returning('id'),
 );
@@ -54,6 +57,7 @@ export interface PendingLoginRow {
   readonly demand: string;
   readonly factors: string;
   readonly password_changed_at: number;
+  readonly ends_with_browser: number;
 }
 
 const selectPending = statement((sql, p: TokenParts & { now: number }) =>
@@ -66,6 +70,7 @@ const selectPending = statement((sql, p: TokenParts & { now: number }) =>
       'pending_logins.demand',
       'pending_logins.factors',
       'pending_logins.password_changed_at',
+      'pending_logins.ends_with_browser',
     ])
     .where('pending_logins.id', '=', p.id)
     .where('pending_logins.secret_hash', '=', p.secretHash)

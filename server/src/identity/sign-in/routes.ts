@@ -81,8 +81,7 @@ export function stepUpRoutes({
       },
       async (request, reply) => {
         const session = sessionOf(request);
-        const token = await stepUp.give(session, request.body, request.source);
-        sendLogin(reply, cookies, { token, deviceToken: undefined });
+        cookies.renewSession(request, reply, await stepUp.give(session, request.body, request.source));
         return { email: session.email, message: 'stepped up' };
       },
     );

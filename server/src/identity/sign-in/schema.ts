@@ -1,4 +1,5 @@
 // The tables of pending authentications and of known devices.
+import type { Generated } from 'kysely';
 import type { Instant } from '../../db/schema.ts';
 
 /**
@@ -14,6 +15,8 @@ interface PendingAuthenticationTable {
   factors: string;
   /** The user's password_changed_at when the first factor was verified. */
   password_changed_at: Instant;
+  /** 1 if the session is to end with the browser, otherwise 0. */
+  ends_with_browser: Generated<number>;
   created_at: Instant;
   expires_at: Instant;
 }

@@ -31,6 +31,8 @@ import './problem.ts';
 export interface Login {
   /** Token of the new session; `undefined` while a second factor is required. */
   readonly token: string | undefined;
+  /** The session ends with the browser. */
+  readonly endsWithBrowser: boolean;
   /** Token of the device, if it was not known before. */
   readonly deviceToken: string | undefined;
   /** Token of the pending authentication, and its requirement. */
@@ -93,7 +95,7 @@ export class SignIn {
       requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
     return requirement === undefined || isRemembered
       ? this.#createSession(tx, user, uses, signInContext)
-      : this.#addPending(tx, user, uses, requirement);
+      : this.#addPending(tx, user, uses, requirement, signInContext.source);
   }
 
   /**
@@ -131,6 +133,7 @@ export class SignIn {
         kind: row.demand as Requirement['kind'], // written by #addPending
         factors: parseFactors(row.factors),
         passwordChangedAt: row.password_changed_at,
+        endsWithBrowser: row.ends_with_browser === 1,
       }
     );
   }
@@ -180,7 +183,9 @@ export class SignIn {
       throw new Problem('pending_authentication_required');
     const uses = withFactor(pending.factors, { ...given, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
-    const login = await this.#createSession(tx, asVerified, uses, signInContext);
+    const { endsWithBrowser } = pending;
+    const source = { ...signInContext.source, endsWithBrowser };
+    const login = await this.#createSession(tx, asVerified, uses, { ...signInContext, source });
     if (login === undefined) throw new Problem('pending_authentication_required');
     return login;
   }
@@ -221,15 +226,16 @@ export class SignIn {
     const { events } = this.#context;
     const { sessions, devices } = this.#needs;
     const userId = user.id;
-    const token = await sessions.add(tx, user, { uses, device: source.device });
+    const token = await sessions.add(tx, user, { uses, source });
     if (token === undefined) return undefined;
     if (replaced !== undefined) await sessions.endReplaced(tx, replaced, source);
     const factors = uses.map(({ factor }) => factor);
     await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
     await sessions.recordCreation(tx, user, source);
-    if (device !== undefined || !devices.knowsAll) return { token, deviceToken: undefined };
+    const { endsWithBrowser = false } = source;
+    if (device !== undefined || !devices.knowsAll) return { token, endsWithBrowser, deviceToken: undefined };
     if (await devices.hasAny(tx, userId)) await events.send(tx, newDeviceMail, { user, source });
-    return { token, deviceToken: (await devices.add(tx, userId)).token };
+    return { token, endsWithBrowser, deviceToken: (await devices.add(tx, userId)).token };
   }
 
   async #addPending(
@@ -237,6 +243,7 @@ export class SignIn {
     user: User,
     uses: readonly FactorUse[],
     requirement: Requirement,
+    { endsWithBrowser = false }: ClientSource,
   ): Promise<Login | undefined> {
     const { id, secretHash, token } = createToken(pendingAuthenticationKind);
     const now = this.#context.clock();
@@ -247,11 +254,12 @@ export class SignIn {
       demand: requirement.kind,
       factors: formatFactors(uses),
       passwordChangedAt: user.passwordChangedAt,
+      endsWithBrowser: Number(endsWithBrowser),
       now,
       expiresAt: now + pendingMs,
     });
     return isAdded
-      ? { token: undefined, deviceToken: undefined, pending: { token, requirement } }
+      ? { token: undefined, endsWithBrowser, deviceToken: undefined, pending: { token, requirement } }
       : undefined;
   }
 

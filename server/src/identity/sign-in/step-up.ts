@@ -9,7 +9,7 @@ import { signInEvents } from './event.ts';
 import type { Devices } from './devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Sessions } from '../session/session.ts';
-import type { Session } from '../session/session-entry.ts';
+import type { RenewedSession, Session } from '../session/session-entry.ts';
 import './problem.ts';
 import '../session/problem.ts';
 
@@ -80,14 +80,14 @@ export class StepUp {
   }
 
   /**
-   * Verifies a factor and adds it to the session, which gets a new token. Returns the token.
+   * Verifies a factor and adds it to the session, which gets a new token. Returns the session.
    * @throws {Problem} password_wrong, factor_invalid, too_many_attempts; session_required if the session has ended.
    */
   async give(
     session: Session,
     given: { factor: string; proof: string },
     source: ClientSource,
-  ): Promise<string> {
+  ): Promise<RenewedSession> {
     const { db, events } = this.#context;
     const { sessions, secondFactors } = this.#needs;
     const { user, verified } = await this.#verify(session, given, source);
@@ -96,7 +96,7 @@ export class StepUp {
       const use = verified ? await secondFactors.consume(tx, verified, source) : { factor: given.factor };
       const elevated = await sessions.renew(tx, session, use);
       await events.emit(tx, signInEvents.stepped_up, { user, facts: { factor: given.factor }, source });
-      return elevated.token;
+      return elevated;
     });
   }
 

@@ -11,6 +11,8 @@ export interface PendingAuthentication {
   readonly factors: readonly FactorUse[];
   /** `passwordChangedAt` of the user when the first factor was verified. */
   readonly passwordChangedAt: number;
+  /** The session is to end with the browser. */
+  readonly endsWithBrowser: boolean;
 }
 
 /** A session, or a pending authentication that must add a second factor first. */

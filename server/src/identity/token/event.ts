@@ -5,12 +5,14 @@ export const tokenEvents = defineEvents('token', {
   token_reused: {
     vocabulary: 'authn_token_reuse',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A one-time token was presented again after its use.',
     facts: { kind: 'text' },
   },
   token_refused: {
     vocabulary: 'user_updated',
     outcome: 'failure',
+    shownAs: 'refusal',
     says: 'A token or code that changes an account was refused: expired, of another account, or wrong.',
     facts: { kind: 'text' },
   },

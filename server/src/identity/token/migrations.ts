@@ -41,8 +41,10 @@ export const tokenMigrations: readonly Migration[] = [
     ],
   },
   {
-    // A pending registration has it: what is confirmed depends on who registered, not on who requested the mail.
-    name: 'no initiating browser of a one-time token',
-    statements: () => [`alter table one_time_tokens drop column request_mac`],
+    name: 'one-time tokens of a user in the order of their lists',
+    statements: () => [
+      `drop index one_time_tokens_by_user_kind`,
+      `create index one_time_tokens_by_user_kind on one_time_tokens (user_id, kind, created_at, id)`,
+    ],
   },
 ];

@@ -11,7 +11,7 @@ import { formField } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { ClientSource } from '../context.ts';
 import type { TokenKind } from './kinds.ts';
-import { requestMail, type TokenPageParts } from './pages.ts';
+import { requestMail, type TokenPageParts } from './page-parts.ts';
 
 export interface RequestPage {
   readonly path: string;

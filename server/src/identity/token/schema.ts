@@ -16,6 +16,8 @@ interface OneTimeTokenTable {
   /** Keyed digest of the short code and of the initiating browser; null without a code. */
   code_mac: string | null;
   code_expires_at: Instant | null;
+  /** Unused: a pending registration has its initiating browser. Earlier builds wrote it. */
+  request_mac: string | null;
   /** Attempts at the codes of the kind; a newer row takes over the count. */
   code_tries: Generated<number>;
 }

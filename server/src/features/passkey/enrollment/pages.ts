@@ -9,7 +9,7 @@ import { addressOf, field, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
-import { requireGiven, scriptNotice } from '../../../page/form.ts';
+import { requireGiven } from '../../../page/form.ts';
 import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
@@ -17,6 +17,7 @@ import type { BrowserCookies } from '../../../identity/guard.ts';
 import { afterEnrollment, enrollmentSubjectOf } from '../../../identity/sign-in/guard.ts';
 import { subjectIdOf, subjectUserIdOf } from '../../../identity/sign-in/subject.ts';
 import { enrollmentOf } from '../challenge.ts';
+import { addForm } from './add-form.ts';
 import type { Passkeys } from '../passkey.ts';
 import { passkeySection } from '../prompt.ts';
 import type { PasskeyRow } from '../store.ts';
@@ -83,13 +84,9 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
           const of = enrollmentSubjectOf(request);
           const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
           const naming = { device: nameDevice(source.device) };
-          const { login } = await enrollment.add(of, passkeys.addition(verified, naming), source);
-          return afterEnrollment(reply, cookies, {
-            subject: of,
-            login,
-            path: addressOf(path, { done: 'added' }),
-            next,
-          });
+          const added = await enrollment.add(of, passkeys.addition(verified, naming), source);
+          const to = { subject: of, path: addressOf(path, { done: 'added' }), next };
+          return afterEnrollment(reply, { cookies, pages }, { ...added, ...to });
         },
       }),
       form({
@@ -143,21 +140,6 @@ function removePage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts):
       }),
     ],
   });
-}
-
-/** A button that only a script can make work: hidden without one. */
-function addForm({ t, inputs }: Visit, use: 'sign_in' | 'second_factor'): string {
-  return html`<form
-    method="post"
-    action="${path}"
-    data-webauthn="create"
-    data-options="/profile/passkeys"
-    data-use="${use}"
-    hidden
-  >
-    !${inputs} !${hidden('credential', '')} !${scriptNotice(t)}
-    <button !${use === 'sign_in' ? '' : 'class="second"'}>${t(`page.passkeys.add_${use}`)}</button>
-  </form>`;
 }
 
 /** Returns how things stand, for the account page. */

@@ -17,16 +17,20 @@ import type { SignInWay } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { verificationKind } from '../../../identity/account/verification.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
-import { afterLogin, sendLogin } from '../../../identity/sign-in/guard.ts';
-import { requestMail } from '../../../identity/token/pages.ts';
+import { afterLogin, sendPageLogin, signInSourceOf, stayField } from '../../../identity/sign-in/guard.ts';
+import { requestMail } from '../../../identity/token/page-parts.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
 
 /** The button that signs in with a passkey. */
 export function passkeySignInWay(pages: PageKit): SignInWay {
   return {
-    render: (request, next) =>
+    name: 'passkey',
+    render: (request, next, badge) =>
       passkeyForm(pages, request, {
         action: `${paths.signIn}/passkey`,
+        badge,
+        // The script copies the checkbox of the page.
+        more: hidden('stay', 'true'),
         next,
         key: 'page.passkeys.sign_in',
         script: 'data-webauthn="get" data-options="/sessions/passkey" data-autofill',
@@ -37,6 +41,7 @@ export function passkeySignInWay(pages: PageKit): SignInWay {
 /** The button that registers with a passkey instead of a password. */
 export function passkeySignUpWay(pages: PageKit): SignInWay {
   return {
+    name: 'passkey',
     render: (request, next) =>
       passkeyForm(pages, request, {
         action: `${paths.signUp}/passkey`,
@@ -71,12 +76,13 @@ export function passkeyOpenPages({
         path: `${paths.signIn}/passkey`,
         summary: 'Page: signs in with a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: credentialField }),
+        fields: Type.Object({ credential: credentialField, stay: stayField }),
+        keeps: ['stay'],
         back: backTo(paths.signIn),
-        submit: async ({ credential }, { request, reply, next }) => {
+        submit: async ({ credential, stay }, { request, reply, next }) => {
           requireGiven('credential', credential);
-          const { login } = await passkeySignIn.signIn(credential, request.source);
-          sendLogin(reply, cookies, login);
+          const { login } = await passkeySignIn.signIn(credential, signInSourceOf(request, stay));
+          sendPageLogin(reply, cookies, login, 'passkey');
           return afterLogin(login, next);
         },
       }),
@@ -114,13 +120,14 @@ interface PasskeyForm {
   /** Attributes for the script. */
   readonly script: string;
   readonly more?: string;
+  readonly badge?: string;
 }
 
 /** A button that only a script can make work: hidden without one. */
 function passkeyForm(
   pages: PageKit,
   request: FastifyRequest,
-  { action, next, key, script, more = '' }: PasskeyForm,
+  { action, next, key, script, more = '', badge = '' }: PasskeyForm,
 ): string {
   const t = pages.translate(request);
   return html`<form
@@ -132,6 +139,6 @@ function passkeyForm(
     hidden
   >
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more} !${scriptNotice(t)}
-    <button class="second">!${icon('key')} ${t(key)}</button>
+    <button class="second">!${icon('key')} ${t(key)} !${badge}</button>
   </form>`;
 }

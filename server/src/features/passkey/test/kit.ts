@@ -24,6 +24,8 @@ import { ask, land, type Racer } from '../../../../test/races/landing.ts';
 
 interface PasskeyUser extends Contestant {
   readonly device: PasskeyDevice;
+  /** Cookies of two sessions: a removal renews its session, which ends other requests in it. */
+  readonly sessions: string[];
   readonly passkeys: readonly PasskeyRow[];
 }
 
@@ -43,7 +45,10 @@ async function withPasskeysAlone(arena: Arena): Promise<PasskeyUser> {
   const id = await idOf(arena, email);
   const passkeys = await listPasskeys(arena.database, id);
   assert.equal(passkeys.length, 2);
-  return { id, device, passkeys, cookie: sessionCookie(added) };
+  // After the passkey was added: that ends other sessions.
+  const elsewhere = await ask(put(to, '/sessions/passkey', '', { credential: await signIn(arena, device) }));
+  const cookie = sessionCookie(added);
+  return { id, device, passkeys, cookie, sessions: [cookie, sessionCookie(elsewhere)] };
 }
 
 /** Requests a sign-in and returns the device's answer. */
@@ -51,7 +56,7 @@ async function signIn(arena: Arena, device: PasskeyDevice): Promise<string> {
   return device.get((await bodyOf(post(arena.to(0), '/sessions/passkey', '')))['public_key']);
 }
 
-/** Removes the last two ways to sign in concurrently; one request must be rejected. */
+/** Removes the last two ways to sign in concurrently, in two sessions; one request must be rejected. */
 const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) => {
   const left = async (): Promise<string[]> =>
     (await listPasskeys(arena.database, contestant.id)).map(({ id }) => id);
@@ -63,9 +68,11 @@ const removeLastTogether = racing(withPasskeysAlone, async (arena, contestant) =
       to: arena.to(i),
       method: 'DELETE',
       path: `/profile/passkeys/${id}`,
-      cookie: contestant.cookie,
+      cookie: contestant.sessions[i] ?? '',
     })),
   );
+  for (const [i, outcome] of outcomes.entries())
+    if (outcome.status === 200) contestant.sessions[i] = sessionCookie(outcome);
   assert.deepEqual(
     outcomes.map(({ status }) => status).toSorted((a, b) => a - b),
     [200, 409],

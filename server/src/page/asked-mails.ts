@@ -1,10 +1,9 @@
 // Remembers, in the browser, which mails it asked for and when: so that the page for a code can be opened again, and says
 // when another mail can be requested. Nothing in it depends on whether an address has an account.
 import type { FastifyReply } from 'fastify';
-import { dayMs, minuteMs, secondMs, type Clock } from '../../kit/clock.ts';
-import type { TextCipher } from '../../kit/keyring.ts';
-import { SealedCookie } from '../../http/sealed-cookie.ts';
-import type { TokenKind } from './kinds.ts';
+import { dayMs, minuteMs, secondMs, type Clock } from '../kit/clock.ts';
+import type { TextCipher } from '../kit/keyring.ts';
+import { SealedCookie } from '../http/sealed-cookie.ts';
 
 /** A mail that this browser asked for. */
 export interface AskedMail {
@@ -12,6 +11,8 @@ export interface AskedMail {
   readonly email: string;
   /** Seconds after which another mail to this address can be requested; 0 if it can be now. */
   readonly waitSeconds: number;
+  /** The session that the mail opens ends with the browser. */
+  readonly endsWithBrowser: boolean;
 }
 
 interface StoredAsk {
@@ -19,6 +20,7 @@ interface StoredAsk {
   readonly at: number;
   /** Requests for this address, including this one. */
   readonly count: number;
+  readonly endsWithBrowser?: true;
 }
 
 export interface AskedMailsOptions {
@@ -46,21 +48,29 @@ export class AskedMails {
   }
 
   /** Remembers a request for a mail. It replaces an earlier one for another address. */
-  leave(reply: FastifyReply, header: string | undefined, { kind }: TokenKind, email: string): void {
-    const { [kind]: former, ...others } = this.#cookie.read(header) ?? {};
+  leave(
+    reply: FastifyReply,
+    header: string | undefined,
+    { kind }: { readonly kind: string },
+    { email, endsWithBrowser }: Omit<AskedMail, 'waitSeconds'>,
+  ): void {
+    const { [kind]: former, ...others } = this.#cookie.open(header) ?? {};
     const count = former?.email === email ? former.count + 1 : 1;
-    const own = { [kind]: { email, at: this.#clock(), count } };
+    const own = {
+      [kind]: { email, at: this.#clock(), count, ...(endsWithBrowser && { endsWithBrowser }) },
+    };
     const all = { ...others, ...own };
-    this.#cookie.write(reply, this.#cookie.fits(all) ? all : own);
+    this.#cookie.seal(reply, this.#cookie.fits(all) ? all : own);
   }
 
   /** Returns the last mail of a kind that the browser asked for; `undefined` if there is none. */
-  read(header: string | undefined, { kind }: TokenKind): AskedMail | undefined {
-    const asked = this.#cookie.read(header)?.[kind];
+  read(header: string | undefined, { kind }: { readonly kind: string }): AskedMail | undefined {
+    const asked = this.#cookie.open(header)?.[kind];
     if (asked === undefined) return undefined;
     const pauseMs = this.#pausesMs[Math.min(asked.count, this.#pausesMs.length) - 1] ?? 0;
     const waitMs = Math.min(asked.at + pauseMs - this.#clock(), pauseMs);
-    return { email: asked.email, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
+    const { email, endsWithBrowser = false } = asked;
+    return { email, endsWithBrowser, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
   }
 }
 

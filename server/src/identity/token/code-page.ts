@@ -1,0 +1,130 @@
+// The page for the code of a requested mail. It can be opened again for as long as the browser remembers the request.
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { Problem } from '../../kit/problem.ts';
+import { costing, hashing } from '../../http/limits.ts';
+import { addressOf, field } from '../../http/markup.ts';
+import { hashCost, mailCost } from '../../http/fields.ts';
+import type { AskedMail } from '../../page/asked-mails.ts';
+import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
+import {
+  Elsewhere,
+  form,
+  formPage,
+  type PageForm,
+  type PageRoutes,
+  type Visit,
+} from '../../page/form-page.ts';
+import { paths } from '../../page/paths.ts';
+import type { TokenKind } from './kinds.ts';
+import {
+  accountField,
+  requestAgain,
+  requestMail,
+  tokenForm,
+  type TokenPage,
+  type TokenPageParts,
+} from './page-parts.ts';
+
+/** The page for the code of a requested mail. It belongs to the browser that requested the mail. */
+export function codePage(
+  { pages, cookies }: TokenPageParts,
+  { kind, redeem, askMore, request: mail }: TokenPage,
+): PageRoutes {
+  const { codePath = '', requestPath = paths.signIn, hasPassword = false } = kind.page;
+  const askedBy = ({ request: { headers } }: Visit): AskedMail | undefined =>
+    cookies.asked.read(headers.cookie, kind);
+  return formPage<AskedMail>(pages, {
+    path: codePath,
+    summary: 'Page: takes the code of a mail',
+    title: 'page.code.title',
+    showsRefusal: true,
+    load: (visit) => askedBy(visit) ?? new Elsewhere(addressOf(requestPath, { return_to: visit.next })),
+    body: (visit, { email, waitSeconds }) => {
+      const { t, inputs, next, refusal } = visit;
+      const more = refusal && askMore?.(visit, { action: codePath, email, token: visit.typed('token') });
+      if (more !== undefined) return more;
+      const kept = pages.keptMailPage;
+      const again =
+        mail === undefined ? requestAgain(t, kind, '', next) : againForm(visit, codePath, waitSeconds);
+      return html`!${refusalOf(t, refusal?.problem, ['token', 'new_password'])}
+        <p>${t(`page.code.${kind.kind}`, { email })}</p>
+        !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
+        <form method="post" action="${codePath}">
+          !${hasPassword ? accountField(email) : ''} !${inputs}
+          !${field({
+            name: 'token',
+            label: t('page.field.code'),
+            autocomplete: 'one-time-code',
+            code: 'mail',
+            value: visit.typed('token'),
+            hint: t('page.code.hint'),
+            fault: faultOf(t, refusal?.problem, 'token'),
+          })}
+          !${hasPassword ? newPasswordField(pages, visit, 'new_password') : ''}
+          <button>${t(`page.code.${kind.kind}_act`)}</button>
+        </form>
+        !${again}
+        <p class="links">
+          <a href="${addressOf(requestPath, { return_to: next })}">${t('page.code.other_address')}</a>
+        </p>`;
+    },
+    forms: [
+      form({
+        summary: 'Page: redeems a code',
+        config: hasPassword ? hashing(hashCost) : costing(hashCost),
+        fields: tokenForm,
+        keeps: ['token', 'by'],
+        back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
+        submit: async ({ token, password, new_password: newPassword }, visit) => {
+          const asked = askedBy(visit);
+          if (asked === undefined) throw new Problem('token_invalid');
+          const fields = { email: asked.email, token, password, new_password: newPassword };
+          const { request, reply, next } = visit;
+          return (
+            (await redeem(fields, request, reply)) ??
+            addressOf(kind.page.path, { done: 'redeemed', return_to: next })
+          );
+        },
+      }),
+      ...(mail === undefined ? [] : [resend({ pages, cookies }, { kind, codePath, requestPath, mail })]),
+    ],
+  });
+}
+
+interface Resend {
+  readonly kind: TokenKind;
+  readonly codePath: string;
+  readonly requestPath: string;
+  readonly mail: NonNullable<TokenPage['request']>;
+}
+
+/** Sends the mail again. Before the pause is over it sends none, and the page says how long to wait. */
+function resend(parts: TokenPageParts, { kind, codePath, requestPath, mail }: Resend): PageForm {
+  return form({
+    path: `${codePath}/again`,
+    summary: 'Page: sends the mail again',
+    config: costing(mailCost),
+    fields: Type.Object({}),
+    back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
+    submit: async (_fields, visit) => {
+      const { request, next } = visit;
+      const asked = parts.cookies.asked.read(request.headers.cookie, kind);
+      if (asked === undefined) return addressOf(requestPath, { return_to: next });
+      if (asked.waitSeconds === 0) await requestMail(parts, visit, { ...asked, kind, mail });
+      return addressOf(codePath, { return_to: next });
+    },
+  });
+}
+
+/** Returns the form that sends the mail again. */
+function againForm({ t, inputs }: Visit, codePath: string, waitSeconds: number): string {
+  const isWaiting = waitSeconds > 0;
+  return html`<form method="post" action="${codePath}/again" class="again">
+    !${inputs}
+    <p data-wait="${String(waitSeconds)}">
+      ${isWaiting ? t('page.code.again_in', { seconds: waitSeconds }) : ''}
+    </p>
+    <button class="second" !${isWaiting ? 'aria-disabled="true"' : ''}>${t('page.code.ask_again')}</button>
+  </form>`;
+}
