@@ -189,7 +189,6 @@ async function drawAll(
   await service.app.listen({ host: '127.0.0.1', port });
   const context = await browser.newContext({
     ...way,
-    hasTouch: way.viewport === phone,
     deviceScaleFactor: 1,
     reducedMotion: 'reduce',
   });
