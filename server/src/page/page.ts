@@ -122,10 +122,9 @@ export class PageKit {
   /** Sends a page in the layout of the product. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { method, query } = request;
-    // A missing page too is shown again in another language. A path may be any text, so it is checked as a target.
-    const { pathname } = new URL(request.url, 'http://path.invalid');
-    const path = method === 'GET' ? this.parseTarget(pathname) : undefined;
-    const address = path === undefined ? '/' : addressOf(path, { ...this.queries.parse(query) });
+    const { url = '/' } = request.routeOptions;
+    const isPlain = method === 'GET' && !/[:*]/.test(url); // a path without a route, or with a parameter, may be any text
+    const address = isPlain ? addressOf(url, { ...this.queries.parse(query) }) : '/';
     return this.#parts.pages.send(request, reply, { ...page, address });
   }
 

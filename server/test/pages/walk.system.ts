@@ -93,7 +93,8 @@ class Revisitor {
       await page.goForward();
       await compare('Back and Forward', await this.#read());
       // Neither language nor scripts make a difference to the other; a check in one of the two setups is enough.
-      if (!this.#at.hasScripts) {
+      // A missing page has no address of ours, to which the choice of a language could return.
+      if (!this.#at.hasScripts && state !== 'not found') {
         await this.#chooseLanguage('fr');
         await compare('in French', await this.#read(), false);
         await this.#chooseLanguage('en');
