@@ -84,7 +84,7 @@ describe('the message catalogs', () => {
 
   test('each sentence of an event uses nothing but its facts, and that of a refusal tells how often', () => {
     for (const language of languages())
-      for (const { name: event, shownAs, facts } of allEvents.filter((event) => event.shownAs !== 'hidden')) {
+      for (const { name: event, shownAs, facts } of allEvents.filter((one) => one.shownAs !== 'hidden')) {
         const known = [...Object.keys(facts), ...(shownAs === 'refusal' ? ['count'] : [])];
         const key = `page.event.${event}`;
         const text = rawMessage(language, key) ?? '';

@@ -98,6 +98,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
     passkey: [
       'POST /profile/passkeys',
       'PUT /profile/passkeys/:id',
+      'POST /account/passkeys/offer',
       'POST /account/passkeys/rename',
       'POST /sessions/step_up/passkey',
     ],

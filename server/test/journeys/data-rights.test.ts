@@ -35,11 +35,11 @@ const columns: Readonly<Record<string, TableColumns>> = {
   },
   sessions: {
     secret: 'secret_hash',
-    other: 'id user_id created_at last_seen_at expires_at factors device',
+    other: 'id user_id created_at last_seen_at expires_at factors device address ends_with_browser',
   },
   pending_logins: {
     secret: 'secret_hash',
-    other: 'id user_id demand factors password_changed_at created_at expires_at',
+    other: 'id user_id demand factors password_changed_at ends_with_browser created_at expires_at',
   },
   one_time_tokens: {
     secret: 'secret_hash code_mac',
