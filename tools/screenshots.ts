@@ -92,13 +92,18 @@ class Walk {
     if (hasFeature('mailbox')) await this.#at('/dev/mailbox', 'mailbox');
     await this.#at(await this.#mailed(), 'confirm');
     await this.#press(submit, 'confirmed');
-    await this.#at('/confirm?email=x%40example.org&token=x');
+    await this.#at(`/confirm?email=x%40example.org&token=${crypto.randomUUID()}.cnf_${'x'.repeat(43)}`);
     await this.#press(submit, 'link-refused');
     await this.#at('/nothing', 'not-found');
     await this.#at('/sign-in');
     await page.fill('#email', email);
     await page.fill('#password', password);
-    await this.#press(submit, 'account');
+    await this.#press(submit);
+    if (page.url().includes('/account/passkeys/offer')) {
+      await this.#draw('passkey-offer');
+      await this.#press('form[action$="/offer"] button');
+    }
+    await this.#draw('account');
   }
 
   /** Path and query of the link in the newest mail. */
@@ -113,7 +118,10 @@ class Walk {
     if (hasFeature('email-change')) await this.#at('/account/address', 'address');
     await this.#at('/account/password', 'password');
     await this.#at('/account/sessions', 'sessions');
-    if (hasFeature('activity')) await this.#at('/account/activity', 'activity');
+    if (hasFeature('activity')) {
+      await this.#at('/account/activity', 'activity');
+      await this.#at('/account/activity/not-you', 'not-you');
+    }
     if (hasFeature('data-export')) await this.#at('/account/data', 'data');
     if (hasFeature('recovery-code')) await this.#at('/account/recovery-codes', 'recovery-codes-none');
     await this.#at('/sign-out', 'sign-out');
@@ -124,14 +132,15 @@ class Walk {
     if (hasFeature('passkey')) {
       await this.#at('/account/passkeys', 'passkeys-none');
       await this.#press('form[data-use=sign_in] button');
-      await page.waitForURL(/done=added/);
-      await this.#draw('passkeys');
+      await page.waitForURL(/done=(?:added|first)/);
+      if (page.url().includes('done=first')) await this.#draw('recovery-codes-first');
+      await this.#at('/account/passkeys', 'passkeys');
     }
     if (hasFeature('totp')) {
       await this.#at('/account/authenticators');
       await this.#press(submit, 'authenticator-app');
-      const secret = await page.inputValue('input[name=secret]');
-      await page.fill('#code', codeAt(decodeBase32(secret), this.#service.clock.now()));
+      const seed = (await page.textContent('code[data-copy]')) ?? '';
+      await page.fill('#code', codeAt(decodeBase32(seed.replaceAll(/\s/g, '')), this.#service.clock.now()));
       await this.#press(submit, 'authenticator-apps');
     }
     if (hasFeature('recovery-code')) {
