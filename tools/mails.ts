@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { languages } from '../server/src/kit/language.ts';
-import { picture } from '../server/src/config/picture.ts';
+import { picture, rasterOf } from '../server/src/config/picture.ts';
 import { logoSource } from '../server/src/mail/logo.ts';
 import { allMails } from '../server/src/app/event-list.ts';
 import type { MailKind } from '../server/src/mail/mail-kind.ts';
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   });
   if (values.help === true) return void process.stdout.write(help);
   const [folderName, logoName] = positionals;
-  const logo = logoName === undefined ? undefined : picture(pathOf(logoName));
+  const logo = logoName === undefined ? undefined : rasterOf(picture(pathOf(logoName)));
   const sender = { productName: 'Example Accounts', publicUrl, color: '#1a56c4', logo };
   if (values.pictures !== undefined) {
     const views = values.all === true ? everyView() : shown;

@@ -25,6 +25,8 @@ interface Way {
   readonly colorScheme: 'light' | 'dark';
   readonly locale: string;
   readonly viewport: { readonly width: number; readonly height: number };
+  /** Colors that the user chose for everything. */
+  readonly forcedColors?: 'active';
 }
 
 const phone = { width: 390, height: 844 };
@@ -34,6 +36,7 @@ const ways: readonly Way[] = [
   { name: 'dark', colorScheme: 'dark', locale: 'en-GB', viewport: phone },
   { name: 'desk', colorScheme: 'light', locale: 'en-GB', viewport: desk },
   { name: 'french', colorScheme: 'light', locale: 'fr-FR', viewport: phone },
+  { name: 'forced', colorScheme: 'light', locale: 'en-GB', viewport: phone, forcedColors: 'active' },
 ];
 /** Without --all: the pictures of docs/guides/pages.md. */
 const guide = readFileSync(path.join(root, 'docs/guides/pages.md'), 'utf8');
@@ -85,14 +88,15 @@ class Walk {
     await this.#at('/sign-up', 'sign-up');
     await page.fill('#email', email);
     await page.fill('#password', 'short');
-    await page.evaluate('document.forms[0].noValidate = true');
+    await page.evaluate("document.querySelector('#password').minLength = 0");
     await this.#press(submit, 'sign-up-refused');
     await page.fill('#password', password);
     await this.#press(submit, 'check-your-email');
     if (hasFeature('mailbox')) await this.#at('/dev/mailbox', 'mailbox');
-    await this.#at(await this.#mailed(), 'confirm');
+    const link = await this.#mailed();
+    await this.#at(link, 'confirm');
     await this.#press(submit, 'confirmed');
-    await this.#at(`/confirm?email=x%40example.org&token=${crypto.randomUUID()}.cnf_${'x'.repeat(43)}`);
+    await this.#at(link);
     await this.#press(submit, 'link-refused');
     await this.#at('/nothing', 'not-found');
     await this.#at('/sign-in');
@@ -116,6 +120,7 @@ class Walk {
 
   async #account(): Promise<void> {
     if (hasFeature('email-change')) await this.#at('/account/address', 'address');
+    await this.#at('/account', 'account-overview');
     await this.#at('/account/password', 'password');
     await this.#at('/account/sessions', 'sessions');
     if (hasFeature('activity')) {
@@ -139,13 +144,23 @@ class Walk {
     if (hasFeature('totp')) {
       await this.#at('/account/authenticators');
       await this.#press(submit, 'authenticator-app');
-      const seed = (await page.textContent('code[data-copy]')) ?? '';
-      await page.fill('#code', codeAt(decodeBase32(seed.replaceAll(/\s/g, '')), this.#service.clock.now()));
+      const secret = (await page.textContent('.steps code'))?.replaceAll(' ', '') ?? '';
+      await page.fill('#code', codeAt(decodeBase32(secret), this.#service.clock.now()));
       await this.#press(submit, 'authenticator-apps');
     }
     if (hasFeature('recovery-code')) {
       await this.#at('/account/recovery-codes');
       await this.#press(submit, 'recovery-codes');
+      await this.#press(submit, 'recovery-codes-saved');
+    }
+    await this.#at('/account', 'account-with-factors');
+    if (hasFeature('totp')) {
+      await this.#at('/account/authenticators');
+      await this.#press('.rows a', 'authenticator-remove');
+    }
+    if (hasFeature('passkey')) {
+      await this.#at('/account/passkeys');
+      await this.#press('.rows a', 'passkey-remove');
     }
   }
 
@@ -181,7 +196,11 @@ async function drawAll(
   };
   const service = await testService('sqlite', environment);
   await service.app.listen({ host: '127.0.0.1', port });
-  const context = await browser.newContext({ ...way, deviceScaleFactor: 1, reducedMotion: 'reduce' });
+  const context = await browser.newContext({
+    ...way,
+    deviceScaleFactor: 1,
+    reducedMotion: 'reduce',
+  });
   try {
     const page = await newPage(context);
     const draw = async (name: string): Promise<void> => {

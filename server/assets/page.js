@@ -261,7 +261,8 @@ for (const input of document.querySelectorAll('input[data-full]')) {
     const code = input.value.normalize('NFKC').replaceAll(/[\s\p{Cf}\p{Pd}]/gu, '');
     // Corrections by hand are sent by hand.
     if (event.inputType?.startsWith('delete') || !full.test(code)) return;
-    const others = input.form.querySelectorAll('input:not([type=hidden], [type=checkbox], [hidden])');
+    // A form with more to fill in, or a box to tick, is sent by hand.
+    const others = input.form.querySelectorAll('input:not([type=hidden], [hidden])');
     if (others.length === 1) input.form.requestSubmit();
   });
 }
@@ -283,7 +284,7 @@ for (const wait of document.querySelectorAll('[data-wait]')) {
 
 /** Writes instants in the time zone and the customs of the reader, in the language of the page. */
 const language = document.documentElement.lang;
-const locale = navigator.languages?.find((one) => one.split('-')[0] === language) ?? language;
+const locale = navigator.languages?.find(isOfLanguage) ?? language;
 const day = 86_400_000;
 const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
 for (const time of document.querySelectorAll('time[datetime]')) {
@@ -321,6 +322,15 @@ function dayName(at) {
   if (days < -1) return new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format(at);
   const name = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
   return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
+}
+
+/** Browsers may list tags that Intl rejects, such as "en-US@posix". @param {string} tag */
+function isOfLanguage(tag) {
+  try {
+    return new Intl.Locale(tag).language === language;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {Date} at */

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { readOptions } from '../src/app/options.ts';
 import { codeAt, decodeBase32 } from './support/authenticator-app.ts';
 import { entriesOf, without } from './support/feature.ts';
-import { blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
+import { blockOf, blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';
 import { runtimeEnvironment } from './support/runtime.ts';
 import { startService, type ServiceProcess } from './support/service.ts';
@@ -111,13 +111,26 @@ function optionsOf(text: string): Record<string, string> {
   const etc = join(folder, 'etc');
   mkdirSync(etc, { recursive: true });
   writeFileSync(join(etc, 'logo.png'), png);
-  writeFileSync(join(etc, 'theme.css'), 'body { color: black }');
+  for (const name of ['logo-dark.svg', 'icon.png'])
+    writeFileSync(join(etc, name), name.endsWith('.svg') ? '<svg xmlns="http://www.w3.org/2000/svg"/>' : png);
+  brandFolders(etc);
   return Object.fromEntries(
     [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
       name,
       value.replaceAll("'", '').replaceAll('/etc/bienvenue', etc),
     ]),
   );
+}
+
+/** The theme and the texts that the guide to pages shows. */
+function brandFolders(etc: string): { theme: string; languages: string } {
+  const [theme, languages] = [join(etc, 'theme'), join(etc, 'languages')];
+  mkdirSync(join(theme, 'fonts'), { recursive: true });
+  mkdirSync(languages, { recursive: true });
+  writeFileSync(join(theme, 'fonts/inter.woff2'), 'wOF2');
+  writeFileSync(join(theme, 'theme.css'), blockOf('docs/guides/pages.md', 'Theme', 'css'));
+  writeFileSync(join(languages, 'en.json'), blockOf('docs/guides/pages.md', 'Texts and languages', 'json'));
+  return { theme, languages };
 }
 
 /** The smallest PNG: a single pixel. */
@@ -244,6 +257,14 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
     assert.ok(existsSync(join(target, 'reset_password.en.html')));
   },
   'docs/guides/pages.md # Brand the pages # sh': assertOptions,
+  'docs/guides/pages.md # Theme # css': () => {
+    const { themeDir } = readOptions({ THEME_DIR: brandFolders(folder).theme }).options;
+    assert.equal(themeDir?.files.length, 2);
+  },
+  'docs/guides/pages.md # Texts and languages # json': (text) => {
+    const { languagesDir } = readOptions({ LANGUAGES_DIR: brandFolders(folder).languages }).options;
+    assert.equal(languagesDir?.catalogs.get('en')?.size, Object.keys(JSON.parse(text) as object).length);
+  },
   ...entriesOf('totp', { 'docs/guides/passkeys.md # Sign in with a code # sh': runSecondFactor }),
   'docs/guides/backup.md # Back up # sh': async (text) => {
     await runShell(text);

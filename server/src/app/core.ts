@@ -1,18 +1,21 @@
 // Builds the service: first the core, then every module of the list.
-import { minuteMs, secondMs, steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { steadyClock, systemClock, type Clock } from '../kit/clock.ts';
+import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
 import { isLoopback } from '../config/parse.ts';
+import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { Audit, type Mac } from '../audit/audit.ts';
-import { PageAssets } from '../http/page-assets.ts';
+import { PageAssets } from '../brand/page-assets.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
-import { Jobs, type Job } from '../jobs/jobs.ts';
+import { Jobs } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
+import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { smtpTransport } from '../mail/smtp.ts';
@@ -25,14 +28,6 @@ import { createIdentity, createPlugged, type Plugged } from '../identity/identit
 import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
 import type { BuiltModule, Service, TestOverrides } from './service.ts';
-
-/** Interval at which the last use of sessions is written. */
-const flushSeenMs = 20 * secondMs;
-const purgeMs = 10 * minuteMs;
-/** Interval at which audit events are sealed. Short, because removing a row that is not sealed yet leaves no gap. */
-const sealMs = secondMs;
-/** Interval at which due mails are delivered. */
-const deliverMs = secondMs;
 
 /**
  * Builds the service on an open database. `close()` of the service also closes the database.
@@ -52,7 +47,13 @@ export async function buildService(
   });
   const hasher = buildHasher(configuration, overrides);
   const audit = buildAudit(configuration, { database, clock, keyring });
-  const mail = buildOutbox(configuration, { database, keyring, log, overrides }, () => identity.tokens);
+  const languages = new Languages(options.languagesDir?.catalogs);
+  const kinds = mailKindsOf(list);
+  const mail = buildOutbox(
+    configuration,
+    { database, keyring, log, overrides, languages, kinds },
+    () => identity.tokens,
+  );
   const plugged = createPlugged({
     tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
@@ -70,11 +71,7 @@ export async function buildService(
     },
     plugged,
   );
-  const assets = new PageAssets({
-    color: options.productColor,
-    logo: options.productLogo,
-    theme: options.themeCss,
-  });
+  const assets = new PageAssets(options);
   const plugs = createPlugs();
   const core: IdentityCore = {
     ...identity,
@@ -86,6 +83,7 @@ export async function buildService(
       clock,
       keyring,
       assets,
+      languages,
       plugs,
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     }),
@@ -210,13 +208,14 @@ interface PageParts {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly assets: PageAssets;
+  readonly languages: Languages;
   readonly plugs: IdentityCore['plugs'];
   readonly keepsMails: boolean;
 }
 
 function buildPages(
   configuration: Configuration,
-  { clock, keyring, assets, plugs, keepsMails }: PageParts,
+  { clock, keyring, assets, languages, plugs, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
@@ -232,6 +231,7 @@ function buildPages(
       productName,
       links: Object.fromEntries(links),
       assets,
+      languages,
       isSecure: isPublic,
     }),
     returnTargets,
@@ -251,11 +251,13 @@ interface OutboxParts {
   readonly keyring: Keyring;
   readonly log: Log;
   readonly overrides: TestOverrides;
+  readonly languages: Languages;
+  readonly kinds: readonly MailKind[];
 }
 
 function buildOutbox(
   configuration: Configuration,
-  { database, keyring, log, overrides }: OutboxParts,
+  { database, keyring, log, overrides, languages, kinds }: OutboxParts,
   tokens: () => IdentityCore['tokens'],
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
@@ -265,30 +267,9 @@ function buildOutbox(
     overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
   const cipher = cipherOf(keyring, mailContent);
   const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
-  const { productName, productColor: color, productLogo: logo } = options;
-  const sender = { productName, color, logo, publicUrl: serviceUrl(configuration) };
+  const { productName, productColor: color } = options;
+  const logo = rasterOf(options.productLogo);
+  const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };
   const isTokenLive = (id: string): Promise<boolean> => tokens().isLive(id);
-  return new Outbox({ database, cipher, transport, clock, log, domain, sender, isPaced, isTokenLive });
-}
-
-/** Starts the background jobs. */
-export function startJobs({ jobs, core, modules }: Service): void {
-  const { audit, mail, pages, sessions } = core;
-  const own: readonly Job[] = [
-    { name: 'write the last use of sessions', everyMs: flushSeenMs, run: () => sessions.flush() },
-    { name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) },
-    { name: 'purge', everyMs: purgeMs, run: () => purge(core) },
-    ...(pages.keepsMails
-      ? []
-      : [{ name: 'send mails', everyMs: deliverMs, run: async () => void (await mail.deliver()) }]),
-  ];
-  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))])
-    jobs.start(job);
-}
-
-/** Removes expired rows. */
-async function purge({ audit, mail, ...core }: IdentityCore): Promise<void> {
-  await core.purge();
-  await audit.purge();
-  await mail.purge();
+  return new Outbox({ database, cipher, transport, clock, log, domain, sender, kinds, isPaced, isTokenLive });
 }

@@ -1,6 +1,6 @@
 // Lists all events and mails of the service; docs/reference/events.md is generated from it.
 import type { EventKind } from '../identity/event.ts';
-import type { MailKind } from '../mail/mail-kind.ts';
+import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { serviceEvents } from './event.ts';
 import { modules } from './modules.ts';
 
@@ -10,6 +10,4 @@ export const allEvents: readonly EventKind[] = [
 ];
 
 /** Each kind of mail once. */
-export const allMails: readonly MailKind[] = [
-  ...new Set([...modules.flatMap(({ mails }) => mails), ...allEvents.flatMap(({ mail }) => mail ?? [])]),
-];
+export const allMails: readonly MailKind[] = mailKindsOf(modules);

@@ -3,7 +3,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { languages } from '../kit/language.ts';
 import { getProblem, Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { notice } from '../http/markup.ts';
@@ -76,7 +75,7 @@ export function languagePages({
       { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
       async (request, reply) => {
         const { language } = request.body;
-        if (languages().includes(language)) {
+        if (pages.languages.isSupported(language)) {
           void reply.header('set-cookie', pages.languageCookie(language));
           if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
         }
@@ -89,9 +88,9 @@ export function languagePages({
 }
 
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
-export function pageSender(pages: PageKit, pagePaths: ReadonlySet<string>): ProblemSender {
+export function pageSender(pages: PageKit): ProblemSender {
   return async (problem, request, reply) => {
-    const isPage = pagePaths.has(request.routeOptions.url ?? '');
+    const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;
@@ -113,7 +112,8 @@ export function sendProblemPage(
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   const { status } = getProblem(code);
   const isOurs = status >= 500;
-  const body = html`!${notice('fault', problemText(t, problem))}
+  const text = problemText(t, problem);
+  const body = html`!${code === 'not_found' ? html`<p>${text}</p>` : notice('fault', text)}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');

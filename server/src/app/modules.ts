@@ -21,6 +21,7 @@ import { mailbox } from '../features/mailbox/module.ts';
 import { passkey } from '../features/passkey/module.ts';
 import { recoveryCode } from '../features/recovery-code/module.ts';
 import { rememberedDevice } from '../features/remembered-device/module.ts';
+import { themePreview } from '../features/theme-preview/module.ts';
 import { totp } from '../features/totp/module.ts';
 
 export const modules: readonly Module[] = [
@@ -45,4 +46,5 @@ export const modules: readonly Module[] = [
   breachCheck,
   disposableEmail,
   mailbox,
+  themePreview,
 ];

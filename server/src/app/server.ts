@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
-import { assetRoutes } from '../http/page-assets.ts';
+import { assetRoutes } from '../http/asset-routes.ts';
 import { wantsPage } from '../http/pages.ts';
 import { errorHandler, sendProblem } from '../http/problem-handler.ts';
 import { logRequests } from '../http/request-log.ts';
@@ -27,12 +27,11 @@ export interface BienvenueOptions {
 /** The whole service as a Fastify plugin. */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { service, onRoutes }) => {
   const { core, hooks, modules, assets } = service;
-  const pagePaths = new Set<string>();
-  app.setErrorHandler(errorHandler(pageSender(core.pages, pagePaths)));
+  app.setErrorHandler(errorHandler(pageSender(core.pages)));
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
-  installSource(app, hooks.clientAddress, core.cookies);
+  installSource(app, hooks.clientAddress, core.cookies, core.pages.languages);
   const rejectOtherMethods = watchMethods(app);
   const routes = collectRoutes(app);
   logRequests(app, hooks.clientAddress);
@@ -55,7 +54,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   }
   await access.mount(app, 'open', async (scope) => rejectOtherMethods(scope));
   const entries = routes();
-  for (const { url, isPage } of entries) if (isPage) pagePaths.add(url);
+  for (const { url, isPage } of entries) if (isPage) core.pages.paths.add(url);
   onRoutes?.(entries);
 };
 

@@ -1,9 +1,9 @@
-// Declares a built service, and what tests replace in it.
-import type { Clock } from '../kit/clock.ts';
+// Declares a built service and what tests replace in it, and starts its background jobs.
+import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { HasherOptions } from '../hash/hasher.ts';
-import type { PageAssets } from '../http/page-assets.ts';
+import type { PageAssets } from '../brand/page-assets.ts';
 import type { RequestHooks } from '../http/request-hooks.ts';
-import type { Jobs } from '../jobs/jobs.ts';
+import type { Job, Jobs } from '../jobs/jobs.ts';
 import type { MailTransport } from '../mail/smtp.ts';
 import type { Contribution, IdentityCore, Module } from '../module.ts';
 
@@ -32,4 +32,34 @@ export interface TestOverrides {
   readonly hashing?: HasherOptions;
   /** Instead of the list of this release. */
   readonly modules?: readonly Module[];
+}
+
+/** Interval at which the last use of sessions is written. */
+const flushSeenMs = 20 * secondMs;
+const purgeMs = 10 * minuteMs;
+/** Interval at which audit events are sealed. Short, because removing a row that is not sealed yet leaves no gap. */
+const sealMs = secondMs;
+/** Interval at which due mails are delivered. */
+const deliverMs = secondMs;
+
+/** Starts the background jobs. */
+export function startJobs({ jobs, core, modules }: Service): void {
+  const { audit, mail, pages, sessions } = core;
+  const own: readonly Job[] = [
+    { name: 'write the last use of sessions', everyMs: flushSeenMs, run: () => sessions.flush() },
+    { name: 'seal the audit record', everyMs: sealMs, run: async () => void (await audit.seal()) },
+    { name: 'purge', everyMs: purgeMs, run: () => purge(core) },
+    ...(pages.keepsMails
+      ? []
+      : [{ name: 'send mails', everyMs: deliverMs, run: async () => void (await mail.deliver()) }]),
+  ];
+  for (const job of [...own, ...modules.flatMap(({ isOn, jobs: more = [] }) => (isOn ? more : []))])
+    jobs.start(job);
+}
+
+/** Removes expired rows. */
+async function purge({ audit, mail, ...core }: IdentityCore): Promise<void> {
+  await core.purge();
+  await audit.purge();
+  await mail.purge();
 }

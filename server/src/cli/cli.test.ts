@@ -364,6 +364,21 @@ describe('doctor finds', () => {
     assert.deepEqual(found(await examine(environment), 'unsafe'), []);
   });
 
+  test('a brand color that cannot be read as it is, which is no fault', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    const { code, findings } = await examine({ ...environment, PRODUCT_COLOR: '#ffd400' });
+    assert.equal(code, 0);
+    const about = findings.filter((finding) => finding.about === 'brand');
+    assert.match(
+      about[0]?.says ?? '',
+      /^PRODUCT_COLOR #ffd400 is too close to the light ground: .*links are #/,
+    );
+    assert.deepEqual(
+      (await examine(environment)).findings.filter((finding) => finding.about === 'brand'),
+      [],
+    );
+  });
+
   test('a file that is no database, and leaves it alone', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     const file = join(environment.DATA_DIR, 'bienvenue.db');

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { connect, createServer } from 'node:net';
 import { Command } from 'commander';
+import { brandNotes } from '../brand/color.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
@@ -47,10 +48,21 @@ async function examine(environment: CommandContext['environment']): Promise<Find
   }
   return [
     { about: 'options', verdict: 'ok', says: `${configuration.isPublic ? 'public' : 'local'} mode` },
+    ...checkBrand(configuration),
     ...checkFiles(configuration),
     ...(await checkDatabase(configuration)),
     await checkAddress(configuration),
   ];
+}
+
+/** Reports the colors that pages show instead of the one that the operator chose. */
+function checkBrand({ options, sources }: Configuration): Finding[] {
+  if (sources.productColor === 'default') return [];
+  return brandNotes(options.productColor).map((says) => ({
+    about: 'brand',
+    verdict: 'ok',
+    says: `PRODUCT_COLOR ${says}`,
+  }));
 }
 
 /** Rights of group and others in a file's mode. */

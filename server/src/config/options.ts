@@ -1,10 +1,10 @@
 // Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
   isLoopback,
-  color,
   databaseUrl,
   flag,
   integer,
@@ -15,9 +15,7 @@ import {
   secretKeys,
   smtpUrl,
   text,
-  webUrl,
 } from './parse.ts';
-import { picture, styleSheet, type Picture } from './picture.ts';
 
 /** Bounds of the rate limits: enough for the most expensive request, and more than a machine can serve. */
 const minLimit = 10;
@@ -132,53 +130,7 @@ export const coreOptions = {
     default: () => undefined,
     defaultSays: 'none',
   }),
-  productName: option({
-    env: 'PRODUCT_NAME',
-    parse: text,
-    says: 'Name of the service in pages and emails.',
-    default: () => 'Bienvenue',
-  }),
-  productColor: option({
-    env: 'PRODUCT_COLOR',
-    parse: color,
-    says: 'Color of links and buttons, as #rrggbb. It must contrast with white text.',
-    default: () => '#1a56c4',
-  }),
-  productLogo: option<Picture | undefined>({
-    env: 'PRODUCT_LOGO',
-    parse: picture,
-    says: 'Path of a PNG or JPEG file of at most 64 KB, shown at the top of each page and HTML email. Emails embed it; nothing is loaded from the network. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none: only the name',
-  }),
-  termsUrl: option<URL | undefined>({
-    env: 'TERMS_URL',
-    parse: webUrl,
-    says: 'URL of your terms of use, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  privacyUrl: option<URL | undefined>({
-    env: 'PRIVACY_URL',
-    parse: webUrl,
-    says: 'URL of your privacy notice, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  supportUrl: option<URL | undefined>({
-    env: 'SUPPORT_URL',
-    parse: webUrl,
-    says: 'URL of your help page, or a mailto: URL, linked at the bottom of each page.',
-    default: () => undefined,
-    defaultSays: 'none: no link',
-  }),
-  themeCss: option<string | undefined>({
-    env: 'THEME_CSS',
-    parse: styleSheet,
-    says: 'Path of a style sheet of at most 64 KB, which pages load after the built-in one. It cannot load anything from other sites. Read at startup.',
-    default: () => undefined,
-    defaultSays: 'none',
-  }),
+  ...brandOptions,
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',
     parse: networks,
@@ -253,7 +205,8 @@ const widerLimits = [
 ] as const;
 
 /** Combinations of options of the core that do not work or are unsafe. */
-export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, faulty }) => {
+export const checkCoreOptions: OptionCheck<CoreOptions> = (values, context) => {
+  const { isPublic, faulty } = context;
   const faults: string[] = [];
   if (!isPublic && !faulty.has('publicUrl') && !isLoopback(values.host)) {
     faults.push(
@@ -272,6 +225,7 @@ export const checkCoreOptions: OptionCheck<CoreOptions> = (values, { isPublic, f
   }
   if (values.smtpUrl !== undefined && values.mailFrom === undefined)
     faults.push('MAIL_FROM must name the sender of emails, such as accounts@example.org');
+  faults.push(...checkBrandOptions(values, context));
   if (values.hashMemoryKib * values.hashPasses > maxHashWork) {
     faults.push(
       `HASH_MEMORY_KIB times HASH_PASSES must be at most ${maxHashWork}; otherwise one login takes seconds of CPU time`,

@@ -1,13 +1,16 @@
-// Reads the files with which an operator brands pages and mails: a picture and a style sheet.
+// Reads the files with which an operator brands pages and mails: pictures and a style sheet.
 import { readFileSync, statSync } from 'node:fs';
 import { OptionFault } from './parse.ts';
 
 /** A small picture, read from a file. */
 export interface Picture {
   readonly path: string;
-  readonly type: 'image/png' | 'image/jpeg';
+  readonly type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
   readonly content: Buffer;
 }
+
+/** A picture that mail clients display. */
+export type Raster = Picture & { readonly type: 'image/png' | 'image/jpeg' };
 
 /** Maximum size of a file in kilobytes: every mail embeds the picture, and mail clients truncate large mails. */
 const maxKilobytes = 64;
@@ -18,16 +21,44 @@ const formats = [
   { type: 'image/jpeg', magic: Buffer.from([0xff, 0xd8, 0xff]) },
 ] as const;
 
+/** The root element of an SVG file, after the declaration, comments and the document type of XML. */
+const svgBeginning = /^\uFEFF?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>[]*>\s*)*<svg[\s>]/s;
+
 /**
- * Reads a picture. Its first bytes decide the format, never its name.
+ * Returns the format of a picture. Its first bytes decide, never its name; `undefined` for any other format.
+ */
+function formatOf(content: Buffer): Picture['type'] | undefined {
+  const raster = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
+  return raster?.type ?? (svgBeginning.test(content.toString()) ? 'image/svg+xml' : undefined);
+}
+
+/**
+ * Reads a logo.
  * @throws {OptionFault} if the file cannot be read, is too large, or has another format.
  */
 export function picture(path: string): Picture {
-  const content = readSmallFile(path, 'a PNG or JPEG file');
-  const format = formats.find(({ magic }) => magic.every((byte, i) => content[i] === byte));
-  if (format === undefined)
-    throw new OptionFault(`must name a PNG or JPEG file; ${path} is in another format`);
-  return { path, type: format.type, content };
+  return readPicture(path, 'a PNG, JPEG or SVG file', ['image/png', 'image/jpeg', 'image/svg+xml']);
+}
+
+/**
+ * Reads an icon.
+ * @throws {OptionFault} as `picture()` does.
+ */
+export function iconPicture(path: string): Picture {
+  return readPicture(path, 'a PNG or SVG file', ['image/png', 'image/svg+xml']);
+}
+
+/** Returns a logo for mails: mail clients do not display SVG. */
+export function rasterOf(logo: Picture | undefined): Raster | undefined {
+  return logo === undefined || logo.type === 'image/svg+xml' ? undefined : { ...logo, type: logo.type };
+}
+
+function readPicture(path: string, what: string, types: readonly Picture['type'][]): Picture {
+  const content = readSmallFile(path, what);
+  const type = formatOf(content);
+  if (type === undefined || !types.includes(type))
+    throw new OptionFault(`must name ${what}; ${path} is in another format`);
+  return { path, type, content };
 }
 
 /**

@@ -2,10 +2,10 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { languageOf, languages, message, usualLanguage, type MessageValues } from '../kit/language.ts';
+import { usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
 import { Cookie } from './cookie.ts';
-import type { PageAssets } from './page-assets.ts';
+import type { PageAssets } from '../brand/page-assets.ts';
 
 export interface Page {
   readonly title: string;
@@ -19,6 +19,8 @@ export interface Page {
   readonly aside?: string;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;
+  /** The page shows others of this service in frames. */
+  readonly hasFrames?: boolean;
   /** The page shows why a form was refused. */
   readonly isRefused?: boolean;
   /** The browser continues at this URL by itself. */
@@ -33,6 +35,7 @@ export interface PageFrame {
   /** Absolute URLs of the links in the footer. */
   readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
   readonly assets: PageAssets;
+  readonly languages: Languages;
   /** Cookies are sent over https only. */
   readonly isSecure: boolean;
 }
@@ -55,7 +58,7 @@ export class Pages {
     this.#languageCookie = new Cookie({
       name: 'language',
       secure: frame.isSecure,
-      accepts: (value) => languages().includes(value),
+      accepts: (value) => frame.languages.isSupported(value),
     });
     this.#policy = [
       "default-src 'none'",
@@ -63,12 +66,17 @@ export class Pages {
       "script-src 'self'",
       "connect-src 'self'",
       "img-src 'self'",
+      ...(frame.assets.hasFonts ? ["font-src 'self'"] : []),
       "form-action 'self'",
       "frame-ancestors 'none'",
       "base-uri 'none'",
       "require-trusted-types-for 'script'",
       "trusted-types 'none'",
     ].join('; ');
+  }
+
+  get languages(): Languages {
+    return this.#frame.languages;
   }
 
   get productName(): string {
@@ -78,7 +86,8 @@ export class Pages {
   /** Returns the messages in the language that the user selected, or that the browser prefers. */
   speak({ headers }: FastifyRequest): Translate {
     const chosen = this.#languageCookie.read(headers.cookie);
-    return translator(chosen ?? languageOf(headers['accept-language']) ?? usualLanguage);
+    const { languages } = this.#frame;
+    return translator(languages, chosen ?? languages.preferred(headers['accept-language']) ?? usualLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */
@@ -90,6 +99,7 @@ export class Pages {
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { title, body, before = '', aside = '', address = '/' } = page;
     const { isWide = false, isRefused = false, hasSecretAddress = false, continuesAt } = page;
+    const policy = page.hasFrames === true ? `${this.#policy}; frame-src 'self'` : this.#policy;
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
@@ -98,7 +108,7 @@ export class Pages {
     const name = title === productName ? productName : `${title} · ${productName}`;
     const head = isRefused ? t('page.frame.refused', { title: name }) : name;
     return reply
-      .header('content-security-policy', this.#policy)
+      .header('content-security-policy', policy)
       .header('vary', 'Accept, Accept-Language, Cookie')
       .type('text/html; charset=utf-8')
       .send(
@@ -110,9 +120,8 @@ export class Pages {
               <meta name="color-scheme" content="light dark" />
               <title>${head}</title>
               !${continuesAt === undefined ? '' : html`<meta http-equiv="refresh" content="0; url=${continuesAt}" />`}
-              !${assets.links.map((link) => html`<link !${link} />`).join('')}
-              <link rel="icon" type="image/svg+xml" href="${assets.iconPath}" />
-              <script type="module" src="${assets.scriptPath}"></script>
+              !${assets.links.map((link) => html`<link !${link} />`).join('')} !${assets.icons}
+              <script type="module" src="${assets.scriptPath}" blocking="render"></script>
             </head>
             <body
               data-show="${t('page.frame.show')}"
@@ -121,7 +130,7 @@ export class Pages {
             >
               <a class="skip" href="#main">${t('page.frame.skip')}</a>
               <header>
-                <a href="/" class="product">!${assets.logo}${productName}</a>
+                <a href="/" class="product">!${assets.header(productName)}</a>
               </header>
               !${aside}
               <main id="main" !${isWide ? 'class="wide"' : ''}>
@@ -139,7 +148,8 @@ export class Pages {
     const links = Object.entries(this.#frame.links).map(
       ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
-    const choices = languages().map(
+    const { languages } = this.#frame;
+    const choices = languages.tags.map(
       (language) =>
         html`<button
           name="language"
@@ -147,7 +157,7 @@ export class Pages {
           lang="${language}"
           !${language === t.language ? 'aria-current="true"' : ''}
         >
-          ${message(language, 'page.frame.language')}
+          ${languages.nameOf(language)}
         </button>`,
     );
     return html`<footer>
@@ -167,8 +177,9 @@ export function wantsPage({ headers }: FastifyRequest): boolean {
 }
 
 /** Returns the messages in a language. */
-function translator(language: string): Translate {
-  return Object.assign((key: string, values: MessageValues = {}) => message(language, key, values), {
-    language,
-  });
+function translator(languages: Languages, language: string): Translate {
+  return Object.assign(
+    (key: string, values: MessageValues = {}) => languages.message(language, key, values),
+    { language },
+  );
 }

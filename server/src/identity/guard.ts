@@ -1,7 +1,7 @@
 // Reads and sets the cookies of a browser, and reads the source of each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
-import { languageOf } from '../kit/language.ts';
+import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import { Cookie } from '../http/cookie.ts';
@@ -122,13 +122,17 @@ export function installSource(
   app: FastifyInstance,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
+  languages: Languages,
 ): void {
   const sources = new WeakMap<FastifyRequest, ClientSource>();
   app.decorateRequest('source', {
     getter(this: FastifyRequest) {
       let source = sources.get(this);
       if (source === undefined) {
-        source = readSource(this, clientAddress, cookies);
+        source = {
+          ...readSource(this, clientAddress, cookies),
+          language: languages.preferred(this.headers['accept-language']),
+        };
         sources.set(this, source);
       }
       return source;
@@ -140,16 +144,15 @@ function readSource(
   request: FastifyRequest,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
-): ClientSource {
+): Omit<ClientSource, 'language'> {
   const { address, key: network } = clientAddress.of(request);
-  const { cookie: header, 'user-agent': device, 'accept-language': languages } = request.headers;
+  const { cookie: header, 'user-agent': device } = request.headers;
   return {
     ...actorOf(request.session === null ? undefined : { kind: 'user', userId: request.session.userId }),
     address,
     network,
     requestId: request.id,
     device,
-    language: languageOf(languages),
     deviceToken: cookies.device.read(header),
     sessionToken: cookies.session.read(header),
     requestToken: cookies.request.read(header),

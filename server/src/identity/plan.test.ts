@@ -193,7 +193,7 @@ onEachEngine('query plans among thousands of rows', (engine) => {
     [
       'the registrations of an address',
       () => auth.identity.registrations.list(7),
-      /pending_registrations_by_browser/,
+      /pending_registrations_by_(?:browser|user)/,
     ],
     ['sessions seen', seenSessions, sessionKey],
     [
@@ -242,8 +242,12 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       await work();
       const recorded = recorder.recorded.slice(from);
       const plans = await Promise.all(recorded.map((one) => planOf(fresh.url, one)));
+      // Tables without rows are read as a whole unless indices are preferred.
+      const sparing = await Promise.all(
+        recorded.map((one) => planOf(fresh.url, one, { prefersIndices: true })),
+      );
       assert.ok(plans.length > 0);
-      for (const [i, plan] of plans.entries()) {
+      for (const [i, plan] of sparing.entries()) {
         assert.deepEqual(scansOf(plan), [], `${recorded[i]?.compiled.text}\n${plan.join('\n')}`);
       }
       const steps = plans.flat().join('\n');

@@ -11,9 +11,11 @@ export const usualLanguage = 'en';
 /** Values of the placeholders of a message: numbers select plural forms, instants are Unix milliseconds. */
 export type MessageValues = Readonly<Record<string, string | number>>;
 
+/** Texts by language and key. */
+export type Catalogs = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 const folders = new Set([new URL('../../languages/', import.meta.url).href]);
 const catalogs = new Map<string, Map<string, string>>();
-const compiled = new Map<string, IntlLibrary.IntlMessageFormat>();
 
 /**
  * Adds a folder of messages: the URL of the folder, ending with a slash. It contains `en.json`, `fr.json`, … with
@@ -23,7 +25,6 @@ export function addMessages(folder: string): void {
   if (folders.has(folder)) return;
   folders.add(folder);
   catalogs.clear();
-  compiled.clear();
 }
 
 /** Returns the tags of the supported languages. */
@@ -57,24 +58,76 @@ export function rawMessage(language: string, key: string): string | undefined {
   return languages().includes(language) ? catalogs.get(language)?.get(key) : undefined;
 }
 
-/**
- * Formats a message in a language, or in English if the language is not supported. Times are in UTC.
- * @throws {Error} if the message does not exist.
- */
-export function message(language: string | undefined, key: string, values: MessageValues = {}): string {
-  const supported = language !== undefined && languages().includes(language) ? language : usualLanguage;
-  const name = `${supported} ${key}`;
-  let format = compiled.get(name);
-  if (format === undefined) {
-    const text = rawMessage(supported, key);
-    if (text === undefined) throw new Error(`There is no message ${key} in ${supported}`);
-    format = compile(text, supported);
-    compiled.set(name, format);
+/** The messages of one service: those of the modules, and those of the operator, which take precedence. */
+export class Languages {
+  readonly #own: Catalogs;
+  readonly #compiled = new Map<string, IntlLibrary.IntlMessageFormat>();
+
+  constructor(own: Catalogs = new Map()) {
+    this.#own = own;
   }
-  return String(format.format({ ...values }));
+
+  /** Tags of the supported languages. */
+  get tags(): readonly string[] {
+    return [...new Set([...languages(), ...this.#own.keys()])];
+  }
+
+  isSupported(language: string): boolean {
+    return this.#own.has(language) || languages().includes(language);
+  }
+
+  /** Returns whether there is a message with this key. A language that lacks it shows it in English. */
+  has(key: string): boolean {
+    return this.#textOf(usualLanguage, key) !== undefined;
+  }
+
+  /** Returns the name of a language in that language. */
+  nameOf(language: string): string {
+    const name = this.#textOf(language, 'page.frame.language');
+    return name ?? new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language;
+  }
+
+  /** Returns the supported language that a client prefers; see `languageOf`. */
+  preferred(acceptLanguage: string | undefined): string | undefined {
+    return languageOf(acceptLanguage, this.tags);
+  }
+
+  /**
+   * Formats a message in a language, or in English if the language or the message in it is missing. Times are in UTC.
+   * @throws {Error} if the message does not exist.
+   */
+  message(language: string | undefined, key: string, values: MessageValues = {}): string {
+    const wanted = language !== undefined && this.isSupported(language) ? language : usualLanguage;
+    const name = `${wanted} ${key}`;
+    let format = this.#compiled.get(name);
+    if (format === undefined) {
+      const text = this.#textOf(wanted, key);
+      const usual = text ?? this.#textOf(usualLanguage, key);
+      if (usual === undefined) throw new Error(`There is no message ${key} in ${wanted}`);
+      format = compile(usual, text === undefined ? usualLanguage : wanted);
+      this.#compiled.set(name, format);
+    }
+    return String(format.format({ ...values }));
+  }
+
+  #textOf(language: string, key: string): string | undefined {
+    return this.#own.get(language)?.get(key) ?? rawMessage(language, key);
+  }
 }
 
-function compile(text: string, language: string): IntlLibrary.IntlMessageFormat {
+/** The messages of the modules alone. */
+export const ownLanguages = new Languages();
+
+/** Formats a message of the modules; see `Languages.message`. */
+export function message(language: string | undefined, key: string, values: MessageValues = {}): string {
+  return ownLanguages.message(language, key, values);
+}
+
+/**
+ * Compiles a text.
+ * @throws {Error} if it is not a message in ICU format.
+ */
+export function compile(text: string, language: string): IntlLibrary.IntlMessageFormat {
   // Loaded at the first use, because loading takes 15 ms of the start-up time.
   const load = createRequire(import.meta.url);
   const library = load('intl-messageformat') as typeof IntlLibrary; // its own types
@@ -90,18 +143,36 @@ function compile(text: string, language: string): IntlLibrary.IntlMessageFormat 
 const maxCharacters = 200;
 const maxRanges = 20;
 
-/** Returns the supported language that a client prefers (RFC 9110 §12.5.4); `undefined` if it accepts none of them. */
-export function languageOf(acceptLanguage: string | undefined): string | undefined {
+/**
+ * Returns the supported language that a client prefers (RFC 9110 §12.5.4); `undefined` if it accepts none of them. A
+ * range such as `pt-BR` also selects `pt`, and `pt` selects `pt-BR` (RFC 4647 §3.4, and the reverse for convenience).
+ */
+export function languageOf(
+  acceptLanguage: string | undefined,
+  tags: readonly string[] = languages(),
+): string | undefined {
   if (acceptLanguage === undefined) return undefined;
   const ranges = acceptLanguage.slice(0, maxCharacters).split(',').slice(0, maxRanges).map(toRange);
-  const supported = ranges.filter(({ tag, quality }) => quality > 0 && languages().includes(tag));
+  const supported = ranges.flatMap(({ tag, quality }) => {
+    const found = quality > 0 ? tagFor(tag, tags) : undefined;
+    return found === undefined ? [] : [{ found, quality }];
+  });
   const best = Math.max(...supported.map(({ quality }) => quality));
-  return supported.find(({ quality }) => quality === best)?.tag;
+  return supported.find(({ quality }) => quality === best)?.found;
+}
+
+function tagFor(range: string, tags: readonly string[]): string | undefined {
+  for (let part = range; part !== ''; part = part.slice(0, Math.max(0, part.lastIndexOf('-')))) {
+    const found = tags.find((tag) => tag.toLowerCase() === part);
+    if (found !== undefined) return found;
+  }
+  const [primary = ''] = range.split('-', 1);
+  return tags.find((tag) => tag.toLowerCase().startsWith(`${primary}-`));
 }
 
 function toRange(text: string): { tag: string; quality: number } {
   const [range = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
   const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice('q='.length) ?? '1';
   const isWeight = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight);
-  return { tag: range.split('-')[0] ?? '', quality: isWeight ? Number(weight) : 0 };
+  return { tag: range, quality: isWeight ? Number(weight) : 0 };
 }

@@ -2,7 +2,8 @@
 import type { Environment } from '../config/read-options.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createLog } from '../http/log.ts';
-import { buildService, startJobs } from '../app/core.ts';
+import { buildService } from '../app/core.ts';
+import { startJobs } from '../app/service.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { readOptions } from '../app/options.ts';
 import type { Service } from '../app/service.ts';

@@ -182,3 +182,15 @@ export interface NewMail extends Letter {
   /** The one-time token in the mail. */
   readonly tokenId?: string | undefined;
 }
+
+/** What declares kinds of mail: a module. */
+interface MailOwner {
+  readonly mails: readonly MailKind[];
+  readonly events: readonly { readonly mail?: MailKind | undefined }[];
+}
+
+/** Returns each kind of mail of the modules once. */
+export function mailKindsOf(owners: readonly MailOwner[]): readonly MailKind[] {
+  const ofEvents = owners.flatMap(({ events }) => events.flatMap(({ mail }) => mail ?? []));
+  return [...new Set([...owners.flatMap(({ mails }) => mails), ...ofEvents])];
+}

@@ -25,6 +25,7 @@ import type { Admission, MailRequest, NewMail } from './mail-kind.ts';
 import { hashRecipient } from './pace.ts';
 import { removeOldPaces } from './pace-store.ts';
 import { logoSource, type Logo } from './logo.ts';
+import type { MailKind } from './mail-kind.ts';
 import { composeMail, type MailText, type Sender } from './text.ts';
 
 /** Encrypts stored mails, because they may contain a token, which is never stored in plain text. */
@@ -44,6 +45,8 @@ export interface OutboxOptions {
   readonly domain: string;
   /** Name and address of the service in mails. */
   readonly sender: Sender;
+  /** Every kind of mail of the service. */
+  readonly kinds?: readonly MailKind[];
   /** Whether requested mails have pauses and a cap. True by default; false in local mode. */
   readonly isPaced?: boolean;
   /** Returns whether a one-time token can still be consumed. A mail whose token was revoked is not sent. */
@@ -120,6 +123,20 @@ export class Outbox {
   /** The logo of mails. */
   get logo(): Logo | undefined {
     return this.#options.sender.logo;
+  }
+
+  /** Names of every kind of mail. */
+  get kinds(): readonly string[] {
+    return (this.#options.kinds ?? []).map(({ name }) => name);
+  }
+
+  /** Composes the example of a kind of mail; `undefined` if the kind is unknown. */
+  composeExample(name: string, language: string): MailText | undefined {
+    const { clock, sender, kinds = [] } = this.#options;
+    const kind = kinds.find((one) => one.name === name);
+    if (kind === undefined) return undefined;
+    const occasion = { at: clock(), address: '192.0.2.7' }; // of a documentation network (RFC 5737)
+    return composeMail(sender, { kind: name, outline: kind.compose(kind.example), occasion, language });
   }
 
   /** Removes the unsent mails of a kind to a user, because a new mail replaces them. */

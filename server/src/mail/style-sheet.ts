@@ -1,3 +1,5 @@
+import { brandColors, mailGrounds } from '../brand/color.ts';
+
 /**
  * CSS of every mail, without the color of the operator. It is part of the HTML, because mail clients load no style
  * sheets.
@@ -37,8 +39,8 @@ main > :last-child {
 .act {
   display: inline-block;
   padding: 12px 20px;
+  border: 1px solid transparent;
   border-radius: 8px;
-  color: #ffffff;
   font-weight: 600;
   text-decoration: none;
 }
@@ -92,5 +94,26 @@ footer {
   footer {
     color: #a5a59d;
   }
+  main > img {
+    padding: 8px;
+    background: #ffffff;
+    border-radius: 8px;
+  }
 }
 `;
+
+const buttons = new Map<string, string>();
+
+/** Returns the CSS of the buttons in the color of the operator, for light and dark mails. */
+export function buttonStyle(color: string): string {
+  let style = buttons.get(color);
+  if (style === undefined) {
+    const rule = (scheme: keyof typeof mailGrounds): string => {
+      const { act, onAct, actEdge } = brandColors(color, mailGrounds[scheme]);
+      return `.act { background: ${act}; border-color: ${actEdge}; color: ${onAct}; }`;
+    };
+    style = `${rule('light')}\n@media (prefers-color-scheme: dark) { ${rule('dark')} }`;
+    buttons.set(color, style);
+  }
+  return style;
+}

@@ -2,10 +2,10 @@
 // are built from the same parts, in the language of the user.
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
-import { languages, message, usualLanguage, type MessageValues, rawMessage } from '../kit/language.ts';
+import { ownLanguages, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { logoSource, type Logo } from './logo.ts';
 import type { Letter } from './mail-kind.ts';
-import { styleSheet } from './style-sheet.ts';
+import { buttonStyle, styleSheet } from './style-sheet.ts';
 
 /** A mail before it is sent. */
 export interface MailText {
@@ -22,6 +22,8 @@ export interface Sender {
   readonly publicUrl: string;
   /** Color of links, `#rrggbb`. */
   readonly color: string;
+  /** Those of the modules by default. */
+  readonly languages?: Languages | undefined;
   /** A composed mail only refers to it; its content is added when the mail is sent. */
   readonly logo?: Logo | undefined;
 }
@@ -37,12 +39,13 @@ interface Part {
 /** Composes a mail. It takes about 0.1 ms, short enough to run inside the transaction of its cause. */
 export function composeMail(sender: Sender, letter: Letter): Required<MailText> {
   const { kind, outline, occasion } = letter;
+  const { languages = ownLanguages } = sender;
   const language =
-    letter.language !== undefined && languages().includes(letter.language) ? letter.language : usualLanguage;
+    letter.language !== undefined && languages.isSupported(letter.language) ? letter.language : usualLanguage;
   const { values, variant = 'what', link, code } = outline;
-  const happened = rawMessage(language, `mail.${kind}.${variant}`) === undefined ? 'what' : variant;
+  const happened = languages.has(`mail.${kind}.${variant}`) ? variant : 'what';
   const t = (key: string, more: MessageValues = {}): string =>
-    message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
+    languages.message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
   const parts: Part[] = [{ kind: 'paragraph', text: t(`${kind}.${happened}`) }];
   if (link !== undefined) parts.push({ kind: 'link', text: t(`${kind}.link`), href: link });
   if (code !== undefined) parts.push({ kind: 'paragraph', text: t('code') }, { kind: 'code', text: code });
@@ -87,7 +90,7 @@ function toHtml(parts: readonly Part[], { subject, footer, language, sender }: F
         <title>${subject}</title>
         <style>
           !${styleSheet}
-          !${html`.act { background: ${sender.color}; }`}
+          !${buttonStyle(sender.color)}
         </style>
       </head>
       <body>

@@ -1,5 +1,5 @@
 // Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
-import type { FaultReason, Problem } from '../kit/problem.ts';
+import { fieldProblem, type FaultReason, type Problem } from '../kit/problem.ts';
 import { html } from 'ghtml';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
@@ -32,8 +32,24 @@ export function faultOf(t: Translate, problem: Problem | undefined, name: string
   );
 }
 
+/**
+ * Rejects the form of an authenticator that gave nothing, as browsers without scripts send it. It is no attempt: nothing
+ * is counted.
+ * @throws {Problem} invalid_request.
+ */
+export function requireGiven(name: 'credential' | 'proof', text: string): void {
+  if (text.trim() === '') throw fieldProblem(name, 'is empty', 'empty');
+}
+
+/** Returns whether an authenticator gave nothing. */
+export function isNothingGiven({ fields }: Problem): boolean {
+  return fields.some(({ field: name, reason }) => reason === 'empty' && /^(?:credential|proof)$/.test(name));
+}
+
 /** Returns the sentence for a problem, with the time to wait if there is one. */
-export function problemText(t: Translate, { code, retryAfterSeconds: seconds }: Problem): string {
+export function problemText(t: Translate, problem: Problem): string {
+  if (isNothingGiven(problem)) return t('page.script.unknown');
+  const { code, retryAfterSeconds: seconds } = problem;
   const text = t(`page.problem.${code}`);
   if (seconds === undefined || seconds <= 0) return text;
   const minutes = Math.ceil(seconds / 60);

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
+import type { Languages } from '../kit/language.ts';
 import { Problem, type ProblemCode } from '../kit/problem.ts';
 import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
@@ -64,6 +65,8 @@ export interface PageKitParts {
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
+  /** Paths of all pages; complete before the first request. */
+  readonly paths: Set<string> = new Set();
   readonly offers: Offers;
 
   constructor(parts: PageKitParts) {
@@ -119,9 +122,10 @@ export class PageKit {
   /** Sends a page in the layout of the product. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { method, query } = request;
-    const { url = '/' } = request.routeOptions;
-    const isPlain = method === 'GET' && !/[:*]/.test(url); // a parameter of a path may be any text
-    const address = isPlain ? addressOf(url, { ...this.queries.parse(query), done: undefined }) : '/';
+    // A missing page too is shown again in another language. A path may be any text, so it is checked as a target.
+    const { pathname } = new URL(request.url, 'http://path.invalid');
+    const path = method === 'GET' ? this.parseTarget(pathname) : undefined;
+    const address = path === undefined ? '/' : addressOf(path, { ...this.queries.parse(query) });
     return this.#parts.pages.send(request, reply, { ...page, address });
   }
 
@@ -144,11 +148,16 @@ export class PageKit {
       before: html`<p class="back"><a href="${paths.account}">${t('page.account.title')}</a></p>`,
       aside: html`<nav class="aside" aria-label="${t('page.account.title')}">
         <ul>
-          <li><a href="${paths.account}">${t('page.account.overview')}</a></li>
+          <li><a href="${paths.account}">!${icon('person')} ${t('page.account.overview')}</a></li>
           !${items}
         </ul>
       </nav>`,
     });
+  }
+
+  /** The languages of pages and mails. */
+  get languages(): Languages {
+    return this.#parts.pages.languages;
   }
 
   /** Returns the `Set-Cookie` header of the chosen language. */

@@ -62,6 +62,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
     '/sign-in/passkey': { credential: '{}' },
     '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
     '/account/passkeys': { credential: '{}' },
+    '/account/passkeys/offer': {},
     '/account/passkeys/rename': { id: 'none', name: 'mine' },
     '/account/passkeys/remove': { id: 'none' },
     '/account/passkeys/offer': {},
@@ -320,7 +321,7 @@ describe('the forms of pages', { skip }, () => {
       const address = new URL(unescapeMarkup(back), origin);
       assert.deepEqual(
         [address.pathname, Object.fromEntries(address.searchParams)],
-        [path, { email: 'owner@example.org', token, return_to: '/account/data' }],
+        [path, { email: 'owner@example.org', token, return_to: '/account/data', done: 'confirmed' }],
       );
     }
   });

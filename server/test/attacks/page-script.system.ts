@@ -165,7 +165,7 @@ describe('script in pages', () => {
       for (const path of [...pages, ...linkPages]) await look(path, [everyPayload]);
       assert.deepEqual(marks, []);
       await page.goto('/sign-in');
-      const made = await page.locator('.secret button').count();
+      const made = await page.locator('.field button.show').count();
       assert.equal(made, 1, 'our own script runs');
       // Checks the observation itself: it reports what the policy blocks, and a script that runs.
       await page.evaluate(

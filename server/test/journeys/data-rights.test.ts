@@ -39,7 +39,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
   },
   pending_logins: {
     secret: 'secret_hash',
-    other: 'id user_id demand factors password_changed_at ends_with_browser created_at expires_at',
+    other: 'id user_id demand factors password_changed_at created_at expires_at ends_with_browser',
   },
   one_time_tokens: {
     secret: 'secret_hash code_mac',

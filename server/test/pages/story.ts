@@ -93,7 +93,6 @@ export const stories: readonly Story[] = [
       await at.press('page.sign_up.title');
       await at.sees('page.sign_up.title');
       await at.type({ email: 'ada', password: 'x' });
-      await at.page.evaluate('document.querySelector("main form").noValidate = true');
       await at.press('page.sign_up.act');
       await at.reads('page.fault.no_email');
       assert.equal(await at.page.inputValue('#email'), 'ada', 'the typed values are kept');
@@ -149,6 +148,12 @@ export const stories: readonly Story[] = [
     await elsewhere.goTo(link);
     await elsewhere.reads('page.confirm.what', { email: byLink });
     await elsewhere.press('page.confirm.act');
+    await elsewhere.reads('page.confirm.elsewhere', { email: byLink });
+    await elsewhere.type({ password: 'wrong' });
+    await elsewhere.press('page.confirm.act');
+    await elsewhere.reads('page.problem.password_wrong');
+    await elsewhere.type({ password: goodPassword });
+    await elsewhere.press('page.confirm.act');
     await elsewhere.reads('page.confirm.done');
     assert.equal(await elsewhere.page.inputValue('#email'), byLink);
     await elsewhere.type({ password: goodPassword });
@@ -160,11 +165,13 @@ export const stories: readonly Story[] = [
 
     await elsewhere.context.clearCookies();
     await elsewhere.signUp(byCode);
-    await elsewhere.type({ token: 'AAAA-AAAA' });
-    await elsewhere.press('page.code.verification_act');
+    await elsewhere.enterCode('token', 'AAAA-AAAA', 'page.code.verification_act');
     await elsewhere.reads('page.problem.token_invalid');
-    await elsewhere.type({ token: (await site.codeTo(byCode)).toLowerCase() });
-    await elsewhere.press('page.code.verification_act');
+    await elsewhere.enterCode(
+      'token',
+      (await site.codeTo(byCode)).toLowerCase(),
+      'page.code.verification_act',
+    );
     await elsewhere.reads('page.confirm.done');
     await elsewhere.type({ password: goodPassword });
     await elsewhere.press('page.sign_in.act');
@@ -185,8 +192,7 @@ export const stories: readonly Story[] = [
       await elsewhere.type({ email });
       await elsewhere.press('page.sign_in.by_mail');
       await elsewhere.reads('page.code.sign_in', { email });
-      await elsewhere.type({ token: await site.codeTo(email) });
-      await elsewhere.press('page.code.sign_in_act');
+      await elsewhere.enterCode('token', await site.codeTo(email), 'page.code.sign_in_act');
       assert.equal(elsewhere.at, '/account/password');
 
       site.service.clock.advance(2 * minuteMs);
@@ -226,7 +232,7 @@ export const stories: readonly Story[] = [
     await third.press('page.sign_in.act');
     assert.equal(third.at, '/account/sessions', 'as requested in another browser');
     await at.goTo('/account');
-    await at.sees('page.sign_in.title');
+    await at.seesSignIn();
 
     site.service.clock.advance(2 * minuteMs);
     await at.goTo('/forgot');
@@ -249,15 +255,13 @@ export const stories: readonly Story[] = [
       await at.reads('page.recovery_codes.none');
       await at.goTo('/account');
       await at.press('page.totp.title');
-      await at.type({ name: 'Ada’s phone' });
       await at.press('page.totp.add');
-      const secret = await at.page.inputValue('input[name=secret]');
-      await at.type({ code: '000000' });
-      await at.press('page.totp.confirm');
+      await at.type({ name: 'Ada’s phone' });
+      const secret = await at.seed();
+      await at.enterCode('code', '000000', 'page.totp.confirm');
       await at.reads('page.totp.wrong');
-      assert.equal(await at.page.inputValue('input[name=secret]'), secret, 'the same picture again');
-      await at.type({ code: site.nextCode(secret) });
-      await at.press('page.totp.confirm');
+      assert.equal(await at.seed(), secret, 'the same picture again');
+      await at.enterCode('code', site.nextCode(secret), 'page.totp.confirm');
       await at.reads('page.recovery_codes.first');
       await at.goTo('/account/authenticators');
       assert.match(await at.text(), /Ada’s phone/);
@@ -267,19 +271,20 @@ export const stories: readonly Story[] = [
       await at.reads('page.recovery_codes.once');
       const codes = await at.page.locator('.codes code').allInnerTexts();
       assert.equal(codes.length, 10);
-      await at.page.goBack();
-      assert.ok(!(await at.text()).includes(codes[0] ?? ''), 'shown once');
+      await at.press('page.recovery_codes.have_saved');
+      await at.reads('page.recovery_codes.saved');
+      await at.goTo('/account/recovery-codes/new');
+      assert.ok(!(await at.text()).includes(codes[0] ?? ''), 'shown until they are saved');
 
       const elsewhere = await scene.visitor(sitting);
       await elsewhere.goTo('/sign-in?return_to=%2Faccount%2Fsessions');
       await elsewhere.type({ email, password: goodPassword });
       await elsewhere.press('page.sign_in.act');
       await elsewhere.sees('page.factor.title');
-      await elsewhere.type({ proof: '000000' });
-      await elsewhere.press('page.factor.totp_act');
+      await elsewhere.enterCode('proof', '000000', 'page.factor.totp_act');
       await elsewhere.reads('page.problem.factor_invalid');
       await elsewhere.goTo('/account');
-      await elsewhere.sees('page.sign_in.title');
+      await elsewhere.seesSignIn();
       await elsewhere.goTo('/sign-in/factor?return_to=%2Faccount%2Fsessions');
       await elsewhere.type({ proof: site.nextCode(secret) });
       await elsewhere.page.locator('input[name=remember_device]:visible').check();
@@ -297,7 +302,7 @@ export const stories: readonly Story[] = [
 
       await elsewhere.signIn(email);
       await elsewhere.sees('page.factor.title');
-      const other = elsewhere.page.getByText(elsewhere.say('page.factor.recovery_code'), { exact: true });
+      const other = elsewhere.page.getByText(elsewhere.say('page.factor.recovery_code_ask'));
       await other.first().click();
       const form = elsewhere.page.locator('details[open] form');
       await form.locator('input[name=proof]').fill(codes[0] ?? '');
@@ -309,13 +314,13 @@ export const stories: readonly Story[] = [
       site.service.clock.advance(11 * minuteMs);
       await elsewhere.goTo('/account/authenticators');
       await elsewhere.sees('page.step_up.title');
-      await elsewhere.type({ proof: '000000' });
-      await elsewhere.press('page.factor.totp_act');
+      await elsewhere.enterCode('proof', '000000', 'page.factor.totp_act');
       await elsewhere.reads('page.problem.factor_invalid');
-      await elsewhere.type({ proof: site.nextCode(secret) });
-      await elsewhere.press('page.factor.totp_act');
+      await elsewhere.enterCode('proof', site.nextCode(secret), 'page.factor.totp_act');
       assert.equal(elsewhere.at, '/account/authenticators', 'back to the previous page');
       await elsewhere.press('page.totp.remove_one', { name: 'Ada’s phone' });
+      await elsewhere.sees('page.totp.remove_one', { name: 'Ada’s phone' });
+      await elsewhere.press('page.totp.remove');
       await elsewhere.reads('page.totp.removed');
     },
     'totp',
@@ -344,16 +349,15 @@ export const stories: readonly Story[] = [
       const elsewhere = await scene.visitor(sitting);
       await elsewhere.goTo(link);
       await elsewhere.press('page.email_change.act');
-      await elsewhere.sees('page.sign_in.title');
-      await at.type({ token: await site.codeTo(wished) });
-      await at.press('page.code.email_change_act');
+      await elsewhere.seesSignIn();
+      await at.enterCode('token', await site.codeTo(wished), 'page.code.email_change_act');
       await at.reads('page.email_change.done');
       await at.reads('page.address.what', { email: wished });
       await elsewhere.goTo(await site.linkTo(email));
       await elsewhere.press('page.email_undo.act');
       await elsewhere.reads('page.email_undo.done');
       await at.page.reload();
-      await at.sees('page.sign_in.title');
+      await at.seesSignIn();
     },
     'email-change',
   ),
@@ -374,7 +378,7 @@ export const stories: readonly Story[] = [
     assert.equal(await at.page.locator('.rows > li').count(), 1);
     for (const other of [second, third]) {
       await other.page.reload();
-      await other.sees('page.sign_in.title');
+      await other.seesSignIn();
     }
     if (!hasFeature('activity')) return;
     await at.goTo('/account/activity');
@@ -404,7 +408,7 @@ export const stories: readonly Story[] = [
       await at.press('page.data.close_act');
       await at.sees('page.data.closed_title');
       await at.goTo('/account');
-      await at.sees('page.sign_in.title');
+      await at.seesSignIn();
       await at.signIn(email);
       await at.reads('page.problem.invalid_credentials');
       await at.goTo(await site.linkTo(email));
@@ -432,17 +436,17 @@ export const stories: readonly Story[] = [
       await at.press('page.sign_in.act');
       await at.sees('page.set_up.title');
       await at.goTo('/account/sessions');
-      await at.sees('page.sign_in.title');
+      await at.seesSignIn();
       await at.page.goBack();
       await at.press('page.totp.title');
       await at.press('page.totp.add');
-      const secret = await at.page.inputValue('input[name=secret]');
-      await at.type({ code: site.nextCode(secret) });
-      await at.press('page.totp.confirm');
+      const secret = await at.seed();
+      await at.enterCode('code', site.nextCode(secret), 'page.totp.confirm');
       if (hasFeature('recovery-code')) await at.press('page.recovery_codes.later');
       assert.equal(at.at, '/account/sessions');
       await at.goTo('/account/authenticators');
       await at.press('page.totp.remove_one', { name: at.say('page.totp.usual_name') });
+      await at.press('page.totp.remove');
       await at.reads('page.problem.last_factor');
     },
     'totp',

@@ -14,6 +14,7 @@ export interface SourceFile {
 /** Folders and files of server/src, from the lowest level to the highest. Each feature is a module on `features`. */
 const levels: readonly (readonly string[])[] = [
   ['kit'],
+  ['brand'],
   ['config', 'db', 'hash'],
   ['user', 'audit', 'mail', 'jobs', 'keys', 'http'],
   ['page'],

@@ -4,12 +4,20 @@ import pg from 'pg';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { Recorded } from './recorder.ts';
 
-/** The engine's plan, a line for each step. */
-export async function planOf(url: string, { compiled, parameters }: Recorded): Promise<string[]> {
+/**
+ * The engine's plan, a line for each step.
+ * @param prefersIndices PostgreSQL scans and sorts only where no index can help, also in a table of few rows, which it
+ * would rather read as a whole.
+ */
+export async function planOf(
+  url: string,
+  { compiled, parameters }: Recorded,
+  { prefersIndices = false } = {},
+): Promise<string[]> {
   const path = sqlitePath(url);
   const values = compiled.bind(parameters);
   return path === undefined
-    ? planOnPostgres(url, compiled.text, values)
+    ? planOnPostgres(url, prefersIndices ? indicesOnly : '', compiled.text, values)
     : planOnSqlite(path, compiled.text, values);
 }
 
@@ -19,18 +27,19 @@ function planOnSqlite(path: string, text: string, values: unknown[]): string[] {
   return rows.map((row) => String(row['detail']));
 }
 
-/**
- * PostgreSQL then scans or sorts only where no index can help, also in a table of few rows, which it would rather read
- * as a whole.
- */
-const preferIndices =
+const indicesOnly =
   'set enable_seqscan = off; set enable_sort = off; set enable_incremental_sort = off; set enable_bitmapscan = off';
 
-async function planOnPostgres(url: string, text: string, values: unknown[]): Promise<string[]> {
+async function planOnPostgres(
+  url: string,
+  settings: string,
+  text: string,
+  values: unknown[],
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(preferIndices);
+    await client.query(settings);
     const { rows } = await client.query<{ 'QUERY PLAN': string }>({ text: `explain ${text}`, values });
     return rows.map((row) => row['QUERY PLAN']);
   } finally {

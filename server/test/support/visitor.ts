@@ -51,15 +51,16 @@ export class Site {
     return this.service.close();
   }
 
-  /** Text of the newest mail to the address. */
-  async #mailTo(email: string): Promise<string> {
+  /** Text of the newest mail to the address that contains the text. */
+  async #mailTo(email: string, part = ''): Promise<string> {
     const mails = await this.service.core.outbox.listKept(100);
-    return mails.find(({ recipient }) => recipient === email)?.text ?? assert.fail(`no mail to ${email}`);
+    const newest = mails.find(({ recipient, text }) => recipient === email && text.includes(part));
+    return newest?.text ?? assert.fail(`no mail to ${email}`);
   }
 
-  /** Path and query of the link in the newest mail to the address. */
-  async linkTo(email: string): Promise<string> {
-    const [link = ''] = /http\S+\?\S+/.exec(await this.#mailTo(email)) ?? [];
+  /** Path and query of the link in the newest mail to the address; of a link to the path, if one is given. */
+  async linkTo(email: string, path = ''): Promise<string> {
+    const [link = ''] = /http\S+\?\S+/.exec(await this.#mailTo(email, path)) ?? [];
     const { pathname, search } = new URL(link);
     return `${pathname}${search}`;
   }
@@ -90,11 +91,25 @@ export class Visitor {
   /** Errors in the page that are not visible. */
   readonly faults: string[] = [];
   readonly #language: string;
+  readonly hasScripts: boolean;
+  /** Has a passkey device, and scripts to use it. */
+  readonly hasDevice: boolean;
   /** Origins that requests may go to. */
   readonly #allowed: Set<string>;
 
-  private constructor(site: Site, context: BrowserContext, page: Page, language: string) {
+  private constructor(
+    site: Site,
+    context: BrowserContext,
+    page: Page,
+    {
+      language,
+      hasScripts,
+      hasDevice,
+    }: { readonly language: string; readonly hasScripts: boolean; readonly hasDevice: boolean },
+  ) {
     this.#language = language;
+    this.hasScripts = hasScripts;
+    this.hasDevice = hasScripts && hasDevice;
     this.#allowed = new Set([site.origin]);
     this.site = site;
     this.context = context;
@@ -109,7 +124,9 @@ export class Visitor {
     const context = await chromium.newContext({ baseURL: site.origin, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
-    const visitor = new Visitor(site, context, page, languageOf(options.locale) ?? usualLanguage);
+    const hasScripts = options.javaScriptEnabled !== false;
+    const language = languageOf(options.locale) ?? usualLanguage;
+    const visitor = new Visitor(site, context, page, { language, hasScripts, hasDevice });
     page.on('pageerror', (error) => visitor.faults.push(String(error)));
     page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));
     page.on('console', (entry) => {
@@ -123,8 +140,10 @@ export class Visitor {
     });
     if (hasDevice) await visitor.#addDevice();
     // It would sign in with the device's only passkey before the test continues.
-    if (!fillsPasskeys && options.javaScriptEnabled !== false)
-      await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+    if (!fillsPasskeys && hasScripts)
+      await page.addInitScript(
+        'if (globalThis.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false',
+      );
     return visitor;
   }
 
@@ -153,7 +172,9 @@ export class Visitor {
 
   /** Another tab of the same browser. */
   async tab(): Promise<Visitor> {
-    return new Visitor(this.site, this.context, await this.context.newPage(), this.#language);
+    const { hasScripts, hasDevice } = this;
+    const own = { language: this.#language, hasScripts, hasDevice };
+    return new Visitor(this.site, this.context, await this.context.newPage(), own);
   }
 
   /** Opens the page on purpose. */
@@ -177,6 +198,32 @@ export class Visitor {
       await this.page.locator(`main input[name="${name}"]:visible`).first().fill(value);
   }
 
+  /**
+   * Types a code and sends it with the button of this message. With scripts, a form that asks for nothing else sends a
+   * complete code by itself.
+   */
+  async enterCode(name: string, code: string, key: string): Promise<void> {
+    const input = this.page.locator(`main input[name="${name}"]:visible`).first();
+    const full = await input.getAttribute('data-full');
+    const isFull = full !== null && new RegExp(full).test(code.replaceAll('-', ''));
+    const count = await this.page.evaluate<number>(
+      `[...document.querySelectorAll('main input[name="${name}"]')].find((one) => one.checkVisibility())
+        .form.querySelectorAll('input:not([type=hidden], [hidden])').length`,
+    );
+    if (this.hasScripts && isFull && count === 1) {
+      await Promise.all([this.page.waitForEvent('load'), input.fill(code)]);
+      return;
+    }
+    await input.fill(code);
+    await this.press(key);
+  }
+
+  /** The seed that the page of a new authenticator app shows. */
+  async seed(): Promise<string> {
+    const text = await this.page.locator('.steps code').textContent();
+    return text?.replaceAll(' ', '') ?? assert.fail(`no seed at ${this.at}`);
+  }
+
   /** A message of the service in the visitor's language. */
   say(key: string, values: MessageValues = {}): string {
     return message(this.#language, key, values);
@@ -198,9 +245,14 @@ export class Visitor {
   }
 
   /** Asserts that the page has this title. */
-  async sees(key: string): Promise<void> {
+  async sees(key: string, values: MessageValues = {}): Promise<void> {
     const heading = (await this.page.locator('h1').innerText()).trim();
-    assert.equal(heading, this.say(key), `at ${this.at}: ${await this.text()}`);
+    assert.equal(heading, this.say(key, values), `at ${this.at}: ${await this.text()}`);
+  }
+
+  /** Asserts that this is the sign-in page. */
+  seesSignIn(): Promise<void> {
+    return this.sees('page.sign_in.heading', { product: 'Bienvenue' });
   }
 
   /** Asserts that the page shows this message. */
@@ -234,7 +286,7 @@ export class Visitor {
     if (this.at === '/account') return;
     await this.goTo(await this.site.linkTo(email));
     await this.press('page.confirm.act');
-    await this.signIn(email);
+    if (this.at.startsWith('/sign-in')) await this.signIn(email);
   }
 
   /** Asserts that no hidden error occurred, and closes the browser. */

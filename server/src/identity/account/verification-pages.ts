@@ -49,7 +49,8 @@ function proofForms(pages: PageKit, visit: Visit, { action, email, token }: More
   if (!isProvable && !isNewRejected) return undefined;
   const common = html`!${accountField(email)} !${hidden('token', token)} !${hidden('by', 'proof')} !${inputs}`;
   const hasPassword = problem.code !== 'same_browser_required';
-  const known = html`<p>${t('page.confirm.elsewhere', { email })}</p>
+  const what = t('page.confirm.elsewhere', { email });
+  const known = html`!${problem.code === 'password_required' ? html`<p class="notice" tabindex="-1" autofocus>${what}</p>` : html`<p>${what}</p>`}
     <form method="post" action="${action}">
       !${common}
       !${field({

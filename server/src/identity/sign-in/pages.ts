@@ -7,6 +7,7 @@ import { hashCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { isNothingGiven, problemText, requireGiven } from '../../page/form.ts';
 import { credentialField, formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { promptsFor, type FactorPrompt, type PromptForm } from '../factor/prompt.ts';
@@ -22,8 +23,13 @@ import type { StepUp } from './step-up.ts';
 const proofFields = { factor: formField, proof: credentialField };
 
 /** Returns the prompt that was refused, with the reason. */
-function rejectedOf({ t, refusal, typed }: Visit): PromptForm['rejected'] {
-  return refusal && { factor: typed('factor'), text: t(`page.problem.${refusal.problem.code}`) };
+function rejectedOf({ t, refusal, typed }: Visit, prompts: readonly FactorPrompt[]): PromptForm['rejected'] {
+  if (refusal === undefined) return undefined;
+  const { problem } = refusal;
+  const factor = typed('factor');
+  const hasField = prompts.some((prompt) => prompt.factor === factor && prompt.script === undefined);
+  const text = hasField && isNothingGiven(problem) ? t('page.fault.empty') : problemText(t, problem);
+  return { factor, text };
 }
 
 /** The page of the second factor, at the access level `pending`. */
@@ -63,7 +69,7 @@ export function factorPages({
           action: paths.factor,
           purpose: 'second_factor',
           hidden: html`!${inputs} !${pages.offers.input(request)}`,
-          rejected: rejectedOf(visit),
+          rejected: rejectedOf(visit, prompts),
           below: await renderParts(parts, 'factor', request),
         })}
         <p class="links">
@@ -82,6 +88,7 @@ export function factorPages({
         keeps: ['factor'],
         submit: async ({ factor, proof, remember_device: remember, offer }, visit) => {
           const { request, reply } = visit;
+          requireGiven('proof', proof);
           const given = { factor, proof, remembersDevice: remember === 'true' };
           const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
           sendLogin(reply, cookies, login);
@@ -135,7 +142,7 @@ export function stepUpPages({
           action: paths.stepUp,
           purpose: 'step_up',
           hidden: html`!${inputs} !${account}`,
-          rejected: rejectedOf(visit),
+          rejected: rejectedOf(visit, prompts),
         })}`;
     },
     forms: [
@@ -145,6 +152,7 @@ export function stepUpPages({
         fields: Type.Object(proofFields),
         keeps: ['factor'],
         submit: async ({ factor, proof }, { request, reply, next }) => {
+          requireGiven('proof', proof);
           const elevated = await stepUp.give(sessionOf(request), { factor, proof }, request.source);
           cookies.renewSession(request, reply, elevated);
           return next ?? paths.account;

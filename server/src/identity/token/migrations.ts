@@ -40,4 +40,11 @@ export const tokenMigrations: readonly Migration[] = [
       `create index one_time_tokens_by_user_kind on one_time_tokens (user_id, kind, created_at)`,
     ],
   },
+  {
+    name: 'one-time tokens of a user in the order of their lists',
+    statements: () => [
+      `drop index one_time_tokens_by_user_kind`,
+      `create index one_time_tokens_by_user_kind on one_time_tokens (user_id, kind, created_at, id)`,
+    ],
+  },
 ];

@@ -9,6 +9,7 @@ import { addressOf, field, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
+import { requireGiven } from '../../../page/form.ts';
 import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { withTimes } from '../../../page/time.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';
@@ -79,6 +80,7 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
         fields: Type.Object({ credential: Type.Optional(credentialField) }),
         submit: async ({ credential = '' }, { request, reply, next }) => {
           const { source } = request;
+          requireGiven('credential', credential);
           const of = enrollmentSubjectOf(request);
           const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
           const naming = { device: nameDevice(source.device) };

@@ -9,7 +9,7 @@ import { hashCost, mailCost } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
-import { scriptNotice } from '../../../page/form.ts';
+import { requireGiven, scriptNotice } from '../../../page/form.ts';
 import { icon } from '../../../page/icon.ts';
 import { credentialField, formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
@@ -80,6 +80,7 @@ export function passkeyOpenPages({
         keeps: ['stay'],
         back: backTo(paths.signIn),
         submit: async ({ credential, stay }, { request, reply, next }) => {
+          requireGiven('credential', credential);
           const { login } = await passkeySignIn.signIn(credential, signInSourceOf(request, stay));
           sendPageLogin(reply, cookies, login, 'passkey');
           return afterLogin(login, next);
@@ -93,6 +94,7 @@ export function passkeyOpenPages({
         keeps: ['email'],
         back: backTo(paths.signUp),
         submit: async ({ email, credential }, visit) => {
+          requireGiven('credential', credential);
           if (policy.emailConfirmation)
             return requestMail({ pages, cookies }, visit, {
               kind: verificationKind,

@@ -1,8 +1,10 @@
 // Passkeys on the pages, in a real browser: signing up and in with them alone, and as the second factor.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../../kit/clock.ts';
 import { perform, story, type Story } from '../../../../test/pages/story.ts';
+import { rowsIn } from '../../../../test/support/contents.ts';
 import { freshEmail } from '../../../../test/support/person.ts';
 import { asPublic, Venue } from '../../../../test/support/visitor.ts';
 
@@ -31,7 +33,7 @@ const stories: readonly Story[] = [
       await at.type({ name: '“Ada’s” <key>' });
       await at.press('page.passkeys.rename');
       assert.match(await at.text(), /“Ada’s” <key>/);
-      await at.page.getByText(at.say('page.passkeys.change')).click();
+      await at.press('page.passkeys.remove_one', { name: '“Ada’s” <key>' });
       await at.press('page.passkeys.remove');
       await at.reads('page.problem.last_factor');
 
@@ -41,9 +43,8 @@ const stories: readonly Story[] = [
       await at.reads('page.passkeys.added');
       assert.equal(await at.page.locator('.rows > li').count(), 2);
       await token();
-      await at.page.getByText(at.say('page.passkeys.change')).last().click();
-      await at.page.locator('.rows > li').last().getByText(at.say('page.passkeys.remove')).waitFor();
       await at.pressOn(at.page.locator('.rows > li').last().getByText(at.say('page.passkeys.remove')));
+      await at.press('page.passkeys.remove');
       await at.reads('page.passkeys.removed');
 
       site.service.clock.advance(11 * minuteMs);
@@ -74,7 +75,7 @@ const stories: readonly Story[] = [
         "navigator.credentials.get = async () => { throw new DOMException('no', 'NotAllowedError') }",
       );
       await at.page.getByRole('button', { name: at.say('page.factor.passkey_act') }).click();
-      await at.page.getByText(at.say('page.factor.script_failed')).waitFor();
+      await at.page.getByText(at.say('page.script.cancelled')).waitFor();
       await at.page.reload();
       await at.press('page.factor.passkey_act');
       await at.sees('page.account.title');
@@ -88,10 +89,146 @@ const stories: readonly Story[] = [
   ),
 ];
 
+/** Browsers and password managers whose WebAuthn lacks something, as scripts that remove it. */
+const lacking: Readonly<Record<string, string>> = {
+  'has none of the JSON functions': `
+    delete PublicKeyCredential.parseCreationOptionsFromJSON;
+    delete PublicKeyCredential.parseRequestOptionsFromJSON;
+    delete PublicKeyCredential.prototype.toJSON;`,
+  'throws in toJSON': `PublicKeyCredential.prototype.toJSON = () => { throw new TypeError('Illegal invocation'); };`,
+  'returns nothing useful from toJSON': `PublicKeyCredential.prototype.toJSON = () => ({});`,
+};
+
+/**
+ * Offers autofill that waits: asked holds a function for each request, which picks a passkey. Prompts fail with the
+ * error that failing names.
+ */
+const waitingAutofill = `{
+  const get = navigator.credentials.get.bind(navigator.credentials);
+  globalThis.asked = [];
+  PublicKeyCredential.isConditionalMediationAvailable = async () => true;
+  navigator.credentials.get = ({ publicKey, mediation, signal }) => {
+    if (mediation !== 'conditional')
+      return globalThis.failing ? Promise.reject(new DOMException('', failing)) : get({ publicKey });
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
+      asked.push(() => get({ publicKey }).then(resolve, reject));
+    });
+  };
+}`;
+
+/** Sentences for the errors of WebAuthn. */
+const sentences: Readonly<Record<string, string>> = {
+  NotAllowedError: 'cancelled',
+  SecurityError: 'address',
+  InvalidStateError: 'known',
+  NotSupportedError: 'unsupported',
+  OperationError: 'unknown',
+};
+
+const scriptStories: readonly Story[] = [
+  ...Object.entries(lacking).map(([what, script]) =>
+    story(`a user adds and uses a passkey in a browser that ${what}`, {}, async (scene) => {
+      const at = await scene.visitor({ hasDevice: true });
+      await at.context.addInitScript(script);
+      await at.signUp(freshEmail());
+      await at.goTo('/account/passkeys');
+      await at.press('page.passkeys.add_sign_in');
+      await at.reads('page.passkeys.added');
+      await at.goTo('/sign-out');
+      await at.press('page.sign_out.act');
+      await at.press('page.passkeys.sign_in');
+      await at.sees('page.account.title');
+    }),
+  ),
+
+  story('a browser without WebAuthn says so, and offers the other ways', asPublic, async (scene) => {
+    const email = freshEmail();
+    const own = await scene.visitor({ hasDevice: true });
+    await own.join(email);
+    await own.goTo('/account/passkeys');
+    await own.press('page.passkeys.add_sign_in');
+    const at = await scene.visitor();
+    await at.context.addInitScript(
+      "Object.defineProperty(globalThis, 'PublicKeyCredential', { value: undefined })",
+    );
+    await at.goTo('/sign-up');
+    await at.reads('page.sign_up.act');
+    await at.signIn(email);
+    await at.reads('page.script.unsupported');
+    await at.reads('page.factor.other');
+    assert.equal(await at.page.getByRole('button', { name: at.say('page.factor.passkey_act') }).count(), 0);
+    await own.goTo('/account/passkeys');
+    await own.context.clearCookies();
+    const other = freshEmail();
+    await at.join(other);
+    await at.goTo('/account/passkeys');
+    await at.reads('page.script.unsupported');
+  }),
+
+  story(
+    'autofill is offered again after a cancelled prompt, and still works after six minutes',
+    {},
+    async (scene) => {
+      const { clock } = scene.site.service;
+      const at = await scene.visitor({ hasDevice: true, fillsPasskeys: true });
+      await at.page.clock.install();
+      await at.page.addInitScript(waitingAutofill);
+      await at.signUp(freshEmail());
+      await at.goTo('/account/passkeys');
+      await at.press('page.passkeys.add_sign_in');
+      await at.goTo('/sign-out');
+      await at.press('page.sign_out.act');
+      const isAsked = async (times: number): Promise<void> => {
+        for (let tries = 0; tries < 300; tries += 1) {
+          if ((await at.page.evaluate<number>('asked.length')) >= times) return;
+          await pause(50);
+        }
+        assert.fail(`asked less than ${times} times`);
+      };
+      await isAsked(1);
+      const button = at.page.getByRole('button', { name: at.say('page.passkeys.sign_in') });
+      for (const [i, [error, reason]] of Object.entries(sentences).entries()) {
+        await at.page.evaluate(`failing = '${error}'`);
+        await button.click();
+        await at.page.getByText(at.say(`page.script.${reason}`)).waitFor();
+        await isAsked(i + 2);
+      }
+      const asked = await at.page.evaluate<number>('asked.length');
+      clock.advance(4 * minuteMs);
+      await at.page.clock.fastForward(4 * minuteMs);
+      await isAsked(asked + 1);
+      clock.advance(2 * minuteMs);
+      await at.page.clock.fastForward(2 * minuteMs);
+      await Promise.all([at.page.waitForURL('**/account'), at.page.evaluate('void asked.at(-1)()')]);
+    },
+  ),
+
+  story(
+    'the form of a passkey without scripts is no attempt, and says what to do',
+    asPublic,
+    async (scene) => {
+      const email = freshEmail();
+      const own = await scene.visitor({ hasDevice: true });
+      await own.join(email);
+      await own.goTo('/account/passkeys');
+      await own.press('page.passkeys.add_sign_in');
+      const at = await scene.visitor({ javaScriptEnabled: false });
+      await at.signIn(email);
+      await at.reads('page.factor.needs_script');
+      const { database } = scene.site.service.core;
+      const attempts = await rowsIn(database, 'attempts');
+      await at.press('page.factor.passkey_act');
+      await at.reads('page.script.unknown');
+      assert.deepEqual(await rowsIn(database, 'attempts'), attempts);
+    },
+  ),
+];
+
 describe('passkeys on the pages', { concurrency: 2 }, () => {
   const venue = new Venue();
   before(() => venue.open());
   after(() => venue.close());
 
-  for (const one of stories) test(one.title, perform(venue, one));
+  for (const one of [...stories, ...scriptStories]) test(one.title, perform(venue, one));
 });
