@@ -102,7 +102,12 @@ class Walk {
     await this.#at('/sign-in');
     await page.fill('#email', email);
     await page.fill('#password', password);
-    await this.#press(submit, 'account');
+    await this.#press(submit);
+    if (page.url().includes('/account/passkeys/offer')) {
+      await this.#draw('passkey-offer');
+      await this.#press('form[action$="/offer"] button');
+    }
+    await this.#draw('account');
   }
 
   /** Path and query of the link in the newest mail. */
@@ -118,7 +123,10 @@ class Walk {
     await this.#at('/account', 'account-overview');
     await this.#at('/account/password', 'password');
     await this.#at('/account/sessions', 'sessions');
-    if (hasFeature('activity')) await this.#at('/account/activity', 'activity');
+    if (hasFeature('activity')) {
+      await this.#at('/account/activity', 'activity');
+      await this.#at('/account/activity/not-you', 'not-you');
+    }
     if (hasFeature('data-export')) await this.#at('/account/data', 'data');
     if (hasFeature('recovery-code')) await this.#at('/account/recovery-codes', 'recovery-codes-none');
     await this.#at('/sign-out', 'sign-out');
@@ -129,8 +137,9 @@ class Walk {
     if (hasFeature('passkey')) {
       await this.#at('/account/passkeys', 'passkeys-none');
       await this.#press('form[data-use=sign_in] button');
-      await page.waitForURL(/done=added/);
-      await this.#draw('passkeys');
+      await page.waitForURL(/done=(?:added|first)/);
+      if (page.url().includes('done=first')) await this.#draw('recovery-codes-first');
+      await this.#at('/account/passkeys', 'passkeys');
     }
     if (hasFeature('totp')) {
       await this.#at('/account/authenticators');

@@ -65,6 +65,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
     '/account/passkeys/offer': {},
     '/account/passkeys/rename': { id: 'none', name: 'mine' },
     '/account/passkeys/remove': { id: 'none' },
+    '/account/passkeys/offer': {},
   }),
   ...entriesOf<Fields>('recovery-code', {
     '/account/recovery-codes': {},
@@ -269,7 +270,7 @@ describe('the forms of pages', { skip }, () => {
     const names = new Set(gets.flatMap(({ parameters }) => parameters));
     assert.deepEqual([...names].toSorted(), [
       'amp;token',
-      'before',
+      ...(hasFeature('activity') ? ['before'] : []),
       'done',
       'email',
       'id',

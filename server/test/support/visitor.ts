@@ -276,6 +276,8 @@ export class Visitor {
     await this.goTo('/sign-in');
     await this.type({ email, password });
     await this.press('page.sign_in.act');
+    // A browser with a passkey device is offered one.
+    if (this.at.startsWith('/account/passkeys/offer')) await this.press('page.passkeys.offer_later');
   }
 
   /** Signs up and in; confirms the address if that is required. */

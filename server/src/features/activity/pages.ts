@@ -66,13 +66,13 @@ function listPage({ pages, audit }: ActivityPageParts): PageRoutes {
     body: (visit, { entries, older }) => {
       const { t, query } = visit;
       const days = Map.groupBy(entries, ({ event }) => dayOf(event));
-      const isFirst = query['before'] === undefined;
+      const links = [
+        query['before'] === undefined ? '' : html`<a href="${path}">${t('page.activity.newest')}</a>`,
+        older === undefined ? '' : html`<a href="${older}">${t('page.activity.older')}</a>`,
+      ].join('');
       return html`<p>${t(entries.length === 0 ? 'page.activity.nothing' : 'page.activity.what')}</p>
         <div data-days>!${[...days.values()].map((day) => daySection(visit, day))}</div>
-        <p class="links">
-          !${isFirst ? '' : html`<a href="${path}">${t('page.activity.newest')}</a>`}
-          !${older === undefined ? '' : html`<a href="${older}">${t('page.activity.older')}</a>`}
-        </p>`;
+        !${links === '' ? '' : html`<p class="links">!${links}</p>`}`;
     },
   });
 }

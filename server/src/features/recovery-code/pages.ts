@@ -79,9 +79,9 @@ function listPage({
                 </form>
                 !${
                   left === 0
-                    ? html`<p class="links">
-                        <a href="${next ?? paths.account}">${t('page.recovery_codes.later')}</a>
-                      </p>`
+                    ? html`<a class="button second" href="${next ?? paths.account}"
+                        >${t('page.recovery_codes.later')}</a
+                      >`
                     : ''
                 }`
             : html`<p class="notice">${t('page.recovery_codes.none')}</p>`
