@@ -86,8 +86,7 @@ async function collect(model: Model, real: Real): Promise<void> {
   const sent = service.mails.slice(before).filter(({ to }) => to === victim.email);
   const tokens = sent.flatMap(({ text }) => tokenIn(text) ?? []).filter((token) => token.includes('rst_'));
   assert.ok(tokens.length === 0 || !model.isDisabled, 'a disabled user gets no token');
-  for (const token of tokens)
-    model.tokens.push({ token, askedAt: model.askedAt, deliveredAt: now(real) });
+  for (const token of tokens) model.tokens.push({ token, askedAt: model.askedAt, deliveredAt: now(real) });
 }
 
 const request = step('ask for a reset', async (model, real) => {

@@ -262,7 +262,8 @@ export const stories: readonly Story[] = [
       await at.reads('page.totp.wrong');
       assert.equal(await at.seed(), secret, 'the same picture again');
       await at.enterCode('code', site.nextCode(secret), 'page.totp.confirm');
-      await at.reads('page.totp.added');
+      await at.readsAdded('page.totp.added');
+      await at.goTo('/account/authenticators');
       assert.match(await at.text(), /Ada’s phone/);
       await at.goTo('/account');
       await at.press('page.recovery_codes.title');
@@ -441,6 +442,7 @@ export const stories: readonly Story[] = [
       await at.press('page.totp.add');
       const secret = await at.seed();
       await at.enterCode('code', site.nextCode(secret), 'page.totp.confirm');
+      if (hasFeature('recovery-code')) await at.press('page.recovery_codes.later');
       assert.equal(at.at, '/account/sessions');
       await at.goTo('/account/authenticators');
       await at.press('page.totp.remove_one', { name: at.say('page.totp.usual_name') });
