@@ -262,7 +262,7 @@ export const stories: readonly Story[] = [
       await at.reads('page.totp.wrong');
       assert.equal(await at.seed(), secret, 'the same picture again');
       await at.enterCode('code', site.nextCode(secret), 'page.totp.confirm');
-      await at.reads('page.recovery_codes.first');
+      await at.readsAdded('page.totp.added');
       await at.goTo('/account/authenticators');
       assert.match(await at.text(), /Ada’s phone/);
       await at.goTo('/account');

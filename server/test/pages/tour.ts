@@ -76,6 +76,7 @@ export class Tour {
     const at = this.#at;
     await this.#open('/', 'welcome');
     await this.#open('/nothing', 'not found');
+    await this.#open('/dev/theme', 'theme');
     await this.#open('/sign-in?return_to=%2Faccount%2Fsessions', 'sign in');
     await at.type({ email: 'nobody', password: 'x' });
     await this.#press('page.sign_in.act', 'sign in, malformed');
@@ -156,7 +157,10 @@ export class Tour {
     });
     await this.#open('/account/sessions', 'sessions');
     await this.#press('page.sessions.end_others', 'sessions, ended');
-    if (hasFeature('activity')) await this.#open('/account/activity', 'activity');
+    if (hasFeature('activity')) {
+      await this.#open('/account/activity', 'activity');
+      await this.#open('/account/activity/not-you', 'activity, not you');
+    }
     if (hasFeature('recovery-code')) await this.#open('/account/recovery-codes', 'no recovery codes');
     await this.#open('/sign-in?email=other%40example.org', 'sign in, as another');
     await this.#open(`/confirm?email=other%40example.org&token=${this.#token}`, 'link of another');
@@ -204,7 +208,8 @@ export class Tour {
     await this.#press('page.totp.add', 'seed');
     const seed = await at.seed();
     await this.#enterCode('code', '000000', 'page.totp.confirm', 'seed, refused');
-    await this.#enterCode('code', site.nextCode(seed), 'page.totp.confirm', 'app, added');
+    await this.#enterCode('code', site.nextCode(seed), 'page.totp.confirm', 'app, added first');
+    await this.#open('/account/authenticators?done=added', 'app, added');
     const undo = await site.linkTo(email, '/account/factors/undo');
     const values = { name: at.say('page.totp.usual_name') };
     await this.#press('page.totp.remove_one', 'app, to be removed', values);
@@ -230,8 +235,12 @@ export class Tour {
   async #passkeys(): Promise<void> {
     const at = this.#at;
     await this.#open('/account/passkeys', 'no passkeys');
+    await this.#open('/account/passkeys/offer', 'passkey, offered');
+    await at.goTo('/account/passkeys');
     if (!at.hasDevice) return;
-    await this.#press('page.passkeys.add_sign_in', 'passkey, added');
+    await this.#press('page.passkeys.add_sign_in', 'passkey, added first');
+    await at.goTo('/account/passkeys?done=added');
+    await this.#look('passkey, added');
     await at.page.getByText(at.say('page.passkeys.change')).click();
     await at.type({ name: 'Ada’s phone' });
     await this.#press('page.passkeys.rename', 'passkey, renamed');

@@ -12,6 +12,7 @@ import type { Environment } from '../../src/config/read-options.ts';
 import { languageOf, message, usualLanguage, type MessageValues } from '../../src/kit/language.ts';
 import { codeAt, decodeBase32 } from './authenticator-app.ts';
 import { openBrowser } from './chromium.ts';
+import { hasFeature } from './feature.ts';
 import { freePort } from './free-port.ts';
 import { codeIn } from './mail-box.ts';
 import { testService, type TestService } from './service.ts';
@@ -236,7 +237,11 @@ export class Visitor {
     const button = main.getByRole('button', { name, exact: true });
     const link = main.getByRole('link', { name, exact: true });
     const section = main.locator('a', { has: this.page.getByText(name, { exact: true }) }); // contains more than its title
-    await this.pressOn(button.or(link).or(section).first());
+    const marked = main.getByRole('button', {
+      name: `${name} ${this.say('page.sign_in.last_used')}`,
+      exact: true,
+    });
+    await this.pressOn(button.or(marked).or(link).or(section).first());
   }
 
   async pressOn(what: Locator): Promise<void> {
@@ -264,6 +269,11 @@ export class Visitor {
   /** The text of the page's content. */
   async text(): Promise<string> {
     return this.page.locator('main').innerText();
+  }
+
+  /** Asserts that the page shows this message, or after the first factor, what continues there. */
+  readsAdded(key: string): Promise<void> {
+    return this.reads(hasFeature('recovery-code') ? 'page.recovery_codes.first' : key);
   }
 
   async signUp(email: string, password: string = goodPassword): Promise<void> {

@@ -64,9 +64,9 @@ const stories: readonly Story[] = [
       const email = freshEmail();
       const at = await scene.visitor({ hasDevice: true });
       await at.join(email);
-      await at.press('page.passkeys.title');
+      await at.goTo('/account/passkeys');
       await at.press('page.passkeys.add_sign_in');
-      await at.reads('page.passkeys.added');
+      await at.readsAdded('page.passkeys.added');
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
       await at.signIn(email);
@@ -134,7 +134,7 @@ const scriptStories: readonly Story[] = [
       await at.signUp(freshEmail());
       await at.goTo('/account/passkeys');
       await at.press('page.passkeys.add_sign_in');
-      await at.reads('page.passkeys.added');
+      await at.readsAdded('page.passkeys.added');
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
       await at.press('page.passkeys.sign_in');
