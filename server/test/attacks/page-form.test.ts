@@ -65,7 +65,6 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
     '/account/passkeys/offer': {},
     '/account/passkeys/rename': { id: 'none', name: 'mine' },
     '/account/passkeys/remove': { id: 'none' },
-    '/account/passkeys/offer': {},
   }),
   ...entriesOf<Fields>('recovery-code', {
     '/account/recovery-codes': {},
