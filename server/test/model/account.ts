@@ -16,6 +16,8 @@ const noteMs = 5 * minuteMs;
 const resetMs = hourMs;
 /** After this time without another attempt, earlier attempts no longer count. */
 const forgottenMs = 30 * dayMs;
+/** The same while no attempt had to wait. */
+const freeForgottenMs = dayMs;
 /** Consecutive attempts without a wait, and the waits after the following ones. */
 const freeAttempts = 4;
 const waits = [1, 2, 4, 8, 15, 30, 60].map((seconds) => seconds * secondMs);
@@ -340,8 +342,10 @@ const leaveIdle = step('leave the newest session idle', async (model, real) => {
 const purge = step('purge', async (model, real) => {
   await flushSeen(model, real);
   await real.core.auth.purge();
-  for (const [name, { lastAt }] of model.attempts)
-    if (lastAt < model.now - forgottenMs) model.attempts.delete(name);
+  for (const [name, { count, lastAt }] of model.attempts) {
+    const keptMs = count <= freeAttempts ? freeForgottenMs : forgottenMs;
+    if (lastAt < model.now - keptMs) model.attempts.delete(name);
+  }
   return 'done';
 });
 
