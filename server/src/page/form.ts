@@ -1,5 +1,5 @@
 // Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
-import { fieldProblem, type FaultReason, type Problem } from '../kit/problem.ts';
+import type { FaultReason, Problem } from '../kit/problem.ts';
 import { html } from 'ghtml';
 import { field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
@@ -30,15 +30,6 @@ export function faultOf(t: Translate, problem: Problem | undefined, name: string
   return (
     fault && t(`page.fault.${fault.reason ?? 'invalid'}` satisfies `page.fault.${FaultReason | 'invalid'}`)
   );
-}
-
-/**
- * Rejects the form of an authenticator that gave nothing, as browsers without scripts send it. It is no attempt: nothing
- * is counted.
- * @throws {Problem} invalid_request.
- */
-export function requireGiven(name: 'credential' | 'proof', text: string): void {
-  if (text.trim() === '') throw fieldProblem(name, 'is empty', 'empty');
 }
 
 /** Returns whether an authenticator gave nothing. */

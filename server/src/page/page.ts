@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Languages } from '../kit/language.ts';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { fieldProblem, Problem, type ProblemCode } from '../kit/problem.ts';
 import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
@@ -24,6 +24,15 @@ export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\
 /** A field of a form that holds the response of an authenticator. It may be empty too. */
 export const credentialField = Type.String({ maxLength: maxProofUnits, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
+/**
+ * Rejects the form of an authenticator that gave nothing, as browsers without scripts send it. It is no attempt: nothing
+ * is counted.
+ * @throws {Problem} invalid_request.
+ */
+export function requireGiven(name: 'credential' | 'proof', text: string): void {
+  if (text.trim() === '') throw fieldProblem(name, 'is empty', 'empty');
+}
+
 /** The query that any page accepts. A page sees the values that `PageQueries` accepts, and no others. */
 export const PageQuery = Type.Object({
   return_to: optionalField,
