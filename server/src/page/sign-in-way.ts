@@ -3,15 +3,22 @@ import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import type { Translate } from '../http/pages.ts';
 
+/** Marks the button of the way that was used last; empty texts for others. */
+export interface WayMark {
+  readonly attribute: string;
+  /** Markup for the end of the button. It describes the button and is no part of its name. */
+  readonly badge: string;
+}
+
 /** A way to sign in or to register other than the password, as the pages offer it below their form. */
 export interface SignInWay {
   /** Its name in the cookie of the way that was used last. */
   readonly name: string;
   /**
    * Returns a form or a button of the class `way`. A button may send the form of the page, whose id is `sign-in`. `next`
-   * is the address to return to; `badge` is markup for the end of the button.
+   * is the address to return to; `mark` marks the button if the way was used last on this device.
    */
-  readonly render: (request: FastifyRequest, next: string | undefined, badge: string) => string;
+  readonly render: (request: FastifyRequest, next: string | undefined, mark: WayMark) => string;
 }
 
 /** A page that is offered after a sign-in with a password, if the script of the page says that the browser is able to. */
@@ -23,9 +30,13 @@ export interface SignInOffer {
   readonly isDue: (request: FastifyRequest) => boolean;
 }
 
-/** Returns the badge of a way if it was used last on this device. */
-export function lastUsedBadge(t: Translate, name: string, lastUsed: string | undefined): string {
-  return name === lastUsed ? html`<span class="badge">${t('page.sign_in.last_used')}</span>` : '';
+/** Returns the mark of a way. */
+export function markOf(t: Translate, name: string, lastUsed: string | undefined): WayMark {
+  if (name !== lastUsed) return { attribute: '', badge: '' };
+  const badge = html`<span class="badge" id="last-used" aria-hidden="true"
+    >${t('page.sign_in.last_used')}</span
+  >`;
+  return { attribute: 'aria-describedby="last-used"', badge };
 }
 
 /** Returns the markup of the ways, in their order. The style sheet shows "or" only above a way that is visible. */
@@ -37,7 +48,7 @@ export function renderWays(
 ): string {
   if (ways.length === 0) return '';
   return html`<p class="or"><span>${t('page.sign_in.or')}</span></p>
-    !${ways.map(({ name, render }) => render(request, next, lastUsedBadge(t, name, lastUsed))).join('')}`;
+    !${ways.map(({ name, render }) => render(request, next, markOf(t, name, lastUsed))).join('')}`;
 }
 
 /** What pages offer after a sign-in with a password. */

@@ -57,8 +57,14 @@ export function emailSignInPages({ emailSignIn, ...parts }: EmailSignInPageParts
 export function emailSignInWay(pages: PageKit): SignInWay {
   return {
     name: 'email',
-    render: (request, _next, badge) =>
-      html`<button class="second way" form="sign-in" formaction="${paths.signIn}/email" formnovalidate>
+    render: (request, _next, { attribute, badge }) =>
+      html`<button
+        class="second way"
+        form="sign-in"
+        formaction="${paths.signIn}/email"
+        formnovalidate
+        !${attribute}
+      >
         !${icon('mail')} ${pages.translate(request)('page.sign_in.by_mail')} !${badge}
       </button>`,
   };

@@ -11,7 +11,7 @@ import { faultOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { lastUsedBadge, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
+import { markOf, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { afterPasswordLogin, sendPageLogin, signInSourceOf, stayField } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
@@ -57,7 +57,8 @@ export function signInPages({
     body: (visit, { session }) => {
       if (session !== null) return chooseAccount(visit, session);
       const { t, request, query, inputs, next, refusal, typed } = visit;
-      const lastUsed = cookies.lastWay(request);
+      const lastUsed = ways.length === 0 ? undefined : cookies.lastWay(request);
+      const mark = markOf(t, way, lastUsed);
       const email = refusal === undefined ? (query.email ?? '') : typed('email');
       const known = { email: email === '' ? undefined : email, return_to: next };
       const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
@@ -88,9 +89,7 @@ export function signInPages({
             ${t('page.sign_in.stay')}</label
           >
           !${pages.offers.input(request)}
-          <button>
-            ${t('page.sign_in.act')} !${ways.length === 0 ? '' : lastUsedBadge(t, way, lastUsed)}
-          </button>
+          <button !${mark.attribute}>${t('page.sign_in.act')} !${mark.badge}</button>
         </form>
         !${renderWays(t, ways, request, { next, lastUsed })}
         !${

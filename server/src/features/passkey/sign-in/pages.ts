@@ -13,7 +13,7 @@ import { scriptNotice } from '../../../page/form.ts';
 import { icon } from '../../../page/icon.ts';
 import { credentialField, formField, requireGiven, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
-import type { SignInWay } from '../../../page/sign-in-way.ts';
+import type { SignInWay, WayMark } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { verificationKind } from '../../../identity/account/verification.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
@@ -25,10 +25,10 @@ import type { PasskeySignIn } from './passkey-sign-in.ts';
 export function passkeySignInWay(pages: PageKit): SignInWay {
   return {
     name: 'passkey',
-    render: (request, next, badge) =>
+    render: (request, next, mark) =>
       passkeyForm(pages, request, {
         action: `${paths.signIn}/passkey`,
-        badge,
+        mark,
         // The script copies the checkbox of the page.
         more: hidden('stay', 'true'),
         next,
@@ -120,14 +120,14 @@ interface PasskeyForm {
   /** Attributes for the script. */
   readonly script: string;
   readonly more?: string;
-  readonly badge?: string;
+  readonly mark?: WayMark;
 }
 
 /** A button that only a script can make work: hidden without one. */
 function passkeyForm(
   pages: PageKit,
   request: FastifyRequest,
-  { action, next, key, script, more = '', badge = '' }: PasskeyForm,
+  { action, next, key, script, more = '', mark }: PasskeyForm,
 ): string {
   const t = pages.translate(request);
   return html`<form
@@ -139,6 +139,6 @@ function passkeyForm(
     hidden
   >
     !${hidden('credential', '')} !${hidden('return_to', next)} !${more} !${scriptNotice(t)}
-    <button class="second">!${icon('key')} ${t(key)} !${badge}</button>
+    <button class="second" !${mark?.attribute ?? ''}>!${icon('key')} ${t(key)} !${mark?.badge ?? ''}</button>
   </form>`;
 }

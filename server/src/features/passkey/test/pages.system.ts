@@ -5,8 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../../kit/clock.ts';
 import { perform, story, type Story } from '../../../../test/pages/story.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
+import { hasFeature } from '../../../../test/support/feature.ts';
 import { freshEmail } from '../../../../test/support/person.ts';
-import { asPublic, Venue } from '../../../../test/support/visitor.ts';
+import { asPublic, goodPassword, Venue } from '../../../../test/support/visitor.ts';
+
+/** What the page says after the first factor of an account was added. */
+const firstAdded = hasFeature('recovery-code') ? 'page.recovery_codes.first' : 'page.passkeys.added';
 
 const stories: readonly Story[] = [
   story(
@@ -85,6 +89,34 @@ const stories: readonly Story[] = [
       await at.page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => true');
       await at.page.goto('/sign-in?return_to=%2Faccount%2Fsessions', { waitUntil: 'commit' });
       await at.page.waitForURL('**/account/sessions');
+    },
+  ),
+
+  story(
+    'a browser with passkeys is offered one after a password, and does not stay signed in if the user does not wish to',
+    asPublic,
+    async (scene) => {
+      const email = freshEmail();
+      const at = await scene.visitor({ hasDevice: true });
+      const isKept = async (name: string): Promise<boolean> =>
+        (await at.context.cookies()).some((cookie) => cookie.name.endsWith(name) && cookie.expires > 0);
+      await at.join(email); // refuses the offer
+      assert.ok(await isKept('passkey_offer'));
+      assert.ok(await isKept('session_id'));
+      await at.context.clearCookies();
+      await at.goTo('/sign-in?return_to=%2Faccount%2Fdata');
+      await at.type({ email, password: goodPassword });
+      await at.press('page.sign_in.act');
+      await at.sees('page.passkeys.offer');
+      await at.press('page.passkeys.add_sign_in');
+      if (hasFeature('recovery-code')) await at.press('page.recovery_codes.later');
+      assert.equal(at.at, '/account/data');
+      await at.goTo('/sign-out');
+      await at.press('page.sign_out.act');
+      await at.page.locator('input[name=stay]:visible').uncheck();
+      await at.press('page.passkeys.sign_in');
+      await at.sees('page.account.title');
+      assert.ok(!(await isKept('session_id')), 'the script copied the checkbox');
     },
   ),
 ];
