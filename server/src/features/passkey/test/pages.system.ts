@@ -9,9 +9,6 @@ import { hasFeature } from '../../../../test/support/feature.ts';
 import { freshEmail } from '../../../../test/support/person.ts';
 import { asPublic, goodPassword, Venue } from '../../../../test/support/visitor.ts';
 
-/** What the page says after the first factor of an account was added. */
-const firstAdded = hasFeature('recovery-code') ? 'page.recovery_codes.first' : 'page.passkeys.added';
-
 const stories: readonly Story[] = [
   story(
     'a user without a password signs up and in with passkeys, and adds, renames and removes them',
