@@ -66,6 +66,7 @@ onEachEngine('a sign-in on a page', (engine) => {
         await owner.post('/sessions', { email: member.email, password: member.password });
         if (name === 'passkey') await addPasskey(owner, device);
         const app = hasApp ? await addApp(owner, service.service.clock) : undefined;
+        service.service.clock.advance(1000); // the session of the browser is the newest one
         const browser = new Browser(service);
         let reply = await signIn(browser, member, stay);
         assert.equal(reply.status, 303, reply.text);
@@ -141,6 +142,7 @@ onEachEngine('a sign-in on a page', (engine) => {
 
   test('keeps its end when the session is renewed, also by programs', async () => {
     const { email, password, ...member } = await service.member();
+    service.service.clock.advance(1000); // the session of the browser is the newest one
     const browser = new Browser(service);
     await post(browser, '/sign-in', { email, password });
     const renewals: (() => Promise<Reply>)[] = [
