@@ -18,12 +18,13 @@ import { cipherOf } from '../keys/sealed.ts';
 import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
+import { mailPausesMs } from '../mail/pace.ts';
 import { smtpTransport } from '../mail/smtp.ts';
 import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
-import { AskedMails, askPausesMs } from '../page/asked-mails.ts';
+import { AskedMails } from '../page/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
 import type { Configuration, IdentityCore } from '../module.ts';
 import { modules as allModules } from './modules.ts';
@@ -139,7 +140,7 @@ function buildCookies(
       cipher: keyring.textCipher('asked-mails'),
       clock,
       isSecure: isPublic,
-      pausesMs: isPublic ? askPausesMs : [0],
+      pausesMs: isPublic ? mailPausesMs : [0],
     }),
   });
 }

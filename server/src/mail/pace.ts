@@ -5,7 +5,7 @@ import { dayMs, minuteMs } from '../kit/clock.ts';
 import type { Pace, Paces, Requester } from './mail-kind.ts';
 
 /** Pauses after the first, second, … mail of a kind to a recipient; the last one repeats. */
-const pausesMs = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);
+export const mailPausesMs: readonly number[] = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);
 /** Mails of one kind to a recipient within 24 hours: the pauses alone would allow 28. */
 const maxPerKind = 10;
 /** Mails of all kinds to a recipient within 24 hours, for strangers. */
@@ -35,7 +35,7 @@ export function nextMailAt(
   // of the same kind count for members.
   const isOverAll = requestedBy !== 'member' && current(paces[''], now).count >= maxPerRecipient;
   if (replaced.length === 0 && (isOverAll || pace.count >= maxPerKind)) return undefined;
-  const pauseMs = pace.count === 0 ? 0 : (pausesMs[pace.count - 1] ?? 60 * minuteMs);
+  const pauseMs = pace.count === 0 ? 0 : (mailPausesMs[pace.count - 1] ?? 60 * minuteMs);
   // After the clock was set back, the last mail is in the future. No mail waits longer than one pause.
   return Math.max(now, Math.min(pace.lastAt + pauseMs, now + pauseMs, ...replaced));
 }

@@ -1,7 +1,7 @@
 // Remembers, in the browser, which mails it asked for and when: so that the page for a code can be opened again, and says
 // when another mail can be requested. Nothing in it depends on whether an address has an account.
 import type { FastifyReply } from 'fastify';
-import { dayMs, minuteMs, secondMs, type Clock } from '../kit/clock.ts';
+import { dayMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { TextCipher } from '../kit/keyring.ts';
 import { SealedCookie } from '../http/sealed-cookie.ts';
 
@@ -73,6 +73,3 @@ export class AskedMails {
     return { email, endsWithBrowser, waitSeconds: Math.max(0, Math.ceil(waitMs / secondMs)) };
   }
 }
-
-/** Pauses between two mails of a kind that a browser without a session asks for. */
-export const askPausesMs: readonly number[] = [1, 2, 5, 15, 60].map((minutes) => minutes * minuteMs);

@@ -241,7 +241,7 @@ async function sendPage<View>(
 async function answer(
   pages: PageKit,
   page: FormOwner,
-  { path = page.path, keeps, back, submit }: PageForm,
+  { keeps, back, submit }: PageForm,
   visit: Visit,
 ): Promise<FastifyReply> {
   const { request, reply, next } = visit;
@@ -256,7 +256,7 @@ async function answer(
     const typed = Object.fromEntries(
       keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? '']] : [])),
     );
-    const note = pages.notes.leave(reply, { form: path, problem: error, typed });
+    const note = pages.notes.leave(reply, { problem: error, typed });
     const address = back?.(fields, visit) ?? addressOf(page.path, { return_to: next });
     return reply.redirect(`${address}${address.includes('?') ? '&' : '?'}note=${note}`, 303);
   }

@@ -24,6 +24,31 @@ export function newPasswordField(
   });
 }
 
+/** What a field reads of a visit. */
+interface FieldVisit {
+  readonly t: Translate;
+  readonly query: { readonly email?: string | undefined };
+  readonly refusal: Refusal | undefined;
+  readonly typed: (name: string) => string;
+}
+
+/** Returns the address that was typed before, or that the link to the page names. */
+export function emailOf({ query, refusal, typed }: Omit<FieldVisit, 't'>): string {
+  return refusal === undefined ? (query.email ?? '') : typed('email');
+}
+
+/** Returns the field for the address of an account. */
+export function emailField(visit: FieldVisit, autocomplete = 'username'): string {
+  return field({
+    name: 'email',
+    label: visit.t('page.field.email'),
+    type: 'email',
+    value: emailOf(visit),
+    autocomplete,
+    fault: faultOf(visit.t, visit.refusal?.problem, 'email'),
+  });
+}
+
 /** Returns the message for a field's fault; `undefined` if the field has no fault. */
 export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
   const fault = problem?.fields.find((one) => one.field === name);

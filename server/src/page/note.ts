@@ -10,8 +10,6 @@ import { SealedCookie } from '../http/sealed-cookie.ts';
 
 /** A refused form. */
 export interface Refusal {
-  /** Path to which the form was sent. */
-  readonly form: string;
   /** With the seconds that are left now. */
   readonly problem: Problem;
   /** Values of the fields that may be shown again; never a password. */
@@ -32,7 +30,6 @@ const valueCharacters = 320;
 
 /** A note as it is stored. */
 interface StoredNote {
-  readonly form: string;
   readonly code: string;
   readonly faults: readonly (readonly [field: string, reason: FaultReason | undefined])[];
   /** Unix milliseconds from which on the form may be sent again. */
@@ -52,12 +49,11 @@ export class Notes {
   }
 
   /** Sets the cookie of a refusal, which replaces an earlier one, and returns the id for the address of the page. */
-  leave(reply: FastifyReply, { form, problem, typed }: Refusal): string {
+  leave(reply: FastifyReply, { problem, typed }: Refusal): string {
     const id = generateUuid();
     const now = this.#clock();
     const { code, fields, retryAfterSeconds: wait } = problem;
     const note: StoredNote = {
-      form,
       code,
       faults: fields.map(({ field, reason }) => [field, reason]),
       ...(wait !== undefined && { retryAt: now + wait * secondMs }),
@@ -73,7 +69,7 @@ export class Notes {
     const note = this.#cookie.open(header, id);
     const now = this.#clock();
     if (note === undefined || now >= note.expiresAt || findProblem(note.code) === undefined) return undefined;
-    const { form, code, faults, retryAt, typed } = note;
+    const { code, faults, retryAt, typed } = note;
     const problem = new Problem(code as ProblemCode, {
       fields: faults.map(([field, reason]) => ({
         field,
@@ -82,6 +78,6 @@ export class Notes {
       })),
       ...(retryAt !== undefined && { retryAfterSeconds: Math.max(0, Math.ceil((retryAt - now) / secondMs)) }),
     });
-    return { form, problem, typed };
+    return { problem, typed };
   }
 }

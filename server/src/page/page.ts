@@ -24,6 +24,7 @@ export const formField = Type.String({ maxLength: formCharacters, pattern: '^[^\
 /** A field of a form that holds the response of an authenticator. It may be empty too. */
 export const credentialField = Type.String({ maxLength: maxProofUnits, pattern: '^[^\\u0000]*$' });
 const optionalField = Type.Optional(formField);
+
 /**
  * Rejects the form of an authenticator that gave nothing, as browsers without scripts send it. It is no attempt: nothing
  * is counted.

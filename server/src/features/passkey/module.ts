@@ -1,4 +1,5 @@
 // Passkeys: sign-in without a password, and a second factor (WebAuthn Level 3).
+import { removalPage } from '../../identity/enrollment/removal-page.ts';
 import { module, type RouteSet } from '../../module.ts';
 import { passkeyOffer } from './enrollment/offer-page.ts';
 import { passkeyPages, stateOf } from './enrollment/pages.ts';
@@ -48,6 +49,17 @@ export const passkey = module({
       { access: 'enrollment', json: passkeyListRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', json: passkeyAdditionRoutes({ cookies, enrollment, passkeys }) },
       { access: 'enrollment', pages: passkeyPages({ pages, cookies, enrollment, passkeys }) },
+      {
+        access: 'enrollment',
+        pages: removalPage(
+          { pages, cookies, enrollment },
+          {
+            ...passkeySection,
+            list: (userId) => passkeys.list(userId),
+            removal: (id) => passkeys.removal(id),
+          },
+        ).routes,
+      },
       { access: 'session', pages: offered.routes },
       { access: 'session', json: passkeyStepUpRoutes({ passkeys }) },
       ...(secondFactors.policy === 'off'

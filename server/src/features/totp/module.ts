@@ -1,5 +1,6 @@
 // TOTP: codes of an authenticator app as a second factor (RFC 6238).
 import { cipherOf } from '../../keys/sealed.ts';
+import { removalPage } from '../../identity/enrollment/removal-page.ts';
 import { module } from '../../module.ts';
 import { stateOf, totpPages } from './pages.ts';
 import { totpPrompt, totpSection } from './prompt.ts';
@@ -28,6 +29,17 @@ export const totp = module({
       routes: [
         { access: 'enrollment', json: totpRoutes({ cookies, enrollment, totp: factor }) },
         { access: 'enrollment', pages: totpPages({ pages, cookies, enrollment, totp: factor }) },
+        {
+          access: 'enrollment',
+          pages: removalPage(
+            { pages, cookies, enrollment },
+            {
+              ...totpSection,
+              list: (userId) => factor.list(userId),
+              removal: (id) => factor.removal(id),
+            },
+          ).routes,
+        },
       ],
       account: [{ ...totpSection, state: async ({ userId }, t) => stateOf(t, await factor.list(userId)) }],
       prompts: [totpPrompt],

@@ -1,4 +1,4 @@
-// The pages of authenticator apps: the list, the seed of a new one, and the question before one is removed.
+// The pages of authenticator apps: the list, and the seed of a new one.
 import type QrLibrary from 'qr';
 import { html } from 'ghtml';
 import Type from 'typebox';
@@ -31,7 +31,7 @@ const removePath = `${path}/remove`;
 
 /** The pages, at the access level `enrollment`. */
 export function totpPages(parts: TotpPageParts): PageRoutes['routes'] {
-  const all = [listPage(parts), newPage(parts), removePage(parts)];
+  const all = [listPage(parts), newPage(parts)];
   return async (scope, options) => {
     for (const { routes } of all) await routes(scope, options);
   };
@@ -151,44 +151,6 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
           const added = await enrollment.add(of, change, request.source);
           const to = { subject: of, path: addressOf(path, { done: 'added' }), next };
           return afterEnrollment(reply, { cookies, pages }, { ...added, ...to });
-        },
-      }),
-    ],
-  });
-}
-
-/** Asks before an authenticator is removed. */
-function removePage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoutes {
-  return formPage<AuthenticatorRow>(pages, {
-    path: removePath,
-    summary: 'Page: asks before an authenticator app is removed',
-    title: ({ t }, { name }) => t('page.totp.remove_one', { name }),
-    layout: 'account',
-    query: Type.Object({ id: Type.Optional(formField) }),
-    subject,
-    load: async ({ request, query }) => {
-      const of = enrollmentSubjectOf(request);
-      await enrollment.requireSubject(of);
-      const rows = await totp.list(subjectUserIdOf(of));
-      return rows.find(({ id }) => id === query['id']) ?? new Elsewhere(path);
-    },
-    body: ({ t, inputs }, { id }) =>
-      html`<p>${t('page.totp.remove_what')}</p>
-        <form method="post" action="${removePath}">
-          !${inputs} !${hidden('id', id)}
-          <button class="danger">${t('page.totp.remove')}</button>
-        </form>
-        <p class="links"><a href="${path}">${t('page.factor.keep')}</a></p>`,
-    forms: [
-      form({
-        summary: 'Page: removes an authenticator app',
-        fields: Type.Object({ id: Type.Optional(formField) }),
-        back: () => path,
-        submit: async ({ id = '' }, { request, reply }) => {
-          const of = enrollmentSubjectOf(request);
-          const { renewed } = await enrollment.change(of, totp.removal(id), request.source);
-          cookies.renewSession(request, reply, renewed);
-          return addressOf(path, { done: 'removed' });
         },
       }),
     ],

@@ -7,7 +7,7 @@ import { hashCost } from '../../http/fields.ts';
 import { hashing } from '../../http/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import type { SignedIn } from '../../page/account-section.ts';
-import { faultOf } from '../../page/form.ts';
+import { emailField, emailOf } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -56,22 +56,14 @@ export function signInPages({
       session === null || isForOther(query, session) ? { session } : new Elsewhere(next ?? paths.account),
     body: (visit, { session }) => {
       if (session !== null) return chooseAccount(visit, session);
-      const { t, request, query, inputs, next, refusal, typed } = visit;
+      const { t, request, inputs, next, refusal, typed } = visit;
       const lastUsed = ways.length === 0 ? undefined : cookies.lastWay(request);
       const mark = markOf(t, way, lastUsed);
-      const email = refusal === undefined ? (query.email ?? '') : typed('email');
+      const email = emailOf(visit);
       const known = { email: email === '' ? undefined : email, return_to: next };
       const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
       return html`<form method="post" action="${paths.signIn}" id="sign-in">
-          !${inputs}
-          !${field({
-            name: 'email',
-            label: t('page.field.email'),
-            type: 'email',
-            value: email,
-            autocomplete: 'username webauthn',
-            fault: faultOf(t, refusal?.problem, 'email'),
-          })}
+          !${inputs} !${emailField(visit, 'username webauthn')}
           !${field({
             name: 'password',
             label: t('page.field.password'),

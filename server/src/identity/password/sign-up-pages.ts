@@ -3,11 +3,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { addressOf, field } from '../../http/markup.ts';
+import { addressOf } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import { costing, hashing } from '../../http/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
-import { faultOf, newPasswordField } from '../../page/form.ts';
+import { emailField, faultOf, newPasswordField } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -45,18 +45,9 @@ export function signUpPages({
     shows: ['email', 'password'],
     load: () => ({}),
     body: (visit) => {
-      const { t, request, query, inputs, next, refusal, typed } = visit;
+      const { t, request, inputs, next } = visit;
       return html`<form method="post" action="${paths.signUp}">
-          !${inputs}
-          !${field({
-            name: 'email',
-            label: t('page.field.email'),
-            type: 'email',
-            value: refusal === undefined ? (query.email ?? '') : typed('email'),
-            autocomplete: 'username',
-            fault: faultOf(t, refusal?.problem, 'email'),
-          })}
-          !${newPasswordField(pages, visit, 'password')}
+          !${inputs} !${emailField(visit)} !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>
         </form>
         !${renderWays(t, ways, request, { next })}

@@ -1,11 +1,11 @@
 // Builds pages that ask for the email address to which a token is mailed.
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { addressOf, field } from '../../http/markup.ts';
+import { addressOf } from '../../http/markup.ts';
 import { costing } from '../../http/limits.ts';
 import { mailCost } from '../../http/fields.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
-import { faultOf } from '../../page/form.ts';
+import { emailField } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -34,23 +34,17 @@ export function requestPage(
     title: `page.${name}.title`,
     shows: ['email'],
     load: () => ({}),
-    body: ({ t, query, inputs, next, refusal, typed }) =>
-      html`<p>${t(`page.${name}.what`)}</p>
+    body: (visit) => {
+      const { t, inputs, next } = visit;
+      return html`<p>${t(`page.${name}.what`)}</p>
         <form method="post" action="${path}">
-          !${inputs}
-          !${field({
-            name: 'email',
-            label: t('page.field.email'),
-            type: 'email',
-            value: refusal === undefined ? (query.email ?? '') : typed('email'),
-            autocomplete: 'username',
-            fault: faultOf(t, refusal?.problem, 'email'),
-          })}
+          !${inputs} !${emailField(visit)}
           <button>${t(`page.${name}.act`)}</button>
         </form>
         <p class="links">
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.sign_up.sign_in')}</a>
-        </p>`,
+        </p>`;
+    },
     forms: [
       form({
         summary: 'Page: sends a mail',

@@ -1,12 +1,11 @@
-// The pages of the user's passkeys: the list, which adds and renames them, and the question before one is removed. The
-// browser script (assets/page.js) creates the passkey and puts it into the form.
+// The page of the user's passkeys, which lists, adds and renames them. The browser script (assets/page.js) creates the passkey and puts it into the form.
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../../kit/device.ts';
 import { hashCost, toFactorLabel } from '../../../http/fields.ts';
 import { costing } from '../../../http/limits.ts';
 import { addressOf, field, hidden } from '../../../http/markup.ts';
-import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
+import { form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import type { Translate } from '../../../http/pages.ts';
 import type { SectionState } from '../../../page/account-section.ts';
 import { credentialField, formField, requireGiven, type PageKit } from '../../../page/page.ts';
@@ -31,18 +30,16 @@ export interface PasskeyPageParts {
 const { path } = passkeySection;
 const removePath = `${path}/remove`;
 
-/** The pages, at the access level `enrollment`. */
-export function passkeyPages(parts: PasskeyPageParts): PageRoutes['routes'] {
-  const all = [listPage(parts), removePage(parts)];
-  return async (scope, options) => {
-    for (const { routes } of all) await routes(scope, options);
-  };
-}
-
 const subject = (request: Parameters<typeof enrollmentSubjectOf>[0]): string =>
   subjectIdOf(enrollmentSubjectOf(request));
 
-function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
+/** The list, at the access level `enrollment`. */
+export function passkeyPages({
+  pages,
+  cookies,
+  enrollment,
+  passkeys,
+}: PasskeyPageParts): PageRoutes['routes'] {
   return formPage<readonly PasskeyRow[]>(pages, {
     path,
     summary: 'Page: your passkeys',
@@ -100,45 +97,7 @@ function listPage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): P
         },
       }),
     ],
-  });
-}
-
-/** Asks before a passkey is removed. */
-function removePage({ pages, cookies, enrollment, passkeys }: PasskeyPageParts): PageRoutes {
-  return formPage<PasskeyRow>(pages, {
-    path: removePath,
-    summary: 'Page: asks before a passkey is removed',
-    title: ({ t }, { name }) => t('page.passkeys.remove_one', { name }),
-    layout: 'account',
-    query: Type.Object({ id: Type.Optional(formField) }),
-    subject,
-    load: async ({ request, query }) => {
-      const of = enrollmentSubjectOf(request);
-      await enrollment.requireSubject(of);
-      const rows = await passkeys.list(subjectUserIdOf(of));
-      return rows.find(({ id }) => id === query['id']) ?? new Elsewhere(path);
-    },
-    body: ({ t, inputs }, { id }) =>
-      html`<p>${t('page.passkeys.remove_what')}</p>
-        <form method="post" action="${removePath}">
-          !${inputs} !${hidden('id', id)}
-          <button class="danger">${t('page.passkeys.remove')}</button>
-        </form>
-        <p class="links"><a href="${path}">${t('page.factor.keep')}</a></p>`,
-    forms: [
-      form({
-        summary: 'Page: removes a passkey',
-        fields: Type.Object({ id: Type.Optional(formField) }),
-        back: () => path,
-        submit: async ({ id = '' }, { request, reply }) => {
-          const of = enrollmentSubjectOf(request);
-          const { renewed } = await enrollment.change(of, passkeys.removal(id), request.source);
-          cookies.renewSession(request, reply, renewed);
-          return addressOf(path, { done: 'removed' });
-        },
-      }),
-    ],
-  });
+  }).routes;
 }
 
 /** Returns how things stand, for the account page. */
