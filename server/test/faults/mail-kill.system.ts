@@ -102,7 +102,8 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
   assert.equal(mailsTo(waiting).length, 1);
   const copies = mailsTo(claimed);
   const redeem = async (): Promise<number> => {
-    const fields = { email: claimed, token: tokenIn(copies.at(-1)?.parsed.text ?? '') ?? '' };
+    const token = tokenIn(copies.at(-1)?.parsed.text ?? '') ?? '';
+    const fields = { email: claimed, token, password };
     const request = { method: 'PUT', path: '/email_verification', fields } as const;
     return (await sendTo(second.baseUrl, request)).status;
   };
