@@ -80,6 +80,9 @@ describe('a new feature', { concurrency: 2 }, () => {
       /^\| `whoami_answered` \| `sensitive_read` \| success \| `left` \(number\) \| `whoami_answered` \|/m,
     );
     assert.match(project.read('docs/guides/email.md'), /^\*\*whoami_answered\*\* /m);
-    assert.match(project.read('server/test/routes.snapshot.txt'), /^session +cost 0 +GET +\/whoami {2}\(a read\)$/m);
+    assert.match(
+      project.read('server/test/routes.snapshot.txt'),
+      /^session +cost 0 +GET +\/whoami {2}\(a read\)$/m,
+    );
   });
 });
