@@ -7,7 +7,7 @@ import { testService, type TestService } from '../support/service.ts';
 import { anySteps, emptyModel, sessionsPerUser } from './account.ts';
 
 /** Walks of the suite; for many more: MODEL_WALKS=1000. */
-const walks = Number(process.env['MODEL_WALKS'] ?? 40);
+const walks = Number(process.env['MODEL_WALKS'] ?? 20);
 /** The walks are repeated if chance has left an outcome out, at most this many times. */
 const maxRounds = 5;
 

@@ -183,3 +183,9 @@ export function ordersOf({ firstSteps, secondSteps }: { firstSteps: number; seco
     Array.from({ length: secondSteps }, (_unused, j) => ({ first: i + 1, second: j + 1 })),
   ).flat();
 }
+
+/** Returns at most this number of items, at even distances, the first one included. */
+export function spread<T>(items: readonly T[], most: number): T[] {
+  const distance = Math.max(1, items.length / most);
+  return items.filter((_, i) => Math.floor(i / distance) !== Math.floor((i - 1) / distance));
+}

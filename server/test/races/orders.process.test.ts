@@ -1,3 +1,3 @@
 import { declareOrders } from './orders.ts';
 
-declareOrders(12);
+declareOrders(6);

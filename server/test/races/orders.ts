@@ -1,6 +1,6 @@
 // Pairs of actions on one account, in every order of their steps, on PostgreSQL, where transactions run in parallel.
 // SQLite has one writer; its races are in races.ts. The clock stands still, so that two actions of the same instant are
-// covered too. `orders.test.ts` takes some of the orders, `orders.long.ts` all.
+// covered too. `orders.process.test.ts` takes some of the orders, `orders.system.ts` more, `orders.long.ts` all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
@@ -23,7 +23,7 @@ import { tokenIn } from '../support/mail-box.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
-import { inOrder, ordersOf, type Ending } from './interleaving.ts';
+import { inOrder, ordersOf, spread, type Ending } from './interleaving.ts';
 import { countSessions, old, type Pair, type Stage } from './order-stage.ts';
 
 /** Rejections that an action may get when the other was faster. Anything else is a fault, such as a deadlock. */
@@ -35,8 +35,8 @@ const properRefusals = new Set([
   'session_required', // the other action ended the session
 ]);
 
-/** Declares the pairs; each n-th order is taken. */
-export function declareOrders(stride: number): void {
+/** Declares the pairs. Of each, at most this number of orders is taken, spread over all of them. */
+export function declareOrders(most: number): void {
   describe('parallel actions', () => {
     let fresh: FreshDatabase;
     let database: Database;
@@ -100,9 +100,7 @@ export function declareOrders(stride: number): void {
         for (const isSwapped of [false, true])
           steps.push((await run({ first: Infinity, second: Infinity }, isSwapped)).firstSteps);
         const [firstSteps = 0, secondSteps = 0] = steps;
-        const orders = ordersOf({ firstSteps, secondSteps });
-        for (const [i, { first, second }] of orders.entries()) {
-          if (i % stride !== 0) continue;
+        for (const { first, second } of spread(ordersOf({ firstSteps, secondSteps }), most)) {
           await run({ first, second }, false);
           await run({ first: second, second: first }, true);
         }

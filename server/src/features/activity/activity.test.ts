@@ -95,13 +95,17 @@ onEachEngine('the activity page', (engine) => {
   });
 
   test('shows each declared event unless it is hidden, and those of other releases', async () => {
-    for (const { name, shownAs } of [...allEvents, { name: 'of_a_later_release', shownAs: 'refusal' }]) {
+    const events = [...allEvents, { name: 'of_a_later_release', shownAs: 'refusal' }];
+    for (let i = 0; i < events.length; i += 20) {
+      const some = events.slice(i, i + 20);
       const member = await service.member();
       const browser = await signIn(service, member);
       const former = await entriesAt(browser);
-      await record(member, [name]);
+      const names = some.map(({ name }) => name);
+      await record(member, names);
       const added = (await entriesAt(browser)).length - former.length;
-      assert.equal(added, shownAs === 'hidden' ? 0 : 1, name);
+      const shown = some.filter(({ shownAs }) => shownAs !== 'hidden');
+      assert.equal(added, shown.length, names.join(', '));
     }
   });
 
