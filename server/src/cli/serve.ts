@@ -9,6 +9,7 @@ import { buildService } from '../app/core.ts';
 import { startJobs } from '../app/service.ts';
 import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
+import { boundPort, listenOnLoopback, originOf } from '../http/loopback.ts';
 import type { CommandContext } from './context.ts';
 import { CommandError } from './output.ts';
 
@@ -31,8 +32,11 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         overrides,
       );
       const app = await createApp(service, log);
+      // The framework's own line would repeat the one below.
+      const { level } = log;
+      if (logLevel === 'info') log.level = 'warn';
       try {
-        await app.listen({ host, port });
+        await (host === 'localhost' ? listenOnLoopback(app, port, log) : app.listen({ host, port }));
       } catch (error) {
         await service.close();
         const { code } = error as { code?: string }; // a system error of listen(2)
@@ -45,17 +49,25 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         if (code === 'EADDRNOTAVAIL')
           throw new CommandError(`HOST is ${host}, which is not an address of this machine.`);
         throw error;
+      } finally {
+        log.level = level;
       }
       startJobs(service);
       const { db, events } = service.core.context;
       await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
 
-      const address = app.server.address();
-      const bound = typeof address === 'object' && address !== null ? address.port : port;
+      const bound = boundPort(app) ?? port;
+      const origin = publicUrl?.origin ?? originOf(host, bound);
+      const { keepsMails, keptMailPage } = service.core.pages;
+      const mailbox = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
       log.info(
-        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local' },
-        `Bienvenue is listening on ${publicUrl?.origin ?? `http://${host.includes(':') ? `[${host}]` : host}:${bound}`}`,
+        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mailbox },
+        `Bienvenue is listening on ${origin}`,
       );
+      if (pretty) {
+        if (mailbox !== undefined) log.info({}, `Emails are not sent. Read them at ${mailbox}`);
+        log.info({}, 'Press Ctrl+C to stop');
+      }
 
       let stopping = false;
       const stop = async (signal: string): Promise<void> => {

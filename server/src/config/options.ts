@@ -53,8 +53,8 @@ export const coreOptions = {
   host: option({
     env: 'HOST',
     parse: text,
-    says: 'Address to listen on. Local mode listens on loopback only.',
-    default: () => '127.0.0.1',
+    says: 'Address or name to listen on; `localhost` is both loopback addresses, 127.0.0.1 and ::1. Local mode listens on loopback only.',
+    default: () => 'localhost',
   }),
   port: option({
     env: 'PORT',

@@ -57,7 +57,7 @@ describe('defaults', () => {
     const { options: values, isPublic, sources } = readOptions({});
     assert.equal(isPublic, false);
     assert.equal(values.publicUrl, undefined);
-    assert.equal(values.host, '127.0.0.1');
+    assert.equal(values.host, 'localhost');
     assert.equal(values.port, 5000);
     assert.equal(values.databaseUrl, 'sqlite:data/bienvenue.db');
     assert.deepEqual(new Set(Object.values(sources)), new Set(['default']));
@@ -131,7 +131,7 @@ describe('sources of values', () => {
     const { options: values, sources } = readOptions({
       BIENVENUE_CONFIG: fileOf('HOST = ""\nDATA_DIR = " "\n'),
     });
-    assert.deepEqual([values.host, values.dataDir, sources.host], ['127.0.0.1', './data', 'default']);
+    assert.deepEqual([values.host, values.dataDir, sources.host], ['localhost', './data', 'default']);
   });
 });
 

@@ -7,6 +7,7 @@ import type { Log } from '../kit/log.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 import { Problem } from '../kit/problem.ts';
 import { isPrivateAddress } from './client-address.ts';
+import { addressAtLocalhost } from './loopback.ts';
 import { isLocalHost } from './origins.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 import './problem.ts';
@@ -72,11 +73,17 @@ export class LocalRequests {
     this.#throttle = throttle;
   }
 
-  /** Installs the hook, which rejects a request with `misdirected_request`. */
+  /**
+   * Installs the hook, which rejects a request with `misdirected_request`. While no address is configured, it redirects a
+   * browser that opens a page at 127.0.0.1 to `localhost`, where passkeys work.
+   */
   install(app: FastifyInstance): void {
-    app.addHook('onRequest', (request, _reply, done) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const reason = this.#reasonToReject(request);
-      if (reason === undefined) return done();
+      if (reason === undefined) {
+        const better = this.#publicUrl === undefined ? addressAtLocalhost(request) : undefined;
+        return better === undefined ? done() : void reply.redirect(better, 307);
+      }
       const count = this.#logThrottle.take('misdirected');
       if (count > 0)
         this.#log.warn(
