@@ -84,12 +84,11 @@ async function askOptions(form, fields) {
 }
 
 /** @param {HTMLFormElement} form @param {CredentialRequestOptions} more */
-async function getAnswer(form, more = {}) {
+async function getAnswer(form, more = {}, fields = {}) {
   if (form.dataset.webauthn === 'get') {
     const publicKey = parseRequestOptions(await askOptions(form, {}));
     return navigator.credentials.get({ publicKey, ...more });
   }
-  const fields = {};
   if (form.dataset.use) fields.use = form.dataset.use;
   if (form.dataset.email) {
     const typed = document.getElementById(form.dataset.email);
@@ -98,7 +97,7 @@ async function getAnswer(form, more = {}) {
     form.elements.namedItem('email').value = typed.value;
   }
   const publicKey = parseCreationOptions(await askOptions(form, fields));
-  return navigator.credentials.create({ publicKey });
+  return navigator.credentials.create({ publicKey, ...more });
 }
 
 /** @param {HTMLFormElement} form @param {Credential} credential */
@@ -211,6 +210,23 @@ addEventListener('visibilitychange', () => {
     startAutofill();
   }
 });
+
+// Where the next sign-in stays the same, a password manager may create a passkey without a prompt (conditional create).
+const upgrade = isSupported && webauthnForms.find((form) => form.dataset.automatic !== undefined);
+if (upgrade) upgradeQuietly();
+
+async function upgradeQuietly() {
+  try {
+    if (!(await PublicKeyCredential.getClientCapabilities?.())?.conditionalCreate) return;
+    const more = { mediation: 'conditional', signal: autofillAbort.signal };
+    const credential = await getAnswer(upgrade, more, { automatic: true });
+    if (!credential) return;
+    upgrade.elements.namedItem('automatic').value = 'true';
+    sendAnswer(upgrade, credential);
+  } catch {
+    // The page asks.
+  }
+}
 
 /** Signals to the browser which passkeys exist, so that it offers no others. */
 const signal = document.querySelector('[data-signal]');

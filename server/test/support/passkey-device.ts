@@ -15,6 +15,8 @@ export interface Quirks {
   readonly rpId?: string;
   /** Whether the device verified its user; true by default. */
   readonly isVerified?: boolean;
+  /** Whether its user was present; true by default. */
+  readonly isPresent?: boolean;
   /** The counter value that it claims. */
   readonly counter?: number;
   readonly challenge?: string;
@@ -156,11 +158,11 @@ export class PasskeyDevice {
   /** WebAuthn Level 3 §6.1: digest of the RP ID, flags, counter. */
   #authenticatorData(
     credential: Credential,
-    { rpId, isVerified = true, counter }: Quirks,
+    { rpId, isVerified = true, isPresent = true, counter }: Quirks,
     more: number,
   ): Buffer {
     const flags =
-      flag.present |
+      (isPresent ? flag.present : 0) |
       (isVerified ? flag.verified : 0) |
       (this.#counts ? 0 : flag.eligible | flag.backedUp) |
       more;

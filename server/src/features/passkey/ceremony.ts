@@ -21,6 +21,12 @@ import '../../identity/factor/problem.ts';
 /** `passkey`: verifies its user and signs in alone; `security_key`: a second factor only. */
 export type PasskeyKind = 'passkey' | 'security_key';
 
+/**
+ * How a credential is created. `automatic`: a passkey that the password manager creates without a prompt (conditional
+ * create), so that neither presence nor verification of the user is proven (WebAuthn Level 3 §5.1.3).
+ */
+export type CreationKind = PasskeyKind | 'automatic';
+
 /** The WebAuthn relying party: this service. */
 export interface RelyingParty {
   /** Host name; passkeys work on it and on its subdomains. */
@@ -90,10 +96,10 @@ export class Ceremonies {
   /** Returns the options to create a passkey. Existing passkeys are excluded, so a device creates no second one. */
   createOptions(
     { email, rows, use }: NewCredential,
-    kind: PasskeyKind,
+    kind: CreationKind,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const handle = rows[0]?.user_handle ?? randomBytes(handleBytes).toString('base64url');
-    const isPasskey = kind === 'passkey';
+    const isPasskey = kind !== 'security_key';
     return webauthn().generateRegistrationOptions({
       rpName: this.#relyingParty.name,
       rpID: this.#relyingParty.id,
@@ -105,7 +111,7 @@ export class Ceremonies {
       attestationType: 'none',
       excludeCredentials: rows.map(descriptorOf),
       authenticatorSelection: isPasskey
-        ? { residentKey: 'required', userVerification: 'required' }
+        ? { residentKey: 'required', userVerification: kind === 'automatic' ? 'preferred' : 'required' }
         : { residentKey: 'discouraged', userVerification: 'discouraged' },
       ...(!isPasskey && { preferredAuthenticatorType: 'securityKey' }),
       supportedAlgorithmIDs: algorithms,
@@ -114,10 +120,11 @@ export class Ceremonies {
 
   /**
    * Verifies a new credential. Changes nothing.
+   * @param isAutomatic It was created without a prompt, by options of the kind `automatic`.
    * @throws {Problem} factor_invalid if the credential is malformed, or was made for another origin, purpose or subject,
    *   or too long ago.
    */
-  async verifyCreation(text: string, use: ChallengeUse): Promise<VerifiedCredential> {
+  async verifyCreation(text: string, use: ChallengeUse, isAutomatic = false): Promise<VerifiedCredential> {
     const response = parseRegistration(text);
     if (response === undefined) throw new Problem('factor_invalid');
     let challenge: LiveChallenge | undefined;
@@ -128,14 +135,17 @@ export class Ceremonies {
         expectedChallenge: (encoded) => (challenge = this.#challenges.read(use, encoded)) !== undefined,
         expectedOrigin: [...this.#relyingParty.origins],
         expectedRPID: this.#relyingParty.id,
+        requireUserPresence: !isAutomatic,
         requireUserVerification: false, // checked below: only the challenge knows the kind
         supportedAlgorithmIDs: algorithms,
       });
       return registrationInfo;
     });
     if (created === undefined || challenge === undefined) throw new Problem('factor_invalid');
-    const [kind = '', handle = ''] = challenge.note.split(':');
-    if (kind === 'passkey' && !created.userVerified) throw new Problem('factor_invalid');
+    const [creation = '', handle = ''] = challenge.note.split(':');
+    const isProven = creation !== 'passkey' || created.userVerified;
+    if (!isProven || isAutomatic !== (creation === 'automatic')) throw new Problem('factor_invalid');
+    const kind: PasskeyKind = creation === 'security_key' ? 'security_key' : 'passkey';
     return {
       challenge,
       row: {

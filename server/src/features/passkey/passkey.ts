@@ -24,7 +24,7 @@ import { nameAuthenticator } from './authenticator-name.ts';
 import {
   Ceremonies,
   type CeremonyOptions,
-  type PasskeyKind,
+  type CreationKind,
   type PasskeySignal,
   type RelyingParty,
   type VerifiedCredential,
@@ -97,15 +97,15 @@ export class Passkeys extends PasskeyData implements SecondFactor {
   /** Returns the options with which a browser creates a passkey. */
   async createOptions(
     { email, userId, use }: PasskeyEnrollment,
-    kind: PasskeyKind,
+    kind: CreationKind,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const rows = userId === undefined ? [] : await this.list(userId);
     return this.#ceremonies.createOptions({ email, rows, use }, kind);
   }
 
   /** Verifies a new credential. Changes nothing. @throws {Problem} factor_invalid as `Ceremonies.verifyCreation`. */
-  verifyCreation(text: string, use: ChallengeUse): Promise<VerifiedCredential> {
-    return this.#ceremonies.verifyCreation(text, use);
+  verifyCreation(text: string, use: ChallengeUse, isAutomatic = false): Promise<VerifiedCredential> {
+    return this.#ceremonies.verifyCreation(text, use, isAutomatic);
   }
 
   /**

@@ -65,7 +65,7 @@ export function passkeyOffer({ pages, enrollment, secondFactors, passkeys }: Pas
       const { t, inputs } = visit;
       return html`<p>${t('page.passkeys.offer_what')}</p>
         !${changesSignIn ? html`<p>${t('page.passkeys.offer_changes')}</p>` : ''}
-        !${addForm(visit, 'sign_in')}
+        !${addForm(visit, 'sign_in', !changesSignIn)}
         <form method="post" action="${path}">
           !${inputs}<button class="second">${t('page.passkeys.offer_later')}</button>
         </form>`;

@@ -73,12 +73,19 @@ export function passkeyPages({
       form({
         summary: 'Page: adds a passkey',
         config: costing(hashCost),
-        fields: Type.Object({ credential: Type.Optional(credentialField) }),
-        submit: async ({ credential = '' }, { request, reply, next }) => {
+        fields: Type.Object({
+          credential: Type.Optional(credentialField),
+          automatic: Type.Optional(formField),
+        }),
+        submit: async ({ credential = '', automatic = '' }, { request, reply, next }) => {
           const { source } = request;
           requireGiven('credential', credential);
           const of = enrollmentSubjectOf(request);
-          const verified = await passkeys.verifyCreation(credential, enrollmentOf(subjectIdOf(of)));
+          const verified = await passkeys.verifyCreation(
+            credential,
+            enrollmentOf(subjectIdOf(of)),
+            automatic === 'true',
+          );
           const naming = { device: nameDevice(source.device) };
           const added = await enrollment.add(of, passkeys.addition(verified, naming), source);
           const to = { subject: of, path: addressOf(path, { done: 'added' }), next };

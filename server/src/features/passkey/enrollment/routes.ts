@@ -37,6 +37,10 @@ const PasskeyList = Type.Object({
   ),
   signal: Type.Optional(Signal),
 });
+const automatic = Type.Union([Type.Boolean(), Type.Literal('true')], {
+  description:
+    '`true`: without a prompt (`mediation: "conditional"`), which proves neither presence nor verification of the user',
+});
 const idParams = Type.Object({ id: handle });
 
 /** Routes that list, rename and remove passkeys. */
@@ -124,6 +128,7 @@ export function passkeyAdditionRoutes({
                 description: '`second_factor`: a security key without user verification',
               }),
             ),
+            automatic: Type.Optional(automatic),
           }),
           response: { 200: PublicKey },
         },
@@ -131,7 +136,9 @@ export function passkeyAdditionRoutes({
       async (request) => {
         const subject = enrollmentSubjectOf(request);
         const { id: userId, email: address } = await enrollment.requireSubject(subject);
-        const kind = request.body.use === 'second_factor' ? 'security_key' : 'passkey';
+        const { use, automatic: isAutomatic = false } = request.body;
+        const passkey = String(isAutomatic) === 'true' ? 'automatic' : 'passkey';
+        const kind = use === 'second_factor' ? 'security_key' : passkey;
         const credentialOf = { email: address, userId, use: enrollmentOf(subjectIdOf(subject)) };
         return { public_key: await passkeys.createOptions(credentialOf, kind) };
       },
@@ -143,7 +150,11 @@ export function passkeyAdditionRoutes({
         config: costing(hashCost),
         schema: {
           summary: 'Adds the passkey that the browser created',
-          body: Type.Object({ credential, name: Type.Optional(factorLabel) }),
+          body: Type.Object({
+            credential,
+            name: Type.Optional(factorLabel),
+            automatic: Type.Optional(automatic),
+          }),
           response: { 200: Type.Object({ id: Type.String(), message: Type.String() }) },
         },
       },
@@ -153,6 +164,7 @@ export function passkeyAdditionRoutes({
         const verified = await passkeys.verifyCreation(
           request.body.credential,
           enrollmentOf(subjectIdOf(subject)),
+          String(request.body.automatic) === 'true',
         );
         const naming = { name: request.body.name, device: nameDevice(source.device) };
         const { result: id, login } = await enrollment.add(

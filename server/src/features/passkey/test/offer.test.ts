@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../../kit/clock.ts';
 import { Browser } from '../../../../test/support/browser.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
-import { addPasskey, passkeyOptionsIn } from '../../../../test/support/factor.ts';
-import { hasFeature } from '../../../../test/support/feature.ts';
+import { addApp, addPasskey, passkeyOptionsIn } from '../../../../test/support/factor.ts';
+import { hasFeature, lacks } from '../../../../test/support/feature.ts';
 import { asPage, formIn } from '../../../../test/support/page-form.ts';
 import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
 import { PublicService, type Member } from '../../../../test/support/public-service.ts';
@@ -112,5 +112,41 @@ onEachEngine('the offer of a passkey', (engine) => {
     // A further factor leads back to its page.
     const another = await addOnPage(browser, '/account/passkeys');
     assert.equal(another.headers['location'], '/account/passkeys?done=added');
+  });
+
+  test('lets a password manager create a passkey without a prompt only if the next sign-in stays the same', async (t) => {
+    const member = await service.member();
+    const browser = new Browser(service);
+    assert.doesNotMatch((await browser.get(await signIn(browser, member), asPage)).text, /data-automatic/);
+    if (lacks(t, 'totp')) return;
+    await addApp(browser, service.service.clock);
+    const page = await browser.get(`${offerPath}?return_to=%2Faccount%2Fdata`, asPage);
+    assert.match(page.text, /data-automatic/);
+    const { fields } = formIn(page);
+    const device = new PasskeyDevice(origin);
+    const silent = { isPresent: false, isVerified: false };
+    const optionsFor = async (asked: Fields): Promise<unknown> =>
+      passkeyOptionsIn(await browser.post('/profile/passkeys', asked));
+    const add = (credential: string, automatic: string): Promise<Reply> =>
+      post(browser, '/account/passkeys', { ...fields, credential, automatic });
+    // A credential without presence or verification answers only the options of an automatic creation, and as one.
+    for (const [asked, automatic, quirks] of [
+      [{}, 'true', silent],
+      [{}, 'true', {}],
+      [{}, '', silent],
+      [{ automatic: 'true' }, '', {}],
+      [{ use: 'second_factor' }, 'true', silent],
+    ] as const) {
+      const reply = await add(new PasskeyDevice(origin).create(await optionsFor(asked), quirks), automatic);
+      assert.match(String(reply.headers['location']), /note=/, JSON.stringify([asked, automatic]));
+    }
+    const options = (await optionsFor({ automatic: 'true' })) as { authenticatorSelection: object };
+    assert.deepEqual(
+      [
+        options.authenticatorSelection,
+        String((await add(device.create(options, silent), 'true')).headers['location']),
+      ],
+      [{ residentKey: 'required', userVerification: 'preferred', requireResidentKey: true }, '/account/data'],
+    );
   });
 });

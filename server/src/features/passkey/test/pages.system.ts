@@ -195,6 +195,41 @@ const scriptStories: readonly Story[] = [
     await at.reads('page.script.unsupported');
   }),
 
+  ...(hasFeature('totp')
+    ? [
+        story(
+          'a password manager creates a passkey after a sign-in with two factors, without a prompt',
+          asPublic,
+          async (scene) => {
+            const { site } = scene;
+            const email = freshEmail();
+            const at = await scene.visitor({ hasDevice: true });
+            await at.join(email);
+            await at.goTo('/account/authenticators');
+            await at.press('page.totp.add');
+            const seed = await at.seed();
+            await at.enterCode('code', site.nextCode(seed), 'page.totp.confirm');
+            await at.context.clearCookies();
+            await at.context.addInitScript(`{
+              const create = navigator.credentials.create.bind(navigator.credentials);
+              PublicKeyCredential.getClientCapabilities = async () => ({ conditionalCreate: true });
+              navigator.credentials.create = ({ publicKey, mediation }) => {
+                if (mediation !== 'conditional') throw new Error('a prompt');
+                return create({ publicKey });
+              };
+            }`);
+            await at.goTo('/sign-in?return_to=%2Faccount%2Fdata');
+            await at.type({ email, password: goodPassword });
+            await at.press('page.sign_in.act');
+            await at.enterCode('proof', site.nextCode(seed), 'page.factor.totp_act');
+            await at.page.waitForURL('**/account/data');
+            await at.goTo('/account/passkeys');
+            assert.equal(await at.page.locator('.rows > li').count(), 1);
+          },
+        ),
+      ]
+    : []),
+
   story(
     'autofill is offered again after a cancelled prompt, and still works after six minutes',
     {},
