@@ -38,6 +38,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
+    'docs/guides/integrate.md # A proxy that asks first # caddyfile': 'server/test/integrate.system.ts',
+    'docs/guides/integrate.md # Demand more than a session # nginx': 'server/test/integrate.system.ts',
   }),
 };
 
@@ -53,8 +55,10 @@ const reasons: Readonly<Record<string, string>> = {
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
   ...entriesOf('forward-auth', {
-    'docs/guides/integrate.md # A proxy that asks first # caddyfile':
-      'Caddy is not installed with the test tools',
+    'docs/guides/integrate.md # A proxy that asks first # js':
+      'It reloads a page; features/forward-auth/routes.test.ts tests the replies to both requests',
+    'docs/guides/integrate.md # Demand more than a session # http':
+      'It is an excerpt of a reply that server/test/integrate.system.ts checks',
     'docs/guides/integrate.md # A proxy that asks first # yaml':
       'Traefik is not installed with the test tools',
   }),
