@@ -40,11 +40,15 @@ export async function serve(
 export async function run(
   t: TestContext,
   [file = '', ...args]: readonly string[],
-  { origin, environment = {} }: { origin: string; environment?: Readonly<Record<string, string>> },
+  {
+    origin,
+    environment = {},
+    folder = root,
+  }: { origin: string; environment?: Readonly<Record<string, string>>; folder?: string },
 ): Promise<void> {
   const { PATH } = process.env;
   const child = spawn(file, args, {
-    cwd: root,
+    cwd: folder,
     env: { PATH, ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
