@@ -61,7 +61,7 @@ export async function signsInAndOut(
   assert.equal(new URL(page.url()).searchParams.get('return_to'), `${origin}/`);
 }
 
-/** A client that names a user in the headers of the proxy is nobody without a session, and itself with one. */
+/** A client that names a user in the headers of the proxy gets 401 without a session, and its own name with one. */
 async function assertForgedIsIgnored(origin: string): Promise<void> {
   const at = new Browser({ send: sendPlain });
   const forged = {

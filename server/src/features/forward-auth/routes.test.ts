@@ -227,7 +227,7 @@ onEachEngine('forward authentication', (engine) => {
     );
     const sentOn = String((await at.get(path, target)).headers['location']);
     assert.equal(sentOn, 'https://accounts.test/step-up?return_to=https%3A%2F%2Fapp.test%2Fadmin&max_age=60');
-    // The page demands the same: it leads on at once only if the factor is recent enough for the application.
+    // The page demands the same: it leads on only if the factor is recent enough for the application.
     const page = formIn(await at.get(sentOn.slice('https://accounts.test'.length), asPage));
     const wrong = await at.post(page.action, { ...page.fields, proof: 'not the password' });
     assert.match(String(wrong.headers['location']), /^\/step-up\?return_to=[^&]+&max_age=60&note=/);

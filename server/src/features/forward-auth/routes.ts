@@ -29,6 +29,28 @@ const Who = Type.Object({
 /** Below, the time to return from the step-up page would count: the user would be asked again and again. */
 const minAgeSeconds = 30;
 
+const Question = Type.Object({
+  sign_in: Type.Optional(
+    Type.Literal('redirect', {
+      description:
+        'Redirects a browser that opens a page to the sign-in page, and back to `X-Forwarded-Uri`; everything else gets 401',
+    }),
+  ),
+  factor: Type.Optional(
+    Type.String({
+      pattern: '^[a-z_]{1,32}$',
+      description: 'Requires a second factor in this session: `second` for any, or the name of one',
+    }),
+  ),
+  max_age: Type.Optional(
+    Type.String({
+      pattern: '^\\d{1,9}$',
+      description: `Requires a factor that was given within this number of seconds, at least ${minAgeSeconds}`,
+    }),
+  ),
+  details: Type.Optional(Type.Literal('true', { description: 'Adds `Remote-Amr` and `Remote-Auth-Time`' })),
+});
+
 interface ForwardAuthParts {
   readonly db: Database;
   readonly pages: PageKit;
@@ -54,7 +76,10 @@ export function forwardAuthRoutes({
   }): AuthenticationDemand => {
     const { demands } = secondFactors;
     if (factor !== undefined && !demands.includes(factor))
-      throw fieldProblem('factor', `is none of the second factors of this service: ${demands.join(', ')}`);
+      throw fieldProblem(
+        'factor',
+        `must be one of the second factors of this service: ${demands.join(', ')}`,
+      );
     const maxAgeSeconds = age === undefined ? undefined : Number(age);
     if (maxAgeSeconds !== undefined && maxAgeSeconds < minAgeSeconds)
       throw fieldProblem('max_age', `is less than ${minAgeSeconds} seconds`);
@@ -75,29 +100,7 @@ export function forwardAuthRoutes({
         schema: {
           summary:
             'For proxies: returns the signed-in user in headers; otherwise 401, or a redirect to sign in',
-          querystring: Type.Object({
-            sign_in: Type.Optional(
-              Type.Literal('redirect', {
-                description:
-                  'Redirects a browser that opens a page to the sign-in page, and back to `X-Forwarded-Uri`; everything else gets 401',
-              }),
-            ),
-            factor: Type.Optional(
-              Type.String({
-                pattern: '^[a-z_]{1,32}$',
-                description: 'Requires a second factor in this session: `second` for any, or the name of one',
-              }),
-            ),
-            max_age: Type.Optional(
-              Type.String({
-                pattern: '^\\d{1,9}$',
-                description: `Requires a factor that was given within this number of seconds, at least ${minAgeSeconds}`,
-              }),
-            ),
-            details: Type.Optional(
-              Type.Literal('true', { description: 'Adds `Remote-Amr` and `Remote-Auth-Time`' }),
-            ),
-          }),
+          querystring: Question,
           response: { 200: Who },
         },
         // node:http writes headers and a text body as one UTF-8 string, which would encode the bytes of asHeader a
