@@ -34,10 +34,18 @@ const blocks = pages.flatMap(blocksOf);
 const elsewhere: Readonly<Record<string, string>> = {
   'README.md # A tour with curl # console': 'server/test/readme.system.ts',
   'README.md # Integrate # js': 'server/test/integrate.system.ts',
+  'docs/guides/recipes.md # Django # python': 'server/test/recipes.system.ts',
+  'docs/guides/recipes.md # Django # python 2': 'server/test/recipes.system.ts',
+  'docs/guides/recipes.md # Go # go': 'server/test/recipes.system.ts',
+  'docs/guides/recipes.md # PHP # php': 'server/test/recipes.system.ts',
+  'docs/guides/recipes.md # Next.js # js': 'server/test/recipes.long.ts',
+  'docs/guides/recipes.md # Next.js # js 2': 'server/test/recipes.long.ts',
   'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
+    'docs/guides/integrate.md # A proxy that asks first # caddyfile': 'server/test/integrate.system.ts',
+    'docs/guides/integrate.md # Demand more than a session # nginx': 'server/test/integrate.system.ts',
   }),
 };
 
@@ -53,8 +61,10 @@ const reasons: Readonly<Record<string, string>> = {
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
   ...entriesOf('forward-auth', {
-    'docs/guides/integrate.md # A proxy that asks first # caddyfile':
-      'Caddy is not installed with the test tools',
+    'docs/guides/integrate.md # A proxy that asks first # js':
+      'It reloads a page; features/forward-auth/routes.test.ts tests the replies to both requests',
+    'docs/guides/integrate.md # Demand more than a session # http':
+      'It is an excerpt of a reply that server/test/integrate.system.ts checks',
     'docs/guides/integrate.md # A proxy that asks first # yaml':
       'Traefik is not installed with the test tools',
   }),
@@ -235,8 +245,10 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
   'docs/quickstart.md # Use the API # console 2': runTranscript,
   'docs/quickstart.md # Run the contract # sh': async (text) => {
     const journey = join(root, 'server/test/journeys/contract-journey.ts');
-    const own = `${text.trim()} --email journey@example.org`;
-    assert.equal(await runShell(own.replace('npm run journey --', `'${process.execPath}' '${journey}'`)), '');
+    assert.equal(
+      await runShell(text.replace('npm run journey --', `'${process.execPath}' '${journey}'`)),
+      '',
+    );
   },
   'docs/reference/library.md # Library # js': runExample,
   'docs/reference/library.md # Fastify plugin # js': runExample,

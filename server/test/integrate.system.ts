@@ -1,76 +1,25 @@
 // Runs the examples of README.md and docs/guides/integrate.md as they are printed; a user signs in and out through each.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Browser } from './support/browser.ts';
 import { blockOf, readPage } from './support/document.ts';
 import { without } from './support/feature.ts';
 import { freePort } from './support/free-port.ts';
+import { account, has, run, sendPlain, serve, startNginx, withPorts } from './support/integration.ts';
 import { unescapeMarkup } from './support/markup.ts';
 import { asPage, formIn, pressButton } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
 import { PublicService, sessionCookie } from './support/public-service.ts';
-import { assertProblem, encodeFields, sendTo, type Reply } from './support/request.ts';
+import { assertProblem, sendTo, type Reply } from './support/request.ts';
 import { temporaryFolder } from './support/running-service.ts';
-import { testService } from './support/service.ts';
 
-const root = join(import.meta.dirname, '../..');
+const { email, password } = account;
 const guide = 'docs/guides/integrate.md';
 const page = readPage(guide);
-
-const has = (program: string, flag: string): boolean => spawnSync(program, [flag]).status === 0;
-
-const email = 'søren@example.org';
-const password = 'eight herons in the reeds';
-
-/** Starts the service with one account on a port; browsers reach it at `origin`. */
-async function serve(
-  t: TestContext,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<{ port: number; origin: string }> {
-  const port = await freePort();
-  const service = await testService('sqlite', { PORT: String(port), ...environment });
-  t.after(() => service.close());
-  await service.app.listen({ host: '127.0.0.1', port });
-  const origin = `http://127.0.0.1:${port}`;
-  const made = await sendTo(origin, { method: 'POST', path: '/users', fields: { email, password } });
-  assert.equal(made.status, 200, made.text);
-  return { port, origin };
-}
-
-/** Starts a program that ends with the test. Resolves when it answers at `origin`. */
-async function run(
-  t: TestContext,
-  [file = '', ...args]: readonly string[],
-  { origin, environment = {} }: { origin: string; environment?: Readonly<Record<string, string>> },
-): Promise<void> {
-  const { PATH } = process.env;
-  const child = spawn(file, args, {
-    cwd: root,
-    env: { PATH, ...environment },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const said: string[] = [];
-  child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
-  t.after(() => end(child));
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    if (await fetch(origin, { redirect: 'manual' }).catch(() => undefined)) return;
-    assert.equal(child.exitCode, null, said.join(''));
-    await wait(50);
-  }
-  assert.fail(`${file} does not answer: ${said.join('')}`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill();
-  await once(child, 'exit');
-}
 
 /** Sends the form of the page that `from` answered. */
 function submit(at: Browser, from: string, shown: Reply, more: Readonly<Record<string, string>> = {}) {
@@ -90,7 +39,7 @@ async function targetOf(at: Browser, from: string, sent: Reply): Promise<string>
 
 /** A user opens the application, is redirected to sign in, returns to the same address, and signs out. */
 async function goThrough(application: string, accounts: string): Promise<void> {
-  const at = new Browser({ send: (request) => sendTo('', request) });
+  const at = new Browser({ send: sendPlain });
   const target = `${application}/notes?page=2&sort=a%20b`;
   const sentAway = await at.get(target, asPage);
   assert.equal(sentAway.status, 303, sentAway.text);
@@ -101,10 +50,11 @@ async function goThrough(application: string, accounts: string): Promise<void> {
   const shown = await at.get(target, asPage);
   assert.equal(shown.status, 200, shown.text);
   assert.ok(shown.text.includes(email), shown.text);
-  const [, link = ''] = /href="([^"]*\/sign-out)"/.exec(shown.text) ?? [];
+  const [, link = ''] = /href="([^"]*\/sign-out\?return_to=[^"]+)"/.exec(shown.text) ?? [];
   const leaving = new URL(link, application).href;
   const left = await submit(at, leaving, await at.get(leaving, asPage));
-  assert.match(String(left.headers['location']), /signed_out/);
+  const end = new URL(await targetOf(at, leaving, left), accounts);
+  assert.equal(end.origin, application, 'signing out leads back to the application');
   assert.equal(
     (await at.get(target, asPage)).status,
     303,
@@ -128,7 +78,7 @@ test('the example of the README sends users to sign in and gets them back', asyn
   const text = blockOf('README.md', 'Integrate', 'js');
   const command = [process.execPath, '--input-type=module', '--eval', text];
   await run(t, command, { origin, environment: { ACCOUNTS: accounts, PORT: String(port) } });
-  const at = new Browser({ send: (request) => sendTo('', request) });
+  const at = new Browser({ send: sendPlain });
   const target = `${origin}/notes?page=2&sort=a%20b`;
   const address = String((await at.get(target, asPage)).headers['location']);
   const signedIn = await submit(at, address, await at.get(address, asPage), { email, password });
@@ -150,7 +100,8 @@ async function startTrustingApplication(t: TestContext): Promise<number> {
   const server = createServer((request, response) => {
     const { 'remote-user': id, 'remote-email': address } = request.headers;
     const shownEmail = Buffer.from(String(address), 'latin1').toString();
-    const body = `<p>${request.method} ${String(id)} ${shownEmail}</p><a href="/sign-out">`;
+    const others = Object.keys(request.headers).filter((name) => /^remote(?!-(?:user|email)$)/.test(name));
+    const body = `<p>${[request.method, id, shownEmail, ...others].join(' ')}</p><a href="/sign-out?return_to=/">`;
     request.resume().on('end', () => response.setHeader('content-type', 'text/html').end(body));
   });
   const port = await freePort();
@@ -162,6 +113,40 @@ async function startTrustingApplication(t: TestContext): Promise<number> {
   return port;
 }
 
+/**
+ * A script gets 401 from the proxy, and a sent form leads back to its page. Values of a client for the headers of the
+ * user do not reach the application.
+ */
+async function asksFirst(origin: string): Promise<void> {
+  const at = new Browser({ send: sendPlain });
+  const script = { 'sec-fetch-mode': 'cors', accept: '*/*' };
+  for (const method of ['GET', 'POST'] as const) {
+    const refused = await at.send({ method, path: `${origin}/api/items`, headers: script });
+    assertProblem(refused, 401, 'sign_in_required');
+  }
+  const form = { 'sec-fetch-mode': 'navigate', referer: `${origin}/edit?id=1` };
+  const sent = await at.send({ method: 'POST', path: `${origin}/save`, fields: { a: 'b' }, headers: form });
+  const address = new URL(String(sent.headers['location']));
+  assert.equal(address.searchParams.get('return_to'), `${origin}/edit?id=1`, sent.text);
+
+  const forged = {
+    'remote-user': '9',
+    'remote-email': 'eve@example.org',
+    remote_user: '9',
+    'remote-amr': 'mfa',
+  };
+  assert.equal((await at.get(`${origin}/notes`, { ...script, ...forged })).status, 401);
+  const login = await at.post(`${origin}/sessions`, { email, password });
+  assert.equal(login.status, 200, login.text);
+  const shown = await at.send({
+    method: 'POST',
+    path: `${origin}/notes`,
+    fields: { a: 'b' },
+    headers: forged,
+  });
+  assert.equal(shown.text, `<p>POST 1 ${email}</p><a href="/sign-out?return_to=/">`);
+}
+
 const noProxy = without('forward-auth');
 const noNginx = noProxy || (!has('nginx', '-v') && 'There is no nginx on this machine');
 test(
@@ -171,37 +156,51 @@ test(
     const port = await freePort();
     const origin = `http://localhost:${port}`;
     const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
-    const folder = await temporaryFolder(t);
-    const ports = { 8080: port, 5000: servicePort, 3000: await startTrustingApplication(t) };
-    const server = blockOf(guide, 'A proxy that asks first', 'nginx').replaceAll(
-      /(?<=127\.0\.0\.1:)(?:8080|5000|3000)/g,
-      (printed) => String(ports[Number(printed) as keyof typeof ports]), // one of the three
-    );
-    const spools = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${folder}/${name};`,
-    );
-    writeFileSync(
-      join(folder, 'nginx.conf'),
-      `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${spools.join(' ')} ${server} }`,
-    );
-    const command = ['nginx', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
-    await run(t, command, { origin });
+    await startNginx(t, { 8080: port, 5000: servicePort, 3000: await startTrustingApplication(t) });
     await goThrough(origin, origin);
 
-    const at = new Browser({ send: (request) => sendTo('', request) });
-    const login = await at.post(`${origin}/sessions`, { email, password });
-    assert.equal(login.status, 200, login.text);
-    const forged = { 'remote-user': '9', 'remote-email': 'eve@example.org', remote_user: '9' };
-    const { payload, type } = encodeFields('form', { a: 'b' });
-    const shown = await at.send({
-      method: 'POST',
-      path: `${origin}/notes`,
-      fields: { a: 'b' },
-      headers: { ...forged, 'content-type': type, 'content-length': String(payload.length) },
-    });
-    assert.match(shown.text, /^<p>POST 1 søren@example\.org</);
-    const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth', headers: forged });
+    await asksFirst(origin);
+    const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth' });
     assert.equal(asked.status, 404, 'the location is internal');
+
+    // The location that demands a second factor: the account has none.
+    const at = new Browser({ send: sendPlain });
+    await at.post(`${origin}/sessions`, { email, password });
+    const refused = await at.get(`${origin}/admin/`, { accept: 'application/json' });
+    assert.equal(refused.status, 401);
+    assert.match(
+      String(refused.headers['www-authenticate']),
+      /^Bearer error=.*acr_values="second", max_age="900"$/,
+    );
+    const led = String((await at.get(`${origin}/admin/users`, asPage)).headers['location']);
+    assert.equal(
+      led,
+      `${origin}/step-up?${new URLSearchParams({ return_to: `${origin}/admin/users`, factor: 'second', max_age: '900' }).toString()}`,
+    );
+    const { text } = await at.get(led, asPage);
+    assert.match(text, /requires a second factor/);
+  },
+);
+
+const noCaddy = noProxy || (!has('caddy', 'version') && 'There is no caddy on this machine');
+test(
+  'the example for Caddy passes the user to the application in two headers',
+  { skip: noCaddy },
+  async (t) => {
+    const port = await freePort();
+    const origin = `http://localhost:${port}`;
+    const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
+    const folder = await temporaryFolder(t);
+    const site = withPorts(blockOf(guide, 'A proxy that asks first', 'caddyfile'), {
+      8080: port,
+      5000: servicePort,
+      3000: await startTrustingApplication(t),
+    }).replace('example.org', `http://localhost:${port}`);
+    writeFileSync(join(folder, 'Caddyfile'), `{\nadmin off\n}\n${site}`);
+    const command = ['caddy', 'run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'];
+    await run(t, command, { origin, environment: { HOME: folder } });
+    await goThrough(origin, origin);
+    await asksFirst(origin);
   },
 );
 

@@ -4,12 +4,12 @@ import { secondMs } from '../kit/clock.ts';
 import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
+import { listen, originOf } from '../app/listen.ts';
 import { createApp } from '../app/server.ts';
 import { buildService } from '../app/core.ts';
 import { startJobs } from '../app/service.ts';
 import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
-import { boundPort, listenOnLoopback, originOf } from '../http/loopback.ts';
 import type { CommandContext } from './context.ts';
 import { CommandError } from './output.ts';
 
@@ -32,42 +32,26 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         overrides,
       );
       const app = await createApp(service, log);
-      // The framework's own line would repeat the one below.
-      const { level } = log;
-      if (logLevel === 'info') log.level = 'warn';
+      let bound: number;
       try {
-        await (host === 'localhost' ? listenOnLoopback(app, port, log) : app.listen({ host, port }));
+        bound = await listen(app, { host, port, log });
       } catch (error) {
         await service.close();
-        const { code } = error as { code?: string }; // a system error of listen(2)
-        if (code === 'EADDRINUSE')
-          throw new CommandError(
-            `Port ${port} is in use. Stop the other program, or set PORT to another port.`,
-          );
-        if (code === 'EACCES')
-          throw new CommandError(`This user may not listen on port ${port}. Set PORT to 1024 or more.`);
-        if (code === 'EADDRNOTAVAIL')
-          throw new CommandError(`HOST is ${host}, which is not an address of this machine.`);
-        throw error;
-      } finally {
-        log.level = level;
+        throw listenFault(error as NodeJS.ErrnoException, host, port); // of listen(2)
       }
       startJobs(service);
       const { db, events } = service.core.context;
       await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
 
-      const bound = boundPort(app) ?? port;
       const origin = publicUrl?.origin ?? originOf(host, bound);
       const { keepsMails, keptMailPage } = service.core.pages;
-      const mailbox = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
+      const mails = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
       log.info(
-        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mailbox },
+        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mails },
         `Bienvenue is listening on ${origin}`,
       );
-      if (pretty) {
-        if (mailbox !== undefined) log.info({}, `Emails are not sent. Read them at ${mailbox}`);
-        log.info({}, 'Press Ctrl+C to stop');
-      }
+      if (pretty && mails !== undefined) log.info({}, `Emails are not sent. Read them at ${mails}`);
+      if (pretty) log.info({}, 'Press Ctrl+C to stop');
 
       let stopping = false;
       const stop = async (signal: string): Promise<void> => {
@@ -97,4 +81,18 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       // An unhandled rejection is a bug of one request: it is logged, and must not stop the service.
       process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled promise rejection'));
     });
+}
+
+/** Returns what to do if the service cannot listen. */
+function listenFault(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code ?? '') {
+    case 'EADDRINUSE':
+      return new CommandError(`Port ${port} is in use. Stop the other program, or set PORT to another port.`);
+    case 'EACCES':
+      return new CommandError(`This user may not listen on port ${port}. Set PORT to 1024 or more.`);
+    case 'EADDRNOTAVAIL':
+      return new CommandError(`HOST is ${host}, which is not an address of this machine.`);
+    default:
+      return error;
+  }
 }

@@ -183,3 +183,16 @@ test('recognizes loopback hosts, and no others', () => {
     assert.equal(isLoopback(host), false, host);
   }
 });
+
+test('an origin that is refused says what to do', () => {
+  for (const [item, remedy] of [
+    ['capacitor://localhost', /docs\/guides\/integrate\.md/],
+    ['tauri://localhost', /docs\/guides\/integrate\.md/],
+    ['chrome-extension://abcdefghijklmnop', /docs\/guides\/integrate\.md/],
+    ['http://tauri.localhost', /use https, or http on localhost/],
+    ['http://app.localhost:3000', /use https, or http on localhost/],
+    ['https://app.example.org/path', /scheme, host and port only/],
+    ['app.example.org:8443', /is not an origin$/],
+  ] satisfies [string, RegExp][])
+    assert.throws(() => origins(item), remedy, item);
+});

@@ -111,9 +111,19 @@ export function origins(value: string): string[] {
     const origin = item.includes('*') ? undefined : originOf(item);
     if (origin !== undefined) return origin;
     throw new OptionFault(
-      `must be a list of origins such as https://app.example.org, or http://localhost:3000; ${item} is not an origin`,
+      `must be a list of origins such as https://app.example.org, or http://localhost:3000; ${item} is not an origin${remedyOf(item)}`,
     );
   });
+}
+
+/** Returns what to do about an entry that looks like an origin and cannot be one. */
+function remedyOf(item: string): string {
+  const url = URL.parse(item);
+  if (url === null || !item.includes('://') || item.includes('*')) return '';
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return ' of a web page: apps and extensions sign users in as docs/guides/integrate.md describes';
+  if (url.protocol === 'http:') return ': use https, or http on localhost or 127.0.0.1, with the port';
+  return ': write scheme, host and port only';
 }
 
 function originOf(item: string): string | undefined {

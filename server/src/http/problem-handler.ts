@@ -1,7 +1,7 @@
 // Converts errors to replies. A Problem is sent with its status; an error of the framework (validation, body too large)
 // becomes a Problem; any other error is logged with its cause and answered with 500 without details.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
-import { getProblem, Problem, type FieldFault } from '../kit/problem.ts';
+import { getProblem, Problem, type FactorRequirement, type FieldFault } from '../kit/problem.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 import './problem.ts';
 
@@ -26,7 +26,11 @@ export function problemBody({ code, fields, demand }: Problem, requestId?: strin
     ...(fields.length > 0 && {
       errors: fields.map(({ field, message: fault }) => ({ field, message: fault })),
     }),
-    ...(demand !== undefined && { factors: demand.factors, max_age: demand.maxAgeSeconds }),
+    ...(demand !== undefined && {
+      factors: demand.factors,
+      acr_values: demand.acr,
+      max_age: demand.maxAgeSeconds,
+    }),
     ...(requestId !== undefined && { request_id: requestId }),
   };
 }
@@ -39,17 +43,19 @@ export async function sendProblem(
 ): Promise<void> {
   const { code, retryAfterSeconds, demand } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  // RFC 9470 §3; the scheme `Session` states that the client authenticates with a session.
-  if (demand !== undefined)
-    void reply.header(
-      'www-authenticate',
-      `Session error="insufficient_user_authentication", max_age="${demand.maxAgeSeconds}"`,
-    );
+  if (demand !== undefined) void reply.header('www-authenticate', challengeOf(demand));
   await reply
     .status(getProblem(code).status)
     .type(problemMediaType)
     .serializer(JSON.stringify) // the response schema of a route describes only its success
     .send(problemBody(problem, request.id));
+}
+
+/** Returns the challenge of RFC 9470 §3. Clients look for it under the scheme `Bearer`, which that section defines. */
+function challengeOf({ acr, maxAgeSeconds }: FactorRequirement): string {
+  const parameters = { error: 'insufficient_user_authentication', acr_values: acr, max_age: maxAgeSeconds };
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return `Bearer ${given.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
 }
 
 /** Answers an error that a route, a hook or the framework threw. */

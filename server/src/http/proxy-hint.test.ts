@@ -220,3 +220,54 @@ test('rejections are logged once a minute, with their number and the first reaso
   assert.match(String(msg), /set PUBLIC_URL/);
   await app.close();
 });
+
+/** What a browser sends when it opens a page. */
+const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', accept: 'text/html' };
+
+describe('a browser that opens a page at an address of this machine', () => {
+  let service: TestService;
+  before(async () => (service = await testService('sqlite')));
+  after(() => service.close());
+  const open = (host: string, more: object = {}, path = '/sign-in?return_to=%2Faccount', method = 'GET') =>
+    send(service.app, { method: method as 'GET', path, headers: { ...navigation, host, ...more } });
+
+  test('is redirected to the same page at localhost, on every page', async () => {
+    for (const [host, name] of [
+      ['127.0.0.1:5000', 'localhost:5000'],
+      ['[::1]:5000', 'localhost:5000'],
+      ['127.0.0.1', 'localhost'],
+    ] as const) {
+      const { status, headers } = await open(host);
+      assert.deepEqual([status, headers['location']], [307, `http://${name}/sign-in?return_to=%2Faccount`]);
+    }
+    for (const { method, url, isPage } of service.routes) {
+      if (method !== 'GET' || !isPage) continue;
+      const { status, headers } = await open('127.0.0.1:5000', {}, url);
+      assert.deepEqual([status, headers['location']], [307, `http://localhost:5000${url}`]);
+    }
+  });
+
+  test('is not redirected at a name, with another method or for a part of a page; programs are not either', async () => {
+    const other = [
+      await open('localhost:5000'),
+      await open('accounts.localhost:5000'),
+      await open('127.0.0.2:5000'), // which localhost does not reach
+      await open('127.0.0.1:5000', { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }),
+      await open('127.0.0.1:5000', { 'sec-fetch-dest': 'iframe' }),
+      await open('127.0.0.1:5000', { 'sec-fetch-mode': '', 'sec-fetch-dest': '' }),
+      await open('127.0.0.1:5000', {}, '/language', 'POST'),
+    ];
+    for (const { headers } of other) assert.doesNotMatch(String(headers['location']), /^http:\/\/localhost/);
+    assert.equal((await open('evil.example')).status, 421);
+  });
+
+  test('is not redirected if PUBLIC_URL names the address', async () => {
+    const named = await testService('sqlite', { PUBLIC_URL: 'http://127.0.0.1:5000' });
+    try {
+      const headers = { ...navigation, host: '127.0.0.1:5000' };
+      assert.equal((await send(named.app, { method: 'GET', path: '/sign-in', headers })).status, 200);
+    } finally {
+      await named.close();
+    }
+  });
+});

@@ -7,7 +7,6 @@ import type { Log } from '../kit/log.ts';
 import { LogThrottle } from '../kit/log-throttle.ts';
 import { Problem } from '../kit/problem.ts';
 import { isPrivateAddress } from './client-address.ts';
-import { addressAtLocalhost } from './loopback.ts';
 import { isLocalHost } from './origins.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 import './problem.ts';
@@ -50,6 +49,9 @@ const forwardingHeader =
 const absoluteForm = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i;
 /** Characters of a name or address and a port: no user, no escapes, nothing that two parsers read differently. */
 const hostForm = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i;
+
+/** The addresses of `localhost`, as a URL has them. */
+const loopbackAddresses = new Set(['127.0.0.1', '[::1]']);
 
 /** Maximum length of a text of a client in the log. */
 const loggedCharacters = 100;
@@ -116,4 +118,21 @@ function hostsOf({ headers, raw: { url = '' } }: FastifyRequest): string[] {
   const { host, ':authority': authority } = headers;
   const target = url.startsWith('/') || url === '*' ? undefined : (absoluteForm.exec(url)?.[1] ?? '');
   return [target, host, authority].flat().filter((each) => each !== undefined);
+}
+
+/**
+ * Returns the same address at the name `localhost` if a browser opens a page at an address of this machine; `undefined`
+ * for other requests. Programs are not redirected: they send no Fetch Metadata.
+ */
+function addressAtLocalhost({ method, headers, url }: FastifyRequest): string | undefined {
+  if (
+    method !== 'GET' ||
+    headers['sec-fetch-mode'] !== 'navigate' ||
+    headers['sec-fetch-dest'] !== 'document'
+  )
+    return undefined;
+  const at = URL.parse(`http://${headers.host}`);
+  if (at === null || !loopbackAddresses.has(at.hostname)) return undefined;
+  at.hostname = 'localhost';
+  return `${at.origin}${url}`;
 }

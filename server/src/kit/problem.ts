@@ -113,7 +113,10 @@ export interface ProblemDetails extends ErrorOptions {
 export interface FactorRequirement {
   /** Names of the accepted factors; one of them suffices. */
   readonly factors: readonly string[];
-  readonly maxAgeSeconds: number;
+  /** `undefined` if a factor of any age in the session suffices. */
+  readonly maxAgeSeconds?: number | undefined;
+  /** Name of the required authentication, if the request named one: `second`, or the name of a factor. */
+  readonly acr?: string | undefined;
 }
 
 /**

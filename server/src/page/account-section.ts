@@ -1,5 +1,7 @@
 // The pages of the user's account, as modules contribute them.
 import type { FastifyRequest } from 'fastify';
+import { html } from 'ghtml';
+import { addressOf } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
 import type { IconName } from './icon.ts';
 
@@ -57,6 +59,25 @@ export interface SectionPart {
   readonly section: 'sessions' | 'data' | 'factor';
   /** Markup of the part; empty if there is nothing to show. Called at the access level of that page. */
   readonly render: (request: FastifyRequest) => Promise<string> | string;
+}
+
+/** Returns a list of links to sections, which lead on to `next`. */
+export function sectionList(
+  t: Translate,
+  sections: readonly AccountSection[],
+  next: string | undefined,
+): string {
+  const items = sections.map(
+    ({ path, name }) =>
+      html`<li>
+        <a href="${addressOf(path, { return_to: next })}"
+          ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
+        >
+      </li>`,
+  );
+  return html`<ul class="sections">
+    !${items}
+  </ul>`;
 }
 
 /** Returns the markup of the parts of a section, in their order. */

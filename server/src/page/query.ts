@@ -16,6 +16,9 @@ export interface PageQueryValues {
   /** Id of what the page shows: of a refusal (note.ts), or of a row. */
   readonly note?: string;
   readonly id?: string;
+  /** What an application demands at step-up: a second factor by name, and its age in seconds. */
+  readonly factor?: string;
+  readonly max_age?: string;
   /** Position in a list: the page shows what is older. Unix milliseconds and the id of a row. */
   readonly before?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
@@ -26,6 +29,9 @@ export interface PageQueryValues {
 
 /** Longest name of a result, such as `signed_out`. */
 const resultForm = /^[a-z_]{1,20}$/;
+/** Name of a factor. */
+const factorForm = /^[a-z_]{1,32}$/;
+const secondsForm = /^\d{1,9}$/;
 
 /** Ids of rows and of refusals are UUIDs. */
 const handleForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -47,6 +53,8 @@ export class PageQueries {
       return_to: parseTarget,
       note: (text) => (handleForm.test(text) ? text : undefined),
       id: (text) => (handleForm.test(text) ? text : undefined),
+      factor: (text) => (factorForm.test(text) ? text : undefined),
+      max_age: (text) => (secondsForm.test(text) ? text : undefined),
       before: (text) => (cursorForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
       'amp;token': (text) => (hasTokenForm(text) ? text : undefined),

@@ -5,5 +5,7 @@ import { forwardAuthRoutes } from './routes.ts';
 export const forwardAuth = module({
   name: 'forward-auth',
   messages: import.meta.resolve('./messages/'),
-  build: ({ pages }) => ({ routes: [{ access: 'optional', json: forwardAuthRoutes({ pages }) }] }),
+  build: ({ context: { db }, pages, secondFactors, sessions, stepUp }) => ({
+    routes: [{ access: 'optional', json: forwardAuthRoutes({ db, pages, secondFactors, sessions, stepUp }) }],
+  }),
 });

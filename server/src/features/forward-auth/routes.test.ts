@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { Browser } from '../../../test/support/browser.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { addApp } from '../../../test/support/factor.ts';
-import { asPage } from '../../../test/support/page-form.ts';
+import { unescapeMarkup } from '../../../test/support/markup.ts';
+import { asPage, formIn } from '../../../test/support/page-form.ts';
 import {
   pendingCookie,
   PublicService,
@@ -23,8 +24,16 @@ import { lacks } from '../../../test/support/feature.ts';
 type Headers = NonNullable<ContractRequest['headers']>;
 
 const redirecting = '/forward_auth?sign_in=redirect';
-/** The headers in which a proxy describes the original request. */
-const asked = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.test', 'x-forwarded-uri': '/' };
+/** The headers of a browser that opens a page, and those in which a proxy describes the request. */
+const asked = {
+  'sec-fetch-mode': 'navigate',
+  'x-forwarded-proto': 'https',
+  'x-forwarded-host': 'app.test',
+  'x-forwarded-uri': '/',
+};
+const { 'x-forwarded-uri': _path, ...withoutAddress } = asked;
+const { 'sec-fetch-mode': _mode, ...withoutMode } = asked;
+const sentForm = { ...asked, 'x-forwarded-method': 'POST', 'x-forwarded-uri': '/save' };
 
 onEachEngine('forward authentication', (engine) => {
   let service: PublicService;
@@ -44,6 +53,7 @@ onEachEngine('forward authentication', (engine) => {
   const returnAddress = async (headers: Headers): Promise<string | undefined> => {
     const reply = await ask(headers, redirecting);
     assert.equal(reply.status, 303, reply.text);
+    assert.deepEqual(reply.cookies, []);
     const address = new URL(String(reply.headers['location']));
     assert.equal(`${address.origin}${address.pathname}`, 'https://accounts.test/sign-in');
     return address.searchParams.get('return_to') ?? undefined;
@@ -81,13 +91,24 @@ onEachEngine('forward authentication', (engine) => {
       [{ ...asked, 'x-forwarded-uri': '/a?b=c&d=%20e' }, 'https://app.test/a?b=c&d=%20e'],
       // Another application behind the same proxy.
       [{ ...asked, 'x-forwarded-host': 'accounts.test' }, 'https://accounts.test/'],
-      [{ ...asked, 'x-forwarded-method': 'POST' }, 'https://app.test/'],
-      [{}, undefined],
-      [{ 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.test' }, undefined],
+      [{ ...asked, 'x-forwarded-method': 'HEAD', 'x-forwarded-uri': '/a' }, 'https://app.test/a'],
+      // TLS ended at a proxy before this one. No scheme leads to an origin that is not allowed.
+      ...['http', 'https,http', 'http, https', 'wss', 'ws', 'HTTPS'].flatMap(
+        (scheme): [Headers, string][] => [
+          [
+            { ...asked, 'x-forwarded-proto': scheme, 'x-forwarded-host': 'accounts.test' },
+            'https://accounts.test/',
+          ],
+          [{ ...asked, 'x-forwarded-proto': scheme }, 'https://app.test/'],
+        ],
+      ),
+      [{ 'sec-fetch-mode': 'navigate' }, undefined],
+      [withoutAddress, undefined],
       [{ ...asked, 'x-forwarded-host': 'evil.test' }, undefined],
       [{ ...asked, 'x-forwarded-host': 'localhost' }, undefined],
-      [{ ...asked, 'x-forwarded-proto': 'http' }, undefined],
+      [{ ...asked, 'x-forwarded-proto': 'http', 'x-forwarded-host': 'evil.test' }, undefined],
       [{ ...asked, 'x-forwarded-proto': 'javascript' }, undefined],
+      [{ ...asked, 'x-forwarded-proto': '' }, undefined],
       [{ ...asked, 'x-forwarded-uri': '@evil.test/' }, undefined],
       [{ ...asked, 'x-forwarded-uri': '.evil.test/' }, undefined],
       [{ ...asked, 'x-forwarded-uri': ':8443/' }, undefined],
@@ -97,6 +118,153 @@ onEachEngine('forward authentication', (engine) => {
       assert.equal(await returnAddress(forwarded), expected, JSON.stringify(forwarded));
   });
 
+  test('redirects only a browser that opens a page; everything else gets 401 as JSON', async () => {
+    const html = 'text/html,application/xhtml+xml,*/*;q=0.8';
+    const navigations: Headers[] = [
+      { 'sec-fetch-mode': 'navigate', accept: 'application/json' },
+      { accept: html },
+      { accept: html, 'x-forwarded-method': 'HEAD' },
+      { 'sec-fetch-mode': 'navigate', 'x-forwarded-method': 'POST' },
+    ];
+    for (const headers of navigations)
+      assert.equal((await ask(headers, redirecting)).status, 303, JSON.stringify(headers));
+    const others: Headers[] = [
+      {},
+      { accept: 'application/json' },
+      { accept: '*/*', 'x-requested-with': 'XMLHttpRequest' },
+      { accept: html, 'x-requested-with': 'XMLHttpRequest' },
+      { accept: html, 'x-forwarded-method': 'POST' },
+      { accept: html, upgrade: 'websocket' },
+      ...['cors', 'no-cors', 'same-origin', 'websocket'].map((mode) => ({
+        accept: html,
+        'sec-fetch-mode': mode,
+      })),
+      { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image', accept: 'image/*' },
+      ...['OPTIONS', 'PUT', 'PATCH', 'DELETE', 'nonsense'].map((method) => ({
+        accept: html,
+        'sec-fetch-mode': 'navigate',
+        'x-forwarded-method': method,
+      })),
+    ];
+    for (const headers of others) {
+      const reply = await ask({ ...withoutMode, ...headers }, redirecting);
+      assertProblem(reply, 401, 'sign_in_required');
+      assert.match(String(reply.headers['content-type']), /^application\/problem\+json/);
+    }
+  });
+
+  test('after a form, returns to the page of the form, or to the start of the application', async () => {
+    for (const [referer, expected] of [
+      ['https://app.test/edit?id=1', 'https://app.test/edit?id=1'],
+      [undefined, 'https://app.test/'],
+      ['https://evil.test/edit', 'https://app.test/'],
+      // An allowed origin, but not the one of the form.
+      ['https://accounts.test/account', 'https://app.test/'],
+      ['https://app.test.evil.test/', 'https://app.test/'],
+      ['https://app.test@evil.test/', 'https://app.test/'],
+      ['//evil.test/', 'https://app.test/'],
+      ['/edit', 'https://app.test/'],
+      ['javascript:alert(1)', 'https://app.test/'],
+      [`https://app.test/${'x'.repeat(2000)}`, 'https://app.test/'],
+    ] satisfies [string | undefined, string][])
+      assert.equal(
+        await returnAddress({ ...sentForm, ...(referer !== undefined && { referer }) }),
+        expected,
+        referer,
+      );
+    const unknown = { ...sentForm, 'x-forwarded-host': 'evil.test', referer: 'https://evil.test/edit' };
+    assert.equal(await returnAddress(unknown), undefined);
+  });
+
+  test('adds how and when the user signed in, if the proxy asks for it', async () => {
+    const reply = await ask(cookieOf(member), '/forward_auth?details=true');
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(reply.headers['remote-amr'], 'pwd');
+    assert.deepEqual(memberOf(reply.body, 'amr'), ['pwd']);
+    const time = String(reply.headers['remote-auth-time']);
+    assert.match(time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    assert.equal(memberOf(reply.body, 'auth_time'), time);
+    assert.equal((await ask(cookieOf(member))).headers['remote-amr'], undefined);
+    const { auth } = service.service.core;
+    const sessionId = await auth.createSession(member.email);
+    const bare = await ask({ cookie: `${sessionCookie}=${sessionId}` }, '/forward_auth?details=true');
+    assert.deepEqual(
+      [bare.status, bare.headers['remote-amr']],
+      [200, undefined],
+      'a session without a factor',
+    );
+  });
+
+  test('rejects a demand that no session can meet', async () => {
+    for (const query of [
+      'factor=nonsense',
+      'factor=password',
+      'factor=recovery_code',
+      'max_age=0',
+      'max_age=29',
+      'max_age=x',
+    ])
+      for (const headers of [{}, cookieOf(member)])
+        assertProblem(await ask(headers, `/forward_auth?${query}`), 400, 'invalid_request', [
+          query.split('=', 1)[0] ?? '',
+        ]);
+  });
+
+  test('demands a recent factor: 401 of RFC 9470, and step-up for a browser that opens a page', async () => {
+    const { email, password, id } = await service.member();
+    const at = new Browser(service);
+    await at.post('/sessions', { email, password });
+    const path = '/forward_auth?sign_in=redirect&max_age=60';
+    const target = { ...asked, 'x-forwarded-uri': '/admin' };
+    assert.equal((await at.get(path, target)).status, 200);
+    service.service.clock.advance(61_000);
+    const refused = await at.get(path);
+    assert.deepEqual([refused.status, refused.headers['remote-user']], [401, undefined]);
+    assert.equal(memberOf(refused.body, 'code'), 'step_up_required');
+    assert.equal(
+      refused.headers['www-authenticate'],
+      'Bearer error="insufficient_user_authentication", max_age="60"',
+    );
+    const sentOn = String((await at.get(path, target)).headers['location']);
+    assert.equal(sentOn, 'https://accounts.test/step-up?return_to=https%3A%2F%2Fapp.test%2Fadmin&max_age=60');
+    // The page demands the same: it leads on only if the factor is recent enough for the application.
+    const page = formIn(await at.get(sentOn.slice('https://accounts.test'.length), asPage));
+    const wrong = await at.post(page.action, { ...page.fields, proof: 'not the password' });
+    assert.match(String(wrong.headers['location']), /^\/step-up\?return_to=[^&]+&max_age=60&note=/);
+    const retried = formIn(await at.get(String(wrong.headers['location']), asPage));
+    const done = await at.post(retried.action, { ...retried.fields, proof: password });
+    assert.equal(await at.goalOf(done), 'https://app.test/admin');
+    assert.equal((await at.get(path, target)).headers['remote-user'], String(id));
+  });
+
+  test('demands a second factor, which a user without one adds first', async (t) => {
+    if (lacks(t, 'totp')) return;
+    const { email, password } = await service.member();
+    const at = new Browser(service);
+    await at.post('/sessions', { email, password });
+    const path = '/forward_auth?sign_in=redirect&factor=second';
+    const refused = await at.get(path);
+    assert.deepEqual([refused.status, memberOf(refused.body, 'factors')], [401, []]);
+    assert.equal(
+      refused.headers['www-authenticate'],
+      'Bearer error="insufficient_user_authentication", acr_values="second"',
+    );
+    const sentOn = String((await at.get(path, asked)).headers['location']);
+    const page = await at.get(sentOn.slice('https://accounts.test'.length), asPage);
+    assert.match(page.text, /requires a second factor/);
+    assert.match(
+      unescapeMarkup(page.text),
+      /href="\/account\/authenticators\?return_to=https%3A%2F%2Fapp\.test%2F"/,
+    );
+    await addApp(at, service.service.clock);
+    assert.equal((await at.get(path)).status, 200);
+    const named = await at.get('/forward_auth?factor=totp&details=true');
+    assert.deepEqual([named.status, named.headers['remote-amr']], [200, 'pwd,otp,mfa']);
+    service.service.clock.advance(3_600_000);
+    assert.equal((await at.get(path)).status, 200, 'at any time in the session');
+    assert.equal((await at.get('/forward_auth?factor=second&max_age=900')).status, 401);
+  });
+
   test('does not put a line or another address into the reply (CWE-113)', async () => {
     for (const path of ['/a\r\nset-cookie: x=y', '/a b', '/a\tb', '/\\evil.test', '//evil.test\u0085'])
       assert.equal(await returnAddress({ ...asked, 'x-forwarded-uri': path }), undefined, path);
@@ -104,8 +272,6 @@ onEachEngine('forward authentication', (engine) => {
     const twice = { ...asked, 'x-forwarded-uri': '//evil.test' };
     assert.equal(await returnAddress(twice), 'https://app.test//evil.test');
     const encoded = { ...asked, 'x-forwarded-uri': '/%0d%0aset-cookie:%20x=y' };
-    const reply = await ask(encoded, redirecting);
-    assert.deepEqual(reply.cookies, []);
     assert.equal(await returnAddress(encoded), 'https://app.test/%0d%0aset-cookie:%20x=y');
   });
 

@@ -2,19 +2,97 @@
 // `ForwardAuth`. Browsers send the session cookie to our host name alone, so the applications must be served on that
 // name, behind the same proxy.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { Problem } from '../../kit/problem.ts';
+import { formatInstant } from '../../kit/clock.ts';
+import { fieldProblem, isProblem, Problem } from '../../kit/problem.ts';
+import type { Database } from '../../db/database.ts';
 import { seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { freeRead } from '../../http/limits.ts';
 import { addressOf } from '../../http/markup.ts';
+import { errorHandler } from '../../http/problem-handler.ts';
+import type { SecondFactors } from '../../identity/factor/second-factor.ts';
+import type { Sessions } from '../../identity/session/session.ts';
+import type { AuthenticationDemand, StepUp } from '../../identity/sign-in/step-up.ts';
+import { ForwardedRequest } from './forwarded-request.ts';
 import './problem.ts';
 
-const Who = Type.Object({ id: Type.Integer(), email: Type.String() });
+const Who = Type.Object({
+  id: Type.Integer(),
+  email: Type.String(),
+  amr: Type.Optional(Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' })),
+  auth_time: Type.Optional(
+    Type.String({ format: 'date-time', description: 'When the user last gave a factor' }),
+  ),
+});
 
-export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): FastifyPluginAsyncTypebox {
+/** Below, the time to return from the step-up page would count: the user would be asked again and again. */
+const minAgeSeconds = 30;
+
+const Question = Type.Object({
+  sign_in: Type.Optional(
+    Type.Literal('redirect', {
+      description:
+        'Redirects a browser that opens a page to the sign-in page, and back to `X-Forwarded-Uri`; everything else gets 401',
+    }),
+  ),
+  factor: Type.Optional(
+    Type.String({
+      pattern: '^[a-z_]{1,32}$',
+      description: 'Requires a second factor in this session: `second` for any, or the name of one',
+    }),
+  ),
+  max_age: Type.Optional(
+    Type.String({
+      pattern: '^\\d{1,9}$',
+      description: `Requires a factor that was given within this number of seconds, at least ${minAgeSeconds}`,
+    }),
+  ),
+  details: Type.Optional(Type.Literal('true', { description: 'Adds `Remote-Amr` and `Remote-Auth-Time`' })),
+});
+
+interface ForwardAuthParts {
+  readonly db: Database;
+  readonly pages: PageKit;
+  readonly secondFactors: SecondFactors;
+  readonly sessions: Sessions;
+  readonly stepUp: StepUp;
+}
+
+export function forwardAuthRoutes({
+  db,
+  pages,
+  secondFactors,
+  sessions,
+  stepUp,
+}: ForwardAuthParts): FastifyPluginAsyncTypebox {
+  /** @throws {Problem} invalid_request for a demand that no session can meet. */
+  const demandOf = ({
+    factor,
+    max_age: age,
+  }: {
+    factor?: string;
+    max_age?: string;
+  }): AuthenticationDemand => {
+    const { demands } = secondFactors;
+    if (factor !== undefined && !demands.includes(factor))
+      throw fieldProblem(
+        'factor',
+        `must be one of the second factors of this service: ${demands.join(', ')}`,
+      );
+    const maxAgeSeconds = age === undefined ? undefined : Number(age);
+    if (maxAgeSeconds !== undefined && maxAgeSeconds < minAgeSeconds)
+      throw fieldProblem('max_age', `is less than ${minAgeSeconds} seconds`);
+    return { factor, maxAgeSeconds };
+  };
+
+  const sendJson = errorHandler();
   return async (scope) => {
+    // Only a person reads a problem as a page. A script may accept HTML too, and gets JSON nevertheless.
+    scope.setErrorHandler((error, request, reply) => {
+      if (new ForwardedRequest(request.headers).isNavigation) throw error;
+      return sendJson(error, request, reply);
+    });
     scope.get(
       '/forward_auth',
       {
@@ -22,13 +100,7 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
         schema: {
           summary:
             'For proxies: returns the signed-in user in headers; otherwise 401, or a redirect to sign in',
-          querystring: Type.Object({
-            sign_in: Type.Optional(
-              Type.Literal('redirect', {
-                description: 'Redirects to the sign-in page and returns to `X-Forwarded-Uri`',
-              }),
-            ),
-          }),
+          querystring: Question,
           response: { 200: Who },
         },
         // node:http writes headers and a text body as one UTF-8 string, which would encode the bytes of asHeader a
@@ -37,27 +109,46 @@ export function forwardAuthRoutes({ pages }: { readonly pages: PageKit }): Fasti
           done(null, typeof payload === 'string' ? Buffer.from(payload) : payload),
       },
       async (request, reply) => {
-        const { session } = request;
-        if (session !== null) {
-          void reply
-            .header('remote-user', String(session.userId))
-            .header('remote-email', asHeader(session.email));
-          return { id: session.userId, email: session.email };
+        const { session, query, headers } = request;
+        const demand = demandOf(query);
+        const forwarded = new ForwardedRequest(headers);
+        /** Redirects to a page that solves a problem, and back; `undefined` if there is no person to follow. */
+        const redirect = (path: string, more: Readonly<Record<string, string | undefined>> = {}) => {
+          if (query.sign_in !== 'redirect' || !forwarded.isNavigation) return undefined;
+          const target = forwarded.returnTarget((text) => pages.parseTarget(text));
+          return seeOther(reply, addressOf(`${pages.publicOrigin}${path}`, { return_to: target, ...more }));
+        };
+        if (session === null) {
+          const redirected = redirect(paths.signIn);
+          if (redirected === undefined) throw new Problem('sign_in_required');
+          return redirected;
         }
-        // nginx understands 401 and 403 alone; the other proxies pass a redirect on.
-        if (request.query.sign_in !== 'redirect') throw new Problem('sign_in_required');
-        const target = pages.parseTarget(forwardedAddress(request));
-        return seeOther(reply, addressOf(`${pages.publicOrigin}${paths.signIn}`, { return_to: target }));
+        if (demand.factor !== undefined || demand.maxAgeSeconds !== undefined) {
+          try {
+            await stepUp.requireRecent(session, demand);
+          } catch (error) {
+            const { factor, max_age } = query;
+            const redirected = isProblem(error, 'step_up_required')
+              ? redirect(paths.stepUp, { factor, max_age })
+              : undefined;
+            if (redirected === undefined) throw error;
+            return redirected;
+          }
+        }
+        void reply
+          .header('remote-user', String(session.userId))
+          .header('remote-email', asHeader(session.email));
+        const who = { id: session.userId, email: session.email };
+        if (query.details !== 'true') return who;
+        const uses = await sessions.factorsOf(db, session.id);
+        if (uses.length === 0) return who; // a session that a program created
+        const amr = secondFactors.methodsOf(uses);
+        const auth_time = formatInstant(Math.max(...uses.map(({ at }) => at)));
+        void reply.header('remote-amr', amr.join(',')).header('remote-auth-time', auth_time);
+        return { ...who, amr, auth_time };
       },
     );
   };
-}
-
-/** Returns the address that the user asked for, according to the proxy. It is only used as return address. */
-function forwardedAddress({ headers }: FastifyRequest): string | undefined {
-  const { 'x-forwarded-proto': scheme, 'x-forwarded-host': host, 'x-forwarded-uri': path } = headers;
-  if (typeof scheme !== 'string' || typeof host !== 'string' || typeof path !== 'string') return undefined;
-  return `${scheme}://${host}${path}`;
 }
 
 /** Returns the UTF-8 bytes as one character each, which Node writes unchanged. */

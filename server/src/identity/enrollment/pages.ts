@@ -2,7 +2,7 @@
 // authenticator.
 import { html } from 'ghtml';
 import { addressOf } from '../../http/markup.ts';
-import type { AccountSection } from '../../page/account-section.ts';
+import { sectionList, type AccountSection } from '../../page/account-section.ts';
 import { Elsewhere, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -38,22 +38,11 @@ export function setUpPages({
       pendingAuthenticationOf(request).kind === 'enrollment'
         ? {}
         : new Elsewhere(addressOf(paths.factor, { return_to: next })),
-    body: ({ t, next }) => {
-      const items = sections.map(
-        ({ path, name }) =>
-          html`<li>
-            <a href="${addressOf(path, { return_to: next })}"
-              ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
-            >
-          </li>`,
-      );
-      return html`<p>${t('page.set_up.what')}</p>
-        <ul class="sections">
-          !${items}
-        </ul>
+    body: ({ t, next }) =>
+      html`<p>${t('page.set_up.what')}</p>
+        !${sectionList(t, sections, next)}
         <p class="links">
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
-        </p>`;
-    },
+        </p>`,
   }).routes;
 }

@@ -71,6 +71,12 @@ export class SecondFactors {
     return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
+  /** What a request may demand of a session: any second factor, or one of those that can be enrolled. */
+  get demands(): readonly string[] {
+    const names = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
+    return names.length === 0 ? [] : ['second', ...names];
+  }
+
   /** Factors that may be stored, whether sign-in accepts them or not. */
   get #all(): readonly StoredFactor[] {
     const enabled = new Set(this.#enabled.map(({ name }) => name));

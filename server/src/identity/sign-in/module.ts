@@ -12,7 +12,14 @@ export const signIn = identityModule({
   options: signInOptions,
   events: signInEvents,
   mails: [newDeviceMail],
-  build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule, stepUp }) => {
+  build: ({
+    cookies,
+    pages,
+    plugs: { prompts, parts, enrollments },
+    secondFactors,
+    signIn: rule,
+    stepUp,
+  }) => {
     const pageParts = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
     const secondFactor: readonly RouteSet[] = [
       { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
@@ -21,7 +28,7 @@ export const signIn = identityModule({
     return {
       routes: [
         { access: 'session', json: stepUpRoutes({ cookies, stepUp }) },
-        { access: 'session', pages: stepUpPages({ pages, cookies, stepUp, prompts }) },
+        { access: 'session', pages: stepUpPages({ pages, cookies, stepUp, prompts, enrollments }) },
         ...(secondFactors.policy === 'off' ? [] : secondFactor),
       ],
     };

@@ -2,10 +2,15 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { addressOf } from '../../http/markup.ts';
+import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
-import { renderParts, type SectionPart } from '../../page/account-section.ts';
+import {
+  renderParts,
+  sectionList,
+  type AccountSection,
+  type SectionPart,
+} from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { isNothingGiven, problemText } from '../../page/form.ts';
 import { credentialField, formField, requireGiven, type PageKit } from '../../page/page.ts';
@@ -17,7 +22,7 @@ import { sessionOf } from '../session/guard.ts';
 import type { Session } from '../session/session-entry.ts';
 import { afterPasswordLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
 import type { SignIn } from './sign-in.ts';
-import type { StepUp } from './step-up.ts';
+import type { AuthenticationDemand, StepUp } from './step-up.ts';
 
 /** Fields of a form that asks for a factor. */
 const proofFields = { factor: formField, proof: credentialField };
@@ -100,29 +105,39 @@ export function factorPages({
   }).routes;
 }
 
+/** What an application demands of a session, in the address of the step-up page. */
+const DemandQuery = Type.Object({ factor: Type.Optional(formField), max_age: Type.Optional(formField) });
+
 /** The step-up page, at the access level `session`. */
 export function stepUpPages({
   pages,
   cookies,
   stepUp,
   prompts,
+  enrollments,
 }: {
   readonly pages: PageKit;
   readonly cookies: BrowserCookies;
   readonly stepUp: StepUp;
   /** How each authenticator is asked for. */
   readonly prompts: readonly FactorPrompt[];
+  /** Pages that enroll an authenticator. */
+  readonly enrollments: readonly AccountSection[];
 }): PageRoutes['routes'] {
   return formPage<readonly string[]>(pages, {
     path: paths.stepUp,
+    query: DemandQuery,
     summary: 'Page: asks for a factor again (step-up)',
     title: 'page.step_up.title',
     subject: (request) => sessionOf(request).id,
     showsRefusal: true,
-    load: async ({ request, next }) =>
-      (await requiredFactors(stepUp, sessionOf(request))) ?? new Elsewhere(next ?? paths.account),
+    load: async ({ request, query, next }) =>
+      (await requiredFactors(stepUp, sessionOf(request), query)) ?? new Elsewhere(next ?? paths.account),
     body: (visit, names) => {
-      const { t, request, inputs } = visit;
+      const { t, request, query, inputs, next } = visit;
+      if (names.length === 0)
+        return html`<p>${t('page.step_up.enroll')}</p>
+          !${sectionList(t, enrollments, next)}`;
       // A user with neither password nor second factor signs in again by mail.
       if (names.includes('email'))
         return html`<p>${t('page.step_up.by_mail')}</p>
@@ -141,7 +156,8 @@ export function stepUpPages({
         !${promptsFor(t, prompts, names, {
           action: paths.stepUp,
           purpose: 'step_up',
-          hidden: html`!${inputs} !${account}`,
+          hidden: html`!${inputs} !${hidden('required', query['factor'])}
+          !${hidden('max_age', query['max_age'])} !${account}`,
           rejected: rejectedOf(visit, prompts),
         })}`;
     },
@@ -149,8 +165,17 @@ export function stepUpPages({
       form({
         summary: 'Page: verifies a factor for step-up',
         config: costing(hashCost),
-        fields: Type.Object(proofFields),
+        fields: Type.Object({
+          ...proofFields,
+          required: Type.Optional(formField),
+          max_age: Type.Optional(formField),
+        }),
         keeps: ['factor'],
+        // The page of a refusal asks for the same factors again.
+        back: ({ required, max_age: maxAge }, { next }) => {
+          const { factor, max_age } = pages.queries.parse({ factor: required, max_age: maxAge });
+          return addressOf(paths.stepUp, { return_to: next, factor, max_age });
+        },
         submit: async ({ factor, proof }, { request, reply, next }) => {
           requireGiven('proof', proof);
           const elevated = await stepUp.give(sessionOf(request), { factor, proof }, request.source);
@@ -162,10 +187,20 @@ export function stepUpPages({
   }).routes;
 }
 
+/** Returns what a link to the step-up page demands; `undefined` for what sensitive actions of the account require. */
+function demandOf({ factor, max_age: maxAge }: Visit['query']): AuthenticationDemand | undefined {
+  if (factor === undefined && maxAge === undefined) return undefined;
+  return { factor, maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge) };
+}
+
 /** Returns the names of the factors of which one is required; `undefined` if the session has a recent one. */
-async function requiredFactors(stepUp: StepUp, session: Session): Promise<readonly string[] | undefined> {
+async function requiredFactors(
+  stepUp: StepUp,
+  session: Session,
+  query: Visit['query'],
+): Promise<readonly string[] | undefined> {
   try {
-    await stepUp.requireRecent(session);
+    await stepUp.requireRecent(session, demandOf(query));
     return undefined;
   } catch (error) {
     if (!isProblem(error, 'step_up_required')) throw error;

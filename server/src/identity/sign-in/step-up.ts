@@ -16,6 +16,20 @@ import '../session/problem.ts';
 /** Maximum age of a factor (SECURITY.md: re-authentication window). */
 const recentMs = 10 * minuteMs;
 
+/** Authentication that is required in addition to a session. */
+export interface AuthenticationDemand {
+  /**
+   * `second` for any second factor, or the name of one. By default a second factor if the account has one, otherwise any
+   * factor.
+   */
+  readonly factor?: string | undefined;
+  /** By default the factor may have been given at any time in the session. */
+  readonly maxAgeSeconds?: number | undefined;
+}
+
+/** What sensitive actions of the account require. */
+const recent: AuthenticationDemand = { maxAgeSeconds: recentMs / secondMs };
+
 /** Verifies the password of a signed-in user. PasswordLogin implements it. */
 export interface PasswordVerifier {
   /**
@@ -43,14 +57,17 @@ export class StepUp {
   }
 
   /**
-   * Requires a recent factor: a second factor if the account has one, otherwise any.
-   * @throws {Problem} step_up_required with the factors that are accepted.
+   * Requires a factor, by default a recent one.
+   * @throws {Problem} step_up_required with the factors that are accepted; with none if the account has not enrolled the
+   *   factor that is required.
    */
-  async requireRecent(session: Session): Promise<void> {
-    const { db } = this.#context;
-    const set = await this.#needs.secondFactors.setOf(db, session.userId);
-    const needed = set.length > 0 ? set : await this.#firstFactorsOf(session.userId);
-    await this.#require(session, needed, set.length === 0);
+  async requireRecent(session: Session, demand: AuthenticationDemand = recent): Promise<void> {
+    const set = await this.#needs.secondFactors.setOf(this.#context.db, session.userId);
+    if (demand.factor !== undefined) {
+      const needed = demand.factor === 'second' ? set : set.filter((name) => name === demand.factor);
+      await this.#require(session, needed, demand);
+    } else if (set.length > 0) await this.#require(session, set, demand);
+    else await this.#require(session, await this.#firstFactorsOf(session.userId), demand, true);
   }
 
   /**
@@ -59,7 +76,7 @@ export class StepUp {
    */
   async requireRecentSecond(session: Session): Promise<void> {
     const set = await this.#needs.secondFactors.setOf(this.#context.db, session.userId);
-    if (set.length > 0) await this.#require(session, set, false);
+    if (set.length > 0) await this.#require(session, set, recent);
   }
 
   /**
@@ -118,12 +135,24 @@ export class StepUp {
     };
   }
 
-  async #require(session: Session, factors: readonly string[], isAnyEnough: boolean): Promise<void> {
+  async #require(
+    session: Session,
+    factors: readonly string[],
+    { factor: required, maxAgeSeconds = Infinity }: AuthenticationDemand,
+    isAnyEnough = false,
+  ): Promise<void> {
     const { clock, db } = this.#context;
-    const since = clock() - recentMs;
+    const since = clock() - maxAgeSeconds * secondMs;
     const uses = await this.#needs.sessions.factorsOf(db, session.id);
-    if (uses.some(({ factor, at }) => at > since && (isAnyEnough || factors.includes(factor)))) return;
-    throw new Problem('step_up_required', { demand: { factors, maxAgeSeconds: recentMs / secondMs } });
+    const isMet = uses.some(({ factor, at, isMultiFactor = false }) => {
+      if (at <= since) return false;
+      if (isAnyEnough || factors.includes(factor)) return true;
+      // A passkey that verified its user proved two types of factor.
+      return required === 'second' && isMultiFactor;
+    });
+    if (isMet) return;
+    const age = Number.isFinite(maxAgeSeconds) ? { maxAgeSeconds } : {};
+    throw new Problem('step_up_required', { demand: { factors, acr: required, ...age } });
   }
 
   /** Returns the names of the factors that a user without a second factor can give. Signing in again also works. */

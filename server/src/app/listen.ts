@@ -1,7 +1,8 @@
-// Listens on both loopback addresses. A browser looks up `localhost` by itself and may try either of them, and passkeys
-// work at the name `localhost` but at no address (WebAuthn Level 3, section 5.1.3: the RP ID is a domain).
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+// Where `serve` listens, and what it prints. `localhost` is both loopback addresses: a browser may try either of them. Passkeys
+// work at the name `localhost` and at no address (WebAuthn Level 3, section 5.1.3: the RP ID is a domain).
+import type { FastifyInstance } from 'fastify';
 import { createServer } from 'node:net';
+import type { Logger } from 'pino';
 import type { Log } from '../kit/log.ts';
 
 /** The addresses of `localhost`, as a URL has them. */
@@ -20,6 +21,24 @@ export function originOf(host: string, port: number): string {
 export function boundPort({ server }: FastifyInstance): number | undefined {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : undefined;
+}
+
+/**
+ * Listens on the host; `localhost` is both loopback addresses. Resolves to the port.
+ * @throws {NodeJS.ErrnoException} of listen(2) if the address cannot be used.
+ */
+export async function listen(
+  app: FastifyInstance,
+  { host, port, log }: { readonly host: string; readonly port: number; readonly log: Logger },
+): Promise<number> {
+  const { level } = log;
+  if (level === 'info') log.level = 'warn'; // the framework's own line would repeat the one of `serve`
+  try {
+    await (host === 'localhost' ? listenOnLoopback(app, port, log) : app.listen({ host, port }));
+  } finally {
+    log.level = level;
+  }
+  return boundPort(app) ?? port;
 }
 
 /** Listens on 127.0.0.1 and, if the machine has it, on ::1 at the same port. Closing the app closes both. */
@@ -41,21 +60,4 @@ export async function listenOnLoopback(app: FastifyInstance, port: number, log: 
     });
     second.listen({ host: '::1', port: bound, ipv6Only: true });
   });
-}
-
-/**
- * Returns the same address at the name `localhost` if a browser opens a page at an address of this machine; `undefined`
- * for other requests. Programs are not redirected: they send no Fetch Metadata.
- */
-export function addressAtLocalhost({ method, headers, url }: FastifyRequest): string | undefined {
-  if (
-    method !== 'GET' ||
-    headers['sec-fetch-mode'] !== 'navigate' ||
-    headers['sec-fetch-dest'] !== 'document'
-  )
-    return undefined;
-  const at = URL.parse(`http://${headers.host}`);
-  if (at === null || !addresses.has(at.hostname)) return undefined;
-  at.hostname = 'localhost';
-  return `${at.origin}${url}`;
 }

@@ -1,0 +1,67 @@
+// Reads the request that a proxy asks about from the headers of the question: whether a person waits for a page, and the
+// address of that page. Nothing else is decided by these headers.
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Schemes in X-Forwarded-Proto; proxies write those of WebSocket too. */
+const schemes: Readonly<Record<string, string>> = { http: 'http', https: 'https', ws: 'http', wss: 'https' };
+
+/** The request that a proxy asks about. */
+export class ForwardedRequest {
+  readonly #headers: IncomingHttpHeaders;
+  readonly #method: string;
+
+  constructor(headers: IncomingHttpHeaders) {
+    const { 'x-forwarded-method': method } = headers;
+    this.#headers = headers;
+    this.#method = typeof method === 'string' ? method.toUpperCase() : 'GET';
+  }
+
+  /**
+   * Returns whether a browser shows the reply as a page, so that a redirect leads a person to sign in (Fetch Metadata,
+   * `Sec-Fetch-Mode: navigate`). A script would take the page of a redirect for the data that it asked for, or for the
+   * confirmation that it saved something.
+   */
+  get isNavigation(): boolean {
+    const { 'sec-fetch-mode': mode, accept, upgrade, 'x-requested-with': script } = this.#headers;
+    if (upgrade !== undefined || !['GET', 'HEAD', 'POST'].includes(this.#method)) return false;
+    if (mode !== undefined) return mode === 'navigate';
+    return !this.#isPost && script === undefined && (accept?.includes('text/html') ?? false);
+  }
+
+  /**
+   * Returns the address to which the user returns: of the page, or of the page with the form that was sent, as only its
+   * browser has the fields of the form. `undefined` without one that `parse` accepts.
+   *
+   * @param parse Returns an address if it is on an allowed origin (open redirect, CWE-601).
+   */
+  returnTarget(parse: (text: string) => string | undefined): string | undefined {
+    const { 'x-forwarded-uri': path, referer } = this.#headers;
+    if (typeof path !== 'string') return undefined;
+    if (!this.#isPost) return this.#targetOf(path, parse);
+    const home = this.#targetOf('/', parse);
+    const page = referer === undefined ? undefined : parse(referer);
+    return home !== undefined && page !== undefined && originOf(page) === originOf(home) ? page : home;
+  }
+
+  get #isPost(): boolean {
+    return this.#method === 'POST';
+  }
+
+  /**
+   * Returns the address of a path on the forwarded host. A proxy behind another one, which ends TLS, writes `http` or a
+   * list. The scheme proves nothing, so the one of the allowed origin on this host counts.
+   */
+  #targetOf(path: string, parse: (text: string) => string | undefined): string | undefined {
+    const { 'x-forwarded-proto': forwarded, 'x-forwarded-host': host } = this.#headers;
+    if (typeof forwarded !== 'string' || typeof host !== 'string') return undefined;
+    const scheme = schemes[forwarded.split(',', 1)[0]?.trim().toLowerCase() ?? ''];
+    if (scheme === undefined) return undefined;
+    return (
+      parse(`${scheme}://${host}${path}`) ?? parse(`${scheme === 'http' ? 'https' : 'http'}://${host}${path}`)
+    );
+  }
+}
+
+function originOf(target: string): string | undefined {
+  return URL.parse(target)?.origin;
+}
