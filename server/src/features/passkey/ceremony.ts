@@ -19,7 +19,7 @@ import type { PasskeyRow } from './store.ts';
 import '../../identity/factor/problem.ts';
 
 /** `passkey`: verifies its user and signs in alone; `security_key`: a second factor only. */
-export type PasskeyKind = 'passkey' | 'security_key';
+type PasskeyKind = 'passkey' | 'security_key';
 
 /**
  * How a credential is created. `automatic`: a passkey that the password manager creates without a prompt (conditional
