@@ -306,7 +306,7 @@ const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
 for (const time of document.querySelectorAll('time[datetime]')) {
   const at = new Date(time.dateTime);
   const { style } = time.dataset;
-  const format = (options) => new Intl.DateTimeFormat(locale, options).format(at);
+  const format = (options) => formatDate(at, options);
   const full = format({ dateStyle: 'long', timeStyle: 'short' });
   time.title = full;
   if (style === 'clock') time.textContent = format({ timeStyle: 'short' });
@@ -332,10 +332,16 @@ for (const box of document.querySelectorAll('[data-days]')) {
   box.replaceChildren(...sections.map(({ section }) => section));
 }
 
+/** French writes the first day of a month as an ordinal number, which Intl does not. @param {Date} at */
+function formatDate(at, options) {
+  const text = new Intl.DateTimeFormat(locale, options).format(at);
+  return language.startsWith('fr') ? text.replace(/(?<!\d)1 (?=[a-zéû])/, '1er ') : text;
+}
+
 /** @param {Date} at */
 function dayName(at) {
   const days = Math.round((midnight(at) - midnight(Date.now())) / day);
-  if (days < -1) return new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format(at);
+  if (days < -1) return formatDate(at, { dateStyle: 'full' });
   const name = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
   return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 }

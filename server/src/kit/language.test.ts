@@ -12,7 +12,16 @@ describe('a message', () => {
 
   test('shows times in UTC', () => {
     assert.equal(message('en', 'mail.when', { at: 0 }), 'When: January 1, 1970, 00:00 UTC');
-    assert.equal(message('fr', 'mail.when', { at: 0 }), 'Quand\u00a0: 1 janvier 1970, 00:00 UTC');
+    assert.equal(message('fr', 'mail.when', { at: 0 }), 'Quand\u00a0: 1er janvier 1970, 00:00 UTC');
+    const dayMs = 86_400_000;
+    for (const [days, text] of [
+      [1, '2 janvier'],
+      [10, '11 janvier'],
+      [20, '21 janvier'],
+      [31, '1er février'],
+      [90, '1er avril'],
+    ] as const)
+      assert.match(message('fr', 'mail.when', { at: days * dayMs }), new RegExp(`: ${text} 1970`));
   });
 
   test('is in English if the language is not supported', () =>

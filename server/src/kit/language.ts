@@ -107,12 +107,20 @@ export class Languages {
       format = compile(usual, text === undefined ? usualLanguage : wanted);
       this.#compiled.set(name, format);
     }
-    return String(format.format({ ...values }));
+    return withOrdinal(wanted, String(format.format({ ...values })));
   }
 
   #textOf(language: string, key: string): string | undefined {
     return this.#own.get(language)?.get(key) ?? rawMessage(language, key);
   }
+}
+
+const frenchFirst =
+  /(?<!\d)1 (?=janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)/g;
+
+/** French writes the first day of a month as an ordinal number, which Intl does not. */
+export function withOrdinal(language: string, text: string): string {
+  return language.startsWith('fr') ? text.replaceAll(frenchFirst, '1er ') : text;
 }
 
 /** The messages of the modules alone. */

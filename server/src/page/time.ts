@@ -1,6 +1,6 @@
 // Renders instants. The text is in UTC, and says so; the script rewrites it in the time zone of the reader.
 import { html } from 'ghtml';
-import type { MessageValues } from '../kit/language.ts';
+import { withOrdinal, type MessageValues } from '../kit/language.ts';
 import type { Translate } from '../http/pages.ts';
 
 /** `moment`: date and time. `day`: the date. `clock`: the time of day. `ago`: how long ago, with scripts. */
@@ -24,7 +24,7 @@ function formatOf(language: string, style: TimeStyle): Intl.DateTimeFormat {
 
 /** Returns the markup of an instant (Unix milliseconds). */
 export function timeTag({ language }: Translate, at: number, style: TimeStyle = 'moment'): string {
-  const text = formatOf(language, style).format(at);
+  const text = withOrdinal(language, formatOf(language, style).format(at));
   return html`<time datetime="${new Date(at).toISOString()}" data-style="${style}"
     >${style === 'day' ? text : `${text} UTC`}</time
   >`;
