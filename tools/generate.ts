@@ -21,6 +21,7 @@ import { buildService } from '../server/src/app/core.ts';
 import { commandLineReference } from './command-line-reference.ts';
 import { eventReference } from './event-reference.ts';
 import { assembledPages, removeLostPictures } from './feature-pages.ts';
+import { hashReference } from './hash-reference.ts';
 import { httpReference, type ListedRoute } from './http-reference.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -35,6 +36,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/http.md', httpManual(local, open)],
     ['docs/reference/command-line.md', await commandLineReference()],
     ['docs/reference/events.md', eventReference()],
+    ['docs/reference/password-hashes.md', hashReference()],
     ['server/test/routes.snapshot.txt', routeList(local.routes, open.routes)],
     ...assembledPages(root),
   ]);

@@ -23,10 +23,15 @@ const algorithms: Record<string, Algorithm> = { d: 0, i: 1, id: 2 };
 /** A hash without a version has version 1.0, the first one. */
 const versions: Record<string, Version> = { '16': 0, '19': 1 };
 const form =
-  /^\$argon2(?<variant>id|i|d)(?:\$v=(?<version>16|19))?\$m=(?<memory>\d+),t=(?<passes>\d+),p=(?<lanes>\d+)\$(?<salt>[A-Za-z0-9+/]+)\$(?<digest>[A-Za-z0-9+/]+)$/;
+  /^\$argon2(?<variant>id|i|d)(?:\$v=(?<version>16|19))?\$m=(?<memory>\d+),t=(?<passes>\d+),p=(?<lanes>\d+)\$(?<salt>[A-Za-z0-9+/]+)={0,2}\$(?<digest>[A-Za-z0-9+/]+)={0,2}$/;
 
-/** Verifies argon2id, argon2i and argon2d as PHC strings (RFC 9106). This service writes argon2id in the same format. */
+/**
+ * Verifies argon2id, argon2i and argon2d as PHC strings (RFC 9106), also with the padding of base64 that PHC omits. This
+ * service writes argon2id in the same format.
+ */
 export const argon2: HashFormat = {
+  from: 'PHP, Python, Go, Rust and most current libraries',
+  looksLike: ['$argon2id$v=19$m=…,t=…,p=…$…', '$argon2i$…', '$argon2d$…'],
   begins: /^\$argon2/,
   read: (text) => {
     const parts = partsOf<'variant' | 'memory' | 'passes' | 'lanes' | 'salt' | 'digest', 'version'>(

@@ -1,3 +1,4 @@
+import { createHmac, hash } from 'node:crypto';
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';
 
 /** Bounds of the cost, log2 of the rounds. 16 takes three seconds of a core; 10 to 14 are in common use. */
@@ -16,6 +17,8 @@ const unusedBits = 0b1111;
 
 /** Verifies bcrypt: `$2a$`, `$2b$` and PHP's `$2y$`, which are the same algorithm today. */
 export const bcrypt: HashFormat = {
+  from: 'PHP, Laravel, Rails, Node.js, Auth0, Supabase, Clerk',
+  looksLike: ['$2a$…', '$2b$…', '$2y$…'],
   begins: /^\$2[abxy]?\$/,
   read: (text) => {
     const { cost, salt, last, digest } = partsOf<'cost' | 'salt' | 'last' | 'digest'>(text, form);
@@ -30,3 +33,35 @@ export const bcrypt: HashFormat = {
     };
   },
 };
+
+/** Verifies bcrypt of what `prepare` makes of the password; `prefix` precedes the bcrypt hash. */
+function preparedBcrypt(
+  prefix: string,
+  prepare: (password: string) => string,
+  shown: Pick<HashFormat, 'from' | 'looksLike' | 'begins'>,
+): HashFormat {
+  return {
+    ...shown,
+    read: (text) => {
+      const check = bcrypt.read(text.slice(prefix.length));
+      return (password) => check(prepare(password));
+    },
+  };
+}
+
+/** Verifies Django's `bcrypt_sha256$$2b$…`: bcrypt of the SHA-256 of the password in hex. */
+export const djangoBcryptSha256 = preparedBcrypt('bcrypt_sha256$', (password) => hash('sha256', password), {
+  from: 'Django',
+  looksLike: ['bcrypt_sha256$$2b$…'],
+  begins: /^bcrypt_sha256\$/,
+});
+
+/** White space that PHP's `trim` removes; WordPress removes it from passwords. */
+const phpSpace = /^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g;
+
+/** Verifies the `$wp$2y$…` of WordPress 6.8: bcrypt of the HMAC-SHA-384 of the password in base64. */
+export const wordPressBcrypt = preparedBcrypt(
+  '$wp',
+  (password) => createHmac('sha384', 'wp-sha384').update(password.replace(phpSpace, '')).digest('base64'),
+  { from: 'WordPress since 6.8', looksLike: ['$wp$2y$…'], begins: /^\$wp\$2/ },
+);

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { coreOptions } from '../config/options.ts';
 import { readOptions } from '../app/options.ts';
 import { argon2Bounds } from './argon2-format.ts';
-import { isKnownHash, readHash } from './format.ts';
-import { UnreadableHash } from './stored-hash.ts';
+import { hashFormats, isKnownHash, readHash } from './format.ts';
+import { UnreadableHash, type HashFormat } from './stored-hash.ts';
 
 interface Vector {
   readonly source: string;
@@ -170,6 +170,111 @@ const vectors: readonly Vector[] = [
     password: 'compL3X!',
     hash: '$P$FiS0N5L672xzQx1rt1vgdJQRYKnQM9/',
   },
+  {
+    source: 'argon2id with padding, the tests of Keycloak',
+    password: 'secret',
+    hash: '$argon2id$v=19$m=7168,t=5,p=1$LRScGShC7shkdoU5B1UgUQ==$xKjWvB9+0sSP6wTqI1JoEI7w+iA0x9VDhPgmrOHRG80=',
+  },
+  {
+    source: 'argon2i of Django, the tests of djangohashers',
+    password: 'ExjGmyUT73bFoT',
+    hash: 'argon2$argon2i$v=19$m=512,t=2,p=2$S1E4emVLNndLUnVS$RUET3AC8iXvcVPD2TRjvVQ',
+  },
+  {
+    source: 'bcrypt, made by Django',
+    password: 'lètmein',
+    hash: 'bcrypt$$2b$04$c40A.TCEvE0EtlqPBZCas.dTLwPwBRpRvIhb2yf5vSlzbQx4qn6AS',
+  },
+  {
+    source: 'bcrypt of SHA-256, made by Django',
+    password: 'lètmein',
+    hash: 'bcrypt_sha256$$2b$04$FPcgy8uRu15834SvGgcdjerIHXEirr6M5vtj9bsxvZklAnp2ZZf8e',
+  },
+  {
+    source: 'scrypt, the tests of Django',
+    password: 'lètmein',
+    hash: 'scrypt$16384$seasalt$8$5$ECMIUp+LMxMSK8xB/IVyba+KYGTI7FTnet025q/1f/vBAVnnP3hdYqJuRi+mJn6ji6ze3Fbb7JEFPKGpuEf5vw==',
+  },
+  {
+    source: 'bcrypt, the manual of Spring Security',
+    password: 'password',
+    hash: '{bcrypt}$2a$10$dXJ3SW6G7P50lGmMkkmwe.20cQQubK3.HZWzG3YB1tlRy.fqvM/BG',
+  },
+  {
+    source: 'PBKDF2-SHA-1, the manual of Spring Security',
+    password: 'password',
+    hash: '{pbkdf2}5d923b44a6d129f3ddf3e3c8d29412723dcbde72445e8ef6bf3b508fbf17fa4ed4d6b99ca763d8dc',
+  },
+  {
+    source: 'PBKDF2-SHA-256, the tests of Spring Security',
+    password: 'password',
+    hash: '{pbkdf2@SpringSecurity_v5_8}fefe5120467e5d4ccff442dbb2fa86d276262d97435c0c54e5eebced51ffd144fcb05eb53fea2677216c4f3250010006',
+  },
+  {
+    source: 'scrypt, the manual of Spring Security',
+    password: 'password',
+    hash: '{scrypt}$e0801$8bWJaSu2IKSn9Z9kM+TPXfOc/9bdYSrN1oD9qfVThWEwdRTnO7re7Ei+fUZRJ68k9lTyuTeUp4of4g24hHnazw==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=',
+  },
+  {
+    source: 'argon2id behind the scheme of Spring Security',
+    password: 'password',
+    hash: '{argon2}$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc',
+  },
+  {
+    source: 'bcrypt behind the scheme of Dovecot',
+    password: 'password',
+    hash: '{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+  },
+  {
+    source: 'argon2id behind the scheme of Dovecot',
+    password: 'password',
+    hash: '{ARGON2ID}$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc',
+  },
+  {
+    source: 'bcrypt behind the scheme of OpenLDAP',
+    password: 'password',
+    hash: '{CRYPT}$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+  },
+  {
+    source: 'argon2id behind the scheme of OpenLDAP',
+    password: 'password',
+    hash: '{ARGON2}$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc',
+  },
+  {
+    source: 'PBKDF2-SHA-256 of OpenLDAP, the tests of passlib',
+    password: 'password',
+    hash: '{PBKDF2-SHA256}1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ',
+  },
+  {
+    source: 'bcrypt of WordPress, the tests of hashcat',
+    password: 'hashpwn',
+    hash: '$wp$2y$10$607XKVrBjPEqujeOXNwbYuOJ.gPMd2TelMMknmeV70Kap1E81Ovo6',
+  },
+  {
+    source: 'scrypt with the parts of Better Auth, made by Python',
+    password: 'motdepasse',
+    hash: '00112233445566778899aabbccddeeff:4d35e2ab1fa1b3718586fc220e99f54a9c2e8e38c6cb417fdbbf23cc33342fcab341b7389ca852534545821234f6f3e9290578e8d9757086a2443cd7e689c706',
+  },
+  {
+    source: 'ASP.NET Identity 2, the tests of ASP.NET Core',
+    password: 'my password',
+    hash: 'ANXrDknc7fGPpigibZXXZFMX4aoqz44JveK6jQuwY3eH/UyPhvr5xTPeGYEckLxz9A==',
+  },
+  {
+    source: 'ASP.NET Identity 3 with SHA-1, the tests of ASP.NET Core',
+    password: 'my password',
+    hash: 'AQAAAAAAAAD6AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M',
+  },
+  {
+    source: 'ASP.NET Identity 3 with SHA-256, the tests of ASP.NET Core',
+    password: 'my password',
+    hash: 'AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==',
+  },
+  {
+    source: 'ASP.NET Identity 3 with SHA-512, the tests of ASP.NET Core',
+    password: 'my password',
+    hash: 'AQAAAAIAAAD6AAAAIJbVi5wbMR+htSfFp8fTw8N8GOS/Sje+S/4YZcgBfU7EQuqv4OkVYmc4VJl9AGZzmRTxSkP7LtVi9IWyUxX8IAAfZ8v+ZfhjCcudtC1YERSqE1OEdXLW9VukPuJWBBjLuw==',
+  },
 ];
 
 describe('the formats of stored hashes', () => {
@@ -189,11 +294,28 @@ describe('the formats of stored hashes', () => {
     });
   }
 
-  test('isKnownHash accepts each of them', () => {
+  test('isKnownHash accepts each of them, also with a line break behind it', () => {
     assert.deepEqual(
-      vectors.filter(({ hash }) => !isKnownHash(hash)),
+      vectors.filter(({ hash }) => !isKnownHash(hash) || !isKnownHash(` ${hash}\r\n`)),
       [],
     );
+  });
+
+  test('each has a test vector, and a hash begins like one of them only', () => {
+    const formatsOf = (hash: string): HashFormat[] => hashFormats.filter(({ begins }) => begins.test(hash));
+    assert.deepEqual(
+      vectors.filter(({ hash }) => formatsOf(hash).length !== 1),
+      [],
+    );
+    assert.deepEqual(new Set(vectors.flatMap(({ hash }) => formatsOf(hash))), new Set(hashFormats));
+  });
+
+  test('WordPress removes blanks around a password, and Better Auth normalizes it', async () => {
+    const find = (begin: string): Vector | undefined => vectors.find(({ hash }) => hash.startsWith(begin));
+    const [wordPress, betterAuth] = [find('$wp$'), find('0011')];
+    assert.ok(wordPress && betterAuth);
+    assert.equal(await readHash(wordPress.hash)(` ${wordPress.password}\n`), true);
+    assert.equal(await readHash(betterAuth.hash)('ｍotdepasse'), true);
   });
 });
 
@@ -208,6 +330,16 @@ describe('bcrypt', () => {
     assert.equal(await readHash(hashSync('a', 4))('a\0a'), false);
   });
 });
+
+/** Returns an ASP.NET hash of version 3 with these numbers, followed by some bytes. */
+function aspNet(hash: number, iterations: number, saltBytes: number, bytes: number): string {
+  const header = Buffer.alloc(13);
+  header[0] = 1;
+  header.writeUInt32BE(hash, 1);
+  header.writeUInt32BE(iterations, 5);
+  header.writeUInt32BE(saltBytes, 9);
+  return Buffer.concat([header, Buffer.alloc(bytes, 7)]).toString('base64');
+}
 
 describe('a hash that cannot be verified', () => {
   const salt = 'c29tZXNhbHQ';
@@ -288,6 +420,48 @@ describe('a hash that cannot be verified', () => {
     ],
     ['phpass of a billion rounds', '$P$SIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
     ['phpass of too few rounds', '$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
+    ['a scheme of Dovecot that cannot be read', '{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1', /unknown/],
+    ['a scheme in front of crypt(3)', '{CRYPT}$6$saltstring$svn8UoSVapNtMuq1', /unknown/],
+    [
+      'a scheme in front of a second one',
+      `{CRYPT}{CRYPT}$argon2id$v=19$m=64,t=1,p=1$${salt}$${digest}`,
+      /unknown/,
+    ],
+    [
+      'a scheme in front of a costly argon2',
+      `{argon2}$argon2id$v=19$m=1048577,t=1,p=1$${salt}$${digest}`,
+      /memory/,
+    ],
+    [
+      "Django's prefix in front of a costly argon2",
+      `argon2$argon2id$v=19$m=64,t=101,p=1$${salt}$${digest}`,
+      /passes/,
+    ],
+    [
+      'bcrypt_sha256 of a cost of hours',
+      'bcrypt_sha256$$2b$31$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+      /cost/,
+    ],
+    [
+      'bcrypt of WordPress of a cost of hours',
+      '$wp$2y$31$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu',
+      /cost/,
+    ],
+    ["Django's scrypt of 16 GiB", `scrypt$16777216$salt$8$1$${digest}`, /log2 N/],
+    ["Django's scrypt of many lanes", `scrypt$262144$salt$8$64$${digest}`, /work/],
+    ["Spring's scrypt of an excessive cost", `{scrypt}$ff0801$${salt}$${digest}`, /log2 N/],
+    ["Spring's PBKDF2 of another version", `{pbkdf2@SpringSecurity_v9}${'ab'.repeat(40)}`, /malformed/],
+    ["Spring's PBKDF2 with the salt of another version", `{pbkdf2}${'ab'.repeat(48)}`, /length/],
+    [
+      'PBKDF2 of OpenLDAP with too many iterations',
+      `{PBKDF2-SHA256}10000001$${salt}$${digest}`,
+      /iterations/,
+    ],
+    ['a short hash of Better Auth', `${'ab'.repeat(16)}:${'ab'.repeat(32)}`, /malformed/],
+    ['ASP.NET Identity 3 of too many iterations', aspNet(1, 10_000_001, 16, 48), /iterations/],
+    ['ASP.NET Identity 3 of an unknown function', aspNet(3, 1000, 16, 48), /malformed/],
+    ['ASP.NET Identity 3 whose salt leaves no digest', aspNet(1, 1000, 48, 48), /digest/],
+    ['ASP.NET Identity 3 that ends in its header', aspNet(1, 1000, 16, 0).slice(0, 16), /malformed/],
     ['phpass with an invalid character', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r!L0', /is malformed/],
   ];
 

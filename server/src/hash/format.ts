@@ -1,24 +1,42 @@
 // Lists the formats of stored hashes that can be verified: the one of this service, and those of other products from
 // which accounts are imported. The next login replaces a hash in another format.
 import { argon2 } from './argon2-format.ts';
-import { bcrypt } from './bcrypt-format.ts';
+import { bcrypt, djangoBcryptSha256, wordPressBcrypt } from './bcrypt-format.ts';
 import { ldapSha } from './ldap-format.ts';
-import { djangoPbkdf2, phcPbkdf2, werkzeugPbkdf2 } from './pbkdf2-format.ts';
+import { aspNetIdentity, djangoPbkdf2, phcPbkdf2, springPbkdf2, werkzeugPbkdf2 } from './pbkdf2-format.ts';
 import { phpass } from './phpass-format.ts';
-import { firebaseScrypt, phcScrypt, werkzeugScrypt } from './scrypt-format.ts';
-import { UnreadableHash, type Check, type HashFormat } from './stored-hash.ts';
+import { djangoPrefixed, schemePrefixed } from './prefixed-format.ts';
+import {
+  betterAuthScrypt,
+  djangoScrypt,
+  firebaseScrypt,
+  phcScrypt,
+  springScrypt,
+  werkzeugScrypt,
+} from './scrypt-format.ts';
+import { readIn, UnreadableHash, type Check, type HashFormat } from './stored-hash.ts';
 
-const formats: readonly HashFormat[] = [
+/** All formats, in the order of the reference. A hash begins like one of them only. */
+export const hashFormats: readonly HashFormat[] = [
   argon2,
   bcrypt,
-  phcScrypt,
-  werkzeugScrypt,
-  firebaseScrypt,
+  schemePrefixed,
+  djangoPrefixed,
+  djangoBcryptSha256,
   djangoPbkdf2,
-  werkzeugPbkdf2,
-  phcPbkdf2,
-  ldapSha,
+  djangoScrypt,
+  springPbkdf2,
+  springScrypt,
+  wordPressBcrypt,
   phpass,
+  werkzeugPbkdf2,
+  werkzeugScrypt,
+  phcPbkdf2,
+  phcScrypt,
+  aspNetIdentity,
+  betterAuthScrypt,
+  firebaseScrypt,
+  ldapSha,
 ];
 
 /**
@@ -26,9 +44,7 @@ const formats: readonly HashFormat[] = [
  * @throws {UnreadableHash} if the format is unknown, the hash is malformed, or its cost is out of bounds.
  */
 export function readHash(text: string): Check {
-  const format = formats.find(({ begins }) => begins.test(text));
-  if (format === undefined) throw new UnreadableHash('The hash format is unknown');
-  return format.read(text);
+  return readIn(hashFormats, text);
 }
 
 /** Returns whether a hash can be verified. Importers check this before they store a hash. */

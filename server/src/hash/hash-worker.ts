@@ -3,7 +3,7 @@ import { setPriority, constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { hashSync } from '@node-rs/argon2';
 import { argon2 } from './argon2-format.ts';
-import { UnreadableHash, type Check } from './stored-hash.ts';
+import { readIn, UnreadableHash, type Check } from './stored-hash.ts';
 
 /** A request to the thread. */
 export type HashJob =
@@ -42,7 +42,7 @@ if (process.platform === 'linux') {
 
 /** Returns the check of a stored hash. Code for formats other than argon2 is loaded at its first use. */
 async function checkOf(hashed: string): Promise<Check> {
-  if (argon2.begins.test(hashed)) return argon2.read(hashed);
+  if (argon2.begins.test(hashed)) return readIn([argon2], hashed);
   const { readHash } = await import('./format.ts');
   return readHash(hashed);
 }

@@ -19,6 +19,17 @@ const hex = /^(?:[0-9a-f]{2})+$/i;
  * valid hex. These hashes are fast and therefore weak; the next login replaces them.
  */
 export const ldapSha: HashFormat = {
+  from: 'LDAP directories, Dovecot',
+  looksLike: [
+    '{SSHA}…',
+    '{SSHA256}…',
+    '{SSHA384}…',
+    '{SSHA512}…',
+    '{SHA}…',
+    '{SHA256}…',
+    '{SHA384}…',
+    '{SHA512}…',
+  ],
   begins: /^\{S?SHA(?:256|384|512)?\}/i,
   read: (text) => {
     const { salted, scheme, body } = partsOf<'salted' | 'scheme' | 'body'>(text, form);

@@ -21,6 +21,8 @@ function encode(bytes: Uint8Array): string {
 
 /** Verifies `$P$` and phpBB's `$H$`, the portable hashes of phpass (iterated MD5), which WordPress used before 6.8. */
 export const phpass: HashFormat = {
+  from: 'WordPress until 6.7, phpBB',
+  looksLike: ['$P$…', '$H$…'],
   begins: /^\$[PH]\$/,
   read: (text) => {
     const { log, salt, digest } = partsOf<'log' | 'salt' | 'digest'>(text, form);

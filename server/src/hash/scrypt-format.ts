@@ -1,5 +1,5 @@
-// Verifies scrypt (RFC 7914) in three formats: the PHC string of passlib and others, Werkzeug's, and Firebase's variant,
-// which encrypts a key of the project with the output of scrypt.
+// Verifies scrypt (RFC 7914): as the PHC string of passlib and others, in the formats of Werkzeug, Django, Spring and
+// Better Auth, and Firebase's variant, which encrypts a key of the project with the output of scrypt.
 import { createCipheriv, scryptSync } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import {
@@ -9,6 +9,7 @@ import {
   fromBase64,
   partsOf,
   UnreadableHash,
+  type Check,
   type HashFormat,
 } from './stored-hash.ts';
 
@@ -44,19 +45,40 @@ function derive(password: string, salt: Buffer, length: number, { logN, r, p }: 
   return scryptSync(password, salt, length, { N, r, p, maxmem: 128 * r * (N + p) + spareBytes });
 }
 
+interface Scrypt {
+  readonly logN: string;
+  readonly r: string;
+  readonly p: string;
+  readonly salt: Buffer;
+  readonly digest: Buffer;
+}
+
+/** @throws {UnreadableHash} if the digest is too short or long, or a parameter is out of bounds. */
+function toCheck({ logN, r, p, salt, digest }: Scrypt): Check {
+  const cost = costOf(logN, r, p);
+  const expected = digestOf(digest);
+  return (password) => equalDigests(derive(password, salt, expected.length, cost), expected);
+}
+
+/** Returns log2 of N. @throws {UnreadableHash} if N is not a power of two. */
+function log2Of(n: string): string {
+  const logN = Math.log2(Number(n));
+  if (!Number.isInteger(logN)) throw new UnreadableHash('The scrypt parameter N is not a power of two');
+  return String(logN);
+}
+
 const phcForm = new RegExp(
   `^\\$scrypt\\$ln=(?<ln>\\d+),r=(?<r>\\d+),p=(?<p>\\d+)\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
 );
 
 /** Verifies the PHC string `$scrypt$ln=16,r=8,p=1$<salt>$<hash>` of passlib and others. */
 export const phcScrypt: HashFormat = {
+  from: 'passlib, Authelia',
+  looksLike: ['$scrypt$ln=…,r=…,p=…$…$…'],
   begins: /^\$scrypt\$/,
   read: (text) => {
     const { ln, r, p, salt, digest } = partsOf<'ln' | 'r' | 'p' | 'salt' | 'digest'>(text, phcForm);
-    const cost = costOf(ln, r, p);
-    const expected = digestOf(fromBase64(digest));
-    const saltBytes = fromBase64(salt);
-    return (password) => equalDigests(derive(password, saltBytes, expected.length, cost), expected);
+    return toCheck({ logN: ln, r, p, salt: fromBase64(salt), digest: fromBase64(digest) });
   },
 };
 
@@ -64,14 +86,75 @@ const werkzeugForm = /^scrypt:(?<n>\d+):(?<r>\d+):(?<p>\d+)\$(?<salt>[^$]+)\$(?<
 
 /** Verifies the `scrypt:32768:8:1$<salt>$<hex>` of Werkzeug and Flask. The salt is plain text. */
 export const werkzeugScrypt: HashFormat = {
+  from: 'Flask (Werkzeug)',
+  looksLike: ['scrypt:32768:8:1$…$…'],
   begins: /^scrypt:/,
   read: (text) => {
     const { n, r, p, salt, digest } = partsOf<'n' | 'r' | 'p' | 'salt' | 'digest'>(text, werkzeugForm);
-    const logN = Math.log2(Number(n));
-    if (!Number.isInteger(logN)) throw new UnreadableHash('The scrypt parameter N is not a power of two');
-    const cost = costOf(String(logN), r, p);
-    const expected = digestOf(Buffer.from(digest, 'hex'));
-    return (password) => equalDigests(derive(password, Buffer.from(salt), expected.length, cost), expected);
+    return toCheck({ logN: log2Of(n), r, p, salt: Buffer.from(salt), digest: Buffer.from(digest, 'hex') });
+  },
+};
+
+const djangoForm = new RegExp(
+  `^scrypt\\$(?<n>\\d+)\\$(?<salt>[^$]+)\\$(?<r>\\d+)\\$(?<p>\\d+)\\$(?<digest>${base64})$`,
+);
+
+/** Verifies Django's `scrypt$16384$<salt>$8$5$<base64>`. The salt is plain text. */
+export const djangoScrypt: HashFormat = {
+  from: 'Django',
+  looksLike: ['scrypt$16384$…$8$5$…'],
+  begins: /^scrypt\$/,
+  read: (text) => {
+    const { n, r, p, salt, digest } = partsOf<'n' | 'r' | 'p' | 'salt' | 'digest'>(text, djangoForm);
+    return toCheck({ logN: log2Of(n), r, p, salt: Buffer.from(salt), digest: fromBase64(digest) });
+  },
+};
+
+const springForm = new RegExp(
+  `^\\{scrypt(?:@SpringSecurity_v5_8)?\\}\\$(?<ln>[0-9a-f]{1,2})(?<r>[0-9a-f]{2})(?<p>[0-9a-f]{2})\\$(?<salt>${base64})\\$(?<digest>${base64})$`,
+);
+const fromHex = (digits: string): string => String(Number.parseInt(digits, 16));
+
+/**
+ * Verifies Spring Security's `{scrypt}$e0801$<salt>$<hash>`. The first part has log2 of N, then r and p in two hex digits
+ * each.
+ */
+export const springScrypt: HashFormat = {
+  from: 'Spring Security',
+  looksLike: ['{scrypt}$e0801$…$…', '{scrypt@SpringSecurity_v5_8}$100801$…$…'],
+  begins: /^\{scrypt(?:@\w+)?\}/,
+  read: (text) => {
+    const { ln, r, p, salt, digest } = partsOf<'ln' | 'r' | 'p' | 'salt' | 'digest'>(text, springForm);
+    return toCheck({
+      logN: fromHex(ln),
+      r: fromHex(r),
+      p: fromHex(p),
+      salt: fromBase64(salt),
+      digest: fromBase64(digest),
+    });
+  },
+};
+
+const betterAuthForm = /^(?<salt>[0-9a-f]{32}):(?<digest>[0-9a-f]{128})$/;
+
+/**
+ * Verifies Better Auth's `<salt>:<hash>` in hex: scrypt with N=16384, r=16, p=1. Its salt is the text of the hex digits,
+ * and the password is in normal form KC.
+ */
+export const betterAuthScrypt: HashFormat = {
+  from: 'Better Auth',
+  looksLike: ['<32 hex digits>:<128 hex digits>'],
+  begins: /^[0-9a-f]{32}:[0-9a-f]/,
+  read: (text) => {
+    const { salt, digest } = partsOf<'salt' | 'digest'>(text, betterAuthForm);
+    const check = toCheck({
+      logN: '14',
+      r: '16',
+      p: '1',
+      salt: Buffer.from(salt),
+      digest: Buffer.from(digest, 'hex'),
+    });
+    return (password) => check(password.normalize('NFKC'));
   },
 };
 
@@ -90,6 +173,8 @@ const firebaseDerivedBytes = 64;
  * key with AES-256 in counter mode from zero; the result is the hash (https://github.com/firebase/scrypt).
  */
 export const firebaseScrypt: HashFormat = {
+  from: 'Firebase',
+  looksLike: ['$firebase-scrypt$ln=…,r=…,p=…,sk=…,ss=…$…$…'],
   begins: /^\$firebase-scrypt\$/,
   read: (text) => {
     const parts = partsOf<'ln' | 'r' | 'p' | 'signerKey' | 'separator' | 'salt' | 'digest'>(

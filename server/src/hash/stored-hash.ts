@@ -6,7 +6,11 @@ export type Check = (password: string) => boolean | Promise<boolean>;
 
 /** A format of stored hashes. */
 export interface HashFormat {
-  /** Matches the beginning of its hashes. */
+  /** Products that write it, for the reference. */
+  readonly from: string;
+  /** What its hashes look like, for the reference. */
+  readonly looksLike: readonly string[];
+  /** Matches the beginning of its hashes, and of no other format's. */
   readonly begins: RegExp;
   /**
    * Parses a hash and checks its cost, without computing it.
@@ -26,6 +30,18 @@ export class UnreadableHash extends Error {
  */
 const minDigestBytes = 16;
 const maxDigestBytes = 128;
+
+/**
+ * Parses a stored hash in the first of these formats that it begins like. White space around it is ignored: exports
+ * leave a line break behind a hash.
+ * @throws {UnreadableHash} if it begins like none, is malformed, or its cost is out of bounds.
+ */
+export function readIn(formats: readonly HashFormat[], stored: string): Check {
+  const text = stored.trim();
+  const format = formats.find(({ begins }) => begins.test(text));
+  if (format === undefined) throw new UnreadableHash('The hash format is unknown');
+  return format.read(text);
+}
 
 /** The named groups of a pattern: those that always match, and those that may not. */
 export type Parts<Always extends string, Maybe extends string = never> = Readonly<Record<Always, string>> & {
