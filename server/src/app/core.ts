@@ -9,6 +9,7 @@ import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
 import { Audit, type Mac } from '../audit/audit.ts';
 import { PageAssets } from '../brand/page-assets.ts';
+import type { CookieScope } from '../http/cookie.ts';
 import { Pages } from '../http/pages.ts';
 import { RequestHooks } from '../http/request-hooks.ts';
 import { ReturnTargets } from '../http/return-to.ts';
@@ -128,19 +129,25 @@ interface CookieParts {
   readonly clock: Clock;
 }
 
+/** What all cookies have in common. */
+function cookieScope({ isPublic, options }: Configuration): CookieScope {
+  return { secure: isPublic, prefix: options.cookiePrefix };
+}
+
 function buildCookies(
-  { isPublic }: Configuration,
+  configuration: Configuration,
   { identity: { sessions, devices }, keyring, clock }: CookieParts,
 ): BrowserCookies {
+  const scope = cookieScope(configuration);
   return new BrowserCookies({
-    secure: isPublic,
+    scope,
     sessionMs: sessions.life.sessionMs,
     deviceMs: () => devices.knownMs,
     asked: new AskedMails({
       cipher: keyring.textCipher('asked-mails'),
       clock,
-      isSecure: isPublic,
-      pausesMs: isPublic ? mailPausesMs : [0],
+      scope,
+      pausesMs: scope.secure ? mailPausesMs : [0],
     }),
   });
 }
@@ -219,6 +226,7 @@ function buildPages(
   { clock, keyring, assets, languages, plugs, keepsMails }: PageParts,
 ): PageKit {
   const { options, isPublic } = configuration;
+  const scope = cookieScope(configuration);
   const { productName, termsUrl: terms, privacyUrl: privacy, supportUrl: support } = options;
   const publicOrigin = serviceUrl(configuration);
   const returnTargets = new ReturnTargets({
@@ -233,14 +241,14 @@ function buildPages(
       links: Object.fromEntries(links),
       assets,
       languages,
-      isSecure: isPublic,
+      cookies: scope,
     }),
     returnTargets,
     forms: macOf(keyring, 'form'),
-    notes: new Notes({ cipher: keyring.textCipher('page-note'), clock, isSecure: isPublic }),
+    notes: new Notes({ cipher: keyring.textCipher('page-note'), clock, scope }),
     exits: new Exits({ cipher: keyring.textCipher('page-exit'), clock, ownOrigin: publicOrigin }),
     publicOrigin,
-    isSecure: isPublic,
+    isSignUpOpen: options.signUp === 'open',
     keepsMails,
     passwordMinLength: options.passwordMinLength,
     ...plugs,

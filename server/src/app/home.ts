@@ -39,7 +39,11 @@ export function homeRoutes({
     const body = html`<p>${t('page.welcome.what')}</p>
       <p class="actions">
         <a class="button" href="${paths.signIn}">${t('page.sign_in.title')}</a>
-        <a class="button second" href="${paths.signUp}">${t('page.sign_up.title')}</a>
+        !${
+          pages.isSignUpOpen
+            ? html`<a class="button second" href="${paths.signUp}">${t('page.sign_up.title')}</a>`
+            : ''
+        }
       </p>
       !${local}`;
     return pages.send(request, reply, {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
+  cookiePrefix,
   isLoopback,
   databaseUrl,
   flag,
@@ -144,6 +145,13 @@ export const coreOptions = {
     says: 'Origins whose pages may call the API from a browser, as a list such as https://app.example.org, https://example.org:8443.',
     default: () => [],
     defaultSays: 'none: only pages of this service',
+  }),
+  cookiePrefix: option({
+    env: 'COOKIE_PREFIX',
+    parse: cookiePrefix,
+    says: 'Beginning of the name of each cookie, such as shop_. Browsers send cookies to all ports of a host: set a different one for each of several services on localhost, or signing in to one signs out of the others. In public mode `__Host-` precedes it.',
+    default: () => '',
+    defaultSays: 'none: the cookie of the session is `session_id`',
   }),
   addressLimitPerMinute,
   ipv6SiteLimitPerMinute: option({

@@ -23,6 +23,13 @@ export function integer(min: number, max: number): (value: string) => number {
   };
 }
 
+/** Parses the beginning of the names of cookies. It cannot be one that browsers treat specially, such as `__Host-`. */
+export function cookiePrefix(value: string): string {
+  if (!/^[a-z][a-z0-9_-]{0,29}$/i.test(value))
+    throw new OptionFault('must be a letter and up to 29 letters, digits, _ or -, such as shop_');
+  return value;
+}
+
 /** Parses a color as `#rrggbb`. */
 export function color(value: string): string {
   if (!/^#[0-9a-f]{6}$/i.test(value)) throw new OptionFault('must be a color such as #1a56c4');

@@ -39,11 +39,18 @@ function isBlank(text: string, index: number): boolean {
   return text[index] === ' ' || text[index] === '\t';
 }
 
+/** What all cookies of a service have in common. */
+export interface CookieScope {
+  /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */
+  readonly secure: boolean;
+  /** Beginning of each name. Cookies know no port: services on one host need different ones. */
+  readonly prefix: string;
+}
+
 export interface CookieOptions {
   /** Name without prefix. */
   readonly name: string;
-  /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */
-  readonly secure: boolean;
+  readonly scope: CookieScope;
   /** Returns whether a value is well-formed. */
   readonly accepts: (value: string) => boolean;
 }
@@ -54,8 +61,8 @@ export class Cookie {
   readonly #secure: boolean;
   readonly #accepts: (value: string) => boolean;
 
-  constructor({ name, secure, accepts }: CookieOptions) {
-    this.name = secure ? `__Host-${name}` : name;
+  constructor({ name, scope: { secure, prefix }, accepts }: CookieOptions) {
+    this.name = `${secure ? '__Host-' : ''}${prefix}${name}`;
     this.#secure = secure;
     this.#accepts = accepts;
   }

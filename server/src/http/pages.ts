@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
-import { Cookie } from './cookie.ts';
+import { Cookie, type CookieScope } from './cookie.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
 
 export interface Page {
@@ -36,8 +36,7 @@ export interface PageFrame {
   readonly links: Readonly<Partial<Record<'terms' | 'privacy' | 'support', URL>>>;
   readonly assets: PageAssets;
   readonly languages: Languages;
-  /** Cookies are sent over https only. */
-  readonly isSecure: boolean;
+  readonly cookies: CookieScope;
 }
 
 /** Formats messages in one language. */
@@ -52,12 +51,14 @@ export class Pages {
   readonly #frame: PageFrame;
   readonly #policy: string;
   readonly #languageCookie: Cookie;
+  readonly cookieScope: CookieScope;
 
   constructor(frame: PageFrame) {
     this.#frame = frame;
+    this.cookieScope = frame.cookies;
     this.#languageCookie = new Cookie({
       name: 'language',
-      secure: frame.isSecure,
+      scope: frame.cookies,
       accepts: (value) => frame.languages.isSupported(value),
     });
     this.#policy = [

@@ -2,14 +2,13 @@
 // length, so that its length reveals nothing.
 import type { FastifyReply } from 'fastify';
 import type { TextCipher } from '../kit/keyring.ts';
-import { Cookie } from './cookie.ts';
+import { Cookie, type CookieScope } from './cookie.ts';
 
 export interface SealedCookieOptions {
   /** Name without prefix. */
   readonly name: string;
   readonly cipher: TextCipher;
-  /** Sent over https only. */
-  readonly isSecure: boolean;
+  readonly scope: CookieScope;
   /** Bytes of every value before encryption. Browsers accept cookies of 4,096 bytes (RFC 6265 §6.1). */
   readonly bytes: number;
   /** Milliseconds for which browsers keep it. */
@@ -26,8 +25,8 @@ export class SealedCookie<Value> extends Cookie {
   readonly #options: SealedCookieOptions;
 
   constructor(options: SealedCookieOptions) {
-    const { name, isSecure: secure, cipher } = options;
-    super({ name, secure, accepts: (text) => decrypt(cipher, text) !== undefined });
+    const { name, scope, cipher } = options;
+    super({ name, scope, accepts: (text) => decrypt(cipher, text) !== undefined });
     this.#options = options;
   }
 

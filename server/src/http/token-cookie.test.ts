@@ -7,8 +7,16 @@ import { TokenCookie } from './token-cookie.ts';
 const sessionKind = { kind: 'session', prefix: 'ses' };
 const otherKind = { kind: 'reset', prefix: 'rst' };
 const [first, second] = [createToken(sessionKind).token, createToken(sessionKind).token];
-const local = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: false });
-const secure = new TokenCookie({ name: 'session_id', kind: sessionKind, secure: true });
+const local = new TokenCookie({
+  name: 'session_id',
+  kind: sessionKind,
+  scope: { secure: false, prefix: '' },
+});
+const secure = new TokenCookie({
+  name: 'session_id',
+  kind: sessionKind,
+  scope: { secure: true, prefix: '' },
+});
 
 test('in public mode only the name with the prefix __Host- is accepted, which no subdomain can set', () => {
   assert.equal(secure.read(`__Host-session_id=${first}`), first);

@@ -77,5 +77,7 @@ export interface AuthContext {
   readonly publicUrl: string;
   /** Users get no session before their address is confirmed. */
   readonly emailConfirmation: boolean;
+  /** False if only the operator and programs add accounts. */
+  readonly isSignUpOpen: boolean;
   readonly codes: CodeSigner;
 }

@@ -4,7 +4,7 @@ import { dayMs } from '../kit/clock.ts';
 import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
-import { Cookie } from '../http/cookie.ts';
+import { Cookie, type CookieScope } from '../http/cookie.ts';
 import { TokenCookie } from '../http/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
@@ -18,8 +18,7 @@ const requestMs = dayMs;
 const lastWayMs = 400 * dayMs;
 
 export interface BrowserCookieOptions {
-  /** Cookies are sent over https only. */
-  readonly secure: boolean;
+  readonly scope: CookieScope;
   /** Life of the session cookie in milliseconds. */
   readonly sessionMs: number;
   /** Remembers the mails that the browser asked for. */
@@ -46,15 +45,15 @@ export class BrowserCookies {
   readonly #sessionMs: number;
   readonly #deviceMs: () => number;
 
-  constructor({ secure, sessionMs, deviceMs, asked }: BrowserCookieOptions) {
+  constructor({ scope, sessionMs, deviceMs, asked }: BrowserCookieOptions) {
     this.asked = asked;
-    this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, secure });
-    this.device = new TokenCookie({ name: 'device', kind: deviceKind, secure });
-    this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, secure });
-    this.request = new TokenCookie({ name: 'request', kind: requestKind, secure });
+    this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, scope });
+    this.device = new TokenCookie({ name: 'device', kind: deviceKind, scope });
+    this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, scope });
+    this.request = new TokenCookie({ name: 'request', kind: requestKind, scope });
     this.#lastWay = new Cookie({
       name: 'last_way',
-      secure,
+      scope,
       accepts: (value) => /^[a-z_]{1,20}$/.test(value),
     });
     this.#sessionMs = sessionMs;

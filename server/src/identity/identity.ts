@@ -45,6 +45,8 @@ export interface IdentityParts {
 interface IdentityOptions {
   /** Users get no session before their address is confirmed. Requires `post`. */
   readonly emailConfirmation: boolean;
+  /** Who creates accounts. */
+  readonly signUp: 'open' | 'closed';
   /** Code points of the shortest password. */
   readonly passwordMinLength: number;
   /** Replaces the rule of `passwordMinLength` and the password checks. */
@@ -155,6 +157,7 @@ export function createIdentity(
     events,
     publicUrl: post?.publicUrl ?? '',
     emailConfirmation: options.emailConfirmation,
+    isSignUpOpen: options.signUp === 'open',
   };
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });

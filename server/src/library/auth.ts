@@ -245,6 +245,7 @@ function buildIdentity({
       post: options.post,
       options: {
         emailConfirmation: options.emailConfirmation ?? localDefault(defaults.emailConfirmation),
+        signUp: localDefault(defaults.signUp),
         passwordMinLength: localDefault(defaults.passwordMinLength),
         passwordRule: options.passwordRule,
         sessionDays: options.sessionDays ?? localDefault(defaults.sessionDays),

@@ -3,6 +3,7 @@
 import type { FastifyReply } from 'fastify';
 import { dayMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { TextCipher } from '../kit/keyring.ts';
+import type { CookieScope } from '../http/cookie.ts';
 import { SealedCookie } from '../http/sealed-cookie.ts';
 
 /** A mail that this browser asked for. */
@@ -26,7 +27,7 @@ interface StoredAsk {
 export interface AskedMailsOptions {
   readonly cipher: TextCipher;
   readonly clock: Clock;
-  readonly isSecure: boolean;
+  readonly scope: CookieScope;
   /** Milliseconds between two mails of a kind, after the first, the second, … request. */
   readonly pausesMs: readonly number[];
 }

@@ -6,6 +6,7 @@ import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { Problem, findProblem, type FaultReason, type ProblemCode } from '../kit/problem.ts';
 import type { TextCipher } from '../kit/keyring.ts';
+import type { CookieScope } from '../http/cookie.ts';
 import { SealedCookie } from '../http/sealed-cookie.ts';
 
 /** A refused form. */
@@ -19,7 +20,7 @@ export interface Refusal {
 export interface NotesOptions {
   readonly cipher: TextCipher;
   readonly clock: Clock;
-  readonly isSecure: boolean;
+  readonly scope: CookieScope;
 }
 
 /** Time for which a refusal is shown again. */

@@ -57,8 +57,8 @@ export interface PageKitParts {
   readonly exits: Exits;
   /** Origin of the service, as people reach it. */
   readonly publicOrigin: string;
-  /** Cookies are sent over https only. */
-  readonly isSecure: boolean;
+  /** False if only the operator adds accounts. */
+  readonly isSignUpOpen: boolean;
   /** True in local mode: mails are kept instead of being sent. */
   readonly keepsMails: boolean;
   /** Where they are read, as modules contribute it. */
@@ -103,8 +103,12 @@ export class PageKit {
     return this.#parts.publicOrigin;
   }
 
-  get isSecure(): boolean {
-    return this.#parts.isSecure;
+  get cookieScope(): Pages['cookieScope'] {
+    return this.#parts.pages.cookieScope;
+  }
+
+  get isSignUpOpen(): boolean {
+    return this.#parts.isSignUpOpen;
   }
 
   get keepsMails(): boolean {

@@ -98,7 +98,7 @@ describe('every byte next to the name or the value of a cookie', () => {
       // The cookie of a feature: its name passes through the same class.
       const cookie = new Cookie({
         name: name.slice('__Host-'.length),
-        secure: true,
+        scope: { secure: true, prefix: '' },
         accepts: (value) => value === 'x',
       });
       values.set(name, 'x');

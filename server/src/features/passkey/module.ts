@@ -40,7 +40,7 @@ export const passkey = module({
         check: (text, mac) => keyring.checkMac('webauthn', text, mac),
       },
     });
-    const passkeySignIn = new PasskeySignIn({ accounts, signIn, passkeys });
+    const passkeySignIn = new PasskeySignIn({ accounts, context, signIn, passkeys });
     const offered = passkeyOffer({ pages, enrollment, secondFactors, passkeys });
     const routes: readonly RouteSet[] = [
       { access: 'open', json: passkeyOpenRoutes({ cookies, passkeySignIn, passkeys, policy: options }) },

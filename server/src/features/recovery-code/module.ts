@@ -23,7 +23,7 @@ export const recoveryCode = module({
     const shownCodes: SealedCookie<ShownCodes> = new SealedCookie({
       name: 'recovery_codes',
       cipher: keyring.textCipher('recovery-codes'),
-      isSecure: pages.isSecure,
+      scope: pages.cookieScope,
       bytes: 512,
       lifeMs: 15 * minuteMs,
     });

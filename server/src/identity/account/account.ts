@@ -19,7 +19,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import type { PendingRegistrations, RegisteredAuthenticator } from '../registration/pending-registrations.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
-import './problem.ts';
+import { requireSignUpOpen } from './registration.ts';
 
 /** Event and source of a new password, and the session that stays. */
 export interface Replacement {
@@ -88,10 +88,11 @@ export class Accounts {
    * As `register`, for any client. If addresses must be confirmed, the account is provisional and its authenticator that
    * of a pending registration: confirming decides which registration stands.
    * @throws {ValueError} `User <email> already exists`.
-   * @throws {Problem} invalid_request if a rule rejects the address or the password, or the credential was registered
-   *   since it was verified.
+   * @throws {Problem} sign_up_closed; invalid_request if a rule rejects the address or the password, or the credential
+   *   was registered since it was verified.
    */
   async signUp(address: EmailAddress, chosen: ChosenAuthenticator, source: ClientSource): Promise<User> {
+    requireSignUpOpen(this.#context);
     return this.#register(address, chosen, true, source);
   }
 

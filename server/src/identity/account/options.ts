@@ -1,5 +1,5 @@
 import { option, type OptionCheck, type OptionValues } from '../../config/option.ts';
-import { flag } from '../../config/parse.ts';
+import { flag, oneOf } from '../../config/parse.ts';
 
 export const accountOptions = {
   revealAccounts: option({
@@ -8,6 +8,12 @@ export const accountOptions = {
     says: 'Tells a client that registers a taken email that it is taken. If false, the reply is the same as for a new email, and the owner gets an email.',
     default: ({ isPublic }) => !isPublic,
     defaultSays: 'true in local mode, false in public mode',
+  }),
+  signUp: option<'open' | 'closed'>({
+    env: 'SIGN_UP',
+    parse: oneOf('open', 'closed'),
+    says: 'Who creates accounts. open: anyone. closed: only the operator, with `bienvenue user add` or the library; every way to register answers `sign_up_closed`.',
+    default: () => 'open',
   }),
   emailConfirmation: option({
     env: 'EMAIL_CONFIRMATION',

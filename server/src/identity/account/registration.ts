@@ -10,6 +10,11 @@ export interface RegistrationPolicy {
   readonly emailConfirmation: boolean;
 }
 
+/** Requires that anyone may register. @throws {Problem} sign_up_closed. */
+export function requireSignUpOpen({ isSignUpOpen }: { readonly isSignUpOpen: boolean }): void {
+  if (!isSignUpOpen) throw new Problem('sign_up_closed');
+}
+
 /**
  * Registers an account. If the policy does not reveal accounts, a taken address gets the same reply as a new one.
  * @throws {Problem} email_taken if the policy reveals accounts.

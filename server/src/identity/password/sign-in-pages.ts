@@ -91,10 +91,14 @@ export function signInPages({
               </p>`
             : ''
         }
-        <p class="center">
-          ${t('page.sign_in.new', { product: pages.productName })}
-          <a href="${addressOf(paths.signUp, known)}">${t('page.sign_in.sign_up')}</a>
-        </p>`;
+        !${
+          pages.isSignUpOpen
+            ? html`<p class="center">
+                ${t('page.sign_in.new', { product: pages.productName })}
+                <a href="${addressOf(paths.signUp, known)}">${t('page.sign_in.sign_up')}</a>
+              </p>`
+            : ''
+        }`;
     },
     forms: [
       form({

@@ -46,6 +46,13 @@ export function signUpPages({
     load: () => ({}),
     body: (visit) => {
       const { t, request, inputs, next } = visit;
+      if (!pages.isSignUpOpen)
+        return html`<p>${t('page.problem.sign_up_closed')}</p>
+          <p>
+            <a class="button" href="${addressOf(paths.signIn, { return_to: next })}"
+              >${t('page.sign_in.title')}</a
+            >
+          </p>`;
       return html`<form method="post" action="${paths.signUp}">
           !${inputs} !${emailField(visit)} !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>

@@ -37,7 +37,7 @@ export function passkeyOffer({ pages, enrollment, secondFactors, passkeys }: Pas
 } {
   const asked = new Cookie({
     name: 'passkey_offer',
-    secure: pages.isSecure,
+    scope: pages.cookieScope,
     accepts: (value) => value === 'later',
   });
   const { routes } = formPage<OfferView>(pages, {

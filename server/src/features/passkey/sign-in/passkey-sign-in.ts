@@ -3,8 +3,9 @@ import { nameDevice } from '../../../kit/device.ts';
 import { Problem } from '../../../kit/problem.ts';
 import type { EmailAddress } from '../../../user/email-address.ts';
 import type { User } from '../../../user/user.ts';
-import type { ClientSource } from '../../../identity/context.ts';
+import type { AuthContext, ClientSource } from '../../../identity/context.ts';
 import type { Accounts } from '../../../identity/account/account.ts';
+import { requireSignUpOpen } from '../../../identity/account/registration.ts';
 import type { Login, SignIn } from '../../../identity/sign-in/sign-in.ts';
 import { registrationOf } from '../challenge.ts';
 import type { Passkeys } from '../passkey.ts';
@@ -12,6 +13,7 @@ import '../../../identity/factor/problem.ts';
 
 export interface PasskeySignInParts {
   readonly accounts: Accounts;
+  readonly context: Pick<AuthContext, 'isSignUpOpen'>;
   readonly signIn: SignIn;
   readonly passkeys: Passkeys;
 }
@@ -33,11 +35,13 @@ export class PasskeySignIn {
 
   /**
    * Adds a user with a passkey and without a password.
+   * @throws {Problem} sign_up_closed.
    * @throws {ValueError} if the address is taken.
    * @throws {Problem} factor_invalid, invalid_request; the same for a known and an unknown address.
    */
   async register({ address, credential, name }: PasskeyRegistration, source: ClientSource): Promise<User> {
-    const { accounts, passkeys } = this.#parts;
+    const { accounts, context, passkeys } = this.#parts;
+    requireSignUpOpen(context);
     const verified = await passkeys.verifyCreation(credential, registrationOf(address.key));
     await passkeys.claim(verified);
     const naming = { name, device: nameDevice(source.device) };
@@ -46,6 +50,13 @@ export class PasskeySignIn {
       credential: passkeys.describeRegistered(verified, naming),
     };
     return accounts.signUp(address, authenticator, source);
+  }
+
+  /** Returns the options to create the passkey of a registration. @throws {Problem} sign_up_closed. */
+  async registrationOptions({ text, key }: EmailAddress): Promise<object> {
+    const { context, passkeys } = this.#parts;
+    requireSignUpOpen(context);
+    return passkeys.createOptions({ email: text, use: registrationOf(key) }, 'passkey');
   }
 
   /**

@@ -16,7 +16,6 @@ import { costing } from '../../../http/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../../identity/sign-in/guard.ts';
 import type { RegistrationPolicy } from '../../../identity/account/registration.ts';
-import { registrationOf } from '../challenge.ts';
 import { credential, PublicKey } from '../fields.ts';
 import type { Passkeys } from '../passkey.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';
@@ -73,10 +72,8 @@ export function passkeyOpenRoutes({
         },
       },
       async (request) => {
-        const { text, key } = requireEmailAddress(request.body.email);
-        return {
-          public_key: await passkeys.createOptions({ email: text, use: registrationOf(key) }, 'passkey'),
-        };
+        const address = requireEmailAddress(request.body.email);
+        return { public_key: await passkeySignIn.registrationOptions(address) };
       },
     );
 
