@@ -5,7 +5,13 @@ export { type ClientSource } from './identity/context.ts';
 export { type Login } from './identity/sign-in/sign-in.ts';
 export type { Session } from './identity/session/session-entry.ts';
 export { type PasswordRule, type PasswordContext } from './user/password-rule.ts';
-export { DB, type UserFields, type UserFilters } from './library/db.ts';
+export {
+  DB,
+  type AddUserOptions,
+  type HashOptions,
+  type UserFields,
+  type UserFilters,
+} from './library/db.ts';
 export { type AddressRule, type EmailAddress } from './user/email-address.ts';
 export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
 export { isKnownHash } from './hash/format.ts';

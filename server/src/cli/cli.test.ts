@@ -118,8 +118,55 @@ describe('next to a running service', () => {
       email: 'ann@example.org',
       factors: [],
     });
+    assert.match(String(memberOf(facts, 'last_sign_in_at')), /^20/);
+    assert.deepEqual(
+      [memberOf(facts, 'email_verified_at'), memberOf(facts, 'locked'), memberOf(facts, 'factors')],
+      [null, [], []],
+    );
+    assert.match(shown, /last_sign_in_at +-\n/);
     for (const output of [JSON.stringify(all), JSON.stringify(facts), listed, shown])
       assert.doesNotMatch(output, /argon2|hash/i);
+  });
+
+  test('user why explains, unlock forgets attempts, and confirm and add --confirmed mark an address', async () => {
+    const email = 'will@example.org';
+    const added = await json(`user add ${email} --confirmed`, environment, 'b4l0u');
+    assert.match(String(memberOf(added, 'email_verified_at')), /^20/);
+    for (let i = 0; i < 6; i += 1) await logIn(email, 'wrong');
+    const why = await json(`user why ${email}`, environment);
+    assert.equal(memberOf((memberOf(why, 'findings') as object[])[0], 'code'), 'paused');
+    assert.match(
+      await inWords(`user why ${email}`, environment),
+      /^Not with the password \(paused\): .*\n  What to do: Wait, or: bienvenue user unlock will@example\.org\n[^]*LAST REFUSALS[^]*wrong_password/,
+    );
+    assert.match(await inWords(`user show ${email}`, environment), /locked +password until 20/);
+    assert.match(await inWords(`user unlock ${email}`, environment), /were forgotten/);
+    assert.match(await inWords(`user unlock ${email}`, environment), /has no failed attempts/);
+    assert.equal((await logIn(email, 'b4l0u')).status, 200);
+    assert.match(
+      await inWords('user why nobody@example.org', environment),
+      /^No sign-in \(unknown_address\)/,
+    );
+
+    await fails(`user confirm ${email}`, environment, 1, /is confirmed already/);
+    await inWords('user add walt@example.org', environment, 'b4l0u');
+    await inWords('user disable walt@example.org', environment);
+    await fails('user confirm walt@example.org', environment, 1, /user enable walt@example\.org/);
+    await inWords('user enable walt@example.org', environment);
+    assert.match(
+      await inWords('user confirm walt@example.org', environment),
+      /^walt@example\.org is confirmed\n$/,
+    );
+    const events = (await json('audit list', environment)) as object[];
+    for (const reason of ['attempts_reset', 'email_marked_verified'])
+      assert.equal(
+        memberOf(
+          events.find((event) => memberOf(event, 'reason') === reason),
+          'actor',
+        ),
+        'operator',
+      );
+    for (const each of [email, 'walt@example.org']) await inWords(`user remove ${each}`, environment);
   });
 
   test('a command that fails ends with code 1, and wrong usage with code 2', async () => {

@@ -1,29 +1,30 @@
-// The commands that manage users: add, list, show, disable, enable, remove, second factors, password.
+// The commands that manage users: add, list, disable, enable, remove, second factors, password.
 import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
-import type { User } from '../user/user.ts';
 import { count, requireUser, type CommandContext } from './context.ts';
 import { operator, print, CommandError, showInstant, table } from './output.ts';
+import { confirmUser, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {
   readonly json?: boolean;
+  readonly confirmed?: boolean;
   readonly limit: number;
   readonly after: number;
 }
 
-/** Sessions that `user show` counts; more than a user can have. */
-const countedSessions = 1000;
-
 export function userCommand(context: CommandContext): Command {
   const command = new Command('user').description(
-    'add, list, show, disable, enable and remove users; set a password',
+    'add, list, show, explain, confirm, unlock, disable, enable and remove users; set a password',
   );
   addUser(command, context);
   listAll(command, context);
   showUser(command, context);
+  whyUser(command, context);
+  confirmUser(command, context);
+  unlockUser(command, context);
   listFactors(command, context);
   resetFactors(command, context);
   setPassword(command, context);
@@ -37,11 +38,13 @@ function addUser(command: Command, context: CommandContext): void {
   command
     .command('add <email>')
     .description('add a user; prompts for the password, or reads it from standard input')
+    .option('--confirmed', 'the address counts as confirmed, and no email asks for it')
     .option('--json', 'print JSON')
-    .action((email: string, { json = false }: Flags) =>
+    .action((email: string, { json = false, confirmed: emailVerified = false }: Flags) =>
       context.withCore(async ({ accounts }) => {
-        const user = await accounts.register(requireEmailAddress(email), await readPassword(), operator);
-        print(json, toJson(user), `User ${user.id} added: ${user.email}`);
+        const address = requireEmailAddress(email);
+        const user = await accounts.register(address, await readPassword(), operator, { emailVerified });
+        print(json, describeUser(user), `User ${user.id} added: ${user.email}`);
       }),
     );
 }
@@ -57,29 +60,7 @@ function listAll(command: Command, context: CommandContext): void {
       context.withCore(async ({ context: { db: database } }) => {
         const users = await listUsers(database, after, limit);
         const rows = users.map((user) => [String(user.id), user.email, showInstant(user.createdAt)]);
-        print(json, users.map(toJson), table(['ID', 'EMAIL', 'SINCE'], rows));
-      }),
-    );
-}
-
-function showUser(command: Command, context: CommandContext): void {
-  command
-    .command('show <email>')
-    .description('show one user')
-    .option('--json', 'print JSON')
-    .action((email: string, { json = false }: Flags) =>
-      context.withCore(async ({ sessions, context: { db: database } }) => {
-        const user = await requireUser(database, email);
-        const listed = await sessions.list(user.id, countedSessions);
-        const facts = { ...toJson(user), sessions: listed.length };
-        print(
-          json,
-          facts,
-          table(
-            ['', ''],
-            Object.entries(facts).map(([name, value]) => [name, String(value)]),
-          ).trim(),
-        );
+        print(json, users.map(describeUser), table(['ID', 'EMAIL', 'SINCE'], rows));
       }),
     );
 }
@@ -122,7 +103,7 @@ function setPassword(command: Command, context: CommandContext): void {
       context.withCore(async ({ accounts, context: { db: database } }) => {
         await requireUser(database, email); // fails before the prompt
         const user = await accounts.setPassword(requireEmailAddress(email), await readPassword(), operator);
-        print(json, toJson(user), `The password of ${user.email} was set and all sessions were ended`);
+        print(json, describeUser(user), `The password of ${user.email} was set and all sessions were ended`);
       }),
     );
 }
@@ -136,7 +117,7 @@ function removeUser(command: Command, context: CommandContext): void {
       context.withCore(async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
         await accounts.remove(user.id, operator);
-        print(json, toJson(user), `User ${user.id} removed: ${user.email}`);
+        print(json, describeUser(user), `User ${user.id} removed: ${user.email}`);
       }),
     );
 }
@@ -155,20 +136,9 @@ function setDisabled(command: Command, context: CommandContext, name: 'disable' 
       context.withCore(async ({ accounts, context: { db: database } }) => {
         const user = await requireUser(database, email);
         await accounts.setDisabled(user.id, disabled, operator);
-        print(json, toJson(user), `User ${user.id} ${name}d: ${user.email}`);
+        print(json, describeUser(user), `User ${user.id} ${name}d: ${user.email}`);
       }),
     );
-}
-
-function toJson(user: User): Record<string, unknown> {
-  return {
-    id: user.id,
-    email: user.email,
-    created_at: new Date(user.createdAt).toISOString(),
-    password_changed_at: new Date(user.passwordChangedAt).toISOString(),
-    disabled_at: user.disabledAt === null ? null : new Date(user.disabledAt).toISOString(),
-    delete_at: user.deleteAt === null ? null : new Date(user.deleteAt).toISOString(),
-  };
 }
 
 /** Reads the password from the terminal or standard input. An argument would show in the shell history and process list. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { anyHash } from '../../test/support/hashing.ts';
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
@@ -208,7 +209,7 @@ describe('a killed process with a SQLite file', () => {
         import { openDb } from '${source('index.ts')}';
         const db = await openDb(process.argv[1]);
         for (let i = 1; ; i += 1) {
-          const user = await db.addUser('user' + i + '@example.org', 'hash');
+          const user = await db.addUser('user' + i + '@example.org', anyHash);
           await db.updateUser(user.id, { sessionId: 'session' + i, resetToken: 'token' + i });
           console.log('done ' + i);
         }`,

@@ -100,7 +100,7 @@ export class Hasher {
     { isAdmitted = false } = {},
   ): Promise<Verification> {
     if (!isAdmitted) this.#pool.requireCapacity();
-    const outdated = this.#isOutdated(hashed);
+    const outdated = this.isOutdated(hashed);
     const match = hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
     if (match.matches) return { matches: true, outdated };
     // The result is ignored: a match with the random password of the dummy hash is not a login.
@@ -120,7 +120,8 @@ export class Hasher {
     return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
   }
 
-  #isOutdated(hashed: string | null | undefined): boolean {
+  /** Returns whether a hash has another algorithm or a lower cost than the current one. */
+  isOutdated(hashed: string | null | undefined): boolean {
     const found = ownPattern.exec(hashed ?? '');
     if (found === null) return true;
     return Number(found[1]) < this.#cost.memoryKib || Number(found[2]) < this.#cost.passes;

@@ -49,6 +49,8 @@ export interface PasswordHasher {
     password: string,
     options?: { readonly isAdmitted?: boolean },
   ): Promise<PasswordMatch>;
+  /** Returns whether a hash has another algorithm or a lower cost than the current one. */
+  isOutdated(hashed: string | null | undefined): boolean;
   /** Requires that a verification would be done in time. @throws {Problem} too_busy. */
   requireCapacity(): void;
   /** Ends the hashing threads. */

@@ -16,17 +16,25 @@ export type EventDisplay =
   | 'refusal'
   | 'hidden';
 
-interface DisplayedEvent {
-  readonly shownAs: EventDisplay;
+interface DisplayedEvent extends EventTexts {
   /** Key of its message. */
   readonly message: string;
+}
+
+/** What an event declares for people. */
+export interface EventTexts {
+  readonly shownAs: EventDisplay;
+  /** One sentence for docs/reference/events.md. */
+  readonly says: string;
+  /** Of a refused sign-in: what to do about it, for `bienvenue user why`. */
+  readonly remedy?: string;
 }
 
 const events = new Map<string, DisplayedEvent>();
 
 /** Makes an event known to `findEvent`, by its name. */
-export function registerEvent(name: string, shownAs: EventDisplay): void {
-  events.set(name, { shownAs, message: `page.event.${name}` });
+export function registerEvent(name: string, { shownAs, says, remedy }: EventTexts): void {
+  events.set(name, { shownAs, says, ...(remedy !== undefined && { remedy }), message: `page.event.${name}` });
 }
 
 /** Returns how an event is shown, by its name (column `reason`); `undefined` for those of other releases. */

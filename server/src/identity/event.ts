@@ -15,7 +15,7 @@ import type {
 } from '../audit/event.ts';
 import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
 import type { NoFacts } from '../mail/mail-kind.ts';
-import { registerEvent, type EventDisplay } from './event-display.ts';
+import { registerEvent, type EventTexts } from './event-display.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -34,13 +34,10 @@ interface FactValues {
 type FactsOf<F extends FactTypes> = { readonly [N in keyof F]: FactValues[F[N]] };
 
 /** One event, as its module declares it. */
-interface EventRow {
+interface EventRow extends EventTexts {
   /** Name in the OWASP Logging Vocabulary: column `event`. */
   readonly vocabulary: VocabularyName;
   readonly outcome: AuditOutcome;
-  readonly shownAs: EventDisplay;
-  /** One sentence for docs/reference/events.md. */
-  readonly says: string;
   readonly facts?: FactTypes;
   /** The mail that the owner of the account gets each time. */
   readonly mail?: MailKind;
@@ -76,7 +73,7 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
   rows: R,
 ): EventKinds<R> {
   const kinds = Object.entries(rows).map(([name, { facts = {}, mail, ...row }]) => {
-    registerEvent(name, row.shownAs);
+    registerEvent(name, row);
     return [name, { ...row, name, module, facts, mail }] as const;
   });
   return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row

@@ -6,7 +6,7 @@ import type { TokenParts } from '../kit/secret.ts';
 import type { SessionTables } from '../identity/session/schema.ts';
 import type { TokenTables } from '../identity/token/schema.ts';
 import { userColumns, type UserTables } from '../user/schema.ts';
-import { toUser } from '../user/store.ts';
+import { toUser, updateSignedIn } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 
 /** Tables of the statements in this file. */
@@ -84,7 +84,9 @@ export async function replaceSession(
   life: Life,
 ): Promise<void> {
   await tx.run(deleteSessions, { userId });
-  if (parts !== null) await tx.run(insertSession, { userId, ...parts, ...life });
+  if (parts === null) return;
+  await tx.run(insertSession, { userId, ...parts, ...life });
+  await updateSignedIn(tx, userId, life.now);
 }
 
 const deleteResetToken = statement((sql, p: { userId: number }) =>

@@ -1,5 +1,6 @@
 // Tests the class DB of the contract on both engines.
 import assert from 'node:assert/strict';
+import { anyHash } from '../../test/support/hashing.ts';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
@@ -17,6 +18,9 @@ import { InvalidRequest, NoResultFound, ValueError } from '../user/user.ts';
 
 /** Values that a caller without types may pass: `never` is assignable to every type. */
 const untyped = (value: unknown): never => value as never;
+
+/** Another hash than `anyHash`. */
+const otherHash = '{SHA}NHj+acfc68FPYrMipEBZ3t8ABGY=';
 
 onEachEngine('class DB of the contract', (engine) => {
   const opened = useDatabase(engine);
@@ -38,18 +42,18 @@ onEachEngine('class DB of the contract', (engine) => {
       withDatabase(engine, async (database) => {
         const db = new DB(database);
         const [first, second] = [
-          await db.addUser('a@example.org', 'hash a'),
-          await db.addUser('b@example.org', 'hash b'),
+          await db.addUser('a@example.org', anyHash),
+          await db.addUser('b@example.org', anyHash),
         ];
-        assert.deepEqual([first.id, first.email, first.hashedPassword], [1, 'a@example.org', 'hash a']);
+        assert.deepEqual([first.id, first.email, first.hashedPassword], [1, 'a@example.org', anyHash]);
         assert.equal(second.id, 2);
       }));
 
     test('rejects a taken email in any spelling, with the message of the contract', async () => {
       const { db, contents } = bench();
-      await db.addUser('Bob@example.org', 'hash');
+      await db.addUser('Bob@example.org', anyHash);
       const before = await contents();
-      await assert.rejects(db.addUser(' bob@EXAMPLE.org ', 'other'), {
+      await assert.rejects(db.addUser(' bob@EXAMPLE.org ', anyHash), {
         name: 'ValueError',
         message: 'User bob@EXAMPLE.org already exists',
       });
@@ -60,7 +64,7 @@ onEachEngine('class DB of the contract', (engine) => {
       const { db, contents } = bench();
       const before = await contents();
       await assert.rejects(
-        db.addUser('bob', 'hash'),
+        db.addUser('bob', anyHash),
         (error) => isProblem(error, 'invalid_request') && error.fields[0]?.field === 'email',
       );
       for (const hash of ['', 'a\0b', '\ud800', null, undefined, 7])
@@ -69,10 +73,32 @@ onEachEngine('class DB of the contract', (engine) => {
     });
   });
 
+  test('addUser and updateUser refuse a hash with which the user could never sign in, without allowsUnknownHash', async () => {
+    const { db, contents } = bench();
+    const { id } = await db.addUser('bob@example.org', anyHash);
+    const before = await contents();
+    for (const hash of ['*', 'argon2argon2id', 'SuperHashedPwd', '$6$salt$digest']) {
+      const refused = { name: 'ValueError', message: /^The hash .*allowsUnknownHash: true/ };
+      await assert.rejects(db.addUser('ann@example.org', hash), refused);
+      await assert.rejects(db.updateUser(id, { hashedPassword: hash }), refused);
+    }
+    assert.deepEqual(await contents(), before);
+    await db.addUser('ann@example.org', '*', { allowsUnknownHash: true });
+    await db.updateUser(id, { hashedPassword: '*' }, { allowsUnknownHash: true });
+    assert.equal((await db.findUserBy({ id })).hashedPassword, '*');
+  });
+
+  test('addUser counts an address as confirmed only with emailVerified', async () => {
+    const { db, clock } = bench();
+    assert.equal((await db.addUser('ann@example.org', anyHash)).emailVerifiedAt, null);
+    const bob = await db.addUser('bob@example.org', anyHash, { emailVerified: true });
+    assert.equal(bob.emailVerifiedAt, clock.now());
+  });
+
   describe('findUserBy', () => {
     test('finds a user by each attribute, and by all of them together', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.updateUser(id, { sessionId: 'the session', resetToken: 'the token' });
       const all = { id, email: 'BOB@example.org', sessionId: 'the session', resetToken: 'the token' };
       for (const [name, value] of Object.entries(all))
@@ -82,8 +108,8 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('finds no user who matches only some of the filters', async () => {
       const { db } = bench();
-      const bob = await db.addUser('bob@example.org', 'hash');
-      const eve = await db.addUser('eve@example.org', 'hash');
+      const bob = await db.addUser('bob@example.org', anyHash);
+      const eve = await db.addUser('eve@example.org', anyHash);
       await db.updateUser(bob.id, { sessionId: 'bob’s', resetToken: 'bob’s' });
       const mixtures: UserFilters[] = [
         { id: eve.id, email: bob.email },
@@ -98,7 +124,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('finds no user by an empty value, so that a missing token takes over no account', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       for (const value of [null, undefined, '', [], {}, true, Number.NaN]) {
         for (const name of ['id', 'email', 'sessionId', 'resetToken']) {
           await assert.rejects(
@@ -116,7 +142,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('finds no user by a value of another type, or one that cannot be stored', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.updateUser(id, { sessionId: '1', resetToken: '1' });
       const odd: unknown[] = [
         { id: String(id) },
@@ -136,7 +162,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('rejects an unknown filter, and a call without a filter', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       const refused: unknown[] = [
         {},
         { no_email: 'x' },
@@ -150,7 +176,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('never interprets a value as SQL', async () => {
       const { db } = bench();
-      await db.addUser('bob@example.org', 'hash');
+      await db.addUser('bob@example.org', anyHash);
       for (const text of [`' or 1=1 --`, `x' or 'x'='x`, '%', '_']) {
         await assert.rejects(db.findUserBy({ sessionId: text }), NoResultFound);
         await assert.rejects(db.findUserBy({ email: text }), NoResultFound);
@@ -160,8 +186,8 @@ onEachEngine('class DB of the contract', (engine) => {
 
   test('throws for a taken email with the cause', async () => {
     const { db } = bench();
-    const { id } = await db.addUser('bob@example.org', 'hash');
-    await db.addUser('eve@example.org', 'hash');
+    const { id } = await db.addUser('bob@example.org', anyHash);
+    await db.addUser('eve@example.org', anyHash);
     await assert.rejects(
       db.updateUser(id, { email: 'eve@example.org' }),
       (error) => error instanceof ValueError && error.cause instanceof UniqueViolation,
@@ -171,15 +197,15 @@ onEachEngine('class DB of the contract', (engine) => {
   test('closes its database', () =>
     withEmptyDatabase(engine, async (url) => {
       const db = new DB(await openDatabase(url, migratedModules));
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.close();
       await assert.rejects(db.findUserBy({ id }));
     }));
 
   test('each error says what is wrong without repeating a value', async () => {
     const { db } = bench();
-    const { id } = await db.addUser('bob@example.org', 'hash');
-    await db.addUser('eve@example.org', 'hash');
+    const { id } = await db.addUser('bob@example.org', anyHash);
+    await db.addUser('eve@example.org', anyHash);
     const refusals: readonly (readonly [() => Promise<unknown>, string, string])[] = [
       [() => db.addUser('rob@example.org', ''), 'ValueError', 'The hashed password must be a string'],
       [() => db.findUserBy({}), 'InvalidRequest', 'No filter is given'],
@@ -207,14 +233,14 @@ onEachEngine('class DB of the contract', (engine) => {
   describe('updateUser', () => {
     test('sets only the given attributes', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
-      await db.updateUser(id, { hashedPassword: 'other' });
+      const { id } = await db.addUser('bob@example.org', anyHash);
+      await db.updateUser(id, { hashedPassword: otherHash });
       assert.deepEqual(
         [(await db.findUserBy({ id })).hashedPassword, (await db.findUserBy({ id })).email],
-        ['other', 'bob@example.org'],
+        [otherHash, 'bob@example.org'],
       );
       await db.updateUser(id, { email: 'Robert@example.org' });
-      assert.equal((await db.findUserBy({ email: 'robert@example.org' })).hashedPassword, 'other');
+      assert.equal((await db.findUserBy({ email: 'robert@example.org' })).hashedPassword, otherHash);
       await assert.rejects(db.findUserBy({ email: 'bob@example.org' }), NoResultFound);
       await db.updateUser(id, {});
     });
@@ -229,6 +255,7 @@ onEachEngine('class DB of the contract', (engine) => {
       'an empty hash': { hashedPassword: '' },
       'a hash with a NUL': { hashedPassword: 'a\0b' },
       'a null hash': { hashedPassword: null },
+      'a hash of an unknown format': { hashedPassword: '*' },
       'a session id of another type': { sessionId: 7 },
       'an empty session id': { sessionId: '' },
       'an empty reset token': { resetToken: '' },
@@ -236,7 +263,7 @@ onEachEngine('class DB of the contract', (engine) => {
     for (const [title, fields] of Object.entries(wrong)) {
       test(`rejects ${title} before anything changes`, async () => {
         const { db, contents } = bench();
-        const { id } = await db.addUser('bob@example.org', 'hash');
+        const { id } = await db.addUser('bob@example.org', anyHash);
         const before = await contents();
         const change: UserFields = {
           hashedPassword: 'other',
@@ -251,7 +278,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('rejects an unknown or malformed id, and changes no user', async () => {
       const { db, contents } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       const before = await contents();
       for (const unknown of [
         id + 1,
@@ -265,7 +292,7 @@ onEachEngine('class DB of the contract', (engine) => {
         undefined,
         () => id,
       ]) {
-        for (const fields of [{ hashedPassword: 'other' }, { sessionId: 's' }, {}]) {
+        for (const fields of [{ hashedPassword: otherHash }, { sessionId: 's' }, {}]) {
           await assert.rejects(db.updateUser(untyped(unknown), fields), NoResultFound);
         }
       }
@@ -274,11 +301,11 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('rejects a taken email, and writes none of the other attributes', async () => {
       const { db, contents } = bench();
-      await db.addUser('eve@example.org', 'hash');
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      await db.addUser('eve@example.org', anyHash);
+      const { id } = await db.addUser('bob@example.org', anyHash);
       const before = await contents();
       await assert.rejects(
-        db.updateUser(id, { email: 'EVE@example.org', hashedPassword: 'x', sessionId: 's' }),
+        db.updateUser(id, { email: 'EVE@example.org', hashedPassword: otherHash, sessionId: 's' }),
         ValueError,
       );
       await assert.rejects(db.updateUser(id, { sessionId: 's', email: 'eve@example.org' }), ValueError);
@@ -288,7 +315,7 @@ onEachEngine('class DB of the contract', (engine) => {
     for (const name of ['sessionId', 'resetToken'] as const) {
       test(`${name}: a new value replaces the previous one, and null ends it`, async () => {
         const { db } = bench();
-        const { id } = await db.addUser('bob@example.org', 'hash');
+        const { id } = await db.addUser('bob@example.org', anyHash);
         await db.updateUser(id, { [name]: 'first' });
         await db.updateUser(id, { [name]: 'second' });
         await assert.rejects(db.findUserBy({ [name]: 'first' }), NoResultFound);
@@ -299,8 +326,8 @@ onEachEngine('class DB of the contract', (engine) => {
 
       test(`${name}: a value of another user is rejected and stays valid`, async () => {
         const { db } = bench();
-        const eve = await db.addUser('eve@example.org', 'hash');
-        const bob = await db.addUser('bob@example.org', 'hash');
+        const eve = await db.addUser('eve@example.org', anyHash);
+        const bob = await db.addUser('bob@example.org', anyHash);
         await db.updateUser(eve.id, { [name]: 'eve’s' });
         await assert.rejects(db.updateUser(bob.id, { [name]: 'eve’s' }), ValueError);
         assert.equal((await db.findUserBy({ [name]: 'eve’s' })).id, eve.id);
@@ -308,7 +335,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
       test(`${name}: the text itself is not stored`, async () => {
         const { db, contents } = bench();
-        const { id } = await db.addUser('bob@example.org', 'hash');
+        const { id } = await db.addUser('bob@example.org', anyHash);
         await db.updateUser(id, { [name]: 'a very secret text' });
         const stored = JSON.stringify(await contents(), (_, value: unknown) =>
           value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value,
@@ -319,7 +346,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('a session id and a reset token may have the same text', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.updateUser(id, { sessionId: 'same' });
       await assert.rejects(db.findUserBy({ resetToken: 'same' }), NoResultFound);
       const { token } = createToken(sessionKind);
@@ -329,7 +356,7 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('a session lives for thirty days, a reset token for an hour', async () => {
       const { db, clock } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.updateUser(id, { sessionId: 's', resetToken: 't' });
       clock.advance(hourMs - 1);
       assert.equal((await db.findUserBy({ sessionId: 's', resetToken: 't' })).id, id);
@@ -343,9 +370,9 @@ onEachEngine('class DB of the contract', (engine) => {
 
     test('another email revokes the tokens mailed to the previous one, but not one that is set with it', async () => {
       const { db } = bench();
-      const { id } = await db.addUser('bob@example.org', 'hash');
+      const { id } = await db.addUser('bob@example.org', anyHash);
       await db.updateUser(id, { resetToken: 'old' });
-      await db.updateUser(id, { hashedPassword: 'other', sessionId: 's' });
+      await db.updateUser(id, { hashedPassword: otherHash, sessionId: 's' });
       assert.equal((await db.findUserBy({ resetToken: 'old' })).id, id, 'another attribute revokes no token');
       await db.updateUser(id, { email: 'robert@example.org' });
       await assert.rejects(db.findUserBy({ resetToken: 'old' }), NoResultFound);

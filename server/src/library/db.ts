@@ -2,6 +2,8 @@
 import { type Clock, dayMs, hourMs, systemClock } from '../kit/clock.ts';
 import { partsOfChosenText } from '../kit/secret.ts';
 import { type Database, UniqueViolation } from '../db/database.ts';
+import { readHash } from '../hash/format.ts';
+import { UnreadableHash } from '../hash/stored-hash.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { resetKind } from '../identity/password/reset.ts';
@@ -34,6 +36,18 @@ export interface UserFields {
   resetToken?: string | null;
 }
 
+/** How a hash is stored. */
+export interface HashOptions {
+  /** Stores any text as hash. The user can sign in only after a password reset. */
+  readonly allowsUnknownHash?: boolean;
+}
+
+/** How a user is added. */
+export interface AddUserOptions extends HashOptions {
+  /** The address counts as confirmed: the product that the user comes from has confirmed it. False by default. */
+  readonly emailVerified?: boolean;
+}
+
 const filterNames = new Set(['id', 'email', 'sessionId', 'resetToken']);
 const fieldNames = new Set(['email', 'hashedPassword', 'sessionId', 'resetToken']);
 
@@ -53,16 +67,19 @@ export class DB {
   }
 
   /**
-   * Inserts a user and returns it with its id.
-   * @throws {ValueError} `User <email> already exists`, decided by the database's unique index; also if the hash is not a string.
+   * Inserts a user and returns it with its id. `hashedPassword` is a hash of this service, or one of another product in
+   * a format that `isKnownHash` accepts.
+   * @throws {ValueError} `User <email> already exists`, decided by the database's unique index; also if the hash cannot
+   *   be verified.
    * @throws {Problem} invalid_request if the email address is malformed.
    */
-  async addUser(email: string, hashedPassword: string): Promise<User> {
+  async addUser(email: string, hashedPassword: string, options: AddUserOptions = {}): Promise<User> {
     const address = requireEmailAddress(email);
-    if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string');
+    requireHash(hashedPassword, options);
+    const { emailVerified } = options;
     const user = await this.database.transaction(async (tx) => {
       await removeProvisionalUser(tx, address); // an unconfirmed account of a public sign-up gives way
-      return addUser(tx, address, hashedPassword, this.#clock());
+      return addUser(tx, address, hashedPassword, this.#clock(), { emailVerified });
     });
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
@@ -87,13 +104,14 @@ export class DB {
   /**
    * Sets attributes of a user, all or none. A new email is unconfirmed and revokes the tokens mailed to the previous
    * one.
-   * @throws {ValueError} if an attribute is unknown, its value is invalid, or the email is taken.
+   * @throws {ValueError} if an attribute is unknown, its value is invalid, the hash cannot be verified, or the email is
+   *   taken.
    * @throws {NoResultFound} if no user has this id.
    */
-  async updateUser(userId: number, fields: UserFields): Promise<void> {
+  async updateUser(userId: number, fields: UserFields, options: HashOptions = {}): Promise<void> {
     const unknownName = Object.keys(fields).find((name) => !fieldNames.has(name));
     if (unknownName !== undefined) throw new ValueError(`A user's ${unknownName} cannot be updated`);
-    const change = toChange(fields);
+    const change = toChange(fields, options);
     const { sessionId, resetToken } = fields;
     const now = this.#clock();
     if (!Number.isSafeInteger(userId)) throw new NoResultFound(`No user has the id ${String(userId)}`);
@@ -140,16 +158,33 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
 }
 
 /** Validates new attributes. @throws {ValueError} if a value is invalid. */
-function toChange({ email, hashedPassword, sessionId, resetToken }: UserFields): UserChange {
+function toChange(
+  { email, hashedPassword, sessionId, resetToken }: UserFields,
+  options: HashOptions,
+): UserChange {
   const address = email === undefined ? undefined : toEmailAddress(email);
   if (email !== undefined && address === undefined) throw new ValueError('The email is malformed');
-  if (hashedPassword !== undefined && !isText(hashedPassword))
-    throw new ValueError('The hashed password must be a string');
+  if (hashedPassword !== undefined) requireHash(hashedPassword, options);
   for (const token of [sessionId, resetToken]) {
     if (token !== undefined && token !== null && !isText(token))
       throw new ValueError('A session id or reset token must be a string or null');
   }
   return { ...(address && { email: address }), ...(hashedPassword !== undefined && { hashedPassword }) };
+}
+
+/** @throws {ValueError} if the hash is no text or cannot be verified. */
+function requireHash(hashedPassword: unknown, { allowsUnknownHash = false }: HashOptions): void {
+  if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string');
+  if (allowsUnknownHash) return;
+  try {
+    readHash(hashedPassword);
+  } catch (error) {
+    if (!(error instanceof UnreadableHash)) throw error;
+    throw new ValueError(
+      `${error.message}, so the user could not sign in with it. Pass { allowsUnknownHash: true } to store it anyway`,
+      { cause: error },
+    );
+  }
 }
 
 /** Returns true for text that both engines can store and find: not empty, without NUL and lone surrogates. */

@@ -186,6 +186,28 @@ export type MailRecord = Pick<
   'id' | 'kind' | 'recipient' | 'created_at' | 'expires_at' | 'sent_at' | 'given_up_at'
 >;
 
+const selectSince = statement((sql, p: { userId: number; since: number; limit: number }) =>
+  sql
+    .selectFrom('mails')
+    .select(['id', 'kind', 'recipient', 'created_at', 'expires_at', 'sent_at', 'given_up_at'])
+    .select(['next_at', 'tries', 'last_error'])
+    .where('user_id', '=', p.userId)
+    .where('created_at', '>', p.since)
+    .orderBy('created_at', 'desc')
+    .limit(p.limit),
+);
+
+/** A mail with the state of its delivery, without its content. */
+export type MailDelivery = MailRecord & Pick<MailRow, 'next_at' | 'tries' | 'last_error'>;
+
+/** Returns the mails to a user that were stored after an instant, the newest first. */
+export function listMailsSince(
+  db: Database,
+  query: { userId: number; since: number; limit: number },
+): Promise<MailDelivery[]> {
+  return db.run(selectSince, query);
+}
+
 type MailPage = { userId: number; kind: string; createdAt: number; id: string; limit: number };
 
 /** Follows the order of an index, so that the cost of a page does not depend on the number of mails. */

@@ -39,4 +39,9 @@ export const userMigrations: readonly Migration[] = [
       `create index users_by_provision on users (provisional_until) where provisional_until is not null`,
     ],
   },
+  {
+    // Null for accounts that have not signed in since this step.
+    name: 'last sign-in',
+    statements: (type) => [`alter table users add column last_sign_in_at ${type.instant}`],
+  },
 ];

@@ -21,6 +21,8 @@ export interface UserTable {
   delete_at: Instant | null;
   /** When the account of a public sign-up is removed unless its address is confirmed; null for every other account. */
   provisional_until: Instant | null;
+  /** When a session of the user was last created; null if never. */
+  last_sign_in_at: Instant | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   language: string | null;
 }
@@ -37,6 +39,7 @@ export const userColumns = [
   'disabled_at',
   'delete_at',
   'provisional_until',
+  'last_sign_in_at',
   'language',
 ] as const satisfies readonly (keyof UserTable)[];
 

@@ -52,6 +52,7 @@ onEachEngine('the users table', (engine) => {
       disabledAt: null,
       deleteAt: null,
       provisionalUntil: null,
+      lastSignInAt: null,
       language: null,
     });
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);

@@ -21,6 +21,7 @@ export function toUser(row: Selectable<UserTable>): User {
     disabledAt: row.disabled_at,
     deleteAt: row.delete_at,
     provisionalUntil: row.provisional_until,
+    lastSignInAt: row.last_sign_in_at,
     language: row.language,
   };
 }
@@ -31,6 +32,7 @@ type NewUser = {
   hashedPassword: string | null;
   language: string | null;
   provisionalUntil: number | null;
+  emailVerifiedAt: number | null;
   now: number;
 };
 
@@ -46,6 +48,7 @@ const insertUser = statement((sql, p: NewUser) =>
       'password_changed_at',
       'language',
       'provisional_until',
+      'email_verified_at',
     ])
     .expression(
       sql
@@ -57,6 +60,7 @@ const insertUser = statement((sql, p: NewUser) =>
           val(p.now).as('password_changed_at'),
           val(p.language).as('language'),
           val(p.provisionalUntil).as('provisional_until'),
+          val(p.emailVerifiedAt).as('email_verified_at'),
         ])
         .where(({ not, exists, selectFrom }) =>
           not(exists(selectFrom('users').select('id').where('email_key', '=', p.emailKey))),
@@ -71,6 +75,8 @@ export interface NewUserOptions {
   readonly language?: string | undefined;
   /** For an account of a public sign-up: when it is removed unless its address is confirmed. */
   readonly provisionalUntil?: number | undefined;
+  /** The address counts as confirmed from the start: the caller knows that it is the user's. */
+  readonly emailVerified?: boolean | undefined;
 }
 
 /** Adds a user. Returns `undefined` if the address is taken; the unique index decides. */
@@ -79,7 +85,7 @@ export async function addUser(
   email: EmailAddress,
   hashedPassword: string | null,
   now: number,
-  { language, provisionalUntil }: NewUserOptions = {},
+  { language, provisionalUntil, emailVerified }: NewUserOptions = {},
 ): Promise<User | undefined> {
   const row = await db.first(insertUser, {
     email: email.text,
@@ -87,6 +93,7 @@ export async function addUser(
     hashedPassword,
     language: language ?? null,
     provisionalUntil: provisionalUntil ?? null,
+    emailVerifiedAt: emailVerified === true ? now : null,
     now,
   });
   return row && toUser(row);
@@ -244,6 +251,15 @@ const setVerified = statement((sql, p: { id: number; now: number }) =>
 export async function updateVerified(db: Database, id: number, now: number): Promise<User | undefined> {
   const row = await db.first(setVerified, { id, now });
   return row && toUser(row);
+}
+
+const setSignedIn = statement((sql, p: { id: number; now: number }) =>
+  sql.updateTable('users').set({ last_sign_in_at: p.now, provisional_until: null }).where('id', '=', p.id),
+);
+
+/** Records a new session of a user. An account that is used is no longer provisional. */
+export async function updateSignedIn(db: Database, id: number, now: number): Promise<void> {
+  await db.run(setSignedIn, { id, now });
 }
 
 const setLanguage = statement((sql, p: { id: number; language: string }) =>

@@ -22,6 +22,8 @@ export interface User {
    * confirmation or the first sign-in on.
    */
   readonly provisionalUntil: number | null;
+  /** Unix milliseconds at which a session of the user was last created; null if never. */
+  readonly lastSignInAt: number | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   readonly language: string | null;
 }

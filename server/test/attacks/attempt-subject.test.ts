@@ -12,6 +12,7 @@ import { subjectOfAddress } from '../../src/identity/attempt/attempts.ts';
 import { signIn, Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { without } from '../support/feature.ts';
+import { anyHash } from '../support/hashing.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import type { Reply } from '../support/request.ts';
@@ -95,7 +96,7 @@ const ways: Readonly<Record<string, Way>> = {
     file: library,
     prepare: async ({ service }) => {
       const email = freshEmail();
-      return { addresses: [email], happen: () => new DB(service.core.database).addUser(email, 'hash') };
+      return { addresses: [email], happen: () => new DB(service.core.database).addUser(email, anyHash) };
     },
   },
   'a user that the library adds after an unconfirmed account': {
@@ -103,7 +104,7 @@ const ways: Readonly<Record<string, Way>> = {
     prepare: async (service) => {
       const { email } = await service.newcomer();
       const { database } = service.service.core;
-      return { addresses: [email], happen: () => new DB(database).addUser(email, 'hash') };
+      return { addresses: [email], happen: () => new DB(database).addUser(email, anyHash) };
     },
   },
   'the removal of an expired account': {

@@ -12,6 +12,7 @@ import type { User } from '../../src/user/user.ts';
 import { signIn, type Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { lacks } from '../support/feature.ts';
+import { anyHash } from '../support/hashing.ts';
 import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import { assertProblem, type Reply } from '../support/request.ts';
@@ -47,7 +48,7 @@ onEachEngine('an unconfirmed account', (engine) => {
     'a public sign-up': signUp,
     'the operator': (email) => auth().registerUser(email, first, operator),
     'a program': (email) => auth().registerUser(email, first),
-    'an import': (email) => db.addUser(email, 'a hash of another product'),
+    'an import': (email) => db.addUser(email, anyHash),
     'local mode': (email) =>
       local.identity.accounts.signUp(requireEmailAddress(email), { password: first }, programSource),
     'an older release': async (email) => {
@@ -90,9 +91,9 @@ onEachEngine('an unconfirmed account', (engine) => {
       auth()
         .registerUser(email, second, operator)
         .catch(() => {}),
-    'a program': (email) => db.addUser(email, 'hash').catch(() => {}),
+    'a program': (email) => db.addUser(email, anyHash).catch(() => {}),
     'another email of a program': async (email) => {
-      const { id } = await db.addUser(freshEmail(), 'hash');
+      const { id } = await db.addUser(freshEmail(), anyHash);
       await db.updateUser(id, { email }).catch(() => {});
     },
     'a sign-up in local mode': (email) =>

@@ -31,7 +31,7 @@ const columns: Readonly<Record<string, TableColumns>> = {
   users: {
     secret: 'hashed_password',
     other:
-      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at provisional_until language',
+      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at provisional_until last_sign_in_at language',
   },
   sessions: {
     secret: 'secret_hash',
@@ -239,12 +239,19 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     const { account, sessions, devices, second_factors, tokens, registrations, attempts, mails, events } =
       reply.body as Export;
     assert.deepEqual(
-      { ...account, created_at: undefined, email_verified_at: undefined, password_changed_at: undefined },
+      {
+        ...account,
+        created_at: undefined,
+        email_verified_at: undefined,
+        last_sign_in_at: undefined,
+        password_changed_at: undefined,
+      },
       {
         id: member.id,
         email: member.email,
         created_at: undefined,
         email_verified_at: undefined,
+        last_sign_in_at: undefined,
         password_changed_at: undefined,
       },
     );
@@ -420,7 +427,13 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
       sql.updateTable('users').set({ hashed_password: null }).where('id', '=', member.id),
     );
     const { account } = (await exportOf(at)).body as Export;
-    assert.deepEqual(Object.keys(account), ['id', 'email', 'created_at', 'email_verified_at']);
+    assert.deepEqual(Object.keys(account), [
+      'id',
+      'email',
+      'created_at',
+      'email_verified_at',
+      'last_sign_in_at',
+    ]);
   });
 
   test('the exports of one account per minute are limited', async () => {

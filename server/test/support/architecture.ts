@@ -37,8 +37,9 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['account', 'sign-in'],
     ['password'],
     ['enrollment'],
-    ['personal-data.ts', 'options.ts'],
-    ['identity.ts'],
+    ['operations.ts', 'personal-data.ts', 'sign-in-facts.ts', 'options.ts'],
+    ['explain-sign-in.ts', 'identity.ts'],
+    ['sign-in-check.ts'],
   ],
   // The largest feature: two WebAuthn ceremonies, each with JSON routes and pages, and three purposes of a passkey.
   'features/passkey': [[''], ['enrollment', 'sign-in'], ['module.ts']],

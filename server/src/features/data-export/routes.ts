@@ -24,6 +24,7 @@ const ExportDocument = Type.Object({
     email: Type.String(),
     created_at: Instant,
     email_verified_at: OptionalInstant,
+    last_sign_in_at: OptionalInstant,
     password_changed_at: Type.Optional(
       Type.String({ format: 'date-time', description: 'Whether the account has a password' }),
     ),
@@ -151,6 +152,7 @@ function describeFacts({ exportedAt, user, members }: DataExport): object {
       email: user.email,
       created_at: instant(user.createdAt),
       email_verified_at: optional(user.emailVerifiedAt),
+      last_sign_in_at: optional(user.lastSignInAt),
       password_changed_at: user.hashedPassword === null ? undefined : instant(user.passwordChangedAt),
       language: user.language ?? undefined,
     },

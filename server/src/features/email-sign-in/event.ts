@@ -25,6 +25,7 @@ export const emailSignInEvents = defineEvents('email-sign-in', {
     outcome: 'failure',
     shownAs: 'refusal',
     says: 'A mailed sign-in link or code was refused: expired, of another account, or wrong.',
+    remedy: 'The user requests another email, and uses its code in the same browser.',
     facts: { kind: 'text' },
   },
 });

@@ -19,7 +19,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import type { PendingRegistrations, RegisteredAuthenticator } from '../registration/pending-registrations.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
-import { requireSignUpOpen } from './registration.ts';
+import { requireSignUpOpen, type ChosenAuthenticator, type NewAccount } from './registration.ts';
 
 /** Event and source of a new password, and the session that stays. */
 export interface Replacement {
@@ -27,19 +27,6 @@ export interface Replacement {
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
-}
-
-/** What a new account begins with: a password, or an authenticator that a factor has verified. */
-type ChosenAuthenticator =
-  | { readonly password: string }
-  | { readonly factor: string; readonly credential: string };
-
-/** A registration: the address, its authenticator, and whether anyone may make it. */
-interface NewAccount {
-  readonly address: EmailAddress;
-  readonly authenticator: RegisteredAuthenticator;
-  /** Made by any client, not by the operator or a program: nothing shows yet that the address is the client's. */
-  readonly isPublic: boolean;
 }
 
 /** Mails confirmation tokens. The class EmailVerification does it. */
@@ -76,12 +63,17 @@ export class Accounts {
 
   /**
    * Adds a user with this address and password, for the operator or a program. A provisional account with the address is
-   * removed.
+   * removed. With `emailVerified` the address counts as confirmed, and no mail asks for it.
    * @throws {ValueError} `User <email> already exists`, decided by the unique index of the database.
    * @throws {Problem} invalid_request if a rule rejects the address or the password.
    */
-  async register(address: EmailAddress, password: string, source: ClientSource): Promise<User> {
-    return this.#register(address, { password }, false, source);
+  async register(
+    address: EmailAddress,
+    password: string,
+    source: ClientSource,
+    { emailVerified = false } = {},
+  ): Promise<User> {
+    return this.#register(address, { password }, { isPublic: false, emailVerified }, source);
   }
 
   /**
@@ -93,22 +85,22 @@ export class Accounts {
    */
   async signUp(address: EmailAddress, chosen: ChosenAuthenticator, source: ClientSource): Promise<User> {
     requireSignUpOpen(this.#context);
-    return this.#register(address, chosen, true, source);
+    return this.#register(address, chosen, { isPublic: true, emailVerified: false }, source);
   }
 
   async #register(
     address: EmailAddress,
     chosen: ChosenAuthenticator,
-    isPublic: boolean,
+    by: Pick<NewAccount, 'isPublic' | 'emailVerified'>,
     source: ClientSource,
   ): Promise<User> {
     const { db, addressRule } = this.#context;
     await addressRule(address);
     const authenticator =
       'password' in chosen
-        ? { hashedPassword: await this.#hash(address, chosen.password, isPublic) }
+        ? { hashedPassword: await this.#hash(address, chosen.password, by.isPublic) }
         : { hashedPassword: null, ...chosen };
-    const account = { address, authenticator, isPublic };
+    const account = { address, authenticator, ...by };
     const user = await db.transaction((tx) => this.#add(tx, account, source));
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
@@ -224,20 +216,23 @@ export class Accounts {
   /** Returns the user if one was added. */
   async #add(tx: Database, account: NewAccount, source: ClientSource): Promise<User | undefined> {
     const { clock, events, emailConfirmation } = this.#context;
-    const { address, authenticator } = account;
+    const { address, authenticator, emailVerified } = account;
     const now = clock();
     const isUnproved = emailConfirmation && account.isPublic;
     if (!isUnproved) await this.#registrations.release(tx, address, source);
     const { added, owner } = await addOrLockUser(tx, address, now, {
       hashedPassword: isUnproved ? null : authenticator.hashedPassword,
       language: source.language,
+      emailVerified,
       provisionalUntil: isUnproved ? now + provisionalMs : undefined,
     });
-    const { account_created, email_taken } = accountEvents;
+    const { account_created, email_taken, email_marked_verified } = accountEvents;
     const event = added === undefined ? email_taken : account_created;
     await events.emit(tx, event, { user: added ?? owner, source });
     if (owner === undefined) return undefined;
-    if (!emailConfirmation) {
+    if (emailVerified && added !== undefined)
+      await events.emit(tx, email_marked_verified, { user: added, source });
+    if (!emailConfirmation || emailVerified) {
       await this.#attach(tx, added?.id ?? noUserId, authenticator);
       await this.#notifyOwner(tx, added === undefined ? owner : undefined, source);
     } else {

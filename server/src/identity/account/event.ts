@@ -49,6 +49,19 @@ export const accountEvents = defineEvents('account', {
     shownAs: 'address',
     says: 'The owner of the address confirmed it.',
   },
+  email_marked_verified: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    shownAs: 'address',
+    says: 'The operator or a program marked the address as confirmed. What was registered with it and did not stand ended.',
+  },
+  attempts_reset: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    shownAs: 'account',
+    says: 'The operator reset the failed attempts, which ends waits and locks.',
+    facts: { count: 'number' },
+  },
   registrations_replaced: {
     vocabulary: 'authn_password_change',
     outcome: 'success',
@@ -60,6 +73,7 @@ export const accountEvents = defineEvents('account', {
     outcome: 'failure',
     shownAs: 'refusal',
     says: 'The password of the registration was wrong when the address was confirmed in another browser.',
+    remedy: 'The user sets a new password on the page of the confirmation link.',
   },
   password_set: {
     vocabulary: 'authn_password_change',

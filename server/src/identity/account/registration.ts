@@ -1,6 +1,23 @@
 import { Problem } from '../../kit/problem.ts';
+import type { EmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
+import type { RegisteredAuthenticator } from '../registration/pending-registrations.ts';
 import './problem.ts';
+
+/** What a new account begins with: a password, or an authenticator that a factor has verified. */
+export type ChosenAuthenticator =
+  | { readonly password: string }
+  | { readonly factor: string; readonly credential: string };
+
+/** A registration: the address, its authenticator, and whether anyone may make it. */
+export interface NewAccount {
+  readonly address: EmailAddress;
+  readonly authenticator: RegisteredAuthenticator;
+  /** Made by any client, not by the operator or a program: nothing shows yet that the address is the client's. */
+  readonly isPublic: boolean;
+  /** The address counts as confirmed. */
+  readonly emailVerified: boolean;
+}
 
 /** Options of registration. */
 export interface RegistrationPolicy {

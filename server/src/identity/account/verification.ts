@@ -49,6 +49,9 @@ type Standing = { readonly attempt?: Attempt } & (
   | { readonly by: 'account'; readonly passwordChangedAt: number }
 );
 
+/** What opens an account after the operator has confirmed its address. */
+export type MarkedAs = 'account' | 'registration' | 'nothing';
+
 export interface EmailVerificationNeeds {
   readonly access: AccountAccess;
   readonly attempts: Attempts;
@@ -133,6 +136,39 @@ export class EmailVerification {
         await events.emit(tx, accountEvents.registrations_replaced, { user, source });
       return user;
     });
+  }
+
+  /**
+   * Marks the address of a user as confirmed, for the operator or a program. What the account opens stays; of a
+   * provisional account its only registration stands, and of several none: nothing shows which one is the owner's.
+   * Returns what stands; `undefined` if no user has the id, or it is disabled or confirmed already.
+   */
+  async markVerified(userId: number, source: ClientSource): Promise<MarkedAs | undefined> {
+    const { db, clock, events } = this.#context;
+    return db.transaction(async (tx) => {
+      const user = await lockUser(tx, userId);
+      if (user === undefined || user.disabledAt !== null || user.emailVerifiedAt !== null) return undefined;
+      const stands = await this.#standingOf(tx, user);
+      await updateVerified(tx, userId, clock());
+      await events.emit(tx, accountEvents.email_marked_verified, { user, source });
+      return stands;
+    });
+  }
+
+  async #standingOf(tx: Database, user: User): Promise<MarkedAs> {
+    const address = requireEmailAddress(user.email);
+    if (user.provisionalUntil === null) {
+      const { passwordChangedAt } = user;
+      await this.#settle(tx, user, { by: 'account', passwordChangedAt }, address);
+      return 'account';
+    }
+    const [registration, ...others] = await this.#needs.registrations.list(user.id, tx);
+    if (registration !== undefined && others.length === 0) {
+      await this.#settle(tx, user, { by: 'registration', registration }, address);
+      return 'registration';
+    }
+    await this.#replace(tx, user.id, null, address);
+    return 'nothing';
   }
 
   /** Decides what stands. Changes nothing but the count of attempts. */

@@ -114,14 +114,27 @@ export class Attempts {
     );
   }
 
+  /** Resets the counters of an account, its address and its known devices; returns how many. Inside a transaction. */
+  async resetAll(
+    tx: Database,
+    userId: number,
+    emailKey: string,
+    deviceIds: readonly string[],
+  ): Promise<number> {
+    let count = 0;
+    for (const subject of subjectsOf(userId, emailKey, deviceIds))
+      count += await removeAttemptsOf(tx, subject);
+    return count;
+  }
+
   /** Lists the counters of an account, its address and its known devices. */
   list(userId: number, emailKey: string, deviceIds: readonly string[]): Promise<AttemptCount[]> {
-    return listAttemptsOf(this.#db, [
-      subjectText({ userId }),
-      subjectText({ emailKey }),
-      ...deviceIds.map(subjectOfDevice),
-    ]);
+    return listAttemptsOf(this.#db, subjectsOf(userId, emailKey, deviceIds));
   }
+}
+
+function subjectsOf(userId: number, emailKey: string, deviceIds: readonly string[]): string[] {
+  return [subjectText({ userId }), subjectText({ emailKey }), ...deviceIds.map(subjectOfDevice)];
 }
 
 function subjectText(subject: Subject): string {

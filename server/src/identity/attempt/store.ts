@@ -99,18 +99,19 @@ export async function removeAttempts(db: Database, key: AttemptKey): Promise<voi
 }
 
 const deleteAttemptsOf = statement((sql, p: { subject: string }) =>
-  sql.deleteFrom('attempts').where('subject', '=', p.subject),
+  sql.deleteFrom('attempts').where('subject', '=', p.subject).returning('factor'),
 );
 
-/** Removes the counters of all factors of a subject. */
-export async function removeAttemptsOf(db: Database, subject: string): Promise<void> {
-  await db.run(deleteAttemptsOf, { subject });
+/** Removes the counters of all factors of a subject and returns their number. */
+export async function removeAttemptsOf(db: Database, subject: string): Promise<number> {
+  return (await db.run(deleteAttemptsOf, { subject })).length;
 }
 
 /** A counter of a subject. */
 export interface AttemptCount extends AttemptKey {
   readonly failures: number;
   readonly last_at: number;
+  readonly next_at: number;
 }
 
 /** Lists the counters of the subjects. */
@@ -118,7 +119,7 @@ export function listAttemptsOf(db: Database, subjects: readonly string[]): Promi
   return db.query((sql: Sql<AttemptTables>) =>
     sql
       .selectFrom('attempts')
-      .select(['subject', 'factor', 'failures', 'last_at'])
+      .select(['subject', 'factor', 'failures', 'last_at', 'next_at'])
       .where('subject', 'in', subjects)
       .orderBy('subject')
       .orderBy('factor'),

@@ -7,6 +7,8 @@ export const factorEvents = defineEvents('factor', {
     outcome: 'failure',
     shownAs: 'refusal',
     says: 'A second factor was given and was wrong.',
+    remedy:
+      'The user enters the current code; the clock of the phone must be right. After a loss: another factor, or user reset-factors.',
     facts: { factor: 'text' },
   },
 });

@@ -222,7 +222,7 @@ onEachEngine('a login', (engine) => {
     await auth.logIn(email, wrong);
     await auth.logIn('eve@example.org', wrong);
     assert.deepEqual(logged, []);
-    await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' });
+    await db.updateUser(id, { hashedPassword: 'SuperHashedPwd' }, { allowsUnknownHash: true });
     assert.equal(await auth.logIn(email, 'SuperHashedPwd'), undefined);
     const [facts, sentence] = logged[0] ?? [];
     assert.deepEqual([logged.length, memberOf(facts, 'user_id')], [1, id]);
@@ -309,14 +309,14 @@ onEachEngine('a login', (engine) => {
       assert.equal(await bench.auth.logIn('nobody@example.org', password, on(eves)), undefined);
     });
 
-    test('runs 12 statements if it is known', async () => {
+    test('runs 13 statements if it is known', async () => {
       const bench = await withBob({ knownDeviceDays: days });
       const login = await bench.auth.logIn(email, password, on(undefined));
       const from = { ...on(login?.deviceToken), sessionToken: login?.token };
       const recorder = new Recorder(bench.database);
       const { auth } = makeAuth({ hasher, knownDeviceDays: days, through: () => recorder });
       assert.ok((await auth.logIn(email, password, from))?.token);
-      assert.equal(recorder.recorded.length, 12);
+      assert.equal(recorder.recorded.length, 13);
       const lookups = recorder.recorded.filter(({ compiled }) =>
         /^select.*known_devices/.test(compiled.text),
       );

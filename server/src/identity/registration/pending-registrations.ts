@@ -112,8 +112,8 @@ export class PendingRegistrations implements Revocable, Purgeable {
   }
 
   /** Lists the registrations of an account, the newest first. */
-  list(userId: number): Promise<PendingRegistration[]> {
-    return listRegistrations(this.#context.db, userId, this.#context.clock());
+  list(userId: number, db: Database = this.#context.db): Promise<PendingRegistration[]> {
+    return listRegistrations(db, userId, this.#context.clock());
   }
 
   /** Returns the registration with this password. Costs one hash, and a few more after keys or options have changed. */

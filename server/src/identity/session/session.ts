@@ -4,8 +4,7 @@ import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
-import { endProvision } from '../../user/provisional-store.ts';
-import { findUserByEmail, findUserById } from '../../user/store.ts';
+import { findUserByEmail, findUserById, updateSignedIn } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { sessionKind } from '../cookie-kinds.ts';
@@ -95,7 +94,7 @@ export class Sessions {
       endsWithBrowser: Number(endsWithBrowser),
     });
     if (!isAdded) return undefined;
-    if (user.provisionalUntil !== null) await endProvision(tx, userId);
+    await updateSignedIn(tx, userId, now);
     await removeSessionsBeyond(tx, userId, id, this.life.perUser);
     return token;
   }

@@ -15,6 +15,7 @@ export const signInEvents = defineEvents('sign-in', {
     outcome: 'failure',
     shownAs: 'refusal',
     says: 'A first factor other than a password was refused, or opens no session.',
+    remedy: 'An authenticator that was removed from the account is also removed from the browser or phone.',
     facts: { factor: 'text' },
   },
   stepped_up: {

@@ -1,5 +1,6 @@
 // Tests the statements of the table one_time_tokens on both engines.
 import assert from 'node:assert/strict';
+import { anyHash } from '../../../test/support/hashing.ts';
 import { test } from 'node:test';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
 import { createToken, type NewToken } from '../../kit/secret.ts';
@@ -24,7 +25,7 @@ onEachEngine('the table of one-time tokens', (engine) => {
   /** Adds a token of a new user. */
   async function addTokenOfNewUser(kind = 'reset'): Promise<{ token: NewToken; userId: number }> {
     const { database } = opened();
-    const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, 'hash');
+    const { id: userId } = await new DB(database).addUser(`${crypto.randomUUID()}@example.org`, anyHash);
     const token = createToken(resetKind);
     const { id, secretHash } = token;
     await addToken(database, { id, secretHash, userId, kind, now, expiresAt: now + life });
