@@ -1,5 +1,6 @@
 // Tests the password rule and the keys of a built service.
 import assert from 'node:assert/strict';
+import { anyHash } from '../../test/support/hashing.ts';
 import { after, before, describe, test } from 'node:test';
 import { isProblem } from '../kit/problem.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
@@ -47,7 +48,7 @@ describe('the password rule of the service', () => {
       const { auth } = open.core;
       const email = 'guillaume@holberton.io';
       await assert.rejects(() => auth.registerUser(email, password), refused);
-      const user = await new DB(open.core.database).addUser(email, 'unused');
+      const user = await new DB(open.core.database).addUser(email, anyHash);
       try {
         await assert.rejects(() => auth.setPassword(email, password), refused);
         const token = await auth.getResetPasswordToken(email);

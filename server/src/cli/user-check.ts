@@ -16,6 +16,15 @@ interface Flags {
   readonly json?: boolean;
 }
 
+/** A factor that is locked, or must wait until the given time. */
+interface Lock {
+  readonly factor: string;
+  readonly until: string | null;
+}
+
+/** What `user show` prints about a user. */
+type Fact = string | number | boolean | null | readonly (string | Lock)[];
+
 /** Sessions that `user show` counts; more than a user can have. */
 const countedSessions = 1000;
 
@@ -99,7 +108,7 @@ export function unlockUser(command: Command, context: CommandContext): void {
 }
 
 /** Describes a user as the commands print it. */
-export function describeUser(user: User): Record<string, unknown> {
+export function describeUser(user: User): Record<string, Fact> {
   const { id, email, language, createdAt } = user;
   return {
     id,
@@ -116,7 +125,7 @@ export function describeUser(user: User): Record<string, unknown> {
 }
 
 /** Returns what is not in the row of the user. */
-async function stateOf(core: IdentityCore, user: User): Promise<Record<string, unknown>> {
+async function stateOf(core: IdentityCore, user: User): Promise<Record<string, Fact>> {
   const { attempts, context, secondFactors, sessions } = core;
   const now = context.clock();
   const devices = await listDevices(context.db, user.id, now);
@@ -143,16 +152,16 @@ function instantOrNull(ms: number | null): string | null {
   return ms === null ? null : formatInstant(ms);
 }
 
-function show(value: unknown): string {
+function show(value: Fact): string {
   if (value === null) return '-';
   if (typeof value === 'string') return /^\d{4}-.*Z$/.test(value) ? showInstant(Date.parse(value)) : value;
-  if (!Array.isArray(value)) return String(value);
+  if (typeof value !== 'object') return String(value);
   return value.length === 0
     ? 'none'
     : value.map((each) => (typeof each === 'string' ? each : lock(each))).join(', ');
 }
 
-function lock({ factor, until }: { readonly factor: string; readonly until: string | null }): string {
+function lock({ factor, until }: Lock): string {
   return until === null ? `${factor} (locked)` : `${factor} until ${showInstant(Date.parse(until))}`;
 }
 

@@ -209,7 +209,7 @@ describe('a killed process with a SQLite file', () => {
         import { openDb } from '${source('index.ts')}';
         const db = await openDb(process.argv[1]);
         for (let i = 1; ; i += 1) {
-          const user = await db.addUser('user' + i + '@example.org', anyHash);
+          const user = await db.addUser('user' + i + '@example.org', '${anyHash}');
           await db.updateUser(user.id, { sessionId: 'session' + i, resetToken: 'token' + i });
           console.log('done ' + i);
         }`,

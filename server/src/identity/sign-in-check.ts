@@ -39,18 +39,18 @@ interface Refusal extends Pick<AuditEvent, 'at' | 'reason' | 'address'> {
 type Rules = Pick<Identity, 'attempts' | 'context' | 'plugged' | 'registrations' | 'secondFactors'>;
 
 /** Explains whether and why the user of an address cannot sign in. Changes nothing. */
-export async function checkSignIn(rules: Rules, address: EmailAddress): Promise<SignInCheck> {
+export async function checkSignIn(rules: Rules, email: EmailAddress): Promise<SignInCheck> {
   const { attempts, context, plugged } = rules;
   const { db, clock, emailConfirmation } = context;
   const now = clock();
-  const user = await findUserByEmail(db, address);
+  const user = await findUserByEmail(db, email);
   const userId = user?.id ?? noUserId;
   const devices = await listDevices(db, userId, now);
   const ids = devices.map(({ id }) => id);
-  const counted = await attempts.list(userId, address.key, ids);
+  const counted = await attempts.list(userId, email.key, ids);
   const findings = explainSignIn({
     now,
-    email: address.text,
+    email: email.text,
     account: user && (await accountFacts(rules, user, now)),
     counters: counted.map(({ subject, factor, failures, next_at: nextAt }) => ({
       factor,
