@@ -1,4 +1,4 @@
-// Every option refuses values that cannot work, in one sentence each, all at once. A new option needs examples here.
+// Every option refuses values that cannot work, in one sentence each, together. A new option needs examples here.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigurationFault, type Environment } from '../config/read-options.ts';
@@ -124,7 +124,7 @@ for (const row of Object.values(allOptions)) {
   });
 }
 
-test('all options that cannot work are told at once', () => {
+test('one error lists all options that cannot work', () => {
   const environment = Object.fromEntries(
     Object.values(allOptions).map(({ env }) => [env, (wrong[env] ?? wrongOfFeatures[env])?.[0]]),
   );

@@ -6,7 +6,8 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { count, requireUser, type CommandContext } from './context.ts';
-import { operator, print, CommandError, showInstant, table } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

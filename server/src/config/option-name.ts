@@ -9,14 +9,7 @@ export const fileVariable = 'BIENVENUE_CONFIG';
 /** Some people write it in front of an option, which options do not have. */
 const productPrefix = 'BIENVENUE_';
 /** Beginnings of names that only this service uses. */
-const ownPrefixes = [
-  productPrefix,
-  'PASSKEY_',
-  'PASSKEYS_',
-  'PRODUCT_',
-  'SECOND_FACTOR_',
-  'REMEMBERED_DEVICE_',
-];
+const ownPrefixes = [productPrefix, 'PRODUCT_'];
 /** In shorter names, such as HOST, one other letter makes a common word: POST. */
 const minCharacters = 7;
 /** From this length on, two wrong letters still leave no doubt. */
@@ -29,7 +22,7 @@ function knownNames(table: OptionTable): Set<string> {
   return new Set([fileVariable, ...rows.map(({ env }) => env), ...files]);
 }
 
-/** Returns one sentence for each name that is probably meant to be an option, and is none. */
+/** Returns one sentence for each name that is probably meant to be an option, but is not. */
 export function misspeltNames(names: Iterable<string>, table: OptionTable): string[] {
   const known = knownNames(table);
   return [...names].flatMap((name) => {

@@ -13,7 +13,7 @@ import {
   listenHost,
 } from './parse.ts';
 import { ehloName, ehloNameOf, mailSender } from './sender.ts';
-import { databaseTls, databaseUrl, localPath, smtpUrl } from './server-url.ts';
+import { databaseUrl, localPath, smtpUrl } from './server-url.ts';
 
 const asText = (parse: (value: string) => unknown) => (value: string) => String(parse(value));
 
@@ -337,27 +337,4 @@ test('the name for EHLO is by default the host of PUBLIC_URL, if the DNS can kno
     'https://192.0.2.1',
   ])
     assert.equal(of(url), undefined, url);
-});
-
-test('the TLS mode of a database URL is stated, and spelled so that the driver prints no warning', () => {
-  const at = (query: string, environment = {}): unknown[] => {
-    const { url, says } = databaseTls(`postgres://me:a%25b@host/db${query}`, environment);
-    return [url.replace('postgres://me:a%25b@host/db', ''), says];
-  };
-  const verified = 'TLS with a verified certificate';
-  assert.deepEqual(at(''), ['', 'no TLS (sslmode=disable)']);
-  assert.deepEqual(at('', { PGSSLMODE: 'require' }), ['', `${verified} (sslmode=require)`]);
-  assert.deepEqual(at('?sslmode=require'), ['?sslmode=verify-full', `${verified} (sslmode=require)`]);
-  assert.deepEqual(at('?a=b&sslmode=prefer&c=d'), [
-    '?a=b&sslmode=verify-full&c=d',
-    `${verified} (sslmode=prefer)`,
-  ]);
-  assert.deepEqual(at('?sslmode=no-verify'), [
-    '?sslmode=no-verify',
-    'TLS without verifying the certificate (sslmode=no-verify)',
-  ]);
-  assert.deepEqual(at('?uselibpqcompat=true&sslmode=require'), [
-    '?uselibpqcompat=true&sslmode=require',
-    'TLS as libpq does with sslmode=require',
-  ]);
 });

@@ -5,7 +5,7 @@ import { OptionFault } from './parse.ts';
 
 /** The sender of emails. */
 export interface Sender {
-  /** Display name; empty if there is none. */
+  /** Display name, or empty text. */
   readonly name: string;
   /** Address with its domain in ASCII, as the envelope and headers need it (RFC 5321 §2.3.5). */
   readonly address: string;

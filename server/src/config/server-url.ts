@@ -1,5 +1,6 @@
 // Parses the URLs of the database and the mail server as they will be used, so that a URL that cannot work is found at
 // the start instead of with the first connection.
+import { tlsModes } from '../kit/postgres-tls.ts';
 import { OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
@@ -37,16 +38,6 @@ export function smtpUrl(value: string): URL {
   return url;
 }
 
-/** Values of `sslmode` that the driver knows. It would connect without TLS for any other. */
-const tlsModes: Readonly<Record<string, string>> = {
-  disable: 'no TLS',
-  prefer: 'TLS with a verified certificate',
-  require: 'TLS with a verified certificate',
-  'verify-ca': 'TLS with a verified certificate',
-  'verify-full': 'TLS with a verified certificate',
-  'no-verify': 'TLS without verifying the certificate',
-};
-
 const databaseForm = 'must be sqlite:<path of a file> or postgres://user:password@host/database';
 
 /** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
@@ -59,6 +50,12 @@ export function databaseUrl(value: string): string {
   const url = URL.parse(value);
   if (url === null)
     throw new OptionFault(`${databaseForm}; if the user or password has special characters, ${encoding}`);
+  requireUsable(url);
+  return value;
+}
+
+/** @throws {OptionFault} if the driver could not read a `postgres://` URL, or would ignore a part of it. */
+function requireUsable(url: URL): void {
   if (url.hash !== '')
     throw new OptionFault(`${databaseForm}, without a fragment; if it belongs to the password, ${encoding}`);
   requireDecodable(url);
@@ -74,34 +71,6 @@ export function databaseUrl(value: string): string {
     throw new OptionFault(
       'must be a URL without the parameter schema, which PostgreSQL does not know; write options=-c%20search_path%3D<name of the schema> instead',
     );
-  return value;
-}
-
-/** What protects the connection to a PostgreSQL server. */
-export interface DatabaseTls {
-  /** The URL in which the mode has the name that the driver uses without a warning. */
-  readonly url: string;
-  /** One phrase for the operator. */
-  readonly says: string;
-}
-
-/**
- * Returns what protects the connection of a `postgres://` URL. The driver verifies the certificate in the modes prefer
- * and require too, which libpq does not: here they are spelled verify-full, which is what they are.
- */
-export function databaseTls(
-  url: string,
-  environment: Readonly<Record<string, string | undefined>> = {},
-): DatabaseTls {
-  const found = /(?<before>[?&]sslmode=)(?<mode>[\w-]+)/.exec(url)?.groups;
-  const isCompatible = /[?&]uselibpqcompat=true(?:&|#|$)/.test(url);
-  const mode = found?.['mode'] ?? environment['PGSSLMODE'] ?? 'disable';
-  if (isCompatible) return { url, says: `TLS as libpq does with sslmode=${mode}` };
-  const isRenamed = ['prefer', 'require', 'verify-ca'].includes(found?.['mode'] ?? '');
-  return {
-    url: isRenamed ? url.replace(/([?&]sslmode=)[\w-]+/, '$1verify-full') : url,
-    says: `${tlsModes[mode] ?? 'no TLS'} (sslmode=${mode})`,
-  };
 }
 
 /** Parses the path of a file or folder. Returns it as typed. */

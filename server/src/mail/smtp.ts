@@ -1,6 +1,8 @@
 // Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
+import type { CoreOptions } from '../config/options.ts';
+import { isLoopback } from '../config/parse.ts';
 import type { Sender } from '../config/sender.ts';
 import { logoId, type Logo } from './logo.ts';
 import type { MailText } from './text.ts';
@@ -49,6 +51,16 @@ export interface MailServer {
   /** Name for EHLO; by default that of this machine. */
   readonly ehloName?: string | undefined;
   readonly requiresTls: boolean;
+}
+
+/** Returns the mail server that the options name; `undefined` if they name none. */
+export function mailServerOf({
+  smtpUrl: url,
+  mailFrom: from,
+  mailEhloName: ehloName,
+}: Pick<CoreOptions, 'smtpUrl' | 'mailFrom' | 'mailEhloName'>): MailServer | undefined {
+  if (url === undefined || from === undefined) return undefined;
+  return { url, from, ehloName, requiresTls: !isLoopback(url.hostname) };
 }
 
 /** A step of the conversation with a mail server, as nodemailer logs it. */

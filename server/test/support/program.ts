@@ -27,6 +27,11 @@ export interface ProgramOptions {
   readonly script?: string;
 }
 
+/** Returns what a command printed on standard error, without the line that says which data it uses. */
+export function withoutPlace(stderr: string): string {
+  return stderr.replace(/^(?:Database|Keys): .*\n/, '');
+}
+
 /** Milliseconds after which a command counts as hanging. */
 const longestMs = 30_000;
 
@@ -61,7 +66,7 @@ export class CommandHost {
   /** Runs a command with --json that must succeed; returns its output. */
   async json(args: readonly string[], options: ProgramOptions = {}): Promise<unknown> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options);
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '));
+    assert.deepEqual({ code, stderr: withoutPlace(stderr) }, { code: 0, stderr: '' }, args.join(' '));
     return JSON.parse(stdout);
   }
 

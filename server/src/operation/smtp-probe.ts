@@ -1,9 +1,9 @@
 // Sends one mail and says at which step of the conversation with the mail server it failed.
 import { isIP } from 'node:net';
-import { smtpTransport, type MailServer, type OutgoingMail, type SmtpTrace } from './smtp.ts';
+import { smtpTransport, type MailServer, type OutgoingMail, type SmtpTrace } from '../mail/smtp.ts';
 
 /** Steps of sending a mail, in their order. */
-export type SmtpStep =
+type SmtpStep =
   | 'name resolution'
   | 'connection'
   | 'TLS'
