@@ -1,7 +1,7 @@
 // Commands work on the files of the service, so they run as the user who owns them: root becomes that user before it
 // opens anything, and any other user is rejected. Otherwise SQLite would leave files that the service cannot open.
-import { readFileSync, statSync, type Stats } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { sqlitePath } from '../db/open-database.ts';
 import { CommandError } from './refusal.ts';
 
@@ -25,18 +25,37 @@ export function statOf(path: string): Stats | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException; // node:fs throws system errors
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    const folder = nearestVisible(dirname(path));
-    throw new CommandError(
-      `${path} cannot be reached by ${userName(process.getuid?.() ?? root)}: ${folder.path} belongs to ${userName(folder.uid)}. ${asOwner(folder.uid)}`,
-      { cause: error },
-    );
+    throw unreachable(path, error);
   }
 }
 
-/** Returns the nearest folder above a path that this user can see. */
+/**
+ * Returns the paths of everything in a folder.
+ * @throws {CommandError} as `statOf` does.
+ */
+export function pathsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+  } catch (error) {
+    throw unreachable(folder, error);
+  }
+}
+
+function unreachable(path: string, cause: unknown): CommandError {
+  const folder = nearestVisible(path);
+  return new CommandError(
+    `${path} cannot be reached by ${userName(process.getuid?.() ?? root)}: ${folder.path} belongs to ${userName(folder.uid)}. ${asOwner(folder.uid)}`,
+    { cause },
+  );
+}
+
+/** Returns a path, or the nearest folder above it, that this user can see. */
 function nearestVisible(path: string): { readonly path: string; readonly uid: number } {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? nearestVisible(dirname(path)) : { path, uid: stats.uid };
+  try {
+    return { path, uid: statSync(path).uid };
+  } catch {
+    return nearestVisible(dirname(path)); // ends at the root of the file system, which everyone can see
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
 // What `bienvenue doctor` finds about the files of the service: their file system, owner and permissions, and free space.
-import { readdirSync, statfsSync, statSync, type Stats } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { statfsSync, statSync, type Stats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { sqlitePath } from '../db/open-database.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
-import { statOf, userName } from './data-owner.ts';
+import { pathsIn, statOf, userName } from './data-owner.ts';
 import type { Finding } from './finding.ts';
 
 const about = 'files';
@@ -66,8 +66,7 @@ function isOwnFolder(folder: string, { dataDir }: CoreOptions): boolean {
 }
 
 function listAll(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).slice(0, maxFiles);
-  return [folder, ...names.map((name) => join(folder, name))];
+  return [folder, ...pathsIn(folder).slice(0, maxFiles)];
 }
 
 /** The owner of the database; without one, that of the first file. */
