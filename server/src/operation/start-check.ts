@@ -1,5 +1,5 @@
 // Finds what would stop a start, before anything is created or migrated: all of it, in one sentence each.
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
@@ -83,6 +83,10 @@ async function checkDatabase(url: string): Promise<void> {
 function requireCreatable(path: string): void {
   let folder = dirname(resolve(path));
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  if (!statSync(folder).isDirectory())
+    throw new DatabaseRefused(
+      `${path} cannot be created: ${folder} is not a folder. Correct DATA_DIR or DATABASE_URL.`,
+    );
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
