@@ -304,7 +304,7 @@ describe('config', () => {
     assert.equal(memberOf(printed, 'mode'), 'local');
     assert.deepEqual(row('PORT'), { name: 'PORT', value: '5001', source: 'environment' });
     assert.deepEqual(row('SESSION_DAYS'), { name: 'SESSION_DAYS', value: '3', source: 'file' });
-    assert.deepEqual(row('HOST'), { name: 'HOST', value: '127.0.0.1', source: 'default' });
+    assert.deepEqual(row('HOST'), { name: 'HOST', value: 'localhost', source: 'default' });
     for (const text of [JSON.stringify(printed), words]) {
       assert.ok(text.includes('db.example.org/accounts'));
       assert.ok(!text.includes('hunter2'));

@@ -22,7 +22,9 @@ export async function findAddressFault(host: string, port: number): Promise<Addr
   const error = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
     const server = createServer();
     server.once('error', settle);
-    server.listen({ host, port }, () => server.close(() => settle(undefined)));
+    // Of `localhost` the service needs the IPv4 address; ::1 may be missing.
+    const address = host === 'localhost' ? '127.0.0.1' : host;
+    server.listen({ host: address, port }, () => server.close(() => settle(undefined)));
   });
   return error && { code: error.code ?? '', says: addressSentence(error, host, port) };
 }
