@@ -16,6 +16,11 @@ export async function commandLineReference(): Promise<string> {
         '[Configuration](configuration.md).',
       ].join('\n'),
       [
+        'Each command that uses data prints the database on standard error; standard output is for its result. Only `serve` creates',
+        'a database and keys. A command runs as the owner of the database: root becomes that user, and any other user is rejected',
+        '([Files and their owner](../guides/deploy.md#files-and-their-owner)).',
+      ].join('\n'),
+      [
         '| exit code | meaning |',
         '|---|---|',
         '| 0 | success |',

@@ -6,7 +6,11 @@ import { composeMail } from '../../server/src/mail/text.ts';
 import { emailOf } from '../support/accounts.ts';
 
 const { SMTP_URL: url = '', MAILS: count = '' } = process.env;
-const transport = smtpTransport(new URL(url), 'accounts@bench.example', true);
+const transport = smtpTransport({
+  url: new URL(url),
+  from: { name: '', address: 'accounts@bench.example' },
+  requiresTls: false,
+});
 const sender = { productName: 'Bienvenue', publicUrl: 'https://accounts.example', color: '#1a56c4' };
 const link = `https://accounts.example/reset_password?token=${crypto.randomUUID()}`;
 const mail = composeMail(sender, {

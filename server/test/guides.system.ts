@@ -57,6 +57,10 @@ const reasons: Readonly<Record<string, string>> = {
   'docs/guides/deploy.md # By hand # sh': 'It installs packages; tools/set-up.system.mjs tests the parts',
   'docs/guides/deploy.md # By hand # sh 2': 'It installs packages; tools/bundle.system.mjs tests the bundle',
   'docs/guides/deploy.md # With Docker # sh': 'It needs Docker and downloads a base image',
+  'docs/guides/deploy.md # With Docker # sh 2': 'It needs Docker',
+  'docs/guides/deploy.md # With systemd # sh': 'It needs the service of systemd in /opt/bienvenue',
+  'docs/guides/deploy.md # Check the deployment # sh 2':
+    'It needs a mail server; faults/doctor-mail.system.ts runs it against one',
   'docs/guides/deploy.md # Going public # nginx':
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',

@@ -3,7 +3,6 @@ import { steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
-import { isLoopback } from '../config/parse.ts';
 import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
@@ -20,7 +19,7 @@ import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { mailPausesMs } from '../mail/pace.ts';
-import { smtpTransport } from '../mail/smtp.ts';
+import { mailServerOf, smtpTransport } from '../mail/smtp.ts';
 import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
@@ -270,12 +269,11 @@ function buildOutbox(
   tokens: () => IdentityCore['tokens'],
 ): Outbox {
   const { options, isPublic: isPaced } = configuration;
-  const { smtpUrl, mailFrom = '' } = options;
   const { clock = systemClock } = overrides;
-  const transport =
-    overrides.mailTransport ?? (smtpUrl && smtpTransport(smtpUrl, mailFrom, isLoopback(smtpUrl.hostname)));
+  const server = mailServerOf(options);
+  const transport = overrides.mailTransport ?? (server && smtpTransport(server));
   const cipher = cipherOf(keyring, mailContent);
-  const domain = mailFrom.replace(/>$/, '').split('@').at(-1) ?? 'localhost';
+  const domain = options.mailFrom?.domain ?? 'localhost';
   const { productName, productColor: color } = options;
   const logo = rasterOf(options.productLogo);
   const sender = { productName, color, logo, languages, publicUrl: serviceUrl(configuration) };

@@ -1,22 +1,77 @@
+// Opens the data of a service for a command. Commands never create a database or a key: in a wrong folder they would
+// show an empty service.
+import { resolve } from 'node:path';
+import type { Environment } from '../config/read-options.ts';
+import { hasMigrations } from '../db/migrate.ts';
+import { connectDatabase, openDatabase, sqlitePath } from '../db/open-database.ts';
+import type { Database } from '../db/database.ts';
+import { DatabaseRefused } from '../db/sqlite-file.ts';
+import { checkKeys } from '../keys/open-keyring.ts';
+import { KeysRefused } from '../kit/keyring.ts';
+import { silentLog } from '../kit/log.ts';
+import type { Configuration, IdentityCore } from '../module.ts';
+import { enterData } from '../operation/enter-data.ts';
 import { buildService } from './core.ts';
 import { migratedModules } from './migrations.ts';
 import { readOptions } from './options.ts';
-import type { Environment } from '../config/read-options.ts';
-import { openDatabase } from '../db/open-database.ts';
-import { silentLog } from '../kit/log.ts';
-import type { IdentityCore } from '../module.ts';
 
-/** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
+/** The data that a command has opened. */
+export interface OpenData {
+  readonly configuration: Configuration;
+  readonly database: Database;
+}
+
+/**
+ * Reads the options, says which database the command uses, becomes its owner and checks that it exists.
+ * @throws {CommandError} if there is no database, or if it belongs to another user.
+ */
+export function enter(environment: Environment): Configuration {
+  const configuration = readOptions(environment);
+  enterData(configuration.options);
+  return configuration;
+}
+
+/**
+ * Opens and migrates the database of a service that was started before.
+ * @throws {DatabaseRefused} if no service has used the database yet.
+ * @throws {KeysRefused} if there are no keys yet, or others than those of the database.
+ */
+export async function openData(environment: Environment): Promise<OpenData> {
+  const configuration = enter(environment);
+  const { options } = configuration;
+  if (sqlitePath(options.databaseUrl) === undefined) await requireTables(options.databaseUrl);
+  const database = await openDatabase(options.databaseUrl, migratedModules);
+  try {
+    if ((await checkKeys(options, database)) === undefined)
+      throw new KeysRefused(
+        `There is no key file ${resolve(options.secretKeyFile)}. "bienvenue serve" creates it at its first start.`,
+      );
+    return { configuration, database };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function requireTables(url: string): Promise<void> {
+  const database = await connectDatabase(url);
+  try {
+    if (await hasMigrations(database)) return;
+  } finally {
+    await database.close();
+  }
+  throw new DatabaseRefused(
+    'The PostgreSQL database has no tables of this service. "bienvenue serve" creates them at its first start.',
+  );
+}
+
+/** Runs `work` with the core of a service on the data, and closes it afterwards. */
 export async function withCore<T>(
   environment: Environment,
   work: (core: IdentityCore) => Promise<T>,
 ): Promise<T> {
-  const configuration = readOptions(environment);
-  const service = await buildService(
-    configuration,
-    await openDatabase(configuration.options.databaseUrl, migratedModules),
-    silentLog,
-  );
+  const { configuration, database } = await openData(environment);
+  const service = await buildService(configuration, database, silentLog);
   try {
     return await work(service.core);
   } finally {

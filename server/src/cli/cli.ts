@@ -2,6 +2,7 @@
 // request.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import type * as OpenCore from '../app/open-core.ts';
 import type { CommandContext, ProgramInput } from './context.ts';
 import { exitCode, reportError } from './output.ts';
 
@@ -36,6 +37,9 @@ export async function run(argv: readonly string[], input: ProgramInput): Promise
   }
 }
 
+/** Loaded when a command runs: help needs no service. */
+const open = (): Promise<typeof OpenCore> => import('../app/open-core.ts');
+
 /** Returns the program with the command of this name; if there is none, with all commands. */
 export async function createProgram(input: ProgramInput, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
@@ -48,10 +52,15 @@ export async function createProgram(input: ProgramInput, name = ''): Promise<Com
   const loaded = await Promise.all(
     (named === undefined ? [...commands.values()] : [named]).map((load) => load()),
   );
+  const { environment } = input;
   const context: CommandContext = {
     ...input,
-    // Loaded when a command runs: help needs no service.
-    withCore: async (work) => (await import('../app/open-core.ts')).withCore(input.environment, work),
+    enter: async () => (await open()).enter(environment).options,
+    openData: async () => {
+      const { configuration, database } = await (await open()).openData(environment);
+      return { options: configuration.options, database };
+    },
+    withCore: async (work) => (await open()).withCore(environment, work),
   };
   for (const command of loaded) program.addCommand(command(context).exitOverride());
   return program;

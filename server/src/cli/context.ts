@@ -1,13 +1,14 @@
 // Shared by the commands: their input, and common arguments.
 import { InvalidArgumentError } from 'commander';
 import type { TestOverrides } from '../app/service.ts';
+import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import { CommandError } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
 
 /** Input of the program. */
 export interface ProgramInput {
@@ -17,6 +18,16 @@ export interface ProgramInput {
 
 /** Input of every command. */
 export interface CommandContext extends ProgramInput {
+  /**
+   * Reads the options, says which database the command uses, and becomes its owner.
+   * @throws {CommandError} if there is no database.
+   */
+  readonly enter: () => Promise<CoreOptions>;
+  /**
+   * Also opens the database. The command closes it.
+   * @throws {CommandError | DatabaseRefused | KeysRefused} if no service has used the database or the keys yet.
+   */
+  readonly openData: () => Promise<{ readonly options: CoreOptions; readonly database: Database }>;
   /** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
   readonly withCore: <T>(work: (core: IdentityCore) => Promise<T>) => Promise<T>;
 }

@@ -1,14 +1,16 @@
 // The commands that manage keys: list, rotate, and reseal, which encrypts older secrets under the current key.
 import { Command } from 'commander';
-import { migratedModules } from '../app/migrations.ts';
+import { resolve } from 'node:path';
 import { sealedColumns } from '../app/sealed-columns.ts';
-import { readOptions } from '../app/options.ts';
-import { openDatabase } from '../db/open-database.ts';
+import { readOptions, type Configuration } from '../app/options.ts';
+import type { Environment } from '../config/read-options.ts';
 import { systemClock } from '../kit/clock.ts';
 import { openKeyring, readKeys, rotateKeys } from '../keys/open-keyring.ts';
 import { reseal } from '../keys/sealed.ts';
 import type { CommandContext } from './context.ts';
-import { CommandError, print, table } from './output.ts';
+import { announce } from '../operation/data-place.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { print, table } from './output.ts';
 
 /** Rows between two lines of progress. */
 const progressRows = 1000;
@@ -18,7 +20,7 @@ interface Flags {
 }
 
 /** Prints ids only: a key on a terminal stays in its scroll-back. */
-export function keyCommand({ environment }: CommandContext): Command {
+export function keyCommand({ environment, openData }: CommandContext): Command {
   const command = new Command('key').description(
     'list and rotate the keys that encrypt secrets in the database',
   );
@@ -28,7 +30,7 @@ export function keyCommand({ environment }: CommandContext): Command {
     .description('list the ids of the keys, the current key first')
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) => {
-      const { options } = readOptions(environment);
+      const options = enterKeys(environment);
       const keys = readKeys(options);
       if (keys === undefined)
         throw new CommandError(
@@ -50,7 +52,7 @@ export function keyCommand({ environment }: CommandContext): Command {
     .description('add a new current key; services use it after their next start')
     .option('--json', 'print JSON')
     .action(({ json = false }: Flags) => {
-      const { options } = readOptions(environment);
+      const options = enterKeys(environment);
       const [current] = rotateKeys(options);
       const id = current?.id;
       print(
@@ -65,8 +67,7 @@ export function keyCommand({ environment }: CommandContext): Command {
     .description('encrypt what older keys encrypted again under the current one, once every instance has it')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: Flags) => {
-      const { options } = readOptions(environment);
-      const database = await openDatabase(options.databaseUrl, migratedModules);
+      const { options, database } = await openData();
       try {
         const keyring = await openKeyring(options, database, systemClock);
         const columns = await reseal(database, keyring, sealedColumns, (done, all) => {
@@ -89,4 +90,11 @@ export function keyCommand({ environment }: CommandContext): Command {
 
   for (const sub of command.commands) sub.exitOverride();
   return command;
+}
+
+/** Reads the options, and says which keys a command works on. */
+function enterKeys(environment: Environment): Configuration['options'] {
+  const { options } = readOptions(environment);
+  announce('Keys', options.secretKey === undefined ? resolve(options.secretKeyFile) : 'SECRET_KEY');
+  return options;
 }

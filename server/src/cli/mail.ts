@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../mail/store.ts';
 import { count, type CommandContext } from './context.ts';
-import { CommandError, print, showInstant, table } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

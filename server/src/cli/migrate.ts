@@ -1,16 +1,16 @@
 import { Command } from 'commander';
-import { readOptions } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { migrateDatabase } from '../db/open-database.ts';
 import type { CommandContext } from './context.ts';
 import { print } from './output.ts';
 
-export function migrateCommand({ environment }: CommandContext): Command {
+export function migrateCommand({ enter }: CommandContext): Command {
   return new Command('migrate')
     .description('upgrade the database schema to this release; serve also does this')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl, migratedModules);
+      const options = await enter();
+      const steps = await migrateDatabase(options.databaseUrl, migratedModules);
       const schema = Object.fromEntries(
         migratedModules.map(({ name, migrations }) => [name, migrations.length]),
       );

@@ -6,6 +6,7 @@ import type { AuditSource } from '../audit/event.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { NewerSchema } from '../db/migrate.ts';
 import { DatabaseRefused } from '../db/sqlite-file.ts';
+import { CommandError } from '../operation/refusal.ts';
 import { ValueError } from '../user/user.ts';
 
 /** 0 done; 1 rejected or not found; 2 wrong usage or options; 70 internal error (sysexits EX_SOFTWARE). */
@@ -13,11 +14,6 @@ export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 
 /** The actor in audit events: commands run with the rights of the operator. */
 export const operator: AuditSource = { actor: 'operator' };
-
-/** A command cannot do what was requested; the message is for the operator. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-}
 
 /** Prints a value as JSON or as text. */
 export function print(json: boolean, value: unknown, words: string): void {

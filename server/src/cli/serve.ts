@@ -1,9 +1,10 @@
 // Runs the service: starts it, records the start, and stops it at a signal.
 import { Command } from 'commander';
 import { secondMs } from '../kit/clock.ts';
-import { readOptions } from '../app/options.ts';
+import { postgresTls } from '../kit/postgres-tls.ts';
+import { readOptions, type Configuration } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
-import { openDatabase } from '../db/open-database.ts';
+import { openDatabase, sqlitePath } from '../db/open-database.ts';
 import { listen, originOf } from '../app/listen.ts';
 import { createApp } from '../app/server.ts';
 import { buildService } from '../app/core.ts';
@@ -11,7 +12,11 @@ import { startJobs } from '../app/service.ts';
 import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './context.ts';
-import { CommandError } from './output.ts';
+import { becomeOwner } from '../operation/data-owner.ts';
+import { shownDatabase } from '../operation/data-place.ts';
+import { CommandError } from '../operation/refusal.ts';
+
+import { addressSentence, requireStartable } from '../operation/start-check.ts';
 
 /** How long a stop waits for running requests. */
 const stopMs = 10 * secondMs;
@@ -24,6 +29,9 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       const { host, port, databaseUrl, logLevel, logFormat, publicUrl } = configuration.options;
       const pretty = logFormat === 'auto' ? process.stdout.isTTY : logFormat === 'pretty';
       const log = await createLog({ level: logLevel, pretty });
+      for (const warning of configuration.warnings) log.warn({}, warning);
+      becomeOwner(configuration.options);
+      await requireStartable(configuration.options);
 
       const service = await buildService(
         configuration,
@@ -37,8 +45,10 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         bound = await listen(app, { host, port, log });
       } catch (error) {
         await service.close();
-        throw listenFault(error as NodeJS.ErrnoException, host, port); // of listen(2)
+        // A system error of listen(2): since the check above, another program may have taken the port.
+        throw new CommandError(addressSentence(error as NodeJS.ErrnoException, host, port), { cause: error });
       }
+      log.info(databaseFacts(configuration, environment), 'The database is open');
       startJobs(service);
       const { db, events } = service.core.context;
       await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
@@ -83,16 +93,12 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
     });
 }
 
-/** Returns what to do if the service cannot listen. */
-function listenFault(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  switch (error.code ?? '') {
-    case 'EADDRINUSE':
-      return new CommandError(`Port ${port} is in use. Stop the other program, or set PORT to another port.`);
-    case 'EACCES':
-      return new CommandError(`This user may not listen on port ${port}. Set PORT to 1024 or more.`);
-    case 'EADDRNOTAVAIL':
-      return new CommandError(`HOST is ${host}, which is not an address of this machine.`);
-    default:
-      return error;
-  }
+/** What the log says about the database. */
+function databaseFacts(
+  { options }: Configuration,
+  environment: CommandContext['environment'],
+): Readonly<Record<string, string>> {
+  const database = shownDatabase(options.databaseUrl);
+  if (sqlitePath(options.databaseUrl) !== undefined) return { database };
+  return { database, transport: postgresTls(options.databaseUrl, environment).says };
 }

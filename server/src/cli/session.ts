@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { count, requireUser, type CommandContext } from './context.ts';
-import { operator, print, CommandError, showInstant, table } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

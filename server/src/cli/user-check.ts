@@ -10,7 +10,8 @@ import { checkSignIn } from '../identity/sign-in-check.ts';
 import { maxAttempts } from '../identity/attempt/store.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireUser, type CommandContext } from './context.ts';
-import { CommandError, operator, print, showInstant, table } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

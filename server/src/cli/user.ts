@@ -5,7 +5,8 @@ import { text as readAll } from 'node:stream/consumers';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
 import { count, requireUser, type CommandContext } from './context.ts';
-import { operator, print, CommandError, showInstant, table } from './output.ts';
+import { CommandError } from '../operation/refusal.ts';
+import { operator, print, showInstant, table } from './output.ts';
 import { confirmUser, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {

@@ -3,14 +3,14 @@ import { catalogFaults } from '../brand/catalog.ts';
 import type { ThemeFolder } from '../brand/theme.ts';
 import { readLanguages, type LanguageFolder } from './language-folder.ts';
 import { option, type OptionCheck, type OptionValues } from './option.ts';
-import { color, flag, text, webUrl } from './parse.ts';
+import { color, flag, productName, webUrl } from './parse.ts';
 import { iconPicture, picture, styleSheet, type Picture } from './picture.ts';
 import { readTheme } from './theme-folder.ts';
 
 export const brandOptions = {
   productName: option({
     env: 'PRODUCT_NAME',
-    parse: text,
+    parse: productName,
     says: 'Name of the service in pages and emails.',
     default: () => 'Bienvenue',
   }),

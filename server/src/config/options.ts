@@ -5,18 +5,18 @@ import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
   cookiePrefix,
-  isLoopback,
-  databaseUrl,
   flag,
   integer,
+  isLoopback,
+  listenHost,
   networks,
   oneOf,
   origins,
   publicUrl,
   secretKeys,
-  smtpUrl,
-  text,
 } from './parse.ts';
+import { ehloName, ehloNameOf, mailSender, type Sender } from './sender.ts';
+import { databaseUrl, localPath, smtpUrl } from './server-url.ts';
 
 /** Bounds of the rate limits: enough for the most expensive request, and more than a machine can serve. */
 const minLimit = 10;
@@ -43,18 +43,20 @@ const hashThreads = option({
 /** A thousand logins a minute, which a thread hashes in a third of the time. */
 const unitsPerThread = 3000;
 
+const publicUrlOption = option<URL | undefined>({
+  env: 'PUBLIC_URL',
+  parse: publicUrl,
+  says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode, which answers no other host than this machine. While it is unset, requests that a proxy forwarded are rejected.',
+  default: () => undefined,
+  defaultSays: 'none: local mode',
+});
+
 export const coreOptions = {
-  publicUrl: option<URL | undefined>({
-    env: 'PUBLIC_URL',
-    parse: publicUrl,
-    says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode, which answers no other host than this machine. While it is unset, requests that a proxy forwarded are rejected.',
-    default: () => undefined,
-    defaultSays: 'none: local mode',
-  }),
+  publicUrl: publicUrlOption,
   host: option({
     env: 'HOST',
-    parse: text,
-    says: 'Address or name to listen on; `localhost` is both loopback addresses, 127.0.0.1 and ::1. Local mode listens on loopback only.',
+    parse: listenHost,
+    says: 'IP address or host name to listen on; `localhost` is both loopback addresses, 127.0.0.1 and ::1. Local mode listens on loopback only.',
     default: () => 'localhost',
   }),
   port: option({
@@ -65,7 +67,7 @@ export const coreOptions = {
   }),
   dataDir: option({
     env: 'DATA_DIR',
-    parse: text,
+    parse: localPath,
     says: 'Folder for the data of the service. Use a local disk, and let only the service read it.',
     default: () => defaultDataDir,
   }),
@@ -87,7 +89,7 @@ export const coreOptions = {
   }),
   secretKeyFile: option({
     env: 'SECRET_KEY_FILE',
-    parse: text,
+    parse: localPath,
     says: 'File with the keys that encrypt secrets in the database, one per line, the current key first. The first start creates it. Without it these secrets cannot be decrypted: back it up, separately from the database.',
     default: ({ dataDir }) => join(dataDir, 'secret.key'),
     defaultSays: '`<DATA_DIR>/secret.key`',
@@ -119,17 +121,24 @@ export const coreOptions = {
   smtpUrl: option<URL | undefined>({
     env: 'SMTP_URL',
     parse: smtpUrl,
-    says: 'Mail server: smtp://user:password@host:587 (STARTTLS is required except for a loopback host) or smtps://…. Required in public mode.',
+    says: 'Mail server: smtp://user:password@host:587 (STARTTLS is required except for a loopback host) or smtps://…. In the user and password write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A. Required in public mode.',
     default: () => undefined,
     defaultSays: 'none: no email is sent',
     secret: true,
   }),
-  mailFrom: option<string | undefined>({
+  mailFrom: option<Sender | undefined>({
     env: 'MAIL_FROM',
-    parse: text,
-    says: 'Sender of emails: an address, or "Name <address>".',
+    parse: mailSender,
+    says: 'Sender of emails: one address, or "Name <address>". A domain with letters outside ASCII is sent in punycode.',
     default: () => undefined,
     defaultSays: 'none',
+  }),
+  mailEhloName: option<string | undefined>({
+    env: 'MAIL_EHLO_NAME',
+    parse: ehloName,
+    says: 'Name with which the service introduces itself to the mail server (EHLO): a host name, or an address such as [192.0.2.1]. Some servers reject a name that is not in the DNS.',
+    default: ({ valueOf }) => ehloNameOf(valueOf(publicUrlOption)),
+    defaultSays: 'the host of `PUBLIC_URL`; in local mode the name of this machine',
   }),
   ...brandOptions,
   trustedProxies: option<readonly string[]>({
@@ -231,7 +240,7 @@ export const checkCoreOptions: OptionCheck<CoreOptions> = (values, context) => {
       'SMTP_URL must name a mail server, because PUBLIC_URL is https: smtp://user:password@host:587',
     );
   }
-  if (values.smtpUrl !== undefined && values.mailFrom === undefined)
+  if (values.smtpUrl !== undefined && values.mailFrom === undefined && !faulty.has('mailFrom'))
     faults.push('MAIL_FROM must name the sender of emails, such as accounts@example.org');
   faults.push(...checkBrandOptions(values, context));
   if (values.hashMemoryKib * values.hashPasses > maxHashWork) {

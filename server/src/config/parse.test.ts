@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  databaseUrl,
   flag,
   integer,
   isLoopback,
@@ -10,7 +9,11 @@ import {
   OptionFault,
   origins,
   publicUrl,
+  productName,
+  listenHost,
 } from './parse.ts';
+import { ehloName, ehloNameOf, mailSender } from './sender.ts';
+import { databaseUrl, localPath, smtpUrl } from './server-url.ts';
 
 const asText = (parse: (value: string) => unknown) => (value: string) => String(parse(value));
 
@@ -72,7 +75,133 @@ const readers: Record<
       'postgres:/host',
       'http://host/db',
       'POSTGRES://host/db',
+      'sqlite:~/accounts.db',
+      'postgres://me:pa%ss@host/db',
+      'postgres://me:50%@host/db',
+      'postgres://host/100%',
+      'postgres://me:pass#word@host/db',
+      'postgres://me:pass/word@host/db',
+      'postgres://host/db?sslmode=required',
+      'postgres://host/db?schema=accounts',
     ],
+  },
+  'a mail server': {
+    read: asText(smtpUrl),
+    takes: {
+      'smtp://mail.example.org': 'smtp://mail.example.org',
+      'smtp://user:pa%25ss@mail.example.org:587': 'smtp://user:pa%25ss@mail.example.org:587',
+      'smtp://user:p@ss@mail.example.org:587/': 'smtp://user:p%40ss@mail.example.org:587/',
+      'smtps://user:password@[2001:db8::1]:465': 'smtps://user:password@[2001:db8::1]:465',
+    },
+    refuses: [
+      '',
+      'mail.example.org',
+      'mail.example.org:587',
+      'http://mail.example.org',
+      'smtp+tls://mail.example.org',
+      'smtp://',
+      'smtp://user:pa%ss@mail.example.org:587',
+      'smtp://us%er:pass@mail.example.org:587',
+      'smtp://user:50%@mail.example.org',
+      'smtp://user:pa/ss@mail.example.org:587',
+      'smtp://user:pa#ss@mail.example.org:587',
+      'smtp://user:pa?ss@mail.example.org:587',
+      'smtp://host/path?tls=off',
+      'smtp://host/path',
+      'smtp://host?tls=off',
+      'smtp://host#tls',
+      'smtp://host:0',
+      'smtp://host:65536',
+      'smtp://host:587x',
+      'smtp://user@host',
+      'smtp://:password@host',
+      'smtp://user:pass%00word@host',
+      'smtp://user:pass%0Aword@host',
+    ],
+  },
+  'a sender of emails': {
+    read: (value) => {
+      const { name, address, domain } = mailSender(value);
+      return `${name}|${address}|${domain}`;
+    },
+    takes: {
+      'accounts@example.org': '|accounts@example.org|example.org',
+      '<accounts@example.org>': '|accounts@example.org|example.org',
+      'Example Accounts <accounts@example.org>': 'Example Accounts|accounts@example.org|example.org',
+      '"Accounts, \\"Example\\" <x>" <a@example.org>': 'Accounts, "Example" <x>|a@example.org|example.org',
+      '"a@example.org" <b@example.org>': 'a@example.org|b@example.org|example.org',
+      'R&D: Jane Doe, Ltd. <rd@example.org>': 'R&D: Jane Doe, Ltd.|rd@example.org|example.org',
+      'Konten <konten@bücher.example>': 'Konten|konten@xn--bcher-kva.example|xn--bcher-kva.example',
+      'Größe <a.b+c@EXAMPLE.org>': 'Größe|a.b+c@example.org|example.org',
+    },
+    refuses: [
+      '',
+      'accounts',
+      'Example Accounts',
+      '@example.org',
+      'accounts@',
+      'a@example.org, b@example.org',
+      'a@example.org, B <b@example.org>',
+      'a@example.org; b@example.org',
+      'Team: a@example.org, b@example.org;',
+      'R&D <x> accounts@example.org',
+      'R&D <x> <accounts@example.org>',
+      'Accounts <accounts@example.org',
+      'Accounts accounts@example.org',
+      'Accounts <accounts@example.org> (comment)',
+      'Accounts\nBcc: x@example.org <a@example.org>',
+      'Accounts\r\n <a@example.org>',
+      'Acc\0ounts <a@example.org>',
+      'jörg@example.org',
+      'a..b@example.org',
+      'a b@example.org',
+      '"a b"@example.org',
+      'a@b@example.org',
+      'a@exam ple.org',
+      'a@-example.org',
+      'a@192.0.2.1',
+      `${'a'.repeat(65)}@example.org`,
+    ],
+  },
+  'a name for EHLO': {
+    read: ehloName,
+    takes: {
+      'mail.example.org': 'mail.example.org',
+      'bücher.example': 'xn--bcher-kva.example',
+      '[192.0.2.1]': '[192.0.2.1]',
+      '[IPv6:2001:db8::1]': '[IPv6:2001:db8::1]',
+    },
+    refuses: ['', '192.0.2.1', 'mail example.org', '[mail.example.org]', 'a_b.example.org', 'x\r\nMAIL'],
+  },
+  'an address to listen on': {
+    read: listenHost,
+    takes: {
+      '127.0.0.1': '127.0.0.1',
+      '[::1]': '::1',
+      '::': '::',
+      localhost: 'localhost',
+      my_host: 'my_host',
+    },
+    refuses: [
+      '',
+      '127.0.0.1:5000',
+      'localhost:5000',
+      '[::1]:5000',
+      'http://localhost',
+      '127.0.0',
+      '127.0.0.256',
+      'a b',
+    ],
+  },
+  'a path': {
+    read: localPath,
+    takes: { './data': './data', '/var/lib/a b': '/var/lib/a b' },
+    refuses: ['~/data', '~', '/var/lib/a\nb', '/var\0'],
+  },
+  'the name of the service': {
+    read: productName,
+    takes: { 'Acme: Accounts': 'Acme: Accounts', 'Bücher & Söhne': 'Bücher & Söhne' },
+    refuses: ['Acme\nAccounts', 'Acme\u0007', 'x'.repeat(101)],
   },
   'a list of networks': {
     read: asText(networks),
@@ -195,4 +324,17 @@ test('an origin that is refused says what to do', () => {
     ['app.example.org:8443', /is not an origin$/],
   ] satisfies [string, RegExp][])
     assert.throws(() => origins(item), remedy, item);
+});
+
+test('the name for EHLO is by default the host of PUBLIC_URL, if the DNS can know it', () => {
+  const of = (url: string): string | undefined => ehloNameOf(new URL(url));
+  assert.equal(of('https://accounts.example.org'), 'accounts.example.org');
+  assert.equal(of('https://bücher.example'), 'xn--bcher-kva.example');
+  for (const url of [
+    'http://localhost:5000',
+    'http://127.0.0.1',
+    'https://[2001:db8::1]',
+    'https://192.0.2.1',
+  ])
+    assert.equal(of(url), undefined, url);
 });

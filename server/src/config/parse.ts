@@ -9,8 +9,26 @@ export class OptionFault extends Error {
   override readonly name = 'OptionFault';
 }
 
-/** Accepts any text. */
-export const text = (value: string): string => value;
+/** Characters of the name of the service: enough for a name, and short enough for a heading on a phone. */
+const maxNameCharacters = 100;
+
+/** Parses the name of the service. */
+export function productName(value: string): string {
+  if (/[\p{Cc}\p{Cs}]/u.test(value) || value.length > maxNameCharacters)
+    throw new OptionFault(
+      `must be a name of at most ${maxNameCharacters} characters, without line breaks and control characters`,
+    );
+  return value;
+}
+
+/** Parses an IP address or a host name to listen on. Returns an IPv6 address without brackets. */
+export function listenHost(value: string): string {
+  const bare = value.replace(/^\[(.+)\]$/, '$1');
+  const isName = /^[\w.-]+$/.test(bare) && !/(?:^|\.)\d+$/.test(bare);
+  if (isIP(bare) === 0 && !isName)
+    throw new OptionFault('must be an IP address or a host name, without a scheme and without a port');
+  return bare;
+}
 
 /** Returns a parser of whole numbers from `min` to `max`. */
 export function integer(min: number, max: number): (value: string) => number {
@@ -139,22 +157,6 @@ function originOf(item: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
-export function databaseUrl(value: string): string {
-  if (/^sqlite:.+/.test(value) && value !== 'sqlite::memory:') return value;
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value;
-  throw new OptionFault('must be sqlite:<path of a file> or postgres://user:password@host/database');
-}
-
-/** Parses a `smtp://` or `smtps://` URL with a host. */
-export function smtpUrl(value: string): URL {
-  const url = URL.parse(value);
-  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
-    throw new OptionFault('must be smtp://user:password@host:port or smtps://user:password@host:port');
-  }
-  return url;
 }
 
 /** Accepts keys in the format of a key file. Returns the text, because the values of options are displayed and compared. */

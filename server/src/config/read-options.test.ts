@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import { option } from './option.ts';
 import { coreOptions } from './options.ts';
 import { integer } from './parse.ts';
+import { mailSender } from './sender.ts';
 import {
   ConfigurationFault,
   readOptionSet,
@@ -150,12 +151,12 @@ describe('faults', () => {
       GLOBAL_LIMIT_PER_MINUTE: '500',
     });
     const expected = [
-      `PROT in ${file} is not an option`,
-      'PORT must be a whole number from 0 to 65535',
+      `PROT in ${file} is not an option; did you mean PORT?`,
+      'PORT must be a whole number from 0 to 65535 (it is "65536")',
       'DATABASE_URL must be sqlite:<path of a file> or postgres://user:password@host/database',
       'LOG_LEVEL in the configuration file must be a single value',
-      'LOG_FORMAT must be one of auto, json, pretty',
-      'REVEAL_ACCOUNTS must be true or false',
+      'LOG_FORMAT must be one of auto, json, pretty (it is "xml")',
+      'REVEAL_ACCOUNTS must be true or false (it is "yes")',
       'HOST is 0.0.0.0, but local mode accepts any password and returns reset tokens in replies, so it listens on loopback only. Set PUBLIC_URL=https://… to serve other machines, or remove HOST.',
       'SESSION_IDLE_DAYS must not be more than SESSION_DAYS',
       'GLOBAL_LIMIT_PER_MINUTE must not be less than ADDRESS_LIMIT_PER_MINUTE',
@@ -167,7 +168,7 @@ describe('faults', () => {
     assert.throws(() => readOptions({ PORT: 'x', HASH_PASSES: '1' }), {
       name: 'ConfigurationFault',
       message:
-        'The configuration is invalid:\n  - PORT must be a whole number from 0 to 65535\n  - HASH_PASSES must be a whole number from 2 to 100',
+        'The configuration is invalid:\n  - PORT must be a whole number from 0 to 65535 (it is "x")\n  - HASH_PASSES must be a whole number from 2 to 100 (it is "1")',
     });
   });
 
@@ -249,7 +250,9 @@ describe('faults', () => {
 
   test('an invalid PUBLIC_URL is a single fault: options that depend on it are not reported', () => {
     const faults = faultsOf({ PUBLIC_URL: 'http://accounts.example.org', HOST: '0.0.0.0' });
-    assert.deepEqual(faults, ['PUBLIC_URL must be https; http is for localhost only']);
+    assert.deepEqual(faults, [
+      'PUBLIC_URL must be https; http is for localhost only (it is "http://accounts.example.org")',
+    ]);
   });
 
   test('a configuration file that is unreadable or malformed is the only fault reported', () => {
@@ -274,8 +277,13 @@ describe('faults', () => {
   });
 
   test('a fault does not quote a secret', () => {
-    const faults = faultsOf({ DATABASE_URL: 'mysql://user:hunter2@host/db' });
-    assert.equal(faults.length, 1);
+    const faults = faultsOf({
+      DATABASE_URL: 'mysql://user:hunter2@host/db',
+      SMTP_URL: 'smtp://user:hunter2%@host',
+      PUBLIC_URL: 'https://user:hunter2@accounts.example.org',
+      MAIL_FROM: 'a@example.org',
+    });
+    assert.equal(faults.length, 3, faults.join('\n'));
     assert.doesNotMatch(faults.join(), /hunter2/);
   });
 });
@@ -292,6 +300,11 @@ describe('the displayed value of an option', () => {
       'smtpUrl',
       new URL(publicMode.SMTP_URL),
       'smtps://me:***@mail.example.org',
+    ],
+    'is the sender as typed': [
+      'mailFrom',
+      mailSender('Konten <a@bücher.example>'),
+      'Konten <a@bücher.example>',
     ],
     'is a number unchanged': ['port', 5000, '5000'],
     'is the path of a database file, which is not secret': [
@@ -364,11 +377,13 @@ describe('a set of options', () => {
       }
     };
     assert.deepEqual(faultsIn({ LONG_MINUTES: '5', PUBLIC_URL: 'x' }), [
-      'PUBLIC_URL must be a URL such as https://accounts.example.org',
+      'PUBLIC_URL must be a URL such as https://accounts.example.org (it is "x")',
       'LONG_MINUTES must not be less than TOKEN_MINUTES',
     ]);
     // An invalid value on which a default depends is reported once.
-    assert.deepEqual(faultsIn({ TOKEN_MINUTES: '0' }), ['TOKEN_MINUTES must be a whole number from 1 to 60']);
+    assert.deepEqual(faultsIn({ TOKEN_MINUTES: '0' }), [
+      'TOKEN_MINUTES must be a whole number from 1 to 60 (it is "0")',
+    ]);
     assert.equal(faultsIn({ LONG_MINUTES: '0' }).length, 1);
   });
 });

@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import type * as Toml from 'smol-toml';
 import type { OptionCheck, OptionContext, OptionRow, OptionTable, OptionValues } from './option.ts';
 import type { coreOptions } from './options.ts';
+import { fileVariable, misspeltNames, nearest } from './option-name.ts';
 import { OptionFault } from './parse.ts';
+import { hasSecretFile } from './secret-file.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Where the value of an option was found. */
@@ -16,6 +18,8 @@ export interface Configuration<Table extends OptionTable> {
   readonly sources: { readonly [Name in keyof Table]: OptionSource };
   /** `PUBLIC_URL` is https. */
   readonly isPublic: boolean;
+  /** One sentence for each name in the environment that is probably a misspelt option. */
+  readonly warnings: readonly string[];
 }
 
 /** The configuration is invalid; the message lists every fault with its remedy. */
@@ -27,9 +31,6 @@ export class ConfigurationFault extends Error {
     this.faults = faults;
   }
 }
-
-/** Path of a TOML file with options. The environment takes precedence. */
-const fileVariable = 'BIENVENUE_CONFIG';
 
 interface Reading {
   readonly value: unknown;
@@ -59,9 +60,12 @@ export function readOptionSet<Table extends OptionTable>(
   const file = readFile(environment[fileVariable], faults);
   const isFileRead = faults.length === 0;
   const rows: OptionTable = table;
+  const names = Object.values(rows).map(({ env }) => env);
   for (const key of Object.keys(file)) {
-    if (!Object.values(rows).some(({ env }) => env === key))
-      faults.push(`${key} in ${environment[fileVariable]} is not an option`);
+    if (names.includes(key)) continue;
+    const meant = nearest(key, names, 1); // a file has no names of other programs
+    const question = meant === undefined ? '' : `; did you mean ${meant}?`;
+    faults.push(`${key} in ${environment[fileVariable]} is not an option${question}`);
   }
 
   // Each row is read once: in order, or earlier if a default depends on it.
@@ -94,8 +98,11 @@ export function readOptionSet<Table extends OptionTable>(
   const faulty = new Set(entries.filter(([, { isFaulty }]) => isFaulty === true).map(([name]) => name));
   // A file that cannot be read may hold the values that satisfy the checks.
   if (isFileRead) for (const check of checks) faults.push(...check(values, { isPublic, faulty }));
-  if (faults.length > 0) throw new ConfigurationFault(faults);
-  return { options: values, sources, isPublic };
+  const given = Object.keys(environment).filter((name) => (environment[name]?.trim() ?? '') !== '');
+  const warnings = misspeltNames(given, rows);
+  // A misspelt name may be the reason of a fault.
+  if (faults.length > 0) throw new ConfigurationFault([...faults, ...warnings]);
+  return { options: values, sources, isPublic, warnings };
 }
 
 function readOne(
@@ -109,9 +116,23 @@ function readOne(
     return { value: row.parse(found.text), source: found.source };
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
-    faults.push(`${row.env} ${error.message}`);
+    faults.push(`${row.env} ${error.message}${quoted(row, found.text, error.message)}`);
     return { value: row.default(context), source: found.source, isFaulty: true };
   }
+}
+
+/** Characters of an invalid value that a fault quotes. */
+const quotedCharacters = 80;
+/** A value of so many characters that occurs in a sentence is quoted there; a shorter one may be part of a word. */
+const quotedOnceCharacters = 5;
+
+/** Returns the invalid value for a fault, unless it may contain a secret or the fault quotes it already. */
+function quoted({ secret }: OptionRow<unknown>, text: string, message: string): string {
+  const isQuoted = text.length >= quotedOnceCharacters && message.includes(text);
+  if (secret === true || text === '' || isQuoted) return '';
+  const shown = text.replaceAll(/\/\/[^/\s]*@/g, '//***@');
+  const short = shown.length > quotedCharacters ? `${shown.slice(0, quotedCharacters)}…` : shown;
+  return ` (it is ${JSON.stringify(short)})`;
 }
 
 /** Where values are looked up. */
@@ -161,14 +182,6 @@ function lookUp(
   return text === '' ? undefined : { text, source: 'file' };
 }
 
-/**
- * Returns whether an option may be given as the path of a file in `<env>_FILE`: every secret except SECRET_KEY, whose
- * file is an option of its own, because the service creates and writes it.
- */
-export function hasSecretFile({ env, secret }: OptionRow<unknown>, table: OptionTable): boolean {
-  return secret === true && !Object.values(table).some((other) => other.env === `${env}_FILE`);
-}
-
 function readFile(path: string | undefined, faults: string[]): Record<string, unknown> {
   if (path === undefined || path === '') return {};
   try {
@@ -183,13 +196,22 @@ function readFile(path: string | undefined, faults: string[]): Record<string, un
 }
 
 /** A value that can be shown. */
-type Shown = string | number | boolean | URL | readonly string[] | { readonly path: string } | undefined;
+type Shown =
+  | string
+  | number
+  | boolean
+  | URL
+  | readonly string[]
+  | { readonly path: string }
+  | { readonly text: string }
+  | undefined;
 
 /** Formats the value of an option for display; secrets are hidden. */
 export function showOption(row: OptionRow<unknown>, read: unknown): string {
   const value = read as Shown; // the parsers of options return nothing else
   if (value === undefined) return '';
   if (typeof value === 'object' && 'path' in value) return value.path; // a picture
+  if (typeof value === 'object' && 'text' in value) return value.text; // the sender of emails
   if (row.secret === true) return hideSecret(String(value));
   if (value instanceof URL) return value.origin;
   return Array.isArray(value) ? value.join(', ') : String(value);

@@ -207,3 +207,8 @@ async function createVersionTable(db: Database): Promise<void> {
     }
   }
 }
+
+/** Returns whether a release of this service has migrated the database before. */
+export async function hasMigrations(db: Database): Promise<boolean> {
+  return (await hasTable(db, 'schema_versions')) || (await hasTable(db, 'bienvenue_schema'));
+}

@@ -1,9 +1,12 @@
 // Opens and migrates the database that a URL names.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { postgresTls } from '../kit/postgres-tls.ts';
+import { isProblem } from '../kit/problem.ts';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
+import { rejectedConnection, requireUsablePostgres } from './postgres-check.ts';
 import { openSqlite } from './sqlite.ts';
 import { examineSqliteFile } from './sqlite-file.ts';
 
@@ -16,14 +19,24 @@ export function sqlitePath(url: string): string | undefined {
 
 /**
  * Opens the database without changing its schema: `sqlite:<path>` or `postgres://…`.
- * @throws {DatabaseRefused} if the file is not a database of this service, or is on a network file system.
+ * @throws {DatabaseRefused} if the file is not a database of this service, or is on a network file system; if PostgreSQL
+ *   rejects the connection, or its database cannot store what users type.
  * @throws {Problem} unavailable if PostgreSQL does not respond.
  */
 export async function connectDatabase(url: string, { patient = false } = {}): Promise<Database> {
   const path = sqlitePath(url);
   if (path !== undefined) return openSqlite(path);
   const { openPostgres } = await import('./postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
-  return openPostgres(url, { patient });
+  const database = await openPostgres(postgresTls(url).url, { patient }).catch((error: unknown) => {
+    throw isProblem(error, 'unavailable') ? error : rejectedConnection(error);
+  });
+  try {
+    await requireUsablePostgres(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,16 @@
 // Decides which SQLite files the service may open: a file of another program or a damaged one is rejected and never
 // changed. Also converts the result codes of SQLite to errors.
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../kit/problem.ts';
@@ -60,8 +70,37 @@ export function checkSqliteFile(path: string): void {
       `${folder} is on a network file system (${network}), where SQLite's locks do not work. Put DATA_DIR on a local disk, or use PostgreSQL (DATABASE_URL=postgres://…).`,
     );
   }
-  if (existsSync(path)) checkHeader(path);
+  if (existsSync(path)) checkExistingFile(path);
   else createFile(path);
+}
+
+/** Files that SQLite keeps next to a database in WAL mode (https://www.sqlite.org/wal.html). */
+const companions = ['-wal', '-shm'];
+
+/**
+ * Checks that an existing file can be opened as a database of the service.
+ * @throws {DatabaseRefused} if it cannot.
+ */
+export function checkExistingFile(path: string): void {
+  checkHeader(path);
+  for (const file of companions.map((ending) => path + ending))
+    if (existsSync(file) && !isAccessible(file))
+      throw new DatabaseRefused(
+        `${file} cannot be opened for reading and writing. It must have the owner and permissions of ${path}.`,
+      );
+  if (!isAccessible(dirname(path)))
+    throw new DatabaseRefused(
+      `The folder ${dirname(path)} is not writable, and SQLite creates files in it. Check its owner and permissions.`,
+    );
+}
+
+function isAccessible(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -129,6 +129,6 @@ function limitConnections(app: FastifyInstance, max: number, log: FastifyBaseLog
   };
   app.server.on('drop', () => logRejection());
   app.server.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.syscall !== 'listen') logRejection(error); // an error of listen() reaches its caller
+    if (app.server.listening) logRejection(error); // an error of listen() reaches its caller
   });
 }

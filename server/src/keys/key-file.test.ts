@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
   chmodSync,
+  chownSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,11 +67,14 @@ describe('the key file', () => {
   });
 
   test(
-    'gets a new key in front of the others, and is afterwards readable only by its owner',
+    'gets a new key in front of the others, and keeps its owner and permissions, by which the service reads it',
     { skip: isWindows },
     () => {
       const [old] = createKeyFile(path);
-      chmodSync(path, 0o644);
+      assert.equal(mode(path), 0o600);
+      chmodSync(path, 0o640);
+      if (process.getuid?.() === 0) chownSync(path, 65_534, 65_533);
+      const { uid, gid } = statSync(path);
       const [current, second, ...others] = addKeyToFile(path);
       assert.notEqual(current?.id, old?.id);
       assert.deepEqual([second?.id, others], [old?.id, []]);
@@ -78,7 +82,8 @@ describe('the key file', () => {
         readKeyFile(path)?.map(({ id }) => id),
         [current?.id, old?.id],
       );
-      assert.equal(mode(path), 0o600);
+      assert.equal(mode(path), 0o640);
+      assert.deepEqual([statSync(path).uid, statSync(path).gid], [uid, gid]);
       assert.deepEqual(readdirSync(folder), ['secret.key']);
     },
   );

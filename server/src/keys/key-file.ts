@@ -1,6 +1,8 @@
 // Reads, creates and rotates the key file. A new version is written to a temporary file, flushed, and put in place
 // atomically, so that a crash at any time leaves either the old file or the new one.
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   fsyncSync,
   linkSync,
@@ -10,6 +12,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { randomUUID } from 'node:crypto';
@@ -22,6 +25,8 @@ import { createKey, formatKeys, KeysRefused, parseKeys, type Key } from '../kit/
  */
 const fileMode = 0o600;
 const folderMode = 0o700;
+/** Permissions in the mode of a file (stat(2)). */
+const permissionBits = 0o777;
 
 /** Error codes of link(2) on a file system without hard links. */
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -60,7 +65,7 @@ export function createKeyFile(path: string): Key[] {
     mkdirSync(dirname(path), { recursive: true, mode: folderMode });
     const text = formatKeys([createKey()]);
     try {
-      throughTemporary(path, text, linkSync); // unlike a rename, a link never replaces a file
+      throughTemporary(path, { text, mode: fileMode }, linkSync); // unlike a rename, a link never replaces a file
     } catch (error) {
       if (noLinks.has(codeOf(error) ?? ''))
         writeFileSync(path, text, { flag: 'wx', mode: fileMode, flush: true });
@@ -83,7 +88,12 @@ export function addKeyToFile(path: string): Key[] {
   const keys = [createKey(), ...old];
   parseKeys(formatKeys(keys)); // ids are random: a duplicate id would make the file unreadable
   // If the path is a symbolic link, the target is replaced and the link stays.
-  writing(path, () => throughTemporary(realpathSync(path), formatKeys(keys), renameSync));
+  writing(path, () => {
+    const target = realpathSync(path);
+    const { uid, gid, mode } = statSync(target);
+    const content = { text: formatKeys(keys), mode: mode & permissionBits, owner: { uid, gid } };
+    throughTemporary(target, content, renameSync);
+  });
   return keys;
 }
 
@@ -100,16 +110,44 @@ function writing(path: string, work: () => void): void {
   }
 }
 
+/** What a new version of the file has. */
+interface Content {
+  readonly text: string;
+  readonly mode: number;
+  /** The owner of the former version, which the new one keeps. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
 /** Writes a temporary file in the same folder, flushes it, and moves it to the path with `place`. */
-function throughTemporary(path: string, text: string, place: (from: string, to: string) => void): void {
+function throughTemporary(
+  path: string,
+  { text, mode, owner }: Content,
+  place: (from: string, to: string) => void,
+): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     writeFileSync(temporary, text, { flag: 'wx', mode: fileMode, flush: true });
+    if (owner !== undefined) keepOwner(temporary, path, owner);
+    chmodSync(temporary, mode); // after the change of owner; the umask does not apply
     place(temporary, path);
   } finally {
     rmSync(temporary, { force: true });
   }
   flushFolder(dirname(path));
+}
+
+/** @throws {KeysRefused} if this user may not give the new version to the owner of the former one. */
+function keepOwner(temporary: string, path: string, { uid, gid }: NonNullable<Content['owner']>): void {
+  const own = statSync(temporary);
+  if (own.uid === uid && own.gid === gid) return;
+  try {
+    chownSync(temporary, uid, gid);
+  } catch (error) {
+    throw new KeysRefused(
+      `The key file ${path} belongs to another user (uid ${uid}, gid ${gid}), who could not read a file that this user writes. Run the command as that user: sudo -u '#${uid}' bienvenue …`,
+      { cause: error },
+    );
+  }
 }
 
 /** Makes a new file name durable by flushing its folder (fsync(2)). Windows cannot flush a folder. */

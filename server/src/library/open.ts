@@ -33,6 +33,7 @@ export async function openService(environment: Environment = {}): Promise<Servic
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
+  for (const warning of configuration.warnings) log.warn({}, warning);
   const service = await buildService(configuration, await openDatabase(databaseUrl, migratedModules), log);
   startJobs(service);
   return service;

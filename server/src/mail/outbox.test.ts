@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { silentLog } from '../kit/log.ts';
+import { mailSender } from '../config/sender.ts';
 import type { Database } from '../db/database.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { addUser } from '../user/store.ts';
@@ -9,8 +10,14 @@ import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
 import { startMailCatcher } from '../../test/support/mail-catcher.ts';
 import { Outbox, type OutboxOptions } from './outbox.ts';
-import { SmtpFault, smtpTransport, type MailTransport, type OutgoingMail } from './smtp.ts';
+import { SmtpFault, smtpTransport, type MailServer, type MailTransport, type OutgoingMail } from './smtp.ts';
 import { listMails, retryMail } from './store.ts';
+
+/** The mail server of a catcher. */
+const serverAt = (url: string): Omit<MailServer, 'requiresTls'> => ({
+  url: new URL(url),
+  from: { name: 'Accounts', address: 'accounts@example.org' },
+});
 
 interface Bench {
   readonly db: Database;
@@ -211,7 +218,7 @@ onEachEngine('the outbox', (engine) => {
 
 test('SMTP delivers a mail with the stored address as the only recipient', async () => {
   const catcher = await startMailCatcher();
-  const transport = smtpTransport(new URL(catcher.url), 'Accounts <accounts@example.org>', true);
+  const transport = smtpTransport({ ...serverAt(catcher.url), requiresTls: false });
   try {
     await transport.send({
       to: 'bob@example.org',
@@ -231,9 +238,38 @@ test('SMTP delivers a mail with the stored address as the only recipient', async
   }
 });
 
+test('SMTP writes the sender of MAIL_FROM in ASCII into envelope and header, and introduces itself by MAIL_EHLO_NAME', async () => {
+  const senders: string[] = [];
+  const catcher = await startMailCatcher({
+    onMailFrom: ({ address }, { hostNameAppearsAs }, done) => {
+      senders.push(`${hostNameAppearsAs} ${address}`);
+      done();
+    },
+  });
+  const transport = smtpTransport({
+    url: new URL(catcher.url),
+    from: mailSender('Konten, R&D <konten@bücher.example>'),
+    ehloName: 'mail.example.org',
+    requiresTls: false,
+  });
+  try {
+    await transport.send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' });
+    assert.deepEqual(senders, [
+      // the server decodes punycode
+      'mail.example.org konten@bücher.example',
+    ]);
+    const [mail] = catcher.mails;
+    assert.match(mail?.raw ?? '', /^From: "Konten, R&D" <konten@xn--bcher-kva\.example>\r?$/m);
+    assert.deepEqual(mail?.parsed.from, { name: 'Konten, R&D', address: 'konten@xn--bcher-kva.example' });
+  } finally {
+    transport.close();
+    await catcher.close();
+  }
+});
+
 test('SMTP sends no mail to a remote server without STARTTLS', async () => {
   const catcher = await startMailCatcher();
-  const transport = smtpTransport(new URL(catcher.url), 'accounts@example.org', false);
+  const transport = smtpTransport({ ...serverAt(catcher.url), requiresTls: true });
   try {
     await assert.rejects(
       transport.send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' }),
@@ -255,7 +291,7 @@ test('SMTP error 550 is permanent, 451 is not', async () => {
       onRcptTo: (_address, _session, done) =>
         done(Object.assign(new Error('refused'), { responseCode: code })),
     });
-    const transport = smtpTransport(new URL(catcher.url), 'accounts@example.org', true);
+    const transport = smtpTransport({ ...serverAt(catcher.url), requiresTls: false });
     try {
       await assert.rejects(
         transport.send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' }),

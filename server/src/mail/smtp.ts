@@ -1,6 +1,9 @@
 // Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
+import type { CoreOptions } from '../config/options.ts';
+import { isLoopback } from '../config/parse.ts';
+import type { Sender } from '../config/sender.ts';
 import { logoId, type Logo } from './logo.ts';
 import type { MailText } from './text.ts';
 
@@ -41,6 +44,36 @@ interface SmtpTimeouts {
   readonly silenceMs: number;
 }
 
+/** A mail server, and how the service introduces itself to it. */
+export interface MailServer {
+  readonly url: URL;
+  readonly from: Pick<Sender, 'name' | 'address'>;
+  /** Name for EHLO; by default that of this machine. */
+  readonly ehloName?: string | undefined;
+  readonly requiresTls: boolean;
+}
+
+/** Returns the mail server that the options name; `undefined` if they name none. */
+export function mailServerOf({
+  smtpUrl: url,
+  mailFrom: from,
+  mailEhloName: ehloName,
+}: Pick<CoreOptions, 'smtpUrl' | 'mailFrom' | 'mailEhloName'>): MailServer | undefined {
+  if (url === undefined || from === undefined) return undefined;
+  return { url, from, ehloName, requiresTls: !isLoopback(url.hostname) };
+}
+
+/** A step of the conversation with a mail server, as nodemailer logs it. */
+export interface SmtpTrace {
+  readonly tnx?: string;
+}
+
+interface TransportOptions {
+  readonly timeouts?: SmtpTimeouts;
+  /** Receives each command, each reply and each change of the connection. */
+  readonly onTrace?: (entry: SmtpTrace, text: string) => void;
+}
+
 const defaultTimeouts: SmtpTimeouts = { connectMs: 10_000, silenceMs: 30_000 };
 const permanentReply = 500;
 /**
@@ -49,22 +82,18 @@ const permanentReply = 500;
  */
 const commandsAboutTheMail = new Set(['RCPT TO', 'DATA']);
 
-/** Creates the transport of an `smtp://` or `smtps://` URL. It loads the library and connects with the first mail. */
-export function smtpTransport(
-  url: URL,
-  from: string,
-  isLoopback: boolean,
-  timeouts: SmtpTimeouts = defaultTimeouts,
-): MailTransport {
+/** Creates the transport to a mail server. It loads the library and connects with the first mail. */
+export function smtpTransport(server: MailServer, options: TransportOptions = {}): MailTransport {
+  // Objects, so that no address is parsed as a list or a display name (CVE-2025-13033).
+  const { name, address } = server.from;
   let connected: Promise<Transporter> | undefined;
   return {
     async send({ to, subject, text, html, messageId, logo }) {
-      connected ??= connect(url, isLoopback, timeouts);
+      connected ??= connect(server, options);
       const transporter = await connected;
       try {
         await transporter.sendMail({
-          from,
-          // An object, so that the address is not parsed as a list or a display name (CVE-2025-13033).
+          from: { name, address },
           to: { name: '', address: to },
           subject,
           text,
@@ -96,9 +125,8 @@ interface SmtpError {
 }
 
 async function connect(
-  url: URL,
-  isLoopback: boolean,
-  { connectMs, silenceMs }: SmtpTimeouts,
+  { url, ehloName, requiresTls }: MailServer,
+  { timeouts: { connectMs, silenceMs } = defaultTimeouts, onTrace }: TransportOptions,
 ): Promise<Transporter> {
   const { createTransport } = await import('nodemailer'); // takes 20 ms to load, which a service without mail does not need
   const isImplicitTls = url.protocol === 'smtps:';
@@ -106,7 +134,8 @@ async function connect(
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (isImplicitTls ? 465 : 587) : Number(url.port),
     secure: isImplicitTls,
-    requireTLS: !isImplicitTls && !isLoopback,
+    requireTLS: !isImplicitTls && requiresTls,
+    ...(ehloName !== undefined && { name: ehloName }),
     ...(url.username !== '' && {
       auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
     }),
@@ -117,5 +146,9 @@ async function connect(
     socketTimeout: silenceMs,
     disableFileAccess: true,
     disableUrlAccess: true,
+    ...(onTrace !== undefined && {
+      logger: { debug: onTrace, info: onTrace, warn: onTrace, error: onTrace },
+      transactionLog: true, // commands and replies, with passwords hidden
+    }),
   });
 }

@@ -1,6 +1,6 @@
 // Validates and normalizes email addresses, and decides whether two of them are the same. Every input of an address is
 // normalized here before it is counted, compared or stored.
-import { domainToASCII } from 'node:url';
+import { asciiDomain } from '../kit/domain.ts';
 import { maxEmailUnits } from '../kit/text-length.ts';
 import { fieldProblem } from '../kit/problem.ts';
 
@@ -20,8 +20,6 @@ export interface EmailAddress {
  * literal, or look like an @: each has delivered a mail to a second recipient (CVE-2022-35924, CVE-2025-13033).
  */
 const forbidden = /[\s\p{C}\p{Default_Ignorable_Code_Point}\u2800"(),:;<>[\]\\\uFE6B\uFF20]/u;
-const domainCharacters = /^[\p{L}\p{M}\p{N}.\-。．｡]+$/u;
-const domainLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
 /**
  * Decides whether an account may have an address. It depends on the address only, so that the answer does not reveal
@@ -40,7 +38,7 @@ export function toEmailAddress(input: unknown): EmailAddress | undefined {
   const at = text.indexOf('@');
   if (at < 1 || at !== text.lastIndexOf('@')) return undefined;
   const local = normalLocalPart(text.slice(0, at));
-  const domain = normalDomain(text.slice(at + 1));
+  const domain = asciiDomain(text.slice(at + 1));
   if (local === undefined || domain === undefined) return undefined;
   const key = `${local}@${domain}`;
   // A domain is longer in ASCII, the form that mail servers use.
@@ -74,14 +72,4 @@ function normalLocalPart(text: string): string | undefined {
   const normal = text.toLowerCase().normalize('NFC');
   // Checks both forms: a capital may have fewer octets than its small letter (U+0130), or more (U+1E9E).
   return Math.max(Buffer.byteLength(text), Buffer.byteLength(normal)) > localPartOctets ? undefined : normal;
-}
-
-function normalDomain(text: string): string | undefined {
-  // domainToASCII is a URL host parser: it would decode `%41` to A and read `0x7f.1` as 127.0.0.1.
-  if (!domainCharacters.test(text)) return undefined;
-  const ascii = domainToASCII(text);
-  const labels = ascii.split('.');
-  if (labels.some((label) => !domainLabel.test(label))) return undefined;
-  const isNumber = /^\d+$/.test(labels.at(-1) ?? '');
-  return isNumber ? undefined : ascii;
 }

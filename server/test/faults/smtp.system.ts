@@ -109,7 +109,9 @@ describe('a mail server that fails', () => {
   async function connectTo(port: number): Promise<void> {
     clock = testClock();
     const patience = { connectMs: 150, silenceMs: 150 };
-    transport = smtpTransport(new URL(`smtp://127.0.0.1:${port}`), 'accounts@example.org', true, patience);
+    const from = { name: '', address: 'accounts@example.org' };
+    const url = new URL(`smtp://127.0.0.1:${port}`);
+    transport = smtpTransport({ url, from, requiresTls: false }, { timeouts: patience });
     outbox = new Outbox({
       database,
       clock: clock.now,

@@ -17,7 +17,7 @@ const levels: readonly (readonly string[])[] = [
   ['brand'],
   ['config', 'db', 'hash'],
   ['user', 'audit', 'mail', 'jobs', 'keys', 'http'],
-  ['page'],
+  ['page', 'operation'],
   ['identity'],
   ['module.ts'],
   ['features'],

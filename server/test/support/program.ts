@@ -17,7 +17,14 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** The user that runs a program; by default that of the tests. */
+export interface User {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 export interface ProgramOptions {
+  readonly user?: User;
   readonly environment?: Environment;
   /** Standard input. */
   readonly input?: string;
@@ -27,13 +34,19 @@ export interface ProgramOptions {
   readonly script?: string;
 }
 
+/** Returns what a command printed on standard error, without the line that says which data it uses. */
+export function withoutPlace(stderr: string): string {
+  return stderr.replace(/^(?:Database|Keys): .*\n/, '');
+}
+
 /** Milliseconds after which a command counts as hanging. */
 const longestMs = 30_000;
 
 /** Runs a command to its end. */
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
-  const { environment = {}, input = '', node = process.execPath, script = main } = options;
+  const { environment = {}, input = '', node = process.execPath, script = main, user = {} } = options;
   const child = spawn(node, [script, ...args], {
+    ...user,
     env: { ...runtimeEnvironment(), ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: longestMs,
@@ -49,8 +62,14 @@ export async function runProgram(args: readonly string[], options: ProgramOption
 
 /** Runs commands in one process, one after the other (command-host.ts), which starts with the first of them. */
 export class CommandHost {
+  readonly #user: User;
   #process: ChildProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
+
+  /** @param user the user that runs it, if the tests run as root. */
+  constructor(user: User = {}) {
+    this.#user = user;
+  }
 
   run(args: readonly string[], { environment = {}, input = '' }: ProgramOptions = {}): Promise<Outcome> {
     const outcome = this.#last.then(() => this.#ask({ args, environment, input }));
@@ -61,7 +80,7 @@ export class CommandHost {
   /** Runs a command with --json that must succeed; returns its output. */
   async json(args: readonly string[], options: ProgramOptions = {}): Promise<unknown> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options);
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '));
+    assert.deepEqual({ code, stderr: withoutPlace(stderr) }, { code: 0, stderr: '' }, args.join(' '));
     return JSON.parse(stdout);
   }
 
@@ -70,7 +89,7 @@ export class CommandHost {
   }
 
   async #ask(command: HostedCommand): Promise<Outcome> {
-    this.#process ??= fork(hostScript, { env: { ...runtimeEnvironment() } });
+    this.#process ??= fork(hostScript, { ...this.#user, env: { ...runtimeEnvironment() } });
     const child = this.#process;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${command.args.join(' ')} hangs`)), longestMs);

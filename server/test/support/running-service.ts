@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildService } from '../../src/app/core.ts';
+import { migratedModules } from '../../src/app/migrations.ts';
+import { readOptions } from '../../src/app/options.ts';
 import type { Environment } from '../../src/config/read-options.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
+import { silentLog } from '../../src/kit/log.ts';
+import type { IdentityCore } from '../../src/module.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { startService, type ServiceProcess } from './service.ts';
 
@@ -41,4 +47,16 @@ export async function serviceOn(t: Owner, engine: EngineName, program?: string):
       return service;
     },
   };
+}
+
+/** Creates the database and the keys that the options name, as the first start of the service does, and fills them. */
+export async function createData(
+  environment: Environment,
+  fill: (core: IdentityCore) => Promise<void> = async () => {},
+): Promise<void> {
+  const configuration = readOptions(environment);
+  const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
+  const service = await buildService(configuration, database, silentLog);
+  await fill(service.core);
+  await service.close();
 }

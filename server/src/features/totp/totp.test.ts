@@ -51,6 +51,18 @@ onEachEngine('an authenticator app', (engine) => {
     });
   }
 
+  test('a colon in the name of the service leaves the issuer of the key URI, which apps would reject', async () => {
+    const { user } = await appAt(1);
+    const { database } = opened();
+    const uriFor = async (issuer: string): Promise<string> => {
+      const totp = new Totp({ db: database, clock: testClock().now, cipher: plain, issuer });
+      return (await totp.begin(user, 'x')).uri;
+    };
+    const uri = await uriFor('Acme: Accounts');
+    assert.match(uri, /^otpauth:\/\/totp\/Acme%20Accounts:u1%40example\.org\?issuer=Acme%20Accounts&/);
+    assert.match(await uriFor('::'), /^otpauth:\/\/totp\/Bienvenue:.*\?issuer=Bienvenue&/);
+  });
+
   test('accepts a code as people type and paste it, and nothing else', async () => {
     const { totp, user } = await appAt(59);
     for (const proof of [' 287 082 ', '287-082', '２８７０８２', '٢٨٧٠٨٢', '287\u200b082\u2060'])

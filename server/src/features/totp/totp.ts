@@ -179,8 +179,23 @@ export class Totp extends TotpData implements SecondFactor {
   }
 }
 
+/**
+ * Returns the name without colons. The key URI format separates issuer and account by a colon and allows none in the
+ * issuer; some apps reject such a QR code. An address has no colon.
+ */
+function withoutColons(issuer: string): string {
+  const name = issuer.replaceAll(/\s*:\s*/g, ' ').trim();
+  return name === '' ? 'Bienvenue' : name;
+}
+
 function uriOf(issuer: string, { email: label }: User, secret: OtpauthLibrary.Secret): string {
-  return new (library().TOTP)({ issuer, label, secret, digits, period: periodSeconds }).toString();
+  return new (library().TOTP)({
+    issuer: withoutColons(issuer),
+    label,
+    secret,
+    digits,
+    period: periodSeconds,
+  }).toString();
 }
 
 /** Loads the library at first use: most services start and stop without it. */

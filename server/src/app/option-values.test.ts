@@ -1,0 +1,143 @@
+// Every option refuses values that cannot work, in one sentence each, together. A new option needs examples here.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigurationFault, type Environment } from '../config/read-options.ts';
+import { allOptions, readOptions } from './options.ts';
+
+const number = ['many', '-1', '1.5', '99999999999'];
+const flag = ['yes', '1', 'TRUE'];
+const file = ['/nowhere/logo.png', '/dev/null', '/'];
+const link = ['example.org', 'javascript:alert(1)', 'ftp://example.org'];
+
+/** Values that cannot work, by option. */
+const wrong: Readonly<Record<string, readonly string[]>> = {
+  PUBLIC_URL: ['accounts.example.org', 'http://accounts.example.org', 'https://example.org/path'],
+  HOST: ['http://localhost', '127.0.0.1:5000', 'a b', '0.0.0.0'],
+  PORT: [...number, '65536'],
+  DATA_DIR: ['~/data', 'a\nb'],
+  DATABASE_URL: [
+    'mysql://host/db',
+    'accounts.db',
+    'sqlite:',
+    'sqlite:~/accounts.db',
+    'postgres://me:pa%ss@host/db',
+    'postgres://me:pa#ss@host/db',
+    'postgres://host/db?sslmode=required',
+    'postgres://host/db?schema=accounts',
+  ],
+  SECRET_KEY: ['hunter2', 'k1 short'],
+  SECRET_KEY_FILE: ['~/secret.key', 'a\0b'],
+  LOG_LEVEL: ['verbose', 'INFO'],
+  LOG_FORMAT: ['xml'],
+  AUDIT_DAYS: number,
+  AUDIT_EVENTS: number,
+  SMTP_URL: [
+    'mail.example.org',
+    'http://mail.example.org',
+    'smtp://user:pa%ss@mail.example.org:587',
+    'smtp://user:pa/ss@mail.example.org:587',
+    'smtp://host/path?tls=off',
+    'smtp://host:99999',
+    'smtp://user@host',
+  ],
+  MAIL_FROM: [
+    'accounts',
+    'Example Accounts',
+    'a@example.org, b@example.org',
+    'R&D <x> accounts@example.org',
+    'Accounts\nBcc: b@example.org <a@example.org>',
+    'jörg@example.org',
+  ],
+  MAIL_EHLO_NAME: ['192.0.2.1', 'a b', 'mail_1.example.org'],
+  PRODUCT_NAME: ['Acme\nAccounts', 'x'.repeat(200)],
+  PRODUCT_COLOR: ['blue', '#12345'],
+  PRODUCT_LOGO: file,
+  PRODUCT_LOGO_DARK: file,
+  PRODUCT_LOGO_ALONE: flag,
+  PRODUCT_ICON: file,
+  TERMS_URL: link,
+  PRIVACY_URL: link,
+  SUPPORT_URL: link,
+  THEME_CSS: file,
+  THEME_DIR: ['/nowhere/theme'],
+  LANGUAGES_DIR: ['/nowhere/languages'],
+  TRUSTED_PROXIES: ['localhost', '10.0.0.0/33', '0.0.0.0/0'],
+  ALLOWED_ORIGINS: ['*', 'app.example.org', 'https://app.example.org/path'],
+  ADDRESS_LIMIT_PER_MINUTE: number,
+  IPV6_56_LIMIT_PER_MINUTE: number,
+  IPV6_48_LIMIT_PER_MINUTE: number,
+  GLOBAL_LIMIT_PER_MINUTE: number,
+  ACCOUNT_READS_PER_MINUTE: number,
+  HSTS_SUBDOMAINS: flag,
+  HASH_THREADS: number,
+  HASH_MEMORY_KIB: number,
+  HASH_PASSES: number,
+  REVEAL_ACCOUNTS: flag,
+  EMAIL_CONFIRMATION: flag,
+  SECOND_FACTOR: ['on', 'true'],
+  PASSWORD_MIN_LENGTH: number,
+  PASSWORD_BLOCKLIST: flag,
+  RESET_TOKEN_MINUTES: number,
+  RESET_TOKEN_BY: ['post'],
+  SESSION_DAYS: number,
+  SESSION_IDLE_DAYS: number,
+  SESSIONS_PER_USER: number,
+  KNOWN_DEVICE_DAYS: number,
+};
+
+/** Examples of the options of features, which a checkout may lack. */
+const wrongOfFeatures: typeof wrong = {
+  BREACH_CHECK_URL: ['http://api.example.org', 'nonsense', 'https://user:hunter2@example.org'],
+  DISPOSABLE_EMAILS: ['no'],
+  EMAIL_SIGN_IN: flag,
+  PASSKEYS: flag,
+  PASSKEY_ORIGINS: ['*', 'app.example.org'],
+  REMEMBERED_DEVICE_DAYS: number,
+  TOTP: flag,
+};
+
+function faultsOf(environment: Environment): readonly string[] {
+  try {
+    readOptions(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationFault) return error.faults;
+    throw error;
+  }
+}
+
+for (const row of Object.values(allOptions)) {
+  test(`${row.env} is refused in a sentence with the remedy if it cannot work`, () => {
+    const values = wrong[row.env] ?? wrongOfFeatures[row.env];
+    assert.ok(values !== undefined, `add values of ${row.env} that cannot work to this test`);
+    for (const value of values) {
+      const faults = faultsOf({ [row.env]: value }).filter((fault) => fault.startsWith(`${row.env} `));
+      assert.equal(faults.length, 1, `${row.env}=${value}`);
+      const [fault = ''] = faults;
+      assert.match(fault, / must (?:be|name|contain) |^HOST is /, 'states what is valid');
+      assert.doesNotMatch(fault, /\n|undefined|\[object/);
+      if (row.secret === true) assert.doesNotMatch(fault, /\(it is|pa.ss|k1 short/, 'does not show a secret');
+      else if (value.length < 40 && !value.includes('hunter2'))
+        assert.ok(fault.includes(value.split(/\p{Cc}/u)[0] ?? ''), `${fault} shows the value`);
+      assert.ok(!fault.includes('hunter2'));
+    }
+  });
+}
+
+test('one error lists all options that cannot work', () => {
+  const environment = Object.fromEntries(
+    Object.values(allOptions).map(({ env }) => [env, (wrong[env] ?? wrongOfFeatures[env])?.[0]]),
+  );
+  const faults = faultsOf(environment);
+  for (const env of Object.keys(environment))
+    assert.equal(
+      faults.filter((fault) => fault.startsWith(`${env} `)).length,
+      1,
+      `${env}: ${faults.join('\n')}`,
+    );
+});
+
+test('the table names no option that does not exist', () => {
+  const names = Object.values(allOptions).map(({ env }) => env);
+  for (const name of Object.keys(wrong)) assert.ok(names.includes(name), name);
+});

@@ -1,0 +1,80 @@
+// Finds names in the environment that look like misspelt options. The environment also holds the variables of other
+// programs, so only a name that is close to one of ours, or that no other program would use, counts.
+import type { OptionTable } from './option.ts';
+import { hasSecretFile } from './secret-file.ts';
+
+/** Path of a TOML file with options. The environment takes precedence. */
+export const fileVariable = 'BIENVENUE_CONFIG';
+
+/** Some people write it in front of an option, which options do not have. */
+const productPrefix = 'BIENVENUE_';
+/** Beginnings of names that only this service uses. */
+const ownPrefixes = [productPrefix, 'PRODUCT_'];
+/** In shorter names, such as HOST, one other letter makes a common word: POST. */
+const minCharacters = 7;
+/** From this length on, two wrong letters still leave no doubt. */
+const longCharacters = 10;
+
+/** Returns the names that the service reads. */
+function knownNames(table: OptionTable): Set<string> {
+  const rows = Object.values(table);
+  const files = rows.filter((row) => hasSecretFile(row, table)).map(({ env }) => `${env}_FILE`);
+  return new Set([fileVariable, ...rows.map(({ env }) => env), ...files]);
+}
+
+/** Returns one sentence for each name that is probably meant to be an option, but is not. */
+export function misspeltNames(names: Iterable<string>, table: OptionTable): string[] {
+  const known = knownNames(table);
+  return [...names].flatMap((name) => {
+    if (known.has(name)) return [];
+    const option = name.replace(/_FILE$/, '');
+    if (option !== name && option.length >= minCharacters && known.has(option))
+      return [`${name} has no effect: only a secret can be read from a file. Set ${option}.`];
+    const meant = nearest(name, known);
+    if (meant !== undefined) return [`${name} is not an option and has no effect. Did you mean ${meant}?`];
+    return ownPrefixes.some((prefix) => name.startsWith(prefix))
+      ? [`${name} is not an option and has no effect. "bienvenue config" lists the options.`]
+      : [];
+  });
+}
+
+/** Returns the known name that a name is probably meant to be. Names of less than `min` characters are left alone. */
+export function nearest(name: string, known: Iterable<string>, min = minCharacters): string | undefined {
+  if (name.startsWith(productPrefix)) {
+    const bare = name.slice(productPrefix.length);
+    const meant = [...known].includes(bare) ? bare : nearest(bare, known, min);
+    if (meant !== undefined) return meant;
+  }
+  let best: { readonly name: string; readonly distance: number } | undefined;
+  for (const candidate of known) {
+    if (Math.min(name.length, candidate.length) < min) continue;
+    const most = Math.min(name.length, candidate.length) < longCharacters ? 1 : 2;
+    const distance = editDistance(name, candidate, most);
+    if (distance <= most && distance < (best?.distance ?? Infinity)) best = { name: candidate, distance };
+  }
+  return best?.name;
+}
+
+/**
+ * Returns the number of letters that are missing, too many, wrong or swapped with their neighbor (optimal string
+ * alignment distance); more than `most` if the lengths already differ by more.
+ */
+function editDistance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most) return most + 1;
+  let [before, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row[j] = Math.min(
+        (last[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (last[j - 1] ?? 0) + cost,
+        isSwap ? (before[j - 2] ?? 0) + 1 : Infinity,
+      );
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length] ?? 0;
+}

@@ -1,0 +1,116 @@
+// Commands work on the files of the service, so they run as the user who owns them: root becomes that user before it
+// opens anything, and any other user is rejected. Otherwise SQLite would leave files that the service cannot open.
+import { readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { sqlitePath } from '../db/open-database.ts';
+import { CommandError } from './refusal.ts';
+
+/** The options that say where the data is. */
+export interface DataPlace {
+  readonly databaseUrl: string;
+  readonly secretKey: string | undefined;
+  readonly secretKeyFile: string;
+  readonly dataDir: string;
+}
+
+const root = 0;
+
+/**
+ * Returns what is known about a file; `undefined` if it does not exist.
+ * @throws {CommandError} if this user may not look, with the user who may.
+ */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // node:fs throws system errors
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreachable(path, error);
+  }
+}
+
+/**
+ * Returns the paths of everything in a folder.
+ * @throws {CommandError} as `statOf` does.
+ */
+export function pathsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+  } catch (error) {
+    throw unreachable(folder, error);
+  }
+}
+
+function unreachable(path: string, cause: unknown): CommandError {
+  const folder = nearestVisible(path);
+  return new CommandError(
+    `${path} cannot be reached by ${userName(process.getuid?.() ?? root)}: ${folder.path} belongs to ${userName(folder.uid)}. ${asOwner(folder.uid)}`,
+    { cause },
+  );
+}
+
+/** Returns a path, or the nearest folder above it, that this user can see. */
+function nearestVisible(path: string): { readonly path: string; readonly uid: number } {
+  try {
+    return { path, uid: statSync(path).uid };
+  } catch {
+    return nearestVisible(dirname(path)); // ends at the root of the file system, which everyone can see
+  }
+}
+
+/**
+ * Makes this process run as the owner of the data. Windows has no such users: there it does nothing.
+ * @throws {CommandError} if the database file belongs to another user, and this one is not root.
+ */
+export function becomeOwner({ databaseUrl, secretKey, secretKeyFile }: DataPlace): void {
+  const uid = process.getuid?.();
+  if (uid === undefined) return;
+  const file = sqlitePath(databaseUrl) ?? (secretKey === undefined ? resolve(secretKeyFile) : undefined);
+  if (file === undefined) return; // PostgreSQL, and keys in an option
+  const isDatabase = sqlitePath(databaseUrl) !== undefined;
+  const owned = statOf(file);
+  const owner = owned ?? statOf(dirname(file)); // a new file belongs to the owner of its folder
+  if (owner === undefined || owner.uid === uid) return;
+  if (uid === root) dropTo(owner, file);
+  // A key file is only read, and often belongs to root. Of a folder, the system decides who may write.
+  else if (owned !== undefined && isDatabase)
+    throw new CommandError(
+      `${file} belongs to ${userName(owner.uid)}, and this command runs as ${userName(uid)}, whose files the service could not open. ${asOwner(owner.uid)}`,
+    );
+}
+
+/** Gives up the rights of root for those of a user, for good. */
+function dropTo({ uid, gid }: Stats, file: string): void {
+  const name = knownUser(uid);
+  const { initgroups } = process as { initgroups?: (user: string, group: number) => void }; // not in @types/node
+  if (name === undefined) process.setgroups?.([gid]);
+  else initgroups?.(name, gid);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  try {
+    statSync(dirname(file));
+  } catch (error) {
+    throw new CommandError(
+      `${dirname(file)} belongs to ${userName(uid)}, who cannot enter a folder above it. If systemd keeps the folder (DynamicUser=), run the command with systemd-run and the options of the unit.`,
+      { cause: error },
+    );
+  }
+}
+
+const asOwner = (uid: number): string => `Run it as that user: sudo -u ${accountOf(uid)} bienvenue …`;
+
+/** As `sudo -u` takes it. */
+const accountOf = (uid: number): string => knownUser(uid) ?? `'#${uid}'`;
+
+/** For a sentence. */
+export const userName = (uid: number): string => knownUser(uid) ?? `the user ${uid}`;
+
+/** Returns the name of a user (passwd(5)); `undefined` if the file does not list the id. */
+function knownUser(uid: number): string | undefined {
+  try {
+    const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+    return lines.map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+// What `bienvenue doctor` finds about the database: encoding, TLS, schema, keys and clock.
+import { existsSync } from 'node:fs';
+import type { MigratedModule } from '../db/migration.ts';
+import type { CoreOptions } from '../config/options.ts';
+import type { Environment } from '../config/read-options.ts';
+import type { Database } from '../db/database.ts';
+import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
+import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import { examineSqliteFile } from '../db/sqlite-file.ts';
+import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
+import { minuteMs } from '../kit/clock.ts';
+import { KeysRefused } from '../kit/keyring.ts';
+import { postgresTls } from '../kit/postgres-tls.ts';
+import type { Finding } from './finding.ts';
+
+/** Checks the database without changing it. */
+export async function checkDatabase(
+  options: CoreOptions,
+  environment: Environment,
+  modules: readonly MigratedModule[],
+): Promise<Finding[]> {
+  const path = sqlitePath(options.databaseUrl);
+  if (path !== undefined && !existsSync(path)) {
+    return [
+      { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start creates it` },
+    ];
+  }
+  try {
+    if (path !== undefined) examineSqliteFile(path);
+    const database = await connectDatabase(options.databaseUrl);
+    try {
+      const differences = await schemaDifferences(database, modules);
+      const clock = await checkClock(database);
+      const keys = differences.length === 0 ? [await checkKeyring(options, database)] : [];
+      return [
+        { about: 'database', verdict: 'ok', says: `${database.engine.name} answers` },
+        ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
+        toFinding(differences),
+        ...keys,
+        clock,
+      ];
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    return [
+      { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
+    ];
+  }
+}
+
+/** Reports the encoding, which opening the database has checked, and TLS. */
+function checkTransport(url: string, environment: Environment): Finding {
+  const { says } = postgresTls(url, environment);
+  return { about: 'database', verdict: 'ok', says: `encoding UTF8; ${says}` };
+}
+
+function toFinding(differences: readonly SchemaDifference[]): Finding {
+  const about = 'schema';
+  const newer = differences.filter(({ found, known }) => found > known);
+  if (newer.length > 0) {
+    const names = newer.map(
+      ({ module, found, known }) => `${module} has version ${found}, known is ${known}`,
+    );
+    return {
+      about,
+      verdict: 'fault',
+      says: `a newer release wrote it (${names.join('; ')}): start the newer release`,
+    };
+  }
+  const missing = differences.reduce((sum, { found, known }) => sum + known - found, 0);
+  const says = missing === 0 ? 'up to date' : `steps missing: ${missing}; the next start runs them`;
+  return { about, verdict: 'ok', says };
+}
+
+async function checkKeyring(source: KeySource, database: Database): Promise<Finding> {
+  const about = 'keys';
+  try {
+    const ring = await checkKeys(source, database);
+    return {
+      about,
+      verdict: 'ok',
+      says:
+        ring === undefined
+          ? 'none yet; the first start creates one'
+          : `match the database; the current key is ${ring.ids[0]}`,
+    };
+  } catch (error) {
+    if (!(error instanceof KeysRefused)) throw error;
+    return { about, verdict: 'fault', says: error.message };
+  }
+}
+
+/** Maximum difference between the database's clock and ours before expiry times look wrong to users. */
+const clockToleranceMs = minuteMs;
+/** The date of this check: an earlier clock is wrong, for example because its battery is empty. */
+const earliestNow = Date.UTC(2026, 0, 1);
+
+async function checkClock(database: Database): Promise<Finding> {
+  const theirs = await database.now();
+  const ours = Date.now();
+  if (ours < earliestNow)
+    return {
+      about: 'clock',
+      verdict: 'fault',
+      says: `the clock shows ${new Date(ours).toISOString()}; set it`,
+    };
+  if (Math.abs(theirs - ours) > clockToleranceMs) {
+    return {
+      about: 'clock',
+      verdict: 'fault',
+      says: `the clocks of this machine and the database differ by ${Math.round((theirs - ours) / 1000)} s; synchronize both with NTP`,
+    };
+  }
+  return { about: 'clock', verdict: 'ok', says: new Date(ours).toISOString() };
+}

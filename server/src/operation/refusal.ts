@@ -1,0 +1,4 @@
+/** A command or a start cannot do what was requested; the message is for the operator. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}

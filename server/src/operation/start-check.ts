@@ -1,0 +1,100 @@
+// Finds what would stop a start, before anything is created or migrated: all of it, in one sentence each.
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import type { CoreOptions } from '../config/options.ts';
+import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import { checkExistingFile, DatabaseRefused } from '../db/sqlite-file.ts';
+import { readKeys } from '../keys/open-keyring.ts';
+import { KeysRefused } from '../kit/keyring.ts';
+import { isProblem } from '../kit/problem.ts';
+import { CommandError } from './refusal.ts';
+
+/** Why the service cannot listen. */
+export interface AddressFault {
+  /** Code of the system error. */
+  readonly code: string;
+  readonly says: string;
+}
+
+/** Returns why the service cannot listen; `undefined` if it can. It only tries, and stops listening immediately. */
+export async function findAddressFault(host: string, port: number): Promise<AddressFault | undefined> {
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
+    const server = createServer();
+    server.once('error', settle);
+    // Of `localhost` the service needs the IPv4 address; ::1 may be missing.
+    const address = host === 'localhost' ? '127.0.0.1' : host;
+    server.listen({ host: address, port }, () => server.close(() => settle(undefined)));
+  });
+  return error && { code: error.code ?? '', says: addressSentence(error, host, port) };
+}
+
+/** Returns the sentence for an error of listen(2) or of the name resolution before it. */
+export function addressSentence(
+  { code = '', message }: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+): string {
+  const sentences: Readonly<Record<string, string>> = {
+    EADDRINUSE: `Port ${port} is in use. Stop the other program, or set PORT to another port.`,
+    EACCES: `This user may not listen on port ${port}. Set PORT to 1024 or more.`,
+    EADDRNOTAVAIL: `HOST is ${host}, which is not an address of this machine.`,
+    ENOTFOUND: `HOST is ${host}, which does not resolve to an address. Set HOST to an address of this machine.`,
+    EAI_AGAIN: `HOST is ${host}, and the name resolution does not answer. Set HOST to an address of this machine.`,
+  };
+  return (
+    sentences[code] ?? `HOST is ${host} and PORT is ${port}, on which the service cannot listen: ${message}`
+  );
+}
+
+/**
+ * Checks address, database and keys.
+ * @throws {CommandError} if the service cannot start; it lists every reason.
+ */
+export async function requireStartable(options: CoreOptions): Promise<void> {
+  const { host, port, databaseUrl } = options;
+  const faults = [
+    (await findAddressFault(host, port))?.says,
+    await faultOf(() => checkDatabase(databaseUrl)),
+    await faultOf(() => void readKeys(options)),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 1) throw new CommandError(`The service cannot start:\n  - ${faults.join('\n  - ')}`);
+  if (faults[0] !== undefined) throw new CommandError(faults[0]);
+}
+
+async function faultOf(check: () => void | Promise<void>): Promise<string | undefined> {
+  try {
+    await check();
+    return undefined;
+  } catch (error) {
+    const isExpected =
+      error instanceof DatabaseRefused || error instanceof KeysRefused || isProblem(error, 'unavailable');
+    if (isExpected) return error.message;
+    throw error;
+  }
+}
+
+async function checkDatabase(url: string): Promise<void> {
+  const path = sqlitePath(url);
+  if (path === undefined) await (await connectDatabase(url)).close();
+  else if (existsSync(path)) checkExistingFile(path);
+  else requireCreatable(path);
+}
+
+/** @throws {DatabaseRefused} if this user may not create the file, or a missing folder above it. */
+function requireCreatable(path: string): void {
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  if (!statSync(folder).isDirectory())
+    throw new DatabaseRefused(
+      `${path} cannot be created: ${folder} is not a folder. Correct DATA_DIR or DATABASE_URL.`,
+    );
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new DatabaseRefused(
+      `${path} cannot be created: ${folder} is not writable for this user. Set DATA_DIR to a folder of this user, or change the owner of ${folder}.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,117 @@
+// `bienvenue doctor --mail` against a mail server that fails at each step: the step, the words of the server, the remedy.
+import assert from 'node:assert/strict';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, describe, test, type TestContext } from 'node:test';
+import { CommandHost } from '../support/program.ts';
+import { startMailCatcher } from '../support/mail-catcher.ts';
+import { temporaryFolder } from '../support/running-service.ts';
+
+const host = new CommandHost();
+after(() => host.close());
+
+/** A server that answers as the table says, by the beginning of the client's line; '' is the greeting. */
+async function scripted(t: TestContext, replies: Readonly<Record<string, string>>): Promise<string> {
+  const proper = { '': '220 hello', EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '235 fine', DATA: '354 go on' };
+  const table: Readonly<Record<string, string>> = { ...proper, ...replies };
+  const sockets = new Set<Socket>();
+  const server = await new Promise<Server>((resolve) => {
+    const listening = createServer((socket) => {
+      sockets.add(socket);
+      let isData = false;
+      let content = '';
+      socket.on('error', () => {});
+      socket.write(`${table['']}\r\n`);
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        if (isData) {
+          content += text;
+          if (!content.includes('\r\n.\r\n')) return;
+          isData = false;
+          content = '';
+          socket.write(`${table['.'] ?? '250 taken'}\r\n`);
+          return;
+        }
+        for (const line of text.split('\r\n').slice(0, -1)) {
+          const key = Object.keys(table).find((start) => start !== '' && line.startsWith(start));
+          const reply = table[key ?? ''] ?? '';
+          if (key === 'DATA') isData = reply.startsWith('354');
+          socket.write(`${key === undefined ? '250 fine' : reply}\r\n`);
+        }
+      });
+    }).listen(0, '127.0.0.1', () => resolve(listening));
+  });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  return `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+}
+
+async function mailFinding(t: TestContext, url: string, more = {}): Promise<{ code: unknown; says: string }> {
+  const environment = {
+    DATA_DIR: await temporaryFolder(t),
+    PORT: '0',
+    SMTP_URL: url,
+    MAIL_FROM: 'Konten <konten@bücher.example>',
+    ...more,
+  };
+  const { code, stdout } = await host.run(['doctor', '--mail', 'you@example.org', '--json'], { environment });
+  const findings = JSON.parse(stdout) as { about: string; says: string }[];
+  const says = findings.find(({ about }) => about === 'mail')?.says ?? '';
+  assert.doesNotMatch(stdout, /hunter2/);
+  return { code, says };
+}
+
+describe('doctor --mail', () => {
+  test('sends a mail and prints the answer of the server', async (t) => {
+    const catcher = await startMailCatcher();
+    t.after(() => catcher.close());
+    const { code, says } = await mailFinding(t, catcher.url, { MAIL_EHLO_NAME: 'mail.example.org' });
+    assert.equal(code, 0);
+    assert.match(says, /^smtp:\/\/127\.0\.0\.1:\d+ accepted an email to you@example\.org: 250 /);
+    const [mail] = catcher.mails;
+    assert.deepEqual(mail?.recipients, ['you@example.org']);
+    assert.match(mail?.raw ?? '', /^Message-ID: <[^@>]+@xn--bcher-kva\.example>/m);
+    assert.match(mail?.raw ?? '', /^From: Konten <konten@xn--bcher-kva\.example>/m);
+  });
+
+  /** The failing step, what the server answers there, and words of the finding. */
+  const steps: Readonly<Record<string, [replies: Readonly<Record<string, string>>, says: RegExp]>> = {
+    greeting: [{ '': '554 go away' }, /554 go away.*port in SMTP_URL/],
+    EHLO: [
+      { EHLO: '504 a full name please', HELO: '504 a full name please' },
+      /504 a full name.*MAIL_EHLO_NAME/,
+    ],
+    authentication: [{ AUTH: '535 wrong password' }, /535 wrong password.*user and password in SMTP_URL/],
+    sender: [{ MAIL: '553 not your address' }, /553 not your address.*MAIL_FROM/],
+    recipient: [{ RCPT: '550 no such user' }, /550 no such user/],
+    data: [{ '.': '554 looks like spam' }, /554 looks like spam/],
+  };
+  for (const [step, [replies, says]] of Object.entries(steps))
+    test(`names the step ${step} with the words of the server and the remedy`, async (t) => {
+      const at = await scripted(t, replies);
+      const finding = await mailFinding(t, `smtp://user:hunter2@${at}`);
+      assert.equal(finding.code, 1);
+      assert.ok(finding.says.includes(` failed at the step "${step}": `), finding.says);
+      assert.match(finding.says, says);
+    });
+
+  test('names the steps before the first word of the server', async (t) => {
+    const plain = await scripted(t, {});
+    const tls = await mailFinding(t, `smtps://${plain}`);
+    assert.match(tls.says, /failed at the step "TLS": .*smtps:\/\/ is for a port with TLS/);
+    const closed = await mailFinding(t, 'smtp://127.0.0.1:1');
+    assert.match(closed.says, /failed at the step "connection": .*ECONNREFUSED/);
+    const unknown = await mailFinding(t, 'smtp://mail.nonsense.invalid:587');
+    assert.match(unknown.says, /failed at the step "name resolution": /);
+  });
+
+  test('says that no mail server is configured, and that the recipient is no address', async (t) => {
+    const none = await mailFinding(t, '');
+    assert.match(none.says, /no mail server is configured; set SMTP_URL and MAIL_FROM/);
+    const environment = { DATA_DIR: await temporaryFolder(t), PORT: '0' };
+    const { code, stderr } = await host.run(['doctor', '--mail', 'nonsense'], { environment });
+    assert.equal(code, 1);
+    assert.match(stderr, /nonsense is not a valid email address/);
+  });
+});

@@ -1,0 +1,168 @@
+// What cannot work is refused at the start, in a sentence with the remedy and before anything is changed.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
+import { engineNames } from '../support/engines.ts';
+import { CommandHost, runProgram } from '../support/program.ts';
+import { temporaryFolder } from '../support/running-service.ts';
+
+const host = new CommandHost();
+after(() => host.close());
+
+/** Runs `serve`, which must refuse without a stack, and returns what it says. */
+async function refusal(environment: Record<string, string>): Promise<string> {
+  const { code, stderr } = await host.run(['serve'], { environment: { PORT: '0', ...environment } });
+  assert.equal(code, 1, stderr);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+  return stderr;
+}
+
+test('HOST that does not resolve is refused with a sentence', async (t) => {
+  const mailing = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'a@example.org' };
+  const environment = { PUBLIC_URL: 'https://accounts.example.org', ...mailing };
+  const says = await refusal({
+    ...environment,
+    DATA_DIR: await temporaryFolder(t),
+    HOST: 'nonsense.invalid',
+  });
+  assert.match(says, /^HOST is nonsense\.invalid, (?:which does not resolve|and the name resolution)/);
+  assert.doesNotMatch(says, /Connections were rejected/);
+});
+
+test('one start names a port in use, a database that cannot be created and keys that cannot be read, and creates nothing', async (t) => {
+  const taken = await new Promise<Server>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+  });
+  t.after(() => taken.close());
+  const address = taken.address();
+  const port = String(typeof address === 'object' ? address?.port : '');
+  const folder = await temporaryFolder(t);
+  const says = await refusal({
+    PORT: port,
+    DATABASE_URL: 'sqlite:/dev/null/accounts.db',
+    SECRET_KEY_FILE: folder,
+  });
+  assert.match(says, /^The service cannot start:\n/);
+  assert.match(says, new RegExp(`  - Port ${port} is in use\\. Stop the other program`));
+  assert.match(says, /  - \/dev\/null\/accounts\.db cannot be created: \/dev\/null is not a folder/);
+  assert.match(says, /  - The key file .* cannot be read/);
+  const started = await refusal({ PORT: port, DATA_DIR: join(folder, 'new') });
+  assert.match(started, /^Port \d+ is in use/);
+  assert.equal(existsSync(join(folder, 'new')), false, 'the folder is created by a start that works');
+});
+
+test('misspelt names in the environment are warned about at the start and by doctor', async (t) => {
+  const environment = {
+    DATA_DIR: await temporaryFolder(t),
+    PRODUCT_COLOUR: '#ff0000',
+    MAIL_FORM: 'x',
+    PORT: '0',
+  };
+  const { stdout } = await host.run(['doctor', '--json'], { environment });
+  const findings = JSON.parse(stdout) as { verdict: string; says: string }[];
+  const warned = findings.filter(({ verdict }) => verdict === 'unsafe').map(({ says }) => says);
+  assert.deepEqual(warned, [
+    'PRODUCT_COLOUR is not an option and has no effect. Did you mean PRODUCT_COLOR?',
+    'MAIL_FORM is not an option and has no effect. Did you mean MAIL_FROM?',
+  ]);
+  const { stdout: log } = await runProgram(['serve'], {
+    environment: { ...environment, LOG_FORMAT: 'json', DATABASE_URL: 'sqlite:/dev/null/accounts.db' },
+  });
+  assert.match(log, /"level":"warn".*Did you mean PRODUCT_COLOR\?/);
+});
+
+describe(
+  'a PostgreSQL database that cannot be used',
+  { skip: engineNames.includes('postgres') ? false : 'TEST_ENGINES leaves PostgreSQL out' },
+  () => {
+    const names: string[] = [];
+    let server: pg.Client;
+    before(async () => {
+      server = new pg.Client({ connectionString: process.env['TEST_DATABASE_URL'] });
+      await server.connect();
+    });
+    after(async () => {
+      for (const name of names) await server.query(`drop database if exists ${name} with (force)`);
+      await server.query('drop role if exists startup_reader');
+      await server.end();
+    });
+
+    async function create(options: string): Promise<URL> {
+      const name = `startup_${crypto.randomUUID().replaceAll('-', '')}`;
+      names.push(name);
+      await server.query(`create database ${name} template template0 ${options}`);
+      const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
+      url.pathname = `/${name}`;
+      return url;
+    }
+    async function says(url: URL): Promise<string> {
+      const environment = {
+        DATABASE_URL: url.href,
+        SECRET_KEY: `k1 ${Buffer.alloc(32, 'k').toString('base64url')}`,
+      };
+      const refused = await refusal(environment);
+      const doctor = await host.run(['doctor'], { environment: { ...environment, PORT: '0' } });
+      assert.equal(doctor.code, 1);
+      for (const line of refused.trim().split('\n')) assert.ok(doctor.stdout.includes(line), doctor.stdout);
+      return refused;
+    }
+
+    for (const encoding of ['LATIN1', 'SQL_ASCII'])
+      test(`a database in ${encoding} is refused, and doctor says how to create one in UTF8`, async () => {
+        const url = await create(`encoding '${encoding}' locale 'C'`);
+        assert.match(
+          await says(url),
+          new RegExp(`has the encoding ${encoding},.*create database .* encoding 'UTF8'`),
+        );
+      });
+
+    test('a search path without a schema is refused', async () => {
+      const url = await create('');
+      url.searchParams.set('options', '-c search_path=missing');
+      assert.match(await says(url), /^No schema of the search path \(missing\) exists in the database/);
+    });
+
+    test('a user who may not create tables is refused, with the statement that allows it', async () => {
+      const url = await create('');
+      await server.query("create role startup_reader login password 'x'");
+      url.username = 'startup_reader';
+      url.password = 'x';
+      const refused = await says(url);
+      assert.match(
+        refused,
+        /startup_reader may not create tables in the schema public .*grant create on schema public/,
+      );
+    });
+
+    test('a database that does not exist, and a server without TLS, are named in a sentence', async () => {
+      const url = await create('');
+      const missing = new URL(url);
+      missing.pathname = '/startup_missing';
+      assert.match(
+        await says(missing),
+        /^PostgreSQL rejects the connection: database "startup_missing" does not exist/,
+      );
+      url.searchParams.set('sslmode', 'require');
+      const refused = await says(url);
+      assert.match(refused, /^PostgreSQL: The server does not support SSL connections/);
+      assert.doesNotMatch(refused, /SECURITY WARNING/);
+    });
+
+    test('a command on an empty database says so, and leaves it empty', async () => {
+      const empty = await create('');
+      const { code, stderr } = await host.run(['user', 'list'], {
+        environment: { DATABASE_URL: empty.href },
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, /has no tables of this service\. "bienvenue serve" creates them/);
+      const client = new pg.Client({ connectionString: empty.href });
+      await client.connect();
+      const { rows } = await client.query("select 1 from pg_tables where schemaname = 'public'");
+      await client.end();
+      assert.deepEqual(rows, []);
+    });
+  },
+);
