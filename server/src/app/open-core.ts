@@ -14,7 +14,7 @@ export async function withCore<T>(
   const configuration = readOptions(environment);
   const service = await buildService(
     configuration,
-    await openDatabase(configuration.options.databaseUrl, migratedModules),
+    await openDatabase(configuration.options.databaseUrl, migratedModules, configuration.options),
     silentLog,
   );
   try {

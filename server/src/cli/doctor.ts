@@ -10,7 +10,7 @@ import { ConfigurationFault } from '../config/read-options.ts';
 import { readOptions, type Configuration } from '../app/options.ts';
 import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
-import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
+import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile, networkFileSystem } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
@@ -107,17 +107,12 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
   }
   try {
     if (path !== undefined) examineSqliteFile(path);
-    const database = await connectDatabase(options.databaseUrl);
+    const database = await connectDatabase(options.databaseUrl, options);
     try {
       const differences = await schemaDifferences(database, migratedModules);
       const clock = await checkClock(database);
       const keys = differences.length === 0 ? [await checkKeyring(options, database)] : [];
-      return [
-        { about: 'database', verdict: 'ok', says: `${database.engine.name} answers` },
-        toFinding(differences),
-        ...keys,
-        clock,
-      ];
+      return [await checkServer(database), toFinding(differences), ...keys, clock];
     } finally {
       await database.close();
     }
@@ -126,6 +121,14 @@ async function checkDatabase({ options }: Configuration): Promise<Finding[]> {
       { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
     ];
   }
+}
+
+async function checkServer(database: Database): Promise<Finding> {
+  const { engine, connectedBy } = database;
+  const says = `${engine.name} answers${connectedBy === undefined ? '' : ` (${connectedBy})`}`;
+  if (await isReadOnly(database))
+    return { about: 'database', verdict: 'fault', says: `${says}, but accepts no changes: it is read-only` };
+  return { about: 'database', verdict: 'ok', says };
 }
 
 function toFinding(differences: readonly SchemaDifference[]): Finding {

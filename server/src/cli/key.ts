@@ -66,7 +66,7 @@ export function keyCommand({ environment }: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async ({ json = false }: Flags) => {
       const { options } = readOptions(environment);
-      const database = await openDatabase(options.databaseUrl, migratedModules);
+      const database = await openDatabase(options.databaseUrl, migratedModules, options);
       try {
         const keyring = await openKeyring(options, database, systemClock);
         const columns = await reseal(database, keyring, sealedColumns, (done, all) => {

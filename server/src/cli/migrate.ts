@@ -10,7 +10,8 @@ export function migrateCommand({ environment }: CommandContext): Command {
     .description('upgrade the database schema to this release; serve also does this')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const steps = await migrateDatabase(readOptions(environment).options.databaseUrl, migratedModules);
+      const { options } = readOptions(environment);
+      const steps = await migrateDatabase(options.databaseUrl, migratedModules, options);
       const schema = Object.fromEntries(
         migratedModules.map(({ name, migrations }) => [name, migrations.length]),
       );

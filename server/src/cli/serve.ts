@@ -27,7 +27,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
 
       const service = await buildService(
         configuration,
-        await openDatabase(databaseUrl, migratedModules, { isExamined: true }),
+        await openDatabase(databaseUrl, migratedModules, { ...configuration.options, isExamined: true }),
         log,
         overrides,
       );

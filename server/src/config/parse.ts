@@ -2,6 +2,7 @@
 // that states which values are valid; the caller puts the name of the option in front of it.
 import { isIP } from 'node:net';
 import { KeysRefused, parseKeys } from '../kit/keyring.ts';
+import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres-url.ts';
 import ipaddr from 'ipaddr.js';
 
 /** The value of an option is invalid; the message completes "NAME …". */
@@ -137,8 +138,15 @@ function originOf(item: string): string | undefined {
 /** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value) && value !== 'sqlite::memory:') return value;
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value;
-  throw new OptionFault('must be sqlite:<path of a file> or postgres://user:password@host/database');
+  if (!/^postgres(ql)?:\/\//.test(value))
+    throw new OptionFault('must be sqlite:<path of a file> or postgres://user:password@host/database');
+  try {
+    readPostgresUrl(value);
+    return value;
+  } catch (error) {
+    if (error instanceof PostgresUrlFault) throw new OptionFault(error.message);
+    throw error;
+  }
 }
 
 /** Parses a `smtp://` or `smtps://` URL with a host. */

@@ -33,7 +33,11 @@ export async function openService(environment: Environment = {}): Promise<Servic
   const configuration = readOptions(environment);
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
-  const service = await buildService(configuration, await openDatabase(databaseUrl, migratedModules), log);
+  const service = await buildService(
+    configuration,
+    await openDatabase(databaseUrl, migratedModules, configuration.options),
+    log,
+  );
   startJobs(service);
   return service;
 }
