@@ -52,7 +52,7 @@ interface Manner {
 export class Connection {
   /** The first fault after which this connection is not used again. */
   fault: unknown;
-  /** The first error of a statement. */
+  /** The first error of a statement, as its caller got it. */
   firstError: unknown;
   readonly #client: pg.PoolClient;
   readonly #manner: Manner;
@@ -86,9 +86,10 @@ export class Connection {
     try {
       return await this.#client.query<Row>(query);
     } catch (error) {
-      this.firstError ??= error;
       if (!leavesConnection(error)) this.fault ??= error;
-      throw toError(error);
+      const said = toError(error);
+      this.firstError ??= said;
+      throw said;
     }
   }
 }
@@ -188,7 +189,7 @@ export class PostgresPool {
     try {
       return await this.#take();
     } catch (error) {
-      if (this.#servers.urls.length === 1 || !isOfServer(error)) throw toError(error);
+      if (this.#servers.urls.length === 1 || isOfQueue(error) || !isOfServer(error)) throw toError(error);
       this.#search ??= this.#findServer().finally(() => (this.#search = undefined));
       await this.#search;
     }
@@ -282,6 +283,11 @@ export class PostgresPool {
       retryAfterSeconds: 2,
     });
   }
+}
+
+/** Returns whether every connection of the pool was in use for too long, which says nothing about the server. */
+function isOfQueue(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect'; // pg-pool has no code
 }
 
 /**
