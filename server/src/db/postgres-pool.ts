@@ -1,10 +1,10 @@
-// Connections to PostgreSQL: finds the server that accepts changes among those that the URL names, notices a pooler in
-// between, sets the limits of this service in the way that each allows, and discards connections after a fault.
+// The connections to PostgreSQL: finds the server that accepts changes among those that the URL names, prepares new
+// connections to it, and discards connections after a fault.
 import pg from 'pg';
 import { Problem } from '../kit/problem.ts';
 import { readPostgresUrl, serverName, type Pooler, type PostgresServers } from '../kit/postgres-url.ts';
-import { isOfServer, leavesConnection, toError } from './postgres-error.ts';
-import type { Compiled } from './statement.ts';
+import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
+import { isOfServer, toError } from './postgres-error.ts';
 import './problem.ts';
 
 export interface PostgresSettings {
@@ -23,80 +23,9 @@ const connectTimeoutMs = 3000;
 /** The same if there are other servers to try. */
 const connectTimeoutOfManyMs = 1000;
 
-/**
- * A prepared statement is planned once for each connection: planning it for the values of each call takes longer than
- * running it. Such a plan expects ten keys where mostly one is looked up, so a small table would be read as a whole if a
- * page read through an index were not as cheap as it is in memory.
- */
-export const plannerSettings = { plan_cache_mode: 'force_generic_plan', random_page_cost: 1.1 };
-
 /** Reads bigint as number: the integers of the service are ids and milliseconds, far below 2^53. */
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
-
-type Row = Record<string, unknown>;
-
-/** How statements are sent on a connection. */
-interface Manner {
-  /** Words for `bienvenue doctor`. */
-  readonly says: string;
-  /**
-   * The settings of a session reach the next client of a pooler in transaction mode, so there each transaction sets its
-   * own limits, and the client's limit is the only one of a single statement.
-   */
-  readonly keepsSettings: boolean;
-  readonly keepsStatements: boolean;
-}
-
-/** A connection that was taken from the pool. */
-export class Connection {
-  /** The first fault after which this connection is not used again. */
-  fault: unknown;
-  /** The first error of a statement, as its caller got it. */
-  firstError: unknown;
-  readonly #client: pg.PoolClient;
-  readonly #manner: Manner;
-  readonly #limits: Readonly<Record<string, number>>;
-
-  constructor(client: pg.PoolClient, manner: Manner, limits: Readonly<Record<string, number>>) {
-    this.#client = client;
-    this.#manner = manner;
-    this.#limits = limits;
-  }
-
-  /** Runs one statement and returns its rows. */
-  async send<R>({ name, text, bind }: Compiled, parameters: object): Promise<R[]> {
-    const values = bind(parameters);
-    const query = name === '' || !this.#manner.keepsStatements ? { text, values } : { name, text, values };
-    return (await this.#query(query)).rows as R[]; // the row type was inferred from the statement that wrote the SQL
-  }
-
-  /** Runs a text and returns the command that the server executed, such as `COMMIT`. */
-  async control(text: string): Promise<string> {
-    return (await this.#query({ text })).command;
-  }
-
-  /** Begins a transaction, with its limits where the session has none. */
-  async begin(): Promise<void> {
-    const limits = this.#manner.keepsSettings ? [] : settings('set local', this.#limits);
-    await this.#query({ text: ['begin', ...limits].join('; ') });
-  }
-
-  async #query(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
-    try {
-      return await this.#client.query<Row>(query);
-    } catch (error) {
-      if (!leavesConnection(error)) this.fault ??= error;
-      const said = toError(error);
-      this.firstError ??= said;
-      throw said;
-    }
-  }
-}
-
-export function settings(command: string, values: Readonly<Record<string, number | string>>): string[] {
-  return Object.entries(values).map(([name, value]) => `${command} ${name} = ${value}`);
-}
 
 /** What a connection says about the server behind it. */
 interface ServerFacts {
@@ -224,7 +153,7 @@ export class PostgresPool {
   /** Makes a new connection ready for statements. */
   async #prepare(client: pg.ClientBase): Promise<Manner> {
     const facts = await this.#readFacts(client);
-    const manner = await this.#mannerOf(client, facts.pid);
+    const manner = await mannerOf(client, this.#settings.pooler, facts.pid);
     if (!manner.keepsSettings) return manner;
     await client.query(settings('set', { ...this.#limits, ...plannerSettings }).join('; '));
     return manner;
@@ -240,20 +169,6 @@ export class PostgresPool {
         retryAfterSeconds: 2,
       });
     return facts;
-  }
-
-  async #mannerOf(client: pg.ClientBase, pid: number): Promise<Manner> {
-    const { pooler } = this.#settings;
-    if (pooler === 'none') return { says: 'connected directly', keepsSettings: true, keepsStatements: true };
-    if (pooler === 'session')
-      return { says: 'through a pooler in session mode', keepsSettings: true, keepsStatements: true };
-    // The server reports its process to the pooler that connected to it, and the pooler another number to its clients.
-    const { processID } = client as { processID?: number | null }; // public, and missing in the types
-    if (pooler === 'auto' && processID === pid)
-      return { says: 'connected directly', keepsSettings: true, keepsStatements: true };
-    const keepsStatements = await renamesStatements(client);
-    const says = `through a pooler, as in transaction mode, ${keepsStatements ? 'which keeps prepared statements' : 'without prepared statements'}`;
-    return { says, keepsSettings: false, keepsStatements };
   }
 
   /** Finds the first server that can be used, and uses it for new connections from then on. */
@@ -288,19 +203,4 @@ export class PostgresPool {
 /** Returns whether every connection of the pool was in use for too long, which says nothing about the server. */
 function isOfQueue(error: unknown): boolean {
   return error instanceof Error && error.message === 'timeout exceeded when trying to connect'; // pg-pool has no code
-}
-
-/**
- * Returns whether a pooler keeps prepared statements of its clients, as PgBouncer does from 1.21 on with
- * `max_prepared_statements`: it then gives them names of its own.
- */
-async function renamesStatements(client: pg.ClientBase): Promise<boolean> {
-  const name = `bienvenue_probe_${crypto.randomUUID()}`;
-  const text = 'select count(*)::int as count from pg_prepared_statements where name = $1';
-  await client.query('begin'); // all on one connection of the server
-  const [row] = (await client.query<{ count: number }>({ name, text, values: [name] })).rows;
-  const isRenamed = row?.count === 0;
-  if (!isRenamed) await client.query(`deallocate "${name}"`);
-  await client.query('commit');
-  return isRenamed;
 }

@@ -1,15 +1,20 @@
 // Implements `Database` for PostgreSQL. The look-ups of one turn of the event loop are sent as one statement, so that a
 // remote database costs little more than one in the process.
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql as rawSql } from 'kysely';
 import { Problem } from '../kit/problem.ts';
 import type { Database, Lookup, QueryBuilder, Sql, Statement } from './database.ts';
 import { postgresEngine } from './engine.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { mayRunAgain } from './postgres-error.ts';
-import { PostgresPool, type Connection, type PostgresSettings } from './postgres-pool.ts';
+import type { Connection } from './postgres-connection.ts';
+import { PostgresPool, type PostgresSettings } from './postgres-pool.ts';
 import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
 
 type Row = Record<string, unknown>;
+
+/** Pause before a second run: the other transaction of a conflict goes first, or both would meet again. */
+const secondRunMs = 50;
 
 const compiledStatements = new CompiledStatements(postgresEngine);
 
@@ -179,6 +184,7 @@ class PostgresDatabase implements Database {
       return await this.#pool.use(work);
     } catch (error) {
       if (!mayRunAgain(error)) throw error;
+      await pause(secondRunMs);
     }
     return this.#pool.use(work);
   }
