@@ -84,14 +84,20 @@ async function main(): Promise<void> {
       mkdirSync(dirname(output), { recursive: true });
       writeFileSync(output, text);
     }
+  } catch (error) {
+    fail(error); // before the cleanup, which may fail as well
   } finally {
     await run.end();
   }
 }
 
+function fail(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  fail(error);
 }

@@ -86,10 +86,18 @@ async function fillSqlite(path: string, accounts: number): Promise<void> {
 async function fillPostgres(url: string, accounts: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
+  try {
+    await fillTables(client, accounts);
+  } finally {
+    await client.end(); // dropping the database would break an open connection, which would hide the error
+  }
+}
+
+async function fillTables(client: pg.Client, accounts: number): Promise<void> {
   const now = Date.now();
   await client.query(
     `insert into users (email, email_key, hashed_password, created_at, password_changed_at)
-     select e, e, $2, $3, $3 from (select 'user' || n || '@bench.example' as e from generate_series(1, $1::bigint) n order by n)`,
+     select e, e, $2, $3, $3 from (select 'user' || n || '@bench.example' as e from generate_series(1, $1::bigint) n order by n) as emails`,
     [accounts, hashOfPassword(), now],
   );
   for (let first = 1; first <= accounts; first += batch) {
@@ -110,5 +118,4 @@ async function fillPostgres(url: string, accounts: number): Promise<void> {
   }
   await client.query('vacuum analyze'); // autovacuum would do this within minutes, possibly during a measurement
   await client.query('checkpoint');
-  await client.end();
 }

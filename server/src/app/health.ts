@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { readVersions } from '../db/migrate.ts';
+import { Problem } from '../kit/problem.ts';
+import { isReadOnly, readVersions } from '../db/migrate.ts';
 import type { Database } from '../db/database.ts';
+import '../db/problem.ts';
 
 const Status = Type.Object({ status: Type.String() });
 
-/** Reports liveness (the process runs) and readiness (the database answers). */
+/** Reports liveness (the process runs) and readiness (the database answers and accepts changes). */
 export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
@@ -24,6 +26,7 @@ export function healthRoutes(db: Database): FastifyPluginAsyncTypebox {
       },
       async () => {
         await readVersions(db);
+        if (await isReadOnly(db)) throw new Problem('database_read_only', { retryAfterSeconds: 2 });
         return { status: 'ready' };
       },
     );

@@ -1,6 +1,7 @@
 // Opens the data of a service for a command. Commands never create a database or a key: in a wrong folder they would
 // show an empty service.
 import { resolve } from 'node:path';
+import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import { hasMigrations } from '../db/migrate.ts';
 import { connectDatabase, openDatabase, sqlitePath } from '../db/open-database.ts';
@@ -39,8 +40,8 @@ export function enter(environment: Environment): Configuration {
 export async function openData(environment: Environment): Promise<OpenData> {
   const configuration = enter(environment);
   const { options } = configuration;
-  if (sqlitePath(options.databaseUrl) === undefined) await requireTables(options.databaseUrl);
-  const database = await openDatabase(options.databaseUrl, migratedModules);
+  if (sqlitePath(options.databaseUrl) === undefined) await requireTables(options);
+  const database = await openDatabase(options.databaseUrl, migratedModules, options);
   try {
     if ((await checkKeys(options, database)) === undefined)
       throw new KeysRefused(
@@ -53,8 +54,8 @@ export async function openData(environment: Environment): Promise<OpenData> {
   }
 }
 
-async function requireTables(url: string): Promise<void> {
-  const database = await connectDatabase(url);
+async function requireTables(options: CoreOptions): Promise<void> {
+  const database = await connectDatabase(options.databaseUrl, options);
   try {
     if (await hasMigrations(database)) return;
   } finally {

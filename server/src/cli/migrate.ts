@@ -10,7 +10,7 @@ export function migrateCommand({ enter }: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const options = await enter();
-      const steps = await migrateDatabase(options.databaseUrl, migratedModules);
+      const steps = await migrateDatabase(options.databaseUrl, migratedModules, options);
       const schema = Object.fromEntries(
         migratedModules.map(({ name, migrations }) => [name, migrations.length]),
       );

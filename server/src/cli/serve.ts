@@ -35,7 +35,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
 
       const service = await buildService(
         configuration,
-        await openDatabase(databaseUrl, migratedModules, { isExamined: true }),
+        await openDatabase(databaseUrl, migratedModules, { ...configuration.options, isExamined: true }),
         log,
         overrides,
       );

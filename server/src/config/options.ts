@@ -1,6 +1,7 @@
 // Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { defaultConnections, type Pooler } from '../kit/postgres-url.ts';
 import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {
@@ -74,10 +75,22 @@ export const coreOptions = {
   databaseUrl: option({
     env: 'DATABASE_URL',
     parse: databaseUrl,
-    says: 'Database: sqlite:<path> or postgres://user:password@host/database.',
+    says: 'Database: sqlite:<path> or postgres://user:password@host/database. Several PostgreSQL servers: host:port,host:port; the service uses the first one that accepts changes.',
     default: ({ dataDir }) => `sqlite:${join(dataDir, 'bienvenue.db')}`,
     defaultSays: '`sqlite:<DATA_DIR>/bienvenue.db`',
     secret: true,
+  }),
+  databasePooler: option<Pooler>({
+    env: 'DATABASE_POOLER',
+    parse: oneOf('auto', 'none', 'session', 'transaction'),
+    says: 'Pooler between the service and PostgreSQL, such as PgBouncer: none, or the mode of its pool. auto notices a pooler and uses it as in transaction mode, which works in both modes; session is faster where it is the mode of the pool.',
+    default: () => 'auto',
+  }),
+  databaseConnections: option({
+    env: 'DATABASE_CONNECTIONS',
+    parse: integer(2, 1000),
+    says: 'Maximum number of connections to PostgreSQL of each process.',
+    default: () => defaultConnections,
   }),
   secretKey: option<string | undefined>({
     env: 'SECRET_KEY',

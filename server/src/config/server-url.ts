@@ -1,6 +1,7 @@
 // Parses the URLs of the database and the mail server as they will be used, so that a URL that cannot work is found at
 // the start instead of with the first connection.
 import { tlsModes } from '../kit/postgres-tls.ts';
+import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres-url.ts';
 import { OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
@@ -40,17 +41,19 @@ export function smtpUrl(value: string): URL {
 
 const databaseForm = 'must be sqlite:<path of a file> or postgres://user:password@host/database';
 
-/** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
+/** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`; the latter may name several servers. */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value) && value !== 'sqlite::memory:') {
     requirePath(value.slice('sqlite:'.length), 'must be sqlite:<path of a file>');
     return value;
   }
   if (!/^postgres(ql)?:\/\//.test(value)) throw new OptionFault(databaseForm);
-  const url = URL.parse(value);
-  if (url === null)
-    throw new OptionFault(`${databaseForm}; if the user or password has special characters, ${encoding}`);
-  requireUsable(url);
+  try {
+    for (const url of readPostgresUrl(value).urls) requireUsable(new URL(url));
+  } catch (error) {
+    if (!(error instanceof PostgresUrlFault)) throw error;
+    throw new OptionFault(`${error.message}; if the user or password has special characters, ${encoding}`);
+  }
   return value;
 }
 

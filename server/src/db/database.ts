@@ -42,6 +42,8 @@ export interface Engine {
   readonly catalog: Catalog;
   /** True if a look-up crosses a socket, so that batching the look-ups of one turn of the event loop saves time. */
   readonly gathersLookups: boolean;
+  /** 1 if the server accepts no changes now: it is a standby of another one, or it is read-only; else 0. */
+  readonly isReadOnly: RawBuilder<number>;
   /** True if an index can be built without blocking writes, which must happen outside a transaction. */
   readonly buildsIndexesConcurrently: boolean;
 }
@@ -67,6 +69,8 @@ export type QueryBuilder<R, Tables = DefaultTables> = (sql: Sql<Tables>) => Comp
 
 export interface Database {
   readonly engine: Engine;
+  /** Words about the connection, for `bienvenue doctor`; none for a file. */
+  readonly connectedBy?: string;
 
   /** Runs a prepared statement and returns its rows. A change is durable when the promise resolves. */
   run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]>;
@@ -97,8 +101,8 @@ export interface Database {
 
   /**
    * Runs the work in one transaction, which is committed if the work succeeds and rolled back if it throws. Inside it,
-   * await only the transaction (no hashing, no mail), because it may hold the only writer. The work may run again after a
-   * rollback, so it must not change anything outside of the transaction. A nested call runs the work in the outer one.
+   * await only the transaction (no hashing, no mail), because it may hold the only writer. The work may run a
+   * second time after a rollback, so it must not change anything outside of the transaction. A nested call runs the work in the outer one.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T>;
 

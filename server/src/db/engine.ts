@@ -46,6 +46,7 @@ export const sqliteEngine: Engine = {
     countIndexes: (name) =>
       rawSql`(select count(*) from sqlite_master where type = 'index' and name = ${name})`,
   },
+  isReadOnly: rawSql`0`,
   buildsIndexesConcurrently: false,
   gathersLookups: false,
 };
@@ -75,6 +76,7 @@ export const postgresEngine: Engine = {
     countIndexes: (name) =>
       rawSql`(select count(*) from pg_index where indexrelid = to_regclass(${name}) and indisvalid)`,
   },
+  isReadOnly: rawSql`(pg_is_in_recovery() or current_setting('transaction_read_only') = 'on')::int`,
   buildsIndexesConcurrently: true,
   gathersLookups: true,
 };

@@ -2,7 +2,7 @@
 // the lock of one row, so that several instances may start concurrently and an interrupted migration is rolled back. A
 // step that must run outside a transaction follows a commit, and runs while another connection holds the lock.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 import { hasTable, type MigratedModule, type Migration } from './migration.ts';
 import type { VersionTables } from './schema.ts';
 import { statementsFor } from './statement.ts';
@@ -90,6 +90,13 @@ export async function lockModule(tx: Database, module: string): Promise<void> {
 /** Returns the number of steps of each module in a migrated database. It is also an inexpensive health check. */
 export async function readVersions(db: Database): Promise<Map<string, number>> {
   return new Map((await db.run(selectVersions, {})).map(({ module, version }) => [module, version]));
+}
+
+/** Returns whether the server of the database accepts no changes now, for example because it is a standby. */
+export async function isReadOnly(db: Database): Promise<boolean> {
+  const { isReadOnly: expression } = db.engine;
+  const [row] = await db.query((sql: Sql<object>) => sql.selectNoFrom(expression.as('is_read_only')));
+  return row?.is_read_only === 1;
 }
 
 /** Returns the modules whose schema in the database differs from that of this release. Changes nothing. */

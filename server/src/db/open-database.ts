@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { postgresTls } from '../kit/postgres-tls.ts';
-import { isProblem } from '../kit/problem.ts';
+import { defaultConnections, type Pooler } from '../kit/postgres-url.ts';
+import { Problem } from '../kit/problem.ts';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
 import { rejectedConnection, requireUsablePostgres } from './postgres-check.ts';
 import { openSqlite } from './sqlite.ts';
-import { examineSqliteFile } from './sqlite-file.ts';
+import { DatabaseRefused, examineSqliteFile } from './sqlite-file.ts';
 
 const sqlitePrefix = 'sqlite:';
 
@@ -17,18 +18,34 @@ export function sqlitePath(url: string): string | undefined {
   return url.startsWith(sqlitePrefix) ? resolve(url.slice(sqlitePrefix.length)) : undefined;
 }
 
+/** How PostgreSQL is connected to; the options of the same names have the details. SQLite ignores it. */
+export interface ConnectionOptions {
+  readonly databasePooler?: Pooler;
+  readonly databaseConnections?: number;
+  /** No time limits, for migrations. */
+  readonly patient?: boolean;
+}
+
 /**
  * Opens the database without changing its schema: `sqlite:<path>` or `postgres://…`.
  * @throws {DatabaseRefused} if the file is not a database of this service, or is on a network file system; if PostgreSQL
  *   rejects the connection, or its database cannot store what users type.
- * @throws {Problem} unavailable if PostgreSQL does not respond.
+ * @throws {Problem} unavailable if PostgreSQL does not respond; database_read_only if it is a standby.
  */
-export async function connectDatabase(url: string, { patient = false } = {}): Promise<Database> {
+export async function connectDatabase(
+  url: string,
+  {
+    databasePooler: pooler = 'auto',
+    databaseConnections: connections = defaultConnections,
+    patient = false,
+  }: ConnectionOptions = {},
+): Promise<Database> {
   const path = sqlitePath(url);
   if (path !== undefined) return openSqlite(path);
   const { openPostgres } = await import('./postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
-  const database = await openPostgres(postgresTls(url).url, { patient }).catch((error: unknown) => {
-    throw isProblem(error, 'unavailable') ? error : rejectedConnection(error);
+  const settings = { pooler, connections, patient };
+  const database = await openPostgres(postgresTls(url).url, settings).catch((error: unknown) => {
+    throw error instanceof Problem || error instanceof DatabaseRefused ? error : rejectedConnection(error);
   });
   try {
     await requireUsablePostgres(database);
@@ -43,8 +60,12 @@ export async function connectDatabase(url: string, { patient = false } = {}): Pr
  * Migrates a database to the schema of the modules and returns the steps that were missing, as `module: name`.
  * @throws {NewerSchema} if a newer release migrated the database.
  */
-export async function migrateDatabase(url: string, modules: readonly MigratedModule[]): Promise<string[]> {
-  const database = await connectDatabase(url, { patient: true });
+export async function migrateDatabase(
+  url: string,
+  modules: readonly MigratedModule[],
+  connection: ConnectionOptions = {},
+): Promise<string[]> {
+  const database = await connectDatabase(url, { ...connection, patient: true });
   try {
     return await migrate(database, modules);
   } finally {
@@ -63,12 +84,12 @@ const examinedBytes = 256 * 1024 * 1024;
 export async function openDatabase(
   url: string,
   modules: readonly MigratedModule[],
-  { isExamined = false } = {},
+  { isExamined = false, ...connection }: ConnectionOptions & { readonly isExamined?: boolean } = {},
 ): Promise<Database> {
   const path = sqlitePath(url);
   if (path === undefined) {
-    await migrateDatabase(url, modules);
-    return connectDatabase(url);
+    await migrateDatabase(url, modules, connection);
+    return connectDatabase(url, connection);
   }
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
   const database = await openSqlite(path); // SQLite has the same time limits for both uses, so one connection is enough

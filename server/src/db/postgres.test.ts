@@ -1,3 +1,4 @@
+import { sql as rawSql } from 'kysely';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { useDatabase, withDatabase } from '../../test/support/engines.ts';
@@ -18,6 +19,25 @@ const insertUser = statement((sql, p: { email: string }) =>
 const selectUser = lookup((sql, isKey) =>
   sql.selectFrom('users').select(['email as lookup_key', 'id']).where(isKey('email')),
 );
+
+const selectEmail = statement((sql, p: { id: number }) =>
+  sql.selectFrom('users').select('email').where('id', '=', p.id),
+);
+const noteUser = statement((sql, p: { email: string }) =>
+  sql
+    .insertInto('users')
+    .values({ email: p.email, email_key: p.email, created_at: 1, password_changed_at: 1 })
+    .returning('email'),
+);
+
+/** The process of the server that serves the connection which is used next. */
+async function pidOf(db: Database): Promise<number> {
+  const [row] = await db.query((sql) => sql.selectNoFrom(rawSql<number>`pg_backend_pid()`.as('pid')));
+  return row?.pid ?? 0;
+}
+
+/** A statement that the server answers with this SQLSTATE. */
+const raising = (code: string): string => `do $$ begin raise exception using errcode = '${code}'; end $$`;
 
 const isUnavailable = (error: unknown): boolean => isProblem(error, 'unavailable');
 
@@ -184,4 +204,233 @@ describe('faults of PostgreSQL', () => {
       (error) => isUnavailable(error) && !String(error).includes('hunter2'),
     );
   });
+});
+
+/** Answers of the server: does the connection stay, and may the work run a second time? */
+const answers: readonly (readonly [code: string, name: string, keeps: boolean, repeats: boolean])[] = [
+  ['23505', 'unique violation', true, false],
+  ['23503', 'foreign key violation', true, false],
+  ['22012', 'division by zero', true, false],
+  ['57014', 'query canceled', true, false],
+  ['53200', 'out of memory', true, false],
+  ['40001', 'serialization failure', true, true],
+  ['40P01', 'deadlock detected', true, true],
+  ['25006', 'read-only transaction', false, true],
+  ['0A000', 'cached plan must not change result type', false, true],
+  ['26000', 'unknown prepared statement', false, true],
+  ['42P05', 'prepared statement exists already', false, false],
+  ['57P01', 'admin shutdown', false, false],
+  ['57P02', 'crash shutdown', false, false],
+  ['57P03', 'cannot connect now', false, false],
+  ['08006', 'connection failure', false, false],
+  ['58030', 'input or output error', false, false],
+];
+
+/** Returns whether the caller gets the right error: a temporary fault is not answered as a bug of the service. */
+function isAnswerTo(code: string, error: unknown): boolean {
+  if (code === '25006') return isProblem(error, 'database_read_only');
+  return isUnavailable(error) === /^(?:08|40|53|57|58|26|42P05)/.test(code);
+}
+
+describe('connections to PostgreSQL after an answer of the server', () => {
+  const opened = useDatabase('postgres');
+
+  for (const [code, name, keeps, repeats] of answers) {
+    const title = `${code} (${name}) ${keeps ? 'keeps' : 'discards'} the connection`;
+    test(`${title}, ${repeats ? 'and the work runs a second time' : 'and nothing runs again'}`, async () => {
+      const db = opened().database;
+      await db.execute('drop sequence if exists tries; create sequence tries');
+      const pid = await pidOf(db);
+      // A sequence is not rolled back, so it counts the runs.
+      await assert.rejects(db.execute(`select nextval('tries'); ${raising(code)}`), (error) =>
+        isAnswerTo(code, error),
+      );
+      const [tries] = await db.query((sql) => sql.selectNoFrom(rawSql<number>`nextval('tries')`.as('count')));
+      assert.equal(tries?.count, repeats ? 3 : 2);
+      assert.equal((await pidOf(db)) === pid, keeps);
+    });
+
+    test(`${title} of a transaction, also if its work ignores the error`, async () => {
+      const db = opened().database;
+      const pid = await pidOf(db);
+      let runs = 0;
+      await assert.rejects(
+        db.transaction(async (tx) => {
+          runs += 1;
+          await tx.execute(raising(code)).catch(() => {});
+        }),
+        (error) => !repeats || isAnswerTo(code, error),
+      );
+      assert.equal(runs, repeats ? 2 : 1);
+      assert.equal((await pidOf(db)) === pid, keeps);
+    });
+  }
+
+  test('all connections are discarded that were opened before one was found to be stale', () =>
+    withDatabase('postgres', async (db) => {
+      const pids = (): Promise<number[]> =>
+        Promise.all(
+          Array.from({ length: 4 }, () =>
+            db.transaction(async (tx) => {
+              await new Promise((resolve) => setTimeout(resolve, 50)); // so that each uses another connection
+              return pidOf(tx);
+            }),
+          ),
+        );
+      const earlier = new Set(await pids());
+      assert.equal(earlier.size, 4);
+      await assert.rejects(db.execute(raising('57P01')));
+      assert.deepEqual(
+        (await pids()).filter((pid) => earlier.has(pid)),
+        [],
+      );
+    }));
+
+  test('a transaction that the server rolled back runs again, with its writes', () =>
+    withDatabase('postgres', async (db) => {
+      let runs = 0;
+      await db.transaction(async (tx) => {
+        runs += 1;
+        await tx.run(insertUser, { email: `run${runs}` });
+        if (runs === 1) await tx.execute(raising('40001'));
+      });
+      const rows = await db.query((sql) => sql.selectFrom('users').select('email'));
+      assert.deepEqual(
+        rows.map(({ email }) => email),
+        ['run2'],
+      );
+    }));
+
+  test('both of two transactions that wait for each other succeed', () =>
+    withDatabase('postgres', async (db) => {
+      for (const email of ['a', 'b']) await db.run(insertUser, { email });
+      const lock = (tx: Database, email: string): Promise<unknown> =>
+        tx.query((sql) => sql.updateTable('users').set({ created_at: 2 }).where('email', '=', email));
+      const both = new AbortController();
+      let waiting = 2;
+      const meet = (): Promise<unknown> => {
+        waiting -= 1;
+        if (waiting === 0) both.abort();
+        return waiting < 0 || both.signal.aborted
+          ? Promise.resolve()
+          : new Promise((resolve) => both.signal.addEventListener('abort', resolve));
+      };
+      const inOrder = (first: string, second: string): Promise<void> =>
+        db.transaction(async (tx) => {
+          await lock(tx, first);
+          await meet();
+          await lock(tx, second);
+        });
+      await Promise.all([inOrder('a', 'b'), inOrder('b', 'a')]);
+    }));
+});
+
+describe('statements of PostgreSQL', () => {
+  test('are planned once for a connection, and not for the values of each call', () =>
+    withDatabase('postgres', async (db) => {
+      const plans = await db.transaction(async (tx) => {
+        for (let id = 0; id < 8; id += 1) {
+          await tx.run(selectEmail, { id });
+          await tx.find(selectUser, `${id}`);
+        }
+        return tx.query((sql) =>
+          sql
+            .selectFrom(
+              rawSql<{ name: string; generic: number; custom: number }>`
+              (select name, generic_plans as generic, custom_plans as custom from pg_prepared_statements)`.as(
+                'p',
+              ),
+            )
+            .select(['name', 'generic', 'custom'])
+            .where('name', 'in', [selectEmail.name, selectUser.name]),
+        );
+      });
+      assert.deepEqual(
+        plans.map(({ generic, custom }) => ({ generic, custom })),
+        [
+          { generic: 8, custom: 0 },
+          { generic: 8, custom: 0 },
+        ],
+      );
+    }));
+
+  test('are limited in time by the server, unless they migrate', () =>
+    withDatabase('postgres', async (db, url) => {
+      const limitsOf = (of: Database): Promise<{ statement: string; idle: string }[]> =>
+        of.query((sql) =>
+          sql.selectNoFrom([
+            rawSql<string>`current_setting('statement_timeout')`.as('statement'),
+            rawSql<string>`current_setting('idle_in_transaction_session_timeout')`.as('idle'),
+          ]),
+        );
+      assert.deepEqual(await limitsOf(db), [{ statement: '3s', idle: '3s' }]);
+      const patient = await connectDatabase(url, { patient: true });
+      assert.deepEqual(await limitsOf(patient), [{ statement: '0', idle: '0' }]);
+      await patient.close();
+    }));
+
+  test('note() alone does not wait for the disk', () =>
+    withDatabase('postgres', async (db) => {
+      await db.execute(`create table seen (email text, setting text);
+        create function see() returns trigger language plpgsql as
+          $$ begin insert into seen values (new.email, current_setting('synchronous_commit')); return null; end $$;
+        create constraint trigger sees after insert on users deferrable initially deferred
+          for each row execute function see()`);
+      assert.equal((await db.note(noteUser, { email: 'noted' }))?.email, 'noted');
+      await db.run(noteUser, { email: 'run' });
+      const seen = await db.query((sql) =>
+        sql
+          .selectFrom(rawSql<{ email: string; setting: string }>`(select * from seen)`.as('seen'))
+          .selectAll(),
+      );
+      assert.deepEqual(seen, [
+        { email: 'noted', setting: 'off' },
+        { email: 'run', setting: 'on' },
+      ]);
+    }));
+});
+
+describe('several servers in the URL of PostgreSQL', () => {
+  /** The URL with another server in front. */
+  const withFirst = (url: string, first: string): string => url.replace(/@([^/]+)/, `@${first},$1`);
+
+  test('the first one that accepts changes is used', () =>
+    withDatabase('postgres', async (_direct, url) => {
+      const db = await connectDatabase(withFirst(url, '127.0.0.1:1'));
+      await db.run(insertUser, { email: 'a' });
+      assert.match(db.connectedBy ?? '', new RegExp(`^127.0.0.1:${new URL(url).port}, connected directly$`));
+      await db.close();
+    }));
+
+  test('if none does, the message says why of each, without the password', () =>
+    withDatabase('postgres', async (direct, url) => {
+      const name = new URL(url).pathname.slice(1);
+      await direct.execute(`alter database ${name} set default_transaction_read_only = on`);
+      await assert.rejects(
+        connectDatabase(withFirst(url, '127.0.0.1:1')),
+        (error) =>
+          isProblem(error, 'database_read_only') &&
+          /127\.0\.0\.1:1: connect ECONNREFUSED.*; 127\.0\.0\.1:\d+: the server is read-only\)$/.test(
+            error.message,
+          ) &&
+          !error.message.includes('postgres:postgres'),
+      );
+      // A single server of which nothing is asked: reading what it has is better than nothing.
+      const db = await connectDatabase(url);
+      assert.deepEqual(await db.run(selectEmail, { id: 1 }), []);
+      await assert.rejects(db.run(insertUser, { email: 'a' }), (error) =>
+        isProblem(error, 'database_read_only'),
+      );
+      await db.close();
+    }));
+
+  test('a wrong password is not tried on the next server', () =>
+    withDatabase('postgres', async (_direct, url) => {
+      const wrong = new URL(url);
+      wrong.password = 'hunter2';
+      await assert.rejects(
+        connectDatabase(withFirst(wrong.href, wrong.host)),
+        (error) => error instanceof Error && /password authentication failed/.test(error.message),
+      );
+    }));
 });

@@ -10,6 +10,8 @@ export interface Compiled {
   readonly text: string;
   /** False for every statement but a select: it goes to the writer. */
   readonly isRead: boolean;
+  /** True for a change that returns rows; `returning` is then the end of its text. */
+  readonly isReturning: boolean;
   /** Returns the values in the order of the placeholders. */
   readonly bind: (parameters: object) => unknown[];
 }
@@ -66,6 +68,7 @@ function compile<R>(name: string, query: Compilable<R>): Compiled {
     name,
     text,
     isRead: node.kind === 'SelectQueryNode',
+    isReturning: 'returning' in node && node.returning !== undefined,
     bind: (given) =>
       names.map((key, i) => (key === undefined ? parameters[i] : (given as Record<string, unknown>)[key])),
   };

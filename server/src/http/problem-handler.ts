@@ -64,14 +64,14 @@ export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: Fast
 /** Sends a problem to the client. */
 export type ProblemSender = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Returns the error handler of a server. It logs `unavailable` problems of the same cause once a minute. */
+/** Returns the error handler of a server. It logs problems of a dependency with the same cause once a minute. */
 export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
   const unavailable = new LogThrottle();
   return async (error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal_error') {
       request.log.error({ err: error, request_id: request.id }, 'A request failed');
-    } else if (problem.code === 'unavailable') {
+    } else if (problem.code === 'unavailable' || problem.code === 'database_read_only') {
       const count = unavailable.take(problem.message);
       if (count > 0)
         request.log.warn(

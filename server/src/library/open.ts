@@ -34,7 +34,11 @@ export async function openService(environment: Environment = {}): Promise<Servic
   const { databaseUrl, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });
   for (const warning of configuration.warnings) log.warn({}, warning);
-  const service = await buildService(configuration, await openDatabase(databaseUrl, migratedModules), log);
+  const service = await buildService(
+    configuration,
+    await openDatabase(databaseUrl, migratedModules, configuration.options),
+    log,
+  );
   startJobs(service);
   return service;
 }

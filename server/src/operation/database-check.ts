@@ -4,7 +4,7 @@ import type { MigratedModule } from '../db/migration.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
-import { schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
+import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
@@ -27,13 +27,13 @@ export async function checkDatabase(
   }
   try {
     if (path !== undefined) examineSqliteFile(path);
-    const database = await connectDatabase(options.databaseUrl);
+    const database = await connectDatabase(options.databaseUrl, options);
     try {
       const differences = await schemaDifferences(database, modules);
       const clock = await checkClock(database);
       const keys = differences.length === 0 ? [await checkKeyring(options, database)] : [];
       return [
-        { about: 'database', verdict: 'ok', says: `${database.engine.name} answers` },
+        await checkServer(database),
         ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
         toFinding(differences),
         ...keys,
@@ -47,6 +47,14 @@ export async function checkDatabase(
       { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
     ];
   }
+}
+
+async function checkServer(database: Database): Promise<Finding> {
+  const { engine, connectedBy } = database;
+  const says = `${engine.name} answers${connectedBy === undefined ? '' : ` (${connectedBy})`}`;
+  if (await isReadOnly(database))
+    return { about: 'database', verdict: 'fault', says: `${says}, but accepts no changes: it is read-only` };
+  return { about: 'database', verdict: 'ok', says };
 }
 
 /** Reports the encoding, which opening the database has checked, and TLS. */

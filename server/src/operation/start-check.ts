@@ -52,10 +52,10 @@ export function addressSentence(
  * @throws {CommandError} if the service cannot start; it lists every reason.
  */
 export async function requireStartable(options: CoreOptions): Promise<void> {
-  const { host, port, databaseUrl } = options;
+  const { host, port } = options;
   const faults = [
     (await findAddressFault(host, port))?.says,
-    await faultOf(() => checkDatabase(databaseUrl)),
+    await faultOf(() => checkDatabase(options)),
     await faultOf(() => void readKeys(options)),
   ].filter((fault) => fault !== undefined);
   if (faults.length > 1) throw new CommandError(`The service cannot start:\n  - ${faults.join('\n  - ')}`);
@@ -68,15 +68,18 @@ async function faultOf(check: () => void | Promise<void>): Promise<string | unde
     return undefined;
   } catch (error) {
     const isExpected =
-      error instanceof DatabaseRefused || error instanceof KeysRefused || isProblem(error, 'unavailable');
+      error instanceof DatabaseRefused ||
+      error instanceof KeysRefused ||
+      isProblem(error, 'unavailable') ||
+      isProblem(error, 'database_read_only');
     if (isExpected) return error.message;
     throw error;
   }
 }
 
-async function checkDatabase(url: string): Promise<void> {
-  const path = sqlitePath(url);
-  if (path === undefined) await (await connectDatabase(url)).close();
+async function checkDatabase(options: CoreOptions): Promise<void> {
+  const path = sqlitePath(options.databaseUrl);
+  if (path === undefined) await (await connectDatabase(options.databaseUrl, options)).close();
   else if (existsSync(path)) checkExistingFile(path);
   else requireCreatable(path);
 }

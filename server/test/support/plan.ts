@@ -1,6 +1,7 @@
 // The query plan of a statement, in the words of the engine.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import pg from 'pg';
+import { plannerSettings, settings } from '../../src/db/postgres-connection.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { Recorded } from './recorder.ts';
 
@@ -17,7 +18,7 @@ export async function planOf(
   const path = sqlitePath(url);
   const values = compiled.bind(parameters);
   return path === undefined
-    ? planOnPostgres(url, prefersIndices ? indicesOnly : '', compiled.text, values)
+    ? planOnPostgres(url, prefersIndices ? indicesOnly : [], compiled.text, values.length)
     : planOnSqlite(path, compiled.text, values);
 }
 
@@ -27,20 +28,24 @@ function planOnSqlite(path: string, text: string, values: unknown[]): string[] {
   return rows.map((row) => String(row['detail']));
 }
 
-const indicesOnly =
-  'set enable_seqscan = off; set enable_sort = off; set enable_incremental_sort = off; set enable_bitmapscan = off';
+const indicesOnly = ['seqscan', 'sort', 'incremental_sort', 'bitmapscan'].map(
+  (step) => `set enable_${step} = off`,
+);
 
+/** The plan for any values, which PostgreSQL uses for the prepared statements of the service. */
 async function planOnPostgres(
   url: string,
-  settings: string,
+  more: readonly string[],
   text: string,
-  values: unknown[],
+  parameters: number,
 ): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(settings);
-    const { rows } = await client.query<{ 'QUERY PLAN': string }>({ text: `explain ${text}`, values });
+    await client.query([...settings('set', plannerSettings), ...more].join('; '));
+    await client.query(`prepare planned as ${text}`);
+    const values = parameters === 0 ? '' : `(${Array.from({ length: parameters }, () => 'null').join()})`;
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain execute planned${values}`);
     return rows.map((row) => row['QUERY PLAN']);
   } finally {
     await client.end();

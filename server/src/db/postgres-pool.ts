@@ -1,0 +1,206 @@
+// The connections to PostgreSQL: finds the server that accepts changes among those that the URL names, prepares new
+// connections to it, and discards connections after a fault.
+import pg from 'pg';
+import { Problem } from '../kit/problem.ts';
+import { readPostgresUrl, serverName, type Pooler, type PostgresServers } from '../kit/postgres-url.ts';
+import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
+import { isOfServer, toError } from './postgres-error.ts';
+import './problem.ts';
+
+export interface PostgresSettings {
+  readonly pooler: Pooler;
+  /** Maximum number of connections. */
+  readonly connections: number;
+  /** No time limits: migrations wait for each other, and may move much data. */
+  readonly patient: boolean;
+}
+
+/** Limit of the server for a statement, which includes its waits for locks. No statement of the service takes as long. */
+const statementTimeoutMs = 3000;
+/** Limit of the client, for a server that does not respond, and for statements on which the server sets no limit. */
+const queryTimeoutMs = 3500;
+const connectTimeoutMs = 3000;
+/** The same if there are other servers to try. */
+const connectTimeoutOfManyMs = 1000;
+
+/** Reads bigint as number: the integers of the service are ids and milliseconds, far below 2^53. */
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** What a connection says about the server behind it. */
+interface ServerFacts {
+  readonly pid: number;
+  readonly is_standby: boolean;
+  readonly is_read_only: boolean;
+}
+
+const selectFacts = `select pg_backend_pid() as pid, pg_is_in_recovery() as is_standby,
+  current_setting('transaction_read_only') = 'on' as is_read_only`;
+
+/** Connections to the server that accepts changes. */
+export class PostgresPool {
+  readonly #servers: PostgresServers;
+  readonly #settings: PostgresSettings;
+  readonly #limits: Readonly<Record<string, number>>;
+  readonly #pool: pg.Pool;
+  readonly #known = new WeakMap<pg.ClientBase, { readonly manner: Manner; readonly generation: number }>();
+  /** The server of new connections. */
+  #url: string;
+  #search: Promise<void> | undefined;
+  /** Connections of an earlier generation are discarded: a fault that they share was seen on one of them. */
+  #generation = 0;
+  #manner: Manner | undefined;
+
+  constructor(url: string, poolSettings: PostgresSettings) {
+    this.#settings = poolSettings;
+    this.#servers = readPostgresUrl(url);
+    this.#url = this.#servers.urls[0] ?? url;
+    const limitMs = poolSettings.patient ? 0 : statementTimeoutMs; // 0: none, whatever the role has
+    this.#limits = { statement_timeout: limitMs, idle_in_transaction_session_timeout: limitMs };
+    const config = (): pg.ClientConfig => this.#config();
+    this.#pool = new pg.Pool({
+      max: poolSettings.connections,
+      connectionTimeoutMillis: connectTimeoutMs,
+      allowExitOnIdle: true,
+      Client: class extends pg.Client {
+        constructor() {
+          super(config());
+        }
+      },
+    });
+    // A broken idle connection affects no request: the pool removes it and opens another.
+    this.#pool.on('error', () => {});
+    // A connection that breaks during a transaction fails the running query. Without this listener the event would end
+    // the process.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
+  }
+
+  /** Words for `bienvenue doctor` about the newest connection. */
+  get says(): string {
+    return `${serverName(this.#url)}, ${this.#manner?.says ?? 'not connected'}`;
+  }
+
+  /** Runs the work on a connection, which no other work uses at the same time. */
+  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { client, manner } = await this.#connect();
+    const connection = new Connection(client, manner, this.#limits);
+    try {
+      return await work(connection);
+    } finally {
+      if (connection.fault !== undefined) this.#discardOthersOf(client);
+      client.release(connection.fault !== undefined);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  /** No startup parameter but those that poolers take: the limits are set after connecting. */
+  #config(): pg.ClientConfig {
+    const isOnly = this.#servers.urls.length === 1;
+    return {
+      connectionString: this.#url,
+      types,
+      application_name: 'bienvenue',
+      connectionTimeoutMillis: isOnly ? connectTimeoutMs : connectTimeoutOfManyMs,
+      ...(!this.#settings.patient && { query_timeout: queryTimeoutMs }),
+      keepAlive: true,
+    };
+  }
+
+  /** After a fault of a connection those of the same time have it as well: the server was replaced, or migrated. */
+  #discardOthersOf(client: pg.ClientBase): void {
+    if (this.#known.get(client)?.generation === this.#generation) this.#generation += 1;
+  }
+
+  async #connect(): Promise<{ client: pg.PoolClient; manner: Manner }> {
+    try {
+      return await this.#take();
+    } catch (error) {
+      if (this.#servers.urls.length === 1 || isOfQueue(error) || !isOfServer(error)) throw toError(error);
+      this.#search ??= this.#findServer().finally(() => (this.#search = undefined));
+      await this.#search;
+    }
+    return this.#take().catch((error: unknown) => {
+      throw toError(error);
+    });
+  }
+
+  /** Takes a connection of this generation from the pool, which opens one if it must. */
+  async #take(): Promise<{ client: pg.PoolClient; manner: Manner }> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      const known = this.#known.get(client);
+      if (known?.generation === this.#generation) return { client, manner: known.manner };
+      if (known !== undefined) {
+        client.release(true);
+        continue;
+      }
+      const generation = this.#generation;
+      try {
+        const manner = await this.#prepare(client);
+        this.#known.set(client, { manner, generation });
+        this.#manner = manner;
+        return { client, manner };
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+    }
+  }
+
+  /** Makes a new connection ready for statements. */
+  async #prepare(client: pg.ClientBase): Promise<Manner> {
+    const facts = await this.#readFacts(client);
+    const manner = await mannerOf(client, this.#settings.pooler, facts.pid);
+    if (!manner.keepsSettings) return manner;
+    await client.query(settings('set', { ...this.#limits, ...plannerSettings }).join('; '));
+    return manner;
+  }
+
+  /** @throws {Problem} database_read_only for a standby, whose data may be old, and a server without the wanted rights. */
+  async #readFacts(client: pg.ClientBase): Promise<ServerFacts> {
+    const [facts] = (await client.query<ServerFacts>(selectFacts)).rows;
+    if (facts === undefined) throw new Error('PostgreSQL returned no facts about itself');
+    if (facts.is_standby || (this.#servers.needsReadWrite && facts.is_read_only))
+      throw new Problem('database_read_only', {
+        message: `PostgreSQL: the server ${facts.is_standby ? 'is a standby' : 'is read-only'}`,
+        retryAfterSeconds: 2,
+      });
+    return facts;
+  }
+
+  /** Finds the first server that can be used, and uses it for new connections from then on. */
+  async #findServer(): Promise<void> {
+    const faults: string[] = [];
+    let isReadOnly = false;
+    for (const url of this.#servers.urls) {
+      const client = new pg.Client({ ...this.#config(), connectionString: url });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        await this.#readFacts(client);
+        if (url !== this.#url) this.#generation += 1;
+        this.#url = url;
+        return;
+      } catch (error) {
+        isReadOnly ||= error instanceof Problem;
+        const says =
+          error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : '';
+        faults.push(`${serverName(url)}: ${says.replace('PostgreSQL: ', '')}`);
+      } finally {
+        client.end().catch(() => {});
+      }
+    }
+    throw new Problem(isReadOnly ? 'database_read_only' : 'unavailable', {
+      message: `PostgreSQL: no server accepts changes (${faults.join('; ')})`,
+      retryAfterSeconds: 2,
+    });
+  }
+}
+
+/** Returns whether every connection of the pool was in use for too long, which says nothing about the server. */
+function isOfQueue(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect'; // pg-pool has no code
+}

@@ -1,0 +1,186 @@
+// A PostgreSQL primary ends, and its synchronous standby takes its place, under sign-ins: behind an address that is
+// switched to the standby, and with both servers in DATABASE_URL.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  installations,
+  onServer,
+  startPostgresPair,
+  type PostgresPair,
+} from '../support/postgres-servers.ts';
+import { temporaryFolder } from '../support/running-service.ts';
+import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
+import { tcpSwitch } from '../support/tcp-switch.ts';
+import { sendRequest } from './history.ts';
+
+/** Milliseconds after the promotion within which everything works. */
+const healMs = 5000;
+/** Milliseconds that a busy machine adds. */
+const graceMs = 3000;
+const perSecond = 20;
+const password = 'signing in';
+const people = Array.from({ length: 20 }, (_, i) => `user${i}@example.org`);
+
+/** Signs users in at a steady rate, whether or not it is answered. */
+class SignIns {
+  /** Cookies of acknowledged sign-ins. */
+  readonly cookies: string[] = [];
+  readonly failures: string[] = [];
+  readonly #running: Promise<void>[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #sent = 0;
+
+  constructor(baseUrl: string) {
+    this.#timer = setInterval(() => this.#running.push(this.#signIn(baseUrl)), 1000 / perSecond);
+  }
+
+  async #signIn(baseUrl: string): Promise<void> {
+    const email = people[this.#sent++ % people.length] ?? '';
+    const reply = await sendRequest(baseUrl, 'POST', '/sessions', { fields: { email, password } });
+    if (reply?.status === 200) this.cookies.push(reply.cookie ?? '');
+    else this.failures.push(`${reply?.status} ${reply?.text}`);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#running);
+  }
+}
+
+/** Starts the service with accounts. */
+async function startOn(t: TestContext, url: string): Promise<ServiceProcess> {
+  const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '1' };
+  const service = await startService(environment, cheapMain);
+  t.after(async () => void (await service.stop('SIGKILL')));
+  for (const email of people) {
+    const reply = await sendRequest(service.baseUrl, 'POST', '/users', { fields: { email, password } });
+    assert.equal(reply?.status, 200, reply?.text);
+  }
+  return service;
+}
+
+const ready = async ({ baseUrl }: ServiceProcess): Promise<string> => {
+  const reply = await sendRequest(baseUrl, 'GET', '/health/ready');
+  const { code = 'ready' } = JSON.parse(reply?.text ?? '{}') as { code?: string };
+  return `${reply?.status} ${code}`;
+};
+
+async function becomesReady(service: ServiceProcess): Promise<number> {
+  const begun = performance.now();
+  for (let count = 0; count < 3;) {
+    const isReady = (await ready(service)).startsWith('200');
+    count = isReady ? count + 1 : 0;
+    assert.ok(performance.now() - begun < healMs + graceMs, `it is not ready:\n${service.lines.join('\n')}`);
+    await pause(50);
+  }
+  return performance.now() - begun;
+}
+
+interface Way {
+  readonly url: string;
+  /** Leads connections to the standby. */
+  readonly change: () => void;
+}
+
+const ways: readonly (readonly [
+  title: string,
+  make: (t: TestContext, pair: PostgresPair) => Promise<Way>,
+])[] = [
+  [
+    'behind one address',
+    async (t, { primary, standby }) => {
+      const address = await tcpSwitch(primary.port);
+      t.after(() => address.close());
+      return {
+        url: `postgres://postgres@127.0.0.1:${address.port}/postgres`,
+        change: () => address.lead(standby.port),
+      };
+    },
+  ],
+  [
+    'named in DATABASE_URL',
+    async (_t, { primary, standby }) => ({
+      url: `postgres://postgres@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres?target_session_attrs=read-write`,
+      change: () => {},
+    }),
+  ],
+];
+
+for (const { version, binaries, skip } of installations)
+  for (const [title, makeWay] of ways)
+    test(
+      `a fail-over of PostgreSQL ${version}, ${title}, loses nothing that was acknowledged`,
+      { skip },
+      async (t) => {
+        const pair = await startPostgresPair(t, binaries);
+        const way = await makeWay(t, pair);
+        const service = await startOn(t, way.url);
+        const before = new SignIns(service.baseUrl);
+        await pause(2000);
+        await pair.primary.kill();
+        await pause(500);
+        assert.match(await ready(service), /^503 /);
+        await pair.promote();
+        way.change();
+        const tookMs = await becomesReady(service);
+        await before.stop();
+        const after = new SignIns(service.baseUrl);
+        await pause(2000);
+        await after.stop();
+        t.diagnostic(
+          `ready ${Math.round(tookMs)} ms after the promotion; ${before.cookies.length} sign-ins were acknowledged around it and ${before.failures.length} were not`,
+        );
+        assert.ok(before.cookies.length > perSecond);
+        for (const failure of before.failures) assert.match(failure, /^503 /);
+        assert.deepEqual(after.failures, [], 'a broken connection is still used');
+        for (const cookie of [...before.cookies, ...after.cookies])
+          assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+      },
+    );
+
+for (const { version, binaries, skip } of installations)
+  test(
+    `PostgreSQL ${version} that accepts no changes is not ready, and is used again when it does`,
+    { skip },
+    async (t) => {
+      const { primary, standby } = await startPostgresPair(t, binaries);
+      const address = await tcpSwitch(primary.port);
+      t.after(() => address.close());
+      const service = await startOn(t, `postgres://postgres@127.0.0.1:${address.port}/postgres`);
+      const signIn = (): ReturnType<typeof sendRequest> =>
+        sendRequest(service.baseUrl, 'POST', '/sessions', { fields: { email: people[0] ?? '', password } });
+      const signedIn = await signIn();
+      const profile = (): ReturnType<typeof sendRequest> =>
+        sendRequest(service.baseUrl, 'GET', '/profile', { cookie: signedIn?.cookie ?? '' });
+      assert.equal(await ready(service), '200 ready');
+
+      address.lead(standby.port);
+      assert.equal(await ready(service), '503 database_read_only');
+      assert.equal((await signIn())?.status, 503);
+      assert.equal((await profile())?.status, 503, 'the data of a standby may be old');
+      assert.ok(service.lines.some((line) => line.includes('the server is a standby')));
+      address.lead(primary.port);
+      await becomesReady(service);
+
+      const setReadOnly = async (value: 'on' | 'off'): Promise<void> => {
+        await onServer(primary.url, `alter system set default_transaction_read_only = ${value}`);
+        await onServer(primary.url, 'select pg_reload_conf()');
+        while (
+          (await onServer(primary.url, 'show default_transaction_read_only'))[0]?.[
+            'default_transaction_read_only'
+          ] !== value
+        )
+          await pause(20);
+      };
+      await setReadOnly('on');
+      await pause(200);
+      assert.equal(await ready(service), '503 database_read_only');
+      assert.equal((await profile())?.status, 200, 'what this server has is current');
+      assert.equal((await signIn())?.status, 503);
+      await setReadOnly('off');
+      await becomesReady(service);
+      for (let i = 0; i < 20; i += 1)
+        assert.equal((await signIn())?.status, 200, 'a connection is still read-only');
+    },
+  );
