@@ -2,7 +2,6 @@
 // that states which values are valid; the caller puts the name of the option in front of it.
 import { isIP } from 'node:net';
 import { KeysRefused, parseKeys } from '../kit/keyring.ts';
-import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres-url.ts';
 import ipaddr from 'ipaddr.js';
 
 /** The value of an option is invalid; the message completes "NAME …". */

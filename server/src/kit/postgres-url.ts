@@ -41,7 +41,7 @@ export function readPostgresUrl(text: string): PostgresServers {
   parameters.delete('target_session_attrs');
   if (attrs !== undefined && !usableAttrs.includes(attrs))
     throw new PostgresUrlFault(
-      `must name a server that accepts changes: target_session_attrs must be one of ${usableAttrs.join(', ')}`,
+      `must be a URL of a server that accepts changes: target_session_attrs must be one of ${usableAttrs.join(', ')}`,
     );
   const urls = hosts.split(',').flatMap((host) =>
     hostParameters(parameters).map((own) => {
@@ -50,7 +50,7 @@ export function readPostgresUrl(text: string): PostgresServers {
     }),
   );
   if (hosts.includes(',') && hosts.split(',').includes(''))
-    throw new PostgresUrlFault('must have a host between the commas');
+    throw new PostgresUrlFault('must be a URL with a host between the commas');
   if (!urls.every((url) => URL.canParse(url)))
     throw new PostgresUrlFault('must be postgres://user:password@host/database');
   return { urls, needsReadWrite: attrs === undefined ? urls.length > 1 : attrs === 'read-write' };
