@@ -95,7 +95,9 @@ class Walk {
     if (hasFeature('mailbox')) await this.#at('/dev/mailbox', 'mailbox');
     const link = await this.#mailed();
     await this.#at(link, 'confirm');
-    await this.#press(submit, 'confirmed');
+    await this.#press(submit);
+    await page.context().clearCookies();
+    await this.#at('/sign-in?done=confirmed', 'confirmed');
     await this.#at(link);
     await this.#press(submit, 'link-refused');
     await this.#at('/nothing', 'not-found');

@@ -100,8 +100,9 @@ export class Tour {
     const link = await this.#site.linkTo(this.#email);
     this.#token = new URL(link, this.#site.origin).searchParams.get('token') ?? '';
     await this.#open(link, 'confirm');
-    await this.#press('page.confirm.act', 'confirmed');
+    await at.press('page.confirm.act');
     await at.context.clearCookies();
+    await this.#open('/sign-in?done=confirmed&email=x%40example.org', 'confirmed');
     await at.goTo(link);
     await this.#press('page.confirm.act', 'link, refused');
     await this.#open('/confirm?email=x%40example.org', 'link, incomplete');

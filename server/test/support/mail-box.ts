@@ -20,3 +20,10 @@ export function tokenIn(text: string): string | undefined {
 export function codeIn(text: string): string | undefined {
   return /(?<![\w-])[2-9A-Z]{4}-[2-9A-Z]{4}(?![\w-])/.exec(text)?.[0];
 }
+
+/** Path and query of the link with a token in a mail's text. */
+export function linkIn(text: string): string {
+  const [link = ''] = /https?:\/\/\S+[?&]token=\S+/.exec(text) ?? [];
+  const { pathname, search } = new URL(link);
+  return `${pathname}${search}`;
+}

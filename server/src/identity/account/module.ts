@@ -1,10 +1,8 @@
 // Registers the module of accounts: registration, the profile and the confirmation of the address.
 import { identityModule, type RouteSet } from '../../module.ts';
 import { accountEvents, alreadyRegisteredMail, emailVerificationMail } from './event.ts';
-import { tokenPages } from '../token/pages.ts';
 import { accountPages } from './pages.ts';
 import { profileRoutes, registrationRoutes } from './routes.ts';
-import { confirmAgainPages, verificationPage } from './verification-pages.ts';
 import { verificationRoutes } from './verification-routes.ts';
 import { checkAccountOptions, accountOptions } from './options.ts';
 
@@ -17,11 +15,6 @@ export const account = identityModule({
   build: ({ accounts, cookies, emailVerification, pages }, policy) => {
     const confirmation: readonly RouteSet[] = [
       { access: 'open', json: verificationRoutes({ cookies, emailVerification }) },
-      { access: 'open', pages: confirmAgainPages({ pages, cookies, emailVerification }) },
-      {
-        access: 'optional',
-        pages: tokenPages({ pages, cookies }, verificationPage(pages, emailVerification)),
-      },
     ];
     return {
       routes: [

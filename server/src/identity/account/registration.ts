@@ -33,17 +33,19 @@ export function requireSignUpOpen({ isSignUpOpen }: { readonly isSignUpOpen: boo
 }
 
 /**
- * Registers an account. If the policy does not reveal accounts, a taken address gets the same reply as a new one.
+ * Registers an account, and returns what `register` returns. If the policy does not reveal accounts, a taken address gets
+ * the same reply as a new one: `undefined`.
  * @throws {Problem} email_taken if the policy reveals accounts.
  */
-export async function registerQuietly(
+export async function registerQuietly<T>(
   { revealAccounts }: RegistrationPolicy,
-  register: () => Promise<unknown>,
-): Promise<void> {
+  register: () => Promise<T>,
+): Promise<T | undefined> {
   try {
-    await register();
+    return await register();
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     if (revealAccounts) throw new Problem('email_taken');
+    return undefined;
   }
 }

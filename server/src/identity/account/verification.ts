@@ -52,12 +52,28 @@ type Standing = { readonly attempt?: Attempt } & (
 /** What opens an account after the operator has confirmed its address. */
 export type MarkedAs = 'account' | 'registration' | 'nothing';
 
+/** A confirmed account. */
+export interface ConfirmedAccount {
+  readonly user: User;
+  /**
+   * `password`, or the factor of the registration, if this browser made the registration that stands: then the token
+   * signs in too. `undefined` in another browser.
+   */
+  readonly registeredBy: string | undefined;
+}
+
 export interface EmailVerificationNeeds {
   readonly access: AccountAccess;
   readonly attempts: Attempts;
   readonly registrations: PendingRegistrations;
   readonly secondFactors: SecondFactors;
   readonly tokens: OneTimeTokens;
+}
+
+/** Returns how this browser registered the account, if it did. */
+function methodOfBrowser(standing: Standing): string | undefined {
+  if (standing.by !== 'registration' || standing.attempt !== undefined) return undefined;
+  return standing.registration.factor ?? 'password';
 }
 
 /** Sends and redeems confirmation tokens. */
@@ -116,7 +132,7 @@ export class EmailVerification {
     presented: string,
     source: ClientSource,
     proof: RegistrationProof = {},
-  ): Promise<User> {
+  ): Promise<ConfirmedAccount> {
     const { db, clock, events } = this.#context;
     const { attempts, tokens } = this.#needs;
     // Found before a password is hashed, so that guessed tokens cost no hash (denial of service).
@@ -134,7 +150,7 @@ export class EmailVerification {
       await events.emit(tx, accountEvents.email_verified, { user, source });
       if (standing.by === 'new_password')
         await events.emit(tx, accountEvents.registrations_replaced, { user, source });
-      return user;
+      return { user, registeredBy: methodOfBrowser(standing) };
     });
   }
 

@@ -1,10 +1,11 @@
 // Registers the module of passwords: sign-in and registration by password, change and reset.
-import { identityModule } from '../../module.ts';
+import { identityModule, type RouteSet } from '../../module.ts';
 import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';
 import { tokenPages } from '../token/pages.ts';
 import { withTimes } from '../../page/time.ts';
 import { Blocklist } from './blocklist.ts';
+import { confirmAgainPages, confirmPage } from './confirm-pages.ts';
 import { changePasswordPages, forgotPages, passwordPages, passwordSection, resetPage } from './pages.ts';
 import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './routes.ts';
 import { signInPages } from './sign-in-pages.ts';
@@ -18,11 +19,16 @@ export const password = identityModule({
   events: passwordEvents,
   mails: [resetPasswordMail],
   build: ({ accounts, cookies, pages, plugs, sessions, stepUp, ...rules }, options) => {
-    const { passwordLogin, passwordReset, passwordChange } = rules;
+    const { emailVerification, passwordLogin, passwordReset, passwordChange } = rules;
     const { emailConfirmation, resetTokenBy, passwordMinLength: minLength, productName, publicUrl } = options;
     const { signInWays: ways, signUpWays } = plugs;
     const signIn = signInPages({ pages, cookies, passwordLogin, ways, emailConfirmation });
     const signUp = { pages, cookies, accounts, passwordLogin, policy: options, ways: signUpWays };
+    const confirm = { pages, cookies, emailVerification, signIn: rules.signIn };
+    const confirmation: readonly RouteSet[] = [
+      { access: 'open', pages: confirmAgainPages(confirm) },
+      { access: 'optional', pages: tokenPages(confirm, confirmPage(confirm)) },
+    ];
     const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
     return {
       routes: [
@@ -37,6 +43,7 @@ export const password = identityModule({
         { access: 'optional', pages: tokenPages({ pages, cookies }, resetPage(pages, passwordReset)) },
         { access: 'open', pages: changePasswordPages() },
         { access: 'session', pages: passwordPages({ pages, cookies, sessions, stepUp, passwordChange }) },
+        ...(emailConfirmation ? confirmation : []),
       ],
       account: [
         {

@@ -16,7 +16,7 @@ import type { Accounts } from '../account/account.ts';
 import { registerQuietly, type RegistrationPolicy } from '../account/registration.ts';
 import { verificationKind } from '../account/verification.ts';
 import type { BrowserCookies } from '../guard.ts';
-import { afterLogin, sendLogin } from '../sign-in/guard.ts';
+import { afterLogin, sendPageLogin } from '../sign-in/guard.ts';
 import { requestMail } from '../token/page-parts.ts';
 import type { PasswordLogin } from './login.ts';
 
@@ -82,7 +82,7 @@ export function signUpPages({
           await registerQuietly(policy, () => accounts.signUp(address, { password }, request.source));
           const login = await passwordLogin.logIn(address, password, request.source);
           if (login === undefined) return addressOf(paths.signIn, { email: address.text, return_to: next });
-          sendLogin(reply, cookies, login);
+          sendPageLogin(reply, cookies, login, 'password');
           return afterLogin(login, next);
         },
       }),

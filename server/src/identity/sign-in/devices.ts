@@ -26,6 +26,12 @@ const userAgentCharacters = 500;
 /** Known devices of one user; a new one replaces the oldest. */
 const devicesPerUser = 20;
 
+/** The device of a sign-in, if it is known, and the source of the request. */
+interface UsedDevice {
+  readonly device: KnownDevice | undefined;
+  readonly source: ClientSource;
+}
+
 /** Adds, finds, remembers and removes known devices. */
 export class Devices {
   readonly name = 'known devices';
@@ -88,13 +94,32 @@ export class Devices {
     return { id, token };
   }
 
-  /** Lets the device sign in without a second factor from now on, for the configured time. Inside a transaction. */
-  async remember(tx: Database, id: string, userAgent: string | undefined): Promise<void> {
+  /**
+   * As `isRemembered`, for the device of a sign-in. Read again in the transaction: after the device was read, an added
+   * authenticator may have ended the remembering.
+   */
+  async isRememberedStill(tx: Database, user: User, { device, source }: UsedDevice): Promise<boolean> {
+    return this.isRemembered(device) && this.isRemembered(await this.find(user, source.deviceToken, tx));
+  }
+
+  /**
+   * Lets the device of a sign-in, or the one that it added, sign in without a second factor from now on, for the
+   * configured time. Returns the token of an added one. Inside a transaction.
+   */
+  async rememberOf(
+    tx: Database,
+    userId: number,
+    { device, source }: UsedDevice,
+    added: string | undefined,
+  ): Promise<string | undefined> {
+    const known = device?.id ?? parseToken(deviceKind, added)?.id;
+    const { id, token } = known === undefined ? await this.add(tx, userId) : { id: known, token: added };
     await rememberDevice(tx, {
       id,
       until: this.#context.clock() + this.#rememberedMs,
-      userAgent: userAgent?.slice(0, userAgentCharacters) ?? null,
+      userAgent: source.device?.slice(0, userAgentCharacters) ?? null,
     });
+    return token;
   }
 
   /** Requires a second factor on all devices of the user again. The devices stay known. Inside a transaction. */

@@ -7,7 +7,7 @@ import type { Database } from '../../db/database.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { deviceKind, pendingAuthenticationKind } from '../cookie-kinds.ts';
+import { pendingAuthenticationKind } from '../cookie-kinds.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
 import type { Consume, GivenFactor, Requirement } from '../factor/factor.ts';
@@ -92,10 +92,22 @@ export class SignIn {
       ? undefined
       : await this.#needs.secondFactors.requirementOf(tx, user.id);
     const isRemembered =
-      requirement?.kind === 'second_factor' && (await this.#isRemembered(tx, user, signInContext));
+      requirement?.kind === 'second_factor' &&
+      (await this.#needs.devices.isRememberedStill(tx, user, signInContext));
     return requirement === undefined || isRemembered
       ? this.#createSession(tx, user, uses, signInContext)
       : this.#addPending(tx, user, uses, requirement, signInContext.source);
+  }
+
+  /**
+   * As `admit`, in a transaction of its own: `user` is the account as it was when the first factor was verified.
+   */
+  async admitVerified(user: User, first: GivenFactor, source: ClientSource): Promise<Login | undefined> {
+    const signInContext = await this.signInContextOf(user, source);
+    return this.#context.db.transaction(async (tx) => {
+      await lockUser(tx, user.id);
+      return this.admit(tx, user, first, signInContext);
+    });
   }
 
   /**
@@ -162,7 +174,7 @@ export class SignIn {
       const second = await secondFactors.consume(tx, verified, source);
       const login = await this.finish(tx, user, pending, { given: second, signInContext });
       if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
-      const deviceToken = await this.#remember(tx, user.id, signInContext, login.deviceToken);
+      const deviceToken = await this.#needs.devices.rememberOf(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
     });
   }
@@ -261,30 +273,5 @@ export class SignIn {
     return isAdded
       ? { token: undefined, endsWithBrowser, deviceToken: undefined, pending: { token, requirement } }
       : undefined;
-  }
-
-  /**
-   * Returns true if the device needs no second factor. Read again in the transaction: after the context was read, an
-   * added authenticator may have ended the remembering.
-   */
-  async #isRemembered(tx: Database, user: User, { device, source }: SignInContext): Promise<boolean> {
-    const { devices } = this.#needs;
-    return (
-      devices.isRemembered(device) && devices.isRemembered(await devices.find(user, source.deviceToken, tx))
-    );
-  }
-
-  /** Remembers the device of the sign-in, or a new one, and returns the token of a new one. */
-  async #remember(
-    tx: Database,
-    userId: number,
-    { device, source }: SignInContext,
-    added: string | undefined,
-  ): Promise<string | undefined> {
-    const known = device?.id ?? parseToken(deviceKind, added)?.id;
-    const { devices } = this.#needs;
-    const { id, token } = known === undefined ? await devices.add(tx, userId) : { id: known, token: added };
-    await devices.remember(tx, id, source.device);
-    return token;
   }
 }

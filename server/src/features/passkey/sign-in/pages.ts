@@ -94,6 +94,7 @@ export function passkeyOpenPages({
         keeps: ['email'],
         back: backTo(paths.signUp),
         submit: async ({ email, credential }, visit) => {
+          const { request, reply, next } = visit;
           requireGiven('credential', credential);
           if (policy.emailConfirmation)
             return requestMail({ pages, cookies }, visit, {
@@ -103,10 +104,13 @@ export function passkeyOpenPages({
                 registerQuietly(policy, () => passkeySignIn.register({ address, credential }, source)),
             });
           const address = requireEmailAddress(email);
-          await registerQuietly(policy, () =>
-            passkeySignIn.register({ address, credential }, visit.request.source),
+          const user = await registerQuietly(policy, () =>
+            passkeySignIn.register({ address, credential }, request.source),
           );
-          return addressOf(paths.signIn, { email: address.text, return_to: visit.next });
+          const login = user && (await passkeySignIn.enterRegistered(user, request.source));
+          if (login === undefined) return addressOf(paths.signIn, { email: address.text, return_to: next });
+          sendPageLogin(reply, cookies, login, 'passkey');
+          return afterLogin(login, next);
         },
       }),
     ],

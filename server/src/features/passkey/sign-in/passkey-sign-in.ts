@@ -60,6 +60,15 @@ export class PasskeySignIn {
   }
 
   /**
+   * Signs in the user who has just registered with a passkey: creating it verified the user as well. `undefined` if the
+   * user may not sign in any more.
+   */
+  enterRegistered(user: User, source: ClientSource): Promise<Login | undefined> {
+    const { passkeys, signIn } = this.#parts;
+    return signIn.admitVerified(user, { factor: passkeys.name, isMultiFactor: true }, source);
+  }
+
+  /**
    * Signs in with a browser's answer.
    * @throws {Problem} factor_invalid if the answer is wrong, or the user may not sign in.
    */

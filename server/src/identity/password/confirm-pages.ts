@@ -1,11 +1,15 @@
 // Pages that confirm an address and request another confirmation mail. Another browser than the one that registered is
 // asked for the password of the registration, or for a new one.
+// The browser that registered is signed in at once.
 import { html } from 'ghtml';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { newPasswordField, refusalOf } from '../../page/form.ts';
 import type { PageRoutes, Visit } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { verificationKind, type EmailVerification } from '../account/verification.ts';
+import { afterLogin, sendPageLogin } from '../sign-in/guard.ts';
+import type { SignIn } from '../sign-in/sign-in.ts';
 import {
   accountField,
   addressOfAccount,
@@ -14,23 +18,36 @@ import {
   type TokenPageParts,
 } from '../token/page-parts.ts';
 import { requestPage } from '../token/request-page.ts';
-import { verificationKind, type EmailVerification } from './verification.ts';
 
-/** The pages that confirm the address and continue with the sign-in page. */
-export function verificationPage(pages: PageKit, emailVerification: EmailVerification): TokenPage {
+export interface ConfirmPageParts extends TokenPageParts {
+  readonly emailVerification: EmailVerification;
+  readonly signIn: SignIn;
+}
+
+/**
+ * The pages that confirm the address. They sign in the browser that registered the account; others continue with the
+ * sign-in page, and also one in which another account is signed in: that page asks which one to continue with.
+ */
+export function confirmPage({ pages, cookies, emailVerification, signIn }: ConfirmPageParts): TokenPage {
   return {
     kind: verificationKind,
     request: (email, source) => emailVerification.request(email, source),
     askMore: (visit, form) => proofForms(pages, visit, form),
-    async redeem(fields, request) {
+    async redeem(fields, request, reply) {
       const address = addressOfAccount(fields);
       const { token, password, new_password: newPassword } = fields;
-      await emailVerification.redeem(address, token, request.source, { password, newPassword });
-      return addressOf(paths.signIn, {
-        done: 'confirmed',
-        email: address.text,
-        return_to: pages.returnTo(request),
-      });
+      const { source, session } = request;
+      const proof = { password, newPassword };
+      const { user, registeredBy } = await emailVerification.redeem(address, token, source, proof);
+      const next = pages.returnTo(request);
+      if (registeredBy !== undefined && session === null) {
+        const login = await signIn.admitVerified(user, { factor: 'email' }, source);
+        if (login !== undefined) {
+          sendPageLogin(reply, cookies, login, registeredBy);
+          return afterLogin(login, next);
+        }
+      }
+      return addressOf(paths.signIn, { done: 'confirmed', email: address.text, return_to: next });
     },
   };
 }
