@@ -31,7 +31,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
-  installSource(app, hooks.clientAddress, core.cookies, core.pages.languages);
+  installSource(app, hooks.clientAddress, core.cookies, core.pages);
   const rejectOtherMethods = watchMethods(app);
   const routes = collectRoutes(app);
   logRequests(app, hooks.clientAddress);

@@ -84,11 +84,15 @@ export class Pages {
     return this.#frame.productName;
   }
 
-  /** Returns the messages in the language that the user selected, or that the browser prefers. */
-  speak({ headers }: FastifyRequest): Translate {
+  /** Returns the language that the user selected, or that the browser prefers, if it is supported. */
+  languageOf({ headers }: FastifyRequest): string | undefined {
     const chosen = this.#languageCookie.read(headers.cookie);
-    const { languages } = this.#frame;
-    return translator(languages, chosen ?? languages.preferred(headers['accept-language']) ?? usualLanguage);
+    return chosen ?? this.#frame.languages.preferred(headers['accept-language']);
+  }
+
+  /** Returns the messages in the language of a request. */
+  speak(request: FastifyRequest): Translate {
+    return translator(this.#frame.languages, this.languageOf(request) ?? usualLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */

@@ -16,6 +16,7 @@ import type {
 import type { Admission, AdmittedRequest, MailKind, MailRequest, NewMail } from '../mail/mail-kind.ts';
 import type { NoFacts } from '../mail/mail-kind.ts';
 import { registerEvent, type EventTexts } from './event-display.ts';
+import { languageOfMail, type ClientIdentity } from './mail-language.ts';
 import { isSameAddress, toEmailAddress } from '../user/email-address.ts';
 import { noUserId, type User } from '../user/user.ts';
 
@@ -79,14 +80,7 @@ export function defineEvents<const R extends Readonly<Record<string, EventRow>>>
   return Object.fromEntries(kinds) as EventKinds<R>; // the same names, each with the type of its row
 }
 
-/** Source of an action, and the language of its client. */
-type EventSource = AuditSource & { readonly language?: string | undefined };
-
-/** Source of a request for a mail, and what shows that it comes from the owner of the account. */
-interface RequestSource extends EventSource {
-  readonly sessionToken?: string | undefined;
-  readonly deviceToken?: string | undefined;
-}
+type EventSource = AuditSource & ClientIdentity;
 
 /** Parameters of a mail with facts. */
 interface MailOf<M> {
@@ -122,7 +116,7 @@ export interface LetterFacts<M> {
 type Letter<M> = {
   /** The owner; without one the same statements run and no mail is stored. */
   readonly user: User | undefined;
-  readonly source: RequestSource;
+  readonly source: EventSource;
   /** Another address than the account's. */
   readonly recipient?: string;
   /** How long it is worth sending, if not as long as its kind says. */
@@ -172,13 +166,14 @@ export interface EventsOptions {
 }
 
 /** Runs inside the transaction of the request. */
-export type OwnerCheck = (tx: Database, user: User | undefined, source: RequestSource) => Promise<boolean>;
+export type OwnerCheck = (tx: Database, user: User | undefined, source: EventSource) => Promise<boolean>;
 
 /** A mail with its facts, before it is composed. */
 interface PostedMail<M> extends MailOf<M> {
   readonly source: EventSource;
   readonly substitute?: Letter<NoFacts>['substitute'];
   readonly request?: AdmittedRequest | undefined;
+  readonly isOwner?: boolean | undefined;
   readonly tokenId?: string | undefined;
 }
 
@@ -238,7 +233,8 @@ export class Events {
    */
   async send<M>(tx: Database, kind: MailKind<M>, letter: Letter<M>): Promise<User | undefined> {
     const { user, facts: factsFor } = letter;
-    const request = kind.isRequested ? await this.#admit(tx, kind, letter) : undefined;
+    const isOwner = kind.isRequested ? await this.#isOwner(tx, user, letter.source) : undefined;
+    const request = isOwner === undefined ? undefined : await this.#admit(tx, kind, { ...letter, isOwner });
     const admission = request?.admission ?? unlimited;
     const admitted = request !== undefined && admission.dueAt === undefined ? undefined : user;
     // Also runs if no mail is sent: a program may deliver the token itself.
@@ -248,6 +244,7 @@ export class Events {
       ...letter,
       facts: made?.facts ?? ({} as M), // absent only where M is NoFacts
       tokenId: made?.tokenId ?? undefined,
+      isOwner: isOwner || letter.isProven,
       request: request && (owner === undefined ? { ...request, addressKey: '' } : request),
     });
     return owner;
@@ -256,9 +253,8 @@ export class Events {
   async #admit<M>(
     tx: Database,
     { name: kind }: MailKind<M>,
-    { user, recipient, source, isProven = false }: Letter<M>,
+    { user, recipient, isOwner, isProven = false }: Letter<M> & { readonly isOwner: boolean },
   ): Promise<AdmittedRequest | undefined> {
-    const isOwner = await this.#isOwner(tx, user, source);
     if (this.#outbox === undefined) return undefined;
     const text = user === undefined ? '' : (recipient ?? user.email);
     const addressKey = toEmailAddress(text)?.key ?? text;
@@ -274,7 +270,7 @@ export class Events {
     tx: Database,
     kind: MailKind<M>,
     user: User | undefined,
-    { facts, recipient, lifeMs, source, substitute, ...request }: PostedMail<M>,
+    { facts, recipient, lifeMs, source, substitute, isOwner, ...request }: PostedMail<M>,
   ): Promise<void> {
     if (this.#outbox === undefined) return;
     const { address, device } = source;
@@ -287,7 +283,10 @@ export class Events {
       outline: substitute?.kind.compose({}) ?? kind.compose(facts),
       userId,
       recipient: recipient ?? user?.email ?? '',
-      language: (substitute ?? user)?.language ?? source.language,
+      language:
+        substitute === undefined
+          ? await languageOfMail(user, source, async () => isOwner ?? this.#isOwner(tx, user, source))
+          : (substitute.language ?? undefined),
       occasion: { at, ...(address !== undefined && { address }), ...(device !== undefined && { device }) },
       expiresAt: (request.request?.admission.dueAt ?? at) + (lifeMs ?? kind.lifeMs),
       request: request.request,

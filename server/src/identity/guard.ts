@@ -1,7 +1,6 @@
 // Reads and sets the cookies of a browser, and reads the source of each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
-import type { Languages } from '../kit/language.ts';
 import { createToken } from '../kit/secret.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import { Cookie, type CookieScope } from '../http/cookie.ts';
@@ -121,7 +120,7 @@ export function installSource(
   app: FastifyInstance,
   clientAddress: ClientAddress,
   cookies: BrowserCookies,
-  languages: Languages,
+  pages: PageKit,
 ): void {
   const sources = new WeakMap<FastifyRequest, ClientSource>();
   app.decorateRequest('source', {
@@ -130,7 +129,7 @@ export function installSource(
       if (source === undefined) {
         source = {
           ...readSource(this, clientAddress, cookies),
-          language: languages.preferred(this.headers['accept-language']),
+          language: pages.languageOf(this),
         };
         sources.set(this, source);
       }

@@ -133,6 +133,11 @@ export class PageKit {
     return this.#parts.pages.speak(request);
   }
 
+  /** Returns the language that the user chose on a page, or that the browser prefers, if it is supported. */
+  languageOf(request: FastifyRequest): string | undefined {
+    return this.#parts.pages.languageOf(request);
+  }
+
   /** Sends a page in the layout of the product. */
   send(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const { method, query } = request;

@@ -56,18 +56,31 @@ export async function endProvision(db: Database, id: number): Promise<void> {
   await db.run(clearUntil, { id });
 }
 
-const setSpelling = statement((sql, p: { id: number; email: string; emailKey: string }) =>
+type Respelling = { id: number; email: string; emailKey: string; language: string | null };
+
+const setSpelling = statement((sql, p: Respelling) =>
   sql
     .updateTable('users')
-    .set({ email: p.email })
+    .set((users) => ({
+      email: p.email,
+      language: users.fn.coalesce(users.val(p.language), users.ref('language')),
+    }))
     .where('id', '=', p.id)
     .where('email_key', '=', p.emailKey)
     .where('email_verified_at', 'is', null),
 );
 
-/** Sets the spelling of an address that is not confirmed. Another address stays as it is. */
-export async function updateSpelling(db: Database, id: number, { text, key }: EmailAddress): Promise<void> {
-  await db.run(setSpelling, { id, email: text, emailKey: key });
+/**
+ * Sets the spelling of an address that is not confirmed, and the language of its account if one is given. An account with
+ * another address stays as it is.
+ */
+export async function updateSpelling(
+  db: Database,
+  id: number,
+  { text, key }: EmailAddress,
+  language: string | undefined,
+): Promise<void> {
+  await db.run(setSpelling, { id, email: text, emailKey: key, language: language ?? null });
 }
 
 const deleteByEmail = statement((sql, p: { emailKey: string }) =>

@@ -245,7 +245,7 @@ export class Accounts {
   /**
    * Mails a confirmation token, or a notice that the address is taken. While an address is not confirmed, each
    * registration of it is pending, and none changes what another one opens. The newest sets the spelling of the address
-   * of a provisional account. Constant work.
+   * of a provisional account, and its language. Constant work.
    */
   async #sendVerificationOrNotice(
     tx: Database,
@@ -254,16 +254,16 @@ export class Accounts {
     source: ClientSource,
   ): Promise<void> {
     const isOpen = owner.emailVerifiedAt === null && owner.disabledAt === null;
-    let { email } = owner;
+    let { email, language } = owner;
     if (pending !== undefined) {
       const { address, authenticator } = pending;
       const registration = { address, authenticator, requestToken: source.requestToken };
       await this.#registrations.add(tx, isOpen ? owner.id : noUserId, registration);
       const isRespelled = isOpen && isProvisional(owner);
-      await updateSpelling(tx, isRespelled ? owner.id : noUserId, address);
-      if (isRespelled) email = address.text;
+      await updateSpelling(tx, isRespelled ? owner.id : noUserId, address, source.language);
+      if (isRespelled) [email, language] = [address.text, source.language ?? language];
     }
-    await this.#emailVerification.send(tx, isOpen ? { ...owner, email } : undefined, source);
+    await this.#emailVerification.send(tx, isOpen ? { ...owner, email, language } : undefined, source);
     await this.#notifyOwner(tx, isOpen ? undefined : owner, source);
   }
 

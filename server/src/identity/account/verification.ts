@@ -52,6 +52,12 @@ type Standing = { readonly attempt?: Attempt } & (
 /** What opens an account after the operator has confirmed its address. */
 export type MarkedAs = 'account' | 'registration' | 'nothing';
 
+/** How the owner of the mailbox writes the address, and the language of their browser. */
+interface ProvenOwner {
+  readonly address: EmailAddress;
+  readonly language: string | undefined;
+}
+
 /** A confirmed account. */
 export interface ConfirmedAccount {
   readonly user: User;
@@ -143,7 +149,7 @@ export class EmailVerification {
       const before = await lockUser(tx, live.user.id);
       await tokens.consume(tx, live);
       if (before?.emailVerifiedAt !== null) throw new Problem('token_invalid');
-      await this.#settle(tx, before, standing, address);
+      await this.#settle(tx, before, standing, { address, language: source.language });
       const user = await updateVerified(tx, before.id, clock());
       if (user === undefined) throw new Problem('token_invalid');
       if (standing.attempt !== undefined) await attempts.succeed(tx, standing.attempt);
@@ -247,7 +253,7 @@ export class EmailVerification {
   }
 
   /** Makes one registration that of the account, and ends the others and the access from before. */
-  async #settle(tx: Database, user: User, standing: Standing, address: EmailAddress): Promise<void> {
+  async #settle(tx: Database, user: User, standing: Standing, proven: ProvenOwner): Promise<void> {
     const { access, registrations } = this.#needs;
     if (standing.by === 'account') {
       if (user.passwordChangedAt > standing.passwordChangedAt) throw new Problem('password_required');
@@ -257,14 +263,15 @@ export class EmailVerification {
       return;
     }
     if (standing.by === 'new_password') {
-      await this.#replace(tx, user.id, standing.hashedPassword, address);
+      await this.#replace(tx, user.id, standing.hashedPassword, proven);
       return;
     }
     const { registration } = standing;
     // It may have been replaced since it was read.
     if (!(await registrations.take(tx, registration))) throw new Problem('password_required');
     const { email, factor, credential } = registration;
-    await this.#replace(tx, user.id, registration.hashed_password, requireEmailAddress(email));
+    const address = requireEmailAddress(email);
+    await this.#replace(tx, user.id, registration.hashed_password, { ...proven, address });
     if (factor === null || credential === null) return;
     if (!(await this.#needs.secondFactors.attach(tx, user.id, { factor, credential })))
       throw new Problem('password_required');
@@ -275,11 +282,11 @@ export class EmailVerification {
     tx: Database,
     userId: number,
     hashedPassword: string | null,
-    address: EmailAddress,
+    { address, language }: ProvenOwner,
   ): Promise<void> {
     const { access, secondFactors } = this.#needs;
     await updatePasswordHash(tx, userId, hashedPassword, this.#context.clock());
-    await updateSpelling(tx, userId, address);
+    await updateSpelling(tx, userId, address, language);
     await secondFactors.removeAll(tx, userId);
     await access.revoke(tx, userId);
   }
