@@ -1,4 +1,4 @@
-// Who is signed in by a confirmation, a reset and a registration on a page: the browser that registered, at once.
+// The browser that registered is signed in by a confirmation and by a registration on a page, and not by a reset.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Browser } from '../support/browser.ts';
@@ -100,7 +100,7 @@ describe('a confirmation in the browser that registered', () => {
     assert.equal(at.sessionId, undefined);
   });
 
-  test('asks for a second factor where everybody needs one', async () => {
+  test('asks for a second factor where all users need one', async () => {
     const strict = await service.reconfigured({ SECOND_FACTOR: 'required' });
     const email = freshEmail();
     const at = new Browser(strict);
@@ -112,7 +112,7 @@ describe('a confirmation in the browser that registered', () => {
     assert.equal(at.sessionId, undefined);
   });
 
-  test('by the API and a reset of the password sign nobody in', async () => {
+  test('by the API opens no session, and neither does a reset', async () => {
     const email = freshEmail();
     const at = new Browser(service);
     await register(at, email);
@@ -136,7 +136,7 @@ describe('a confirmation in the browser that registered', () => {
   });
 });
 
-test('a registration on a page signs in at once in local mode, by password and by passkey', async (t) => {
+test('a registration on a page signs in immediately in local mode, by password and by passkey', async (t) => {
   const local = await testService('sqlite', { PORT: '5000' });
   t.after(() => local.close());
   const open = (): Browser => new Browser({ send: (request) => send(local.app, request) });

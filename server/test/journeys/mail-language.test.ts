@@ -93,7 +93,7 @@ describe('mails are written', () => {
     }
   });
 
-  /** The forms that send a mail to whoever owns an address. */
+  /** The forms that send a mail to the owner of an address. */
   const forms: Readonly<Record<string, (email: string) => Readonly<Record<string, string>>>> = {
     '/sign-up': (email) => ({ email, password }),
     '/forgot': (email) => ({ email }),

@@ -1,6 +1,6 @@
 // Pages that confirm an address and request another confirmation mail. Another browser than the one that registered is
 // asked for the password of the registration, or for a new one.
-// The browser that registered is signed in at once.
+// The browser that registered is signed in immediately.
 import { html } from 'ghtml';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { newPasswordField, refusalOf } from '../../page/form.ts';
