@@ -5,10 +5,11 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { getProblem, Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
-import { notice } from '../http/markup.ts';
+import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
 import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
 import { exitPath } from '../page/exit.ts';
+import { form, pageForms } from '../page/form-page.ts';
 import { problemText } from '../page/form.ts';
 import { formField, seeOther, type PageKit } from '../page/page.ts';
 import { paths } from '../page/paths.ts';
@@ -63,7 +64,10 @@ export function homeRoutes({
   return routes;
 }
 
-const LanguageForm = Type.Object({ language: formField, return_to: Type.Optional(formField) });
+/** Returns the address to return to, if it is a page of this service. */
+function ownPage(next: string | undefined): string {
+  return next?.startsWith('/') === true ? next : '/';
+}
 
 /** Sets the language in a cookie, and in the account if the user is signed in. */
 export function languagePages({
@@ -73,22 +77,23 @@ export function languagePages({
   readonly pages: PageKit;
   readonly accounts: Accounts;
 }): FastifyPluginAsync {
-  const routes: FastifyPluginAsyncTypebox = async (scope) => {
-    scope.post(
-      '/language',
-      { schema: { summary: 'Page: chooses the language of the pages', body: LanguageForm } },
-      async (request, reply) => {
-        const { language } = request.body;
-        if (pages.languages.isSupported(language)) {
-          void reply.header('set-cookie', pages.languageCookie(language));
-          if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
-        }
-        const back = pages.returnTo(request);
-        return seeOther(reply, back?.startsWith('/') === true ? back : '/');
-      },
-    );
-  };
-  return routes;
+  return pageForms(pages, {
+    forms: [
+      form({
+        path: '/language',
+        summary: 'Page: chooses the language of the pages',
+        fields: Type.Object({ language: formField }),
+        back: (_fields, { next }) => ownPage(next),
+        submit: async ({ language }, { request, reply, next }) => {
+          if (pages.languages.isSupported(language)) {
+            void reply.header('set-cookie', pages.languageCookie(language));
+            if (request.session !== null) await accounts.setLanguage(request.session.userId, language);
+          }
+          return ownPage(next);
+        },
+      }),
+    ],
+  });
 }
 
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
@@ -98,18 +103,35 @@ export function pageSender(pages: PageKit): ProblemSender {
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;
-    await (recovery === undefined
-      ? sendProblemPage(pages, request, reply, problem)
-      : seeOther(reply, recovery));
+    if (recovery !== undefined) return void seeOther(reply, recovery);
+    const answer = request.method === 'POST' ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
+    const back =
+      answer === undefined ? againAt(pages, request, problem) : await answer({ problem, request, reply });
+    if (answer === undefined || back !== undefined) sendProblemPage(pages, request, reply, problem, back);
   };
 }
 
-/** Sends the page of a problem that no form shows: the problem, and a link to the start page. */
+/** Returns the address of a page that can be shown later. */
+function againAt(
+  pages: PageKit,
+  { method, routeOptions: { url = '' }, query }: FastifyRequest,
+  { retryAfterSeconds }: Problem,
+): string | undefined {
+  if (method !== 'GET' || retryAfterSeconds === undefined || !pages.paths.has(url) || /[:*]/.test(url))
+    return undefined;
+  return addressOf(url, { ...pages.queries.parse(query) });
+}
+
+/**
+ * Sends the page of a problem that no form shows: the problem, and a link to the start page, or to the page with which the
+ * user can try again.
+ */
 export function sendProblemPage(
   pages: PageKit,
   request: FastifyRequest,
   reply: FastifyReply,
   problem: Problem,
+  back?: string,
 ): FastifyReply {
   const t = pages.translate(request);
   const { code, retryAfterSeconds } = problem;
@@ -119,6 +141,7 @@ export function sendProblemPage(
   const text = problemText(t, problem);
   const body = html`!${code === 'not_found' ? html`<p>${text}</p>` : notice('fault', text)}
     !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
+    !${back === undefined ? '' : html`<p><a class="button" href="${back}">${t('page.problem.again')}</a></p>`}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
   const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
   return pages.send(request, reply.status(status), { title, body });

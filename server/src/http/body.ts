@@ -64,3 +64,26 @@ async function parseMultipart(contentType: string, body: Buffer): Promise<Fields
   }
   return fields;
 }
+
+/** Longest value that `readFields` returns: that of a field of a page. */
+const maxCharacters = 2200;
+
+/**
+ * Reads the fields of a browser's form that was rejected before its body was read. Returns none if the body is no such
+ * form or is too large, or the client has gone.
+ */
+export async function readFields({
+  headers,
+  raw,
+}: FastifyRequest): Promise<Readonly<Record<string, string>>> {
+  const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+  if (!isForm || !(Number(headers['content-length']) <= bodyBytes)) return {};
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of raw) chunks.push(chunk as Buffer); // a request has no encoding
+  } catch {
+    return {};
+  }
+  const pairs = [...new URLSearchParams(Buffer.concat(chunks).toString())];
+  return Object.fromEntries(pairs.filter(([, value]) => value.length <= maxCharacters));
+}

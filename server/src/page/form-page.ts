@@ -6,11 +6,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type, { type Static, type TObject } from 'typebox';
 import { getProblem, Problem } from '../kit/problem.ts';
+import { readFields } from '../http/body.ts';
 import { addressOf, hidden, notice } from '../http/markup.ts';
 import { wantsPage, type Translate } from '../http/pages.ts';
 import { refusalOf } from './form.ts';
 import type { Refusal } from './note.ts';
-import { formField, isSolvedElsewhere, PageQuery, type PageKit } from './page.ts';
+import { formField, isSolvedElsewhere, PageQuery, type PageKit, type RefusedRequest } from './page.ts';
 import { paths } from './paths.ts';
 
 /** Query of any page. */
@@ -43,6 +44,9 @@ export class Elsewhere {
   }
 }
 
+/** Values of the fields of a form. */
+type FormFields = Readonly<Record<string, string>>;
+
 /** A form of a page, as `form()` declares it. */
 export interface PageForm {
   readonly path: string | undefined;
@@ -50,7 +54,7 @@ export interface PageForm {
   readonly fields: TObject;
   readonly config: object;
   readonly keeps: readonly string[];
-  readonly back: ((fields: Readonly<Record<string, string>>, visit: Visit) => string) | undefined;
+  readonly back: ((fields: FormFields, visit: Visit) => string) | undefined;
   readonly submit: (fields: never, visit: Visit) => Promise<string>;
 }
 
@@ -172,8 +176,10 @@ const optional = Type.Optional(formField);
 type FormOwner = Pick<PageDefinition<never>, 'path' | 'subject'>;
 
 function addForm(scope: FastifyInstance, pages: PageKit, page: FormOwner, one: PageForm): void {
+  const path = one.path ?? page.path;
+  pages.forms.set(path, (refused) => refuseUnread(pages, page, one, refused));
   scope.post(
-    one.path ?? page.path,
+    path,
     { config: one.config, schema: { summary: one.summary, body: bodyOf(one) } },
     async (request, reply) => answer(pages, page, one, visitOf(pages, page, request, reply)),
   );
@@ -238,26 +244,57 @@ async function sendPage<View>(
 }
 
 /** Does what a form is for and redirects; after a refusal to the page of the form, unless another page solves it. */
-async function answer(
-  pages: PageKit,
-  page: FormOwner,
-  { keeps, back, submit }: PageForm,
-  visit: Visit,
-): Promise<FastifyReply> {
-  const { request, reply, next } = visit;
-  const fields = request.body as Readonly<Record<string, string>>; // bodyOf()
-  const subject = page.subject?.(request);
+async function answer(pages: PageKit, page: FormOwner, one: PageForm, visit: Visit): Promise<FastifyReply> {
+  const fields = visit.request.body as FormFields; // bodyOf()
+  const subject = page.subject?.(visit.request);
   if (subject !== undefined) pages.requireForm(subject, fields['form_token']);
   try {
-    const target = await submit(fields as never, visit);
-    return await pages.exits.go(request, reply, target);
+    const target = await one.submit(fields as never, visit);
+    return await pages.exits.go(visit.request, visit.reply, target);
   } catch (error) {
     if (!(error instanceof Problem) || isSolvedElsewhere(error)) throw error;
-    const typed = Object.fromEntries(
-      keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? '']] : [])),
-    );
-    const note = pages.notes.leave(reply, { problem: error, typed });
-    const address = back?.(fields, visit) ?? addressOf(page.path, { return_to: next });
-    return reply.redirect(`${address}${address.includes('?') ? '&' : '?'}note=${note}`, 303);
+    return refuse(pages, { page, one, fields, visit }, error);
   }
+}
+
+/** A form as it was sent. */
+interface SentForm {
+  readonly page: FormOwner;
+  readonly one: PageForm;
+  readonly fields: FormFields;
+  readonly visit: Visit;
+}
+
+/** Returns the address of the page of a form. */
+function addressOfForm({ page, one, fields, visit }: SentForm): string {
+  return one.back?.(fields, visit) ?? addressOf(page.path, { return_to: visit.next });
+}
+
+/** Redirects to the page of a form, which shows why it was refused and what was typed. */
+function refuse(pages: PageKit, sent: SentForm, problem: Problem): FastifyReply {
+  const { one, fields, visit } = sent;
+  const kept = one.keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? ''] as const] : []));
+  const note = pages.notes.leave(visit.reply, { problem, typed: Object.fromEntries(kept) });
+  const address = addressOfForm(sent);
+  return visit.reply.redirect(`${address}${address.includes('?') ? '&' : '?'}note=${note}`, 303);
+}
+
+/**
+ * Answers a form that was refused before it was read. If waiting solves that, as with a limit, the page shows it with the
+ * fields, which are read only now. Otherwise returns the address of the page: the fields may come from elsewhere.
+ */
+async function refuseUnread(
+  pages: PageKit,
+  page: FormOwner,
+  one: PageForm,
+  { problem, request, reply }: RefusedRequest,
+): Promise<string | undefined> {
+  request.query = pages.queries.parse(request.query);
+  const { retryAfterSeconds: wait } = problem;
+  const fields = wait === undefined ? {} : await readFields(request);
+  request.body ??= fields;
+  const sent = { page, one, fields, visit: visitOf(pages, {}, request, reply) };
+  if (wait === undefined) return addressOfForm(sent);
+  refuse(pages, sent, problem);
+  return undefined;
 }

@@ -71,12 +71,27 @@ export interface PageKitParts {
   readonly offers: readonly SignInOffer[];
 }
 
+/** A request that was refused before its route. */
+export interface RefusedRequest {
+  readonly problem: Problem;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/**
+ * Answers a form that was refused before it was read by its page, or returns the address of the page, to which the page
+ * of the problem links.
+ */
+export type UnreadForm = (refused: RefusedRequest) => Promise<string | undefined>;
+
 /** Translates, sends and protects pages. */
 export class PageKit {
   readonly #parts: PageKitParts;
   readonly queries: PageQueries;
   /** Paths of all pages; complete before the first request. */
   readonly paths: Set<string> = new Set();
+  /** The forms by the paths to which they are sent; complete before the first request. */
+  readonly forms: Map<string, UnreadForm> = new Map();
   readonly offers: Offers;
 
   constructor(parts: PageKitParts) {

@@ -1,7 +1,7 @@
 // Forms of pages: for which user each form acts, and where it redirects afterwards.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { secondMs } from '../../src/kit/clock.ts';
+import { minuteMs, secondMs } from '../../src/kit/clock.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { Browser } from '../support/browser.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -215,6 +215,95 @@ describe('the forms of pages', { skip }, () => {
       const reply = await post(at, url, { ...fieldsOf[url], form_token: tokenOf(page) }, headers);
       assert.ok(reply.status < 500, url);
       assert.doesNotMatch(reply.text, /This form has expired|cross_site/, url);
+    }
+  });
+
+  /** Which browser has each form open. They have requested a mail of each kind, and so find the pages for its codes. */
+  async function opened(to: Pick<PublicService, 'send'> = service): Promise<(form: RouteEntry) => Browser> {
+    const { email, password } = await service.member();
+    const [stranger, inside, pendingAt] = [new Browser(to), new Browser(to), new Browser(to)];
+    await inside.post('/sessions', { email, password });
+    await addApp(inside, service.service.clock);
+    for (const path of ['/forgot', '/confirm/again', '/sign-in/email'])
+      await stranger.submit(path, { email });
+    const begun: Readonly<Record<string, Fields>> = {
+      ...(hasFeature('email-change') && { '/account/address': { email: freshEmail(), password } }),
+      ...(hasFeature('recovery-code') && { '/account/recovery-codes': {} }),
+      '/account/authenticators': { name: 'mine' },
+    };
+    for (const [path, fields] of Object.entries(begun)) {
+      const form_token = tokenOf(await inside.get('/account', asPage));
+      await inside.submit(path, { ...fields, form_token });
+    }
+    await pendingAt.post('/sessions', { email, password });
+    return ({ access, url }) => {
+      if (access === 'pending') return pendingAt;
+      return isPublic(access) && !/^\/(?:account\/address|sign-out)/.test(url) ? stranger : inside;
+    };
+  }
+  /** The forms of pages: without the check of a password, which only the script calls. The step-up is the last. */
+  const forms = (): RouteEntry[] =>
+    posts
+      .filter(({ url }) => url !== '/sign-up/password')
+      .toSorted((a, b) => Number(a.url === '/step-up') - Number(b.url === '/step-up'));
+
+  test('a form that a limit of the network refuses goes back to its page with what was typed, and says when to try again', async () => {
+    const busy = '198.51.100.7';
+    const limited = await service.reconfigured({
+      EMAIL_SIGN_IN: 'true',
+      REMEMBERED_DEVICE_DAYS: '30',
+      ADDRESS_LIMIT_PER_MINUTE: '10',
+    });
+    const at = await opened({
+      send: (request) => (request.from === busy ? limited : service).send(request),
+    });
+    const token = `${crypto.randomUUID()}.rst_${'x'.repeat(43)}`;
+    for (const form of forms()) {
+      const { url } = form;
+      const browser = at(form);
+      if (url === '/step-up') service.service.clock.advance(10 * minuteMs); // it is due again
+      const known = fieldsOf[url] ?? {};
+      const fields = {
+        ...known,
+        ...('token' in known && { token }),
+        return_to: '/sign-up',
+      };
+      for (let i = 0; i < 12; i += 1)
+        await limited.send({ method: 'POST', path: '/language', fields: { language: 'en' }, from: busy });
+      const headers = { ...asPage, origin };
+      const reply = await browser.send({ method: 'POST', path: url, fields, headers, from: busy });
+      const target = String(reply.headers['location']);
+      assert.equal(reply.status, 303, `${url}: ${reply.text}`);
+      const page = await browser.get(target, asPage);
+      assert.equal(page.status, 429, `${url} leads to ${target} and ${String(page.headers['location'])}`);
+      assert.ok(Number(page.headers['retry-after']) > 0, url);
+      assert.match(page.text, /Too many requests\. Wait, then try again\. Try again in/, url);
+      const { email } = known;
+      if (typeof email === 'string' && page.text.includes('name="email"'))
+        assert.ok(page.text.includes(`value="${email}"`), `${url} keeps the address`);
+      assert.ok(!page.text.includes(newPassword), url);
+    }
+  });
+
+  test('a form that is refused before it is read gets a page that links back to the form', async () => {
+    const at = await opened();
+    const refusals = {
+      403: { headers: { ...asPage, origin: 'https://evil.test' } },
+      413: {
+        headers: { ...asPage, origin, 'content-type': 'application/x-www-form-urlencoded' },
+        payload: `x=${'x'.repeat(20_000)}`,
+      },
+      415: { headers: { ...asPage, origin, 'content-type': 'text/plain' }, payload: 'x' },
+    };
+    for (const form of forms()) {
+      for (const [status, request] of Object.entries(refusals)) {
+        const reply = await at(form).send({ method: 'POST', path: form.url, ...request });
+        assert.equal(reply.status, Number(status), `${form.url}: ${reply.text}`);
+        const [, back = ''] =
+          /<a class="button" href="([^"]+)">Try again</.exec(reply.text) ?? assert.fail(form.url);
+        const page = await at(form).get(unescapeMarkup(back), asPage);
+        assert.ok(page.status < 400, `${form.url} links to ${back}: ${page.status}`);
+      }
     }
   });
 

@@ -2,8 +2,8 @@
 import { cipherOf } from '../../keys/sealed.ts';
 import { removalPage } from '../../identity/enrollment/removal-page.ts';
 import { module } from '../../module.ts';
-import { stateOf, totpPages } from './pages.ts';
-import { totpPrompt, totpSection } from './prompt.ts';
+import { totpPages } from './pages.ts';
+import { stateOf, totpPrompt, totpSection } from './prompt.ts';
 import { totpRoutes } from './routes.ts';
 import { Totp } from './totp.ts';
 import { TotpData } from './totp-data.ts';

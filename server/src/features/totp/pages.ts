@@ -6,9 +6,9 @@ import { addressOf, field, hidden } from '../../http/markup.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
 import type { Translate } from '../../http/pages.ts';
+import { problemText } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
-import type { SectionState } from '../../page/account-section.ts';
 import { withTimes } from '../../page/time.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
@@ -120,11 +120,9 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
             code: 'digits',
             fault:
               refusal &&
-              t(
-                refusal.problem.code === 'factor_invalid'
-                  ? 'page.totp.wrong'
-                  : `page.problem.${refusal.problem.code}`,
-              ),
+              (refusal.problem.code === 'factor_invalid'
+                ? t('page.totp.wrong')
+                : problemText(t, refusal.problem)),
           })}
           !${field({
             name: 'name',
@@ -174,12 +172,6 @@ function authenticatorItem(
       >${t('page.totp.remove')}</a
     >
   </li>`;
-}
-
-/** Returns how things stand, for the account page. */
-export function stateOf(t: Translate, rows: readonly AuthenticatorRow[]): SectionState {
-  if (rows.length === 0) return { text: t('page.factor.off') };
-  return { text: t('page.totp.count', { count: rows.length }), tone: 'good' };
 }
 
 /** Groups the characters, for reading aloud. */

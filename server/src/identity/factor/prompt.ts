@@ -33,10 +33,12 @@ export function promptsFor(
 ): string {
   const offered = prompts.filter(({ factor }) => names.includes(factor));
   const { rejected } = form;
-  const first = offered.find(({ factor }) => factor === rejected?.factor) ?? offered[0];
+  const rejectedPrompt = offered.find(({ factor }) => factor === rejected?.factor);
+  const first = rejectedPrompt ?? offered[0];
   if (first === undefined) return html`<p>${t('page.factor.none')}</p>`;
   const others = offered.filter((prompt) => prompt !== first);
-  return html`<p>${t(`page.factor.${first.factor}_ask`)}</p>
+  return html`!${rejectedPrompt === undefined ? notice('fault', rejected?.text) : ''}
+    <p>${t(`page.factor.${first.factor}_ask`)}</p>
     !${promptForm(t, first, form)}
     !${others.map(
       (prompt) =>
