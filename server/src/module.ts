@@ -13,7 +13,7 @@ import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
-import type { AccountSection, KeptMailPage, SectionPart } from './page/account-section.ts';
+import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
 import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
@@ -62,6 +62,7 @@ interface PagePlugs {
   readonly enrollments: readonly AccountSection[];
   readonly parts: readonly SectionPart[];
   readonly keptMails: readonly KeptMailPage[];
+  readonly localPages: readonly LocalPage[];
   readonly prompts: readonly FactorPrompt[];
   readonly signInWays: readonly SignInWay[];
   readonly signUpWays: readonly SignInWay[];
@@ -95,6 +96,8 @@ export interface Contribution {
   readonly parts?: readonly SectionPart[];
   /** Page on which emails are read that are kept instead of sent. */
   readonly keptMails?: KeptMailPage;
+  /** Pages for developers, listed on the start page in local mode. */
+  readonly localPages?: readonly LocalPage[];
   /** Access that ends with a password, an address or the account. */
   readonly revokes?: readonly Revocable[];
   /** Members of the copy of their data that users can download. */

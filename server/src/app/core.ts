@@ -168,6 +168,7 @@ function createPlugs(): FilledPlugs {
     enrollments: [],
     parts: [],
     keptMails: [],
+    localPages: [],
     prompts: [],
     signInWays: [],
     signUpWays: [],
@@ -192,6 +193,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));
   if (built.keptMails !== undefined) plugs.keptMails.push(built.keptMails);
+  plugs.localPages.push(...(built.localPages ?? []));
   plugs.prompts.push(...(built.prompts ?? []));
   plugs.signInWays.push(...(built.signInWays ?? []));
   plugs.signUpWays.push(...(built.signUpWays ?? []));

@@ -27,12 +27,13 @@ export function homeRoutes({
     if ((await sessions.find(cookies.session.read(request.headers.cookie))) !== undefined)
       return seeOther(reply, paths.account);
     const kept = pages.keptMailPage;
-    const local = pages.keepsMails
+    const local = [...(kept === undefined ? [] : [kept]), ...pages.localPages];
+    const tools = pages.keepsMails
       ? html`<section>
           <h2>${t('page.welcome.local')}</h2>
           <p>${t('page.welcome.local_what')}</p>
           <ul>
-            !${kept === undefined ? '' : html`<li><a href="${kept.path}">${t(`page.${kept.name}.title`)}</a></li>`}
+            !${local.map(({ path, name }) => html`<li><a href="${path}">${t(`page.${name}.title`)}</a></li>`)}
             <li><a href="/openapi.json">${t('page.welcome.api')}</a></li>
           </ul>
         </section>`
@@ -46,7 +47,7 @@ export function homeRoutes({
             : ''
         }
       </p>
-      !${local}`;
+      !${tools}`;
     return pages.send(request, reply, {
       title: t('page.welcome.title', { product: pages.productName }),
       body,

@@ -46,9 +46,15 @@ export interface Advice {
   readonly act: string;
 }
 
-/** The page on which emails are read that are kept instead of sent. */
-export interface KeptMailPage {
+/** A page for developers, which the start page lists in local mode. */
+export interface LocalPage {
   readonly path: string;
+  /** Its title is the message `page.<name>.title`. */
+  readonly name: string;
+}
+
+/** The page on which emails are read that are kept instead of sent. */
+export interface KeptMailPage extends LocalPage {
   /** Its messages are `page.<name>.title` and `page.<name>.notice`. */
   readonly name: string;
 }

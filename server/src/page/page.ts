@@ -9,7 +9,7 @@ import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
-import type { AccountSection, KeptMailPage } from './account-section.ts';
+import type { AccountSection, KeptMailPage, LocalPage } from './account-section.ts';
 import { icon } from './icon.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
@@ -63,6 +63,8 @@ export interface PageKitParts {
   readonly keepsMails: boolean;
   /** Where they are read, as modules contribute it. */
   readonly keptMails: readonly KeptMailPage[];
+  /** Pages for developers, as modules contribute them in local mode. */
+  readonly localPages: readonly LocalPage[];
   /** Code points of the shortest password that may be set. */
   readonly passwordMinLength: number;
   /** The pages of an account, in the order in which they are listed. */
@@ -133,6 +135,11 @@ export class PageKit {
   /** Where mails are read that are kept; `undefined` if they are sent. */
   get keptMailPage(): KeptMailPage | undefined {
     return this.#parts.keptMails[0];
+  }
+
+  /** Pages for developers, in local mode. */
+  get localPages(): readonly LocalPage[] {
+    return this.#parts.localPages;
   }
 
   get passwordMinLength(): number {

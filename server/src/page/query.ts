@@ -23,8 +23,6 @@ export interface PageQueryValues {
   readonly before?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
   readonly to?: string;
-  /** A token in a link that a gateway escaped twice. */
-  readonly 'amp;token'?: string;
 }
 
 /** Longest name of a result, such as `signed_out`. */
@@ -57,7 +55,6 @@ export class PageQueries {
       max_age: (text) => (secondsForm.test(text) ? text : undefined),
       before: (text) => (cursorForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
-      'amp;token': (text) => (hasTokenForm(text) ? text : undefined),
     };
   }
 
@@ -66,11 +63,14 @@ export class PageQueries {
     return Object.hasOwn(this.#parsers, name);
   }
 
-  /** Returns the parameters of a query that are what their name says. All others are omitted. */
+  /**
+   * Returns the parameters of a query that are what their name says. All others are omitted. A gateway that escapes a link
+   * twice sends `amp;token` for `token`.
+   */
   parse(query: unknown): PageQueryValues {
     const given = (query ?? {}) as Readonly<Record<string, unknown>>; // a parsed query is an object
     const pairs = Object.entries(this.#parsers).flatMap(([name, parse]) => {
-      const text = given[name];
+      const text = given[name] ?? given[`amp;${name}`];
       const value = typeof text === 'string' ? parse(text) : undefined;
       return value === undefined ? [] : [[name, value] as const];
     });

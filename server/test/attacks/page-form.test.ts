@@ -366,7 +366,6 @@ describe('the forms of pages', { skip }, () => {
     const gets = service.service.routes.filter(({ method, isPage }) => method === 'GET' && isPage);
     const names = new Set(gets.flatMap(({ parameters }) => parameters));
     assert.deepEqual([...names].toSorted(), [
-      'amp;token',
       ...(hasFeature('activity') ? ['before'] : []),
       'done',
       'email',
@@ -379,7 +378,7 @@ describe('the forms of pages', { skip }, () => {
       'token',
     ]);
     const queries = [
-      ...[...names].map((name) => ({ [name]: hostile })),
+      ...[...names].flatMap((name) => [{ [name]: hostile }, { [`amp;${name}`]: hostile }]),
       ...hostileTexts.map((text) =>
         Object.fromEntries([...names, 'message', 'x'].map((name) => [name, text])),
       ),
@@ -430,6 +429,32 @@ describe('the forms of pages', { skip }, () => {
       const { text } = await new Browser(service).get(`${path}?token=x&email=${hostile}`, asPage);
       assert.match(text, /This link is incomplete/, path);
       assert.doesNotMatch(text, /name="token"/, path);
+    }
+  });
+
+  test('the page of each link reads one that was escaped twice, and says of one that was cut how to get another', async () => {
+    const token = `${crypto.randomUUID()}.rst_${'x'.repeat(43)}`;
+    const { kinds } = service.service.core.tokens;
+    assert.ok(kinds.length > 2);
+    for (const { page } of kinds) {
+      const { path, requestPath = '/sign-in', codePath } = page;
+      const open = (query: string): Promise<Reply> => new Browser(service).get(path + query, asPage);
+      const email = '?email=x%40example.org';
+      const { fields } = formIn(await open(`${email}&amp;token=${token}&amp;return_to=%2Fsign-up`));
+      assert.deepEqual([fields['token'], fields['return_to']], [token, '/sign-up'], path);
+      for (const cut of [
+        '',
+        email,
+        `${email}&tok`,
+        `${email}&token=`,
+        `${email}&token=${token.slice(0, -9)}`,
+      ]) {
+        const { text } = await open(cut);
+        assert.match(text, /This link is incomplete/, path + cut);
+        assert.doesNotMatch(text, /name="token"/, path + cut);
+        for (const way of [requestPath, ...(codePath === undefined ? [] : [codePath])])
+          assert.match(text, new RegExp(`<a href="${way}[?"]`), path + cut);
+      }
     }
   });
 

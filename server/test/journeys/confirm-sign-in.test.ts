@@ -46,6 +46,7 @@ describe('a confirmation in the browser that registered', () => {
       assert.deepEqual([reply.status, reply.headers['location']], [303, next], reply.text);
       assert.deepEqual((await at.get('/profile')).body, { email });
       assert.notEqual(at.cookie('__Host-device'), undefined, 'the device is known from now on');
+      assert.equal(at.cookie('__Host-last_way'), 'password', 'the way of the next sign-in');
       const { database } = service.service.core;
       const id = await service.idOf(email);
       const events = await database.query((sql) =>
@@ -96,7 +97,11 @@ describe('a confirmation in the browser that registered', () => {
     await at.submit('/sign-up/passkey', { email, credential: device.create(options), return_to: next });
     await service.deliver();
     const reply = await ways['its link']?.(at, email);
-    assert.equal(reply?.headers['location'], `/sign-in/factor?return_to=${encodeURIComponent(next)}`);
+    const target = String(reply?.headers['location']);
+    assert.equal(target, `/sign-in/factor?return_to=${encodeURIComponent(next)}`);
+    const { text } = await at.get(target, asPage);
+    assert.match(text, new RegExp(`<p class="who">${email}</p>`));
+    assert.match(text, /<a href="\/sign-in\?return_to[^"]*">Use another account</);
     assert.equal(at.sessionId, undefined);
   });
 
@@ -109,6 +114,7 @@ describe('a confirmation in the browser that registered', () => {
     const text = strict.mails.findLast(({ to }) => to === email)?.text ?? '';
     const { action, fields } = formIn(await at.get(linkIn(text), asPage));
     assert.equal((await at.submit(action, fields)).headers['location'], '/sign-in/set-up');
+    assert.match((await at.get('/sign-in/set-up', asPage)).text, new RegExp(`<p class="who">${email}</p>`));
     assert.equal(at.sessionId, undefined);
   });
 

@@ -38,8 +38,9 @@ export function setUpPages({
       pendingAuthenticationOf(request).kind === 'enrollment'
         ? {}
         : new Elsewhere(addressOf(paths.factor, { return_to: next })),
-    body: ({ t, next }) =>
-      html`<p>${t('page.set_up.what')}</p>
+    body: ({ t, request, next }) =>
+      html`<p class="who">${pendingAuthenticationOf(request).email}</p>
+        <p>${t('page.set_up.what')}</p>
         !${sectionList(t, sections, next)}
         <p class="links">
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>

@@ -69,7 +69,8 @@ export function factorPages({
     },
     body: async (visit, names) => {
       const { t, request, inputs, next } = visit;
-      return html`<p>${t('page.factor.what')}</p>
+      return html`<p class="who">${pendingAuthenticationOf(request).email}</p>
+        <p>${t('page.factor.what')}</p>
         !${promptsFor(t, prompts, names, {
           action: paths.factor,
           purpose: 'second_factor',

@@ -54,6 +54,7 @@ export async function addPendingAuthentication(
 export interface PendingLoginRow {
   readonly id: string;
   readonly user_id: number;
+  readonly email: string;
   readonly demand: string;
   readonly factors: string;
   readonly password_changed_at: number;
@@ -67,6 +68,7 @@ const selectPending = statement((sql, p: TokenParts & { now: number }) =>
     .select([
       'pending_logins.id',
       'pending_logins.user_id',
+      'users.email',
       'pending_logins.demand',
       'pending_logins.factors',
       'pending_logins.password_changed_at',

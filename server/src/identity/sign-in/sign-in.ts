@@ -142,6 +142,7 @@ export class SignIn {
       row && {
         id: row.id,
         userId: row.user_id,
+        email: row.email,
         kind: row.demand as Requirement['kind'], // written by #addPending
         factors: parseFactors(row.factors),
         passwordChangedAt: row.password_changed_at,

@@ -7,6 +7,8 @@ import type { Requirement } from '../factor/factor.ts';
 export interface PendingAuthentication {
   readonly id: string;
   readonly userId: number;
+  /** Address of the user. */
+  readonly email: string;
   readonly kind: Requirement['kind'];
   readonly factors: readonly FactorUse[];
   /** `passwordChangedAt` of the user when the first factor was verified. */

@@ -8,6 +8,7 @@ import type { Translate } from '../../http/pages.ts';
 import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import type { Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
 import type { ClientSource } from '../context.ts';
 import { pageSourceOf, type BrowserCookies } from '../guard.ts';
 import type { TokenKind } from './kinds.ts';
@@ -100,16 +101,16 @@ export async function requestMail(
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
 }
 
-/** Returns the link to the page that requests another mail; empty if users cannot request this kind. */
+/** Returns the link to the page that requests another mail, or that signs in if users cannot request this kind. */
 export function requestAgain(
   t: Translate,
   { page: { requestPath: path } }: TokenKind,
   email: string,
   next: string | undefined,
 ): string {
-  if (path === undefined) return '';
-  const address = addressOf(path, { email: email === '' ? undefined : email, return_to: next });
-  return html`<p class="links"><a href="${address}">${t('page.code.ask_again')}</a></p>`;
+  const known = { email: email === '' ? undefined : email, return_to: next };
+  const label = t(path === undefined ? 'page.sign_in.title' : 'page.code.ask_again');
+  return html`<p class="links"><a href="${addressOf(path ?? paths.signIn, known)}">${label}</a></p>`;
 }
 
 /** Returns a hidden field that names the account, for password managers. */

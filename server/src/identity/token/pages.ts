@@ -38,8 +38,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
     path,
     summary: 'Page that the link of a mail opens; changes nothing',
     title: `page.${name}.title`,
-    // A gateway that escapes a link twice sends `amp;token`.
-    query: Type.Object({ token: Type.Optional(formField), 'amp;token': Type.Optional(formField) }),
+    query: Type.Object({ token: Type.Optional(formField) }),
     program: { message: 'redeem the token with this request', method: 'PUT', path: kind.route },
     hasSecretAddress: true,
     shows: ['new_password'],
@@ -47,7 +46,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
     done: { redeemed: `page.${name}.done` },
     load: ({ query }) => ({
       email: query.email ?? '',
-      token: query['token'] ?? query['amp;token'] ?? '',
+      token: query['token'] ?? '',
       isDone: query.done === 'redeemed',
     }),
     body: (visit, view) => {
@@ -59,7 +58,7 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
       if (refusal !== undefined && isOver(refusal.problem))
         return html`!${refused} !${requestAgain(t, kind, view.email, next)}`;
       if (view.token === '' || (kind.namesAccount && view.email === ''))
-        return html`!${notice('fault', t('page.link.incomplete'))}
+        return html`!${notice('fault', t(codePath === undefined ? 'page.link.cut' : 'page.link.incomplete'))}
         !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
         !${requestAgain(t, kind, view.email, next)}`;
       const fields = hasPassword

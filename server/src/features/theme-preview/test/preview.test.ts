@@ -1,6 +1,7 @@
 // The preview of the theme: what it shows, and what its frames may do.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { hasFeature } from '../../../../test/support/feature.ts';
 import { publicMode } from '../../../../test/support/public-service.ts';
 import { send, type Reply } from '../../../../test/support/request.ts';
 import { testService, type TestService } from '../../../../test/support/service.ts';
@@ -17,6 +18,12 @@ describe('the theme preview', () => {
     send(service.app, { method: 'GET', path, headers: { accept: 'text/html', ...headers } });
   const framesIn = (text: string): string[] =>
     [...text.matchAll(/src="(\/dev\/theme\/[^"]+)"/g)].map(([, src = '']) => src.replaceAll('&#61;', '='));
+
+  test('is linked from the start page of local mode, next to the mailbox', async () => {
+    const { text } = await get('/');
+    assert.match(text, /<a href="\/dev\/theme">Theme preview</);
+    if (hasFeature('mailbox')) assert.match(text, /<a href="\/dev\/mailbox">/);
+  });
 
   test('has two frames for each page that a visitor may see and for each email, and each shows one', async () => {
     const { status, text, headers } = await get('/dev/theme');
