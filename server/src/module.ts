@@ -16,7 +16,7 @@ import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
-import type { PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
+import type { ClosedAccounts, PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
 import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
@@ -108,6 +108,8 @@ export interface Contribution {
   readonly addressChecks?: readonly AddressRule[];
   /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
+  /** Tells users who sign in to an account that they closed, and reopens it. */
+  readonly closedAccounts?: ClosedAccounts;
   /** Run for each event, inside its transaction. */
   readonly subscribes?: readonly EventSubscriber[];
 }

@@ -188,6 +188,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
   plugged.waysIn.push(...(built.waysIn ?? []));
+  if (built.closedAccounts !== undefined) plugged.closedAccounts.push(built.closedAccounts);
   plugged.subscribes.push(...(built.subscribes ?? []));
   plugs.sections.push(...(built.account ?? []));
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));

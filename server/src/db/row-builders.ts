@@ -6,7 +6,7 @@ import { statementsFor } from './statement.ts';
 
 /** The columns of users that are used here. */
 interface UserReference {
-  users: { id: number; password_changed_at: number; disabled_at: number | null };
+  users: { id: number; password_changed_at: number; disabled_at: number | null; delete_at: number | null };
 }
 
 /** A table whose rows belong to users and expire. A table need not have all of these columns. */
@@ -23,6 +23,8 @@ interface RowForUser<Row> {
    * The statement waits for an uncommitted change of the password and then checks again.
    */
   readonly passwordChangedAt?: number;
+  /** With `passwordChangedAt`: also a user whose account is closed and removed after this instant. */
+  readonly closedAfter?: number;
   readonly isUnowned?: true; // the table has no column `user_id`
 }
 
@@ -30,7 +32,7 @@ interface RowForUser<Row> {
 export function insertForUser<Tables, Table extends keyof Tables & string>(
   sql: Sql<Tables>,
   table: Table,
-  { userId, values, passwordChangedAt, isUnowned }: RowForUser<Tables[Table]>,
+  { userId, values, passwordChangedAt, closedAfter, isUnowned }: RowForUser<Tables[Table]>,
 ): InsertQueryBuilder<Tables, Table, InsertResult> {
   const columns = Object.entries(values); // their type checks the names, which here are those of any table
   const untyped = sql as unknown as Sql<AnyTables & UserReference>;
@@ -45,17 +47,26 @@ export function insertForUser<Tables, Table extends keyof Tables & string>(
           ...columns.map(([name, value]) => users.val(value).as(name)),
         ])
         .where('users.id', '=', userId);
-      return passwordChangedAt === undefined ? row : unchanged(row, passwordChangedAt);
+      return passwordChangedAt === undefined ? row : unchanged(row, passwordChangedAt, closedAfter);
     });
   return query as unknown as InsertQueryBuilder<Tables, Table, InsertResult>;
 }
 
 type Users<Row> = SelectQueryBuilder<AnyTables & UserReference, 'users', Row>;
 
-function unchanged<Row>(users: Users<Row>, passwordChangedAt: number): Users<Row> {
+function unchanged<Row>(
+  users: Users<Row>,
+  passwordChangedAt: number,
+  closedAfter: number | undefined,
+): Users<Row> {
   return users
     .where('users.password_changed_at', '=', passwordChangedAt)
-    .where('users.disabled_at', 'is', null)
+    .where((row) => {
+      const isEnabled = row('users.disabled_at', 'is', null);
+      return closedAfter === undefined
+        ? isEnabled
+        : row.or([isEnabled, row('users.delete_at', '>', closedAfter)]);
+    })
     .forNoKeyUpdate();
 }
 

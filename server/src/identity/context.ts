@@ -20,6 +20,8 @@ export interface ClientSource extends AuditSource {
   readonly sessionToken?: string | undefined;
   /** The user does not stay signed in: the session ends with the browser. */
   readonly endsWithBrowser?: boolean | undefined;
+  /** The request comes from a page that tells the user of a closed account how to keep it. */
+  readonly opensClosed?: boolean | undefined;
   /** Token of the initiating browser of a mail. The code in the mail works only in this browser. */
   readonly requestToken?: string | undefined;
   /** Address to return to afterwards; links in mails carry it. Already validated. */

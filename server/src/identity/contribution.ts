@@ -1,5 +1,7 @@
 // Interfaces through which modules contribute to the rules. Modules push into arrays of these before the first request.
 import type { Database } from '../db/database.ts';
+import type { AuditSource } from '../audit/event.ts';
+import type { User } from '../user/user.ts';
 
 /**
  * What a `Revocable` holds: `sign_in` a session or a pending authentication, `device` a known browser, `token` a mailed
@@ -32,6 +34,19 @@ export interface PersonalData {
    * @param sessionId handle of the requesting session.
    */
   exportOf(db: Database, userId: number, sessionId: string): Promise<unknown>;
+}
+
+/** Accounts that their users closed and may still reopen. */
+export interface ClosedAccounts {
+  /** Path of the page that reopens an account. */
+  readonly path: string;
+  /** Returns true if the user may still reopen the account. Called for a closed account. */
+  isReopenable(db: Database, user: User): Promise<boolean>;
+  /**
+   * Returns a token with which that page reopens the account of a user who has signed in otherwise. Inside a transaction
+   * that has locked the user.
+   */
+  offer(tx: Database, user: User, source: AuditSource): Promise<string>;
 }
 
 /** Rows of one batch. Small, because SQLite has a single writer and a purge must not block it for long. */

@@ -10,7 +10,13 @@ import { Accounts } from './account/account.ts';
 import { EmailVerification, verificationKind } from './account/verification.ts';
 import { Attempts } from './attempt/attempts.ts';
 import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
-import { purgeAll, type PersonalData, type Purgeable, type Revocable } from './contribution.ts';
+import {
+  purgeAll,
+  type ClosedAccounts,
+  type PersonalData,
+  type Purgeable,
+  type Revocable,
+} from './contribution.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber, type MailQueue } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy, StoredFactor } from './factor/factor.ts';
@@ -87,6 +93,8 @@ export interface Plugged {
   readonly addressChecks: AddressRule[];
   /** Ways to sign in other than by password and authenticators. */
   readonly waysIn: WayIn[];
+  /** At most one: the feature that closes accounts. */
+  readonly closedAccounts: ClosedAccounts[];
   /** Run for each event, inside its transaction. */
   readonly subscribes: EventSubscriber[];
 }
@@ -103,6 +111,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     passwordChecks: [],
     addressChecks: [],
     waysIn: [],
+    closedAccounts: [],
     subscribes: [],
   };
   return { ...none, ...initial };
@@ -177,7 +186,8 @@ export function createIdentity(
   const devices = new Devices(context, {
     knownMs: options.knownDeviceDays * dayMs,
   });
-  const signIn = new SignIn(context, { sessions, secondFactors, devices });
+  const { closedAccounts } = plugged;
+  const signIn = new SignIn(context, { sessions, secondFactors, devices, closedAccounts });
   const passwordLogin = new PasswordLogin(context, { attempts, devices, signIn });
   const stepUp = new StepUp(context, { passwords: passwordLogin, secondFactors, sessions, devices });
   const passwordReset = new PasswordReset(context, accounts, { tokens, minutes });

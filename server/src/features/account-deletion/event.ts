@@ -29,6 +29,12 @@ export const deletionEvents = defineEvents('account-deletion', {
     says: 'The user closed the account. It is deleted 14 days later, and can be opened again by mail until then.',
     mail: deletionRequestedMail,
   },
+  reopening_offered: {
+    vocabulary: 'authn_token_created',
+    outcome: 'success',
+    shownAs: 'account',
+    says: 'The user signed in to the closed account and was offered to keep it.',
+  },
   deletion_undone: {
     vocabulary: 'user_updated',
     outcome: 'success',

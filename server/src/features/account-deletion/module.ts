@@ -4,6 +4,7 @@ import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { AccountDeletion, deletionUndoKind } from './deletion.ts';
 import { closeAccountPages, closeAccountPart, closedPages, undoPage } from './pages.ts';
+import { Reopening } from './reopening.ts';
 import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
@@ -13,16 +14,18 @@ export const accountDeletion = identityModule({
   tokenKinds: [deletionUndoKind],
   build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
     const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
+    const reopening = new Reopening(context, tokens);
     return {
       routes: [
         { access: 'session', json: deletionRoutes({ cookies, deletion }) },
         { access: 'open', json: deletionUndoRoutes({ deletion }) },
         { access: 'session', pages: closeAccountPages({ pages, cookies, deletion }) },
-        { access: 'open', pages: closedPages({ pages }) },
+        { access: 'open', pages: closedPages({ pages, reopening }) },
         { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(deletion)) },
       ],
       parts: [closeAccountPart(pages)],
       purges: [deletion],
+      closedAccounts: reopening,
     };
   },
 });

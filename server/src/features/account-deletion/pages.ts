@@ -3,18 +3,21 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { mailCost } from '../../http/fields.ts';
 import { costing } from '../../http/limits.ts';
+import { addressOf, hidden, notice } from '../../http/markup.ts';
 import type { SectionPart } from '../../page/account-section.ts';
 import { form, formPage, pageForms, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
+import { withTimes } from '../../page/time.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { TokenPage } from '../../identity/token/page-parts.ts';
-import { deletionUndoKind, type AccountDeletion } from './deletion.ts';
+import { deletionUndoKind, type AccountDeletion, type ClosedAccount } from './deletion.ts';
 import { deletionDays } from './event.ts';
+import type { Reopening } from './reopening.ts';
 
 const closePath = `${paths.data}/close`;
-const closedPath = '/account-closed';
+const closedPath: Reopening['path'] = '/account-closed';
 
 /** Returns the form that closes the account, as a part of the page of the user's data. */
 export function closeAccountPart(pages: PageKit): SectionPart {
@@ -65,16 +68,50 @@ export function closeAccountPages({
   });
 }
 
-/** The page after an account was closed, at the access level `open`: its session has ended. */
-export function closedPages({ pages }: { readonly pages: PageKit }): PageRoutes['routes'] {
-  return formPage(pages, {
-    path: closedPath,
+interface ClosedView {
+  readonly token: string;
+  /** The account that the token reopens. */
+  readonly closed: ClosedAccount | undefined;
+}
+
+/**
+ * The page after an account was closed, at the access level `open`: its session has ended. A user who signs in to a closed
+ * account gets here too, with a token for the button that keeps the account.
+ */
+export function closedPages({
+  pages,
+  reopening,
+}: {
+  readonly pages: PageKit;
+  readonly reopening: Reopening;
+}): PageRoutes['routes'] {
+  return formPage<ClosedView>(pages, {
+    path: reopening.path,
     summary: 'Page: your account is closed',
     title: 'page.data.closed_title',
-    load: () => ({}),
-    body: ({ t }) =>
-      html`<p class="notice done" role="status">${t('page.data.closed', { days: deletionDays })}</p>
-        <p><a class="button second" href="${paths.signIn}">${t('page.sign_in.title')}</a></p>`,
+    query: Type.Object({ token: Type.Optional(formField) }),
+    hasSecretAddress: true,
+    load: async ({ query, request }) => {
+      const { token = '' } = query;
+      return { token, closed: await reopening.find(token, request.source) };
+    },
+    body: ({ t, next, inputs }, { token, closed }) => {
+      const signIn = html`<p>
+        <a class="button second" href="${addressOf(paths.signIn, { return_to: next })}"
+          >${t('page.sign_in.title')}</a
+        >
+      </p>`;
+      if (token === '')
+        return html`<p class="notice done" role="status">${t('page.data.closed', { days: deletionDays })}</p>
+          !${signIn}`;
+      if (closed === undefined) return html`!${notice('fault', t('page.problem.token_invalid'))} !${signIn}`;
+      return html`<p class="who">${closed.email}</p>
+        <p>!${withTimes(t, 'page.data.closed_until', { until: closed.deleteAt }, 'day')}</p>
+        <form method="post" action="${deletionUndoKind.page.path}">
+          !${inputs} !${hidden('token', token)}
+          <button>${t('page.deletion_undo.act')}</button>
+        </form>`;
+    },
   }).routes;
 }
 

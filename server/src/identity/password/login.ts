@@ -137,7 +137,8 @@ export class PasswordLogin implements PasswordVerifier {
         { user_id: user?.id, reason: unreadable },
         'A stored password hash cannot be verified; this user must reset the password',
       );
-    if (user === undefined || !matches || user.disabledAt !== null) {
+    const { closedAccounts } = this.#signIn;
+    if (user === undefined || !matches || !(await closedAccounts.admits(this.#context.db, user, source))) {
       const known = matches ? passwordEvents.user_disabled : passwordEvents.wrong_password;
       await this.#recordFailure(
         user,

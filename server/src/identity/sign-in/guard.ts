@@ -78,7 +78,7 @@ export const stayField = Type.Optional(formField);
 
 /** Returns the source of a sign-in from a page with the checkbox. */
 export function signInSourceOf({ source }: FastifyRequest, stay: string | undefined): ClientSource {
-  return { ...source, endsWithBrowser: stay !== 'true' };
+  return { ...source, endsWithBrowser: stay !== 'true', opensClosed: true };
 }
 
 /** As `sendLogin`, from a page: the device remembers the way, unless the user does not stay signed in. */
@@ -103,8 +103,10 @@ export function loginBody(email: string, { pending }: Login): LoginReply {
   return { email, message, factors: [...factors] };
 }
 
-/** Returns the path after a login: `next`, or the page of the second factor. */
+/** Returns the path after a login: `next`, or the page of the second factor, or that of a closed account. */
 export function afterLogin(login: Login, next: string | undefined): string {
+  const { reopening } = login;
+  if (reopening !== undefined) return addressOf(reopening.path, { token: reopening.token, return_to: next });
   if (login.pending === undefined) return next ?? paths.account;
   const path = login.pending.requirement.kind === 'enrollment' ? paths.setUp : paths.factor;
   return addressOf(path, { return_to: next });
@@ -117,7 +119,7 @@ export function afterPasswordLogin(
   { request, next }: Visit,
   offer?: string,
 ): string {
-  const path = login.pending === undefined ? pages.offers.pathOf(offer, request) : undefined;
+  const path = login.token !== undefined ? pages.offers.pathOf(offer, request) : undefined;
   return path === undefined ? afterLogin(login, next) : addressOf(path, { return_to: next });
 }
 

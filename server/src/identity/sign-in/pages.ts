@@ -96,7 +96,10 @@ export function factorPages({
           const { request, reply } = visit;
           requireGiven('proof', proof);
           const given = { factor, proof, remembersDevice: remember === 'true' };
-          const { login } = await signIn.complete(pendingAuthenticationOf(request), given, request.source);
+          const { login } = await signIn.complete(pendingAuthenticationOf(request), given, {
+            ...request.source,
+            opensClosed: true,
+          });
           sendLogin(reply, cookies, login);
           cookies.clearPending(reply);
           return afterPasswordLogin(pages, login, visit, offer);

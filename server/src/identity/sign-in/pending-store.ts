@@ -23,12 +23,13 @@ type NewPendingAuthentication = Pick<NewToken, 'id' | 'secretHash'> & {
 
 /**
  * Decides in the WHERE: adds no row if the password has changed since it was verified, or the user was removed or
- * disabled.
+ * disabled. A closed account that can still be reopened is not disabled here.
  */
 const insertPending = statement((sql, p: NewPendingAuthentication) =>
   insertForUser(sql, 'pending_logins', {
     userId: p.userId,
     passwordChangedAt: p.passwordChangedAt,
+    closedAfter: p.now,
     values: {
       id: p.id,
       secret_hash: p.secretHash,
@@ -77,7 +78,8 @@ const selectPending = statement((sql, p: TokenParts & { now: number }) =>
     .where('pending_logins.id', '=', p.id)
     .where('pending_logins.secret_hash', '=', p.secretHash)
     .where('pending_logins.expires_at', '>', p.now)
-    .where('users.disabled_at', 'is', null),
+    // The user of a closed account may give the second factor, to keep the account.
+    .where((row) => row.or([row('users.disabled_at', 'is', null), row('users.delete_at', '>', p.now)])),
 );
 
 /** Returns a live pending authentication. It may end at any time: only `consumePendingAuthentication` decides. */

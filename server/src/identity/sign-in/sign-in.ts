@@ -8,6 +8,7 @@ import { findUserById, lockUser } from '../../user/store.ts';
 import { noUserId, type User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import { pendingAuthenticationKind } from '../cookie-kinds.ts';
+import { ClosedAccountSignIn, type Reopening } from './closed-accounts.ts';
 import type { KnownDevice } from './device-store.ts';
 import type { Devices } from './devices.ts';
 import type { Consume, GivenFactor, Requirement } from '../factor/factor.ts';
@@ -37,6 +38,8 @@ export interface Login {
   readonly deviceToken: string | undefined;
   /** Token of the pending authentication, and its requirement. */
   readonly pending?: { readonly token: string; readonly requirement: Requirement };
+  /** The account is closed: the user may keep it. */
+  readonly reopening?: Reopening | undefined;
 }
 
 /** What the browser sends with a sign-in, beyond the factor. */
@@ -55,6 +58,8 @@ export interface SignInNeeds {
   readonly sessions: Sessions;
   readonly secondFactors: SecondFactors;
   readonly devices: Devices;
+  /** Contributed by the feature that closes accounts. */
+  readonly closedAccounts: ConstructorParameters<typeof ClosedAccountSignIn>[1];
 }
 
 /** Also the `Revocable` and the `Purgeable` of the pending authentications. */
@@ -63,10 +68,12 @@ export class SignIn {
   readonly kind = 'sign_in';
   readonly #context: AuthContext;
   readonly #needs: SignInNeeds;
+  readonly closedAccounts: ClosedAccountSignIn;
 
   constructor(context: AuthContext, needs: SignInNeeds) {
     this.#context = context;
     this.#needs = needs;
+    this.closedAccounts = new ClosedAccountSignIn(context.clock, needs.closedAccounts);
   }
 
   /** Reads the context of a sign-in. Constant work: runs the same statements for an unknown user. */
@@ -87,6 +94,7 @@ export class SignIn {
     first: GivenFactor,
     signInContext: SignInContext,
   ): Promise<Login | undefined> {
+    if (!(await this.closedAccounts.admits(tx, user, signInContext.source))) return undefined;
     const uses = [{ ...first, at: this.#context.clock() }];
     const requirement = first.isMultiFactor
       ? undefined
@@ -94,7 +102,10 @@ export class SignIn {
     const isRemembered =
       requirement?.kind === 'second_factor' &&
       (await this.#needs.devices.isRememberedStill(tx, user, signInContext));
-    return requirement === undefined || isRemembered
+    const isEnough = requirement === undefined || isRemembered;
+    if (user.disabledAt !== null && (isEnough || requirement.kind === 'enrollment'))
+      return this.#reopening(tx, user, signInContext.source);
+    return isEnough
       ? this.#createSession(tx, user, uses, signInContext)
       : this.#addPending(tx, user, uses, requirement, signInContext.source);
   }
@@ -171,10 +182,11 @@ export class SignIn {
     const deviceId = signInContext.device?.id;
     const verified = await secondFactors.verify(user, given, purpose, { deviceId, source });
     return db.transaction(async (tx) => {
-      await lockUser(tx, user.id);
+      const locked = (await lockUser(tx, user.id)) ?? user;
       const second = await secondFactors.consume(tx, verified, source);
-      const login = await this.finish(tx, user, pending, { given: second, signInContext });
-      if (!given.remembersDevice || !this.#needs.devices.canRemember) return { user, login };
+      const login = await this.finish(tx, locked, pending, { given: second, signInContext });
+      if (!given.remembersDevice || login.token === undefined || !this.#needs.devices.canRemember)
+        return { user, login };
       const deviceToken = await this.#needs.devices.rememberOf(tx, user.id, signInContext, login.deviceToken);
       return { user, login: { ...login, deviceToken } };
     });
@@ -197,6 +209,9 @@ export class SignIn {
     const uses = withFactor(pending.factors, { ...given, at: now });
     const asVerified = { ...user, passwordChangedAt: pending.passwordChangedAt };
     const { endsWithBrowser } = pending;
+    if (!(await this.closedAccounts.admits(tx, user, signInContext.source)))
+      throw new Problem('pending_authentication_required');
+    if (user.disabledAt !== null) return this.#reopening(tx, user, signInContext.source);
     const source = { ...signInContext.source, endsWithBrowser };
     const login = await this.#createSession(tx, asVerified, uses, { ...signInContext, source });
     if (login === undefined) throw new Problem('pending_authentication_required');
@@ -228,6 +243,12 @@ export class SignIn {
     // Before it is consumed: otherwise the state of the token would reveal an address that is not confirmed yet.
     if (this.#context.emailConfirmation && locked.emailVerifiedAt === null) return undefined;
     return (await consume(tx)) ? this.admit(tx, locked, first, signInContext) : undefined;
+  }
+
+  /** Offers to reopen a closed account, instead of a session. */
+  async #reopening(tx: Database, user: User, source: ClientSource): Promise<Login> {
+    const reopening = await this.closedAccounts.offer(tx, user, source);
+    return { token: undefined, endsWithBrowser: false, deviceToken: undefined, reopening };
   }
 
   async #createSession(

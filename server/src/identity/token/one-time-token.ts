@@ -179,6 +179,11 @@ export class OneTimeTokens implements Revocable, Purgeable {
     );
   }
 
+  /** Returns whether the user has a token of the kind that can still be consumed. */
+  hasLive(db: Database, { id }: User, { kind }: TokenKind): Promise<boolean> {
+    return hasPendingToken(db, id, kind, this.#context.clock());
+  }
+
   /** Returns whether a token can still be consumed. */
   isLive(id: string): Promise<boolean> {
     return isLiveToken(this.#context.db, id, this.#context.clock());
