@@ -178,18 +178,18 @@ export class EmailVerification {
   }
 
   async #standingOf(tx: Database, user: User): Promise<MarkedAs> {
-    const address = requireEmailAddress(user.email);
+    const owner = { address: requireEmailAddress(user.email), language: undefined };
     if (user.provisionalUntil === null) {
       const { passwordChangedAt } = user;
-      await this.#settle(tx, user, { by: 'account', passwordChangedAt }, address);
+      await this.#settle(tx, user, { by: 'account', passwordChangedAt }, owner);
       return 'account';
     }
     const [registration, ...others] = await this.#needs.registrations.list(user.id, tx);
     if (registration !== undefined && others.length === 0) {
-      await this.#settle(tx, user, { by: 'registration', registration }, address);
+      await this.#settle(tx, user, { by: 'registration', registration }, owner);
       return 'registration';
     }
-    await this.#replace(tx, user.id, null, address);
+    await this.#replace(tx, user.id, null, owner);
     return 'nothing';
   }
 
