@@ -28,7 +28,7 @@ const stories: readonly Story[] = [
       await elsewhere.reads('page.problem.same_browser_required');
       await at.goTo(link);
       await at.press('page.confirm.act');
-      await at.press('page.passkeys.sign_in');
+      await at.press('page.factor.passkey_act');
       assert.equal(at.at, '/account/passkeys');
       await at.page.getByText(at.say('page.passkeys.change')).click();
       await at.type({ name: '“Ada’s” <key>' });
@@ -97,7 +97,9 @@ const stories: readonly Story[] = [
       const at = await scene.visitor({ hasDevice: true });
       const isKept = async (name: string): Promise<boolean> =>
         (await at.context.cookies()).some((cookie) => cookie.name.endsWith(name) && cookie.expires > 0);
-      await at.join(email); // refuses the offer
+      await at.join(email);
+      await at.context.clearCookies();
+      await at.signIn(email); // refuses the offer
       assert.ok(await isKept('passkey_offer'));
       assert.ok(await isKept('session_id'));
       await at.context.clearCookies();
