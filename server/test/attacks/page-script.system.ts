@@ -148,7 +148,7 @@ describe('script in pages', () => {
       };
       const look = async (path: string, texts: readonly string[]): Promise<void> => {
         const [plain, plainPath] = [
-          await visit(`${path}?${query('x')}`),
+          await visit(`${path}?${query('X')}`),
           await visit(`${path}?${query('/x')}`),
         ];
         for (const text of texts) {
