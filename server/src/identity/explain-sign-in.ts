@@ -256,6 +256,7 @@ export const problemsExplained: Readonly<Record<string, readonly FindingCode[]>>
       'too_many_requests',
       'too_busy',
       'unavailable',
+      'database_read_only',
       'internal_error',
       'invalid_request',
       'not_found',

@@ -152,7 +152,8 @@ export class StepUp {
     });
     if (isMet) return;
     const age = Number.isFinite(maxAgeSeconds) ? { maxAgeSeconds } : {};
-    throw new Problem('step_up_required', { demand: { factors, acr: required, ...age } });
+    const acr = required === undefined ? {} : { acr: required };
+    throw new Problem('step_up_required', { demand: { factors, ...acr, ...age } });
   }
 
   /** Returns the names of the factors that a user without a second factor can give. Signing in again also works. */
