@@ -94,7 +94,7 @@ async function findUser(email, password) {
 
 passport.use(
   new Strategy({ usernameField: 'email' }, (email, password, done) => {
-    void callbackify(findUser)(email, password, done);
+    callbackify(findUser)(email, password, done);
   }),
 );
 passport.serializeUser((user, done) => done(null, user.id));

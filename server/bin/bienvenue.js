@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts Bienvenue on a Node.js that can run it. A global install runs on the Node of the system; if that is too old,
- * this file starts itself again on the runtime that was installed as an optional package.
+ * Starts Bienvenue on a Node.js that can run it: that of the system or, if it is too old, the runtime that a checkout
+ * installs as an optional package (docs/decisions/0015-library-package.md).
  *
  * Plain JavaScript for Node 16: an older system could not parse any other file of Bienvenue.
  */
@@ -45,7 +45,7 @@ function findPinnedRuntime() {
     );
     return existsSync(program) ? program : undefined;
   } catch {
-    return undefined; // not installed: another platform, or --omit=optional
+    return undefined; // not installed: not a checkout, another platform, or --omit=optional
   }
 }
 
@@ -121,9 +121,8 @@ if (isRecent(process.versions.node)) {
     runOn(program);
   } else {
     fail(
-      `Bienvenue needs Node.js ${LEAST.join('.')} or later. This is ${process.versions.node}, and the runtime that ` +
-        `usually comes along is not installed for ${process.platform}-${process.arch}. ` +
-        'Install Bienvenue again without --omit=optional, or install Node.js 24 LTS (https://nodejs.org).',
+      `Bienvenue needs Node.js ${LEAST.join('.')} or later. This is ${process.versions.node}. ` +
+        'Install Node.js 24 LTS (https://nodejs.org). In a checkout, `npm start` installs it on Linux and Windows.',
     );
   }
 }

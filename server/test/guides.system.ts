@@ -24,6 +24,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const pages = listPages().filter(
   (page) =>
     page === 'README.md' ||
+    page === 'server/README.md' ||
     page === 'docs/quickstart.md' ||
     page === 'docs/reference/library.md' ||
     page.startsWith('docs/guides/'),
@@ -34,6 +35,9 @@ const blocks = pages.flatMap(blocksOf);
 const elsewhere: Readonly<Record<string, string>> = {
   'README.md # A tour with curl # console': 'server/test/readme.system.ts',
   'README.md # Integrate # js': 'server/test/integrate.system.ts',
+  'docs/reference/library.md # Fastify # js': 'server/test/package.system.ts',
+  'docs/reference/library.md # Express # js': 'server/test/package.system.ts',
+  'docs/reference/library.md # Node.js without a framework # js': 'server/test/package.system.ts',
   'docs/guides/recipes.md # Django # python': 'server/test/recipes.system.ts',
   'docs/guides/recipes.md # Django # python 2': 'server/test/recipes.system.ts',
   'docs/guides/recipes.md # Go # go': 'server/test/recipes.system.ts',
@@ -153,17 +157,19 @@ const png = Buffer.from(
   'base64',
 );
 
-/** Runs a program of the library and compares its output with the comments behind `console.log`. */
+/** Runs a program of the library twice, and compares its output with the comments behind `console.log`. */
 async function runExample(text: string): Promise<void> {
   const own = text
     .replaceAll('./accounts.db', join(mkdtempSync(join(folder, 'example-')), 'accounts.db'))
     .replaceAll('./data', mkdtempSync(join(folder, 'example-')));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', own], {
-    cwd: root,
-  });
   const expected = [...text.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, words = '']) => words);
   assert.ok(expected.length > 0, 'the example prints something');
-  assert.deepEqual(stdout.trimEnd().split('\n'), expected);
+  for (const time of ['the first time', 'the second time']) {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', own], {
+      cwd: root,
+    });
+    assert.deepEqual(stdout.trimEnd().split('\n'), expected, time);
+  }
 }
 
 const tokenPattern = /[0-9a-f-]{36}\.[a-z]{3}_[\w-]{43}/g;
@@ -254,8 +260,8 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
       '',
     );
   },
-  'docs/reference/library.md # Library # js': runExample,
-  'docs/reference/library.md # Fastify plugin # js': runExample,
+  'docs/reference/library.md # Accounts without HTTP # js': runExample,
+  'server/README.md # Bienvenue # js': runExample,
   'docs/guides/migrate.md # Move in from another product # js': runExample,
   'docs/guides/deploy.md # Deploy # sh': (text) => {
     assert.equal(readOptions(optionsOf(text)).isPublic, true);

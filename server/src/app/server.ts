@@ -1,5 +1,5 @@
 // Builds the HTTP server: mounts the routes of every module at their access levels, without naming a module.
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../kit/problem.ts';
 import { acceptBodies } from '../http/body.ts';
@@ -19,17 +19,23 @@ import { describeRoutes, openapiRoutes } from './openapi.ts';
 import { problemRoutes } from './problem-pages.ts';
 
 export interface BienvenueOptions {
+  /** From `openService`. */
   readonly service: Service;
-  /** Receives every route with its access level. */
+  /** False leaves `/` to the application. */
+  readonly home?: boolean;
+  /** Receives every route with its access level. @internal */
   readonly onRoutes?: (routes: readonly RouteEntry[]) => void;
 }
 
-/** The whole service as a Fastify plugin. */
-export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { service, onRoutes }) => {
+/** Adds the hooks and routes of the service. @internal */
+export async function mountService(
+  app: FastifyInstance,
+  { service, home = true, onRoutes }: BienvenueOptions,
+): Promise<void> {
   const { core, hooks, modules, assets } = service;
   app.setErrorHandler(errorHandler(pageSender(core.pages)));
   app.setValidatorCompiler(validatorCompiler);
-  app.decorateRequest('session', null);
+  if (!app.hasRequestDecorator('session')) app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
   installSource(app, hooks.clientAddress, core.cookies, core.pages);
   const rejectOtherMethods = watchMethods(app);
@@ -44,7 +50,7 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   await access.mount(app, 'open', openapiRoutes);
   await access.mount(app, 'open', problemRoutes);
   await access.mountPages(app, 'open', async (scope) => assetRoutes(scope, { assets }));
-  await access.mount(app, 'open', homeRoutes(core));
+  if (home) await access.mount(app, 'open', homeRoutes(core));
   await access.mountPages(app, 'optional', languagePages(core));
   await access.mountPages(app, 'open', exitPages(core.pages));
   for (const { isOn, routes: sets = [] } of modules) {
@@ -56,9 +62,9 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, { ser
   const entries = routes();
   for (const { url, isPage } of entries) if (isPage) core.pages.paths.add(url);
   onRoutes?.(entries);
-};
+}
 
-/** Creates an HTTP server that runs only the service. */
+/** Creates an HTTP server that runs only the service. @internal */
 export async function createApp(
   service: Service,
   log: Logger,
@@ -72,6 +78,6 @@ export async function createApp(
     return sendProblem(problem, request, reply);
   });
   // Called instead of registered: only hooks and error handlers of the server itself also apply to its 404.
-  await bienvenue(app, { ...options, service });
+  await mountService(app, { ...options, service });
   return app;
 }

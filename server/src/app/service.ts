@@ -7,7 +7,7 @@ import type { Job, Jobs } from '../jobs/jobs.ts';
 import type { MailTransport } from '../mail/smtp.ts';
 import type { Contribution, IdentityCore, Module } from '../module.ts';
 
-/** A built module. */
+/** A built module. @internal */
 export interface BuiltModule extends Contribution {
   readonly name: string;
   readonly isOn: boolean;
@@ -15,15 +15,21 @@ export interface BuiltModule extends Contribution {
 
 /** The whole service without its HTTP server. */
 export interface Service {
+  /** @internal */
   readonly core: IdentityCore;
+  /** @internal */
   readonly modules: readonly BuiltModule[];
+  /** @internal */
   readonly hooks: RequestHooks;
+  /** @internal */
   readonly assets: PageAssets;
+  /** @internal */
   readonly jobs: Jobs;
+  /** Stops the background jobs, writes pending data and closes the database. Close your server before. */
   close(): Promise<void>;
 }
 
-/** Test overrides. */
+/** Test overrides. @internal */
 export interface TestOverrides {
   readonly clock?: Clock;
   /** Instead of the SMTP server of the options. */
@@ -42,7 +48,7 @@ const sealMs = secondMs;
 /** Interval at which due mails are delivered. */
 const deliverMs = secondMs;
 
-/** Starts the background jobs. */
+/** Starts the background jobs. @internal */
 export function startJobs({ jobs, core, modules }: Service): void {
   const { audit, mail, pages, sessions } = core;
   const own: readonly Job[] = [

@@ -16,7 +16,7 @@ const minCharacters = 7;
 const longCharacters = 10;
 
 /** Returns the names that the service reads. */
-function knownNames(table: OptionTable): Set<string> {
+export function knownNames(table: OptionTable): Set<string> {
   const rows = Object.values(table);
   const files = rows.filter((row) => hasSecretFile(row, table)).map(({ env }) => `${env}_FILE`);
   return new Set([fileVariable, ...rows.map(({ env }) => env), ...files]);

@@ -12,9 +12,11 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../kit/problem.ts';
 import { UniqueViolation } from './database.ts';
+
+// An import would fail on an older Node.js before library/require-node.ts could say which one is needed.
+const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
 
 /** The database cannot be used. The message says why and what to do. */
 export class DatabaseRefused extends Error {

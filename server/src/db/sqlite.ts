@@ -1,6 +1,6 @@
 // Implements `Database` for SQLite. Reads run on the calling thread, writes on a connection in a separate thread. WAL
 // mode allows both concurrently, so a slow disk delays logins but never session checks.
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync as Connection, SQLInputValue, StatementSync } from 'node:sqlite';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../kit/problem.ts';
@@ -9,6 +9,7 @@ import { sqliteEngine } from './engine.ts';
 import { applicationId, checkSqliteFile, damagedFile, isDamage, toSqliteError } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
 import type { WriterData, WriterReply, WriterRequest } from './sqlite-writer.ts';
+const { DatabaseSync } = process.getBuiltinModule('node:sqlite'); // as in sqlite-file.ts
 
 /** How long a write waits for another process that locks the file, such as a command of the operator. */
 const writeBusyTimeoutMs = 5000;
@@ -140,7 +141,7 @@ class SqliteTransaction implements Database {
 class SqliteDatabase implements Database {
   readonly engine = sqliteEngine;
   readonly #data: WriterData;
-  readonly #reader: DatabaseSync;
+  readonly #reader: Connection;
   #writer: Writer;
   readonly #prepared = new Map<string, StatementSync>();
   /** Settles when the last queued write has settled: only one caller at a time may use the writer. */

@@ -59,7 +59,7 @@ export interface PasswordHasher {
   close(): Promise<void>;
 }
 
-interface PasswordMatch {
+export interface PasswordMatch {
   readonly matches: boolean;
   /** True if the hash has an older method or a lower cost than the current one. */
   readonly outdated: boolean;

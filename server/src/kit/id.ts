@@ -1,4 +1,4 @@
-import { randomUUIDv7 } from 'node:crypto';
+import crypto from 'node:crypto'; // an older Node.js has no export `randomUUIDv7`: library/require-node.ts says what to do
 
 /**
  * Offsets in the text of a UUID: the end of the milliseconds (§5.7), and the first character after the 12 bits of
@@ -16,7 +16,7 @@ let [newest, count] = ['', 0];
  * millisecond. A UUID is a public handle, never a secret.
  */
 export function generateUuid(): string {
-  const uuid = randomUUIDv7();
+  const uuid = crypto.randomUUIDv7();
   const milliseconds = uuid.slice(0, millisecondsEnd);
   count = milliseconds === newest ? Math.min(count + 1, highestCount) : 0;
   newest = milliseconds;

@@ -24,6 +24,7 @@ import type { ListedSession, Session } from '../identity/session/session-entry.t
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import { unkeyedCodes } from '../identity/token/one-time-token.ts';
 import { modules } from '../app/modules.ts';
+import type { Service } from '../app/service.ts';
 import type { DB } from './db.ts';
 import { localDefault } from '../config/option.ts';
 import { identityOptions as defaults } from '../identity/options.ts';
@@ -34,13 +35,13 @@ export interface AuthOptions {
   readonly hasher?: PasswordHasher;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Records audit events; none by default. */
+  /** Records audit events; none by default. @internal */
   readonly audit?: Recorder;
-  /** Sends mails to users; none by default. */
+  /** Sends mails to users; none by default. @internal */
   readonly post?: Outbox;
-  /** MACs of short codes; plain digests by default. */
+  /** MACs of short codes; plain digests by default. @internal */
   readonly codes?: CodeSigner;
-  /** No session before the address is confirmed; needs `post`. False by default. */
+  /** No session before the address is confirmed; needs `post`. False by default. @internal */
   readonly emailConfirmation?: boolean;
   /** Decides which passwords may be set; by default any non-empty one. */
   readonly passwordRule?: PasswordRule;
@@ -56,24 +57,26 @@ export interface AuthOptions {
   readonly resetTokenMinutes?: number;
   /** How long a device is known after a sign-in; 0, the default, knows no devices. */
   readonly knownDeviceDays?: number;
-  /** How long a remembered device needs no second factor; 0, the default, disables remembering. */
+  /** How long a remembered device needs no second factor; 0, the default, disables remembering. @internal */
   readonly rememberedDeviceDays?: number;
-  /** Second factors that users can enroll; none by default. */
+  /** Second factors that users can enroll; none by default. @internal */
   readonly secondFactors?: readonly SecondFactor[];
-  /** Whether sign-in requires a second factor; by default only of users who have enrolled one. */
+  /** Whether sign-in requires a second factor; by default only of users who have enrolled one. @internal */
   readonly secondFactorPolicy?: SecondFactorPolicy;
-  /** Users may sign in by a mailed link. */
+  /** Users may sign in by a mailed link. @internal */
   readonly emailSignIn?: boolean;
 }
 
 /** The verbs of the contract without HTTP, and the tasks of an operator. */
 export class Auth {
-  /** All rules, for tasks that these methods do not cover. */
+  /** All rules, for tasks that these methods do not cover. @internal */
   readonly identity: Identity;
+  readonly #service: Service | undefined;
 
-  /** Builds the rules from options, or takes those of a service. */
-  constructor(options: AuthOptions | { readonly identity: Identity }) {
-    this.identity = 'identity' in options ? options.identity : buildIdentity(options);
+  /** Builds the rules from options, or takes those of a service from `openService`. */
+  constructor(options: AuthOptions | { readonly service: Service }) {
+    this.#service = 'service' in options ? options.service : undefined;
+    this.identity = 'service' in options ? options.service.core : buildIdentity(options);
   }
 
   /**
@@ -209,10 +212,10 @@ export class Auth {
     return this.identity.purge();
   }
 
-  /** Writes pending data and ends the hashing threads. The caller closes the database. */
+  /** Writes pending data and ends the hashing threads, unless they are those of a service. The caller closes the database. */
   async close(): Promise<void> {
     await this.identity.sessions.flush();
-    await this.identity.context.hasher.close();
+    if (this.#service === undefined) await this.identity.context.hasher.close();
   }
 }
 

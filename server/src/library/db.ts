@@ -57,10 +57,11 @@ const resetTokenMs = hourMs;
 
 /** Finds and updates users by attributes. */
 export class DB {
-  /** For `Auth` and the modules of the service; callers of the library do not need it. */
+  /** For `Auth` and the modules of the service. @internal */
   readonly database: Database;
   readonly #clock: Clock;
 
+  /** Use `openDb`, which also migrates the database. @internal */
   constructor(database: Database, clock: Clock = systemClock) {
     this.database = database;
     this.#clock = clock;

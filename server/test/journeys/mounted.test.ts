@@ -2,20 +2,34 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import formbody from '@fastify/formbody';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { bienvenue, openService } from '../../src/index.ts';
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import {
+  Auth,
+  bienvenue,
+  openService,
+  requireSession,
+  sessionOf,
+  type BienvenueOptions,
+  type Service,
+} from '../../src/index.ts';
+import { memberOf } from '../support/request.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { runJourney } from './contract-journey.ts';
 
 /** Listens with the service mounted, and returns the address. */
-async function listen(t: TestContext, host: FastifyInstance, prefix = ''): Promise<string> {
+async function listen(t: TestContext, host: FastifyInstance): Promise<string> {
+  await host.register(bienvenue, { service: await open(t, host) });
+  return host.listen({ host: '127.0.0.1', port: 0 });
+}
+
+/** Opens a service, which is closed after the test and its hosts. */
+async function open(t: TestContext, ...hosts: readonly FastifyInstance[]): Promise<Service> {
   const service = await openService({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
   t.after(async () => {
-    await host.close();
+    for (const host of hosts) await host.close();
     await service.close();
   });
-  await host.register(bienvenue, { service, prefix });
-  return host.listen({ host: '127.0.0.1', port: 0 });
+  return service;
 }
 
 test("the client finds no difference against the service in a user's own Fastify", async (t) => {
@@ -53,14 +67,121 @@ test('the client finds no difference in a host with its own parsers, error handl
   assert.equal(refused.status, 415, 'our routes do not accept content types of the host');
 });
 
-test('the client finds no difference in a host that mounts the service below a prefix', async (t) => {
-  const baseUrl = await listen(t, Fastify(), '/accounts');
-  const reply = await fetch(`${baseUrl}/accounts/users`, {
-    method: 'POST',
-    body: new URLSearchParams({ email: 'a@example.org', password: 'b4l0u' }),
-  });
-  assert.deepEqual(
-    [reply.status, await reply.json()],
-    [200, { email: 'a@example.org', message: 'user created' }],
+/** A plugin that registers the service in a scope of its own. */
+function scopeOf(service: Service): FastifyPluginAsync {
+  return async (scope) => {
+    await scope.register(bienvenue, { service });
+  };
+}
+
+test('a prefix is refused, because pages, cookies and emails have fixed paths', async (t) => {
+  const service = await open(t);
+  const prefixed = {
+    'of the registration': (host: FastifyInstance) => host.register(bienvenue, { service, prefix: '/auth' }),
+    'of a scope around it': (host: FastifyInstance) => host.register(scopeOf(service), { prefix: '/auth' }),
+  };
+  for (const [name, register] of Object.entries(prefixed))
+    await assert.rejects(
+      async () => register(Fastify()),
+      /^Error: Bienvenue cannot be mounted below \/auth: .* Register it without a prefix/,
+      name,
+    );
+});
+
+test('an application keeps its own / if it says so, and learns how if it does not', async (t) => {
+  const host = Fastify();
+  const service = await open(t, host);
+  host.get('/', async () => 'mine');
+  await host.register(bienvenue, { service, home: false });
+  assert.equal((await host.inject('/')).body, 'mine');
+  assert.equal((await host.inject('/sign-in')).statusCode, 200);
+
+  const first = Fastify();
+  first.get('/', async () => 'mine');
+  const taken = /^Error: Your application and Bienvenue both have a route at \/\. .*`home: false`/;
+  await assert.rejects(async () => first.register(bienvenue, { service }), taken);
+  const last = Fastify();
+  await last.register(bienvenue, { service });
+  assert.throws(() => last.get('/', async () => 'mine'), taken);
+});
+
+test('a path that both have is named', async (t) => {
+  const service = await open(t);
+  const taken =
+    /^Error: Your application and Bienvenue both have a route at \/users\. Give your route another path/;
+  const first = Fastify();
+  first.post('/users', async () => 'mine');
+  await assert.rejects(async () => first.register(bienvenue, { service }), taken);
+  const last = Fastify();
+  await last.register(bienvenue, { service });
+  assert.throws(() => last.post('/users', async () => 'mine'), taken);
+});
+
+test('options without an opened service are refused with an example', async (t) => {
+  const promise = open(t);
+  for (const options of [{}, { service: promise }])
+    await assert.rejects(
+      async () => Fastify().register(bienvenue, options as unknown as BienvenueOptions),
+      /^TypeError: The option `service` must be an opened service: .*await openService/,
+    );
+  await promise;
+});
+
+test('two plugins that set request.session each work in a scope of their own', async (t) => {
+  const host = Fastify();
+  const service = await open(t, host);
+  const other = Fastify();
+  other.decorateRequest('session', null);
+  await assert.rejects(
+    async () => other.register(bienvenue, { service }),
+    /^Error: Another plugin has added `request\.session` already.*in a scope of its own/,
   );
+  await host.register(scopeOf(service));
+  await host.register(async (scope) => {
+    scope.decorateRequest('session', null);
+  });
+  assert.equal((await host.inject('/sign-in')).statusCode, 200);
+});
+
+test("an application's own routes know who is signed in", async (t) => {
+  const host = Fastify();
+  const service = await open(t, host);
+  await host.register(bienvenue, { service, home: false });
+  host.get('/open', async ({ session }) => ({ session }));
+  for (const hook of ['onRequest', 'preHandler'])
+    host.all(`/${hook}`, { [hook]: requireSession(service) }, async (request) => {
+      const { userId, email } = sessionOf(request);
+      return { userId, email };
+    });
+  host.get('/unguarded', async (request) => sessionOf(request));
+  const auth = new Auth({ service });
+  const { id } = await auth.registerUser('ada@example.org', 'b4l0u');
+  const cookie = `session_id=${await auth.createSession('ada@example.org')}`;
+  const html = { accept: 'text/html' };
+  for (const url of ['/onRequest', '/preHandler']) {
+    const known = await host.inject({ url, headers: { cookie } });
+    assert.deepEqual(known.json(), { userId: id, email: 'ada@example.org' });
+    const page = await host.inject({ url: `${url}?a=b&c`, headers: html });
+    assert.deepEqual(
+      [page.statusCode, page.headers.location, page.headers['cache-control']],
+      [303, `/sign-in?return_to=${encodeURIComponent(`${url}?a=b&c`)}`, 'no-store'],
+    );
+    for (const [method, headers] of [
+      ['GET', {}],
+      ['GET', { ...html, 'sec-fetch-mode': 'cors' }],
+      ['GET', { ...html, 'x-requested-with': 'XMLHttpRequest' }],
+      ['GET', { cookie: 'session_id=nonsense' }],
+      ['POST', html],
+      ['DELETE', { ...html, 'sec-fetch-mode': 'navigate' }],
+    ] as const) {
+      const refused = await host.inject({ url, method, headers });
+      assert.deepEqual(
+        [refused.statusCode, memberOf(refused.json(), 'code')],
+        [403, 'session_required'],
+        method,
+      );
+    }
+  }
+  assert.deepEqual((await host.inject('/open')).json(), { session: null });
+  assert.equal((await host.inject('/unguarded')).statusCode, 500);
 });

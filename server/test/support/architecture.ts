@@ -48,7 +48,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Packages, and the files that may use them. */
 const packages = {
   kysely: /(?:^|\/|-)store\.ts$|(?:^|\/)schema\.ts$|^db\//,
-  fastify: /(?:^|\/|-)(?:routes|pages|guard|module)\.ts$|^(?:app|http|page)\//,
+  fastify: /(?:^|\/|-)(?:routes|pages|guard|module|plugin)\.ts$|^(?:app|http|page)\//,
 } as const;
 
 const limits = {
@@ -87,10 +87,10 @@ const roleFiles = /\/(?:event|migrations|module|options|problem|schema)\.ts$/;
 
 type Rule = keyof typeof limits;
 
-/** Reads the sources of a checkout, without tests. */
+/** Reads the sources of a checkout, without tests and generated files. */
 export function readSources(root: string): SourceFile[] {
   const folder = join(root, 'server/src');
-  return globSync('**/*.ts', { cwd: folder, exclude: ['**/*.test.ts', '**/test/**'] })
+  return globSync('**/*.ts', { cwd: folder, exclude: ['**/*.test.ts', '**/test/**', '**/*.generated.ts'] })
     .toSorted()
     .map((path) => ({ path: path.replaceAll('\\', '/'), text: readFileSync(join(folder, path), 'utf8') }));
 }

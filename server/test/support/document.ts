@@ -17,9 +17,12 @@ export function readPage(page: string): string {
   return readFileSync(join(root, page), 'utf8');
 }
 
-/** Paths of the Markdown files at the root and in `docs/`. */
+/** Paths of the Markdown files at the root and in `docs/`, and of the README of the package. */
 export function listPages(): string[] {
-  return [...globSync('*.md', { cwd: root }), ...globSync('docs/**/*.md', { cwd: root })].toSorted();
+  return [
+    ...globSync(['*.md', 'server/README.md'], { cwd: root }),
+    ...globSync('docs/**/*.md', { cwd: root }),
+  ].toSorted();
 }
 
 /** The code blocks of a page, in order. */

@@ -43,9 +43,10 @@ export interface TestCore extends IdentityCore, Pick<Service, 'hooks'> {
   readonly auth: Auth;
 }
 
-function testCore({ core, hooks }: Service): TestCore {
+function testCore(service: Service): TestCore {
+  const { core, hooks } = service;
   const { db: database, hasher } = core.context;
-  return { ...core, hooks, database, hasher, outbox: core.mail, auth: new Auth({ identity: core }) };
+  return { ...core, hooks, database, hasher, outbox: core.mail, auth: new Auth({ service }) };
 }
 
 export interface TestService {

@@ -34,8 +34,14 @@ export function optionalSessionGuard({ sessions, cookies }: SessionGuardParts): 
   };
 }
 
-/** Returns the session of a request at the access level `session`. */
+/**
+ * Returns the session of a request that has passed a guard: the access level `session`, or `requireSession`.
+ * @throws {Error} if no guard stands before the route.
+ */
 export function sessionOf(request: FastifyRequest): Session {
-  if (request.session === null) throw new Error('This route is not at the access level session');
+  if (request.session === null)
+    throw new Error(
+      'No session: the route has neither the access level session nor the hook requireSession(service)',
+    );
   return request.session;
 }

@@ -1,0 +1,54 @@
+// Tells the routes of an application who is signed in.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../kit/problem.ts';
+import { sendProblem } from '../http/problem-handler.ts';
+import { paths } from '../page/paths.ts';
+import type { Session } from '../identity/session/session-entry.ts';
+import type { Service } from '../app/service.ts';
+import '../identity/session/problem.ts';
+
+/**
+ * Returns the session of a request, by its Cookie header; `undefined` if no user is signed in. The name of the cookie
+ * depends on the mode of the service, so it is read here.
+ * @param cookie `request.headers.cookie` of Node.js, or `request.headers.get('cookie')` of the Fetch API.
+ */
+export async function findSession(
+  service: Service,
+  cookie: string | null | undefined,
+): Promise<Session | undefined> {
+  const { sessions, cookies } = service.core;
+  return sessions.find(cookies.session.read(cookie ?? undefined));
+}
+
+/**
+ * Returns a hook for the routes of an application in Fastify, as `onRequest` or `preHandler`. It sets `request.session`.
+ * Without a session it redirects a browser that opens a page to sign in, from where the user comes back, and answers
+ * everything else with 403 `session_required`.
+ */
+export function requireSession(
+  service: Service,
+): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined> {
+  return async (request, reply) => {
+    const session = await findSession(service, request.headers.cookie);
+    if (session !== undefined) {
+      request.session = session;
+      return undefined;
+    }
+    void reply.header('cache-control', 'no-store');
+    if (opensPage(request))
+      return reply.redirect(`${paths.signIn}?return_to=${encodeURIComponent(request.originalUrl)}`, 303);
+    await sendProblem(new Problem('session_required'), request, reply);
+    return reply;
+  };
+}
+
+/**
+ * Returns whether a browser shows the reply as a page (Fetch Metadata, `Sec-Fetch-Mode: navigate`). A script would take
+ * the page of a redirect for its data, and a form that was sent cannot be sent again after sign-in.
+ */
+function opensPage({ method, headers }: FastifyRequest): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  const mode = headers['sec-fetch-mode'];
+  if (mode !== undefined) return mode === 'navigate';
+  return headers['x-requested-with'] === undefined && (headers.accept?.includes('text/html') ?? false);
+}
