@@ -274,7 +274,7 @@ async function useApplication(origin: string, registered: number, isAlive: () =>
 
 test('the launcher runs the commands', async () => {
   const script = join(installed, 'bin/bienvenue.js');
-  const environment = { DATA_DIR: join(project, 'data') };
+  const environment = { DATA_DIR: join(project, 'data-fastify') }; // of the application above
   const help = await runProgram(['--help'], { script });
   assert.deepEqual([help.code, help.stderr], [0, '']);
   assert.match(help.stdout, /^Usage: bienvenue /);
