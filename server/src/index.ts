@@ -16,6 +16,7 @@ export { Auth, type AuthOptions } from './library/auth.ts';
 export type { ClientSource, PasswordHasher, PasswordMatch } from './identity/context.ts';
 export type { ActorKind, AuditSource } from './audit/event.ts';
 export type { Login } from './identity/sign-in/sign-in.ts';
+export type { Reopening } from './identity/sign-in/closed-accounts.ts';
 export type { Requirement } from './identity/factor/factor.ts';
 export type { PasswordRule, PasswordContext } from './user/password-rule.ts';
 export {
