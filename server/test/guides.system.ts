@@ -65,6 +65,8 @@ const reasons: Readonly<Record<string, string>> = {
   'docs/guides/deploy.md # With systemd # sh': 'It needs the service of systemd in /opt/bienvenue',
   'docs/guides/deploy.md # Check the deployment # sh 2':
     'It needs a mail server; faults/doctor-mail.system.ts runs it against one',
+  'docs/guides/deploy.md # Fail-over # sql':
+    'It changes a whole server; faults/failover.system.ts starts one with these settings',
   'docs/guides/deploy.md # Going public # nginx':
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
@@ -268,6 +270,8 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
   },
   'docs/guides/deploy.md # Check the deployment # sh': (text) =>
     runsWith(text.replace('bienvenue doctor', 'bienvenue doctor || true'), /"status":/),
+  'docs/guides/deploy.md # PostgreSQL # sh': assertOptions,
+  'docs/guides/deploy.md # Several servers # sh': assertOptions,
   'docs/guides/scale-out.md # Scale out # sh': assertOptions,
   'docs/guides/email.md # Email # sh': assertOptions,
   'docs/guides/email.md # Appearance # sh': async (text) => {
