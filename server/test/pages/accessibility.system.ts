@@ -199,7 +199,7 @@ describe('the accessibility of the pages', { concurrency: 2 }, () => {
         'Show',
         'password',
         'stay',
-        'Sign in',
+        'Sign in Last used',
         ...(hasFeature('passkey') ? ['Passkey'] : []),
         'Create an account',
       ]);
