@@ -218,12 +218,12 @@ test('return_to is kept through a registration, a password reset and their email
   const target = `${application}/notes?page=2`;
   const person = { email: freshEmail(), password };
   const at = new Browser(service);
-  /** Opens a page with the way back, sends its form, presses the button of the mail, and signs in. */
+  /** Opens a page with the way back, sends its form, and presses the button of the mail. Returns the page after it. */
   const comesBack = async (
     path: string,
     fields: Readonly<Record<string, string>>,
     more: Readonly<Record<string, string>> = {},
-  ): Promise<void> => {
+  ): Promise<Reply> => {
     const shown = await at.get(`${path}?return_to=${encodeURIComponent(target)}`, asPage);
     const sent = formIn(shown);
     const asked = await at.post(sent.action, { ...sent.fields, ...fields });
@@ -231,26 +231,21 @@ test('return_to is kept through a registration, a password reset and their email
     await service.deliver();
     const [link = ''] = /https:\S+token=\S+/.exec(service.mails.at(-1)?.text ?? '') ?? [];
     const { pathname, search } = new URL(link);
-    const signInForm = formIn(await pressButton(at, pathname + search, more));
-    assert.equal(signInForm.action, '/sign-in');
-    const signedIn = await at.post(signInForm.action, {
-      ...signInForm.fields,
-      ...person,
-      ...passwordIn(more),
-    });
-    assert.equal(await targetOf(at, '', signedIn), target);
+    return pressButton(at, pathname + search, more);
   };
-  await comesBack('/sign-up', person);
+  // The browser that registered is signed in by the confirmation.
+  const confirmed = await comesBack('/sign-up', person);
+  assert.ok(unescapeMarkup(confirmed.text).includes(`href="${target}"`), confirmed.text);
   const way = `/sign-out?${new URLSearchParams({ return_to: target }).toString()}`;
   const signOut = formIn(await at.get(way, asPage));
   const signedOut = await at.post(signOut.action, signOut.fields);
   assert.equal(await targetOf(at, '', signedOut), target);
-  await comesBack('/forgot', { email: person.email }, { new_password: 'nine herons in other reeds' });
+  const new_password = 'nine herons in other reeds';
+  const signInForm = formIn(await comesBack('/forgot', { email: person.email }, { new_password }));
+  assert.equal(signInForm.action, '/sign-in');
+  const fields = { ...signInForm.fields, email: person.email, password: new_password };
+  assert.equal(await targetOf(at, '', await at.post(signInForm.action, fields)), target);
 });
-
-function passwordIn({ new_password: text }: Readonly<Record<string, string>>): { password?: string } {
-  return text === undefined ? {} : { password: text };
-}
 
 test('the cookie belongs to one host, and a page on another host of the site can call the service if its origin is allowed', async (t) => {
   const service = await servePublic(t);
