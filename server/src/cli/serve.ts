@@ -53,16 +53,6 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       const { db, events } = service.core.context;
       await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
 
-      const origin = publicUrl?.origin ?? originOf(host, bound);
-      const { keepsMails, keptMailPage } = service.core.pages;
-      const mails = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
-      log.info(
-        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mails },
-        `Bienvenue is listening on ${origin}`,
-      );
-      if (pretty && mails !== undefined) log.info({}, `Emails are not sent. Read them at ${mails}`);
-      if (pretty) log.info({}, 'Press Ctrl+C to stop');
-
       let stopping = false;
       const stop = async (signal: string): Promise<void> => {
         if (stopping) {
@@ -90,6 +80,17 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         });
       // An unhandled rejection is a bug of one request: it is logged, and must not stop the service.
       process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled promise rejection'));
+
+      // Last, because it may be answered with a signal at once.
+      const origin = publicUrl?.origin ?? originOf(host, bound);
+      const { keepsMails, keptMailPage } = service.core.pages;
+      const mails = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
+      log.info(
+        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mails },
+        `Bienvenue is listening on ${origin}`,
+      );
+      if (pretty && mails !== undefined) log.info({}, `Emails are not sent. Read them at ${mails}`);
+      if (pretty) log.info({}, 'Press Ctrl+C to stop');
     });
 }
 
