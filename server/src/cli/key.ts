@@ -8,6 +8,7 @@ import { systemClock } from '../kit/clock.ts';
 import { openKeyring, readKeys, rotateKeys } from '../keys/open-keyring.ts';
 import { reseal } from '../keys/sealed.ts';
 import type { CommandContext } from './context.ts';
+import { becomeOwnerOfFolder } from '../operation/data-owner.ts';
 import { announce } from '../operation/data-place.ts';
 import { CommandError } from '../operation/refusal.ts';
 import { print, table } from './output.ts';
@@ -92,9 +93,11 @@ export function keyCommand({ environment, openData }: CommandContext): Command {
   return command;
 }
 
-/** Reads the options, and says which keys a command works on. */
+/** Reads the options, says which keys a command works on, and becomes the owner of their folder. */
 function enterKeys(environment: Environment): Configuration['options'] {
   const { options } = readOptions(environment);
-  announce('Keys', options.secretKey === undefined ? resolve(options.secretKeyFile) : 'SECRET_KEY');
+  const file = options.secretKey === undefined ? resolve(options.secretKeyFile) : undefined;
+  announce('Keys', file ?? 'SECRET_KEY');
+  if (file !== undefined) becomeOwnerOfFolder(file);
   return options;
 }

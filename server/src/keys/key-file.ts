@@ -1,9 +1,10 @@
 // Reads, creates and rotates the key file. A new version is written to a temporary file, flushed, and put in place
 // atomically, so that a crash at any time leaves either the old file or the new one.
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -126,9 +127,17 @@ function throughTemporary(
 ): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    writeFileSync(temporary, text, { flag: 'wx', mode: fileMode, flush: true });
-    if (owner !== undefined) keepOwner(temporary, path, owner);
-    chmodSync(temporary, mode); // after the change of owner; the umask does not apply
+    // Through the descriptor: the owner of the folder could put a link in the place of the name, and root would give
+    // the target of the link away (CWE-59).
+    const file = openSync(temporary, 'wx', fileMode);
+    try {
+      writeFileSync(file, text);
+      if (owner !== undefined) keepOwner(file, path, owner);
+      fchmodSync(file, mode); // after the change of owner; the umask does not apply
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
     place(temporary, path);
   } finally {
     rmSync(temporary, { force: true });
@@ -137,11 +146,11 @@ function throughTemporary(
 }
 
 /** @throws {KeysRefused} if this user may not give the new version to the owner of the former one. */
-function keepOwner(temporary: string, path: string, { uid, gid }: NonNullable<Content['owner']>): void {
-  const own = statSync(temporary);
+function keepOwner(file: number, path: string, { uid, gid }: NonNullable<Content['owner']>): void {
+  const own = fstatSync(file);
   if (own.uid === uid && own.gid === gid) return;
   try {
-    chownSync(temporary, uid, gid);
+    fchownSync(file, uid, gid);
   } catch (error) {
     throw new KeysRefused(
       `The key file ${path} belongs to another user (uid ${uid}, gid ${gid}), who could not read a file that this user writes. Run the command as that user: sudo -u '#${uid}' bienvenue …`,

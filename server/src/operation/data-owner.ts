@@ -1,6 +1,7 @@
 // Commands work on the files of the service, so they run as the user who owns them: root becomes that user before it
-// opens anything, and any other user is rejected. Otherwise SQLite would leave files that the service cannot open.
-import { readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
+// opens anything, and any other user is rejected. Otherwise SQLite would leave files that the service cannot open. Root
+// never works in a folder of another user: that user could put a link in the place of any file (CWE-59).
+import { readdirSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { sqlitePath } from '../db/open-database.ts';
 import { CommandError } from './refusal.ts';
@@ -43,10 +44,12 @@ export function pathsIn(folder: string): string[] {
 
 function unreachable(path: string, cause: unknown): CommandError {
   const folder = nearestVisible(path);
-  return new CommandError(
-    `${path} cannot be reached by ${userName(process.getuid?.() ?? root)}: ${folder.path} belongs to ${userName(folder.uid)}. ${asOwner(folder.uid)}`,
-    { cause },
-  );
+  const uid = process.getuid?.() ?? root;
+  const reason =
+    folder.uid === uid
+      ? 'it is a link to a file that is closed to this user. Correct the owner and permissions of the target.'
+      : `${folder.path} belongs to ${userName(folder.uid)}. ${asOwner(folder.uid)}`;
+  return new CommandError(`${path} cannot be reached by ${userName(uid)}: ${reason}`, { cause });
 }
 
 /** Returns a path, or the nearest folder above it, that this user can see. */
@@ -70,18 +73,34 @@ export function becomeOwner({ databaseUrl, secretKey, secretKeyFile }: DataPlace
   const isDatabase = sqlitePath(databaseUrl) !== undefined;
   const owned = statOf(file);
   const owner = owned ?? statOf(dirname(file)); // a new file belongs to the owner of its folder
-  if (owner === undefined || owner.uid === uid) return;
-  if (uid === root) dropTo(owner, file);
+  if (owner === undefined) return;
+  if (uid === root) {
+    if (owner.uid !== root) dropTo(owner, file);
+    else becomeOwnerOfFolder(file);
+    return;
+  }
   // A key file is only read, and often belongs to root. Of a folder, the system decides who may write.
-  else if (owned !== undefined && isDatabase)
+  if (owner.uid !== uid && owned !== undefined && isDatabase)
     throw new CommandError(
       `${file} belongs to ${userName(owner.uid)}, and this command runs as ${userName(uid)}, whose files the service could not open. ${asOwner(owner.uid)}`,
     );
 }
 
-/** Gives up the rights of root for those of a user, for good. */
-function dropTo({ uid, gid }: Stats, file: string): void {
-  const name = knownUser(uid);
+/**
+ * Makes root the owner of the folder in which a command replaces or reads a file; of the link to it first, if the path is
+ * one.
+ */
+export function becomeOwnerOfFolder(path: string): void {
+  if (process.getuid?.() !== root || statOf(path) === undefined) return;
+  for (const file of [path, realpathSync(path)]) {
+    const folder = statOf(dirname(file));
+    if (folder !== undefined && folder.uid !== root) return dropTo(folder, file);
+  }
+}
+
+/** Gives up the rights of root for those of a user, for good: also its groups, unless the system does not know the user. */
+function dropTo({ uid, gid: groupOfFile }: Stats, file: string): void {
+  const { name, gid = groupOfFile } = knownUser(uid) ?? {};
   const { initgroups } = process as { initgroups?: (user: string, group: number) => void }; // not in @types/node
   if (name === undefined) process.setgroups?.([gid]);
   else initgroups?.(name, gid);
@@ -100,16 +119,17 @@ function dropTo({ uid, gid }: Stats, file: string): void {
 const asOwner = (uid: number): string => `Run it as that user: sudo -u ${accountOf(uid)} bienvenue …`;
 
 /** As `sudo -u` takes it. */
-const accountOf = (uid: number): string => knownUser(uid) ?? `'#${uid}'`;
+const accountOf = (uid: number): string => knownUser(uid)?.name ?? `'#${uid}'`;
 
 /** For a sentence. */
-export const userName = (uid: number): string => knownUser(uid) ?? `the user ${uid}`;
+export const userName = (uid: number): string => knownUser(uid)?.name ?? `the user ${uid}`;
 
-/** Returns the name of a user (passwd(5)); `undefined` if the file does not list the id. */
-function knownUser(uid: number): string | undefined {
+/** Returns the name and group of a user (passwd(5)); `undefined` if the file does not list the id. */
+function knownUser(uid: number): { readonly name: string; readonly gid: number } | undefined {
   try {
     const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
-    return lines.map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0];
+    const [name, , , gid] = lines.map((line) => line.split(':')).find(([, , id]) => id === String(uid)) ?? [];
+    return name === undefined ? undefined : { name, gid: Number(gid) };
   } catch {
     return undefined;
   }

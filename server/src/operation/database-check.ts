@@ -1,5 +1,4 @@
 // What `bienvenue doctor` finds about the database: encoding, TLS, schema, keys and clock.
-import { existsSync } from 'node:fs';
 import type { MigratedModule } from '../db/migration.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
@@ -11,16 +10,17 @@ import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { postgresTls } from '../kit/postgres-tls.ts';
+import { statOf } from './data-owner.ts';
 import type { Finding } from './finding.ts';
 
-/** Checks the database without changing it. */
+/** Checks the database without changing it. @throws {CommandError} if this user cannot reach its file. */
 export async function checkDatabase(
   options: CoreOptions,
   environment: Environment,
   modules: readonly MigratedModule[],
 ): Promise<Finding[]> {
   const path = sqlitePath(options.databaseUrl);
-  if (path !== undefined && !existsSync(path)) {
+  if (path !== undefined && statOf(path) === undefined) {
     return [
       { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start creates it` },
     ];

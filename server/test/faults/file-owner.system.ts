@@ -2,7 +2,17 @@
 // other user is rejected. Needs root, to start programs of several users.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
@@ -26,31 +36,40 @@ function skipReason(): string | false {
   return process.getuid() === 0 ? false : 'only root can start programs of other users';
 }
 
-/** Arguments with which a command does something. Other commands on a user take the address of one, and the rest none. */
+/** A value for each required argument of a command. */
+const argumentsByName: Readonly<Record<string, string>> = {
+  email: 'ann@example.org',
+  id: '01234567-89ab-7def-8123-456789abcdef',
+};
+/** Arguments of commands that do nothing with those. */
 const argumentsOf: Readonly<Record<string, readonly string[]>> = {
-  'user list': [],
   'user add': ['bob@example.org'],
   'session end': ['--user', 'ann@example.org'],
-  'mail retry': ['01234567-89ab-7def-8123-456789abcdef'],
 };
 /** Commands that do not look at the data. */
 const withoutData = new Set(['config']);
 
-/** The names of all commands. */
-async function commandNames(): Promise<string[]> {
+/** Every command by its name, with arguments with which it does something. */
+async function readCommands(): Promise<ReadonlyMap<string, readonly string[]>> {
   const program = await createProgram({ environment: {} });
-  return program.commands.flatMap((command: Command) =>
-    command.commands.length === 0
-      ? [command.name()]
-      : command.commands.map((sub) => `${command.name()} ${sub.name()}`),
+  const entryOf = (name: string, { registeredArguments }: Command): [string, readonly string[]] => {
+    const required = registeredArguments.filter((each) => each.required).map((each) => each.name());
+    return [name, argumentsOf[name] ?? required.map((each) => argumentsByName[each] ?? each)];
+  };
+  return new Map(
+    program.commands.flatMap((command: Command) =>
+      command.commands.length === 0
+        ? [entryOf(command.name(), command)]
+        : command.commands.map((sub) => entryOf(`${command.name()} ${sub.name()}`, sub)),
+    ),
   );
 }
 
+const known = await readCommands();
+const commands = [...known.keys()];
+
 /** The arguments of a command. */
-const lineOf = (name: string): string[] => [
-  ...name.split(' '),
-  ...(argumentsOf[name] ?? (name.startsWith('user ') ? ['ann@example.org'] : [])),
-];
+const lineOf = (name: string): string[] => [...name.split(' '), ...(known.get(name) ?? [])];
 const input = 'a password of enough words\n';
 
 /** Runs a command as a program of a user. */
@@ -106,8 +125,6 @@ function assertOwned(folder: string, what: string): void {
   for (const [file, owner] of Object.entries(ownersIn(folder)))
     assert.ok(owner.startsWith(`${service.uid}:${service.gid} `), `${what}: ${file} ${owner}`);
 }
-
-const commands = await commandNames();
 
 describe('a command on the data of another user', { skip: skipReason() }, () => {
   test('root leaves no file that the service cannot open, by any command', async (t) => {
@@ -173,6 +190,39 @@ describe('a command on the data of another user', { skip: skipReason() }, () => 
       assert.deepEqual(ownersIn(folder), earlier, name);
     }
     assert.equal(readFileSync(join(folder, 'secret.key'), 'utf8'), keys);
+  });
+
+  test('root does not work with its own rights in a folder of another user, not even on a file of root', async (t) => {
+    const folder = await dataOf(t, service);
+    const outer = await temporaryFolder(t); // of root, and closed to the service
+    for (const name of readdirSync(folder)) {
+      const target = join(outer, name);
+      renameSync(join(folder, name), target);
+      chownSync(target, root.uid, root.gid);
+      symlinkSync(target, join(folder, name));
+    }
+    const earlier = ownersIn(outer);
+    for (const name of commands.filter((one) => !withoutData.has(one))) {
+      const { code, stdout, stderr } = await run(name, root, { DATA_DIR: folder });
+      assert.equal(code, 1, `${name}: ${stdout}${stderr}`);
+      assert.doesNotMatch(stderr, /^\s+at /m, name);
+      assert.deepEqual(ownersIn(outer), earlier, name);
+    }
+  });
+
+  test('root keeps no group of its own', async (t) => {
+    const account = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+      .find(([, , uid, gid]) => uid !== '0' && gid !== '0' && gid !== undefined);
+    if (account === undefined) return t.skip('this system knows no user but root');
+    const user = { uid: Number(account[2]), gid: Number(account[3]) };
+    const folder = await dataOf(t, { uid: user.uid, gid: root.gid });
+    const { code, stderr } = await run('key rotate', root, { DATA_DIR: folder });
+    assert.equal(code, 1, stderr); // the file keeps its group, which the user may not give
+    assert.match(stderr, /belongs to another user/);
+    assert.equal((await serve(root, { DATA_DIR: folder })).code, 0);
+    await run('user list', root, { DATA_DIR: folder });
   });
 
   test('the first start as root in an empty folder of a user makes files of that user', async (t) => {
