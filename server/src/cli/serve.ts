@@ -5,7 +5,7 @@ import { postgresTls } from '../kit/postgres-tls.ts';
 import { readOptions, type Configuration } from '../app/options.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase, sqlitePath } from '../db/open-database.ts';
-import { listen, originOf } from '../app/listen.ts';
+import { listen, originOf, type Listening } from '../app/listen.ts';
 import { createApp } from '../app/server.ts';
 import { buildService } from '../app/core.ts';
 import { startJobs } from '../app/service.ts';
@@ -40,9 +40,9 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         overrides,
       );
       const app = await createApp(service, log);
-      let bound: number;
+      let listening: Listening;
       try {
-        bound = await listen(app, { host, port, log });
+        listening = await listen(app, { host, port, log });
       } catch (error) {
         await service.close();
         // A system error of listen(2): since the check above, another program may have taken the port.
@@ -63,7 +63,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         service.hooks.isClosed = true;
         log.info({ signal }, 'Stopping after open requests finish');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
-        await app.close();
+        await listening.close();
         clearTimeout(force);
         await events
           .emit(db, serviceEvents.service_stopped, { source: { actor: 'service' } })
@@ -81,12 +81,12 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       // An unhandled rejection is a bug of one request: it is logged, and must not stop the service.
       process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled promise rejection'));
 
-      // Last, because it may be answered with a signal at once.
-      const origin = publicUrl?.origin ?? originOf(host, bound);
+      // Last, because a program that waits for it may send a signal then.
+      const origin = publicUrl?.origin ?? originOf(host, listening.port);
       const { keepsMails, keptMailPage } = service.core.pages;
       const mails = keepsMails && keptMailPage !== undefined ? `${origin}${keptMailPage.path}` : undefined;
       log.info(
-        { address: host, port: bound, mode: configuration.isPublic ? 'public' : 'local', mails },
+        { address: host, port: listening.port, mode: configuration.isPublic ? 'public' : 'local', mails },
         `Bienvenue is listening on ${origin}`,
       );
       if (pretty && mails !== undefined) log.info({}, `Emails are not sent. Read them at ${mails}`);

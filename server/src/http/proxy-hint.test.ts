@@ -261,6 +261,21 @@ describe('a browser that opens a page at an address of this machine', () => {
     assert.equal((await open('evil.example')).status, 421);
   });
 
+  test('is redirected to no address that the request line names', async () => {
+    const { app, close } = await testService('sqlite');
+    try {
+      await app.listen({ host: '127.0.0.1', port: 0 });
+      const { port } = app.server.address() as AddressInfo; // it listens on TCP
+      const lines = Object.entries({ host: `127.0.0.1:${port}`, ...navigation, connection: 'close' });
+      const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const { text } = await exchange(port, `GET http://127.0.0.1:${port}/sign-in HTTP/1.1\r\n${head}\r\n`);
+      assert.match(text, /^HTTP\/1\.1 \d/);
+      assert.doesNotMatch(text, /^location:/im);
+    } finally {
+      await close();
+    }
+  });
+
   test('is not redirected if PUBLIC_URL names the address', async () => {
     const named = await testService('sqlite', { PUBLIC_URL: 'http://127.0.0.1:5000' });
     try {

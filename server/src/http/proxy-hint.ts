@@ -132,7 +132,7 @@ function addressAtLocalhost({ method, headers, url }: FastifyRequest): string | 
   )
     return undefined;
   const at = URL.parse(`http://${headers.host}`);
-  if (at === null || !loopbackAddresses.has(at.hostname)) return undefined;
+  if (at === null || !url.startsWith('/') || !loopbackAddresses.has(at.hostname)) return undefined;
   at.hostname = 'localhost';
   return `${at.origin}${url}`;
 }
