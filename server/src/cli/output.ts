@@ -1,6 +1,8 @@
 // Output of the commands: a table or JSON on standard output, a failure as one sentence on standard error, and exit
 // codes for scripts.
+import { inspect } from 'node:util';
 import { KeysRefused } from '../kit/keyring.ts';
+import { printable } from '../kit/printable.ts';
 import { Problem } from '../kit/problem.ts';
 import type { AuditSource } from '../audit/event.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
@@ -15,9 +17,9 @@ export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 /** The actor in audit events: commands run with the rights of the operator. */
 export const operator: AuditSource = { actor: 'operator' };
 
-/** Prints a value as JSON or as text. */
+/** Prints a value as JSON or as text. Control characters, which strangers may have written, are escaped. */
 export function print(json: boolean, value: unknown, words: string): void {
-  console.log(json ? JSON.stringify(value, null, 2) : words);
+  console.log(printable(json ? JSON.stringify(value, null, 2) : words));
 }
 
 /** Formats a table whose columns are as wide as their widest cell. */
@@ -42,19 +44,19 @@ export function showInstant(ms: number): string {
 export function reportError(error: unknown): void {
   if (error instanceof ConfigurationFault) {
     process.exitCode = exitCode.usage;
-    console.error(error.message);
+    console.error(printable(error.message));
   } else if (error instanceof CommandError || error instanceof Problem || error instanceof ValueError) {
     process.exitCode = exitCode.failed;
-    console.error(error.message);
+    console.error(printable(error.message));
   } else if (
     error instanceof DatabaseRefused ||
     error instanceof NewerSchema ||
     error instanceof KeysRefused
   ) {
     process.exitCode = exitCode.failed;
-    console.error(error.message);
+    console.error(printable(error.message));
   } else {
     process.exitCode = exitCode.fault;
-    console.error(error);
+    console.error(printable(inspect(error)));
   }
 }

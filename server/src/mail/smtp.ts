@@ -1,6 +1,7 @@
 // Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
+import { printableLine } from '../kit/printable.ts';
 import type { CoreOptions } from '../config/options.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Sender } from '../config/sender.ts';
@@ -105,7 +106,7 @@ export function smtpTransport(server: MailServer, options: TransportOptions = {}
       } catch (error) {
         const { message, responseCode = 0, command = '' } = error as SmtpError; // nodemailer throws such errors
         const isPermanent = responseCode >= permanentReply && commandsAboutTheMail.has(command);
-        throw new SmtpFault(message, isPermanent, { cause: error });
+        throw new SmtpFault(printableLine(message), isPermanent, { cause: error }); // words of the server
       }
     },
     close: () => void connected?.then((transporter) => transporter.close()),

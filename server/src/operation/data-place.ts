@@ -1,4 +1,5 @@
 // Says which data a command or a service works on.
+import { printable } from '../kit/printable.ts';
 import { coreOptions } from '../config/options.ts';
 import { showOption } from '../config/read-options.ts';
 import { sqlitePath } from '../db/open-database.ts';
@@ -10,5 +11,5 @@ export function shownDatabase(url: string): string {
 
 /** Says on standard error which data a command works on; standard output is for programs. */
 export function announce(what: 'Database' | 'Keys', where: string): void {
-  console.error(`${what}: ${where}`);
+  console.error(printable(`${what}: ${where}`));
 }

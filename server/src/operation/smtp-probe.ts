@@ -1,5 +1,6 @@
 // Sends one mail and says at which step of the conversation with the mail server it failed.
 import { isIP } from 'node:net';
+import { printableLine } from '../kit/printable.ts';
 import { smtpTransport, type MailServer, type OutgoingMail, type SmtpTrace } from '../mail/smtp.ts';
 
 /** Steps of sending a mail, in their order. */
@@ -91,17 +92,12 @@ export async function probeMailServer(server: MailServer, mail: OutgoingMail): P
   const transport = smtpTransport(server, { onTrace: (entry, text) => progress.take(entry, text) });
   try {
     await transport.send(mail);
-    return { isSent: true, says: progress.reply };
+    return { isSent: true, says: printableLine(progress.reply) };
   } catch (error) {
     const { cause, message } = error as Error; // SmtpFault
     const step = progress.failedAt((cause ?? error) as ConversationError); // the error of nodemailer
-    return { isSent: false, step, says: `${oneLine(message)}. ${remedies[step]}` };
+    return { isSent: false, step, says: `${message.replace(/\.$/, '')}. ${remedies[step]}` };
   } finally {
     transport.close();
   }
-}
-
-/** Replies of several lines become one. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim().replace(/\.$/, '');
 }

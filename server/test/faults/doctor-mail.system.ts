@@ -106,6 +106,23 @@ describe('doctor --mail', () => {
     assert.match(unknown.says, /failed at the step "name resolution": /);
   });
 
+  test('shows control characters of the server instead of sending them to the terminal', async (t) => {
+    const escape = '\u001B]0;title\u0007\u001B[2J \u009B31m';
+    for (const replies of [{ RCPT: `550 ${escape}` }, { '.': `250 ${escape}` }, { '.': `554 ${escape}` }]) {
+      const environment = {
+        DATA_DIR: await temporaryFolder(t),
+        PORT: '0',
+        SMTP_URL: `smtp://${await scripted(t, replies)}`,
+        MAIL_FROM: 'accounts@example.org',
+      };
+      for (const form of [[], ['--json']]) {
+        const { stdout } = await host.run(['doctor', '--mail', 'you@example.org', ...form], { environment });
+        assert.match(stdout, /\\u001b\]0;title/);
+        assert.doesNotMatch(stdout.replaceAll('\n', ''), /\p{Cc}/u);
+      }
+    }
+  });
+
   test('says that no mail server is configured, and that the recipient is no address', async (t) => {
     const none = await mailFinding(t, '');
     assert.match(none.says, /no mail server is configured; set SMTP_URL and MAIL_FROM/);
