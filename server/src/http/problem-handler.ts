@@ -104,6 +104,8 @@ function toFieldFaults(validation: readonly FastifySchemaValidationError[]): Fie
   for (const { keyword, instancePath, params } of validation) {
     if (keyword === 'required')
       for (const field of params['requiredProperties'] as string[]) add(field, 'is missing');
+    else if (keyword === 'additionalProperties')
+      for (const field of params['additionalProperties'] as string[]) faults.set(field, 'is unknown');
     else add(instancePath.split('/')[1] ?? 'body', sentenceOf(keyword, params));
   }
   return [...faults].map(([field, message]) => ({ field, message }));

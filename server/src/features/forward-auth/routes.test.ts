@@ -203,6 +203,11 @@ onEachEngine('forward authentication', (engine) => {
       'max_age=0',
       'max_age=29',
       'max_age=x',
+      'max-age=60',
+      'maxage=60',
+      'Factor=second',
+      'factors=second',
+      '__proto__=second',
     ])
       for (const headers of [{}, cookieOf(member)])
         assertProblem(await ask(headers, `/forward_auth?${query}`), 400, 'invalid_request', [

@@ -29,27 +29,31 @@ const Who = Type.Object({
 /** Below, the time to return from the step-up page would count: the user would be asked again and again. */
 const minAgeSeconds = 30;
 
-const Question = Type.Object({
-  sign_in: Type.Optional(
-    Type.Literal('redirect', {
-      description:
-        'Redirects a browser that opens a page to the sign-in page, and back to `X-Forwarded-Uri`; everything else gets 401',
-    }),
-  ),
-  factor: Type.Optional(
-    Type.String({
-      pattern: '^[a-z_]{1,32}$',
-      description: 'Requires a second factor in this session: `second` for any, or the name of one',
-    }),
-  ),
-  max_age: Type.Optional(
-    Type.String({
-      pattern: '^\\d{1,9}$',
-      description: `Requires a factor that was given within this number of seconds, at least ${minAgeSeconds}`,
-    }),
-  ),
-  details: Type.Optional(Type.Literal('true', { description: 'Adds `Remote-Amr` and `Remote-Auth-Time`' })),
-});
+// A demand whose name is misspelt must not let everyone pass.
+const Question = Type.Object(
+  {
+    sign_in: Type.Optional(
+      Type.Literal('redirect', {
+        description:
+          'Redirects a browser that opens a page to the sign-in page, and back to `X-Forwarded-Uri`; everything else gets 401',
+      }),
+    ),
+    factor: Type.Optional(
+      Type.String({
+        pattern: '^[a-z_]{1,32}$',
+        description: 'Requires a second factor in this session: `second` for any, or the name of one',
+      }),
+    ),
+    max_age: Type.Optional(
+      Type.String({
+        pattern: '^\\d{1,9}$',
+        description: `Requires a factor that was given within this number of seconds, at least ${minAgeSeconds}`,
+      }),
+    ),
+    details: Type.Optional(Type.Literal('true', { description: 'Adds `Remote-Amr` and `Remote-Auth-Time`' })),
+  },
+  { additionalProperties: false },
+);
 
 interface ForwardAuthParts {
   readonly db: Database;
