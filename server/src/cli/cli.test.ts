@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Command } from 'commander';
 import { after, before, describe, test } from 'node:test';
 import type { Environment } from '../config/read-options.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
 import { memberOf } from '../../test/support/request.ts';
 import { CommandHost, runProgram, withoutPlace, type Outcome } from '../../test/support/program.ts';
 import { createData, serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
@@ -167,6 +168,22 @@ describe('next to a running service', () => {
         'operator',
       );
     for (const each of [email, 'walt@example.org']) await inWords(`user remove ${each}`, environment);
+  });
+
+  test('user confirm says what the account opens with, as an attacker may have registered it', async (t) => {
+    const environment = {
+      DATA_DIR: await temporaryFolder(t),
+      EMAIL_CONFIRMATION: 'true',
+      SMTP_URL: 'smtp://127.0.0.1:1',
+      MAIL_FROM: 'accounts@example.org',
+    };
+    await createData(environment, async ({ accounts }) => {
+      await accounts.signUp(requireEmailAddress('eve@example.org'), { password: 'b4l0u' }, { actor: 'user' });
+    });
+    assert.match(
+      await inWords('user confirm eve@example.org', environment),
+      /only registration chose\. If that was not the user, run bienvenue user remove eve@example\.org/,
+    );
   });
 
   test('a command that fails ends with code 1, and wrong usage with code 2', async () => {

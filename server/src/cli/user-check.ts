@@ -8,6 +8,7 @@ import type { Finding } from '../identity/sign-in-facts.ts';
 import { listDevices } from '../identity/sign-in/device-store.ts';
 import { checkSignIn } from '../identity/sign-in-check.ts';
 import { maxAttempts } from '../identity/attempt/store.ts';
+import type { MarkedAs } from '../identity/account/verification.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireUser, type CommandContext } from './context.ts';
 import { CommandError } from '../operation/refusal.ts';
@@ -67,6 +68,16 @@ export function whyUser(command: Command, context: CommandContext): void {
     );
 }
 
+/** What the operator has to know about what a confirmed account opens with. */
+const notes: Readonly<Record<MarkedAs, (email: string) => string>> = {
+  account: () => '',
+  // The registration may be that of an attacker who expected the user (account pre-hijacking).
+  registration: (email) =>
+    `. It opens with what its only registration chose. If that was not the user, run bienvenue user remove ${email}, then bienvenue user add --confirmed`,
+  nothing: () =>
+    '. Several registrations waited, and nothing shows which one is theirs: the user resets the password',
+};
+
 export function confirmUser(command: Command, context: CommandContext): void {
   command
     .command('confirm <email>')
@@ -79,11 +90,7 @@ export function confirmUser(command: Command, context: CommandContext): void {
           throw new CommandError(`${email} is disabled; run bienvenue user enable ${email} first`);
         const stands = await emailVerification.markVerified(user.id, operator);
         if (stands === undefined) throw new CommandError(`${email} is confirmed already`);
-        const note =
-          stands === 'nothing'
-            ? '. Several registrations waited, and nothing shows which one is theirs: the user resets the password'
-            : '';
-        print(json, { email, stands }, `${email} is confirmed${note}`);
+        print(json, { email, stands }, `${email} is confirmed${notes[stands](email)}`);
       }),
     );
 }
