@@ -281,9 +281,10 @@ describe('faults', () => {
       DATABASE_URL: 'mysql://user:hunter2@host/db',
       SMTP_URL: 'smtp://user:hunter2%@host',
       PUBLIC_URL: 'https://user:hunter2@accounts.example.org',
+      ALLOWED_ORIGINS: 'https://user:hunter2/2@app.example.org',
       MAIL_FROM: 'a@example.org',
     });
-    assert.equal(faults.length, 3, faults.join('\n'));
+    assert.equal(faults.length, 4, faults.join('\n'));
     assert.doesNotMatch(faults.join(), /hunter2/);
   });
 });

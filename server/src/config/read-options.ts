@@ -116,7 +116,7 @@ function readOne(
     return { value: row.parse(found.text), source: found.source };
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
-    faults.push(`${row.env} ${error.message}${quoted(row, found.text, error.message)}`);
+    faults.push(withoutUserinfo(`${row.env} ${error.message}${quoted(row, found.text, error.message)}`));
     return { value: row.default(context), source: found.source, isFaulty: true };
   }
 }
@@ -126,11 +126,16 @@ const quotedCharacters = 80;
 /** A value of so many characters that occurs in a sentence is quoted there; a shorter one may be part of a word. */
 const quotedOnceCharacters = 5;
 
+/** Hides the user and password of each URL in a text, but not in the examples of sentences. */
+function withoutUserinfo(text: string): string {
+  return text.replaceAll(/\/\/(?!user:password@)\S*@/g, '//***@');
+}
+
 /** Returns the invalid value for a fault, unless it may contain a secret or the fault quotes it already. */
 function quoted({ secret }: OptionRow<unknown>, text: string, message: string): string {
   const isQuoted = text.length >= quotedOnceCharacters && message.includes(text);
   if (secret === true || text === '' || isQuoted) return '';
-  const shown = text.replaceAll(/\/\/[^/\s]*@/g, '//***@');
+  const shown = withoutUserinfo(text); // before a cut, which may remove the @
   const short = shown.length > quotedCharacters ? `${shown.slice(0, quotedCharacters)}…` : shown;
   return ` (it is ${JSON.stringify(short)})`;
 }
