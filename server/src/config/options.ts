@@ -157,7 +157,7 @@ export const coreOptions = {
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',
     parse: networks,
-    says: 'Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only from these networks; no other forwarding header is used.',
+    says: 'Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only from these networks; no other forwarding header is used. 127.0.0.1 and ::1 stand for each other.',
     default: () => [],
     defaultSays: 'none: the peer address is the client address',
   }),

@@ -36,6 +36,15 @@ describe('the client address with trusted proxies', () => {
     for (const headers of spoofed) assert.equal(clientOf(trusted, '203.0.113.7', headers).key, '203.0.113.7');
   });
 
+  test('trusts both addresses of localhost if one is named, because a proxy may use either', () => {
+    const header = { 'x-forwarded-for': '203.0.113.7' };
+    for (const named of ['127.0.0.1/32', '127.0.0.0/8', '::1/128'])
+      for (const peer of ['127.0.0.1', '::1', '::ffff:127.0.0.1'])
+        assert.equal(clientOf([named], peer, header).address, '203.0.113.7', `${named} ${peer}`);
+    for (const peer of ['127.0.0.1', '::1']) assert.equal(clientOf(trusted, peer, header).address, peer);
+    assert.equal(clientOf(['127.0.0.1/32'], '127.0.0.2', header).address, '127.0.0.2');
+  });
+
   const walks: Readonly<Record<string, { peer: string; header: string; client: string }>> = {
     'is the address that the nearest proxy appended': {
       peer: '10.0.0.1',

@@ -27,13 +27,18 @@ type Address = ReturnType<typeof ipaddr.process>;
 const networkGroups = 4;
 
 export class ClientAddress {
-  readonly #trusted: readonly [Address, number][];
+  readonly #trusted: [Address, number][];
   /** Clients by the headers of their request, because limits, log and services all need the client of a request. */
   readonly #known = new WeakMap<IncomingHttpHeaders, Client>();
 
-  /** @param trustedProxies Networks in CIDR notation. */
+  /**
+   * @param trustedProxies Networks in CIDR notation. If one contains an address of `localhost`, both are trusted: a proxy
+   *   that connects to the name uses either, and so can every program of this machine.
+   */
   constructor(trustedProxies: readonly string[]) {
     this.#trusted = trustedProxies.map((network) => ipaddr.parseCIDR(network));
+    if (['127.0.0.1', '::1'].some((address) => this.#isTrusted(address)))
+      this.#trusted.push(ipaddr.parseCIDR('127.0.0.1/32'), ipaddr.parseCIDR('::1/128'));
   }
 
   /** Whether there are trusted proxies. */
