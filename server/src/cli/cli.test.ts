@@ -171,17 +171,17 @@ describe('next to a running service', () => {
   });
 
   test('user confirm says what the account opens with, as an attacker may have registered it', async (t) => {
-    const environment = {
+    const confirming = {
       DATA_DIR: await temporaryFolder(t),
       EMAIL_CONFIRMATION: 'true',
       SMTP_URL: 'smtp://127.0.0.1:1',
       MAIL_FROM: 'accounts@example.org',
     };
-    await createData(environment, async ({ accounts }) => {
+    await createData(confirming, async ({ accounts }) => {
       await accounts.signUp(requireEmailAddress('eve@example.org'), { password: 'b4l0u' }, { actor: 'user' });
     });
     assert.match(
-      await inWords('user confirm eve@example.org', environment),
+      await inWords('user confirm eve@example.org', confirming),
       /only registration chose\. If that was not the user, run bienvenue user remove eve@example\.org/,
     );
   });

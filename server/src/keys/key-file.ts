@@ -127,7 +127,7 @@ function throughTemporary(
 ): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    // Through the descriptor: the owner of the folder could put a link in the place of the name, and root would give
+    // Through the descriptor: the owner of the folder could replace the name by a link, and root would give
     // the target of the link away (CWE-59).
     const file = openSync(temporary, 'wx', fileMode);
     try {

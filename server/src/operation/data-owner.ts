@@ -1,6 +1,6 @@
 // Commands work on the files of the service, so they run as the user who owns them: root becomes that user before it
 // opens anything, and any other user is rejected. Otherwise SQLite would leave files that the service cannot open. Root
-// never works in a folder of another user: that user could put a link in the place of any file (CWE-59).
+// never works in a folder of another user: that user could replace any file by a link (CWE-59).
 import { readdirSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { sqlitePath } from '../db/open-database.ts';
