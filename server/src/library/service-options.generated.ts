@@ -180,8 +180,8 @@ export interface ServiceOptions {
 
   /**
    * Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only
-   * from these networks; no other forwarding header is used. Default: none: the peer address is the client
-   * address.
+   * from these networks; no other forwarding header is used. 127.0.0.1 and ::1 stand for each other. Default:
+   * none: the peer address is the client address.
    */
   readonly TRUSTED_PROXIES?: string | undefined;
 
