@@ -82,6 +82,8 @@ const readers: Record<
       'postgres://me:pass#word@host/db',
       'postgres://me:pass/word@host/db',
       'postgres://host/db?sslmode=required',
+      'postgres://host/db?sslmode=verify-full&sslmode=disable',
+      'postgres://host/db?sslmode=verify-full&%73slmode=disable',
       'postgres://host/db?schema=accounts',
     ],
   },

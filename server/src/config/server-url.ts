@@ -67,6 +67,10 @@ function requireUsable(url: URL): void {
   } catch {
     throw new OptionFault(`${databaseForm}; write % in the name of the database as %25`);
   }
+  // The driver takes the last of several values, and what this service says about TLS would be about the first.
+  const names = [...url.searchParams.keys()];
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) throw new OptionFault(`must be a URL with the parameter ${repeated} only once`);
   const mode = url.searchParams.get('sslmode');
   if (mode !== null && !Object.hasOwn(tlsModes, mode))
     throw new OptionFault(`must be a URL with an sslmode of ${Object.keys(tlsModes).join(', ')}`);
