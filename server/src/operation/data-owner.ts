@@ -31,15 +31,25 @@ export function statOf(path: string): Stats | undefined {
 }
 
 /**
- * Returns the paths of everything in a folder.
+ * Returns the paths of all files and folders in a folder, without links and what they lead to.
  * @throws {CommandError} as `statOf` does.
  */
 export function pathsIn(folder: string): string[] {
   try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+    // Not `recursive`, which follows links to folders.
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isSymbolicLink()) return [];
+      return entry.isDirectory() ? [path, ...pathsIn(path)] : [path];
+    });
   } catch (error) {
     throw unreachable(folder, error);
   }
+}
+
+/** Returns the path of a file without links; the path itself if there is no file. */
+export function targetOf(path: string): string {
+  return statOf(path) === undefined ? path : realpathSync(path);
 }
 
 function unreachable(path: string, cause: unknown): CommandError {

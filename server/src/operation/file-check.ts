@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { sqlitePath } from '../db/open-database.ts';
 import { networkFileSystem } from '../db/sqlite-file.ts';
-import { pathsIn, statOf, userName } from './data-owner.ts';
+import { pathsIn, statOf, targetOf, userName } from './data-owner.ts';
 import type { Finding } from './finding.ts';
 
 const about = 'files';
@@ -25,12 +25,17 @@ interface DataFile {
 
 /** Checks every file of the data folder, the database and the key file. */
 export function checkFiles(options: CoreOptions): Finding[] {
-  const database = sqlitePath(options.databaseUrl);
-  const keys = options.secretKey === undefined ? resolve(options.secretKeyFile) : undefined;
-  const folders = new Set([resolve(options.dataDir), ...(database === undefined ? [] : [dirname(database)])]);
+  // A remedy names the file itself: through a link, it would give away a file that the operator does not see.
+  const named = sqlitePath(options.databaseUrl);
+  const database = named === undefined ? undefined : targetOf(named);
+  const keys = options.secretKey === undefined ? targetOf(resolve(options.secretKeyFile)) : undefined;
+  const folders = new Set([
+    targetOf(resolve(options.dataDir)),
+    ...(database === undefined ? [] : [dirname(database)]),
+  ]);
   const paths = new Set([...(database === undefined ? [] : companionsOf(database)), ...(keys ? [keys] : [])]);
   for (const folder of folders)
-    if (isOwnFolder(folder, options)) for (const path of listAll(folder)) paths.add(path);
+    if (isOwnFolder(folder, options)) for (const each of listAll(folder)) paths.add(each);
   const files = [...paths].flatMap((path): DataFile[] => {
     const stats = statOf(path);
     return stats === undefined ? [] : [{ path, stats }];
@@ -62,7 +67,7 @@ function companionsOf(database: string): string[] {
 
 /** Whether everything in a folder belongs to the service: not so in one that the operator only put a database into. */
 function isOwnFolder(folder: string, { dataDir }: CoreOptions): boolean {
-  return folder === resolve(dataDir) && statOf(folder)?.isDirectory() === true;
+  return folder === targetOf(resolve(dataDir)) && statOf(folder)?.isDirectory() === true;
 }
 
 function listAll(folder: string): string[] {

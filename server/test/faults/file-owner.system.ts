@@ -248,6 +248,10 @@ describe('a command on the data of another user', { skip: skipReason() }, () => 
       stdout,
       /secret\.key belongs to the user 61240, the database to the user 61234; .*chown 61234 /,
     );
+    symlinkSync('/etc/passwd', join(backup, 'link'));
+    symlinkSync('/etc', join(folder, 'etc'));
+    const linked = await run('doctor', root, { DATA_DIR: folder });
+    assert.doesNotMatch(linked.stdout, /link|etc/, 'no remedy leads out of the folder');
     assert.match(stdout, /backup can be read by other users of this machine; run: chmod go= /);
   });
 });
