@@ -61,7 +61,7 @@ export function rawMessage(language: string, key: string): string | undefined {
 /** The messages of one service: those of the modules, and those of the operator, which take precedence. */
 export class Languages {
   readonly #own: Catalogs;
-  readonly #compiled = new Map<string, IntlLibrary.IntlMessageFormat>();
+  readonly #compiled = new Map<string, { format: IntlLibrary.IntlMessageFormat; hasDate: boolean }>();
 
   constructor(own: Catalogs = new Map()) {
     this.#own = own;
@@ -99,15 +99,17 @@ export class Languages {
   message(language: string | undefined, key: string, values: MessageValues = {}): string {
     const wanted = language !== undefined && this.isSupported(language) ? language : usualLanguage;
     const name = `${wanted} ${key}`;
-    let format = this.#compiled.get(name);
-    if (format === undefined) {
+    let compiled = this.#compiled.get(name);
+    if (compiled === undefined) {
       const text = this.#textOf(wanted, key);
       const usual = text ?? this.#textOf(usualLanguage, key);
       if (usual === undefined) throw new Error(`There is no message ${key} in ${wanted}`);
-      format = compile(usual, text === undefined ? usualLanguage : wanted);
-      this.#compiled.set(name, format);
+      const format = compile(usual, text === undefined ? usualLanguage : wanted);
+      compiled = { format, hasDate: usual.includes(', date') };
+      this.#compiled.set(name, compiled);
     }
-    return withOrdinal(wanted, String(format.format({ ...values })));
+    const formatted = String(compiled.format.format({ ...values }));
+    return compiled.hasDate ? withOrdinal(wanted, formatted) : formatted;
   }
 
   #textOf(language: string, key: string): string | undefined {
