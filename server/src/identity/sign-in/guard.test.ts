@@ -87,7 +87,7 @@ onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-ch
 
   test('a route at another access level finds neither a session nor a pending authentication', () => {
     const request = { session: null, pendingAuthentication: null } as FastifyRequest; // all of it that is looked at
-    assert.throws(() => sessionOf(request), /not at the access level session/);
+    assert.throws(() => sessionOf(request), /neither the access level session nor the hook/);
     assert.throws(() => pendingAuthenticationOf(request), /not at the access level pending/);
     assert.throws(() => enrollmentSubjectOf(request), /not at the access level pending/);
   });
