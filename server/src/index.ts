@@ -19,6 +19,8 @@ export type { Login } from './identity/sign-in/sign-in.ts';
 export type { Reopening } from './identity/sign-in/closed-accounts.ts';
 export type { Requirement } from './identity/factor/factor.ts';
 export type { PasswordRule, PasswordContext } from './user/password-rule.ts';
+export type { NewDetails, UserDetails } from './identity/details/details.ts';
+export type { JsonObject, Metadata } from './user/details.ts';
 export {
   DB,
   type AddUserOptions,

@@ -38,6 +38,7 @@ export interface Core extends Pick<
   | 'context'
   | 'access'
   | 'accounts'
+  | 'details'
   | 'devices'
   | 'enrollment'
   | 'events'

@@ -14,7 +14,7 @@ import { unescapeMarkup } from './support/markup.ts';
 import { asPage, formIn, pressButton } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
 import { PublicService, sessionCookie } from './support/public-service.ts';
-import { assertProblem, sendTo, type Reply } from './support/request.ts';
+import { assertProblem, memberOf, sendTo, type Reply } from './support/request.ts';
 import { temporaryFolder } from './support/running-service.ts';
 
 const { email, password } = account;
@@ -98,10 +98,13 @@ test('the example in Python sends users to sign in and gets them back', { skip: 
 /** An application that trusts its proxy and shows the user of the headers. */
 async function startTrustingApplication(t: TestContext): Promise<number> {
   const server = createServer((request, response) => {
-    const { 'remote-user': id, 'remote-email': address } = request.headers;
-    const shownEmail = Buffer.from(String(address), 'latin1').toString();
-    const others = Object.keys(request.headers).filter((name) => /^remote(?!-(?:user|email)$)/.test(name));
-    const body = `<p>${[request.method, id, shownEmail, ...others].join(' ')}</p><a href="/sign-out?return_to=/">`;
+    const { 'remote-user': id, 'remote-subject': subject, ...headers } = request.headers;
+    const [shownEmail, name] = ['remote-email', 'remote-name'].map((header) =>
+      Buffer.from(String(headers[header] ?? ''), 'latin1').toString(),
+    );
+    const others = Object.keys(headers).filter((header) => /^remote(?!-(?:email|name)$)/.test(header));
+    const shown = [request.method, id, shownEmail, `subject=${String(subject)}`, `name=${name}`, ...others];
+    const body = `<p>${shown.join(' ')}</p><a href="/sign-out?return_to=/">`;
     request.resume().on('end', () => response.setHeader('content-type', 'text/html').end(body));
   });
   const port = await freePort();
@@ -131,20 +134,31 @@ async function asksFirst(origin: string): Promise<void> {
 
   const forged = {
     'remote-user': '9',
+    'remote-subject': 'eve',
     'remote-email': 'eve@example.org',
+    'remote-name': 'Eve',
     remote_user: '9',
+    remote_name: 'Eve',
     'remote-amr': 'mfa',
   };
   assert.equal((await at.get(`${origin}/notes`, { ...script, ...forged })).status, 401);
   const login = await at.post(`${origin}/sessions`, { email, password });
   assert.equal(login.status, 200, login.text);
-  const shown = await at.send({
-    method: 'POST',
-    path: `${origin}/notes`,
-    fields: { a: 'b' },
-    headers: forged,
+  const subject = String(memberOf((await at.get(`${origin}/profile/details`)).body, 'subject'));
+  const shownAs = async (name: string): Promise<void> => {
+    const request = { method: 'POST', path: `${origin}/notes`, fields: { a: 'b' }, headers: forged } as const;
+    const { text } = await at.send(request);
+    const shown = `<p>POST 1 ${email} subject=${subject} name=${name}</p><a href="/sign-out?return_to=/">`;
+    assert.equal(text, shown);
+  };
+  await shownAs('');
+  const named = await at.send({
+    method: 'PUT',
+    path: `${origin}/profile/details`,
+    fields: { name: 'Zoë 张伟' },
   });
-  assert.equal(shown.text, `<p>POST 1 ${email}</p><a href="/sign-out?return_to=/">`);
+  assert.equal(named.status, 200, named.text);
+  await shownAs('Zoë 张伟');
 }
 
 const noProxy = without('forward-auth');

@@ -2,6 +2,7 @@
 // folder and its line here.
 import type { Module } from '../module.ts';
 import { account } from '../identity/account/module.ts';
+import { details } from '../identity/details/module.ts';
 import { enrollment } from '../identity/enrollment/module.ts';
 import { factor } from '../identity/factor/module.ts';
 import { password } from '../identity/password/module.ts';
@@ -37,6 +38,7 @@ export const modules: readonly Module[] = [
   totp,
   recoveryCode,
   emailSignIn,
+  details,
   session,
   rememberedDevice,
   activity,

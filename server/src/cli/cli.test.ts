@@ -121,6 +121,39 @@ describe('next to a running service', () => {
     assert.match(listed, /^ID +EMAIL +SINCE.*\n1 +ann@example\.org .*UTC\n2 +bob@example\.org/);
     assert.match(shown, /email +bob@example\.org/);
     assert.deepEqual([memberOf(facts, 'id'), memberOf(facts, 'sessions')], [1, 1]);
+    const set = await json(
+      'user set ann@example.org --name Ann --external-id crm-7 --metadata {"plan":"pro"} --private-metadata -',
+      environment,
+      '{"note":"x"}',
+    );
+    const found = await json('user show --external-id crm-7', environment);
+    for (const each of [set, found])
+      assert.deepEqual(
+        ['email', 'name', 'external_id', 'metadata', 'private_metadata'].map((name) => memberOf(each, name)),
+        ['ann@example.org', 'Ann', 'crm-7', { plan: 'pro' }, { note: 'x' }],
+      );
+    const subject = String(memberOf(found, 'subject'));
+    assert.deepEqual(await json(`user show --subject ${subject}`, environment), found);
+    assert.match(
+      await inWords('user set bob@example.org --name Bob', environment),
+      /^bob@example.org was changed/,
+    );
+    for (const [line, says] of [
+      ['user set bob@example.org', /^Give at least one option/],
+      ['user set bob@example.org --external-id crm-7', /^Another user has this external id/],
+      ['user set bob@example.org --metadata [1]', /^metadata is not a JSON object/],
+      ['user set bob@example.org --metadata {', /^--metadata must be a JSON object/],
+      [
+        `user set bob@example.org --metadata {"x":"${'x'.repeat(8192)}"}`,
+        /^metadata is longer than 8192 bytes/,
+      ],
+      ['user set bob@example.org --name Bob\u202Eevil', /^name contains a character that is not allowed/],
+      ['user set bob@example.org --picture http://example.org/a', /^picture is not an https URL/],
+      ['user show --external-id crm-8', /^No user has the external id crm-8/],
+      ['user show', /^Give an email address, --external-id or --subject/],
+      ['user show bob@example.org --external-id crm-7', /^Give an email address, --external-id or --subject/],
+    ] as const)
+      await fails(line, environment, 1, says);
     assert.deepEqual(await json('user factors ann@example.org', environment), {
       email: 'ann@example.org',
       factors: [],

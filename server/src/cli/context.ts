@@ -6,6 +6,7 @@ import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
+import { findUserByExternalId, findUserBySubject } from '../user/details-store.ts';
 import { findUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import { CommandError } from '../operation/refusal.ts';
@@ -36,6 +37,34 @@ export interface CommandContext extends ProgramInput {
 export async function requireUser(database: Database, email: string): Promise<User> {
   const user = await findUserByEmail(database, requireEmailAddress(email));
   if (user === undefined) throw new CommandError(`No user has the email address ${email}`);
+  return user;
+}
+
+/** How a command names a user. */
+export interface UserName {
+  readonly email?: string | undefined;
+  readonly externalId?: string;
+  readonly subject?: string;
+}
+
+/** Finds the user of `user show`. @throws {CommandError} unless exactly one of the three is given and a user has it. */
+export async function requireOne(
+  database: Database,
+  { email, externalId, subject }: UserName,
+): Promise<User> {
+  if ([email, externalId, subject].filter((each) => each !== undefined).length !== 1)
+    throw new CommandError('Give an email address, --external-id or --subject');
+  if (email !== undefined) return requireUser(database, email);
+  const user =
+    externalId === undefined
+      ? await findUserBySubject(database, subject ?? '')
+      : await findUserByExternalId(database, externalId);
+  if (user === undefined)
+    throw new CommandError(
+      externalId === undefined
+        ? `No user has the subject ${subject}`
+        : `No user has the external id ${externalId}`,
+    );
   return user;
 }
 

@@ -1,6 +1,8 @@
 // The commands that show the state of an account and correct it: show, why, confirm, unlock.
 import type { Command } from 'commander';
 import { formatInstant } from '../kit/clock.ts';
+import type { JsonObject, Metadata } from '../user/details.ts';
+import { findMetadata } from '../user/details-store.ts';
 import { keyOfAddress, requireEmailAddress } from '../user/email-address.ts';
 import type { User } from '../user/user.ts';
 import { resetAttempts } from '../identity/operations.ts';
@@ -10,13 +12,15 @@ import { checkSignIn } from '../identity/sign-in-check.ts';
 import { maxAttempts } from '../identity/attempt/store.ts';
 import type { MarkedAs } from '../identity/account/verification.ts';
 import type { IdentityCore } from '../module.ts';
-import { requireUser, type CommandContext } from './context.ts';
+import { requireOne, requireUser, type CommandContext, type UserName } from './context.ts';
 import { CommandError } from '../operation/refusal.ts';
 import { operator, print, showInstant, table } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;
 }
+
+type ShowFlags = Flags & Omit<UserName, 'email'>;
 
 /** A factor that is locked, or must wait until the given time. */
 interface Lock {
@@ -25,19 +29,23 @@ interface Lock {
 }
 
 /** What `user show` prints about a user. */
-type Fact = string | number | boolean | null | readonly (string | Lock)[];
+type Fact = string | number | boolean | null | JsonObject | readonly (string | Lock)[];
 
 /** Sessions that `user show` counts; more than a user can have. */
 const countedSessions = 1000;
 
 export function showUser(command: Command, context: CommandContext): void {
   command
-    .command('show <email>')
-    .description('show one user: confirmed, locked, second factors, last sign-in, language, sessions')
+    .command('show [email]')
+    .description(
+      'show one user: name, identifiers, confirmed, locked, second factors, last sign-in, language, sessions, metadata',
+    )
+    .option('--external-id <id>', 'the user with this external id')
+    .option('--subject <subject>', 'the user with this subject')
     .option('--json', 'print JSON')
-    .action((email: string, { json = false }: Flags) =>
+    .action((email: string | undefined, { json = false, ...ids }: ShowFlags) =>
       context.withCore(async (core) => {
-        const user = await requireUser(core.context.db, email);
+        const user = await requireOne(core.context.db, { email, ...ids });
         const facts = { ...describeUser(user), ...(await stateOf(core, user)) };
         const rows = Object.entries(facts).map(([name, value]) => [name, show(value)]);
         print(json, facts, table(['', ''], rows).trim());
@@ -117,10 +125,14 @@ export function unlockUser(command: Command, context: CommandContext): void {
 
 /** Describes a user as the commands print it. */
 export function describeUser(user: User): Record<string, Fact> {
-  const { id, email, language, createdAt } = user;
+  const { id, email, subject, externalId, name, picture, language, createdAt } = user;
   return {
     id,
     email,
+    subject,
+    external_id: externalId,
+    name,
+    picture,
     language,
     created_at: formatInstant(createdAt),
     email_verified_at: instantOrNull(user.emailVerifiedAt),
@@ -153,7 +165,12 @@ async function stateOf(core: IdentityCore, user: User): Promise<Record<string, F
     factors: await secondFactors.storedOf(context.db, user.id),
     locked,
     sessions: (await sessions.list(user.id, countedSessions)).length,
+    ...describeMetadata(await findMetadata(context.db, user.id)),
   };
+}
+
+export function describeMetadata({ publicMetadata, privateMetadata }: Metadata): Record<string, Fact> {
+  return { metadata: publicMetadata, private_metadata: privateMetadata };
 }
 
 function instantOrNull(ms: number | null): string | null {
@@ -164,9 +181,15 @@ function show(value: Fact): string {
   if (value === null) return '-';
   if (typeof value === 'string') return /^\d{4}-.*Z$/.test(value) ? showInstant(Date.parse(value)) : value;
   if (typeof value !== 'object') return String(value);
+  if (!isList(value)) return JSON.stringify(value);
   return value.length === 0
     ? 'none'
     : value.map((each) => (typeof each === 'string' ? each : lock(each))).join(', ');
+}
+
+/** `Array.isArray` does not narrow a readonly array. */
+function isList(value: JsonObject | readonly (string | Lock)[]): value is readonly (string | Lock)[] {
+  return Array.isArray(value);
 }
 
 function lock({ factor, until }: Lock): string {

@@ -1,13 +1,14 @@
-// The commands that manage users: add, list, disable, enable, remove, second factors, password.
+// The commands that manage users: add, list, set, disable, enable, remove, second factors, password.
 import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { listUsers } from '../user/store.ts';
+import type { NewDetails } from '../identity/details/details.ts';
 import { count, requireUser, type CommandContext } from './context.ts';
 import { CommandError } from '../operation/refusal.ts';
 import { operator, print, showInstant, table } from './output.ts';
-import { confirmUser, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
+import { confirmUser, describeMetadata, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -16,13 +17,23 @@ interface Flags {
   readonly after: number;
 }
 
+interface SetFlags {
+  readonly json?: boolean;
+  readonly name?: string;
+  readonly picture?: string;
+  readonly externalId?: string;
+  readonly metadata?: string;
+  readonly privateMetadata?: string;
+}
+
 export function userCommand(context: CommandContext): Command {
   const command = new Command('user').description(
-    'add, list, show, explain, confirm, unlock, disable, enable and remove users; set a password',
+    'add, list, show, change, explain, confirm, unlock, disable, enable and remove users; set a password',
   );
   addUser(command, context);
   listAll(command, context);
   showUser(command, context);
+  setUser(command, context);
   whyUser(command, context);
   confirmUser(command, context);
   unlockUser(command, context);
@@ -140,6 +151,63 @@ function setDisabled(command: Command, context: CommandContext, name: 'disable' 
         print(json, describeUser(user), `User ${user.id} ${name}d: ${user.email}`);
       }),
     );
+}
+
+function setUser(command: Command, context: CommandContext): void {
+  command
+    .command('set <email>')
+    .description('set the name, external id or metadata of a user; empty text removes one')
+    .option('--name <text>', 'the name that applications show')
+    .option('--picture <url>', 'https address of a picture')
+    .option('--external-id <id>', 'identifier of the user in another system, unique')
+    .option('--metadata <json>', 'public metadata, a JSON object: the user and applications read it')
+    .option('--private-metadata <json>', 'private metadata, a JSON object; - reads it from standard input')
+    .option('--json', 'print JSON')
+    .action((email: string, { json = false, ...flags }: SetFlags) =>
+      context.withCore(async ({ context: { db: database }, details }) => {
+        const given = await detailsOf(flags);
+        if (Object.values(given).every((value) => value === undefined))
+          throw new CommandError('Give at least one option: see bienvenue user set --help');
+        const user = await requireUser(database, email);
+        const changed = await details.change(user.id, given, operator);
+        if (changed === undefined) throw new CommandError(`No user has the email address ${email}`);
+        print(
+          json,
+          { ...describeUser({ ...user, ...changed }), ...describeMetadata(changed) },
+          `${email} was changed`,
+        );
+      }),
+    );
+}
+
+/** Reads the details that the options of `user set` give. @throws {CommandError} for metadata that is no JSON. */
+async function detailsOf({
+  name,
+  picture,
+  externalId,
+  metadata,
+  privateMetadata,
+}: SetFlags): Promise<NewDetails> {
+  const text = privateMetadata === '-' ? await readAll(process.stdin) : privateMetadata;
+  return {
+    name,
+    picture,
+    externalId,
+    publicMetadata: metadataIn('--metadata', metadata),
+    privateMetadata: metadataIn('--private-metadata', text),
+  };
+}
+
+function metadataIn(option: string, text: string | undefined): object | null | undefined {
+  if (text === undefined) return undefined;
+  if (text.trim() === '') return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // reported below, without the text: it may be private
+  }
+  throw new CommandError(`${option} must be a JSON object`);
 }
 
 /** Reads the password from the terminal or standard input. An argument would show in the shell history and process list. */

@@ -44,14 +44,14 @@ export async function hasIndex(db: Database, index: string): Promise<boolean> {
 }
 
 /** Returns a step that adds an index without blocking writes to its table; `on` is `table (column, …)`. */
-export function concurrentIndex(index: string, on: string): Migration {
+export function concurrentIndex(index: string, on: string, kind: 'unique' | '' = ''): Migration {
   return {
     name: `index ${index}`,
     isOutsideTransaction: true,
     isDone: (db) => hasIndex(db, index),
     statements: ({ concurrently }) => [
       `drop index ${concurrently} if exists ${index}`, // removes the invalid index of an interrupted attempt
-      `create index ${concurrently} ${index} on ${on}`,
+      `create ${kind} index ${concurrently} ${index} on ${on}`,
     ],
   };
 }

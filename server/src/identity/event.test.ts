@@ -15,7 +15,7 @@ import { defineMail, defineNotice, type MailKind } from '../mail/mail-kind.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { listMails } from '../mail/store.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { addUser } from '../user/store.ts';
+import { addUser } from '../user/new-user-store.ts';
 import type { User } from '../user/user.ts';
 import { defineEvents, Events, type EmittedEvent, type EventKind } from './event.ts';
 

@@ -17,6 +17,7 @@ import {
   type Purgeable,
   type Revocable,
 } from './contribution.ts';
+import { Details } from './details/details.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
 import { Events, type EventSubscriber, type MailQueue } from './event.ts';
 import type { SecondFactor, SecondFactorPolicy, StoredFactor } from './factor/factor.ts';
@@ -125,6 +126,7 @@ export interface Identity {
   readonly access: AccountAccess;
   readonly accounts: Accounts;
   readonly attempts: Attempts;
+  readonly details: Details;
   readonly devices: Devices;
   readonly emailVerification: EmailVerification;
   readonly enrollment: Enrollment;
@@ -168,6 +170,7 @@ export function createIdentity(
     emailConfirmation: options.emailConfirmation,
     isSignUpOpen: options.signUp === 'open',
   };
+  const details = new Details(context);
   const attempts = new Attempts(parts.db, clock);
   const tokens = new OneTimeTokens(context, { attempts, kinds: plugged.tokenKinds });
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
@@ -208,6 +211,7 @@ export function createIdentity(
     context,
     plugged,
     events,
+    details,
     attempts,
     emailVerification,
     enrollment,

@@ -3,6 +3,7 @@
 import { formatInstant as instant, type Clock } from '../kit/clock.ts';
 import { nameDevice } from '../kit/device.ts';
 import { keyOfAddress } from '../user/email-address.ts';
+import { findMetadata } from '../user/details-store.ts';
 import { findUserById } from '../user/store.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { PersonalData } from './contribution.ts';
@@ -33,6 +34,13 @@ export function personalDataOf({
   sessions,
 }: PersonalDataNeeds): PersonalData[] {
   return [
+    {
+      name: 'metadata',
+      exportOf: async (db, userId) => {
+        const { publicMetadata, privateMetadata } = await findMetadata(db, userId);
+        return { public: publicMetadata, private: privateMetadata };
+      },
+    },
     {
       name: 'sessions',
       exportOf: async (_db, userId, sessionId) =>

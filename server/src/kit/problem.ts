@@ -92,6 +92,7 @@ export type FaultReason =
   | 'guessable'
   | 'breached'
   | 'no_email'
+  | 'no_https'
   | 'disposable'
   | 'same_email'
   | 'registered_already'

@@ -18,3 +18,6 @@ export const maxPasswordUnits = 2 * maxPasswordLength;
  * marks (denial of service).
  */
 export const maxEmailUnits = 300;
+
+/** Maximum length of a name in UTF-16 code units, as typed: 200 code points. Checked before it is normalized, as above. */
+export const maxNameUnits = 400;

@@ -5,8 +5,8 @@ import { statementsFor } from '../db/statement.ts';
 import type { TokenParts } from '../kit/secret.ts';
 import type { SessionTables } from '../identity/session/schema.ts';
 import type { TokenTables } from '../identity/token/schema.ts';
-import { userColumns, type UserTables } from '../user/schema.ts';
-import { toUser, updateSignedIn } from '../user/store.ts';
+import { toUser, userColumns, type UserTables } from '../user/schema.ts';
+import { updateSignedIn } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 
 /** Tables of the statements in this file. */
@@ -17,6 +17,8 @@ const { statement } = statementsFor<Tables>();
 export interface UserFilter {
   readonly id?: number;
   readonly emailKey?: string;
+  readonly subject?: string;
+  readonly externalId?: string;
   readonly session?: TokenParts;
   readonly resetToken?: TokenParts;
 }
@@ -25,11 +27,13 @@ export interface UserFilter {
  * Finds the first user whose attributes match all filters; expired sessions and consumed or expired tokens match none.
  */
 export async function findUserBy(db: Database, filter: UserFilter, now: number): Promise<User | undefined> {
-  const { id, emailKey, session, resetToken } = filter;
+  const { id, emailKey, subject, externalId, session, resetToken } = filter;
   const rows = await db.query((sql: Sql<Tables>) => {
     let query = sql.selectFrom('users').select(userColumns).orderBy('users.id').limit(1);
     if (id !== undefined) query = query.where('users.id', '=', id);
     if (emailKey !== undefined) query = query.where('users.email_key', '=', emailKey);
+    if (subject !== undefined) query = query.where('users.subject', '=', subject);
+    if (externalId !== undefined) query = query.where('users.external_id', '=', externalId);
     if (session !== undefined) {
       query = query.where('users.id', 'in', (nested) =>
         nested

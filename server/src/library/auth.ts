@@ -18,6 +18,7 @@ import type { PasswordRule } from '../user/password-rule.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
 import type { ClientSource, CodeSigner, PasswordHasher } from '../identity/context.ts';
+import type { NewDetails, UserDetails } from '../identity/details/details.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
 import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
 import type { ListedSession, Session } from '../identity/session/session-entry.ts';
@@ -195,6 +196,25 @@ export class Auth {
    */
   setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
     return this.identity.accounts.setDisabled(userId, disabled, source);
+  }
+
+  /** Returns the details of a user: subject, external id, name, picture, metadata; `undefined` if no user has the id. */
+  getDetails(userId: number): Promise<UserDetails | undefined> {
+    return this.identity.details.find(userId);
+  }
+
+  /**
+   * Changes details of a user, all or none, and returns them; `undefined` if no user has the id. A missing member stays
+   * as it is; null removes it.
+   * @throws {Problem} invalid_request if a detail is invalid.
+   * @throws {ValueError} if another user has the external id.
+   */
+  setDetails(
+    userId: number,
+    details: NewDetails,
+    source: ClientSource = programSource,
+  ): Promise<UserDetails | undefined> {
+    return this.identity.details.change(userId, details, source);
   }
 
   /** Removes a user with all data of the account; returns false if no user has the id. */

@@ -15,13 +15,17 @@ import {
   type UserFilter,
 } from './attribute-store.ts';
 import { endProvision, removeProvisionalUser } from '../user/provisional-store.ts';
-import { addUser, updateUser, type UserChange } from '../user/store.ts';
+import { requireExternalId, requireName, requireSubject } from '../user/details.ts';
+import { addUser, type NewUserOptions } from '../user/new-user-store.ts';
+import { updateUser, type UserChange } from '../user/store.ts';
 import { InvalidRequest, NoResultFound, ValueError, type User } from '../user/user.ts';
 
 /** Attributes by which a user is found. */
 export interface UserFilters {
   id?: number | null | undefined;
   email?: string | null | undefined;
+  subject?: string | null | undefined;
+  externalId?: string | null | undefined;
   sessionId?: string | null | undefined;
   resetToken?: string | null | undefined;
 }
@@ -46,9 +50,14 @@ export interface HashOptions {
 export interface AddUserOptions extends HashOptions {
   /** The address counts as confirmed: the product that the user comes from has confirmed it. False by default. */
   readonly emailVerified?: boolean;
+  /** Identifier for applications that another provider has issued; a new one by default. */
+  readonly subject?: string;
+  /** Identifier that another system gave to the user. `updateUser` does not change it: `Auth.setDetails` does. */
+  readonly externalId?: string;
+  readonly name?: string;
 }
 
-const filterNames = new Set(['id', 'email', 'sessionId', 'resetToken']);
+const filterNames = new Set(['id', 'email', 'subject', 'externalId', 'sessionId', 'resetToken']);
 const fieldNames = new Set(['email', 'hashedPassword', 'sessionId', 'resetToken']);
 
 /** Lifetimes of what `updateUser` writes. `Auth` has its own options for what it creates. */
@@ -71,17 +80,22 @@ export class DB {
    * Inserts a user and returns it with its id. `hashedPassword` is a hash of this service, or one of another product in
    * a format that `isKnownHash` accepts.
    * @throws {ValueError} `User <email> already exists`, decided by the database's unique index; also if the hash cannot
-   *   be verified.
-   * @throws {Problem} invalid_request if the email address is malformed.
+   *   be verified, or another user has the subject or external id.
+   * @throws {Problem} invalid_request if the email address or a detail is malformed.
    */
   async addUser(email: string, hashedPassword: string, options: AddUserOptions = {}): Promise<User> {
     const address = requireEmailAddress(email);
     requireHash(hashedPassword, options);
-    const { emailVerified } = options;
-    const user = await this.database.transaction(async (tx) => {
-      await removeProvisionalUser(tx, address); // an unconfirmed account of a public sign-up gives way
-      return addUser(tx, address, hashedPassword, this.#clock(), { emailVerified });
-    });
+    const details = toDetails(options);
+    const user = await this.database
+      .transaction(async (tx) => {
+        await removeProvisionalUser(tx, address); // an unconfirmed account of a public sign-up gives way
+        return addUser(tx, address, hashedPassword, this.#clock(), details);
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof UniqueViolation)) throw error;
+        throw new ValueError('Another user has this subject or external id', { cause: error });
+      });
     if (user === undefined) throw new ValueError(`User ${address.text} already exists`);
     return user;
   }
@@ -147,15 +161,27 @@ export class DB {
 
 /** Returns the store's filter; `undefined` if a value cannot match any user: null, undefined, or of another type. */
 function toFilter(filters: UserFilters): UserFilter | undefined {
-  const { id, email, sessionId, resetToken } = filters;
+  const { id, email, subject, externalId, sessionId, resetToken } = filters;
   const filter: UserFilter = {
     ...(Number.isSafeInteger(id) && { id: Number(id) }),
     ...(toEmailAddress(email) && { emailKey: requireEmailAddress(email).key }),
+    ...(isText(subject) && { subject }),
+    ...(isText(externalId) && { externalId }),
     ...(isText(sessionId) && { session: partsOfChosenText(sessionKind, sessionId) }),
     ...(isText(resetToken) && { resetToken: partsOfChosenText(resetKind, resetToken) }),
   };
   // Fails closed: each given name must have become a condition, because a dropped filter would match every user.
   return Object.keys(filter).length === Object.keys(filters).length ? filter : undefined;
+}
+
+/** Validates the details of a new user. @throws {Problem} invalid_request. */
+function toDetails({ emailVerified, subject, externalId, name }: AddUserOptions): NewUserOptions {
+  return {
+    emailVerified,
+    subject: subject === undefined ? undefined : requireSubject(subject),
+    externalId: requireExternalId(externalId ?? '') ?? undefined,
+    name: requireName(name ?? '') ?? undefined,
+  };
 }
 
 /** Validates new attributes. @throws {ValueError} if a value is invalid. */

@@ -5,7 +5,7 @@ import { silentLog } from '../kit/log.ts';
 import { mailSender } from '../config/sender.ts';
 import type { Database } from '../db/database.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { addUser } from '../user/store.ts';
+import { addUser } from '../user/new-user-store.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
 import { startMailCatcher } from '../../test/support/mail-catcher.ts';

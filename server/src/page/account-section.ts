@@ -10,6 +10,8 @@ export interface SignedIn {
   readonly id: string;
   readonly userId: number;
   readonly email: string;
+  /** Null if the user has given none. */
+  readonly name: string | null;
 }
 
 /** A page of the account. The account page links to it. */

@@ -3,6 +3,7 @@
 /** Strokes on a grid of 24 by 24. */
 const strokes = {
   person: 'M16 8a4 4 0 1 1-8 0 4 4 0 0 1 8 0zM4 21a8 8 0 0 1 16 0',
+  card: 'M3 5h18v14H3zM11 10.5a2 2 0 1 1-4 0 2 2 0 0 1 4 0zM6 16a3 3 0 0 1 6 0M15 10h3M15 14h3',
   mail: 'M3 6h18v12H3zM3 7l9 6 9-6',
   lock: 'M5 11h14v9H5zM8 11V8a4 4 0 0 1 8 0v3',
   key: 'M12 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0zM12 12h9M18 12v3.5M21 12v2.5',

@@ -1,8 +1,7 @@
 // Reads and writes closed accounts in the users table: closing, reopening, and removing when the removal is due.
 import type { Database } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
-import { userColumns, type UserTables } from './schema.ts';
-import { toUser } from './store.ts';
+import { toUser, userColumns, type UserTables } from './schema.ts';
 import type { User } from './user.ts';
 
 const { statement } = statementsFor<UserTables>();

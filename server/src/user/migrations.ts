@@ -1,4 +1,4 @@
-import type { Migration } from '../db/migration.ts';
+import { concurrentIndex, type Migration } from '../db/migration.ts';
 
 export const userMigrations: readonly Migration[] = [
   {
@@ -44,4 +44,20 @@ export const userMigrations: readonly Migration[] = [
     name: 'last sign-in',
     statements: (type) => [`alter table users add column last_sign_in_at ${type.instant}`],
   },
+  {
+    // An older release that runs at the same time adds users without a subject: fillSubject() fills it.
+    name: 'details of users',
+    statements: (type) => [
+      ...['subject', 'external_id', 'name', 'picture'].map(
+        (column) => `alter table users add column ${column} ${type.text}`,
+      ),
+      `create table user_metadata (
+        user_id ${type.integer} not null primary key references users (id) on delete cascade,
+        public_metadata ${type.text},
+        private_metadata ${type.text}
+      ) ${type.table}`,
+    ],
+  },
+  concurrentIndex('users_by_subject', 'users (subject) where subject is not null', 'unique'),
+  concurrentIndex('users_by_external_id', 'users (external_id) where external_id is not null', 'unique'),
 ];

@@ -6,7 +6,8 @@ import type { Database } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { EmailAddress } from './email-address.ts';
 import type { UserTables } from './schema.ts';
-import { addUser, lockUserByEmail, type NewUserOptions } from './store.ts';
+import { addUser, type NewUserOptions } from './new-user-store.ts';
+import { lockUserByEmail } from './store.ts';
 import type { User } from './user.ts';
 
 const { statement } = statementsFor<UserTables>();

@@ -1,6 +1,7 @@
-// Declares the users table.
-import type { Generated } from 'kysely';
+// Declares the users table, and converts its rows.
+import type { Generated, Selectable } from 'kysely';
 import type { Instant } from '../db/schema.ts';
+import type { User } from './user.ts';
 
 export interface UserTable {
   id: Generated<number>;
@@ -25,9 +26,24 @@ export interface UserTable {
   last_sign_in_at: Instant | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   language: string | null;
+  /** Opaque stable identifier, unique. Null for a row of an older release until `fillSubject`. */
+  subject: string | null;
+  /** Identifier that another system gave to the user, unique; null without one. */
+  external_id: string | null;
+  name: string | null;
+  /** `https` URL. */
+  picture: string | null;
 }
 
-/** All columns of users, for statements that read whole rows: columns are named, never `*`. */
+/** Metadata has a table of its own: it may be large, and rows of users are read and written often. */
+interface MetadataTable {
+  user_id: number;
+  /** A JSON object, or null for none. */
+  public_metadata: string | null;
+  private_metadata: string | null;
+}
+
+/** The columns of users, for statements that read whole rows: columns are named, never `*`. */
 export const userColumns = [
   'id',
   'email',
@@ -41,8 +57,34 @@ export const userColumns = [
   'provisional_until',
   'last_sign_in_at',
   'language',
+  'subject',
+  'external_id',
+  'name',
+  'picture',
 ] as const satisfies readonly (keyof UserTable)[];
 
 export interface UserTables {
   users: UserTable;
+  user_metadata: MetadataTable;
+}
+
+/** Converts a row to a user. */
+export function toUser(row: Selectable<UserTable>): User {
+  return {
+    id: row.id,
+    email: row.email,
+    hashedPassword: row.hashed_password,
+    createdAt: row.created_at,
+    passwordChangedAt: row.password_changed_at,
+    emailVerifiedAt: row.email_verified_at,
+    disabledAt: row.disabled_at,
+    deleteAt: row.delete_at,
+    provisionalUntil: row.provisional_until,
+    lastSignInAt: row.last_sign_in_at,
+    language: row.language,
+    subject: row.subject,
+    externalId: row.external_id,
+    name: row.name,
+    picture: row.picture,
+  };
 }

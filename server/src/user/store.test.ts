@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { onEachEngine, useDatabase, withDatabase } from '../../test/support/engines.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { requireEmailAddress } from './email-address.ts';
+import { addUser } from './new-user-store.ts';
 import {
-  addUser,
   findUserByEmail,
   findUserById,
   listUsers,
@@ -54,7 +54,12 @@ onEachEngine('the users table', (engine) => {
       provisionalUntil: null,
       lastSignInAt: null,
       language: null,
+      subject: user.subject,
+      externalId: null,
+      name: null,
+      picture: null,
     });
+    assert.match(user.subject ?? '', /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
     assert.deepEqual(await findUserByEmail(db(), requireEmailAddress(' bob@EXAMPLE.org')), user);
     assert.deepEqual(await findUserById(db(), user.id), user);
   });

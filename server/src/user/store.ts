@@ -1,103 +1,13 @@
 // Reads and writes the users table. Concurrent changes are decided by the unique index and the `where` of each statement,
 // never by code that reads before it writes.
-import type { Expression, ExpressionBuilder, Selectable } from 'kysely';
+import type { Expression, ExpressionBuilder } from 'kysely';
 import type { Database, Sql } from '../db/database.ts';
 import { statementsFor } from '../db/statement.ts';
 import type { EmailAddress } from './email-address.ts';
+import { toUser, userColumns, type UserTables } from './schema.ts';
 import type { User } from './user.ts';
-import { userColumns, type UserTable, type UserTables } from './schema.ts';
 
 const { statement } = statementsFor<UserTables>();
-
-/** Converts a row to a user. */
-export function toUser(row: Selectable<UserTable>): User {
-  return {
-    id: row.id,
-    email: row.email,
-    hashedPassword: row.hashed_password,
-    createdAt: row.created_at,
-    passwordChangedAt: row.password_changed_at,
-    emailVerifiedAt: row.email_verified_at,
-    disabledAt: row.disabled_at,
-    deleteAt: row.delete_at,
-    provisionalUntil: row.provisional_until,
-    lastSignInAt: row.last_sign_in_at,
-    language: row.language,
-  };
-}
-
-type NewUser = {
-  email: string;
-  emailKey: string;
-  hashedPassword: string | null;
-  language: string | null;
-  provisionalUntil: number | null;
-  emailVerifiedAt: number | null;
-  now: number;
-};
-
-/** Checks for the address first only to avoid gaps between ids; the unique index decides. */
-const insertUser = statement((sql, p: NewUser) =>
-  sql
-    .insertInto('users')
-    .columns([
-      'email',
-      'email_key',
-      'hashed_password',
-      'created_at',
-      'password_changed_at',
-      'language',
-      'provisional_until',
-      'email_verified_at',
-    ])
-    .expression(
-      sql
-        .selectNoFrom(({ val }) => [
-          val(p.email).as('email'),
-          val(p.emailKey).as('email_key'),
-          val(p.hashedPassword).as('hashed_password'),
-          val(p.now).as('created_at'),
-          val(p.now).as('password_changed_at'),
-          val(p.language).as('language'),
-          val(p.provisionalUntil).as('provisional_until'),
-          val(p.emailVerifiedAt).as('email_verified_at'),
-        ])
-        .where(({ not, exists, selectFrom }) =>
-          not(exists(selectFrom('users').select('id').where('email_key', '=', p.emailKey))),
-        ),
-    )
-    .onConflict((conflict) => conflict.column('email_key').doNothing())
-    .returning(userColumns),
-);
-
-/** Attributes of a new user that most callers do not set. */
-export interface NewUserOptions {
-  readonly language?: string | undefined;
-  /** For an account of a public sign-up: when it is removed unless its address is confirmed. */
-  readonly provisionalUntil?: number | undefined;
-  /** The address counts as confirmed from the start: the caller knows that it is the user's. */
-  readonly emailVerified?: boolean | undefined;
-}
-
-/** Adds a user. Returns `undefined` if the address is taken; the unique index decides. */
-export async function addUser(
-  db: Database,
-  email: EmailAddress,
-  hashedPassword: string | null,
-  now: number,
-  { language, provisionalUntil, emailVerified }: NewUserOptions = {},
-): Promise<User | undefined> {
-  const row = await db.first(insertUser, {
-    email: email.text,
-    emailKey: email.key,
-    hashedPassword,
-    language: language ?? null,
-    provisionalUntil: provisionalUntil ?? null,
-    emailVerifiedAt: emailVerified === true ? now : null,
-    now,
-  });
-  return row && toUser(row);
-}
 
 const selectByEmail = statement((sql, p: { emailKey: string }) =>
   sql.selectFrom('users').select(userColumns).where('email_key', '=', p.emailKey),

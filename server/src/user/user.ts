@@ -26,6 +26,17 @@ export interface User {
   readonly lastSignInAt: number | null;
   /** Language tag of the user's pages and mails; null if unknown. */
   readonly language: string | null;
+  /**
+   * Opaque stable identifier for applications: unique, never reused, without meaning. Null for an account of an older
+   * release until it is first asked for (`Details.subjectOf`).
+   */
+  readonly subject: string | null;
+  /** Identifier that another system gave to the user; unique. Null without one. */
+  readonly externalId: string | null;
+  /** Name to show, chosen by the user. It is text, never markup. */
+  readonly name: string | null;
+  /** `https` URL of a picture, chosen by the user. The service does not load it. */
+  readonly picture: string | null;
 }
 
 /**

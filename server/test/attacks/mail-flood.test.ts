@@ -7,7 +7,7 @@ import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
 import { mailCost } from '../../src/http/fields.ts';
 import type { MailKind } from '../../src/mail/mail-kind.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
-import { addUser } from '../../src/user/store.ts';
+import { addUser } from '../../src/user/new-user-store.ts';
 import type { User } from '../../src/user/user.ts';
 import { Browser, signIn } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';

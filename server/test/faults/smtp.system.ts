@@ -11,7 +11,7 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { smtpTransport, type MailTransport } from '../../src/mail/smtp.ts';
 import { listMails } from '../../src/mail/store.ts';
-import { addUser } from '../../src/user/store.ts';
+import { addUser } from '../../src/user/new-user-store.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';

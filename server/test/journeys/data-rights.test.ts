@@ -31,8 +31,9 @@ const columns: Readonly<Record<string, TableColumns>> = {
   users: {
     secret: 'hashed_password',
     other:
-      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at provisional_until last_sign_in_at language',
+      'id email email_key created_at password_changed_at email_verified_at disabled_at delete_at provisional_until last_sign_in_at language subject external_id name picture',
   },
+  user_metadata: { secret: '', other: 'user_id public_metadata private_metadata' },
   sessions: {
     secret: 'secret_hash',
     other: 'id user_id created_at last_seen_at expires_at factors device address ends_with_browser',
@@ -178,6 +179,9 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
   async function wellKnown(): Promise<Person & { shown: string[]; id: number }> {
     const { member, at } = await signedIn();
     const { id, email, password } = member;
+    assert.equal((await at.put('/profile/details', { name: 'Ada' })).status, 200);
+    const metadata = { publicMetadata: { plan: 'pro' }, privateMetadata: { note: 'x' } };
+    await core().details.change(id, { externalId: `crm-${id}`, ...metadata }, operator);
     const { secret = '', id: appId = '' } = (await at.post('/profile/totp', { name: 'Blue phone' }))
       .body as Record<string, string>;
     const code = (): string => {
@@ -253,8 +257,12 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
         email_verified_at: undefined,
         last_sign_in_at: undefined,
         password_changed_at: undefined,
+        subject: (await core().details.find(member.id))?.subject,
+        external_id: `crm-${member.id}`,
+        name: 'Ada',
       },
     );
+    assert.deepEqual(memberOf(reply.body, 'metadata'), { public: { plan: 'pro' }, private: { note: 'x' } });
     assert.match(String(account['password_changed_at']), /^2026-\d\d-\d\dT.*Z$/);
     const listed = (await at.get('/sessions')).body;
     assert.deepEqual({ sessions }, listed);
@@ -433,6 +441,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
       'created_at',
       'email_verified_at',
       'last_sign_in_at',
+      'subject',
     ]);
   });
 

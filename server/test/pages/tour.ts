@@ -156,6 +156,11 @@ export class Tour {
       headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' },
       body: new URLSearchParams({ email, password: goodPassword }),
     });
+    await this.#open('/account/profile', 'profile');
+    await at.type({ name: 'Ada Lovelace', picture: 'ada.png' });
+    await this.#press('page.profile.act', 'profile, refused');
+    await at.type({ name: 'Ada Lovelace', picture: 'https://example.org/ada.png' });
+    await this.#press('page.profile.act', 'profile, saved');
     await this.#open('/account/sessions', 'sessions');
     await this.#press('page.sessions.end_others', 'sessions, ended');
     if (hasFeature('activity')) {

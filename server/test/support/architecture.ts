@@ -34,7 +34,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['attempt'],
     ['factor'],
     ['registration', 'session', 'token'],
-    ['account', 'sign-in'],
+    ['account', 'details', 'sign-in'],
     ['password'],
     ['enrollment'],
     ['operations.ts', 'personal-data.ts', 'sign-in-facts.ts', 'options.ts'],

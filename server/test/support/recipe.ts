@@ -66,7 +66,9 @@ async function assertForgedIsIgnored(origin: string): Promise<void> {
   const at = new Browser({ send: sendPlain });
   const forged = {
     'remote-user': '9',
+    'remote-subject': 'eve',
     'remote-email': 'eve@example.org',
+    'remote-name': 'Eve',
     remote_user: '9',
     REMOTE_USER: '9',
   };

@@ -16,6 +16,8 @@ const Instant = Type.String({ format: 'date-time' });
 const OptionalText = Type.Optional(Type.String());
 const OptionalInstant = Type.Optional(Instant);
 
+const AnyObject = Type.Object({}, { additionalProperties: true });
+
 /** For the description only: the document is streamed. */
 const ExportDocument = Type.Object({
   exported_at: Instant,
@@ -29,7 +31,15 @@ const ExportDocument = Type.Object({
       Type.String({ format: 'date-time', description: 'Whether the account has a password' }),
     ),
     language: OptionalText,
+    subject: OptionalText,
+    external_id: OptionalText,
+    name: OptionalText,
+    picture: OptionalText,
   }),
+  metadata: Type.Object(
+    { public: AnyObject, private: AnyObject },
+    { description: 'What applications and the operator store about the user' },
+  ),
   sessions: Type.Array(SessionEntry),
   devices: Type.Array(
     Type.Object({
@@ -155,6 +165,10 @@ function describeFacts({ exportedAt, user, members }: DataExport): object {
       last_sign_in_at: optional(user.lastSignInAt),
       password_changed_at: user.hashedPassword === null ? undefined : instant(user.passwordChangedAt),
       language: user.language ?? undefined,
+      subject: user.subject ?? undefined,
+      external_id: user.externalId ?? undefined,
+      name: user.name ?? undefined,
+      picture: user.picture ?? undefined,
     },
     ...members,
   };

@@ -5,7 +5,12 @@ import { forwardAuthRoutes } from './routes.ts';
 export const forwardAuth = module({
   name: 'forward-auth',
   messages: import.meta.resolve('./messages/'),
-  build: ({ context: { db }, pages, secondFactors, sessions, stepUp }) => ({
-    routes: [{ access: 'optional', json: forwardAuthRoutes({ db, pages, secondFactors, sessions, stepUp }) }],
+  build: ({ context: { db }, details, pages, secondFactors, sessions, stepUp }) => ({
+    routes: [
+      {
+        access: 'optional',
+        json: forwardAuthRoutes({ db, details, pages, secondFactors, sessions, stepUp }),
+      },
+    ],
   }),
 });

@@ -19,6 +19,7 @@ import {
   type ContractRequest,
   type Reply,
 } from '../../../test/support/request.ts';
+import type { UserDetails } from '../../identity/details/details.ts';
 import { lacks } from '../../../test/support/feature.ts';
 
 type Headers = NonNullable<ContractRequest['headers']>;
@@ -49,6 +50,8 @@ onEachEngine('forward authentication', (engine) => {
   const cookieOf = ({ sessionId }: Pick<Member, 'sessionId'>): Headers => ({
     cookie: `${sessionCookie}=${sessionId}`,
   });
+  const detailsOf = async ({ id }: Member): Promise<UserDetails> =>
+    (await service.service.core.details.find(id)) ?? assert.fail('the user has details');
   /** The address to return to after sign-in; `undefined` if there is none. */
   const returnAddress = async (headers: Headers): Promise<string | undefined> => {
     const reply = await ask(headers, redirecting);
@@ -65,8 +68,35 @@ onEachEngine('forward authentication', (engine) => {
     assert.equal(reply.headers['remote-user'], String(member.id));
     assert.equal(reply.headers['remote-email'], member.email);
     assert.equal(reply.headers['cache-control'], 'no-store');
-    assert.deepEqual(reply.body, { id: member.id, email: member.email });
+    const { subject } = await detailsOf(member);
+    assert.equal(reply.headers['remote-subject'], subject);
+    assert.equal(reply.headers['remote-name'], '', 'Caddy needs a header that it copies');
+    assert.deepEqual(reply.body, { id: member.id, subject, email: member.email });
     assert.deepEqual((await ask(cookieOf(member), redirecting)).status, 200);
+  });
+
+  test('returns the name in UTF-8, and no name that would end the header or change another', async () => {
+    const named = await service.member();
+    const { details } = service.service.core;
+    const operator = { actor: 'operator' } as const;
+    for (const name of ['Ada\r\nRemote-User: 1', 'Ada\nX: y', 'Ada\u0085', 'Ada\0', 'Ada\u202Enimda'])
+      await assert.rejects(details.change(named.id, { name }, operator), /^Problem: name contains/);
+    await details.change(named.id, { name: '张伟 <b>"é"</b>' }, operator);
+    const reply = await ask(cookieOf(named));
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(Buffer.from(String(reply.headers['remote-name']), 'latin1').toString(), '张伟 <b>"é"</b>');
+    assert.equal(memberOf(reply.body, 'name'), '张伟 <b>"é"</b>');
+    assert.equal(reply.headers['remote-user'], String(named.id));
+  });
+
+  test('gives a subject to an account of an older release', async () => {
+    const { database } = service.service.core;
+    const old = await service.member();
+    await database.execute(`update users set subject = null where id = ${old.id}`);
+    const subject = String((await ask(cookieOf(old))).headers['remote-subject']);
+    assert.match(subject, /^[\da-f-]{36}$/);
+    assert.equal((await ask(cookieOf(old))).headers['remote-subject'], subject);
+    assert.equal((await detailsOf(old)).subject, subject);
   });
 
   test('answers 401 without any name if no user is signed in', async () => {
@@ -74,14 +104,19 @@ onEachEngine('forward authentication', (engine) => {
       {},
       { cookie: `${sessionCookie}=nonsense` },
       // The header names a user, but only the session cookie identifies one.
-      { 'remote-user': String(member.id), 'remote-email': member.email },
+      {
+        'remote-user': String(member.id),
+        'remote-email': member.email,
+        'remote-subject': 'x',
+        'remote-name': 'x',
+      },
       { cookie: `session_id=${member.sessionId}` },
     ];
     for (const headers of sent) {
       const reply = await ask(headers);
       assertProblem(reply, 401, 'sign_in_required');
-      assert.equal(reply.headers['remote-user'], undefined);
-      assert.equal(reply.headers['remote-email'], undefined);
+      for (const name of ['user', 'subject', 'email', 'name'])
+        assert.equal(reply.headers[`remote-${name}`], undefined);
     }
     assert.equal((await ask(asPage)).status, 401);
   });
@@ -189,8 +224,8 @@ onEachEngine('forward authentication', (engine) => {
     const sessionId = await auth.createSession(member.email);
     const bare = await ask({ cookie: `${sessionCookie}=${sessionId}` }, '/forward_auth?details=true');
     assert.deepEqual(
-      [bare.status, bare.headers['remote-amr']],
-      [200, undefined],
+      [bare.status, bare.headers['remote-amr'], bare.headers['remote-auth-time']],
+      [200, '', ''],
       'a session without a factor',
     );
   });

@@ -11,6 +11,7 @@ import { paths } from '../../page/paths.ts';
 import { freeRead } from '../../http/limits.ts';
 import { addressOf } from '../../http/markup.ts';
 import { errorHandler } from '../../http/problem-handler.ts';
+import type { Details } from '../../identity/details/details.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { Sessions } from '../../identity/session/session.ts';
 import type { AuthenticationDemand, StepUp } from '../../identity/sign-in/step-up.ts';
@@ -19,7 +20,9 @@ import './problem.ts';
 
 const Who = Type.Object({
   id: Type.Integer(),
+  subject: Type.String({ description: 'Opaque stable identifier of the user' }),
   email: Type.String(),
+  name: Type.Optional(Type.String()),
   amr: Type.Optional(Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' })),
   auth_time: Type.Optional(
     Type.String({ format: 'date-time', description: 'When the user last gave a factor' }),
@@ -57,6 +60,7 @@ const Question = Type.Object(
 
 interface ForwardAuthParts {
   readonly db: Database;
+  readonly details: Details;
   readonly pages: PageKit;
   readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
@@ -65,6 +69,7 @@ interface ForwardAuthParts {
 
 export function forwardAuthRoutes({
   db,
+  details,
   pages,
   secondFactors,
   sessions,
@@ -139,17 +144,24 @@ export function forwardAuthRoutes({
             return redirected;
           }
         }
+        const { userId: id, email, name } = session;
+        const subject = await details.subjectOf(session);
+        if (subject === undefined) throw new Problem('sign_in_required'); // the account was just removed
+        // Every header is in every reply, with empty text for no value: Caddy would pass on the name of its variable.
         void reply
-          .header('remote-user', String(session.userId))
-          .header('remote-email', asHeader(session.email));
-        const who = { id: session.userId, email: session.email };
+          .header('remote-user', String(id))
+          .header('remote-subject', subject)
+          .header('remote-email', asHeader(email))
+          .header('remote-name', asHeader(name ?? ''));
+        const who = { id, subject, email, ...(name !== null && { name }) };
         if (query.details !== 'true') return who;
         const uses = await sessions.factorsOf(db, session.id);
-        if (uses.length === 0) return who; // a session that a program created
         const amr = secondFactors.methodsOf(uses);
-        const auth_time = formatInstant(Math.max(...uses.map(({ at }) => at)));
-        void reply.header('remote-amr', amr.join(',')).header('remote-auth-time', auth_time);
-        return { ...who, amr, auth_time };
+        // A session that a program created has no factor.
+        const times = uses.map(({ at }) => at);
+        const auth_time = times.length === 0 ? undefined : formatInstant(Math.max(...times));
+        void reply.header('remote-amr', amr.join(',')).header('remote-auth-time', auth_time ?? '');
+        return auth_time === undefined ? who : { ...who, amr, auth_time };
       },
     );
   };

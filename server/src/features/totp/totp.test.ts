@@ -6,7 +6,7 @@ import { secondMs } from '../../kit/clock.ts';
 import { codeAt, decodeBase32 } from '../../../test/support/authenticator-app.ts';
 import { testClock } from '../../../test/support/clock.ts';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
-import { addUser } from '../../user/store.ts';
+import { addUser } from '../../user/new-user-store.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
 import { addAuthenticator, confirmAuthenticator } from './store.ts';

@@ -10,6 +10,10 @@ export interface Session {
   readonly id: string;
   readonly userId: number;
   readonly email: string;
+  /** The user's subject; null if the user has none yet (`Details.subjectOf`). */
+  readonly subject: string | null;
+  /** The user's name; null without one. */
+  readonly name: string | null;
   /** Unix milliseconds. */
   readonly expiresAt: number;
   /** The browser forgets it when it ends. */

@@ -120,6 +120,8 @@ export class Sessions {
       id: row.lookup_key,
       userId: row.user_id,
       email: row.email,
+      subject: row.subject,
+      name: row.name,
       expiresAt: row.expires_at,
       endsWithBrowser: row.ends_with_browser === 1,
     };

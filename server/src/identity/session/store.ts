@@ -16,6 +16,8 @@ export interface SessionRow {
   readonly secret_hash: Uint8Array;
   readonly user_id: number;
   readonly email: string;
+  readonly subject: string | null;
+  readonly name: string | null;
   readonly last_seen_at: number;
   readonly expires_at: number;
   readonly ends_with_browser: number;
@@ -37,6 +39,8 @@ const selectSession = lookup<SessionRow>((sql, isKey) =>
       'sessions.expires_at',
       'sessions.ends_with_browser',
       'users.email',
+      'users.subject',
+      'users.name',
     ])
     .where('users.disabled_at', 'is', null)
     .where(isKey('sessions.id')),
