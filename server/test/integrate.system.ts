@@ -163,60 +163,52 @@ async function asksFirst(origin: string): Promise<void> {
 
 const noProxy = without('forward-auth');
 const noNginx = noProxy || (!has('nginx', '-v') && 'There is no nginx on this machine');
-test(
-  'the example for nginx passes the user to the application in two headers',
-  { skip: noNginx },
-  async (t) => {
-    const port = await freePort();
-    const origin = `http://localhost:${port}`;
-    const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
-    await startNginx(t, { 8080: port, 5000: servicePort, 3000: await startTrustingApplication(t) });
-    await goThrough(origin, origin);
+test('the example for nginx passes the user to the application in headers', { skip: noNginx }, async (t) => {
+  const port = await freePort();
+  const origin = `http://localhost:${port}`;
+  const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
+  await startNginx(t, { 8080: port, 5000: servicePort, 3000: await startTrustingApplication(t) });
+  await goThrough(origin, origin);
 
-    await asksFirst(origin);
-    const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth' });
-    assert.equal(asked.status, 404, 'the location is internal');
+  await asksFirst(origin);
+  const asked = await sendTo(origin, { method: 'GET', path: '/forward_auth' });
+  assert.equal(asked.status, 404, 'the location is internal');
 
-    // The location that demands a second factor: the account has none.
-    const at = new Browser({ send: sendPlain });
-    await at.post(`${origin}/sessions`, { email, password });
-    const refused = await at.get(`${origin}/admin/`, { accept: 'application/json' });
-    assert.equal(refused.status, 401);
-    assert.match(
-      String(refused.headers['www-authenticate']),
-      /^Bearer error=.*acr_values="second", max_age="900"$/,
-    );
-    const led = String((await at.get(`${origin}/admin/users`, asPage)).headers['location']);
-    assert.equal(
-      led,
-      `${origin}/step-up?${new URLSearchParams({ return_to: `${origin}/admin/users`, factor: 'second', max_age: '900' }).toString()}`,
-    );
-    const { text } = await at.get(led, asPage);
-    assert.match(text, /requires a second factor/);
-  },
-);
+  // The location that demands a second factor: the account has none.
+  const at = new Browser({ send: sendPlain });
+  await at.post(`${origin}/sessions`, { email, password });
+  const refused = await at.get(`${origin}/admin/`, { accept: 'application/json' });
+  assert.equal(refused.status, 401);
+  assert.match(
+    String(refused.headers['www-authenticate']),
+    /^Bearer error=.*acr_values="second", max_age="900"$/,
+  );
+  const led = String((await at.get(`${origin}/admin/users`, asPage)).headers['location']);
+  assert.equal(
+    led,
+    `${origin}/step-up?${new URLSearchParams({ return_to: `${origin}/admin/users`, factor: 'second', max_age: '900' }).toString()}`,
+  );
+  const { text } = await at.get(led, asPage);
+  assert.match(text, /requires a second factor/);
+});
 
 const noCaddy = noProxy || (!has('caddy', 'version') && 'There is no caddy on this machine');
-test(
-  'the example for Caddy passes the user to the application in two headers',
-  { skip: noCaddy },
-  async (t) => {
-    const port = await freePort();
-    const origin = `http://localhost:${port}`;
-    const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
-    const folder = await temporaryFolder(t);
-    const site = withPorts(blockOf(guide, 'A proxy that asks first', 'caddyfile'), {
-      8080: port,
-      5000: servicePort,
-      3000: await startTrustingApplication(t),
-    }).replace('example.org', `http://localhost:${port}`);
-    writeFileSync(join(folder, 'Caddyfile'), `{\nadmin off\n}\n${site}`);
-    const command = ['caddy', 'run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'];
-    await run(t, command, { origin, environment: { HOME: folder } });
-    await goThrough(origin, origin);
-    await asksFirst(origin);
-  },
-);
+test('the example for Caddy passes the user to the application in headers', { skip: noCaddy }, async (t) => {
+  const port = await freePort();
+  const origin = `http://localhost:${port}`;
+  const { port: servicePort } = await serve(t, { PUBLIC_URL: origin });
+  const folder = await temporaryFolder(t);
+  const site = withPorts(blockOf(guide, 'A proxy that asks first', 'caddyfile'), {
+    8080: port,
+    5000: servicePort,
+    3000: await startTrustingApplication(t),
+  }).replace('example.org', `http://localhost:${port}`);
+  writeFileSync(join(folder, 'Caddyfile'), `{\nadmin off\n}\n${site}`);
+  const command = ['caddy', 'run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'];
+  await run(t, command, { origin, environment: { HOME: folder } });
+  await goThrough(origin, origin);
+  await asksFirst(origin);
+});
 
 const application = 'https://app.accounts.test';
 

@@ -37,6 +37,44 @@ onEachEngine('class DB of the contract', (engine) => {
     return { clock, db: new DB(database, clock.now), contents: () => contentsOf(database) };
   }
 
+  describe('addUser with identifiers of another system', () => {
+    test('keeps them, and findUserBy finds the user by each', async () => {
+      const { db, contents } = bench();
+      const identifiers = { subject: 'auth0|5f7c', externalId: 'crm 17', name: 'Zoë' };
+      const user = await db.addUser('zoe@example.org', anyHash, identifiers);
+      assert.deepEqual([user.subject, user.externalId, user.name], Object.values(identifiers));
+      const { subject, externalId } = identifiers;
+      for (const filter of [{ subject }, { externalId }, { subject, externalId }])
+        assert.deepEqual(await db.findUserBy(filter), user);
+      for (const filter of [
+        { subject: externalId },
+        { externalId: subject },
+        { subject, externalId: 'CRM 17' },
+        { subject: '' },
+        { externalId: null },
+      ])
+        await assert.rejects(db.findUserBy(filter), NoResultFound);
+      const before = await contents();
+      for (const taken of [{ subject }, { externalId }])
+        await assert.rejects(db.addUser('eve@example.org', anyHash, taken), {
+          name: 'ValueError',
+          message: 'Another user has this subject or external id',
+        });
+      for (const bad of [
+        { subject: '' },
+        { subject: 'é' },
+        { subject: 'a\nb' },
+        { subject: 'x'.repeat(256) },
+        { externalId: 'a\0b' },
+        { name: 'a\r\nb' },
+      ])
+        await assert.rejects(db.addUser('eve@example.org', anyHash, bad), (error) =>
+          isProblem(error, 'invalid_request'),
+        );
+      assert.deepEqual(await contents(), before);
+    });
+  });
+
   describe('addUser', () => {
     test('inserts and returns the user with its id: the first is 1, the second 2', () =>
       withDatabase(engine, async (database) => {

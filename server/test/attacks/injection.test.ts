@@ -243,6 +243,14 @@ onEachEngine('injection', (engine) => {
     mfaEnabled: 'false',
     tenantId: '1',
     email_key: 'other@example.org',
+    subject: 'x',
+    external_id: 'x',
+    externalId: 'x',
+    name: 'Eve',
+    picture: 'https://example.org/eve.png',
+    metadata: '{}',
+    public_metadata: '{}',
+    private_metadata: '{}',
     'user[role]': 'admin',
     'user.role': 'admin',
   };
@@ -282,7 +290,15 @@ onEachEngine('injection', (engine) => {
             .select('expires_at')
             .where('user_id', '=', user?.id ?? 0),
         );
-        const { id, hashed_password: hash, email: _email, email_key: key, ...others } = user ?? assert.fail();
+        const {
+          id,
+          hashed_password: hash,
+          email: _email,
+          email_key: key,
+          subject,
+          ...others
+        } = user ?? assert.fail();
+        assert.match(subject ?? '', /^[\da-f-]{36}$/);
         assert.ok(id > 1 && hash?.startsWith('$argon2id$'));
         assert.equal(key, email);
         rows.push({ ...others, sessions });
