@@ -41,6 +41,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
   '/language': { language: 'fr' },
   '/step-up': { factor: 'password', proof: 'wrong' },
   '/account/password': { password: 'wrong', new_password: newPassword },
+  '/account/profile': { name: 'Ada', picture: '' },
   '/account/sessions': { id: 'none' },
   '/account/sessions/others': {},
   '/sign-in/factor': { factor: 'totp', proof: '000000' },

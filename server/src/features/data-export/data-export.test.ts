@@ -26,6 +26,7 @@ onEachEngine('a module that plugs in', (engine) => {
     assert.ok(session);
     const { members } = await dataExports.create(session, source);
     assert.deepEqual(Object.keys(members), [
+      'metadata',
       'sessions',
       'devices',
       'second_factors',
