@@ -302,6 +302,8 @@ const runs: Readonly<Record<string, (text: string) => Promise<void> | void>> = {
   },
   'docs/guides/monitor.md # Health # sh': (text) => runsWith(text, /200 OK[^]*200 OK/),
   'docs/guides/monitor.md # The audit log # sh': (text) => runsWith(text, /authn_login_success/),
+  'docs/guides/integrate.md # Details of a user # sh': (text) =>
+    runsWith(text, /external_id +crm-17[^]*metadata +\{"plan":"pro"\}/),
   'docs/guides/locked-out.md # Help a user who is locked out # sh': (text) => runsWith(text, /What to do: /),
   'docs/guides/locked-out.md # Reset the second factors # sh': runFactorReset,
   'docs/guides/locked-out.md # The correct password is rejected # sh': (text) =>
