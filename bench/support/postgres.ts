@@ -30,6 +30,8 @@ export async function startPostgres(
     password: 'postgres',
     port,
     persistent: false,
+    // Otherwise the locale of the machine would decide, and the service accepts no encoding but UTF-8.
+    initdbFlags: ['--encoding=UTF8', '--no-locale'],
     createPostgresUser: process.getuid?.() === 0,
     // Everything else is PostgreSQL's default: fsync, synchronous_commit and full_page_writes are on.
     postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],

@@ -32,6 +32,8 @@ export async function startOwnPostgres(t: Owner): Promise<OwnPostgres> {
     password: 'postgres',
     port,
     persistent: true,
+    // Otherwise the locale of the machine would decide, and the service accepts no encoding but UTF-8.
+    initdbFlags: ['--encoding=UTF8', '--no-locale'],
     createPostgresUser: process.getuid?.() === 0,
     // What it has written survives its end without a flush.
     postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],

@@ -77,6 +77,8 @@ async function startServer(scratchFolder: string): Promise<string> {
     password: 'postgres',
     port,
     persistent: false,
+    // Otherwise the locale of the machine would decide, and the service accepts no encoding but UTF-8.
+    initdbFlags: ['--encoding=UTF8', '--no-locale'],
     createPostgresUser: isRoot,
     // Its data is not needed after the run, so it does not wait for a disk.
     postgresFlags: [
