@@ -72,6 +72,7 @@ const changes: Readonly<Record<string, Prepare>> = {
 
 /** Routes that change neither: they begin something, end sessions, or set a name or the language. */
 const others: Readonly<Record<string, readonly string[]>> = {
+  details: ['PUT /profile/details', 'POST /account/profile'],
   ...entriesOf('account-deletion', {
     deletion: ['DELETE /profile', 'POST /account/data/close', 'POST /account/delete/undo'],
   }),

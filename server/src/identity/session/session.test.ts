@@ -74,10 +74,13 @@ onEachEngine('a session', (engine) => {
     test('has a handle, user, address and end', async () => {
       const { auth, clock, bob } = await withBob();
       const token = await newSession(auth);
-      assert.deepEqual(await auth.getSession(token), {
+      const { subject, ...session } = (await auth.getSession(token)) ?? assert.fail();
+      assert.match(subject ?? '', /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
+      assert.deepEqual(session, {
         id: token.slice(0, 36),
         userId: bob.id,
         email,
+        name: null,
         expiresAt: clock.now() + 30 * dayMs,
         endsWithBrowser: false,
       });
