@@ -10,6 +10,7 @@ import { digest } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
 import {
   addAttempt,
+  noteAttempt,
   findAttempts,
   listAttemptsOf,
   maxAttempts,
@@ -66,14 +67,16 @@ export class Attempts {
   /**
    * Counts an attempt before it is verified. From the fifth consecutive one on, each must wait longer; after a hundred,
    * the factor is blocked until it is replaced (NIST SP 800-63B-4 §3.2.2).
+   * @param tx A transaction that also records how the attempt ends. Without one, the count is written at once, and its
+   *   caller does not wait for the disk.
    * @throws {Problem} too_many_attempts; the attempt must not be verified and is not counted.
    */
-  async begin(subject: Subject, factor: Factor): Promise<Attempt> {
+  async begin(subject: Subject, factor: Factor, tx?: Database): Promise<Attempt> {
     const key = { subject: subjectText(subject), factor };
     const now = this.#clock();
-    const count = await addAttempt(this.#db, key, now);
+    const count = await (tx === undefined ? noteAttempt(this.#db, key, now) : addAttempt(tx, key, now));
     if (count !== undefined) return { key, count };
-    const counter = await findAttempts(this.#db, key);
+    const counter = await findAttempts(tx ?? this.#db, key);
     const waitMs =
       counter === undefined || counter.failures >= maxAttempts ? undefined : counter.next_at - now;
     throw new Problem(

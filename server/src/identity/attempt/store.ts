@@ -55,7 +55,12 @@ const countAttempt = statement((sql, p: AttemptKey & { now: number }) =>
 );
 
 /** Counts an attempt and returns the number of consecutive ones; `undefined` if it is not allowed now. */
-export async function addAttempt(db: Database, key: AttemptKey, now: number): Promise<number | undefined> {
+export async function addAttempt(tx: Database, key: AttemptKey, now: number): Promise<number | undefined> {
+  return (await tx.first(countAttempt, { ...key, now }))?.failures;
+}
+
+/** As `addAttempt`, in a commit of its own that does not wait for the disk. */
+export async function noteAttempt(db: Database, key: AttemptKey, now: number): Promise<number | undefined> {
   return (await db.note(countAttempt, { ...key, now }))?.failures;
 }
 

@@ -243,10 +243,10 @@ export class OneTimeTokens implements Revocable, Purgeable {
     const user =
       userId === undefined ? email && (await findUserByEmail(db, email)) : await findUserById(db, userId);
     const holder = email === undefined ? { userId: user?.id ?? noUserId } : { emailKey: email.key };
-    const attempt = await this.#attempts.begin(holder, 'email_code');
-    // In one transaction: only an account with a live code counts this attempt there, and as a commit of its own that
-    // would take the time of a flush (account enumeration).
+    // In one transaction, which writes for every address: only an account with a live code counts the attempt there too,
+    // and repeated refusals are collected, so the rest alone would wait for the disk or not (account enumeration).
     const live = await db.transaction(async (tx): Promise<LiveToken | undefined> => {
+      const attempt = await this.#attempts.begin(holder, 'email_code', tx);
       const codesOfKind = await beginCodeAttempt(tx, user?.id ?? noUserId, kind.kind, clock());
       const tried = codesOfKind.find(({ code_mac: mac }) => codes.check(text, mac ?? ''));
       if (user === undefined || tried === undefined) {
