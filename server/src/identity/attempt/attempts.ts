@@ -67,7 +67,7 @@ export class Attempts {
   /**
    * Counts an attempt before it is verified. From the fifth consecutive one on, each must wait longer; after a hundred,
    * the factor is blocked until it is replaced (NIST SP 800-63B-4 §3.2.2).
-   * @param tx A transaction that also records how the attempt ends. Without one, the count is written at once, and its
+   * @param tx A transaction that also records how the attempt ends. Without one, the count is written immediately, and its
    *   caller does not wait for the disk.
    * @throws {Problem} too_many_attempts; the attempt must not be verified and is not counted.
    */
