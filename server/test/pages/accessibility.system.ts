@@ -62,6 +62,10 @@ const lookOver = `(async (standards, direction) => {
     const wide = [...document.body.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5);
     faults.push('large text scrolls sideways: ' + wide.at(-1)?.outerHTML.slice(0, 200));
   }
+  for (const one of document.querySelectorAll('main :is(h1, h2, p, a, button, label, strong, small, span, time)')) {
+    const { width, height } = one.getBoundingClientRect();
+    if (width > 0 && width < 96 && height > 192) faults.push('large text has no room: ' + one.outerHTML.slice(0, 200));
+  }
   document.documentElement.style.fontSize = '';
   for (const box of shut) box.open = false;
   return faults;
