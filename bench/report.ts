@@ -22,7 +22,6 @@ export function report(results: Results): string {
     results.checks && checksSection(results.checks),
     results.logins && loginsSection(results.logins),
     results.flood && floodSection(results.flood),
-    postgresNote,
     results['slow-disk'] && slowDiskSection(results['slow-disk']),
     results.enumeration && enumerationSection(results.enumeration),
     results.mails && mailsSection(results.mails),
@@ -337,19 +336,6 @@ ${origin('scale', measured)}`;
 function numbers({ p50, p90, p99, max }: Latencies): number[] {
   return [p50, p90, p99, max];
 }
-
-/** Figures of one comparison, which the benchmark does not measure again. */
-const postgresNote = `## Plans and commits on PostgreSQL
-
-Measured once, before and after prepared statements got plans that do not depend on values and the counter of an attempt stopped waiting for the disk ([decision 0014](../decisions/0014-postgresql.md)). On PostgreSQL 18 with fsync, 10,000 accounts, one request after the other, in the process of the service; medians of 3 interleaved rounds.
-
-|                                                              | before | after |
-| ------------------------------------------------------------ | -----: | ----: |
-| session check: CPU of PostgreSQL, µs                         |    301 |    91 |
-| session check: CPU of the service with its caller, µs        |    535 |   404 |
-| login with a wrong password: waits of its connection for the disk |    0.9 |     0 |
-
-The flood was measured in the same way, three interleaved rounds each, on a machine with ten other programs for its two cores. The generator was up to a second late, so its latencies only show a direction: p99 of the session checks 267 ms and 1,444 ms before (a third round ended when a connection was closed), 243 ms, 1,085 ms and 154 ms after; 19 and 32 hashes per second before, 43, 45 and 29 after. \`log_min_duration_statement = 25\` named the bind of the gathered look-up 3, 5 and 5 times before, and 0, 0 and 3 times after, where its process had lost the processor. Commits remain: 16, 24 and 0 times before, 25, 11 and 11 times after.`;
 
 const method = `## Method
 

@@ -1,5 +1,5 @@
-// Where `serve` listens, and what it prints. `localhost` is both loopback addresses: a browser may try either of them. Passkeys
-// work at the name `localhost` and at no address (WebAuthn Level 3, section 5.1.3: the RP ID is a domain).
+// Where `serve` listens, and the address that it prints. `localhost` is both loopback addresses, because a browser may try
+// either. Passkeys work at the name `localhost` and at no IP address: the RP ID is a domain (WebAuthn Level 3 §5.1.3).
 import type { FastifyInstance } from 'fastify';
 import { createServer, type ListenOptions, type Server } from 'node:net';
 import type { Logger } from 'pino';

@@ -1,4 +1,4 @@
-// A cookie whose content is encrypted: what a browser has to bring back, but nobody has to read. Every value has the same
+// A cookie whose content is encrypted: the browser returns it, and only the service reads it. Every value has the same
 // length, so that its length reveals nothing.
 import type { FastifyReply } from 'fastify';
 import type { TextCipher } from '../kit/keyring.ts';

@@ -14,10 +14,9 @@ import { sessionOf } from '../../identity/session/guard.ts';
 import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { deletionUndoKind, type AccountDeletion, type ClosedAccount } from './deletion.ts';
 import { deletionDays } from './event.ts';
-import type { Reopening } from './reopening.ts';
+import { closedPath, type Reopening } from './reopening.ts';
 
 const closePath = `${paths.data}/close`;
-const closedPath: Reopening['path'] = '/account-closed';
 
 /** Returns the form that closes the account, as a part of the page of the user's data. */
 export function closeAccountPart(pages: PageKit): SectionPart {

@@ -11,8 +11,11 @@ import { deletionEvents } from './event.ts';
 /** Life of the token of the page: long enough to read it. */
 const offerMinutes = 10;
 
+/** Path of the page of a closed account. */
+export const closedPath = '/account-closed';
+
 export class Reopening implements ClosedAccounts {
-  readonly path = '/account-closed';
+  readonly path = closedPath;
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;
 

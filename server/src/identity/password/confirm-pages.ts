@@ -1,6 +1,5 @@
-// Pages that confirm an address and request another confirmation mail. Another browser than the one that registered is
-// asked for the password of the registration, or for a new one.
-// The browser that registered is signed in immediately.
+// Pages that confirm an address and request another confirmation mail. The browser that registered is signed in
+// immediately; another one is asked for the password of the registration, or for a new one.
 import { html } from 'ghtml';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { newPasswordField, refusalOf } from '../../page/form.ts';
