@@ -19,6 +19,7 @@ import { emailChange } from '../features/email-change/module.ts';
 import { emailSignIn } from '../features/email-sign-in/module.ts';
 import { forwardAuth } from '../features/forward-auth/module.ts';
 import { mailbox } from '../features/mailbox/module.ts';
+import { oidc } from '../features/oidc/module.ts';
 import { passkey } from '../features/passkey/module.ts';
 import { recoveryCode } from '../features/recovery-code/module.ts';
 import { rememberedDevice } from '../features/remembered-device/module.ts';
@@ -41,6 +42,7 @@ export const modules: readonly Module[] = [
   details,
   session,
   rememberedDevice,
+  oidc,
   activity,
   dataExport,
   accountDeletion,
