@@ -9,9 +9,9 @@ import type { Migration } from './db/migration.ts';
 import type { SealedColumn } from './db/schema.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Job } from './jobs/jobs.ts';
+import type { SigningKeys } from './keys/signing-keys.ts';
 import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
-import type { AddressRule } from './user/email-address.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
@@ -21,7 +21,7 @@ import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
 import type { BrowserCookies } from './identity/guard.ts';
-import type { Identity, WayIn } from './identity/identity.ts';
+import type { Identity, Plugged, WayIn } from './identity/identity.ts';
 import type { TokenKind } from './identity/token/kinds.ts';
 import type { SignInOffer, SignInWay } from './page/sign-in-way.ts';
 
@@ -54,6 +54,8 @@ export interface Core extends Pick<
   readonly keyring: Keyring;
   readonly mail: Outbox;
   readonly pages: PageKit;
+  /** What the service signs tokens with, and publishes to their verifiers. */
+  readonly signingKeys: SigningKeys;
 }
 
 /** Contributions of modules to pages. Complete before the first request. */
@@ -106,7 +108,7 @@ export interface Contribution {
   readonly purges?: readonly Purgeable[];
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
-  readonly addressChecks?: readonly AddressRule[];
+  readonly addressChecks?: Readonly<Plugged['addressChecks']>;
   /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
   /** Tells users who sign in to an account that they closed, and reopens it. */

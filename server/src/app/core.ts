@@ -15,6 +15,7 @@ import { ReturnTargets } from '../http/return-to.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { openKeyring } from '../keys/open-keyring.ts';
 import { cipherOf } from '../keys/sealed.ts';
+import { SigningKeys } from '../keys/signing-keys.ts';
 import { mailKindsOf, type MailKind } from '../mail/mail-kind.ts';
 import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
@@ -26,7 +27,8 @@ import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/guard.ts';
 import { AskedMails } from '../page/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
-import type { Configuration, IdentityCore } from '../module.ts';
+import type { Configuration, IdentityCore, Module } from '../module.ts';
+import { keyChangeRecorder } from './event.ts';
 import { modules as allModules } from './modules.ts';
 import type { BuiltModule, Service, TestOverrides } from './service.ts';
 
@@ -55,10 +57,7 @@ export async function buildService(
     { database, keyring, log, overrides, languages, kinds },
     () => identity.tokens,
   );
-  const plugged = createPlugged({
-    tokenKinds: list.flatMap(({ tokenKinds }) => tokenKinds),
-    storedFactors: list.flatMap(({ storedFactors }) => storedFactors),
-  });
+  const plugged = pluggedOf(list);
   const identity = createIdentity(
     {
       db: database,
@@ -72,6 +71,9 @@ export async function buildService(
     },
     plugged,
   );
+  const record = keyChangeRecorder(identity.events);
+  const signingKeys = new SigningKeys({ ...overrides, database, keyring, clock, record });
+  plugged.purges.push(signingKeys);
   const assets = new PageAssets(options);
   const plugs = createPlugs();
   const core: IdentityCore = {
@@ -89,6 +91,7 @@ export async function buildService(
       keepsMails: !isPublic && options.smtpUrl === undefined && overrides.mailTransport === undefined,
     }),
     plugs,
+    signingKeys,
   };
   const modules = list.map((each) => ({
     name: each.name,
@@ -112,6 +115,14 @@ export async function buildService(
       await database.close();
     },
   };
+}
+
+/** What modules plug into the rules whether they are on or off. */
+function pluggedOf(modules: readonly Module[]): Plugged {
+  return createPlugged({
+    tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
+    storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
+  });
 }
 
 function buildAudit(

@@ -4,6 +4,7 @@ import type { HasherOptions } from '../hash/hasher.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
 import type { RequestHooks } from '../http/request-hooks.ts';
 import type { Job, Jobs } from '../jobs/jobs.ts';
+import type { KeyFactory } from '../keys/signing-key.ts';
 import type { MailTransport } from '../mail/smtp.ts';
 import type { Contribution, IdentityCore, Module } from '../module.ts';
 
@@ -36,6 +37,8 @@ export interface TestOverrides {
   readonly mailTransport?: MailTransport;
   /** Instead of the costs of the options. */
   readonly hashing?: HasherOptions;
+  /** Instead of RSA keys of 3072 bits. */
+  readonly createSigningKey?: KeyFactory;
   /** Instead of the list of this release. */
   readonly modules?: readonly Module[];
 }

@@ -65,6 +65,59 @@ function emailsOf(users: unknown): unknown[] {
   return (users as unknown[]).map((user) => memberOf(user, 'email')); // what `user list` prints
 }
 
+test('keys that sign tokens are listed, rotated and retired', async (t) => {
+  const environment = { DATA_DIR: await temporaryFolder(t) };
+  const states = (keys: unknown): string[] =>
+    (keys as unknown[]).map((key) => `${String(memberOf(key, 'state'))} ${String(memberOf(key, 'alg'))}`);
+  const kidOf = (keys: unknown, i: number): string => String(memberOf((keys as unknown[])[i], 'kid'));
+  await createData(environment);
+  assert.deepEqual(await json('signing-key list', environment), []);
+  assert.match(await inWords('signing-key list', environment), /^No signing keys yet\./);
+  await fails('signing-key rotate', environment, 1, /^There are no signing keys yet\..*\n$/);
+  await fails('signing-key retire --all --now', environment, 1, /^There are no signing keys yet\..*\n$/);
+
+  await createData(environment, async ({ signingKeys }) => void (await signingKeys.published()));
+  const first = await json('signing-key list', environment);
+  const complete = ['current RS256', 'current ES256', 'next RS256', 'next ES256'];
+  assert.deepEqual(states(first), complete);
+  assert.match(
+    await inWords('signing-key list', environment),
+    /\n[\w-]{43} +RS256 +next +20.* UTC +may sign from 20.* UTC\n/,
+  );
+  await fails('signing-key rotate', environment, 1, /^The next key .* must not sign before 20.*--now/);
+  const rotated = await json('signing-key rotate --now', environment);
+  assert.equal(kidOf(rotated, 0), kidOf(first, 2));
+  assert.deepEqual(states(rotated), [
+    ...complete.slice(0, 2),
+    'retired RS256',
+    'retired ES256',
+    ...complete.slice(2),
+  ]);
+
+  const kid = kidOf(rotated, 2);
+  await fails(`signing-key retire ${kid}`, environment, 2, /--now is required/);
+  await fails('signing-key retire --now', environment, 2, /either the id of a key or --all/);
+  await fails(`signing-key retire ${kid} --all --now`, environment, 2, /either the id of a key or --all/);
+  const words = await inWords(`signing-key retire ${kid} --now`, environment);
+  assert.match(words, new RegExp(`^The key ${kid} was removed; services notice within 10 seconds\\.\nID `));
+  await fails(`signing-key retire ${kid} --now`, environment, 1, /^No signing key has the id/);
+  assert.deepEqual(states(await json('signing-key retire --all --now', environment)), complete);
+  const events = (await json('audit list', environment)) as unknown[];
+  assert.deepEqual(
+    [
+      ...new Set(
+        events.map((event) => `${String(memberOf(event, 'reason'))} ${String(memberOf(event, 'actor'))}`),
+      ),
+    ].toSorted(),
+    [
+      'signing_key_created operator',
+      'signing_key_created service',
+      'signing_key_retired operator',
+      'signing_key_rotated operator',
+    ],
+  );
+});
+
 describe('next to a running service', () => {
   let environment: Environment;
   let service: ServiceProcess;
@@ -530,6 +583,28 @@ describe('doctor finds', () => {
     assert.equal(result.code, 1);
     assert.equal(found(result, 'fault')[0]?.about, 'database');
     assert.doesNotMatch(JSON.stringify(result), /hunter2/);
+  });
+
+  test('a signing key that cannot be decrypted, with what to do', async (t) => {
+    const environment = { DATA_DIR: await temporaryFolder(t) };
+    await createData(environment, async ({ signingKeys }) => void (await signingKeys.published()));
+    const sound = await examine(environment);
+    assert.ok(
+      found(sound, 'ok').some(({ about, says }) => about === 'signing keys' && says.startsWith('all 4 ')),
+    );
+    {
+      using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
+      database.exec(
+        "update signing_keys set private_jwk = 'v1.x.y' where alg = 'ES256' and state = 'current'",
+      );
+    }
+    const result = await examine(environment);
+    const faults = found(result, 'fault');
+    assert.deepEqual([result.code, faults.map(({ about }) => about)], [1, ['signing keys']]);
+    assert.match(
+      faults[0]?.says ?? '',
+      /^The signing key [\w-]{43} \(ES256, current\) cannot be decrypted\..*retire [\w-]{43} --now/,
+    );
   });
 
   test('keys that are not those of the database', async (t) => {

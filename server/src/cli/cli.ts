@@ -23,6 +23,7 @@ const commands = new Map<string, () => Promise<(context: CommandContext) => Comm
   ['audit', () => import('./audit.ts').then((module) => module.auditCommand)],
   ['mail', () => import('./mail.ts').then((module) => module.mailCommand)],
   ['key', () => import('./key.ts').then((module) => module.keyCommand)],
+  ['signing-key', () => import('./key.ts').then((module) => module.signingKeyCommand)],
   ['doctor', () => import('./doctor.ts').then((module) => module.doctorCommand)],
 ]);
 

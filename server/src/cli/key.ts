@@ -1,17 +1,19 @@
-// The commands that manage keys: list, rotate, and reseal, which encrypts older secrets under the current key.
+// The commands that manage keys: those that encrypt secrets (list, rotate, and reseal, which encrypts older secrets under
+// the current key), and those that sign tokens (list, rotate, retire).
 import { Command } from 'commander';
 import { resolve } from 'node:path';
 import { sealedColumns } from '../app/sealed-columns.ts';
 import { readOptions, type Configuration } from '../app/options.ts';
 import type { Environment } from '../config/read-options.ts';
-import { systemClock } from '../kit/clock.ts';
+import { formatInstant, systemClock } from '../kit/clock.ts';
 import { openKeyring, readKeys, rotateKeys } from '../keys/open-keyring.ts';
 import { reseal } from '../keys/sealed.ts';
+import type { SigningKeyEntry } from '../keys/signing-key-life.ts';
 import type { CommandContext } from './context.ts';
 import { becomeOwnerOfFolder } from '../operation/data-owner.ts';
 import { announce } from '../operation/data-place.ts';
 import { CommandError } from '../operation/refusal.ts';
-import { print, table } from './output.ts';
+import { operator, print, showInstant, table } from './output.ts';
 
 /** Rows between two lines of progress. */
 const progressRows = 1000;
@@ -100,4 +102,95 @@ function enterKeys(environment: Environment): Configuration['options'] {
   announce('Keys', file ?? 'SECRET_KEY');
   if (file !== undefined) becomeOwnerOfFolder(file);
   return options;
+}
+
+interface SigningKeyFlags extends Flags {
+  readonly now?: boolean;
+  readonly all?: boolean;
+}
+
+/** Prints public facts only: a private key never leaves the database. */
+export function signingKeyCommand({ withCore }: CommandContext): Command {
+  const command = new Command('signing-key').description('list, rotate and retire the keys that sign tokens');
+
+  command
+    .command('list')
+    .description('list the published keys: those that sign first, then retired ones, then the next ones')
+    .option('--json', 'print JSON')
+    .action(({ json = false }: Flags) =>
+      withCore(async ({ signingKeys }) => {
+        const keys = await signingKeys.list();
+        const words =
+          keys.length === 0
+            ? 'No signing keys yet. The service creates them when it first needs them.'
+            : show(keys);
+        print(json, keys.map(describe), words);
+      }),
+    );
+
+  command
+    .command('rotate')
+    .description('let the next keys sign, and keep the former ones published for a day')
+    .option('--now', 'also if verifiers may have cached the published keys without the next ones')
+    .option('--json', 'print JSON')
+    .action(({ json = false, now = false }: SigningKeyFlags) =>
+      withCore(async ({ signingKeys }) => {
+        const keys = await signingKeys.rotate({ now }, operator);
+        print(json, keys.map(describe), `The next keys sign within 10 seconds.\n${show(keys)}`);
+      }),
+    );
+
+  command
+    .command('retire [kid]')
+    .description('remove a compromised key: tokens that it signed are no longer accepted')
+    .option('--all', 'remove all keys, for example after the database was stolen with its keys')
+    .option('--now', 'required: tokens and verifiers with cached keys fail until new keys are fetched')
+    .option('--json', 'print JSON')
+    .action(
+      (
+        kid: string | undefined,
+        { json = false, now = false, all = false }: SigningKeyFlags,
+        self: Command,
+      ) => {
+        if ((kid === undefined) !== all) self.error('error: give either the id of a key or --all');
+        if (!now)
+          self.error(
+            'error: --now is required, because tokens that the key signed stop working. To replace a key that is not compromised, use "bienvenue signing-key rotate"',
+          );
+        return withCore(async ({ signingKeys }) => {
+          const keys = await signingKeys.retire(kid === undefined ? 'all' : { kid }, operator);
+          print(
+            json,
+            keys.map(describe),
+            `${kid === undefined ? 'All keys were' : `The key ${kid} was`} removed; services notice within 10 seconds.\n${show(keys)}`,
+          );
+        });
+      },
+    );
+
+  for (const sub of command.commands) sub.exitOverride();
+  return command;
+}
+
+function show(keys: readonly SigningKeyEntry[]): string {
+  const rows = keys.map((key) => [key.kid, key.alg, key.state, showInstant(key.stateSince), showNote(key)]);
+  return table(['ID', 'ALGORITHM', 'STATE', 'SINCE', ''], rows);
+}
+
+function showNote({ readyAt, expiresAt }: SigningKeyEntry): string {
+  if (readyAt !== null) return `may sign from ${showInstant(readyAt)}`;
+  return expiresAt === null ? '' : `published until ${showInstant(expiresAt)}`;
+}
+
+/** The JSON form of a key. */
+function describe({ kid, alg, state, createdAt, stateSince, readyAt, expiresAt }: SigningKeyEntry): object {
+  return {
+    kid,
+    alg,
+    state,
+    created_at: formatInstant(createdAt),
+    state_since: formatInstant(stateSince),
+    ready_at: readyAt === null ? null : formatInstant(readyAt),
+    expires_at: expiresAt === null ? null : formatInstant(expiresAt),
+  };
 }

@@ -8,6 +8,7 @@ import type { AuditSource } from '../audit/event.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { NewerSchema } from '../db/migrate.ts';
 import { DatabaseRefused } from '../db/sqlite-file.ts';
+import { SigningKeyRefused } from '../keys/signing-key.ts';
 import { CommandError } from '../operation/refusal.ts';
 import { ValueError } from '../user/user.ts';
 
@@ -51,7 +52,8 @@ export function reportError(error: unknown): void {
   } else if (
     error instanceof DatabaseRefused ||
     error instanceof NewerSchema ||
-    error instanceof KeysRefused
+    error instanceof KeysRefused ||
+    error instanceof SigningKeyRefused
   ) {
     process.exitCode = exitCode.failed;
     console.error(printable(error.message));

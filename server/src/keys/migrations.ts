@@ -12,4 +12,20 @@ export const keyMigrations: readonly Migration[] = [
       ) ${type.keyedTable}`,
     ],
   },
+  {
+    name: 'keys that sign tokens',
+    statements: (type) => [
+      `create table signing_keys (
+        id ${type.text} not null primary key,
+        alg ${type.text} not null,
+        state ${type.text} not null,
+        private_jwk ${type.text} not null,
+        public_jwk ${type.text} not null,
+        created_at ${type.instant} not null,
+        state_since ${type.instant} not null,
+        expires_at ${type.instant}
+      ) ${type.keyedTable}`,
+      `create unique index signing_keys_in_use on signing_keys (alg, state) where state <> 'retired'`,
+    ],
+  },
 ];

@@ -11,8 +11,10 @@ import type { Database, Sql } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { connectDatabase } from '../db/open-database.ts';
 import type { SealedColumn } from '../db/schema.ts';
-import { DecryptionFault, Keyring, parseKeys } from '../kit/keyring.ts';
+import { DecryptionFault, Keyring, parseKeys, type Key } from '../kit/keyring.ts';
+import { signingKeyPrivate } from './schema.ts';
 import { cipherOf, reseal } from './sealed.ts';
+import { addStoredKey } from './signing-key-store.ts';
 import { rowsIn, tableNames } from '../../test/support/contents.ts';
 
 const [oldKey] = parseKeys(formerKey);
@@ -30,11 +32,19 @@ function withSecrets(engine: EngineName, work: (db: Database) => Promise<void>):
     try {
       await writeFormerDatabase(db);
       await migrate(db, migratedModules);
+      await addSigningKey(db);
       await work(db);
     } finally {
       await db.close();
     }
   });
+}
+
+/** Adds a row of a table that is younger than the former database. */
+async function addSigningKey(db: Database): Promise<void> {
+  const sealed = cipherOf(new Keyring([oldKey as Key]), signingKeyPrivate).encrypt('{}', 'kid'); // checked above
+  const key = { kid: 'kid', alg: 'ES256', state: 'current', sealed, publicJwk: '{}', now: 0 } as const;
+  await addStoredKey(db, key);
 }
 
 async function textsOf(db: Database, { table, column }: SealedColumn): Promise<[id: string, text: string][]> {

@@ -7,8 +7,10 @@ import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migr
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
+import { openSigningKey } from '../keys/signing-key.ts';
+import { listStoredKeys } from '../keys/signing-key-store.ts';
 import { minuteMs } from '../kit/clock.ts';
-import { KeysRefused } from '../kit/keyring.ts';
+import { KeysRefused, type Keyring } from '../kit/keyring.ts';
 import { postgresTls } from '../kit/postgres-tls.ts';
 import { statOf } from './data-owner.ts';
 import type { Finding } from './finding.ts';
@@ -31,7 +33,7 @@ export async function checkDatabase(
     try {
       const differences = await schemaDifferences(database, modules);
       const clock = await checkClock(database);
-      const keys = differences.length === 0 ? [await checkKeyring(options, database)] : [];
+      const keys = differences.length === 0 ? await checkKeyring(options, database) : [];
       return [
         await checkServer(database),
         ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
@@ -81,22 +83,36 @@ function toFinding(differences: readonly SchemaDifference[]): Finding {
   return { about, verdict: 'ok', says };
 }
 
-async function checkKeyring(source: KeySource, database: Database): Promise<Finding> {
+async function checkKeyring(source: KeySource, database: Database): Promise<Finding[]> {
   const about = 'keys';
   try {
     const ring = await checkKeys(source, database);
-    return {
-      about,
-      verdict: 'ok',
-      says:
-        ring === undefined
-          ? 'none yet; the first start creates one'
-          : `match the database; the current key is ${ring.ids[0]}`,
-    };
+    if (ring === undefined) return [{ about, verdict: 'ok', says: 'none yet; the first start creates one' }];
+    return [
+      { about, verdict: 'ok', says: `match the database; the current key is ${ring.ids[0]}` },
+      ...(await checkSigningKeys(database, ring)),
+    ];
   } catch (error) {
     if (!(error instanceof KeysRefused)) throw error;
-    return { about, verdict: 'fault', says: error.message };
+    return [{ about, verdict: 'fault', says: error.message }];
   }
+}
+
+/** Decrypts the keys that sign tokens. A service that never signed has none, which is not reported. */
+async function checkSigningKeys(database: Database, keyring: Keyring): Promise<Finding[]> {
+  const about = 'signing keys';
+  const stored = await listStoredKeys(database);
+  const faults = stored.flatMap((key): Finding[] => {
+    try {
+      openSigningKey(keyring, key);
+      return [];
+    } catch (error) {
+      if (!(error instanceof KeysRefused)) throw error;
+      return [{ about, verdict: 'fault', says: error.message }];
+    }
+  });
+  if (stored.length === 0 || faults.length > 0) return faults;
+  return [{ about, verdict: 'ok', says: `all ${stored.length} can be decrypted` }];
 }
 
 /** Maximum difference between the database's clock and ours before expiry times look wrong to users. */

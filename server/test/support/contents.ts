@@ -15,7 +15,7 @@ export async function contentsOf(database: Database): Promise<Record<string, rea
 }
 
 /** Tables that hold nothing about a user. */
-const otherTables = ['audit_chain', 'key_checks'];
+const otherTables = ['audit_chain', 'key_checks', 'signing_keys'];
 
 /** Every table that a module creates. */
 export function allTableNames({ engine }: Database): string[] {

@@ -22,6 +22,7 @@ import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { cheapHashing } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
+import { cheapSigningKey } from './signing-keys.ts';
 import { testClock, type TestClock } from './clock.ts';
 
 /** Tests send more requests from one address than users do. Tests of the limits set them to '' for the defaults. */
@@ -103,6 +104,7 @@ export async function serviceOn(
   const database = watchDatabase(await openDatabase(url, migratedModules));
   const service = await buildService(configuration, database, log, {
     hashing: cheapHashing,
+    createSigningKey: cheapSigningKey,
     ...overrides,
     clock: clock.now,
   });
