@@ -16,7 +16,13 @@ import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
-import type { ClosedAccounts, PersonalData, Purgeable, Revocable } from './identity/contribution.ts';
+import type {
+  ClosedAccounts,
+  PersonalData,
+  Purgeable,
+  Revocable,
+  SessionEnding,
+} from './identity/contribution.ts';
 import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
@@ -150,6 +156,8 @@ interface Definition<Given extends Core, Table extends OptionTable> {
    * What it stores about second factors: removed, exported and counted whether it is on or off, and by the class `Auth`.
    */
   readonly storedFactors?: readonly StoredFactor[];
+  /** Run when sessions end, whether it is on or off, and by the classes `Auth` and `DB`. */
+  readonly sessionEndings?: readonly SessionEnding[];
   /**
    * Returns false if the options disable the module: it then has no routes, pages, prompts, checks or jobs. Its stored
    * data is still exported, revoked and removed.
@@ -170,6 +178,7 @@ export interface Module {
   readonly sealed: readonly SealedColumn[];
   readonly tokenKinds: readonly TokenKind[];
   readonly storedFactors: readonly StoredFactor[];
+  readonly sessionEndings: readonly SessionEnding[];
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
@@ -191,6 +200,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   sealed = [],
   tokenKinds = [],
   storedFactors = [],
+  sessionEndings = [],
   isOn = () => true,
   build = () => ({}),
 }: Definition<IdentityCore, Table>): Module {
@@ -206,6 +216,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     sealed,
     tokenKinds,
     storedFactors,
+    sessionEndings,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],
   };

@@ -122,6 +122,7 @@ function pluggedOf(modules: readonly Module[]): Plugged {
   return createPlugged({
     tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
+    sessionEndings: modules.flatMap(({ sessionEndings }) => sessionEndings),
   });
 }
 

@@ -10,12 +10,54 @@ import type { User } from '../user/user.ts';
  */
 export type AccessKind = 'sign_in' | 'device' | 'token' | 'registration' | 'grant';
 
+export interface Revocation {
+  /** All kinds if absent. */
+  readonly kinds?: readonly AccessKind[];
+  /** Handle of the session or pending authentication that stays. */
+  readonly except?: string | undefined;
+}
+
+/** Revokes the access to an account. The class AccountAccess does it. */
+export interface AccessRevoker {
+  /** Inside a transaction that has locked the user. */
+  revoke(tx: Database, userId: number, revocation?: Revocation): Promise<void>;
+}
+
 /** Access that a password or an address gave and that ends with it. `AccountAccess` revokes all of it. */
 export interface Revocable {
   readonly kind: AccessKind;
   /** Ends the user's access, except the one with this handle. Inside a transaction. */
   revokeAll(tx: Database, userId: number, options?: { readonly except?: string | undefined }): Promise<void>;
 }
+
+/**
+ * Why sessions end: `ended` by their user or the operator, `revoked` with the other access of the account, `replaced` by
+ * a sign-in in the same browser, `limit` because the user has too many, `expired` at its maximum age or idle limit.
+ */
+export type SessionEndReason = 'ended' | 'revoked' | 'replaced' | 'limit' | 'expired';
+
+export interface EndedSession {
+  /** Handle of the session. */
+  readonly id: string;
+  readonly userId: number;
+}
+
+/** Sessions that end together. */
+export interface EndedSessions {
+  /** At least one. */
+  readonly sessions: readonly EndedSession[];
+  readonly reason: SessionEndReason;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
+/**
+ * Reacts to the end of sessions inside the transaction that ends them, while their rows still exist: rows that refer to a
+ * session by a foreign key with `on delete cascade` can still be read. The transaction has locked the rows of the
+ * sessions, so it runs once for each session, and it must lock the rows that it reads if others are added to them without
+ * a reference to the session. If it throws, the sessions do not end.
+ */
+export type SessionEnding = (tx: Database, ended: EndedSessions) => Promise<void>;
 
 /** Rows that expire. */
 export interface Purgeable {

@@ -16,6 +16,7 @@ import {
   type PersonalData,
   type Purgeable,
   type Revocable,
+  type SessionEnding,
 } from './contribution.ts';
 import { Details } from './details/details.ts';
 import { Enrollment, factorUndoKind } from './enrollment/enrollment.ts';
@@ -98,6 +99,8 @@ export interface Plugged {
   readonly closedAccounts: ClosedAccounts[];
   /** Run for each event, inside its transaction. */
   readonly subscribes: EventSubscriber[];
+  /** Run when sessions end, inside the transaction that ends them. */
+  readonly sessionEndings: SessionEnding[];
 }
 
 /** Creates the arrays, with initial contributions of the caller. */
@@ -114,6 +117,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     waysIn: [],
     closedAccounts: [],
     subscribes: [],
+    sessionEndings: [],
   };
   return { ...none, ...initial };
 }
@@ -176,13 +180,14 @@ export function createIdentity(
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
   const { secondFactors: factors, storedFactors: stored } = plugged;
   const secondFactors = new SecondFactors(context, attempts, { factors, stored, policy });
-  const sessions = new Sessions(context, secondFactors, {
+  const access = new AccountAccess(plugged.revokes);
+  const sessionNeeds = { methods: secondFactors, access, endings: plugged.sessionEndings };
+  const sessions = new Sessions(context, sessionNeeds, {
     sessionMs: options.sessionDays * dayMs,
     idleMs: options.sessionIdleDays * dayMs,
     perUser: options.sessionsPerUser,
   });
-  const access = new AccountAccess(plugged.revokes);
-  const registrations = new PendingRegistrations(context, attempts);
+  const registrations = new PendingRegistrations(context, { access, attempts });
   const confirmation = { access, attempts, registrations, secondFactors };
   const emailVerification = new EmailVerification(context, { ...confirmation, tokens });
   const accounts = new Accounts(context, { ...confirmation, emailVerification });

@@ -100,6 +100,8 @@ onEachEngine('query plans among thousands of rows', (engine) => {
   let recorder: Recorder;
   let db: DB;
   let auth: Auth;
+  /** With a module that hears of the end of sessions. */
+  let watched: Auth;
   let now = start + people * minuteMs;
   const hasher = new Hasher(cheapHashing);
 
@@ -110,6 +112,8 @@ onEachEngine('query plans among thousands of rows', (engine) => {
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);
     auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
+    const heard = new DB(recorder, () => now, [async () => {}]);
+    watched = new Auth({ db: heard, hasher, clock: () => now });
     await auth.setPassword(email, 'b4l0u');
   });
   after(async () => {
@@ -197,9 +201,25 @@ onEachEngine('query plans among thousands of rows', (engine) => {
     ],
     ['sessions seen', seenSessions, sessionKey],
     [
+      'the end of one session that a module hears of',
+      async () => watched.endSession(await sessionId()),
+      sessionKey,
+    ],
+    ['the end of all sessions that a module hears of', () => watched.destroySession(8), sessionsByUser],
+    [
+      'a purge that a module hears of',
+      async () => {
+        now = start + hourMs + 4 * minuteMs;
+        await watched.purge();
+      },
+      /sessions_by_expiry/,
+      /sessions_by_last_use/,
+    ],
+    [
       'a purge, when few rows have expired',
       purge,
       /sessions_by_expiry/,
+      /sessions_by_last_use/,
       /one_time_tokens_by_expiry/,
       /known_devices_by_expiry/,
       /attempts_few_by_age/,
@@ -209,6 +229,10 @@ onEachEngine('query plans among thousands of rows', (engine) => {
       /pending_registrations_by_expiry/,
     ],
   ];
+
+  async function sessionId(): Promise<string> {
+    return (await auth.createSession(email))?.slice(0, 36) ?? '';
+  }
 
   async function seenSessions(): Promise<void> {
     const token = await auth.createSession(email);

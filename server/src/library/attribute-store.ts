@@ -66,9 +66,6 @@ interface Life {
   readonly expiresAt: number;
 }
 
-const deleteSessions = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('sessions').where('user_id', '=', p.userId),
-);
 const insertSession = statement((sql, p: TokenParts & Life & { userId: number }) =>
   sql.insertInto('sessions').values({
     id: p.id,
@@ -80,15 +77,13 @@ const insertSession = statement((sql, p: TokenParts & Life & { userId: number })
   }),
 );
 
-/** Ends the user's sessions and, unless `parts` is null, adds one. Inside a transaction. */
-export async function replaceSession(
+/** Adds a session with a chosen id. Inside a transaction. */
+export async function addChosenSession(
   tx: Database,
   userId: number,
-  parts: TokenParts | null,
+  parts: TokenParts,
   life: Life,
 ): Promise<void> {
-  await tx.run(deleteSessions, { userId });
-  if (parts === null) return;
   await tx.run(insertSession, { userId, ...parts, ...life });
   await updateSignedIn(tx, userId, life.now);
 }

@@ -6,15 +6,17 @@ import { readHash } from '../hash/format.ts';
 import { UnreadableHash } from '../hash/stored-hash.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
+import type { SessionEnding } from '../identity/contribution.ts';
 import { resetKind } from '../identity/password/reset.ts';
 import {
+  addChosenSession,
   findUserBy,
   removeTokens,
   replaceResetToken,
-  replaceSession,
   type UserFilter,
 } from './attribute-store.ts';
-import { endProvision, removeProvisionalUser } from '../user/provisional-store.ts';
+import { endSessionsOf, releaseAddress, sessionEndings } from './ending.ts';
+import { endProvision } from '../user/provisional-store.ts';
 import { requireExternalId, requireName, requireSubject } from '../user/details.ts';
 import { addUser, type NewUserOptions } from '../user/new-user-store.ts';
 import { updateUser, type UserChange } from '../user/store.ts';
@@ -68,12 +70,19 @@ const resetTokenMs = hourMs;
 export class DB {
   /** For `Auth` and the modules of the service. @internal */
   readonly database: Database;
+  /** Run when sessions end. @internal */
+  readonly sessionEndings: readonly SessionEnding[];
   readonly #clock: Clock;
 
   /** Use `openDb`, which also migrates the database. @internal */
-  constructor(database: Database, clock: Clock = systemClock) {
+  constructor(
+    database: Database,
+    clock: Clock = systemClock,
+    endings: readonly SessionEnding[] = sessionEndings,
+  ) {
     this.database = database;
     this.#clock = clock;
+    this.sessionEndings = endings;
   }
 
   /**
@@ -89,7 +98,7 @@ export class DB {
     const details = toDetails(options);
     const user = await this.database
       .transaction(async (tx) => {
-        await removeProvisionalUser(tx, address); // an unconfirmed account of a public sign-up gives way
+        await releaseAddress(tx, address, this.#ending());
         return addUser(tx, address, hashedPassword, this.#clock(), details);
       })
       .catch((error: unknown) => {
@@ -133,13 +142,14 @@ export class DB {
     try {
       await this.database.transaction(async (tx) => {
         await endProvision(tx, userId); // the program has taken the account over
-        if (change.email !== undefined) await removeProvisionalUser(tx, change.email);
+        if (change.email !== undefined) await releaseAddress(tx, change.email, this.#ending());
         if (!(await updateUser(tx, userId, change, now)))
           throw new NoResultFound(`No user has the id ${userId}`);
         if (change.email !== undefined) await removeTokens(tx, userId);
         if (sessionId !== undefined) {
           const parts = sessionId === null ? null : partsOfChosenText(sessionKind, sessionId);
-          await replaceSession(tx, userId, parts, { now, expiresAt: now + sessionMs });
+          await endSessionsOf(tx, userId, { ...this.#ending(), reason: 'replaced' });
+          if (parts !== null) await addChosenSession(tx, userId, parts, { now, expiresAt: now + sessionMs });
         }
         if (resetToken !== undefined) {
           const parts = resetToken === null ? null : partsOfChosenText(resetKind, resetToken);
@@ -151,6 +161,10 @@ export class DB {
         throw new ValueError('Another user has this email, session id or reset token', { cause: error });
       throw error;
     }
+  }
+
+  #ending(): { readonly at: number; readonly endings: readonly SessionEnding[] } {
+    return { at: this.#clock(), endings: this.sessionEndings };
   }
 
   /** Waits for running statements, then closes the database. */

@@ -51,21 +51,22 @@ const selectDue = statement((sql, p: { now: number; limit: number }) =>
     .limit(p.limit),
 );
 
-/** Returns the users whose removal is due. A user may be enabled again at any time: only `removeDueUser` decides. */
+/** Returns the users whose removal is due. A user may be enabled again at any time: only `lockDueUser` decides. */
 export async function listDueUsers(db: Database, now: number, limit: number): Promise<number[]> {
   return (await db.run(selectDue, { now, limit })).map(({ id }) => id);
 }
 
-const deleteDue = statement((sql, p: { id: number; now: number }) =>
+const lockDue = statement((sql, p: { id: number; now: number }) =>
   sql
-    .deleteFrom('users')
+    .selectFrom('users')
+    .select('id')
     .where('id', '=', p.id)
     .where('delete_at', '<=', p.now)
     .where('disabled_at', 'is not', null)
-    .returning('id'),
+    .forUpdate(),
 );
 
-/** Removes a user whose removal is due, with all dependent rows. Returns false if there is no such user. */
-export async function removeDueUser(db: Database, id: number, now: number): Promise<boolean> {
-  return (await db.first(deleteDue, { id, now })) !== undefined;
+/** Locks a user whose removal is due, to remove it. Returns false if there is no such user. */
+export async function lockDueUser(tx: Database, id: number, now: number): Promise<boolean> {
+  return (await tx.first(lockDue, { id, now })) !== undefined;
 }

@@ -84,46 +84,42 @@ export async function updateSpelling(
   await db.run(setSpelling, { id, email: text, emailKey: key, language: language ?? null });
 }
 
-const deleteByEmail = statement((sql, p: { emailKey: string }) =>
+const lockByEmail = statement((sql, p: { emailKey: string }) =>
   sql
-    .deleteFrom('users')
+    .selectFrom('users')
+    .select('id')
     .where('email_key', '=', p.emailKey)
     .where('provisional_until', 'is not', null)
     .where('disabled_at', 'is', null)
-    .returning('id'),
+    .forUpdate(),
 );
 
-/** Removes the provisional account that has the address and returns its id; `undefined` if no such account exists. */
-export async function removeProvisionalUser(
-  db: Database,
-  { key }: EmailAddress,
-): Promise<number | undefined> {
-  return (await db.first(deleteByEmail, { emailKey: key }))?.id;
+/**
+ * Locks the provisional account that has the address, to remove it, and returns its id; `undefined` if no such account
+ * exists.
+ */
+export async function lockProvisionalUser(tx: Database, { key }: EmailAddress): Promise<number | undefined> {
+  return (await tx.first(lockByEmail, { emailKey: key }))?.id;
 }
 
-const deleteExpired = statement((sql, p: { now: number; limit: number }) =>
+const lockExpired = statement((sql, p: { now: number; limit: number }) =>
   sql
-    .deleteFrom('users')
-    .where('id', 'in', (nested) =>
-      nested
-        .selectFrom('users')
-        .select('id')
-        .where('provisional_until', '<=', p.now)
-        .where('disabled_at', 'is', null)
-        .orderBy('provisional_until')
-        .limit(p.limit),
-    )
-    // Decided again on the row itself: it may be confirmed while this statement waits for it.
+    .selectFrom('users')
+    .select('id')
     .where('provisional_until', '<=', p.now)
     .where('disabled_at', 'is', null)
-    .returning('id'),
+    .orderBy('provisional_until')
+    .limit(p.limit)
+    .forUpdate()
+    // An account that is being confirmed stays. The next purge finds it if it was not.
+    .skipLocked(),
 );
 
-/** Removes up to `limit` provisional accounts whose time has come, with all dependent rows, and returns their ids. */
-export async function removeExpiredProvisionalUsers(
-  db: Database,
+/** Locks up to `limit` provisional accounts whose time has come, to remove them, and returns their ids. */
+export async function lockExpiredProvisionalUsers(
+  tx: Database,
   now: number,
   limit: number,
 ): Promise<number[]> {
-  return (await db.run(deleteExpired, { now, limit })).map(({ id }) => id);
+  return (await tx.run(lockExpired, { now, limit })).map(({ id }) => id);
 }

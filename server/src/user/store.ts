@@ -50,6 +50,18 @@ export async function lockUser(tx: Database, id: number): Promise<User | undefin
   return row && toUser(row);
 }
 
+const lockToRemove = statement((sql, p: { id: number }) =>
+  sql.selectFrom('users').select('id').where('id', '=', p.id).forUpdate(),
+);
+
+/**
+ * Locks a user who is about to be removed; returns false if there is no such user. No transaction can then add a row that
+ * refers to the user.
+ */
+export async function lockUserToRemove(tx: Database, id: number): Promise<boolean> {
+  return (await tx.first(lockToRemove, { id })) !== undefined;
+}
+
 const selectPage = statement((sql, p: { after: number; limit: number }) =>
   sql.selectFrom('users').select(userColumns).where('id', '>', p.after).orderBy('id').limit(p.limit),
 );
@@ -204,7 +216,10 @@ const deleteUser = statement((sql, p: { id: number }) =>
   sql.deleteFrom('users').where('id', '=', p.id).returning('id'),
 );
 
-/** Removes a user with all dependent rows. Returns false if there is no such user. */
+/**
+ * Removes a user with all dependent rows. Returns false if there is no such user. End the access of the user before:
+ * see `removeAccount`.
+ */
 export async function removeUser(db: Database, id: number): Promise<boolean> {
   return (await db.first(deleteUser, { id })) !== undefined;
 }

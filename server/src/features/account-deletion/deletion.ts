@@ -3,12 +3,11 @@
 import { dayMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { AuditSource } from '../../audit/event.ts';
-import { closeUser, listDueUsers, removeDueUser, reopenUser } from '../../user/closed-user-store.ts';
+import { closeUser, listDueUsers, lockDueUser, reopenUser } from '../../user/closed-user-store.ts';
 import { lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
-import type { AccountAccess } from '../../identity/account/access.ts';
-import type { Attempts } from '../../identity/attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
+import { removeAccount, type RemovalNeeds } from '../../identity/removal.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session-entry.ts';
@@ -35,9 +34,7 @@ export interface ClosedAccount {
   readonly deleteAt: number;
 }
 
-export interface DeletionNeeds {
-  readonly access: AccountAccess;
-  readonly attempts: Attempts;
+export interface DeletionNeeds extends RemovalNeeds {
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
@@ -115,8 +112,8 @@ export class AccountDeletion {
   #remove(userId: number, now: number): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
-      if (!(await removeDueUser(tx, userId, now))) return false;
-      await this.#needs.attempts.forgetAll(tx, userId);
+      if (!(await lockDueUser(tx, userId, now))) return false;
+      await removeAccount(tx, userId, this.#needs);
       await events.emit(tx, deletionEvents.account_deleted, { user: { id: userId }, source: purger });
       return true;
     });

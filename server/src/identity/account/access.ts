@@ -1,16 +1,9 @@
 // Ends the access that a password or an address gave, in all modules.
 import type { Database } from '../../db/database.ts';
-import type { AccessKind, Revocable } from '../contribution.ts';
-
-export interface Revocation {
-  /** All kinds if absent. */
-  readonly kinds?: readonly AccessKind[];
-  /** Handle of the session or pending authentication that stays. */
-  readonly except?: string | undefined;
-}
+import type { AccessRevoker, Revocable, Revocation } from '../contribution.ts';
 
 /** Revokes the access to an account. */
-export class AccountAccess {
+export class AccountAccess implements AccessRevoker {
   readonly #revocables: readonly Revocable[];
 
   /** `revocables` is read at each call, because modules add to it before the first request. */

@@ -5,7 +5,7 @@ import { keyOfAddress, type EmailAddress } from '../../user/email-address.ts';
 import { addOrLockUser, endProvision, provisionalMs, updateSpelling } from '../../user/provisional-store.ts';
 import {
   findUserByEmail,
-  removeUser,
+  lockUserToRemove,
   updateDisabled,
   updateLanguage,
   updatePasswordHash,
@@ -17,6 +17,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { PendingRegistrations, RegisteredAuthenticator } from '../registration/pending-registrations.ts';
+import { removeAccount } from '../removal.ts';
 import type { AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import { requireSignUpOpen, type ChosenAuthenticator, type NewAccount } from './registration.ts';
@@ -156,8 +157,8 @@ export class Accounts {
   remove(userId: number, source: ClientSource): Promise<boolean> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
-      if (!(await removeUser(tx, userId))) return false;
-      await this.#attempts.forgetAll(tx, userId);
+      if (!(await lockUserToRemove(tx, userId))) return false;
+      await removeAccount(tx, userId, { access: this.#access, attempts: this.#attempts });
       await events.emit(tx, accountEvents.account_removed, { user: { id: userId }, source });
       return true;
     });

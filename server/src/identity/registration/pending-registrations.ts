@@ -8,13 +8,13 @@ import type { Database } from '../../db/database.ts';
 import type { AuditSource } from '../../audit/event.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import {
+  lockExpiredProvisionalUsers,
+  lockProvisionalUser,
   provisionalMs,
-  removeExpiredProvisionalUsers,
-  removeProvisionalUser,
 } from '../../user/provisional-store.ts';
-import type { Attempts } from '../attempt/attempts.ts';
 import type { AuthContext } from '../context.ts';
 import type { Purgeable, Revocable } from '../contribution.ts';
+import { removeAccount, type RemovalNeeds } from '../removal.ts';
 import { registrationEvents } from './event.ts';
 import {
   addRegistration,
@@ -63,11 +63,11 @@ export class PendingRegistrations implements Revocable, Purgeable {
   readonly name = 'pending registrations';
   readonly kind = 'registration';
   readonly #context: AuthContext;
-  readonly #attempts: Attempts;
+  readonly #needs: RemovalNeeds;
 
-  constructor(context: AuthContext, attempts: Attempts) {
+  constructor(context: AuthContext, needs: RemovalNeeds) {
     this.#context = context;
-    this.#attempts = attempts;
+    this.#needs = needs;
   }
 
   /**
@@ -151,9 +151,9 @@ export class PendingRegistrations implements Revocable, Purgeable {
    * Inside a transaction.
    */
   async release(tx: Database, address: EmailAddress, source: AuditSource): Promise<void> {
-    const id = await removeProvisionalUser(tx, address);
+    const id = await lockProvisionalUser(tx, address);
     if (id === undefined) return;
-    await this.#attempts.forgetAll(tx, id);
+    await removeAccount(tx, id, this.#needs);
     await this.#context.events.emit(tx, registrationEvents.registration_released, { user: { id }, source });
   }
 
@@ -170,9 +170,9 @@ export class PendingRegistrations implements Revocable, Purgeable {
   #removeAccounts(now: number, limit: number): Promise<number> {
     const { db, events } = this.#context;
     return db.transaction(async (tx) => {
-      const ids = await removeExpiredProvisionalUsers(tx, now, limit);
+      const ids = await lockExpiredProvisionalUsers(tx, now, limit);
       for (const id of ids) {
-        await this.#attempts.forgetAll(tx, id);
+        await removeAccount(tx, id, this.#needs);
         await events.emit(tx, registrationEvents.registration_expired, {
           user: { id },
           source: { actor: 'service' },

@@ -20,6 +20,12 @@ export const sessionEvents = defineEvents('session', {
     shownAs: 'hidden',
     says: 'A session was ended by a sign-in in the same browser.',
   },
+  oldest_session_ended: {
+    vocabulary: 'session_expired',
+    outcome: 'success',
+    shownAs: 'hidden',
+    says: 'A sign-in ended the oldest session of the user, who had the maximum number of sessions.',
+  },
   other_sessions_ended: {
     vocabulary: 'session_expired',
     outcome: 'success',

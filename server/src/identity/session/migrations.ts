@@ -1,4 +1,4 @@
-import type { Migration } from '../../db/migration.ts';
+import { concurrentIndex, type Migration } from '../../db/migration.ts';
 
 export const sessionMigrations: readonly Migration[] = [
   {
@@ -39,4 +39,5 @@ export const sessionMigrations: readonly Migration[] = [
       `alter table sessions add column ends_with_browser ${type.integer} not null default 0`,
     ],
   },
+  concurrentIndex('sessions_by_last_use', 'sessions (last_seen_at)'),
 ];

@@ -2,22 +2,26 @@
 // request does not wait for a write.
 import { minuteMs } from '../../kit/clock.ts';
 import type { AuthContext } from '../context.ts';
-import { sessionEvents } from './event.ts';
-import { noteSeen, removeSession } from './store.ts';
+import { noteSeen } from './store.ts';
 
 /** Maximum lag of `last_seen_at`: short compared to the idle life, long enough to save writes. */
 export const seenGranularityMs = 5 * minuteMs;
 /** Maximum number of sessions per statement. */
 const batchSize = 500;
 
+/** Ends an expired session that was presented. */
+type EndPresented = (id: string) => Promise<void>;
+
 /** Collects the last use of sessions and writes it in batches. */
 export class SeenSessions {
   readonly #context: AuthContext;
+  readonly #endPresented: EndPresented;
   #seen = new Set<string>();
   #expired = new Set<string>();
 
-  constructor(context: AuthContext) {
+  constructor(context: AuthContext, endPresented: EndPresented) {
     this.#context = context;
+    this.#endPresented = endPresented;
   }
 
   /** Notes a session whose stored instant is older than the granularity. */
@@ -40,23 +44,9 @@ export class SeenSessions {
     try {
       for (let i = 0; i < seen.length; i += batchSize)
         await noteSeen(db, seen.slice(i, i + batchSize), clock());
-      for (const id of expired) await this.#endExpired(id);
+      for (const id of expired) await this.#endPresented(id);
     } catch (error) {
       log.warn({ err: error }, 'The last use of sessions was not saved');
     }
-  }
-
-  /** Removes the row, so that each expired session is recorded only the first time. */
-  #endExpired(id: string): Promise<void> {
-    const { db, events } = this.#context;
-    return db.transaction(async (tx) => {
-      const userId = await removeSession(tx, id);
-      if (userId === undefined) return;
-      await events.emit(tx, sessionEvents.expired_session_used, {
-        user: { id: userId },
-        target: { kind: 'session', id },
-        source: { actor: 'anonymous' },
-      });
-    });
   }
 }

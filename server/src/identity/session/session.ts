@@ -1,5 +1,5 @@
 // Creates sessions for users whose factors were verified, finds them by token at each request, and ends them.
-import { hourMs, type Clock } from '../../kit/clock.ts';
+import { hourMs, minuteMs, type Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import { createToken, equalDigests, parseToken } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';
@@ -12,24 +12,17 @@ import { formatFactors, withFactor, parseFactors, type FactorUse } from '../fact
 import { sessionEvents } from './event.ts';
 import type { ListedSession, RenewedSession, Session } from './session-entry.ts';
 import { seenGranularityMs, SeenSessions } from './seen-sessions.ts';
-import {
-  addSession,
-  findFactors,
-  findSession,
-  listSessions,
-  removeExpiredSessions,
-  removeOtherSessionsOf,
-  removeOwnSession,
-  removeSession,
-  removeSessionsBeyond,
-  removeSessionsOf,
-  replaceSession,
-} from './store.ts';
+import { addSession, findFactors, findSession, listSessions, replaceSession } from './store.ts';
+import { SessionEndings, type EndingNeeds } from './ending.ts';
 import './problem.ts';
 
 /** Names the authentication methods of a session (RFC 8176). The class SecondFactors does it. */
 interface AuthenticationMethods {
   methodsOf(uses: readonly FactorUse[]): string[];
+}
+
+export interface SessionNeeds extends EndingNeeds {
+  readonly methods: AuthenticationMethods;
 }
 
 export interface SessionLife {
@@ -43,6 +36,8 @@ export interface SessionLife {
 
 /** Longest life of a session that ends with its browser: browsers that restore their tabs keep its cookie. */
 const browserSessionMs = 12 * hourMs;
+/** How long another instance may know that a session was used before it has written so. */
+const seenLagMs = minuteMs;
 /** Characters of a user agent that are stored. */
 const deviceCharacters = 500;
 
@@ -55,15 +50,17 @@ export class Sessions {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #methods: AuthenticationMethods;
+  readonly #endings: SessionEndings;
   readonly #seen: SeenSessions;
 
-  constructor(context: AuthContext, methods: AuthenticationMethods, life: SessionLife) {
+  constructor(context: AuthContext, needs: SessionNeeds, life: SessionLife) {
     this.#context = context;
     this.#db = context.db;
     this.life = life;
-    this.#methods = methods;
+    this.#methods = needs.methods;
     this.#clock = context.clock;
-    this.#seen = new SeenSessions(context);
+    this.#endings = new SessionEndings(context, needs);
+    this.#seen = new SeenSessions(context, (id) => this.#endings.endPresented(id));
   }
 
   /**
@@ -95,7 +92,7 @@ export class Sessions {
     });
     if (!isAdded) return undefined;
     await updateSignedIn(tx, userId, now);
-    await removeSessionsBeyond(tx, userId, id, this.life.perUser);
+    await this.#endings.endBeyond(tx, userId, { newest: id, kept: this.life.perUser }, source);
     return token;
   }
 
@@ -172,70 +169,38 @@ export class Sessions {
     return user;
   }
 
-  /** Ends every session of the user; an unknown id does nothing. */
+  /** Ends every session of the user and the access of programs; an unknown id does nothing. */
   async endAll(userId: number, source: ClientSource): Promise<void> {
     if (!Number.isSafeInteger(userId)) return; // belongs to no user, and PostgreSQL would reject the number
-    return this.#db.transaction(async (tx) => {
-      const count = await removeSessionsOf(tx, userId);
-      if (count > 0)
-        await this.#context.events.emit(tx, sessionEvents.all_sessions_ended, {
-          user: { id: userId },
-          facts: { count },
-          source,
-        });
-    });
+    await this.#endings.endAll(userId, source);
   }
 
   /** Ends one session by its handle; returns false if no session has it. */
   end(id: string, source: ClientSource): Promise<boolean> {
-    return this.#db.transaction(async (tx) => {
-      const userId = await removeSession(tx, id);
-      if (userId !== undefined) await this.#emitEnd(tx, userId, id, source);
-      return userId !== undefined;
-    });
+    return this.#endings.end(id, source);
   }
 
   /** Ends the session that a sign-in replaces, if it still exists. Inside the transaction of the sign-in. */
-  async endReplaced(tx: Database, { id, userId }: Session, source: ClientSource): Promise<void> {
-    if ((await removeSession(tx, id)) === undefined) return;
-    await this.#context.events.emit(tx, sessionEvents.session_replaced, {
-      user: { id: userId },
-      target: { kind: 'session', id },
-      source,
-    });
+  endReplaced(tx: Database, { id }: Session, source: ClientSource): Promise<void> {
+    return this.#endings.endReplaced(tx, id, source);
   }
 
   /** Ends another session of the session's user; returns false if the user has no session with this handle. */
   endOwn({ userId }: Session, id: string, source: ClientSource): Promise<boolean> {
-    return this.#db.transaction(async (tx) => {
-      const isEnded = await removeOwnSession(tx, userId, id);
-      if (isEnded) await this.#emitEnd(tx, userId, id, source);
-      return isEnded;
-    });
+    return this.#endings.end(id, source, userId);
   }
 
-  /** Ends all other sessions of the session's user and returns how many. */
+  /**
+   * Ends all other sessions of the session's user and the access that the user gave to programs. Returns the number of
+   * sessions.
+   */
   endOthers({ userId, id }: Session, source: ClientSource): Promise<number> {
-    return this.#db.transaction(async (tx) => {
-      const count = await removeOtherSessionsOf(tx, userId, id);
-      if (count > 0)
-        await this.#context.events.emit(tx, sessionEvents.other_sessions_ended, {
-          user: { id: userId },
-          facts: { count },
-          source,
-        });
-      return count;
-    });
+    return this.#endings.endAll(userId, source, id);
   }
 
   /** See Revocable. */
-  async revokeAll(
-    tx: Database,
-    userId: number,
-    { except }: { except?: string | undefined } = {},
-  ): Promise<void> {
-    if (except === undefined) await removeSessionsOf(tx, userId);
-    else await removeOtherSessionsOf(tx, userId, except);
+  revokeAll(tx: Database, userId: number, { except }: { except?: string | undefined } = {}): Promise<void> {
+    return this.#endings.revoke(tx, userId, except);
   }
 
   /** Lists live sessions of one user, or of all users, newest first. */
@@ -254,16 +219,12 @@ export class Sessions {
     return this.#seen.flush();
   }
 
-  /** Removes up to `limit` expired sessions and returns how many. */
-  purge(limit: number): Promise<number> {
-    return removeExpiredSessions(this.#db, this.#clock(), limit);
-  }
-
-  #emitEnd(tx: Database, userId: number, id: string, source: ClientSource): Promise<void> {
-    return this.#context.events.emit(tx, sessionEvents.session_ended, {
-      user: { id: userId },
-      target: { kind: 'session', id },
-      source,
-    });
+  /**
+   * Ends up to `limit` sessions that have reached their maximum age or their idle limit and returns how many. An idle one
+   * ends a minute later than `find` rejects it, because another instance may not have written its last use yet.
+   */
+  async purge(limit: number): Promise<number> {
+    await this.flush();
+    return this.#endings.purge(limit, this.life.idleMs + seenLagMs);
   }
 }

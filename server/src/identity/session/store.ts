@@ -1,6 +1,6 @@
 // Statements of the table `sessions`.
 import type { Database, Sql } from '../../db/database.ts';
-import { insertForUser, removeExpired, removeOldest } from '../../db/row-builders.ts';
+import { insertForUser } from '../../db/row-builders.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { NewToken } from '../../kit/secret.ts';
 import type { SessionTables } from './schema.ts';
@@ -114,57 +114,6 @@ export async function replaceSession(db: Database, replacement: Replacement): Pr
   return (await db.first(renameSession, replacement)) !== undefined;
 }
 
-const deleteOldest = removeOldest('sessions');
-
-/**
- * Ends the oldest sessions of a user beyond the given number. Never the one named `newest`, even if the clock was set
- * back.
- */
-export async function removeSessionsBeyond(
-  db: Database,
-  userId: number,
-  newest: string,
-  kept: number,
-): Promise<void> {
-  await db.run(deleteOldest, { userId, newest, others: kept - 1 });
-}
-
-const deleteById = statement((sql, p: { id: string }) =>
-  sql.deleteFrom('sessions').where('id', '=', p.id).returning('user_id'),
-);
-
-/** Ends one session and returns its user; `undefined` if no session has the handle. */
-export async function removeSession(db: Database, id: string): Promise<number | undefined> {
-  return (await db.first(deleteById, { id }))?.user_id;
-}
-
-const deleteOwn = statement((sql, p: { id: string; userId: number }) =>
-  sql.deleteFrom('sessions').where('id', '=', p.id).where('user_id', '=', p.userId).returning('id'),
-);
-
-/** Ends one session of the user; returns false if the user has no session with this handle. */
-export async function removeOwnSession(db: Database, userId: number, id: string): Promise<boolean> {
-  return (await db.first(deleteOwn, { id, userId })) !== undefined;
-}
-
-const deleteByUser = statement((sql, p: { userId: number }) =>
-  sql.deleteFrom('sessions').where('user_id', '=', p.userId).returning('id'),
-);
-
-/** Ends all sessions of a user and returns how many. */
-export async function removeSessionsOf(db: Database, userId: number): Promise<number> {
-  return (await db.run(deleteByUser, { userId })).length;
-}
-
-const deleteOthers = statement((sql, p: { userId: number; kept: string }) =>
-  sql.deleteFrom('sessions').where('user_id', '=', p.userId).where('id', '<>', p.kept).returning('id'),
-);
-
-/** Ends all sessions of a user except one and returns how many. */
-export async function removeOtherSessionsOf(db: Database, userId: number, kept: string): Promise<number> {
-  return (await db.run(deleteOthers, { userId, kept })).length;
-}
-
 /** A session without its secret, for the operator and its user. */
 export interface SessionSummary {
   readonly id: string;
@@ -224,11 +173,4 @@ export async function noteSeen(db: Database, ids: readonly string[], now: number
       .where('id', 'in', ids)
       .where('last_seen_at', '<', now),
   );
-}
-
-const deleteExpired = removeExpired('sessions');
-
-/** Removes up to `limit` expired sessions and returns how many. */
-export async function removeExpiredSessions(db: Database, now: number, limit: number): Promise<number> {
-  return (await db.run(deleteExpired, { now, limit })).length;
 }

@@ -1,0 +1,37 @@
+// Ends sessions for the class DB, which has no rules: the modules hear of them as they do of those that the rules end.
+import type { Database } from '../db/database.ts';
+import { lockProvisionalUser } from '../user/provisional-store.ts';
+import { removeUser } from '../user/store.ts';
+import type { EmailAddress } from '../user/email-address.ts';
+import type { SessionEnding } from '../identity/contribution.ts';
+import { endSessions, type EndingCause } from '../identity/session/ending.ts';
+import { sessionsOfUser } from '../identity/session/ending-store.ts';
+import { modules } from '../app/modules.ts';
+
+/** The contributions of the modules of this release. */
+export const sessionEndings: readonly SessionEnding[] = modules.flatMap((each) => each.sessionEndings);
+
+interface Ending extends EndingCause {
+  readonly endings: readonly SessionEnding[];
+}
+
+/** Ends the sessions of a user. Inside a transaction. */
+export async function endSessionsOf(
+  tx: Database,
+  userId: number,
+  { endings, ...cause }: Ending,
+): Promise<void> {
+  await endSessions(tx, sessionsOfUser(userId), cause, endings);
+}
+
+/** Removes an unconfirmed account of a public sign-up, which gives way to another one. Inside a transaction. */
+export async function releaseAddress(
+  tx: Database,
+  address: EmailAddress,
+  ending: Omit<Ending, 'reason'>,
+): Promise<void> {
+  const id = await lockProvisionalUser(tx, address);
+  if (id === undefined) return;
+  await endSessionsOf(tx, id, { ...ending, reason: 'revoked' });
+  await removeUser(tx, id);
+}
