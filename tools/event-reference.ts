@@ -23,7 +23,7 @@ export function eventReference(): string {
     '| `facts` | What else is recorded: the facts of the event, as a JSON object. |',
     '| `actor`, `actor_id` | Who acted: `anonymous`, `user`, `operator`, `program`, `service` or `client`, and which one. |',
     '| `user_id` | The account concerned; absent if the event concerns no account. |',
-    '| `target` | The session or device concerned, by its public handle. |',
+    '| `target` | The session, device or signing key concerned, by its public handle. |',
     '| `address`, `user_agent`, `request_id` | Where the request came from. |',
     '',
     'Repeated refusals of one network (IPv6: /64) and name in the vocabulary are collected: the first is recorded immediately, and',

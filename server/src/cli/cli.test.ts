@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Environment } from '../config/read-options.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
+import { blocksOf } from '../../test/support/document.ts';
 import { memberOf } from '../../test/support/request.ts';
 import { CommandHost, runProgram, withoutPlace, type Outcome } from '../../test/support/program.ts';
 import { createData, serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
@@ -116,6 +117,23 @@ test('keys that sign tokens are listed, rotated and retired', async (t) => {
       'signing_key_rotated operator',
     ],
   );
+});
+
+test('the commands of docs/guides/signing-keys.md do what it says', async (t) => {
+  const environment = { DATA_DIR: await temporaryFolder(t) };
+  await createData(environment, async ({ signingKeys }) => void (await signingKeys.published()));
+  {
+    using database = new DatabaseSync(join(environment.DATA_DIR, 'bienvenue.db'));
+    database.exec('update signing_keys set state_since = 0');
+  }
+  const lines = blocksOf('docs/guides/signing-keys.md').flatMap(({ text }) => text.trim().split('\n'));
+  assert.equal(lines.length, 4);
+  for (const line of lines) {
+    const [key] = (await json('signing-key list', environment)) as unknown[];
+    const kid = String(memberOf(key, 'kid'));
+    const shown = await inWords(line.replace('bienvenue ', '').replace('KID', kid), environment);
+    assert.equal(shown.includes(`\n${kid} `), !line.includes('retire'), line);
+  }
 });
 
 describe('next to a running service', () => {

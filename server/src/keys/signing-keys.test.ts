@@ -2,16 +2,20 @@
 // several instances on one database.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { importJWK, jwtVerify, createLocalJWKSet, SignJWT, type JWK } from 'jose';
 import { everythingIn } from '../../test/support/contents.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
+import { Recorder, type Recorded } from '../../test/support/recorder.ts';
+import { testService } from '../../test/support/service.ts';
 import { cheapSigningKey } from '../../test/support/signing-keys.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { Database, Sql } from '../db/database.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { Keyring, KeysRefused } from '../kit/keyring.ts';
-import type { KeyTables } from './schema.ts';
+import { signingKeyPrivate, type KeyTables } from './schema.ts';
+import { reseal } from './sealed.ts';
 import { createSigningKey, SigningKeyRefused, type KeyFactory, type SigningKeyPair } from './signing-key.ts';
 import type { SigningKeyChange, SigningKeyEntry } from './signing-key-life.ts';
 import { SigningKeys } from './signing-keys.ts';
@@ -248,7 +252,7 @@ onEachEngine('signing keys', (engine) => {
   test('that cannot be decrypted are named with what to do, and can be replaced', () =>
     onStage(engine, async ({ instance }) => {
       const keys = instance();
-      await keys.published();
+      const { keys: published } = await keys.published();
       const other = instance(new Keyring([{ id: 'other', secret: new Uint8Array(32) }]));
       const kid = kidOf(await keys.list(), 'current RS256');
       await assert.rejects(other.published(), (error) => {
@@ -258,27 +262,103 @@ onEachEngine('signing keys', (engine) => {
           new RegExp(`^The signing key ${kid} \\(RS256, current\\) cannot be decrypted\\.`),
         );
         assert.match(error.message, new RegExp(`signing-key retire ${kid} --now`));
+        assertSecret(published, inspect(error)); // what the log shows
         return true;
       });
       await other.retire('all', operator);
       assert.equal((await other.published()).keys.length, complete.length);
     }));
 
+  test('are read again by the next call if a read failed', () =>
+    onStage(engine, async ({ instance, database }) => {
+      const keys = instance();
+      await keys.published();
+      const rows = await database.query((sql: Sql<KeyTables>) =>
+        sql.selectFrom('signing_keys').select(['id', 'private_jwk']),
+      );
+      await database.query((sql: Sql<KeyTables>) =>
+        sql.updateTable('signing_keys').set({ private_jwk: 'damaged' }),
+      );
+      const other = instance();
+      await assert.rejects(other.published(), KeysRefused);
+      for (const { id, private_jwk } of rows)
+        await database.query((sql: Sql<KeyTables>) =>
+          sql.updateTable('signing_keys').set({ private_jwk }).where('id', '=', id),
+        );
+      assert.deepEqual(await other.published(), await keys.published());
+    }));
+
+  test('stay the same when they are encrypted again, and need the older key no more', () =>
+    onStage(engine, async ({ instance, database }) => {
+      const { version, keys } = await instance().published();
+      const fresh = { id: 'fresh', secret: new Uint8Array(32).fill(2) };
+      const both = new Keyring([fresh, { id: 'test', secret: new Uint8Array(32).fill(1) }]);
+      const [resealed] = await reseal(database, both, [signingKeyPrivate]);
+      assert.deepEqual([resealed?.rows, resealed?.left], [complete.length, 0]);
+      assert.deepEqual(await instance(new Keyring([fresh])).published(), { version, keys });
+    }));
+
+  test('of a service are read and created by nothing but their use, and their changes are in the audit log', async () => {
+    const recorded: Recorded[] = [];
+    const service = await testService(
+      engine,
+      {},
+      {
+        watchDatabase: (database) => new Recorder(database, recorded),
+      },
+    );
+    try {
+      const { core, app, clock, url } = service;
+      await app.inject('/');
+      await core.purge();
+      const isOfKeys = ({ compiled: { text } }: Recorded): boolean => /^(?!delete).*signing_keys/.test(text);
+      assert.deepEqual(recorded.filter(isOfKeys), []);
+      const { keys } = await core.signingKeys.published();
+      clock.advance(waitMs);
+      await core.signingKeys.rotate({}, operator);
+      clock.advance(dayMs);
+      assert.equal(await core.purge(), 2);
+      const [next] = (await core.signingKeys.list()).filter(({ state }) => state === 'next');
+      await core.signingKeys.retire({ kid: next?.kid ?? '' }, operator);
+      const events = await core.audit.list({ limit: 100 });
+      const counts = Map.groupBy(events, ({ reason, actor, target }) => `${reason} ${actor} ${target?.kind}`);
+      assert.deepEqual([...counts].map(([name, { length }]) => `${length} ${name}`).toSorted(), [
+        '1 signing_key_retired operator signing_key',
+        '2 signing_key_rotated operator signing_key',
+        '3 signing_key_created operator signing_key',
+        '4 signing_key_created service signing_key',
+      ]);
+      assertSecret(keys, [await everythingIn(url), JSON.stringify(recorded), JSON.stringify(events)].join());
+    } finally {
+      await service.close();
+    }
+  });
+
   test('are nowhere in the database in the clear', () =>
     onStage(engine, async ({ instance, url }) => {
       const { keys } = await instance().published();
       const stored = await everythingIn(url);
-      for (const { kid = '', alg, ...parts } of keys) {
-        assert.ok(stored.includes(kid));
-        for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi'] as const) {
-          const part = parts[name];
-          if (part === undefined) continue;
-          assert.ok(!stored.includes(part), `${alg} ${name}`);
-          assert.ok(!stored.includes(Buffer.from(part, 'base64url').toString('latin1')), `${alg} ${name}`);
-        }
-      }
+      for (const { kid = '' } of keys) assert.ok(stored.includes(kid));
+      assertSecret(keys, stored);
     }));
 });
+
+/** The private members of a JWK (RFC 7518 §6.2.2, §6.3.2). */
+const privateParts = ['d', 'p', 'q', 'dp', 'dq', 'qi'] as const;
+
+/** No private part of the keys is in the text, in any encoding that we write. */
+function assertSecret(keys: readonly JWK[], text: string): void {
+  const parts = keys.flatMap((key) => privateParts.flatMap((name) => key[name] ?? []));
+  assert.equal(
+    parts.length,
+    keys.reduce((sum, { kty }) => sum + (kty === 'RSA' ? privateParts.length : 1), 0),
+  );
+  for (const part of parts) {
+    const bytes = Buffer.from(part, 'base64url');
+    for (const encoding of ['base64url', 'base64', 'hex', 'latin1'] as const)
+      assert.ok(!text.includes(bytes.toString(encoding)), encoding);
+  }
+}
 
 /** A verifier that keeps the published keys for an hour, as Cache-Control allows. */
 class CachingVerifier {

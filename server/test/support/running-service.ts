@@ -10,6 +10,7 @@ import { silentLog } from '../../src/kit/log.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
 import { startService, type ServiceProcess } from './service.ts';
+import { cheapSigningKey } from './signing-keys.ts';
 
 /** What cleans up: a test, or the hooks of a suite. */
 export interface Owner {
@@ -56,7 +57,9 @@ export async function createData(
 ): Promise<void> {
   const configuration = readOptions(environment);
   const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
-  const service = await buildService(configuration, database, silentLog);
+  const service = await buildService(configuration, database, silentLog, {
+    createSigningKey: cheapSigningKey,
+  });
   await fill(service.core);
   await service.close();
 }
