@@ -12,17 +12,11 @@ import type { Job } from './jobs/jobs.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
 import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
+import type { Outgoing } from './outgoing/outgoing.ts';
 import type { PasswordCheck } from './user/password-rule.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
-import type {
-  ClosedAccounts,
-  PersonalData,
-  Purgeable,
-  Revocable,
-  SessionEnding,
-} from './identity/contribution.ts';
 import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
@@ -62,6 +56,8 @@ export interface Core extends Pick<
   readonly pages: PageKit;
   /** What the service signs tokens with, and publishes to their verifiers. */
   readonly signingKeys: SigningKeys;
+  /** Requests to servers that applications name. */
+  readonly outgoing: Outgoing;
 }
 
 /** Contributions of modules to pages. Complete before the first request. */
@@ -108,17 +104,17 @@ export interface Contribution {
   /** Pages for developers, listed on the start page in local mode. */
   readonly localPages?: readonly LocalPage[];
   /** Access that ends with a password, an address or the account. */
-  readonly revokes?: readonly Revocable[];
+  readonly revokes?: Readonly<Plugged['revokes']>;
   /** Members of the copy of their data that users can download. */
-  readonly exports?: readonly PersonalData[];
-  readonly purges?: readonly Purgeable[];
+  readonly exports?: Readonly<Plugged['exports']>;
+  readonly purges?: Readonly<Plugged['purges']>;
   readonly jobs?: readonly Job[];
   readonly passwordChecks?: readonly PasswordCheck[];
   readonly addressChecks?: Readonly<Plugged['addressChecks']>;
   /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
   /** Tells users who sign in to an account that they closed, and reopens it. */
-  readonly closedAccounts?: ClosedAccounts;
+  readonly closedAccounts?: Plugged['closedAccounts'][number];
   /** Run for each event, inside its transaction. */
   readonly subscribes?: readonly EventSubscriber[];
 }
@@ -157,7 +153,7 @@ interface Definition<Given extends Core, Table extends OptionTable> {
    */
   readonly storedFactors?: readonly StoredFactor[];
   /** Run when sessions end, whether it is on or off, and by the classes `Auth` and `DB`. */
-  readonly sessionEndings?: readonly SessionEnding[];
+  readonly sessionEndings?: Readonly<Plugged['sessionEndings']>;
   /**
    * Returns false if the options disable the module: it then has no routes, pages, prompts, checks or jobs. Its stored
    * data is still exported, revoked and removed.
@@ -178,7 +174,7 @@ export interface Module {
   readonly sealed: readonly SealedColumn[];
   readonly tokenKinds: readonly TokenKind[];
   readonly storedFactors: readonly StoredFactor[];
-  readonly sessionEndings: readonly SessionEnding[];
+  readonly sessionEndings: Readonly<Plugged['sessionEndings']>;
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }

@@ -21,6 +21,7 @@ import { mailContent } from '../mail/schema.ts';
 import { Outbox } from '../mail/outbox.ts';
 import { mailPausesMs } from '../mail/pace.ts';
 import { mailServerOf, smtpTransport } from '../mail/smtp.ts';
+import { Outgoing } from '../outgoing/outgoing.ts';
 import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
@@ -51,10 +52,9 @@ export async function buildService(
   const hasher = buildHasher(configuration, overrides);
   const audit = buildAudit(configuration, { database, clock, keyring });
   const languages = new Languages(options.languagesDir?.catalogs);
-  const kinds = mailKindsOf(list);
   const mail = buildOutbox(
     configuration,
-    { database, keyring, log, overrides, languages, kinds },
+    { database, keyring, log, overrides, languages, kinds: mailKindsOf(list) },
     () => identity.tokens,
   );
   const plugged = pluggedOf(list);
@@ -92,6 +92,7 @@ export async function buildService(
     }),
     plugs,
     signingKeys,
+    outgoing: new Outgoing({ allowed: options.outboundAllow, allowsLoopback: !isPublic }),
   };
   const modules = list.map((each) => ({
     name: each.name,

@@ -66,6 +66,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
   THEME_DIR: ['/nowhere/theme'],
   LANGUAGES_DIR: ['/nowhere/languages'],
   TRUSTED_PROXIES: ['localhost', '10.0.0.0/33', '0.0.0.0/0'],
+  OUTBOUND_ALLOW: ['rp.example.org', '10.0.0.0/33', '::/0', '::ffff:10.0.0.1'],
   ALLOWED_ORIGINS: ['*', 'app.example.org', 'https://app.example.org/path'],
   ADDRESS_LIMIT_PER_MINUTE: number,
   IPV6_56_LIMIT_PER_MINUTE: number,

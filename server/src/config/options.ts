@@ -14,6 +14,7 @@ import {
   oneOf,
   origins,
   publicUrl,
+  reachableNetworks,
   secretKeys,
 } from './parse.ts';
 import { ehloName, ehloNameOf, mailSender, type Sender } from './sender.ts';
@@ -160,6 +161,13 @@ export const coreOptions = {
     says: 'Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only from these networks; no other forwarding header is used. 127.0.0.1 and ::1 stand for each other.',
     default: () => [],
     defaultSays: 'none: the peer address is the client address',
+  }),
+  outboundAllow: option<readonly string[]>({
+    env: 'OUTBOUND_ALLOW',
+    parse: reachableNetworks,
+    says: 'Networks that requests to servers of applications may reach although they are not public, as a list such as 10.0.0.0/8, fd00::/8. Without it a URL of an application reaches public addresses only, in local mode also this machine.',
+    default: () => [],
+    defaultSays: 'none: public addresses only',
   }),
   allowedOrigins: option<readonly string[]>({
     env: 'ALLOWED_ORIGINS',

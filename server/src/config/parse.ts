@@ -109,8 +109,21 @@ function items(value: string): string[] {
   return value.split(/[\s,]+/).filter((item) => item !== '');
 }
 
-/** Parses a list of networks in CIDR notation; a single address is a network of one address. */
+/** Parses a list of networks of proxies; see `networksOf`. */
 export function networks(value: string): string[] {
+  return networksOf(value, 'of proxies; $ would trust the headers of every client');
+}
+
+/** Parses a list of networks that requests of the service may reach; see `networksOf`. */
+export function reachableNetworks(value: string): string[] {
+  return networksOf(value, 'that its requests may reach; $ would be every address');
+}
+
+/**
+ * Parses a list of networks in CIDR notation; a single address is a network of one address. A network of all addresses
+ * is rejected: `purpose` completes "must be networks" and names the danger, with `$` for the network.
+ */
+function networksOf(value: string, purpose: string): string[] {
   return items(value).map((item) => {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
     const [address, bits] = network.split('/', 2);
@@ -119,8 +132,7 @@ export function networks(value: string): string[] {
         `must be a list of networks such as 10.0.0.0/8, 2001:db8::/32; ${item} is not a network`,
       );
     }
-    if (Number(bits) === 0)
-      throw new OptionFault(`must be networks of proxies; ${item} would trust the headers of every client`);
+    if (Number(bits) === 0) throw new OptionFault(`must be networks ${purpose.replace('$', () => item)}`);
     if (/^::ffff:/i.test(item))
       throw new OptionFault(
         `must be IPv4 or IPv6 networks; ${item} is an IPv4-mapped address, write it as IPv4`,

@@ -186,6 +186,13 @@ export interface ServiceOptions {
   readonly TRUSTED_PROXIES?: string | undefined;
 
   /**
+   * Networks that requests to servers of applications may reach although they are not public, as a list such
+   * as 10.0.0.0/8, fd00::/8. Without it a URL of an application reaches public addresses only, in local mode
+   * also this machine. Default: none: public addresses only.
+   */
+  readonly OUTBOUND_ALLOW?: string | undefined;
+
+  /**
    * Origins whose pages may call the API from a browser, as a list such as https://app.example.org,
    * https://example.org:8443. Default: none: only pages of this service.
    */

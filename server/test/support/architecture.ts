@@ -16,7 +16,7 @@ const levels: readonly (readonly string[])[] = [
   ['kit'],
   ['brand'],
   ['config', 'db', 'hash'],
-  ['user', 'audit', 'mail', 'jobs', 'http'],
+  ['user', 'audit', 'mail', 'jobs', 'http', 'outgoing'],
   ['keys'],
   ['page', 'operation'],
   ['identity'],
