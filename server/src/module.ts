@@ -13,7 +13,7 @@ import type { SigningKeys } from './keys/signing-keys.ts';
 import type { MailKind } from './mail/mail-kind.ts';
 import type { Outbox } from './mail/outbox.ts';
 import type { Outgoing } from './outgoing/outgoing.ts';
-import type { PasswordCheck } from './user/password-rule.ts';
+import type { FeatureCommand } from './operation/command.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
 import type { PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
@@ -109,7 +109,9 @@ export interface Contribution {
   readonly exports?: Readonly<Plugged['exports']>;
   readonly purges?: Readonly<Plugged['purges']>;
   readonly jobs?: readonly Job[];
-  readonly passwordChecks?: readonly PasswordCheck[];
+  /** Run before the service listens, one after the other. If one throws, the service does not start. */
+  readonly starts?: readonly (() => Promise<void>)[];
+  readonly passwordChecks?: Readonly<Plugged['passwordChecks']>;
   readonly addressChecks?: Readonly<Plugged['addressChecks']>;
   /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
@@ -128,6 +130,11 @@ export type Configuration = ConfigurationOf<SharedTable>;
 
 /** The table of a module without options: it adds nothing to the shared options. */
 type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
+
+/** What commands of a feature may use: parts of the core, and the shared options with its own ones. */
+export interface CommandParts<Options> extends Pick<Core['context'], 'db' | 'clock'>, Pick<Core, 'events'> {
+  readonly options: Options;
+}
 
 interface Definition<Given extends Core, Table extends OptionTable> {
   /** The name of its folder. */
@@ -152,6 +159,8 @@ interface Definition<Given extends Core, Table extends OptionTable> {
    * What it stores about second factors: removed, exported and counted whether it is on or off, and by the class `Auth`.
    */
   readonly storedFactors?: readonly StoredFactor[];
+  /** Its commands of `bienvenue`. They exist whether it is on or off. */
+  readonly commands?: readonly FeatureCommand<CommandParts<SharedOptions & OptionValues<NoInfer<Table>>>>[];
   /** Run when sessions end, whether it is on or off, and by the classes `Auth` and `DB`. */
   readonly sessionEndings?: Readonly<Plugged['sessionEndings']>;
   /**
@@ -175,6 +184,7 @@ export interface Module {
   readonly tokenKinds: readonly TokenKind[];
   readonly storedFactors: readonly StoredFactor[];
   readonly sessionEndings: Readonly<Plugged['sessionEndings']>;
+  readonly commands: readonly FeatureCommand<CommandParts<SharedOptions>>[];
   readonly isOn: (options: SharedOptions) => boolean;
   readonly build: (core: IdentityCore, options: SharedOptions) => Contribution;
 }
@@ -196,6 +206,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   sealed = [],
   tokenKinds = [],
   storedFactors = [],
+  commands = [],
   sessionEndings = [],
   isOn = () => true,
   build = () => ({}),
@@ -212,6 +223,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     sealed,
     tokenKinds,
     storedFactors,
+    commands: commands as Module['commands'],
     sessionEndings,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],

@@ -10,10 +10,11 @@ import { DatabaseRefused } from '../db/sqlite-file.ts';
 import { checkKeys } from '../keys/open-keyring.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { silentLog } from '../kit/log.ts';
-import type { Configuration, IdentityCore } from '../module.ts';
+import type { Configuration, IdentityCore, Module } from '../module.ts';
 import { enterData } from '../operation/enter-data.ts';
 import { buildService } from './core.ts';
 import { migratedModules } from './migrations.ts';
+import { modules } from './modules.ts';
 import { readOptions } from './options.ts';
 
 /** The data that a command has opened. */
@@ -69,13 +70,18 @@ async function requireTables(options: CoreOptions): Promise<void> {
 /** Runs `work` with the core of a service on the data, and closes it afterwards. */
 export async function withCore<T>(
   environment: Environment,
-  work: (core: IdentityCore) => Promise<T>,
+  work: (core: IdentityCore, options: Configuration['options']) => Promise<T>,
 ): Promise<T> {
   const { configuration, database } = await openData(environment);
   const service = await buildService(configuration, database, silentLog);
   try {
-    return await work(service.core);
+    return await work(service.core, configuration.options);
   } finally {
     await service.close();
   }
 }
+
+/** The commands of `bienvenue` that features contribute. */
+export const featureCommands: readonly Module['commands'][number][] = modules.flatMap(
+  ({ commands }) => commands,
+);

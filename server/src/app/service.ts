@@ -51,6 +51,20 @@ const sealMs = secondMs;
 /** Interval at which due mails are delivered. */
 const deliverMs = secondMs;
 
+/**
+ * Does what modules do before the service listens.
+ * @throws {CommandError} if the service must not start; it is then closed.
+ * @internal
+ */
+export async function prepareStart(service: Service): Promise<void> {
+  try {
+    for (const { isOn, starts = [] } of service.modules) if (isOn) for (const start of starts) await start();
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+}
+
 /** Starts the background jobs. @internal */
 export function startJobs({ jobs, core, modules }: Service): void {
   const { audit, mail, pages, sessions } = core;

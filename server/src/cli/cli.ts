@@ -10,11 +10,13 @@ const exitCodes = `
 Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments or configuration; 70 internal error.
 Options are environment variables (docs/reference/configuration.md); "bienvenue config" prints their values.`;
 
+type Load = () => Promise<(context: CommandContext) => Command>;
+
 /**
  * A command is loaded if the arguments name it, so that the others cost nothing; for help and for unknown commands, all
  * are.
  */
-const commands = new Map<string, () => Promise<(context: CommandContext) => Command>>([
+const commands = new Map<string, Load>([
   ['serve', () => import('./serve.ts').then((module) => module.serveCommand)],
   ['config', () => import('./config.ts').then((module) => module.configCommand)],
   ['migrate', () => import('./migrate.ts').then((module) => module.migrateCommand)],
@@ -27,6 +29,29 @@ const commands = new Map<string, () => Promise<(context: CommandContext) => Comm
   ['doctor', () => import('./doctor.ts').then((module) => module.doctorCommand)],
 ]);
 
+/** Loaded when a command runs that needs a service or belongs to a feature, and for help. */
+const open = (): Promise<typeof OpenCore> => import('../app/open-core.ts');
+
+/** Returns the commands of all features. They are read only if no command above has the name. */
+async function commandsOfFeatures(): Promise<ReadonlyMap<string, Load>> {
+  const { featureCommands } = await open();
+  return new Map(
+    featureCommands.map(({ name, load }) => [
+      name,
+      async () => {
+        const command = await load();
+        return ({ withCore }) =>
+          command({
+            withData: (work) =>
+              withCore(async ({ context: { db, clock, events } }, options) =>
+                work({ db, clock, events, options }),
+              ),
+          });
+      },
+    ]),
+  );
+}
+
 /** Runs the command that the arguments name. */
 export async function run(argv: readonly string[], input: ProgramInput): Promise<void> {
   const program = await createProgram(input, argv[2]);
@@ -38,9 +63,6 @@ export async function run(argv: readonly string[], input: ProgramInput): Promise
   }
 }
 
-/** Loaded when a command runs: help needs no service. */
-const open = (): Promise<typeof OpenCore> => import('../app/open-core.ts');
-
 /** Returns the program with the command of this name; if there is none, with all commands. */
 export async function createProgram(input: ProgramInput, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
@@ -49,10 +71,10 @@ export async function createProgram(input: ProgramInput, name = ''): Promise<Com
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(add --help for usage)')
     .exitOverride();
-  const named = commands.get(name);
-  const loaded = await Promise.all(
-    (named === undefined ? [...commands.values()] : [named]).map((load) => load()),
-  );
+  const own = commands.get(name);
+  const all = own === undefined ? new Map([...commands, ...(await commandsOfFeatures())]) : commands;
+  const named = all.get(name);
+  const loaded = await Promise.all((named === undefined ? [...all.values()] : [named]).map((load) => load()));
   const { environment } = input;
   const context: CommandContext = {
     ...input,

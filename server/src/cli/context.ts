@@ -4,7 +4,7 @@ import type { TestOverrides } from '../app/service.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
-import type { IdentityCore } from '../module.ts';
+import type { Configuration, IdentityCore } from '../module.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByExternalId, findUserBySubject } from '../user/details-store.ts';
 import { findUserByEmail } from '../user/store.ts';
@@ -30,7 +30,9 @@ export interface CommandContext extends ProgramInput {
    */
   readonly openData: () => Promise<{ readonly options: CoreOptions; readonly database: Database }>;
   /** Runs `work` with the core of a service built from the options, and closes the service afterwards. */
-  readonly withCore: <T>(work: (core: IdentityCore) => Promise<T>) => Promise<T>;
+  readonly withCore: <T>(
+    work: (core: IdentityCore, options: Configuration['options']) => Promise<T>,
+  ) => Promise<T>;
 }
 
 /** @throws {CommandError} if no user has this address. */

@@ -13,7 +13,8 @@ import type { Finding } from '../operation/finding.ts';
 import { checkMail } from '../operation/mail-check.ts';
 import { CommandError } from '../operation/refusal.ts';
 import type { CommandContext } from './context.ts';
-import { exitCode, print, table } from './output.ts';
+import { print, table } from '../operation/command.ts';
+import { exitCode } from './output.ts';
 
 interface Flags {
   readonly json?: boolean;

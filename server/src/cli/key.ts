@@ -13,7 +13,7 @@ import type { CommandContext } from './context.ts';
 import { becomeOwnerOfFolder } from '../operation/data-owner.ts';
 import { announce } from '../operation/data-place.ts';
 import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from './output.ts';
+import { operator, print, showInstant, table } from '../operation/command.ts';
 
 /** Rows between two lines of progress. */
 const progressRows = 1000;

@@ -8,7 +8,7 @@ import { openDatabase, sqlitePath } from '../db/open-database.ts';
 import { listen, originOf, type Listening } from '../app/listen.ts';
 import { createApp } from '../app/server.ts';
 import { buildService } from '../app/core.ts';
-import { startJobs } from '../app/service.ts';
+import { prepareStart, startJobs } from '../app/service.ts';
 import { serviceEvents } from '../app/event.ts';
 import { createLog } from '../http/log.ts';
 import type { CommandContext } from './context.ts';
@@ -39,6 +39,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         log,
         overrides,
       );
+      await prepareStart(service);
       const app = await createApp(service, log);
       let listening: Listening;
       try {

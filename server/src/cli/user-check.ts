@@ -14,7 +14,7 @@ import type { MarkedAs } from '../identity/account/verification.ts';
 import type { IdentityCore } from '../module.ts';
 import { requireOne, requireUser, type CommandContext, type UserName } from './context.ts';
 import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from './output.ts';
+import { operator, print, showInstant, table } from '../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -7,7 +7,7 @@ import { listUsers } from '../user/store.ts';
 import type { NewDetails } from '../identity/details/details.ts';
 import { count, requireUser, type CommandContext } from './context.ts';
 import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from './output.ts';
+import { operator, print, showInstant, table } from '../operation/command.ts';
 import { confirmUser, describeMetadata, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {

@@ -5,7 +5,7 @@ import { databaseUrl } from '../config/server-url.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createLog } from '../http/log.ts';
 import { buildService } from '../app/core.ts';
-import { startJobs } from '../app/service.ts';
+import { prepareStart, startJobs } from '../app/service.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { readOptions } from '../app/options.ts';
 import type { Service } from '../app/service.ts';
@@ -46,6 +46,7 @@ function requireUrl(url: string): string {
  * @throws {DatabaseRefused} if the file is not a database of Bienvenue.
  * @throws {NewerSchema} if a newer release wrote it.
  * @throws {KeysRefused} if the database was used with other keys.
+ * @throws {CommandError} if a feature does not let the service start.
  * @throws {Problem} unavailable if PostgreSQL does not answer.
  */
 export async function openService(options: ServiceOptions = {}): Promise<Service> {
@@ -58,6 +59,7 @@ export async function openService(options: ServiceOptions = {}): Promise<Service
     await openDatabase(url, migratedModules, configuration.options),
     log,
   );
+  await prepareStart(service);
   startJobs(service);
   return service;
 }

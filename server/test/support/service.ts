@@ -12,7 +12,7 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { buildService } from '../../src/app/core.ts';
-import type { Service, TestOverrides } from '../../src/app/service.ts';
+import { prepareStart, type Service, type TestOverrides } from '../../src/app/service.ts';
 import { Auth } from '../../src/library/auth.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -108,6 +108,7 @@ export async function serviceOn(
     ...overrides,
     clock: clock.now,
   });
+  await prepareStart(service);
   const routes: RouteEntry[] = [];
   const app = await createApp(service, log, { onRoutes: (entries) => void routes.push(...entries) });
   await app.ready();
