@@ -95,6 +95,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
 /** Examples of the options of features, which a checkout may lack. */
 const wrongOfFeatures: typeof wrong = {
   BREACH_CHECK_URL: ['http://api.example.org', 'nonsense', 'https://user:hunter2@example.org'],
+  CLIENTS_FILE: ['/nowhere/clients.toml', '/dev/null', '/', import.meta.filename],
   DISPOSABLE_EMAILS: ['no'],
   EMAIL_SIGN_IN: flag,
   PASSKEYS: flag,

@@ -354,6 +354,12 @@ export interface ServiceOptions {
   readonly REMEMBERED_DEVICE_DAYS?: string | undefined;
 
   /**
+   * Path of a TOML file that declares the clients and resources of the OpenID provider. Each start applies
+   * it, and so does `bienvenue client apply`. Default: none: commands add clients.
+   */
+  readonly CLIENTS_FILE?: string | undefined;
+
+  /**
    * Service that lists breached passwords (the range API of Pwned Passwords). It receives the first five hex
    * digits of the SHA-1 of each new password. If it does not answer, the password is accepted. Default: none:
    * no breach check.

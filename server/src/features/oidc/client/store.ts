@@ -54,6 +54,20 @@ export async function findClient(db: Database, id: string): Promise<Client | und
   return row && toClient(row);
 }
 
+const selectForChange = statement((sql, p: { id: string }) =>
+  sql
+    .selectFrom('oidc_clients')
+    .select(['id', 'kind', ...columns])
+    .where('id', '=', p.id)
+    .forNoKeyUpdate(),
+);
+
+/** Finds a client and locks its row until the end of the transaction, so that changes follow each other. */
+export async function lockClient(tx: Database, id: string): Promise<Client | undefined> {
+  const row = await tx.first(selectForChange, { id });
+  return row && toClient(row);
+}
+
 const selectClients = statement((sql) =>
   sql
     .selectFrom('oidc_clients')
