@@ -45,7 +45,15 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   // The largest feature: two WebAuthn ceremonies, each with JSON routes and pages, and three purposes of a passkey.
   'features/passkey': [[''], ['enrollment', 'sign-in'], ['module.ts']],
   // The OpenID provider.
-  'features/oidc': [['client'], ['registry'], ['grant'], ['logout'], ['engine'], ['interaction'], ['module.ts']],
+  'features/oidc': [
+    ['client'],
+    ['registry'],
+    ['grant'],
+    ['logout'],
+    ['engine'],
+    ['interaction'],
+    ['module.ts'],
+  ],
 };
 
 /** Packages, and the files that may use them. */

@@ -106,6 +106,8 @@ export interface FeatureKit {
   readonly plans?: readonly KitPlan[];
   /** Columns of its tables that have rows of users. */
   readonly columns?: Readonly<Record<string, TableColumns>>;
+  /** Its tables without rows of users. */
+  readonly otherTables?: readonly string[];
 }
 
 const source = join(import.meta.dirname, '../../src');
