@@ -41,9 +41,7 @@ export const oidc = module({
               },
             ],
       purges: [logouts],
-      jobs: [
-        { name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) },
-      ],
+      jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],
     };
   },
 });

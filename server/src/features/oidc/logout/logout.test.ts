@@ -18,6 +18,7 @@ import { dayMs, hourMs, minuteMs, secondMs } from '../../../kit/clock.ts';
 import { silentLog } from '../../../kit/log.ts';
 import { module } from '../../../module.ts';
 import { Outgoing } from '../../../outgoing/outgoing.ts';
+import { logoutCommand } from './command.ts';
 import { logoutsOnEnd, LogoutOutbox, queueLogouts, restartLogout, type ClientSession } from './outbox.ts';
 import { listLogouts, type LogoutRow } from './store.ts';
 
@@ -299,10 +300,7 @@ onEachEngine('back-channel logout', (engine) => {
   test('reaches no address that the operator does not allow', async () => {
     await queue([{ ...at('wiki', 'one'), uri: 'https://10.0.0.1/logout' }]);
     await instance().deliver();
-    assert.match(
-      (await listed(1))[0]?.last_error ?? '',
-      /^10\.0\.0\.1 is not public.*OUTBOUND_ALLOW/,
-    );
+    assert.match((await listed(1))[0]?.last_error ?? '', /^10\.0\.0\.1 is not public.*OUTBOUND_ALLOW/);
     assert.deepEqual(Object.keys(warned[0] ?? {}), ['client', 'logout', 'attempts', 'count', 'error']);
   });
 
@@ -310,6 +308,32 @@ onEachEngine('back-channel logout', (engine) => {
     await queue([{ ...at('wiki', 'one'), alg: 'PS256' }]);
     assert.equal(await instance().deliver(), 0);
     assert.equal((await listed(1))[0]?.last_error, 'There is no signing key for PS256');
+  });
+
+  test('is listed and retried by the operator', async (t) => {
+    const lines: string[] = [];
+    t.mock.method(console, 'log', (line: string) => void lines.push(line));
+    const parts = { db: service.core.database, clock: service.clock.now };
+    const run = async (...args: string[]): Promise<string> => {
+      lines.length = 0;
+      await logoutCommand({ withData: (work) => work(parts) }).parseAsync(args, { from: 'user' });
+      return lines.join('\n');
+    };
+    await queue([at('wiki', 'one'), at('shop', 'two')]);
+    status = 400;
+    await instance().deliver();
+    service.clock.advance(secondMs);
+    await instance().deliver();
+    await queue([at('wiki', 'three')]);
+    assert.match(await run('list'), /wiki +waiting +0 .*\n.*shop +given up +2 +The client refused it/s);
+    const [waiting, abandoned] = JSON.parse(await run('list', '--json')) as Record<string, unknown>[];
+    assert.deepEqual([waiting?.['state'], abandoned?.['state']], ['waiting', 'given up']);
+    assert.equal((JSON.parse(await run('list', '--json', '--limit', '1')) as unknown[]).length, 1);
+    await run('retry', String(abandoned?.['id']));
+    status = 200;
+    assert.equal(await instance().deliver(), 2);
+    await assert.rejects(run('retry', 'unknown'), /No logout has the id unknown/);
+    await assert.rejects(run('list', '--limit', 'many'), /whole number/);
   });
 
   test('is found by an index', async () => {
@@ -325,7 +349,8 @@ onEachEngine('back-channel logout', (engine) => {
     for (const [i, plan] of plans.entries())
       assert.deepEqual(
         scansOf(plan).filter((step) => !step.includes('oidc_logouts_by_age')), // the newest, up to a limit
-        [], `${recorder.recorded[i]?.compiled.text}\n${plan.join('\n')}`,
+        [],
+        `${recorder.recorded[i]?.compiled.text}\n${plan.join('\n')}`,
       );
     const steps = plans.flat().join('\n');
     for (const index of [/oidc_logouts_due/, /oidc_logouts_by_age/, /oidc_logouts_by_expiry/])
