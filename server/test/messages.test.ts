@@ -47,6 +47,9 @@ const everyValue = {
   factor: 'totp',
   factors: 'totp',
   action: 'added',
+  scope: 'S',
+  claim: 'C',
+  resource: 'R',
 };
 
 describe('the message catalogs', () => {

@@ -98,6 +98,8 @@ const wrongOfFeatures: typeof wrong = {
   CLIENTS_FILE: ['/nowhere/clients.toml', '/dev/null', '/', import.meta.filename],
   DISPOSABLE_EMAILS: ['no'],
   EMAIL_SIGN_IN: flag,
+  OIDC_CLAIMS: ['sub', 'department, email', 'a b!'],
+  OIDC_ASSUME_EMAIL_VERIFIED: flag,
   PASSKEYS: flag,
   PASSKEY_ORIGINS: ['*', 'app.example.org'],
   REMEMBERED_DEVICE_DAYS: number,

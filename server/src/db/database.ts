@@ -114,3 +114,8 @@ export interface Database {
 export class UniqueViolation extends Error {
   override readonly name = 'UniqueViolation';
 }
+
+/** A row refers to a row of another table that does not exist, or no longer. */
+export class ReferenceViolation extends Error {
+  override readonly name = 'ReferenceViolation';
+}

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../kit/problem.ts';
-import { UniqueViolation } from './database.ts';
+import { ReferenceViolation, UniqueViolation } from './database.ts';
 
 // An import would fail on an older Node.js before library/require-node.ts could say which one is needed.
 const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
@@ -156,6 +156,8 @@ function checkHeader(path: string): void {
 const temporaryFaults = new Set([5, 8, 10, 13, 14]);
 /** SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY. */
 const uniqueFaults = new Set([2067, 1555]);
+/** SQLITE_CONSTRAINT_FOREIGNKEY. */
+const referenceFault = 787;
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
 const damages = new Set([11, 26]);
 /** The lower bits of an extended result code are the primary one. */
@@ -165,6 +167,7 @@ const primaryCodeMask = 0xff;
 export function toSqliteError(message: string, errcode: number): Error {
   const cause = new Error(`SQLite: ${message} (code ${errcode})`);
   if (uniqueFaults.has(errcode)) return new UniqueViolation(message, { cause });
+  if (errcode === referenceFault) return new ReferenceViolation(message, { cause });
   if (temporaryFaults.has(errcode & primaryCodeMask))
     return new Problem('unavailable', { message: cause.message, cause, retryAfterSeconds: 2 });
   return cause;

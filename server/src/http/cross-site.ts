@@ -17,13 +17,20 @@ interface Provenance {
   readonly 'sec-fetch-site'?: string | string[] | undefined;
 }
 
-/** Route config that marks a guarded read. */
+/** Route config that marks a guarded read, or a route for any site. */
 interface GuardConfig {
   isGuardedRead?: boolean;
+  isForAnySite?: boolean;
 }
 
 /** Config of a GET route that also changes something: requests from pages of other sites are rejected. */
 export const guardedRead: object = { isGuardedRead: true } satisfies GuardConfig;
+
+/**
+ * Config of a route that pages of all sites may call, because it reads no cookie: a request with the cookies of a user has
+ * the same answer as one without.
+ */
+export const forAnySite: object = { isForAnySite: true } satisfies GuardConfig;
 
 /**
  * Installs the hook, which rejects a request with `cross_site`. Fails closed: if the hook throws, the request is
@@ -31,14 +38,14 @@ export const guardedRead: object = { isGuardedRead: true } satisfies GuardConfig
  */
 export function refuseCrossSite(app: FastifyInstance, origins: OriginRule): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isTrustworthy(request.headers, origins) || isOpenRead(request)) done();
+    if (isTrustworthy(request.headers, origins) || isOpen(request)) done();
     else done(new Problem('cross_site'));
   });
 }
 
-function isOpenRead({ method, routeOptions }: FastifyRequest): boolean {
-  const { isGuardedRead = false } = routeOptions.config as GuardConfig; // written by guardedRead
-  return isSafe(method) && !isGuardedRead;
+function isOpen({ method, routeOptions }: FastifyRequest): boolean {
+  const { isGuardedRead = false, isForAnySite = false } = routeOptions.config as GuardConfig; // written above
+  return isForAnySite || (isSafe(method) && !isGuardedRead);
 }
 
 /** Sec-Fetch-Site takes precedence (W3C Fetch Metadata §2.3): no page can set it. Older browsers send only Origin. */

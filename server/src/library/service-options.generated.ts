@@ -360,6 +360,18 @@ export interface ServiceOptions {
   readonly CLIENTS_FILE?: string | undefined;
 
   /**
+   * Members of the users' public metadata that applications receive as claims, with the scope `profile`; for
+   * example `department,roles`. Default: none.
+   */
+  readonly OIDC_CLAIMS?: string | undefined;
+
+  /**
+   * Tells applications that every address is verified, including unconfirmed ones. For development, and where
+   * the operator adds the accounts. Default: `false`.
+   */
+  readonly OIDC_ASSUME_EMAIL_VERIFIED?: string | undefined;
+
+  /**
    * Service that lists breached passwords (the range API of Pwned Passwords). It receives the first five hex
    * digits of the SHA-1 of each new password. If it does not answer, the password is accepted. Default: none:
    * no breach check.

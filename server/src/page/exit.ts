@@ -12,6 +12,12 @@ export interface ExitsOptions {
   readonly ownOrigin: string;
 }
 
+/** The members of a request that say how a browser came to it. */
+export interface Navigation {
+  readonly method?: string | undefined;
+  readonly headers: { readonly 'sec-fetch-site'?: string | string[] | undefined };
+}
+
 /** Path of the page that continues at an application. */
 export const exitPath = '/continue';
 /** Time for which the page of an exit can be reloaded. */
@@ -27,8 +33,13 @@ export class Exits {
 
   /** Redirects to a target. After a form, a target of another origin gets a page in between. */
   go(request: FastifyRequest, reply: FastifyReply, target: string): FastifyReply {
+    return reply.redirect(this.addressFor(request, target), 303);
+  }
+
+  /** Returns where a redirect to a target goes: to the target, or to the page that continues there. */
+  addressFor(request: Navigation, target: string): string {
     const isDirect = this.#isOwn(target) || !followsForm(request);
-    return reply.redirect(isDirect ? target : addressOf(exitPath, { to: this.#seal(target) }), 303);
+    return isDirect ? target : addressOf(exitPath, { to: this.#seal(target) });
   }
 
   /** Returns the target of a sealed text; `undefined` if it was not sealed here, or has expired. */
@@ -51,6 +62,6 @@ export class Exits {
 }
 
 /** Returns whether a browser came to a request by a form of this service, also after further redirects. */
-function followsForm({ method, headers }: FastifyRequest): boolean {
+function followsForm({ method, headers }: Navigation): boolean {
   return method !== 'GET' || headers['sec-fetch-site'] === 'same-origin';
 }

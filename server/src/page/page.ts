@@ -166,7 +166,7 @@ export class PageKit {
     const { url = '/' } = request.routeOptions;
     const isPlain = method === 'GET' && !/[:*]/.test(url); // a path without a route, or with a parameter, may be any text
     const address = isPlain ? addressOf(url, { ...this.queries.parse(query) }) : '/';
-    return this.#parts.pages.send(request, reply, { ...page, address });
+    return this.#parts.pages.send(request, reply, { address, ...page });
   }
 
   /** Sends a page of the account, with its navigation: the sections on wide screens, a link back on others. */

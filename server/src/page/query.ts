@@ -19,6 +19,8 @@ export interface PageQueryValues {
   /** What an application demands at step-up: a second factor by name, and its age in seconds. */
   readonly factor?: string;
   readonly max_age?: string;
+  /** The factor must have been given after this instant (Unix milliseconds). */
+  readonly since?: string;
   /** Position in a list: the page shows what is older. Unix milliseconds and the id of a row. */
   readonly before?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
@@ -30,6 +32,7 @@ const resultForm = /^[a-z_]{1,20}$/;
 /** Name of a factor. */
 const factorForm = /^[a-z_]{1,32}$/;
 const secondsForm = /^\d{1,9}$/;
+const instantForm = /^\d{1,15}$/;
 
 /** Ids of rows and of refusals are UUIDs. */
 const handleForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -53,6 +56,7 @@ export class PageQueries {
       id: (text) => (handleForm.test(text) ? text : undefined),
       factor: (text) => (factorForm.test(text) ? text : undefined),
       max_age: (text) => (secondsForm.test(text) ? text : undefined),
+      since: (text) => (instantForm.test(text) ? text : undefined),
       before: (text) => (cursorForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
     };

@@ -44,14 +44,15 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   // The largest feature: two WebAuthn ceremonies, each with JSON routes and pages, and three purposes of a passkey.
   'features/passkey': [[''], ['enrollment', 'sign-in'], ['module.ts']],
-  // The OpenID provider.
+  // The OpenID provider: what is registered, what was issued, and the engine with its pages above them.
   'features/oidc': [
     ['client'],
-    ['registry'],
-    ['grant'],
-    ['logout'],
+    ['registry', 'grant'],
+    ['session', 'logout'],
+    ['token'],
     ['engine'],
     ['interaction'],
+    ['declaration.ts'],
     ['module.ts'],
   ],
 };

@@ -1,46 +1,48 @@
 // The OpenID provider: applications sign their users in here (OpenID Connect Core 1.0).
 import { secondMs } from '../../kit/clock.ts';
 import { module } from '../../module.ts';
-import { clientMigrations } from './client/migrations.ts';
-import { logoutMigrations } from './logout/migrations.ts';
+import { declaration } from './declaration.ts';
+import { buildEngine } from './engine/build.ts';
+import { browserRoutes, programRoutes } from './engine/routes.ts';
+import { expiringRows, grantRevocable } from './grant/grants.ts';
+import { interactionPages } from './interaction/pages.ts';
+import { refusalPages } from './interaction/refusal-pages.ts';
 import { LogoutOutbox } from './logout/outbox.ts';
-import { registryEvents } from './registry/event.ts';
-import { applyFile } from './registry/file-apply.ts';
-import { registryMigrations } from './registry/migrations.ts';
-import { checkClientsFile, registryOptions } from './registry/options.ts';
+import { registryStarts } from './registry/start.ts';
 
 export const oidc = module({
-  name: 'oidc',
-  options: registryOptions,
-  check: checkClientsFile,
-  migrations: [...clientMigrations, ...registryMigrations, ...logoutMigrations],
-  events: registryEvents,
+  ...declaration,
   commands: [
     { name: 'client', load: async () => (await import('./registry/client-command.ts')).clientCommand },
     { name: 'resource', load: async () => (await import('./registry/resource-command.ts')).resourceCommand },
     { name: 'logout', load: async () => (await import('./logout/command.ts')).logoutCommand },
   ],
-  build: ({ context, events, outgoing, pages, signingKeys }, { clientsFile }) => {
-    const { db: database, clock, log } = context;
-    const issuer = pages.publicOrigin;
+  build: (core, options) => {
+    const { context, cookies, details, keyring, outgoing, pages, secondFactors, sessions, signingKeys } =
+      core;
+    const { db, clock, events, log } = context;
+    const sessionCookie = cookies.session;
+    const needs = { context, details, keyring, pages, secondFactors, sessions, sessionCookie, signingKeys };
+    const { engine, limit, refusals, requests, view } = buildEngine(needs, options);
     const logouts = new LogoutOutbox({
-      database,
+      database: db,
       clock,
       log,
-      issuer,
+      issuer: pages.publicOrigin,
       keys: signingKeys,
       fetch: outgoing.fetch,
     });
+    const asking = { pages, cookies, events, requests, secondFactors, sessions, view };
     return {
-      starts:
-        clientsFile === undefined
-          ? []
-          : [
-              async () => {
-                await applyFile({ ...context, events }, clientsFile, { source: { actor: 'service' } });
-              },
-            ],
-      purges: [logouts],
+      starts: registryStarts(context, options.clientsFile),
+      routes: [
+        { access: 'open', json: programRoutes({ engine, limit, sessionCookie }) },
+        { access: 'open', json: browserRoutes({ engine, limit, sessionCookie }) },
+        { access: 'optional', pages: interactionPages(asking) },
+        { access: 'open', pages: refusalPages({ pages, refusals }) },
+      ],
+      revokes: [grantRevocable],
+      purges: [...expiringRows(db, clock), logouts],
       jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],
     };
   },

@@ -109,6 +109,12 @@ export class SecondFactors {
     return names;
   }
 
+  /** Returns those names of `setOf` whose factors prove one of the methods (RFC 8176), such as `pop`. */
+  async namesProving(userId: number, methods: readonly string[]): Promise<string[]> {
+    const names = await this.namesOf(userId);
+    return names.filter((name) => this.#methodOf(name).amr.some((method) => methods.includes(method)));
+  }
+
   /** As `setOf`, outside of a transaction. */
   namesOf(userId: number): Promise<string[]> {
     return this.setOf(this.#context.db, userId);

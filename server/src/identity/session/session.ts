@@ -12,7 +12,14 @@ import { formatFactors, withFactor, parseFactors, type FactorUse } from '../fact
 import { sessionEvents } from './event.ts';
 import type { ListedSession, RenewedSession, Session } from './session-entry.ts';
 import { seenGranularityMs, SeenSessions } from './seen-sessions.ts';
-import { addSession, findFactors, findSession, listSessions, replaceSession } from './store.ts';
+import {
+  addSession,
+  findFactors,
+  findSession,
+  listSessions,
+  replaceSession,
+  type SessionRow,
+} from './store.ts';
 import { SessionEndings, type EndingNeeds } from './ending.ts';
 import './problem.ts';
 
@@ -107,21 +114,26 @@ export class Sessions {
     if (parts === undefined) return undefined;
     const row = await findSession(db, parts.id);
     if (row === undefined || !equalDigests(row.secret_hash, parts.secretHash)) return undefined;
-    const now = this.#clock();
-    if (row.expires_at <= now || row.last_seen_at + this.life.idleMs <= now) {
+    if (!this.#isLive(row)) {
       this.#seen.noteExpired(row.lookup_key);
       return undefined;
     }
     this.#seen.note(row.lookup_key, row.last_seen_at);
-    return {
-      id: row.lookup_key,
-      userId: row.user_id,
-      email: row.email,
-      subject: row.subject,
-      name: row.name,
-      expiresAt: row.expires_at,
-      endsWithBrowser: row.ends_with_browser === 1,
-    };
+    return toSession(row);
+  }
+
+  /**
+   * Returns the live session with this handle, for a module that stores handles; `undefined` if it has ended. It does not
+   * count as a use of the session.
+   */
+  async findByHandle(id: string, db: Database = this.#db): Promise<Session | undefined> {
+    const row = await findSession(db, id);
+    return row !== undefined && this.#isLive(row) ? toSession(row) : undefined;
+  }
+
+  #isLive(row: SessionRow): boolean {
+    const now = this.#clock();
+    return row.expires_at > now && row.last_seen_at + this.life.idleMs > now;
   }
 
   /** Returns the factors that were verified for a session. */
@@ -227,4 +239,16 @@ export class Sessions {
     await this.flush();
     return this.#endings.purge(limit, this.life.idleMs + seenLagMs);
   }
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    id: row.lookup_key,
+    userId: row.user_id,
+    email: row.email,
+    subject: row.subject,
+    name: row.name,
+    expiresAt: row.expires_at,
+    endsWithBrowser: row.ends_with_browser === 1,
+  };
 }

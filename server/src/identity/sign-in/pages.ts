@@ -110,7 +110,11 @@ export function factorPages({
 }
 
 /** What an application demands of a session, in the address of the step-up page. */
-const DemandQuery = Type.Object({ factor: Type.Optional(formField), max_age: Type.Optional(formField) });
+const DemandQuery = Type.Object({
+  factor: Type.Optional(formField),
+  max_age: Type.Optional(formField),
+  since: Type.Optional(formField),
+});
 
 /** The step-up page, at the access level `session`. */
 export function stepUpPages({
@@ -161,7 +165,7 @@ export function stepUpPages({
           action: paths.stepUp,
           purpose: 'step_up',
           hidden: html`!${inputs} !${hidden('required', query['factor'])}
-          !${hidden('max_age', query['max_age'])} !${account}`,
+          !${hidden('max_age', query['max_age'])} !${hidden('since', query['since'])} !${account}`,
           rejected: rejectedOf(visit, prompts),
         })}`;
     },
@@ -173,12 +177,13 @@ export function stepUpPages({
           ...proofFields,
           required: Type.Optional(formField),
           max_age: Type.Optional(formField),
+          since: Type.Optional(formField),
         }),
         keeps: ['factor'],
         // The page of a refusal asks for the same factors again.
-        back: ({ required, max_age: maxAge }, { next }) => {
-          const { factor, max_age } = pages.queries.parse({ factor: required, max_age: maxAge });
-          return addressOf(paths.stepUp, { return_to: next, factor, max_age });
+        back: ({ required, ...fields }, { next }) => {
+          const { factor, max_age, since } = pages.queries.parse({ ...fields, factor: required });
+          return addressOf(paths.stepUp, { return_to: next, factor, max_age, since });
         },
         submit: async ({ factor, proof }, { request, reply, next }) => {
           requireGiven('proof', proof);
@@ -192,9 +197,13 @@ export function stepUpPages({
 }
 
 /** Returns what a link to the step-up page demands; `undefined` for what sensitive actions of the account require. */
-function demandOf({ factor, max_age: maxAge }: Visit['query']): AuthenticationDemand | undefined {
-  if (factor === undefined && maxAge === undefined) return undefined;
-  return { factor, maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge) };
+function demandOf({ factor, max_age: maxAge, since }: Visit['query']): AuthenticationDemand | undefined {
+  if (factor === undefined && maxAge === undefined && since === undefined) return undefined;
+  return { factor, maxAgeSeconds: numberOf(maxAge), since: numberOf(since) };
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 /** Returns the names of the factors of which one is required; `undefined` if the session has a recent one. */

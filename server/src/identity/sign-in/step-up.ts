@@ -25,6 +25,8 @@ export interface AuthenticationDemand {
   readonly factor?: string | undefined;
   /** By default the factor may have been given at any time in the session. */
   readonly maxAgeSeconds?: number | undefined;
+  /** Unix milliseconds: the factor must have been given later. */
+  readonly since?: number | undefined;
 }
 
 /** What sensitive actions of the account require. */
@@ -138,11 +140,11 @@ export class StepUp {
   async #require(
     session: Session,
     factors: readonly string[],
-    { factor: required, maxAgeSeconds = Infinity }: AuthenticationDemand,
+    { factor: required, maxAgeSeconds = Infinity, since: begin = -Infinity }: AuthenticationDemand,
     isAnyEnough = false,
   ): Promise<void> {
     const { clock, db } = this.#context;
-    const since = clock() - maxAgeSeconds * secondMs;
+    const since = Math.max(clock() - maxAgeSeconds * secondMs, begin);
     const uses = await this.#needs.sessions.factorsOf(db, session.id);
     const isMet = uses.some(({ factor, at, isMultiFactor = false }) => {
       if (at <= since) return false;

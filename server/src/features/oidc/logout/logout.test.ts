@@ -47,8 +47,11 @@ onEachEngine('back-channel logout', (engine) => {
     uri: `${origin}/${client}`,
     alg: signedBy[client as keyof typeof signedBy] ?? 'RS256',
   });
-  const clientsOf = async (_tx: Database, ids: readonly string[]): Promise<ClientSession[]> =>
-    ids.flatMap((id) => Object.keys(signedBy).map((client) => at(client, `${client} ${id}`)));
+  const clientsOf = async (
+    _tx: Database,
+    ended: readonly { readonly id: string }[],
+  ): Promise<ClientSession[]> =>
+    ended.flatMap(({ id }) => Object.keys(signedBy).map((client) => at(client, `${client} ${id}`)));
 
   const instance = (database: Database = service.core.database): LogoutOutbox =>
     new LogoutOutbox({

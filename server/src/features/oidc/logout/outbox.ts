@@ -10,7 +10,7 @@ import { printableLine } from '../../../kit/printable.ts';
 import { LogThrottle } from '../../../kit/log-throttle.ts';
 import type { Database } from '../../../db/database.ts';
 import type { OutgoingFetch } from '../../../outgoing/outgoing.ts';
-import type { Purgeable, SessionEnding } from '../../../identity/contribution.ts';
+import type { EndedSession, Purgeable, SessionEnding } from '../../../identity/contribution.ts';
 import { signLogoutToken } from './logout-token.ts';
 import {
   addLogout,
@@ -41,7 +41,10 @@ export interface ClientSession {
  * Returns the sessions at clients with a `backchannel_logout_uri` that belong to sessions of the service. It locks the
  * rows to which a token request adds a client, so that no client is added after it has read them.
  */
-export type ClientsOf = (tx: Database, sessionIds: readonly string[]) => Promise<readonly ClientSession[]>;
+export type ClientsOf = (
+  tx: Database,
+  sessions: readonly EndedSession[],
+) => Promise<readonly ClientSession[]>;
 
 export interface LogoutOutboxOptions {
   readonly database: Database;
@@ -99,11 +102,7 @@ export function restartLogout(db: Database, id: string, now: number): Promise<bo
 /** Returns the contribution that stores the logouts of the sessions that end, in the same transaction. */
 export function logoutsOnEnd(clientsOf: ClientsOf): SessionEnding {
   return async (tx, { sessions, at }) => {
-    const ended = await clientsOf(
-      tx,
-      sessions.map(({ id }) => id),
-    );
-    await queueLogouts(tx, ended, at);
+    await queueLogouts(tx, await clientsOf(tx, sessions), at);
   };
 }
 

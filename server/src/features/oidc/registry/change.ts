@@ -45,3 +45,12 @@ export function changedFields(before: Input, after: Input): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }
+
+/** One change that a file makes. */
+export interface FileChange {
+  readonly action: 'add' | 'change' | 'remove';
+  readonly kind: 'client' | 'resource';
+  readonly id: string;
+  /** Fields that change; `secrets` stands for those of a client. */
+  readonly fields: readonly string[];
+}

@@ -5,7 +5,7 @@ import type { Client, NewClient } from '../client/client.ts';
 import type { Input } from '../client/field.ts';
 import { fieldsOf } from '../client/registration.ts';
 import type { Registered } from './clients.ts';
-import type { FileChange } from './file-apply.ts';
+import type { FileChange } from './change.ts';
 
 /** Prints what the application needs. */
 export function report(

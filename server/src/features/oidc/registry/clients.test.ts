@@ -146,11 +146,11 @@ onEachEngine('the rules of clients', (engine) => {
 
   test('a change keeps all other fields, and null resets one', async () => {
     const secret = await add({ ...wiki, first_party: true, allowed_users: ['ann@example.org'] });
-    const before = await findClient(db, 'wiki');
+    const earlier = await findClient(db, 'wiki');
     service.clock.advance(1000);
     await clients.update('wiki', { name: 'Wikipedia', allowed_users: null }, change);
     assert.deepEqual(await findClient(db, 'wiki'), {
-      ...before,
+      ...earlier,
       name: 'Wikipedia',
       access: { emailDomains: [], users: [] },
       updatedAt: now(),

@@ -10,20 +10,11 @@ import type { Client, Resource } from '../client/client.ts';
 import { fieldsOf } from '../client/registration.ts';
 import { fieldsOfResource } from '../client/resource.ts';
 import { listClients, listResources, listSecrets } from '../client/store.ts';
-import { changedFields } from './change.ts';
+import { changedFields, type FileChange } from './change.ts';
 import { Clients, hasExactly } from './clients.ts';
 import type { ClientsFile } from './clients-file.ts';
 import { Resources } from './resources.ts';
 import { findReplaced, lockFile, replaceFile } from './file-store.ts';
-
-/** One change that a file makes. */
-export interface FileChange {
-  readonly action: 'add' | 'change' | 'remove';
-  readonly kind: 'client' | 'resource';
-  readonly id: string;
-  /** Fields that change; `secrets` stands for those of a client. */
-  readonly fields: readonly string[];
-}
 
 export interface FileApplyParts {
   readonly db: Database;

@@ -9,5 +9,13 @@ export const kit: FeatureKit = {
     'oidc_resources',
     'oidc_clients_files',
     'oidc_replaced_files',
+    'oidc_logouts',
+    'oidc_sessions',
+    'oidc_session_clients',
+    'oidc_interactions',
+    'oidc_used',
+    'oidc_grants',
+    'oidc_tokens',
+    'oidc_consents',
   ],
 };

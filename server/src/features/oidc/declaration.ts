@@ -1,0 +1,25 @@
+// What the OpenID provider declares: its tables, options, events and commands.
+import { clientMigrations } from './client/migrations.ts';
+import { engineEvents } from './engine/event.ts';
+import { engineOptions } from './engine/options.ts';
+import { logoutTargets } from './grant/logout-targets.ts';
+import { grantMigrations } from './grant/migrations.ts';
+import { sealedInteraction, sealedToken } from './grant/schema.ts';
+import { applicationAllowedMail, interactionEvents } from './interaction/event.ts';
+import { logoutMigrations } from './logout/migrations.ts';
+import { logoutsOnEnd } from './logout/outbox.ts';
+import { registryEvents } from './registry/event.ts';
+import { registryMigrations } from './registry/migrations.ts';
+import { checkClientsFile, registryOptions } from './registry/options.ts';
+
+export const declaration = {
+  name: 'oidc',
+  messages: import.meta.resolve('./messages/'),
+  migrations: [...clientMigrations, ...registryMigrations, ...grantMigrations, ...logoutMigrations],
+  sealed: [sealedToken, sealedInteraction],
+  options: { ...registryOptions, ...engineOptions },
+  check: checkClientsFile,
+  events: { ...registryEvents, ...engineEvents, ...interactionEvents },
+  mails: [applicationAllowedMail],
+  sessionEndings: [logoutsOnEnd(logoutTargets)],
+};

@@ -1,0 +1,126 @@
+// Every change to the inside of the engine, one per function. Each has a test that fails without it
+// (patches.test.ts): an update of the engine that moves what is patched shows there.
+import type Provider from 'oidc-provider';
+import type { Clock } from '../../../kit/clock.ts';
+import { secondMs } from '../../../kit/clock.ts';
+import type { Database } from '../../../db/database.ts';
+import { isSecret } from '../client/secret.ts';
+import { listLiveSecrets } from '../client/store.ts';
+import { useOnce } from '../grant/token-store.ts';
+import { acrOf, requestedAcrs, type RequestedAcr } from '../session/acr.ts';
+import type { ClientLimit } from '../token/client-limit.ts';
+import { sidOf } from '../session/sid.ts';
+import { storedId, tokenPrefixes } from '../token/token-form.ts';
+
+export interface PatchParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly origin: string;
+  readonly limit: ClientLimit;
+  /** Returns the network of the running request. */
+  readonly networkOf: () => string;
+}
+
+/** Members of the engine that its types do not declare. */
+type Inside = Record<string, unknown>;
+
+/** Applies all patches to a provider. */
+export function patchProvider(provider: Provider, parts: PatchParts): void {
+  pinAddress(provider, parts);
+  keepSession(provider);
+  deriveSids(provider);
+  chooseAcr(provider);
+  prefixTokens(provider);
+  useIdentifiersOnce(provider, parts);
+  compareSecrets(provider, parts);
+}
+
+/**
+ * Pins the address of every request to that of the service. The engine would build its links from the Host header, which
+ * a client chooses (CWE-640).
+ */
+function pinAddress(provider: Provider, { origin }: PatchParts): void {
+  const { host, protocol } = new URL(origin);
+  Object.defineProperties(provider.request, {
+    host: { get: () => host },
+    protocol: { get: () => protocol.slice(0, -1) },
+    href: {
+      get(this: { readonly originalUrl: string }) {
+        // A request line may name a whole URL, whose origin is ignored too.
+        const { pathname, search } = new URL(this.originalUrl, origin);
+        return `${origin}${pathname}${search}`;
+      },
+    },
+  });
+}
+
+/** The token of a session is ours: it changes at sign-in and step-up, and not when the engine goes on. */
+function keepSession(provider: Provider): void {
+  inside(provider.Session.prototype)['resetIdentifier'] = () => {};
+}
+
+/** Two tabs that sign in at the same time get the same `sid`, because it is computed instead of drawn. */
+function deriveSids(provider: Provider): void {
+  inside(provider.Session.prototype)['ensureClientContainer'] = nameSession;
+}
+
+function nameSession(
+  this: { readonly uid: string; sidFor(clientId: string, sid?: string): string | undefined },
+  clientId: string,
+): void {
+  if (this.sidFor(clientId) === undefined) this.sidFor(clientId, sidOf(this.uid, clientId));
+}
+
+/** Of the requested contexts the first one that was reached is returned; the engine would ignore the request. */
+function chooseAcr(provider: Provider): void {
+  const context = provider as unknown as { readonly OIDCContext: { readonly prototype: object } };
+  Object.defineProperty(context.OIDCContext.prototype, 'acr', {
+    get(this: {
+      readonly session: { readonly amr?: readonly string[]; readonly accountId?: string };
+      readonly params?: { readonly acr_values?: string };
+      readonly claims?: { readonly id_token?: { readonly acr?: RequestedAcr | null } };
+    }) {
+      if (this.session.accountId === undefined) return undefined;
+      return acrOf(this.session.amr ?? [], requestedAcrs(this));
+    },
+  });
+}
+
+/** Tokens begin with the prefix of their kind. */
+function prefixTokens(provider: Provider): void {
+  for (const [kind, prefix] of Object.entries(tokenPrefixes)) {
+    const { prototype } = (provider as unknown as Record<string, { readonly prototype: object }>)[kind] ?? {
+      prototype: {},
+    };
+    const generate = inside(prototype)['generateTokenId'] as (this: unknown) => string;
+    inside(prototype)['generateTokenId'] = function generateTokenId(this: unknown): string {
+      return prefix + generate.call(this);
+    };
+  }
+}
+
+/** An identifier is used in one statement. The engine would look it up and then store it: two requests would both pass. */
+function useIdentifiersOnce(provider: Provider, { db }: PatchParts): void {
+  const model = (provider as unknown as { readonly ReplayDetection: object }).ReplayDetection;
+  inside(model)['unique'] = (issuer: string, identifier: string, exp: number): Promise<boolean> =>
+    useOnce(db, storedId('used', `${issuer} ${identifier}`), exp * secondMs);
+}
+
+/** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse
+ * right ones too, so that guessing is useless. */
+function compareSecrets(provider: Provider, { db, clock, limit, networkOf }: PatchParts): void {
+  inside(provider.Client.prototype)['compareClientSecret'] = async function compareClientSecret(
+    this: { readonly clientId: string },
+    given: string,
+  ): Promise<boolean> {
+    const network = networkOf();
+    if (!limit.maySecretBeTried(this.clientId, network)) return false;
+    const matches = isSecret(await listLiveSecrets(db, this.clientId, clock()), given);
+    if (!matches) limit.noteWrongSecret(this.clientId, network);
+    return matches;
+  };
+}
+
+function inside(value: object): Inside {
+  return value as Inside;
+}

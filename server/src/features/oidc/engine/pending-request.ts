@@ -1,0 +1,179 @@
+// An authorization request that waits for a person: what it asks for, and how it goes on.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Provider from 'oidc-provider';
+import type { Database } from '../../../db/database.ts';
+import { findInteraction } from '../grant/interaction-store.ts';
+import { findConsent, saveConsent } from '../grant/grant-store.ts';
+import { extendGrant, namesOf, type RequestedAccess } from '../session/consent.ts';
+import type { EngineClient } from '../session/account.ts';
+import type { Authentication } from '../session/session-view.ts';
+import { storedId } from '../token/token-form.ts';
+import { Unit, withUnit } from '../token/unit.ts';
+
+/** The client of a request, as people see it. */
+export interface AskingClient {
+  readonly id: string;
+  readonly name: string;
+  readonly isFirstParty: boolean;
+  readonly initiateLoginUri: string | undefined;
+}
+
+/** A request that waits. */
+export interface PendingRequest {
+  readonly uid: string;
+  /** `login`, `create`, `select_account`, `access` or `consent`. */
+  readonly prompt: string;
+  readonly reasons: readonly string[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly client: AskingClient;
+  /** Subject of the user who was signed in when the request came; `undefined` without a session. */
+  readonly subject: string | undefined;
+  /** What consent is missing for. */
+  readonly missing: RequestedAccess;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+}
+
+/** The request and the reply of a browser. */
+export type Browser = readonly [IncomingMessage, ServerResponse];
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+export interface PendingRequestParts {
+  readonly provider: () => Promise<Provider>;
+  readonly db: Database;
+  readonly clock: () => number;
+}
+
+/** Finds pending requests and answers them. */
+export class PendingRequests {
+  readonly #parts: PendingRequestParts;
+
+  constructor(parts: PendingRequestParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns the request with this id, if this browser began it; `undefined` otherwise, or if it has expired. */
+  async find(browser: Browser, uid: string): Promise<PendingRequest | undefined> {
+    const provider = await this.#parts.provider();
+    const interaction = await this.#interactionOf(provider, browser, uid);
+    const stored = await findInteraction(this.#parts.db, storedId('Interaction', uid));
+    if (interaction === undefined || stored === undefined) return undefined;
+    const { prompt, params, session } = interaction;
+    const client = await provider.Client.find(String(params['client_id']));
+    if (client === undefined) return undefined;
+    const { clientId: id, clientName = id, initiateLoginUri } = client;
+    const { bienvenue_first_party: isFirstParty = false } = client as unknown as EngineClient;
+    return {
+      uid,
+      prompt: prompt.name,
+      reasons: prompt.reasons,
+      parameters: params,
+      client: { id, name: clientName, isFirstParty, initiateLoginUri },
+      subject: session?.accountId,
+      missing: missingOf(prompt.details),
+      createdAt: stored.createdAt,
+    };
+  }
+
+  /** Goes on with the user of the session. Returns the URL to continue at. */
+  async signIn(
+    browser: Browser,
+    uid: string,
+    { subject, amr, acr, at }: Authentication,
+    also: readonly string[] = [],
+  ): Promise<string> {
+    const login = {
+      accountId: subject,
+      amr,
+      ...(acr !== undefined && { acr }),
+      ...(at !== undefined && { ts: Math.floor(at / 1000) }),
+    };
+    return this.#finish(browser, uid, { login, ...Object.fromEntries(also.map((name) => [name, {}])) });
+  }
+
+  /** Ends the request with an error for the client. Returns the URL to continue at. */
+  refuse(
+    browser: Browser,
+    uid: string,
+    error: 'access_denied' | 'unmet_authentication_requirements' | 'login_required',
+    description: string,
+  ): Promise<string> {
+    return this.#finish(browser, uid, { error, error_description: description });
+  }
+
+  /**
+   * Grants what the request asks for, and stores it. Returns the URL to continue at.
+   * @param record Runs in the transaction, with true if the user has allowed the client nothing before.
+   */
+  async allow(
+    browser: Browser,
+    { uid, client, missing }: PendingRequest,
+    user: { readonly id: number; readonly subject: string },
+    record: (tx: Database, isFirst: boolean) => Promise<void>,
+  ): Promise<string> {
+    const { db, clock } = this.#parts;
+    const provider = await this.#parts.provider();
+    const interaction = await this.#requireInteraction(provider, browser, uid);
+    const unit = new Unit();
+    await withUnit(unit, async () => {
+      const found =
+        interaction.grantId === undefined ? undefined : await provider.Grant.find(interaction.grantId);
+      const grant = found ?? new provider.Grant({ accountId: user.subject, clientId: client.id });
+      extendGrant(grant, missing);
+      await grant.save();
+      interaction.result = { ...interaction.lastSubmission, consent: { grantId: grant.jti } };
+      await interaction.persist();
+    });
+    await db.transaction(async (tx) => {
+      const before = await findConsent(tx, user.id, client.id);
+      const scopes = [...new Set([...(before?.scopes ?? []), ...namesOf(missing)])];
+      await saveConsent(tx, { userId: user.id, clientId: client.id, scopes, now: clock() });
+      await unit.writeSaves(tx);
+      await record(tx, before === undefined);
+    });
+    return interaction.returnTo;
+  }
+
+  async #finish(browser: Browser, uid: string, result: Readonly<Record<string, unknown>>): Promise<string> {
+    const provider = await this.#parts.provider();
+    const interaction = await this.#requireInteraction(provider, browser, uid);
+    interaction.result = 'error' in result ? result : { ...interaction.lastSubmission, ...result };
+    await interaction.persist();
+    return interaction.returnTo;
+  }
+
+  async #requireInteraction(provider: Provider, browser: Browser, uid: string): Promise<Interaction> {
+    const interaction = await this.#interactionOf(provider, browser, uid);
+    if (interaction === undefined) throw new Error('The request has expired');
+    return interaction;
+  }
+
+  /** The cookie binds a request to the browser that began it, so that an
+   * attacker cannot send the link of another one (login CSRF). */
+  async #interactionOf(
+    provider: Provider,
+    [request, response]: Browser,
+    uid: string,
+  ): Promise<Interaction | undefined> {
+    const { cookies } = provider.createContext(request, response);
+    if (cookies.get(provider.cookieName('interaction')) !== uid) return undefined;
+    return provider.Interaction.find(uid);
+  }
+}
+
+/** Details of the engine's prompt `consent`. */
+interface ConsentDetails {
+  readonly missingOIDCScope?: readonly string[];
+  readonly missingOIDCClaims?: readonly string[];
+  readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
+}
+
+function missingOf(details: object): RequestedAccess {
+  const { missingOIDCScope, missingOIDCClaims, missingResourceScopes } = details as ConsentDetails;
+  return {
+    scopes: missingOIDCScope ?? [],
+    claims: missingOIDCClaims ?? [],
+    resources: missingResourceScopes ?? {},
+  };
+}

@@ -1,0 +1,58 @@
+// When a person is asked: the prompts of an authorization request, in their order (OpenID Connect Core 1.0 §3.1.2.3).
+import type { interactionPolicy, KoaContextWithOIDC } from 'oidc-provider';
+import type { User } from '../../../user/user.ts';
+import { missingProof, requestedAcrs, type MissingProof } from '../session/acr.ts';
+
+type Policy = ReturnType<typeof interactionPolicy.base>;
+
+export interface PolicyParts {
+  /** The module of the engine, which is loaded late. */
+  readonly library: typeof interactionPolicy;
+  /** Returns whether the user can give the proof. */
+  readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
+  readonly isAllowed: (user: User, client: object) => boolean;
+  readonly userOf: (ctx: KoaContextWithOIDC) => User | undefined;
+}
+
+/** Returns the prompts. */
+export function createPolicy({ library, canProve, isAllowed, userOf }: PolicyParts): Policy {
+  const { base, Check, Prompt } = library;
+  const policy = base();
+  const login = policy.get('login');
+  if (login === undefined) throw new Error('The engine has no prompt of the name login');
+  // The engine itself obeys only an essential claim. A voluntary one is obeyed too if the user can do so.
+  login.checks.add(
+    new Check(
+      'acr_values',
+      'a stronger authentication was requested',
+      'interaction_required',
+      async (ctx) => {
+        const user = userOf(ctx);
+        if (user === undefined || ctx.oidc.result?.login !== undefined) return Check.NO_NEED_TO_PROMPT;
+        const proof = missingProof(ctx.oidc.session?.amr ?? [], requestedAcrs(ctx.oidc as Requested));
+        return proof !== undefined && (await canProve(user, proof))
+          ? Check.REQUEST_PROMPT
+          : Check.NO_NEED_TO_PROMPT;
+      },
+    ),
+  );
+  // Asked for before the sign-in, since the person may have no account yet (Initiating User Registration 1.0).
+  policy.add(new Prompt({ name: 'create', requestable: true }), 0);
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 2);
+  policy.add(
+    new Prompt(
+      { name: 'access', requestable: false },
+      new Check('no_access', 'the user may not use this application', 'access_denied', (ctx) => {
+        const user = userOf(ctx);
+        const { client } = ctx.oidc;
+        return user === undefined || client === undefined || isAllowed(user, client)
+          ? Check.NO_NEED_TO_PROMPT
+          : Check.REQUEST_PROMPT;
+      }),
+    ),
+    3,
+  );
+  return policy;
+}
+
+type Requested = Parameters<typeof requestedAcrs>[0];

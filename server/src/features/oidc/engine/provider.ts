@@ -1,0 +1,220 @@
+// Makes a provider of the engine with a set of signing keys: its configuration, its store, and what surrounds a request.
+import { createHash } from 'node:crypto';
+import type * as Library from 'oidc-provider';
+import type Provider from 'oidc-provider';
+import type {
+  AccessToken,
+  ClientCredentials,
+  Configuration,
+  Grant,
+  JWK,
+  KoaContextWithOIDC,
+} from 'oidc-provider';
+import type { User } from '../../../user/user.ts';
+import { findResource } from '../client/store.ts';
+import {
+  findAccount,
+  isAllowed,
+  type AccountParts,
+  type EngineClient,
+  type UserAccount,
+} from '../session/account.ts';
+import type { MissingProof } from '../session/acr.ts';
+import { adapterFor, type AdapterParts } from '../token/adapter.ts';
+import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
+import type { ClientLimit } from '../token/client-limit.ts';
+import { loadGrant } from '../session/consent.ts';
+import type { DevicePolls } from '../token/device-polls.ts';
+import { patchProvider } from './patches.ts';
+import { oidcPaths } from './paths.ts';
+import { createPolicy } from './policy.ts';
+import { settle, type SettleParts } from './settle.ts';
+import { currentUnit, Unit, withUnit } from '../token/unit.ts';
+
+export interface ProviderParts
+  extends ConfigurationParts, AccountParts, Omit<AdapterParts, 'unit'>, SettleParts {
+  readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
+  /** Returns where a redirect to an application goes after a form. */
+  readonly exitOf: (ctx: KoaContextWithOIDC, target: string) => string;
+  readonly limit: ClientLimit;
+  readonly polls: DevicePolls;
+  /** Logs an unexpected error. */
+  readonly logFailure: (error: Error) => void;
+}
+
+/**
+ * Makes a provider.
+ * @param library The engine's module, which is loaded late.
+ * @param keys Private keys, the current ones first.
+ */
+export function createProvider(
+  { default: Engine, errors, interactionPolicy }: typeof Library,
+  keys: readonly JWK[],
+  parts: ProviderParts,
+): Provider {
+  const { db, origin } = parts;
+  const adapterParts = { ...parts, unit: currentUnit };
+  const fixed = staticConfiguration(parts);
+  const configuration: Configuration = {
+    ...fixed,
+    adapter: (model) => adapterFor(adapterParts, model),
+    jwks: { keys: [...keys] },
+    findAccount: async (ctx, subject) => {
+      const account = await findAccount(parts, subject);
+      // Access may have been taken away since the sign-in. At an authorization request a page says so.
+      const client = ctx.oidc.client as EngineClient | undefined;
+      const asksPerson = /authorization|resume|code_verification/.test(ctx.oidc.route ?? '');
+      if (account === undefined || client === undefined || asksPerson) return account;
+      return isAllowed(account.user, client, parts) ? account : undefined;
+    },
+    loadExistingGrant: (ctx): Promise<Grant | undefined> => loadGrant(provider, db, ctx),
+    rotateRefreshToken: () => currentUnit()?.replay === undefined,
+    extraTokenClaims: async (ctx, token) => authenticationClaims(ctx, token),
+    interactions: {
+      url: (_ctx, { uid }) => `${oidcPaths.interaction}/${uid}`,
+      policy: createPolicy({
+        library: interactionPolicy,
+        canProve: parts.canProve,
+        isAllowed: (user, client) => isAllowed(user, client, parts),
+        userOf: (ctx) => (ctx.oidc.account as UserAccount | undefined)?.user,
+      }),
+    },
+    renderError: (ctx, { error, error_description: description }) => parts.refuse(ctx, error, description),
+    assertJwtClientAuthClaimsAndHeader: async (ctx, { aud }, _header, client) => {
+      const isIssuer = aud === origin;
+      const { bienvenue_token_endpoint_audience: acceptsEndpoint } = client as unknown as EngineClient;
+      if (!isIssuer && !(acceptsEndpoint === true && aud === `${origin}${oidcPaths.token}`))
+        throw new errors.InvalidClientAuth('audience (aud) must be the issuer identifier');
+      if (ctx.oidc.issuer !== origin) throw new errors.InvalidClientAuth('the issuer is not ours');
+    },
+    features: featuresOf(parts, errors, fixed.features),
+  };
+  const provider: Provider = new Engine(origin, configuration);
+  const networkOf = (): string => {
+    const { ctx } = Engine as unknown as { readonly ctx?: KoaContextWithOIDC };
+    return ctx === undefined ? '' : (parts.sourceOf(ctx).network ?? '');
+  };
+  patchProvider(provider, { ...parts, networkOf });
+  surround(provider, parts);
+  return provider;
+}
+
+/** Returns the features that read the database or answer with pages. */
+function featuresOf(
+  { db, refuse }: ProviderParts,
+  errors: typeof Library.errors,
+  fixed: Configuration['features'],
+): NonNullable<Configuration['features']> {
+  // The types pair features with each other, which a spread does not tell.
+  return {
+    ...fixed,
+    deviceFlow: {
+      enabled: true,
+      charset: 'base-20',
+      mask: '****-****',
+      deviceInfo: () => ({}),
+      // Pages of ours answer the paths of these four.
+      userCodeInputSource: (ctx) => refuse(ctx, 'invalid_request'),
+      userCodeConfirmSource: (ctx) => refuse(ctx, 'invalid_request'),
+      successSource: (ctx) => refuse(ctx, 'invalid_request'),
+    },
+    introspection: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client, token) => {
+        const { bienvenue_resource_of: resources = [] } = client as unknown as EngineClient;
+        const { clientId, aud } = token as { clientId?: string; aud?: string | string[] }; // a refresh token has no audience
+        const isOwn = clientId === client.clientId && client.clientAuthMethod !== 'none';
+        return isOwn || [aud].flat().some((one) => one !== undefined && resources.includes(one));
+      },
+    },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: async (_ctx, _client, oneOf) => oneOf, // of several the engine refuses all
+      useGrantedResource: async () => true,
+      getResourceServerInfo: async (_ctx, identifier, client) => {
+        const resource = await findResource(db, identifier);
+        const { bienvenue_resource_scopes: allowed = [] } = client as unknown as EngineClient;
+        if (resource === undefined) throw new errors.InvalidTarget('the resource is not registered');
+        const scopes = resource.scopes.filter((scope) => allowed.includes(scope));
+        return resourceServerOf({ ...resource, scopes });
+      },
+    },
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: (ctx) => refuse(ctx, 'invalid_request'),
+      postLogoutSuccessSource: (ctx) => refuse(ctx, 'invalid_request'),
+    },
+  } as NonNullable<Configuration['features']>;
+}
+
+/** Adds what surrounds every request, the outermost first. */
+function surround(provider: Provider, parts: ProviderParts): void {
+  provider.use(async (ctx, next) => {
+    await next();
+    dropSessionCookie(ctx.res, parts.cookies.session);
+    leaveForm(ctx as KoaContextWithOIDC, parts);
+    allowFormPost(ctx as KoaContextWithOIDC);
+  });
+  provider.use(async (ctx, next) => {
+    const unit = new Unit();
+    await withUnit(unit, next);
+    await settle(parts, ctx as KoaContextWithOIDC, unit);
+  });
+  provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
+}
+
+/** Removes the engine's cookie of the session: the session cookie is ours. */
+function dropSessionCookie(
+  response: {
+    getHeader(name: string): unknown;
+    setHeader(name: string, value: string[]): unknown;
+    removeHeader(name: string): void;
+  },
+  name: string,
+): void {
+  const cookies = response.getHeader('set-cookie');
+  if (cookies === undefined) return;
+  const kept = [cookies]
+    .flat()
+    .map(String)
+    .filter((cookie) => !cookie.startsWith(`${name}=`));
+  if (kept.length === 0) response.removeHeader('set-cookie');
+  else response.setHeader('set-cookie', kept);
+}
+
+/** A browser that came by a form must not be redirected to another origin (page/exit.ts). */
+function leaveForm(ctx: KoaContextWithOIDC, { exitOf }: ProviderParts): void {
+  const target = ctx.response.get('location');
+  if (target !== '' && ctx.status >= 300 && ctx.status < 400) ctx.set('location', exitOf(ctx, target));
+}
+
+/** Lets the page of `form_post` send its form: by its own script, to the redirect URI and nowhere else. */
+function allowFormPost(ctx: KoaContextWithOIDC): void {
+  const { body } = ctx;
+  if (ctx.oidc.params?.['response_mode'] !== 'form_post' || typeof body !== 'string') return;
+  const script = /<script>(?<text>[^]*?)<\/script>/.exec(body)?.groups?.['text'];
+  const target = URL.parse(String(ctx.oidc.params['redirect_uri']));
+  if (script === undefined || target === null) return;
+  const hash = createHash('sha256').update(script).digest('base64');
+  ctx.set(
+    'content-security-policy',
+    `default-src 'none'; script-src 'sha256-${hash}'; form-action ${target.origin}; frame-ancestors 'none'; base-uri 'none'`,
+  );
+}
+
+/** Claims of an access token that say how the user authenticated (RFC 9470 §6, RFC 9068 §2.2.1). */
+function authenticationClaims(
+  { oidc }: KoaContextWithOIDC,
+  token: AccessToken | ClientCredentials,
+): Record<string, unknown> | undefined {
+  const { AuthorizationCode, DeviceCode, RefreshToken } = oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
+  if (source === undefined || !('accountId' in token)) return undefined;
+  const { acr, amr, authTime } = source;
+  return {
+    ...(acr !== undefined && { acr }),
+    ...(amr !== undefined && { amr }),
+    ...(authTime !== undefined && { auth_time: authTime }),
+    ...(token.sid !== undefined && { sid: token.sid }),
+  };
+}

@@ -1,0 +1,149 @@
+// The paths of the engine. It reads the body itself and writes the reply; our hooks have run before, and ours are the headers
+// of every reply.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditSource } from '../../../audit/event.ts';
+import { bodyBytes } from '../../../http/body.ts';
+import type { Cookie } from '../../../http/cookie.ts';
+import { forAnySite } from '../../../http/cross-site.ts';
+import { costing } from '../../../http/limits.ts';
+import { secondMs } from '../../../kit/clock.ts';
+import { Problem } from '../../../kit/problem.ts';
+import { keySetCacheMs } from '../../../keys/signing-key-life.ts';
+import type { ClientLimit } from '../token/client-limit.ts';
+import { oidcPaths } from './paths.ts';
+import '../../../http/problem.ts';
+
+/** Answers a request. The class Engine does it. */
+export interface RequestHandler {
+  handle(request: IncomingMessage, response: ServerResponse, source: AuditSource): Promise<void>;
+}
+
+export interface EngineRouteParts {
+  readonly engine: RequestHandler;
+  readonly limit: ClientLimit;
+  readonly sessionCookie: Cookie;
+}
+
+/** Longest query that is built from a form. */
+const maxQueryBytes = 8 * 1024;
+
+/** Endpoints that applications call. They read no cookie. */
+const programPaths = {
+  post: [
+    oidcPaths.token,
+    oidcPaths.userinfo,
+    oidcPaths.introspection,
+    oidcPaths.revocation,
+    oidcPaths.pushed,
+    oidcPaths.deviceAuthorization,
+  ],
+  get: [oidcPaths.userinfo, oidcPaths.jwks, oidcPaths.openidConfiguration, oidcPaths.oauthConfiguration],
+} as const;
+
+const cachedPaths: ReadonlySet<string> = new Set([
+  oidcPaths.jwks,
+  oidcPaths.openidConfiguration,
+  oidcPaths.oauthConfiguration,
+]);
+/** Verifiers may keep the keys for so long; a new key is published for longer before it signs. */
+const cacheSeconds = keySetCacheMs / secondMs;
+
+/** The endpoints for applications, at the access level `open`. */
+export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPluginAsync {
+  return async (scope) => {
+    leaveBodyUnread(scope);
+    scope.addHook('onRequest', (request, _reply, done) => {
+      const verdict = limit.ask(request.source.network ?? '');
+      if (verdict.remaining > 0) done();
+      else done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
+    });
+    scope.addHook('onResponse', (request, reply, done) => {
+      if (reply.raw.statusCode >= 400) limit.note(request.source.network ?? '');
+      done();
+    });
+    const config = { ...forAnySite, ...costing(0) };
+    const handler = programHandler(engine);
+    for (const path of programPaths.get) scope.get(path, { config, schema: { hide: true } }, handler);
+    for (const path of programPaths.post) scope.post(path, { config, schema: { hide: true } }, handler);
+    for (const path of new Set<string>([...programPaths.get, ...programPaths.post]))
+      scope.options(path, { config, schema: { hide: true } }, handler);
+  };
+}
+
+/** The endpoints that browsers visit. */
+export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): FastifyPluginAsync {
+  return async (scope) => {
+    const handler = browserHandler(engine, sessionCookie);
+    scope.get(oidcPaths.authorization, { schema: { hide: true } }, handler);
+    scope.get(`${oidcPaths.authorization}/:uid`, { schema: { hide: true } }, handler);
+    // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1). As a GET it brings the
+    // session cookie along, which is SameSite=Lax.
+    scope.post(
+      oidcPaths.authorization,
+      { config: { ...forAnySite, ...costing(1) }, schema: { hide: true } },
+      (request, reply) => asQuery(request, reply, oidcPaths.authorization),
+    );
+  };
+}
+
+/** Redirects a form to the same path with its fields in the query. */
+export async function asQuery(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+): Promise<FastifyReply> {
+  const fields = Object.entries((request.body ?? {}) as Record<string, string | string[]>);
+  const query = new URLSearchParams(
+    fields.flatMap(([name, value]) => [value].flat().map((one) => [name, one] as [string, string])),
+  ).toString();
+  if (Buffer.byteLength(query) > maxQueryBytes)
+    throw new Problem('body_too_large', { message: 'Use a pushed authorization request (RFC 9126)' });
+  return reply.redirect(`${path}?${query}`, 303);
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/** Answers a request with the cookies of a user like one without. */
+function programHandler(engine: RequestHandler): Handler {
+  return async (request, reply) => {
+    delete request.raw.headers.cookie;
+    const { url = '' } = request.routeOptions;
+    if (request.method === 'GET' && cachedPaths.has(url))
+      reply.raw.setHeader('cache-control', `public, max-age=${cacheSeconds}`);
+    await hand(engine, request, reply);
+  };
+}
+
+function browserHandler(engine: RequestHandler, sessionCookie: Cookie): Handler {
+  return async (request, reply) => {
+    request.raw.headers.cookie = ownCookies(request.raw.headers.cookie, sessionCookie);
+    await hand(engine, request, reply);
+  };
+}
+
+async function hand(engine: RequestHandler, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (Number(request.headers['content-length'] ?? 0) > bodyBytes) throw new Problem('body_too_large');
+  const { source } = request;
+  reply.hijack();
+  try {
+    await engine.handle(request.raw, reply.raw, source);
+  } catch (error) {
+    request.log.error({ err: error, request_id: request.id }, 'A request failed');
+    if (!reply.raw.headersSent) reply.raw.writeHead(500, { 'content-type': 'application/json' });
+    reply.raw.end('{"error":"server_error"}');
+  }
+}
+
+/** The engine reads the body itself. */
+function leaveBodyUnread(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+}
+
+/** Returns a Cookie header with our session, as our reader understands it, and the cookies of the engine. */
+function ownCookies(header: string | undefined, sessionCookie: Cookie): string {
+  const session = sessionCookie.read(header);
+  const others = (header ?? '').split(';').filter((pair) => /oidc_(?:interaction|resume)=/.test(pair));
+  return [...(session === undefined ? [] : [`${sessionCookie.name}=${session}`]), ...others].join(';');
+}

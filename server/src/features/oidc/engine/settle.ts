@@ -1,0 +1,188 @@
+// Ends a request of the provider: writes its unit in one transaction, and decides what a request that was not the first to
+// use a code or token is answered.
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { AuditSource } from '../../../audit/event.ts';
+import { ReferenceViolation, type Database } from '../../../db/database.ts';
+import type { Events } from '../../../identity/event.ts';
+import { findGrant, noteConsentUse, removeGrant } from '../grant/grant-store.ts';
+import { dayMs, type Clock } from '../../../kit/clock.ts';
+import type { UserAccount } from '../session/account.ts';
+import { pollSeconds, type DevicePolls } from '../token/device-polls.ts';
+import { engineEvents } from './event.ts';
+import type { RefreshReplay } from '../token/refresh-replay.ts';
+import { storedId } from '../token/token-form.ts';
+import { AlreadyConsumed, type Replay, type Unit } from '../token/unit.ts';
+
+export interface SettleParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly events: Pick<Events, 'emit'>;
+  readonly replays: RefreshReplay;
+  readonly polls: DevicePolls;
+  readonly sourceOf: (ctx: KoaContextWithOIDC) => AuditSource;
+  /** Answers with an error page or JSON. */
+  readonly refuse: (ctx: KoaContextWithOIDC, error: string, description?: string) => Promise<void>;
+}
+
+/** An answer of the token endpoint. */
+interface TokenAnswer {
+  refresh_token?: string;
+  refresh_token_expires_in?: number;
+}
+
+/** Writes what the request has changed. The answer is not sent yet. */
+export async function settle(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+  if (ctx.oidc.route === 'token') await settleToken(parts, ctx, unit);
+  else await settleOther(parts, ctx, unit);
+}
+
+async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+  const { db } = parts;
+  if (ctx.status !== 200) {
+    slowDown(parts, ctx);
+    await endReused(parts, ctx, unit);
+    return;
+  }
+  try {
+    if (unit.replay !== undefined) await answerAgain(parts, ctx, unit, unit.replay);
+    else {
+      await db.transaction(async (tx) => {
+        await unit.write(tx, (within, consumption, successor) =>
+          parts.replays.consume(within, consumption, successor),
+        );
+        await noteUse(parts, tx, ctx);
+      });
+      addExpiry(ctx);
+    }
+  } catch (error) {
+    if (error instanceof ReferenceViolation)
+      return refuseGrant(ctx, 'the session, grant or client has ended');
+    if (!(error instanceof AlreadyConsumed)) throw error;
+    const { kind, id } = error.consumption;
+    const replay = kind === 'RefreshToken' ? await parts.replays.findById(id) : undefined;
+    if (replay !== undefined) return answerAgain(parts, ctx, unit, replay);
+    await endFamily(parts, ctx, kind);
+    refuseGrant(ctx, 'already used');
+  }
+}
+
+/** Answers a refresh token that was used a moment ago with its successor and a new access token. */
+async function answerAgain(
+  { db, replays }: SettleParts,
+  ctx: KoaContextWithOIDC,
+  unit: Unit,
+  replay: Replay,
+): Promise<void> {
+  try {
+    const isCounted = await db.transaction(async (tx) => {
+      if (!(await replays.count(tx, replay))) return false;
+      await unit.writeSaves(tx, ['token']);
+      return true;
+    });
+    if (!isCounted) return refuseGrant(ctx, 'used too often');
+  } catch (error) {
+    if (error instanceof ReferenceViolation)
+      return refuseGrant(ctx, 'the session, grant or client has ended');
+    throw error;
+  }
+  (ctx.body as TokenAnswer).refresh_token = replay.successor;
+}
+
+/** Makes a device that asks too early wait longer (RFC 8628 §3.5). */
+function slowDown({ polls }: SettleParts, ctx: KoaContextWithOIDC): void {
+  const { error } = (ctx.body ?? {}) as { error?: string };
+  const { device_code: code } = ctx.oidc.params ?? {};
+  if (error !== 'authorization_pending' || typeof code !== 'string') return;
+  if (polls.isEarly(storedId('DeviceCode', code)))
+    ctx.body = {
+      error: 'slow_down',
+      error_description: `wait ${pollSeconds} seconds longer between two requests`,
+    };
+}
+
+/** Tells the client when its refresh token expires, which OAuth leaves out. */
+function addExpiry({ body, oidc }: KoaContextWithOIDC): void {
+  const { RefreshToken: token } = oidc.entities;
+  if ((body as TokenAnswer).refresh_token !== undefined && token !== undefined)
+    (body as TokenAnswer).refresh_token_expires_in = token.remainingTTL;
+}
+
+/** Ends the grant of a code or token that was presented after its use (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
+async function endReused(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+  const { db, events, sourceOf } = parts;
+  const { reusedGrantId } = unit;
+  if (unit.isEmpty) return;
+  await db.transaction(async (tx) => {
+    const grant = reusedGrantId === undefined ? undefined : await findGrant(tx, reusedGrantId);
+    await unit.writeEnds(tx);
+    if (grant === undefined || unit.endsNothing) return;
+    await events.emit(tx, engineEvents.application_token_reused, {
+      user: { id: grant.userId },
+      target: { kind: 'client', id: grant.clientId },
+      facts: { kind: ctx.oidc.params?.['grant_type'] === 'refresh_token' ? 'refresh_token' : 'code' },
+      source: sourceOf(ctx),
+    });
+  });
+}
+
+/** As `endReused`, for a request that lost the race for a code or token. */
+async function endFamily(
+  { db, events, sourceOf }: SettleParts,
+  ctx: KoaContextWithOIDC,
+  kind: string,
+): Promise<void> {
+  const { AuthorizationCode, DeviceCode, RotatedRefreshToken } = ctx.oidc.entities;
+  const grantId = (AuthorizationCode ?? DeviceCode ?? RotatedRefreshToken)?.grantId;
+  if (grantId === undefined) return;
+  await db.transaction(async (tx) => {
+    const grant = await findGrant(tx, grantId);
+    if (grant === undefined) return;
+    await removeGrant(tx, grantId);
+    await events.emit(tx, engineEvents.application_token_reused, {
+      user: { id: grant.userId },
+      target: { kind: 'client', id: grant.clientId },
+      facts: { kind: kind === 'RefreshToken' ? 'refresh_token' : 'code' },
+      source: sourceOf(ctx),
+    });
+  });
+}
+
+function refuseGrant(ctx: KoaContextWithOIDC, description: string): void {
+  ctx.status = 400;
+  ctx.body = { error: 'invalid_grant', error_description: `grant request is invalid (${description})` };
+}
+
+async function settleOther(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+  if (unit.isEmpty) return;
+  if (ctx.oidc.route === 'device_authorization' && ctx.status === 200)
+    ctx.body = { ...(ctx.body as object), interval: pollSeconds };
+  const { db, events, replays, sourceOf, refuse } = parts;
+  try {
+    await db.transaction(async (tx) => {
+      await unit.write(tx, (within, consumption) => replays.consume(within, consumption, undefined));
+      const { AuthorizationCode: code } = ctx.oidc.entities;
+      if (code === undefined) return;
+      const { user } = ctx.oidc.account as UserAccount; // a code is issued for an account
+      await events.emit(tx, engineEvents.application_signed_in, {
+        user: { id: user.id },
+        target: { kind: 'client', id: code.clientId ?? '' },
+        source: sourceOf(ctx),
+      });
+      await noteUse(parts, tx, ctx);
+    });
+  } catch (error) {
+    if (error instanceof AlreadyConsumed)
+      await refuse(ctx, 'invalid_request_uri', 'The request was already used');
+    else if (error instanceof ReferenceViolation)
+      await refuse(ctx, 'access_denied', 'The session or the application has ended');
+    else throw error;
+  }
+}
+
+/** Stores at most once a day that a client used what the user allowed it. */
+async function noteUse({ clock }: SettleParts, tx: Database, { oidc }: KoaContextWithOIDC): Promise<void> {
+  const { user } = (oidc.account ?? {}) as Partial<UserAccount>;
+  if (user === undefined || oidc.client === undefined) return;
+  const now = clock();
+  await noteConsentUse(tx, { userId: user.id, clientId: oidc.client.clientId, now, before: now - dayMs });
+}

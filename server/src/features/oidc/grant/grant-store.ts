@@ -1,0 +1,188 @@
+// The tables oidc_grants and oidc_consents: what users have granted to clients, and what they need not be asked again.
+import type { Database } from '../../../db/database.ts';
+import { removeExpired } from '../../../db/row-builders.ts';
+import { statementsFor } from '../../../db/statement.ts';
+import type { GrantTables } from './schema.ts';
+
+const { statement } = statementsFor<GrantTables>();
+
+export interface StoredGrant {
+  readonly id: string;
+  readonly userId: number;
+  readonly clientId: string;
+  readonly payload: string;
+  readonly expiresAt: number;
+}
+
+const upsert = statement((sql, p: StoredGrant & { now: number }) =>
+  sql
+    .insertInto('oidc_grants')
+    .values({
+      id: p.id,
+      user_id: p.userId,
+      client_id: p.clientId,
+      payload: p.payload,
+      created_at: p.now,
+      expires_at: p.expiresAt,
+    })
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet({
+        payload: p.payload,
+        expires_at: p.expiresAt,
+      }),
+    ),
+);
+
+/** Adds a grant, or saves it again. @throws {ReferenceViolation} if its user or client has gone. */
+export async function saveGrant(db: Database, grant: StoredGrant & { readonly now: number }): Promise<void> {
+  await db.run(upsert, grant);
+}
+
+const selectById = statement((sql, p: { id: string }) =>
+  sql
+    .selectFrom('oidc_grants')
+    .select(['id', 'user_id as userId', 'client_id as clientId', 'payload', 'expires_at as expiresAt'])
+    .where('id', '=', p.id),
+);
+
+export function findGrant(db: Database, id: string): Promise<StoredGrant | undefined> {
+  return db.first(selectById, { id });
+}
+
+const deleteById = statement((sql, p: { id: string }) =>
+  sql.deleteFrom('oidc_grants').where('id', '=', p.id),
+);
+
+/** Removes a grant with its tokens. */
+export async function removeGrant(db: Database, id: string): Promise<void> {
+  await db.run(deleteById, { id });
+}
+
+const deleteByUser = statement((sql, p: { userId: number }) =>
+  sql.deleteFrom('oidc_grants').where('user_id', '=', p.userId),
+);
+
+/** Removes all grants of a user with their tokens. */
+export async function removeGrantsOf(db: Database, userId: number): Promise<void> {
+  await db.run(deleteByUser, { userId });
+}
+
+const deleteByUserAndClient = statement((sql, p: { userId: number; clientId: string }) =>
+  sql.deleteFrom('oidc_grants').where('user_id', '=', p.userId).where('client_id', '=', p.clientId),
+);
+const deleteConsent = statement((sql, p: { userId: number; clientId: string }) =>
+  sql
+    .deleteFrom('oidc_consents')
+    .where('user_id', '=', p.userId)
+    .where('client_id', '=', p.clientId)
+    .returning('client_id'),
+);
+
+/** Takes a user's grants and consent away from a client; returns false if the client had no consent. */
+export async function removeConsent(db: Database, userId: number, clientId: string): Promise<boolean> {
+  await db.run(deleteByUserAndClient, { userId, clientId });
+  return (await db.first(deleteConsent, { userId, clientId })) !== undefined;
+}
+
+export interface Consent {
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+}
+
+const consentColumns = [
+  'client_id as clientId',
+  'scopes',
+  'created_at as createdAt',
+  'last_used_at as lastUsedAt',
+] as const;
+
+const selectConsent = statement((sql, p: { userId: number; clientId: string }) =>
+  sql
+    .selectFrom('oidc_consents')
+    .select(consentColumns)
+    .where('user_id', '=', p.userId)
+    .where('client_id', '=', p.clientId),
+);
+
+/** Returns what a user has allowed a client; `undefined` if nothing. */
+export async function findConsent(
+  db: Database,
+  userId: number,
+  clientId: string,
+): Promise<Consent | undefined> {
+  const row = await db.first(selectConsent, { userId, clientId });
+  return row && { ...row, scopes: parseScopes(row.scopes) };
+}
+
+const selectConsents = statement((sql, p: { userId: number }) =>
+  sql.selectFrom('oidc_consents').select(consentColumns).where('user_id', '=', p.userId).orderBy('client_id'),
+);
+
+/** Lists what a user has allowed, by client. */
+export async function listConsents(db: Database, userId: number): Promise<Consent[]> {
+  const rows = await db.run(selectConsents, { userId });
+  return rows.map((row) => ({ ...row, scopes: parseScopes(row.scopes) }));
+}
+
+type NewConsent = { userId: number; clientId: string; scopes: string; now: number };
+
+const upsertConsent = statement((sql, p: NewConsent) =>
+  sql
+    .insertInto('oidc_consents')
+    .values({
+      user_id: p.userId,
+      client_id: p.clientId,
+      scopes: p.scopes,
+      created_at: p.now,
+      last_used_at: p.now,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'client_id']).doUpdateSet({ scopes: p.scopes, last_used_at: p.now }),
+    ),
+);
+
+/** Stores what a user has allowed a client, instead of what was stored before. */
+export async function saveConsent(
+  db: Database,
+  {
+    scopes,
+    ...consent
+  }: {
+    readonly userId: number;
+    readonly clientId: string;
+    readonly scopes: readonly string[];
+    readonly now: number;
+  },
+): Promise<void> {
+  await db.run(upsertConsent, { ...consent, scopes: JSON.stringify(scopes) });
+}
+
+const touchConsent = statement((sql, p: { userId: number; clientId: string; now: number; before: number }) =>
+  sql
+    .updateTable('oidc_consents')
+    .set({ last_used_at: p.now })
+    .where('user_id', '=', p.userId)
+    .where('client_id', '=', p.clientId)
+    .where('last_used_at', '<', p.before),
+);
+
+/** Stores that a client used its consent, unless that was stored since `before` (Unix milliseconds). */
+export async function noteConsentUse(
+  db: Database,
+  use: { readonly userId: number; readonly clientId: string; readonly now: number; readonly before: number },
+): Promise<void> {
+  await db.run(touchConsent, use);
+}
+
+function parseScopes(text: string): readonly string[] {
+  return JSON.parse(text) as string[]; // written by saveConsent
+}
+
+const deleteExpired = removeExpired('oidc_grants');
+
+/** Removes up to `limit` expired grants and returns how many. */
+export async function removeExpiredGrants(db: Database, now: number, limit: number): Promise<number> {
+  return (await db.run(deleteExpired, { now, limit })).length;
+}

@@ -1,0 +1,23 @@
+// What users have granted to applications: how it ends, and when it is removed.
+import type { Clock } from '../../../kit/clock.ts';
+import type { Database } from '../../../db/database.ts';
+import type { Purgeable, Revocable } from '../../../identity/contribution.ts';
+import { removeExpiredGrants, removeGrantsOf } from './grant-store.ts';
+import { removeExpiredInteractions } from './interaction-store.ts';
+import { removeExpiredTokens, removeExpiredUses } from './token-store.ts';
+
+/** Ends the access of applications; what ends with a session ends by itself. */
+export const grantRevocable: Revocable = {
+  kind: 'grant',
+  revokeAll: (tx, userId) => removeGrantsOf(tx, userId),
+};
+
+/** Rows of the provider that expire. */
+export function expiringRows(db: Database, clock: Clock): Purgeable[] {
+  return [
+    { name: 'tokens of applications', purge: (limit) => removeExpiredTokens(db, clock(), limit) },
+    { name: 'grants of applications', purge: (limit) => removeExpiredGrants(db, clock(), limit) },
+    { name: 'requests of applications', purge: (limit) => removeExpiredInteractions(db, clock(), limit) },
+    { name: 'used identifiers', purge: (limit) => removeExpiredUses(db, clock(), limit) },
+  ];
+}

@@ -1,0 +1,158 @@
+// What an authorization request still needs: a sign-in, a proof of step-up, an answer of the person, or nothing.
+import { Problem } from '../../../kit/problem.ts';
+import { addressOf } from '../../../http/markup.ts';
+import { Elsewhere } from '../../../page/form-page.ts';
+import { paths } from '../../../page/paths.ts';
+import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
+import type { Session } from '../../../identity/session/session-entry.ts';
+import { oidcPaths } from '../engine/paths.ts';
+import type { Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
+import { missingProof, requestedAcrs, resistantMethods } from '../session/acr.ts';
+import type { Authentication, SessionView } from '../session/session-view.ts';
+import '../../../identity/session/problem.ts';
+
+export interface DecisionParts {
+  readonly isSignUpOpen: boolean;
+  readonly requests: PendingRequests;
+  readonly secondFactors: SecondFactors;
+  readonly view: SessionView;
+}
+
+/** A question for the person. */
+export interface Question {
+  readonly request: PendingRequest;
+  readonly session: Session;
+  readonly kind: 'consent' | 'account' | 'no_access';
+}
+
+/** Who visits the page of a request. */
+export interface Visitor {
+  readonly browser: Browser;
+  readonly session: Session | null;
+}
+
+/** Decides what the request still needs: another page, or an answer of the person. */
+export async function decide(
+  parts: DecisionParts,
+  { browser, session }: Visitor,
+  pending: PendingRequest,
+): Promise<Question | Elsewhere> {
+  const { view, requests } = parts;
+  const here = `${oidcPaths.interaction}/${pending.uid}`;
+  if (session === null) {
+    const path = pending.prompt === 'create' && parts.isSignUpOpen ? paths.signUp : paths.signIn;
+    return new Elsewhere(addressOf(path, { return_to: here, email: hintOf(pending) }));
+  }
+  const authentication = await view.authenticationOf(session);
+  if (authentication === undefined) throw new Problem('session_required');
+  if (pending.subject !== undefined && pending.subject !== authentication.subject)
+    return new Elsewhere(restartOf(pending));
+  const goOn = async (also: readonly string[] = []): Promise<Elsewhere> =>
+    new Elsewhere(await requests.signIn(browser, pending.uid, authentication, also));
+  switch (pending.prompt) {
+    case 'login':
+      return decideLogin(parts, {
+        pending,
+        session,
+        authentication,
+        here,
+        goOn,
+        browser,
+      });
+    case 'create':
+      return isNewer(authentication, pending)
+        ? goOn(['create'])
+        : { request: pending, session, kind: 'account' };
+    case 'select_account':
+      return isNewer(authentication, pending)
+        ? goOn(['select_account'])
+        : { request: pending, session, kind: 'account' };
+    case 'access':
+      return { request: pending, session, kind: 'no_access' };
+    case 'consent':
+      return { request: pending, session, kind: 'consent' };
+    default:
+      throw new Error(`There is no page for the prompt ${pending.prompt}`);
+  }
+}
+
+/** Whether the user has authenticated since the request came. Compared in milliseconds: a second is long enough for both. */
+function isNewer({ at = 0 }: Authentication, { createdAt }: PendingRequest): boolean {
+  return at > createdAt;
+}
+
+interface LoginDecision {
+  readonly pending: PendingRequest;
+  readonly session: Session;
+  readonly authentication: Authentication;
+  readonly here: string;
+  readonly goOn: (also?: readonly string[]) => Promise<Elsewhere>;
+  readonly browser: Browser;
+}
+
+/** The prompt `login`: the engine has found a reason why the session is not enough. */
+async function decideLogin(
+  { secondFactors, requests }: DecisionParts,
+  { pending, session, authentication, here, goOn, browser }: LoginDecision,
+): Promise<Question | Elsewhere> {
+  const { reasons } = pending;
+  if (reasons.some((reason) => reason === 'id_token_hint' || reason === 'claims_id_token_sub_value')) {
+    // Who has just signed in chose this account.
+    return isNewer(authentication, pending)
+      ? new Elsewhere(
+          await requests.refuse(browser, pending.uid, 'login_required', 'another user is signed in'),
+        )
+      : { request: pending, session, kind: 'account' };
+  }
+  const acrs = requestedAcrs(requestOf(pending));
+  const proof = missingProof(authentication.amr, acrs);
+  const isEssential = reasons.some((reason) => reason.startsWith('essential_acr'));
+  if (proof !== undefined || isEssential) {
+    const names =
+      proof === 'phishing_resistant'
+        ? await secondFactors.namesProving(session.userId, resistantMethods)
+        : await secondFactors.namesOf(session.userId);
+    const factor = proof === 'phishing_resistant' ? names[0] : 'second';
+    if (proof !== undefined && factor !== undefined && names.length > 0)
+      return new Elsewhere(addressOf(paths.stepUp, { return_to: here, factor }));
+    if (isEssential) {
+      const error = 'unmet_authentication_requirements';
+      return new Elsewhere(
+        await requests.refuse(browser, pending.uid, error, 'the user cannot authenticate so'),
+      );
+    }
+  }
+  const needsProof = reasons.some((reason) => reason === 'login_prompt' || reason === 'max_age');
+  if (needsProof && !isNewer(authentication, pending))
+    return new Elsewhere(addressOf(paths.stepUp, { return_to: here, since: String(pending.createdAt) }));
+  // Who had to sign in has chosen the account.
+  return goOn(pending.subject === undefined ? ['select_account'] : []);
+}
+
+/** Returns the parameters in the form in which the engine has them. */
+function requestOf({ parameters }: PendingRequest): Parameters<typeof requestedAcrs>[0] {
+  const { claims } = parameters;
+  return {
+    params: parameters,
+    ...(typeof claims === 'string' && { claims: JSON.parse(claims) as object }), // the engine has parsed it before
+  };
+}
+
+/** Returns the address that the application expects; the sign-in form shows it and nothing looks it up. */
+export function hintOf({ parameters: { login_hint: hint } }: PendingRequest): string | undefined {
+  return typeof hint === 'string' && hint.includes('@') && hint.length <= 254 ? hint : undefined;
+}
+
+/** Returns the address that begins the request again, for another account. */
+export function restartOf({ parameters }: PendingRequest): string {
+  const query = Object.entries(parameters).flatMap(([name, value]): [string, string][] => {
+    if (name === 'prompt') {
+      const left = String(value)
+        .split(' ')
+        .filter((prompt) => prompt !== 'select_account' && prompt !== 'create');
+      return left.length === 0 ? [] : [[name, left.join(' ')]];
+    }
+    return value === undefined ? [] : [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
+  });
+  return `${oidcPaths.authorization}?${new URLSearchParams(query).toString()}`;
+}

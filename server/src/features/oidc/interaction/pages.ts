@@ -1,0 +1,171 @@
+// Where an authorization request goes on: at the sign-in, at step-up, or at a question that only the person can answer. The
+// page at the address of the request decides each time, so that it can be opened again after any of them.
+import { html } from 'ghtml';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { Problem } from '../../../kit/problem.ts';
+import { addressOf } from '../../../http/markup.ts';
+import { form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
+import { formField, type PageKit } from '../../../page/page.ts';
+import { paths } from '../../../page/paths.ts';
+import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { Sessions } from '../../../identity/session/session.ts';
+import { oidcPaths } from '../engine/paths.ts';
+import type { Browser, PendingRequest } from '../engine/pending-request.ts';
+import type { Authentication } from '../session/session-view.ts';
+import { decide, hintOf, restartOf, type DecisionParts, type Question } from './decision.ts';
+import { recordAllowed, type AllowedEvents } from './event.ts';
+import './problem.ts';
+
+export interface InteractionPageParts extends Omit<DecisionParts, 'isSignUpOpen'> {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly events: AllowedEvents;
+  readonly sessions: Pick<Sessions, 'end'>;
+}
+
+const uidForm = /^[\w-]{20,60}$/;
+
+/** The page, at the access level `optional`. */
+export function interactionPages(parts: InteractionPageParts): PageRoutes['routes'] {
+  const { pages, requests } = parts;
+  return formPage<Question>(pages, {
+    path: `${oidcPaths.interaction}/:uid`,
+    summary: 'Page: continues a sign-in at an application',
+    title: ({ t }, { kind, request: { client } }) => t(`page.oidc.${kind}_title`, { name: client.name }),
+    subject: ({ session }) => session?.id,
+    load: async (visit) => {
+      const uid = uidOf(visit.request);
+      const browser = browserOf(visit);
+      const pending = await requests.find(browser, uid);
+      if (pending === undefined) throw new Problem('oidc_request_expired');
+      const { isSignUpOpen } = pages;
+      return decide({ ...parts, isSignUpOpen }, { browser, session: visit.request.session }, pending);
+    },
+    body: (visit, question) => {
+      if (question.kind === 'consent') return consentBody(visit, question);
+      return question.kind === 'account' ? accountBody(visit, question) : noAccessBody(visit, question);
+    },
+    forms: [
+      form({
+        summary: 'Page: answers the question of a sign-in at an application',
+        fields: Type.Object({ answer: formField }),
+        back: (_fields, { request }) => `${oidcPaths.interaction}/${uidOf(request)}`,
+        submit: ({ answer }, visit) => submit(parts, visit, answer),
+      }),
+    ],
+  }).routes;
+}
+
+function uidOf({ params }: FastifyRequest): string {
+  const { uid = '' } = params as { uid?: string }; // the path has it
+  return uidForm.test(uid) ? uid : '';
+}
+
+/** Does what the person answered, and returns where to continue. */
+async function submit(parts: InteractionPageParts, visit: Visit, answer: string): Promise<string> {
+  const { requests, view, sessions, cookies } = parts;
+  const { request, reply } = visit;
+  const browser = browserOf(visit);
+  const pending = await requests.find(browser, uidOf(request));
+  if (pending === undefined) throw new Problem('oidc_request_expired');
+  const { session } = request;
+  if (session === null) throw new Problem('session_required');
+  const authentication = await view.authenticationOf(session);
+  if (authentication === undefined) throw new Problem('session_required');
+  if (answer === 'switch') {
+    await sessions.end(session.id, request.source);
+    cookies.clearSession(reply);
+    return addressOf(paths.signIn, { return_to: restartOf(pending), email: hintOf(pending) });
+  }
+  if (answer === 'deny')
+    return requests.refuse(browser, pending.uid, 'access_denied', 'the user denied the request');
+  if (pending.subject !== undefined && pending.subject !== authentication.subject) return restartOf(pending);
+  if (answer === 'continue' && pending.prompt !== 'access' && pending.prompt !== 'consent')
+    return requests.signIn(browser, pending.uid, authentication, [pending.prompt]);
+  if (answer === 'allow' && pending.prompt === 'consent') return allow(parts, visit, pending, authentication);
+  throw new Problem('invalid_request');
+}
+
+async function allow(
+  { requests, events }: InteractionPageParts,
+  visit: Visit,
+  pending: PendingRequest,
+  { subject }: Authentication,
+): Promise<string> {
+  const { session, source } = visit.request;
+  if (session === null) throw new Problem('session_required');
+  const user = { id: session.userId, subject };
+  return requests.allow(browserOf(visit), pending, user, (tx, isFirst) =>
+    recordAllowed(tx, events, { userId: user.id, client: pending.client, isFirst, source }),
+  );
+}
+
+function browserOf({ request, reply }: Visit): Browser {
+  return [request.raw, reply.raw];
+}
+
+/** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
+function consentBody(
+  { t, inputs }: Visit,
+  { request: { client, missing, parameters }, session }: Question,
+): string {
+  const host = URL.parse(String(parameters['redirect_uri']))?.host ?? client.id;
+  const scopes = missing.scopes.filter((scope) => scope !== 'openid');
+  const items = [
+    ...scopes.map((scope) => html`<li>${scopeText(t, scope)}</li>`),
+    ...missing.claims.map((claim) => html`<li>${t('page.oidc.claim', { claim })}</li>`),
+    ...Object.entries(missing.resources).flatMap(([resource, names]) =>
+      names.map((name) => html`<li>${t('page.oidc.resource_scope', { resource, name })}</li>`),
+    ),
+  ];
+  return html`<p class="who">${session.email}</p>
+    <p>${t('page.oidc.consent_what', { name: client.name, host })}</p>
+    <ul class="scopes">
+      <li>${t('page.oidc.scope.openid')}</li>
+      !${items.join('')}
+    </ul>
+    <form method="post">
+      !${inputs}
+      <div class="pair">
+        <button name="answer" value="allow">${t('page.oidc.allow')}</button>
+        <button name="answer" value="deny" class="second">${t('page.oidc.deny')}</button>
+      </div>
+    </form>
+    !${switchForm(t, inputs)}`;
+}
+
+function scopeText(t: Visit['t'], scope: string): string {
+  const known = ['profile', 'email', 'offline_access'];
+  return known.includes(scope) ? t(`page.oidc.scope.${scope}`) : t('page.oidc.scope.other', { scope });
+}
+
+/** Asks which account to continue with. */
+function accountBody({ t, inputs }: Visit, { request: { client, reasons }, session }: Question): string {
+  const isOther = reasons.some(
+    (reason) => reason === 'id_token_hint' || reason === 'claims_id_token_sub_value',
+  );
+  const text = isOther ? 'page.oidc.account_other' : 'page.oidc.account_what';
+  const continues = html`<form method="post">
+    !${inputs}
+    <button name="answer" value="continue">${t('page.sign_in.continue_as', { email: session.email })}</button>
+  </form>`;
+  return html`<p>${t(text, { email: session.email, name: client.name })}</p>
+    !${isOther ? '' : continues} !${switchForm(t, inputs)}`;
+}
+
+function noAccessBody({ t, inputs }: Visit, { request: { client }, session }: Question): string {
+  return html`<p>${t('page.oidc.no_access_what', { email: session.email, name: client.name })}</p>
+    <form method="post">
+      !${inputs}
+      <button name="answer" value="deny">${t('page.oidc.back', { name: client.name })}</button>
+    </form>
+    !${switchForm(t, inputs)}`;
+}
+
+function switchForm(t: Visit['t'], inputs: string): string {
+  return html`<form method="post">
+    !${inputs}
+    <button name="answer" value="switch" class="second">${t('page.oidc.switch')}</button>
+  </form>`;
+}

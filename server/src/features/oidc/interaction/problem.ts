@@ -1,0 +1,12 @@
+import { defineProblems, type ProblemRow } from '../../../kit/problem.ts';
+
+const interactionProblems = defineProblems('interaction', {
+  oidc_request_expired: {
+    status: 400,
+    title: 'The sign-in at the application has expired or began in another browser; start again there',
+  },
+});
+
+declare module '../../../kit/problem.ts' {
+  interface ProblemCodes extends Record<keyof typeof interactionProblems, ProblemRow> {}
+}

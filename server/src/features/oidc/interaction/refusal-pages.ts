@@ -1,0 +1,47 @@
+// The page that says why the provider refused a request of an application.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { html } from 'ghtml';
+import Type from 'typebox';
+import { Problem } from '../../../kit/problem.ts';
+import { notice } from '../../../http/markup.ts';
+import type { PageKit } from '../../../page/page.ts';
+import { refusalPath, type Refusals } from '../engine/refusal.ts';
+
+export interface RefusalPageParts {
+  readonly pages: PageKit;
+  readonly refusals: Refusals;
+}
+
+/** The page, at the access level `open`. */
+export function refusalPages({ pages, refusals }: RefusalPageParts): FastifyPluginAsyncTypebox {
+  return async (scope) => {
+    scope.get(
+      refusalPath,
+      {
+        schema: {
+          summary: 'Page: why an application could not sign the user in',
+          querystring: Type.Object({ to: Type.Optional(Type.String({ maxLength: 8000 })) }),
+        },
+      },
+      async (request, reply) => {
+        const refusal = refusals.open(request.query.to ?? '');
+        if (refusal === undefined) throw new Problem('not_found');
+        const { error, description, clientName, again } = refusal;
+        const t = pages.translate(request);
+        const name = clientName ?? t('page.oidc.an_application');
+        const body = html`!${notice('fault', t('page.oidc.refused', { name }))}
+          <p>${t('page.oidc.refused_next')}</p>
+          !${again === undefined ? '' : html`<p><a class="button" href="${again}">${t('page.oidc.back', { name })}</a></p>`}
+          <p>
+            <small
+              >${t('page.oidc.for_developers')} <code lang="en">${error}</code> !${
+                description === undefined ? '' : html`<span lang="en">${description}</span>`
+              }</small
+            >
+          </p>
+          <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
+        return pages.send(request, reply.status(400), { title: t('page.oidc.refused_title'), body });
+      },
+    );
+  };
+}

@@ -1,0 +1,12 @@
+// What registered clients contribute to the start of the service: the clients file.
+import { applyFile, type FileApplyParts } from './file-apply.ts';
+import type { ClientsFile } from './clients-file.ts';
+
+/** Returns the work of a start: to apply the clients file, if there is one. */
+export function registryStarts(
+  parts: FileApplyParts,
+  file: ClientsFile | undefined,
+): readonly (() => Promise<void>)[] {
+  if (file === undefined) return [];
+  return [async () => void (await applyFile(parts, file, { source: { actor: 'service' } }))];
+}

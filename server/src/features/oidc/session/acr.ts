@@ -1,0 +1,65 @@
+// Which authentication context a session has reached (OpenID Connect Core 1.0 §2, `acr`).
+
+/** Two different factors, or a passkey that verified its user (REFEDS MFA Profile). */
+const multiFactor = 'https://refeds.org/profile/mfa';
+/** One factor (REFEDS SFA Profile). */
+const singleFactor = 'https://refeds.org/profile/sfa';
+/** Phishing-resistant (OpenID Connect Extended Authentication Profile ACR Values 1.0 §3). */
+const phishingResistant = 'phr';
+
+/** Published as `acr_values_supported`, the strongest first. */
+export const acrValues: readonly string[] = [phishingResistant, multiFactor, singleFactor];
+
+/** Authentication methods that resist phishing (RFC 8176 §2): proof of possession of a key. */
+export const resistantMethods: readonly string[] = ['pop', 'hwk', 'swk'];
+
+/** Returns the contexts that a session has reached, the strongest first. @param amr Its methods (RFC 8176). */
+export function reachedAcrs(amr: readonly string[]): readonly string[] {
+  const isResistant = amr.some((method) => resistantMethods.includes(method));
+  return acrValues.filter((acr) => {
+    if (acr === phishingResistant) return isResistant;
+    return acr === multiFactor ? amr.includes('mfa') : true;
+  });
+}
+
+/** Returns the context for a token: the first requested one that was reached, otherwise the strongest. */
+export function acrOf(amr: readonly string[], requested: readonly string[]): string | undefined {
+  const reached = reachedAcrs(amr);
+  return requested.find((acr) => reached.includes(acr)) ?? reached[0];
+}
+
+/** What step-up has to add for one of the requested contexts. */
+export type MissingProof = 'second' | 'phishing_resistant';
+
+/**
+ * Returns what a session lacks for the first requested context that can be reached; `undefined` if it has one of them, or
+ * if none is known.
+ */
+export function missingProof(amr: readonly string[], requested: readonly string[]): MissingProof | undefined {
+  const reached = reachedAcrs(amr);
+  if (requested.some((acr) => reached.includes(acr))) return undefined;
+  const first = requested.find((acr) => acrValues.includes(acr));
+  if (first === undefined) return undefined;
+  return first === phishingResistant ? 'phishing_resistant' : 'second';
+}
+
+/** The claim `acr` of a request (OpenID Connect Core 1.0 §5.5.1.1). */
+export interface RequestedAcr {
+  readonly essential?: boolean;
+  readonly value?: string;
+  readonly values?: readonly string[];
+}
+
+/** Returns the contexts that a request names, in its order of preference. */
+export function requestedAcrs({
+  params,
+  claims,
+}: {
+  readonly params?: { readonly acr_values?: unknown };
+  readonly claims?: { readonly id_token?: { readonly acr?: RequestedAcr | null } };
+}): readonly string[] {
+  const { value, values = [] } = claims?.id_token?.acr ?? {};
+  const wanted = value === undefined ? [values].flat() : [value];
+  const listed = typeof params?.acr_values === 'string' ? params.acr_values.split(' ') : [];
+  return [...wanted, ...listed].filter((acr) => typeof acr === 'string' && acr !== '');
+}

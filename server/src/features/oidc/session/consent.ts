@@ -1,0 +1,94 @@
+// What a user has granted to a client: found, or made without a question for applications of the operator and for what the
+// user has allowed before.
+import type Provider from 'oidc-provider';
+import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { Database } from '../../../db/database.ts';
+import { findConsent } from '../grant/grant-store.ts';
+import type { EngineClient, UserAccount } from './account.ts';
+
+/** What an authorization request asks for. */
+export interface RequestedAccess {
+  /** Of the provider. */
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  /** Scopes of each resource. */
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Claims that say how the user signed in; they need no consent. */
+const plainClaims = new Set(['sub', 'sid', 'auth_time', 'acr', 'amr', 'iss']);
+
+/** Returns the names under which a consent is stored. */
+export function namesOf({ scopes, claims, resources }: RequestedAccess): string[] {
+  return [
+    ...scopes,
+    ...claims.map((claim) => `claim ${claim}`),
+    ...Object.entries(resources).flatMap(([resource, names]) => names.map((name) => `${resource} ${name}`)),
+  ];
+}
+
+/** Returns the part of a request whose names are allowed. */
+function allowedOf(
+  { scopes, claims, resources }: RequestedAccess,
+  isAllowed: (name: string) => boolean,
+): RequestedAccess {
+  return {
+    scopes: scopes.filter(isAllowed),
+    claims: claims.filter((claim) => isAllowed(`claim ${claim}`)),
+    resources: Object.fromEntries(
+      Object.entries(resources).map(([resource, names]) => [
+        resource,
+        names.filter((name) => isAllowed(`${resource} ${name}`)),
+      ]),
+    ),
+  };
+}
+
+/** Adds what was allowed to a grant; returns false if the grant has all of it. */
+export function extendGrant(grant: Grant, access: RequestedAccess): boolean {
+  const before = JSON.stringify([grant.openid, grant.resources]);
+  if (access.scopes.length > 0) grant.addOIDCScope(access.scopes.join(' '));
+  if (access.claims.length > 0) grant.addOIDCClaims([...access.claims]);
+  for (const [resource, names] of Object.entries(access.resources))
+    if (names.length > 0) grant.addResourceScope(resource, names.join(' '));
+  return JSON.stringify([grant.openid, grant.resources]) !== before;
+}
+
+/** Returns what the request asks for. */
+function requestedOf({ oidc }: KoaContextWithOIDC): RequestedAccess {
+  const { requestParamOIDCScopes, requestParamScopes, requestParamClaims } = oidc;
+  return {
+    scopes: [...requestParamOIDCScopes],
+    claims: [...requestParamClaims].filter((claim) => !plainClaims.has(claim)),
+    resources: Object.fromEntries(
+      Object.entries(oidc.resourceServers ?? {}).map(([resource, { scopes }]) => [
+        resource,
+        [...requestParamScopes].filter((scope) => scopes.has(scope)),
+      ]),
+    ),
+  };
+}
+
+/** Returns the grant of a request; `undefined` if the user has allowed nothing of it yet. */
+export async function loadGrant(
+  provider: Provider,
+  db: Database,
+  ctx: KoaContextWithOIDC,
+): Promise<Grant | undefined> {
+  const { client, session, account, result } = ctx.oidc;
+  if (client === undefined || session === undefined || account === undefined) return undefined;
+  const { user } = account as UserAccount; // from findAccount()
+  const id = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+  const found = id === undefined ? undefined : await provider.Grant.find(id);
+  const requested = requestedOf(ctx);
+  const isFirstParty = (client as unknown as EngineClient).bienvenue_first_party === true;
+  const consent = isFirstParty ? undefined : await findConsent(db, user.id, client.clientId);
+  const allowed = allowedOf(requested, (name) => isFirstParty || consent?.scopes.includes(name) === true);
+  if (found === undefined && namesOf(allowed).length === 0) return undefined;
+  const grant =
+    found?.accountId === account.accountId && found.clientId === client.clientId
+      ? found
+      : new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  if (extendGrant(grant, allowed) || grant.jti === undefined) await grant.save();
+  return grant;
+}

@@ -1,0 +1,337 @@
+// A provider that listens, a browser without scripts, and an application that uses openid-client.
+import assert from 'node:assert/strict';
+import * as openid from 'openid-client';
+import type { Environment } from '../../../config/read-options.ts';
+import type { Clock } from '../../../kit/clock.ts';
+import { freshDatabase, type EngineName } from '../../../../test/support/engines.ts';
+import { freePort } from '../../../../test/support/free-port.ts';
+import { serviceOn, type TestService } from '../../../../test/support/service.ts';
+import {
+  deviceGrant,
+  standardScopes,
+  type Client,
+  type NewClient,
+  type NewResource,
+} from '../client/client.ts';
+import { createClientSecret } from '../client/secret.ts';
+import { addClient, addSecret, putResource } from '../client/store.ts';
+
+export const password = 'nine newts under a green umbrella';
+
+/** The clock of the machine, which the engine uses too; a test can move ours. */
+export function liveClock(): { readonly now: Clock; readonly advance: (ms: number) => void } {
+  let offset = 0;
+  return {
+    now: () => Date.now() + offset,
+    advance: (ms) => {
+      offset += ms;
+    },
+  };
+}
+
+const defaults: Omit<NewClient, 'id'> = {
+  name: 'Wiki',
+  kind: 'web',
+  grantTypes: ['authorization_code', 'refresh_token'],
+  redirectUris: ['https://wiki.example.org/callback'],
+  postLogoutRedirectUris: ['https://wiki.example.org/'],
+  backchannelLogoutSessionRequired: true,
+  scopes: [...standardScopes],
+  authMethod: 'client_secret_basic',
+  idTokenAlg: 'RS256',
+  isFirstParty: true,
+  access: { emailDomains: [], users: [] },
+  skipsPkce: false,
+  requiresPar: false,
+  acceptsTokenEndpointAudience: false,
+  resourceOf: [],
+  lifetimes: {
+    accessTokenSeconds: 600,
+    idTokenSeconds: 600,
+    refreshIdleDays: 30,
+    refreshMaxDays: 180,
+    refreshGraceSeconds: 30,
+  },
+};
+
+/** An application. */
+export interface Application {
+  readonly id: string;
+  readonly secret: string;
+  readonly redirectUri: string;
+  readonly config: openid.Configuration;
+}
+
+/** Tokens that an application received. */
+export type Tokens = Awaited<ReturnType<typeof openid.authorizationCodeGrant>>;
+
+export class ProviderSite {
+  readonly service: TestService;
+  readonly origin: string;
+  readonly #drop: () => Promise<void>;
+  #clients = 0;
+
+  private constructor(service: TestService, origin: string, drop: () => Promise<void>) {
+    this.service = service;
+    this.origin = origin;
+    this.#drop = drop;
+  }
+
+  static async open(engine: EngineName, environment: Environment = {}): Promise<ProviderSite> {
+    const { url, drop } = await freshDatabase(engine);
+    const port = await freePort();
+    const service = await serviceOn({ url, clock: liveClock() }, { PORT: String(port), ...environment });
+    await service.app.listen({ host: '127.0.0.1', port });
+    return new ProviderSite(service, `http://localhost:${port}`, drop);
+  }
+
+  /** Another instance on the same database, which answers at the same address only if it is called by `inject`. */
+  async another(environment: Environment = {}): Promise<TestService> {
+    return serviceOn(this.service, { PORT: new URL(this.origin).port, ...environment });
+  }
+
+  async close(): Promise<void> {
+    await this.service.close();
+    await this.#drop();
+  }
+
+  get db(): TestService['core']['database'] {
+    return this.service.core.database;
+  }
+
+  /** Registers an application and discovers the provider for it. */
+  async application(given: Partial<NewClient> = {}): Promise<Application> {
+    this.#clients += 1;
+    const client: NewClient = { ...defaults, id: `app-${this.#clients}`, ...given };
+    const { secret, hash } = createClientSecret();
+    const now = this.service.clock.now();
+    await this.db.transaction(async (tx) => {
+      await addClient(tx, client, { managedBy: null, now });
+      if (client.authMethod.startsWith('client_secret')) await addSecret(tx, client.id, { hash, now });
+    });
+    const { id } = client;
+    const isPublic = client.authMethod === 'none';
+    const config = await openid.discovery(
+      new URL(this.origin),
+      id,
+      undefined,
+      isPublic ? openid.None() : openid.ClientSecretBasic(secret),
+      {
+        execute: [openid.allowInsecureRequests],
+      },
+    );
+    return { id, secret, redirectUri: client.redirectUris[0] ?? '', config };
+  }
+
+  async resource(given: Partial<NewResource> = {}): Promise<NewResource> {
+    const resource: NewResource = {
+      identifier: 'https://api.example.org',
+      name: 'API',
+      scopes: ['read', 'write'],
+      tokenFormat: 'opaque',
+      alg: 'ES256',
+      tokenSeconds: 300,
+      ...given,
+    };
+    await this.db.transaction((tx) =>
+      putResource(tx, resource, { managedBy: null, now: this.service.clock.now() }),
+    );
+    return resource;
+  }
+
+  /** A browser whose user has an account and is signed in, unless `isSignedIn` is false. */
+  async person({ isSignedIn = true }: { readonly isSignedIn?: boolean } = {}): Promise<Person> {
+    const person = new Person(this.origin, `p${crypto.randomUUID().slice(0, 8)}@example.org`);
+    await person.register();
+    if (isSignedIn) await person.signIn();
+    return person;
+  }
+
+  /** Signs a person in at an application, and returns its tokens. */
+  async tokens(
+    person: Person,
+    application: Application,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Tokens> {
+    const request = await authorizationRequest(application, more);
+    const callback = await person.visitUntil(request.url, application.redirectUri);
+    return exchange(application, callback, request);
+  }
+}
+
+/** An authorization request, and what the application remembers of it. */
+export interface AuthorizationRequest {
+  readonly url: string;
+  readonly verifier: string;
+  readonly state: string;
+  readonly nonce: string;
+}
+
+export async function authorizationRequest(
+  { config, redirectUri }: Application,
+  more: Readonly<Record<string, string>> = {},
+): Promise<AuthorizationRequest> {
+  const verifier = openid.randomPKCECodeVerifier();
+  const [state, nonce] = [openid.randomState(), openid.randomNonce()];
+  const url = openid.buildAuthorizationUrl(config, {
+    redirect_uri: redirectUri,
+    scope: 'openid email profile',
+    code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state,
+    nonce,
+    ...more,
+  });
+  return { url: url.href, verifier, state, nonce };
+}
+
+/** Exchanges the code in the address of the callback. */
+export function exchange(
+  { config }: Application,
+  callback: string,
+  { verifier, state, nonce }: AuthorizationRequest,
+): Promise<Tokens> {
+  return openid.authorizationCodeGrant(config, new URL(callback), {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+  });
+}
+
+/** A page, or the address of another site at which the browser has arrived. */
+export interface Arrival {
+  readonly url: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A person at a browser without scripts. It keeps cookies with their paths. */
+export class Person {
+  readonly origin: string;
+  readonly email: string;
+  readonly #cookies = new Map<string, { readonly value: string; readonly path: string }>();
+
+  constructor(origin: string, email: string) {
+    this.origin = origin;
+    this.email = email;
+  }
+
+  get cookies(): readonly string[] {
+    return [...this.#cookies.keys()].map((key) => key.split(' ')[0] ?? '');
+  }
+
+  /** The token of the session. */
+  get sessionToken(): string | undefined {
+    return this.#cookies.get('session_id /')?.value;
+  }
+
+  async register(): Promise<void> {
+    const { status } = await this.send('POST', '/users', { email: this.email, password });
+    assert.equal(status, 200);
+  }
+
+  async signIn(): Promise<void> {
+    const { status } = await this.send('POST', '/sessions', { email: this.email, password });
+    assert.equal(status, 200);
+  }
+
+  /** Sends one request without following redirects. */
+  async send(
+    method: string,
+    target: string,
+    fields?: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{
+    readonly status: number;
+    readonly location: string | undefined;
+    readonly text: string;
+    readonly headers: Headers;
+  }> {
+    const url = new URL(target, this.origin);
+    const cookie = [...this.#cookies]
+      .filter(([, { path }]) => url.pathname.startsWith(path))
+      .map(([key, { value }]) => `${key.split(' ')[0]}=${value}`)
+      .join('; ');
+    const response = await fetch(url, {
+      method,
+      redirect: 'manual',
+      headers: { accept: 'text/html,application/json', ...(cookie !== '' && { cookie }), ...headers },
+      ...(fields !== undefined && { body: new URLSearchParams(fields) }),
+    });
+    for (const line of response.headers.getSetCookie()) this.#keep(line);
+    const location = response.headers.get('location') ?? undefined;
+    return {
+      status: response.status,
+      location: location === undefined ? undefined : new URL(location, url).href,
+      text: await response.text(),
+      headers: response.headers,
+    };
+  }
+
+  #keep(line: string): void {
+    const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
+    const at = pair.indexOf('=');
+    const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    const path = attributes.find((one) => /^path=/i.test(one))?.slice(5) ?? '/';
+    const isRemoved = attributes.some(
+      (one) => /^max-age=0$/i.test(one) || /^expires=Thu, 01 Jan 1970/i.test(one),
+    );
+    if (isRemoved || value === '') this.#cookies.delete(`${name} ${path}`);
+    else this.#cookies.set(`${name} ${path}`, { value, path });
+  }
+
+  /** Opens an address and follows redirects, until a page is shown or another site is reached. */
+  async visit(target: string, method = 'GET', fields?: Readonly<Record<string, string>>): Promise<Arrival> {
+    let url = new URL(target, this.origin).href;
+    let [next, body] = [method, fields];
+    for (let steps = 0; steps < 15; steps += 1) {
+      const { status, location, text } = await this.send(next, url, body);
+      if (location === undefined) {
+        const exit = /http-equiv="refresh" content="0; url=(?<to>[^"]+)"/.exec(text)?.groups?.['to'];
+        if (exit !== undefined) return { url: unescape(exit), status, text };
+        return { url, status, text };
+      }
+      if (!location.startsWith(`${this.origin}/`)) return { url: location, status, text };
+      [url, next, body] = [location, 'GET', undefined];
+    }
+    return assert.fail(`${target} redirects for ever, at last to ${url}`);
+  }
+
+  /** Opens an address and returns where the browser arrives at the application. */
+  async visitUntil(target: string, redirectUri: string): Promise<string> {
+    const arrival = await this.visit(target);
+    assert.ok(
+      arrival.url.startsWith(redirectUri),
+      `${arrival.status} ${arrival.url} ${textOf(arrival.text)}`,
+    );
+    return arrival.url;
+  }
+
+  /** Sends the form of a page with the button that has this value. */
+  answer({ url, text }: Arrival, answer: string): Promise<Arrival> {
+    const token = /name="form_token" value="(?<token>[^"]+)"/.exec(text)?.groups?.['token'] ?? '';
+    return this.visit(url, 'POST', { answer, form_token: token });
+  }
+
+  /** Signs in on the sign-in page at which the browser is. */
+  async signInAt({ url, text }: Arrival): Promise<Arrival> {
+    const back = /name="return_to" value="(?<to>[^"]+)"/.exec(text)?.groups?.['to'] ?? '';
+    const { pathname } = new URL(url);
+    return this.visit(pathname, 'POST', { email: this.email, password, return_to: unescape(back) });
+  }
+}
+
+function unescape(text: string): string {
+  return text.replaceAll('&amp;', '&').replaceAll('&#38;', '&').replaceAll('&#x26;', '&');
+}
+
+/** Words of a page. */
+export function textOf(markup: string): string {
+  return markup
+    .replace(/<(?:script|style)[^]*?<\/(?:script|style)>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .slice(0, 600);
+}
+
+export { deviceGrant, type Client };

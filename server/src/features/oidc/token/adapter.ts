@@ -1,0 +1,224 @@
+// Where the engine keeps its models: sessions are a view of ours, clients are read from theirs, and the rest is in our
+// tables, keyed by digests. Writes wait in the unit of the request.
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import type { Clock } from '../../../kit/clock.ts';
+import { secondMs } from '../../../kit/clock.ts';
+import type { Database } from '../../../db/database.ts';
+import type { ColumnCipher } from '../../../keys/sealed.ts';
+import { findUserBySubject } from '../../../user/details-store.ts';
+import { findUserById } from '../../../user/store.ts';
+import { findClient } from '../client/store.ts';
+import { metadataOf } from '../client/metadata.ts';
+import { findGrant, removeGrant, saveGrant } from '../grant/grant-store.ts';
+import { findInteraction, removeInteraction, saveInteraction } from '../grant/interaction-store.ts';
+import {
+  findToken,
+  findTokenByUserCode,
+  removeToken,
+  removeTokensOfGrant,
+  saveToken,
+  type IssuedToken,
+} from '../grant/token-store.ts';
+import type { RefreshReplay } from './refresh-replay.ts';
+import type { SessionView } from '../session/session-view.ts';
+import { hasPrefix, storedId } from './token-form.ts';
+import type { Unit } from './unit.ts';
+
+export interface AdapterParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly tokenCipher: ColumnCipher;
+  readonly interactionCipher: ColumnCipher;
+  readonly sessions: SessionView;
+  readonly replays: RefreshReplay;
+  /** The unit of the running request; `undefined` outside of one. */
+  readonly unit: () => Unit | undefined;
+}
+
+/** Kinds whose text the engine needs back, because it saves them again after it found them by another key. */
+const rereadKinds = new Set(['DeviceCode']);
+/** How long a consumed or expired refresh token stays, to recognize that it is presented again. */
+const keptMs = 86_400 * secondMs;
+
+/** Returns the adapter of a model. */
+export function adapterFor(parts: AdapterParts, model: string): Adapter {
+  if (model === 'Session') return sessionAdapter(parts);
+  if (model === 'Client') return clientAdapter(parts);
+  if (model === 'Grant') return grantAdapter(parts);
+  if (model === 'Interaction') return interactionAdapter(parts);
+  return tokenAdapter(parts, model);
+}
+
+const nothing = async (): Promise<undefined> => undefined;
+
+/** Members that a model does not use. */
+const unused: Adapter = {
+  upsert: nothing,
+  find: nothing,
+  findByUid: nothing,
+  findByUserCode: nothing,
+  consume: nothing,
+  destroy: nothing,
+  revokeByGrantId: nothing,
+};
+
+function sessionAdapter({ sessions, unit, db }: AdapterParts): Adapter {
+  return {
+    ...unused,
+    find: (token) => sessions.find(token),
+    findByUid: (uid) => sessions.findByUid(uid),
+    upsert: async (_token, payload) => {
+      const save = sessions.saveOf(payload);
+      if (save !== undefined) await enqueue(unit(), db, 'client', save);
+    },
+  };
+}
+
+function clientAdapter({ db }: AdapterParts): Adapter {
+  return {
+    ...unused,
+    find: async (id) => {
+      const client = await findClient(db, id);
+      return client && metadataOf(client);
+    },
+  };
+}
+
+function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
+  return {
+    ...unused,
+    find: async (id) => {
+      const row = await findGrant(db, id);
+      return row && { ...parse(row.payload), jti: row.id };
+    },
+    upsert: async (id, { jti: _jti, ...payload }) => {
+      const now = clock();
+      const { accountId = '', clientId = '', exp = 0 } = payload;
+      await enqueue(unit(), db, 'grant', async (tx) => {
+        const user = await findUserBySubject(tx, accountId);
+        if (user === undefined) return;
+        await saveGrant(tx, {
+          id,
+          userId: user.id,
+          clientId,
+          payload: JSON.stringify(payload),
+          expiresAt: exp * secondMs,
+          now,
+        });
+      });
+    },
+    destroy: async (id) => enqueueEnd(unit(), db, (tx) => removeGrant(tx, id)),
+  };
+}
+
+function interactionAdapter({ db, clock, interactionCipher: cipher, unit }: AdapterParts): Adapter {
+  return {
+    ...unused,
+    find: async (uid) => {
+      const id = storedId('Interaction', uid);
+      const row = await findInteraction(db, id);
+      return row === undefined || row.expiresAt <= clock()
+        ? undefined
+        : parse(cipher.decrypt(row.sealed, id));
+    },
+    upsert: async (uid, payload, seconds = 0) => {
+      const id = storedId('Interaction', uid);
+      const sealed = cipher.encrypt(JSON.stringify(payload), id);
+      const now = clock();
+      const expiresAt = now + seconds * secondMs;
+      await enqueue(unit(), db, 'other', (tx) => saveInteraction(tx, { id, sealed, now, expiresAt }));
+    },
+    destroy: async (uid) =>
+      enqueueEnd(unit(), db, (tx) => removeInteraction(tx, storedId('Interaction', uid))),
+  };
+}
+
+function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
+  const { db, clock, tokenCipher: cipher, replays, unit } = parts;
+  const isReread = rereadKinds.has(kind);
+
+  /** Returns the members of a stored token that may still be used by its owner. */
+  const open = async (row: IssuedToken | undefined, given?: string): Promise<AdapterPayload | undefined> => {
+    if (row === undefined || row.kind !== kind || !(await isOwnerEnabled(db, row))) return undefined;
+    const payload = parse(row.payload);
+    const jti = given ?? (row.sealed === null ? undefined : cipher.decrypt(row.sealed, row.id));
+    if (row.consumedAt === null) {
+      const isExpired = row.expiresAt <= clock();
+      return { ...payload, jti, ...(isExpired && { exp: 1 }) };
+    }
+    const replay = kind === 'RefreshToken' ? await replays.find(row, payload) : undefined;
+    const current = unit();
+    if (current !== undefined) {
+      current.replay = replay;
+      if (replay === undefined && row.grantId !== null) current.reusedGrantId = row.grantId;
+    }
+    return {
+      ...payload,
+      jti,
+      ...(replay === undefined && { consumed: Math.floor(row.consumedAt / secondMs) }),
+    };
+  };
+
+  return {
+    ...unused,
+    find: async (text) =>
+      hasPrefix(kind, text) ? open(await findToken(db, storedId(kind, text)), text) : undefined,
+    findByUserCode: async (userCode) => open(await findTokenByUserCode(db, storedId('user_code', userCode))),
+    upsert: async (text, { jti: _jti, ...payload }, seconds = 0) => {
+      const id = storedId(kind, text);
+      const now = clock();
+      const keptUntil = now + seconds * secondMs + (kind === 'RefreshToken' ? keptMs : 0);
+      const current = unit();
+      if (current !== undefined && kind === 'RefreshToken') current.successor = text;
+      await enqueue(current, db, kind === 'RefreshToken' ? 'refresh' : 'token', async (tx) => {
+        const { accountId, clientId = null, grantId = null, sessionUid, expiresWithSession } = payload;
+        const user = accountId === undefined ? undefined : await findUserBySubject(tx, accountId);
+        await saveToken(tx, {
+          id,
+          kind,
+          grantId,
+          userId: user?.id ?? null,
+          clientId,
+          sessionUid: expiresWithSession === true ? (sessionUid ?? null) : null,
+          userCode: payload.userCode === undefined ? null : storedId('user_code', payload.userCode),
+          payload: JSON.stringify(payload),
+          sealed: isReread ? cipher.encrypt(text, id) : null,
+          expiresAt: keptUntil,
+          now,
+        });
+      });
+    },
+    consume: async (text) => {
+      const consumption = { kind, id: storedId(kind, text) };
+      const current = unit();
+      if (current === undefined) throw new Error(`${kind} is consumed outside of a request`);
+      current.consumptions.push(consumption);
+    },
+    destroy: async (text) => enqueueEnd(unit(), db, (tx) => removeToken(tx, storedId(kind, text))),
+    revokeByGrantId: async (grantId) => enqueueEnd(unit(), db, (tx) => removeTokensOfGrant(tx, grantId)),
+  };
+}
+
+/** A token of a user who was disabled is refused, also if it does not end with a session. */
+async function isOwnerEnabled(db: Database, { userId }: IssuedToken): Promise<boolean> {
+  if (userId === null) return true;
+  return (await findUserById(db, userId))?.disabledAt === null;
+}
+
+type SaveKind = Parameters<Unit['save']>[0];
+type Write = Parameters<Unit['end']>[0];
+
+/** Adds a change to the unit of the request; outside of a request it is written immediately. */
+async function enqueue(unit: Unit | undefined, db: Database, kind: SaveKind, write: Write): Promise<void> {
+  if (unit === undefined) await db.transaction(write);
+  else unit.save(kind, write);
+}
+
+async function enqueueEnd(unit: Unit | undefined, db: Database, write: Write): Promise<void> {
+  if (unit === undefined) await db.transaction(write);
+  else unit.end(write);
+}
+
+function parse(text: string): AdapterPayload {
+  return JSON.parse(text) as AdapterPayload; // written by `upsert`
+}
