@@ -45,6 +45,7 @@ const argumentsByName: Readonly<Record<string, string>> = {
 const argumentsOf: Readonly<Record<string, readonly string[]>> = {
   'user add': ['bob@example.org'],
   'session end': ['--user', 'ann@example.org'],
+  'signing-key retire': ['--all', '--now'],
 };
 /** Commands that do not look at the data. */
 const withoutData = new Set(['config']);
