@@ -18,7 +18,8 @@ import { digestOfSecret, isSecret } from '../client/secret.ts';
 import { findClient, listClients, listLiveSecrets, listResources } from '../client/store.ts';
 import { Clients } from './clients.ts';
 import { readClientsFile } from './clients-file.ts';
-import { applyFile, planFile, type FileChange } from './file-apply.ts';
+import type { FileChange } from './change.ts';
+import { applyFile, planFile } from './file-apply.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-clients-'));
 after(() => rmSync(folder, { recursive: true }));
