@@ -13,8 +13,10 @@ import { DB } from '../src/library/db.ts';
 import { module } from '../src/module.ts';
 import { requireEmailAddress } from '../src/user/email-address.ts';
 import { readSources } from './support/architecture.ts';
+import { Browser } from './support/browser.ts';
 import { onEachEngine } from './support/engines.ts';
 import { anyHash } from './support/hashing.ts';
+import { formIn } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
 import { cookieOf, PublicService, sessionCookie, type Member } from './support/public-service.ts';
 import { onlyParts } from './support/source-text.ts';
@@ -300,6 +302,17 @@ onEachEngine('sessions end', (engine) => {
     return rows.map(({ id }) => id);
   }
 
+  async function eventsOf(userId: number): Promise<{ events: string[] }> {
+    const rows = await db.database.query((sql) =>
+      sql
+        .selectFrom('audit_events')
+        .select('reason')
+        .where('user_id', '=', userId)
+        .where('reason', 'like', 'password_changed%'),
+    );
+    return { events: rows.map(({ reason }) => String(reason)) };
+  }
+
   const meant = ({ session, other }: Stage, ends: Ending['ends']): string[] =>
     ends === 'both' ? [session.id, other.id] : [ends === 'session' ? session.id : other.id];
 
@@ -390,6 +403,58 @@ onEachEngine('sessions end', (engine) => {
       revoked,
       Array.from({ length: 4 }, () => member.id),
     );
+  });
+
+  test('with the access of programs if the password changes, unless the user keeps both', async () => {
+    const { plugged } = service.service.core;
+    const revoked: number[] = [];
+    plugged.revokes.push({ kind: 'grant', revokeAll: async (_tx, userId) => void revoked.push(userId) });
+    const password = 'seven herons on a bicycle';
+    for (const [keeps, left] of [
+      ['true', 2],
+      [undefined, 1],
+    ] as const) {
+      const { member, ...stage } = await stageOf();
+      revoked.length = 0;
+      await send(
+        { member, ...stage },
+        {
+          method: 'PUT',
+          path: '/profile/password',
+          headers: cookie(member),
+          fields: {
+            password: member.password,
+            new_password: password,
+            ...(keeps !== undefined && { keep_others: keeps }),
+          },
+        },
+      );
+      assert.equal((await livingOf(member.id)).length, left);
+      assert.equal(revoked.length, left === 2 ? 0 : 1);
+      const { events } = await eventsOf(member.id);
+      assert.deepEqual(events, [left === 2 ? 'password_changed_only' : 'password_changed']);
+    }
+  });
+
+  test('of the page of the password unless its box is cleared', async () => {
+    for (const [others, left] of [
+      ['true', 1],
+      [undefined, 2],
+    ] as const) {
+      const { member } = await stageOf();
+      const browser = new Browser(service);
+      await browser.post('/sessions', { email: member.email, password: member.password });
+      const page = await browser.get('/account/password', { accept: 'text/html' });
+      assert.match(page.text, /<input type="checkbox" name="others" value="true" checked/);
+      const changed = await browser.post('/account/password', {
+        ...formIn(page).fields,
+        password: member.password,
+        new_password: 'seven herons on a bicycle',
+        ...(others !== undefined && { others }),
+      });
+      assert.equal(changed.status, 303, changed.text);
+      assert.equal((await livingOf(member.id)).length, left === 1 ? 1 : 3);
+    }
   });
 
   test('an idle session that was used before another instance could write so does not end', async () => {

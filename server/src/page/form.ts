@@ -49,6 +49,18 @@ export function emailField(visit: FieldVisit, autocomplete = 'username'): string
   });
 }
 
+/** Returns a checkbox that is ticked until the user clears it; a form that was refused shows it as it was. */
+export function tickedBox(
+  { refusal, typed }: Omit<FieldVisit, 't' | 'query'>,
+  name: string,
+  label: string,
+): string {
+  const isTicked = refusal === undefined || typed(name) === 'true';
+  return html`<label class="choice"
+    ><input type="checkbox" name="${name}" value="true" !${isTicked ? 'checked' : ''} /> ${label}</label
+  >`;
+}
+
 /** Returns the message for a field's fault; `undefined` if the field has no fault. */
 export function faultOf(t: Translate, problem: Problem | undefined, name: string): string | undefined {
   const fault = problem?.fields.find((one) => one.field === name);

@@ -2,6 +2,9 @@
 import type { Database } from '../../db/database.ts';
 import type { AccessRevoker, Revocable, Revocation } from '../contribution.ts';
 
+/** What ends with every new password. A pending authentication ends by itself: it holds the old one. */
+export const endsWithPassword: Revocation = { kinds: ['device', 'token', 'registration'] };
+
 /** Revokes the access to an account. */
 export class AccountAccess implements AccessRevoker {
   readonly #revocables: readonly Revocable[];

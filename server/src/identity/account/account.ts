@@ -18,7 +18,7 @@ import type { PlainEvent } from '../event.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
 import type { PendingRegistrations, RegisteredAuthenticator } from '../registration/pending-registrations.ts';
 import { removeAccount } from '../removal.ts';
-import type { AccountAccess } from './access.ts';
+import { endsWithPassword, type AccountAccess } from './access.ts';
 import { accountEvents, alreadyRegisteredMail } from './event.ts';
 import { requireSignUpOpen, type ChosenAuthenticator, type NewAccount } from './registration.ts';
 
@@ -28,6 +28,8 @@ export interface Replacement {
   readonly source: ClientSource;
   /** Handle of the session in which it is changed; all others end. */
   readonly keptSession?: string;
+  /** The other sessions and the access of programs stay. */
+  readonly keepsOthers?: boolean;
 }
 
 /** Mails confirmation tokens. The class EmailVerification does it. */
@@ -186,19 +188,19 @@ export class Accounts {
   }
 
   /**
-   * Stores a new password, ends the access of the previous one, resets its attempts and notifies the user. Returns
+   * Stores a new password, ends the access of the previous one unless it stays, resets its attempts and notifies the user. Returns
    * `undefined` for an unknown or disabled user. Inside a transaction.
    */
   async replacePassword(
     tx: Database,
     userId: number,
     hashedPassword: string,
-    { event, source, keptSession }: Replacement,
+    { event, source, keptSession, keepsOthers = false }: Replacement,
   ): Promise<User | undefined> {
     const { clock, events } = this.#context;
     const user = await updatePasswordHash(tx, userId, hashedPassword, clock());
     if (user === undefined) return undefined;
-    await this.#access.revoke(tx, userId, { except: keptSession });
+    await this.#access.revoke(tx, userId, keepsOthers ? endsWithPassword : { except: keptSession });
     await this.#attempts.forget(tx, { emailKey: keyOfAddress(user.email) }, 'password');
     await events.emit(tx, event, { user, source });
     return user;

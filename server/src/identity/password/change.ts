@@ -11,6 +11,12 @@ import type { StepUp } from '../sign-in/step-up.ts';
 import '../account/problem.ts';
 import '../session/problem.ts';
 
+export interface NewPassword {
+  readonly current: string | undefined;
+  readonly next: string;
+  readonly keepsOthers?: boolean;
+}
+
 /** Changes the password of a signed-in user. */
 export class PasswordChange {
   readonly #context: AuthContext;
@@ -29,13 +35,14 @@ export class PasswordChange {
   }
 
   /**
-   * Stores a new password, gives the session a new token and ends all other access.
+   * Stores a new password and gives the session a new token. Ends all other access; with `keepsOthers`, the other sessions
+   * and the access of programs stay.
    * @throws {Problem} password_wrong, too_many_attempts, step_up_required; session_required if the session has ended;
    *   invalid_request for a password that the rule rejects.
    */
   async change(
     session: Session,
-    { current, next }: { current: string | undefined; next: string },
+    { current, next, keepsOthers = false }: NewPassword,
     source: ClientSource,
   ): Promise<{ user: User; renewed: RenewedSession }> {
     const { db, hasher, passwordRule } = this.#context;
@@ -49,9 +56,10 @@ export class PasswordChange {
         throw new Problem('password_wrong');
       const renewed = await this.#sessions.renew(tx, session);
       const changed = await this.#accounts.replacePassword(tx, user.id, hashedPassword, {
-        event: passwordEvents.password_changed,
+        event: keepsOthers ? passwordEvents.password_changed_only : passwordEvents.password_changed,
         source,
         keptSession: renewed.id,
+        keepsOthers,
       });
       if (changed === undefined) throw new Problem('session_required');
       return { user: changed, renewed };

@@ -1,4 +1,4 @@
-import { defineProofMail } from '../../mail/mail-kind.ts';
+import { defineNotice, defineProofMail } from '../../mail/mail-kind.ts';
 import { passwordChangedMail } from '../account/event.ts';
 import { defineEvents } from '../event.ts';
 
@@ -81,5 +81,12 @@ export const passwordEvents = defineEvents('password', {
     shownAs: 'password',
     says: 'A signed-in user changed the password. All other sessions were ended.',
     mail: passwordChangedMail,
+  },
+  password_changed_only: {
+    vocabulary: 'authn_password_change',
+    outcome: 'success',
+    shownAs: 'password',
+    says: 'A signed-in user changed the password and kept the other sessions and the access of programs.',
+    mail: defineNotice('password_changed_only'),
   },
 });

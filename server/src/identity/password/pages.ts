@@ -6,7 +6,7 @@ import { addressOf, field } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { hashing } from '../../http/limits.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { newPasswordField } from '../../page/form.ts';
+import { newPasswordField, tickedBox } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -70,7 +70,7 @@ export function passwordPages({
     title: 'page.password.title',
     layout: 'account',
     subject: (request) => sessionOf(request).id,
-    done: { changed: 'page.password.done' },
+    done: { changed: 'page.password.done', changed_only: 'page.password.done_only' },
     shows: ['new_password'],
     load: async ({ request }) => {
       const session = sessionOf(request);
@@ -96,6 +96,7 @@ export function passwordPages({
             autocomplete: 'current-password',
           })}
           !${newPasswordField(pages, visit, 'new_password')}
+          !${tickedBox(visit, 'others', t('page.password.end_others'))}
           <button>${t('page.password.act')}</button>
         </form>`;
     },
@@ -103,12 +104,17 @@ export function passwordPages({
       form({
         summary: 'Page: sets another password',
         config: hashing(2 * hashCost),
-        fields: Type.Object({ password: formField, new_password: formField }),
-        submit: async ({ password, new_password: next }, { request, reply }) => {
-          const passwords = { current: password, next };
+        fields: Type.Object({
+          password: formField,
+          new_password: formField,
+          others: Type.Optional(formField),
+        }),
+        keeps: ['others'],
+        submit: async ({ password, new_password: next, others }, { request, reply }) => {
+          const passwords = { current: password, next, keepsOthers: others !== 'true' };
           const { renewed } = await passwordChange.change(sessionOf(request), passwords, request.source);
           cookies.renewSession(request, reply, renewed);
-          return addressOf(path, { done: 'changed' });
+          return addressOf(path, { done: passwords.keepsOthers ? 'changed_only' : 'changed' });
         },
       }),
     ],

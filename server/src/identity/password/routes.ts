@@ -28,6 +28,8 @@ const ResetReply = Type.Object({
   message: Type.Optional(Type.String()),
 });
 
+const keeps = Type.Optional(Type.Union([Type.Boolean(), Type.Literal('true')]));
+
 /** Login by password, at the access level `open`. */
 export function passwordLoginRoutes({
   cookies,
@@ -129,15 +131,19 @@ export function passwordRoutes({
       {
         config: hashing(2 * hashCost),
         schema: {
-          summary: 'Changes the password; requires the current one',
-          body: Type.Object({ password: Type.Optional(password), new_password: password }),
+          summary: 'Changes the password; requires the current one; `keep_others` keeps other access',
+          body: Type.Object({
+            password: Type.Optional(password),
+            new_password: password,
+            keep_others: keeps,
+          }),
           response: { 200: EmailMessage },
         },
       },
       async (request, reply) => {
-        const { password: current, new_password: next } = request.body;
-        const session = sessionOf(request);
-        const { user, renewed } = await passwordChange.change(session, { current, next }, request.source);
+        const { password: current, new_password: next, keep_others: keepsOthers = false } = request.body;
+        const passwords = { current, next, keepsOthers: keepsOthers !== false };
+        const { user, renewed } = await passwordChange.change(sessionOf(request), passwords, request.source);
         cookies.renewSession(request, reply, renewed);
         return { email: user.email, message: 'Password updated' };
       },

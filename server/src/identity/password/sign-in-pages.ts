@@ -7,7 +7,7 @@ import { hashCost } from '../../http/fields.ts';
 import { hashing } from '../../http/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import type { SignedIn } from '../../page/account-section.ts';
-import { emailField, emailOf } from '../../page/form.ts';
+import { emailField, emailOf, tickedBox } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -56,7 +56,7 @@ export function signInPages({
       session === null || isForOther(query, session) ? { session } : new Elsewhere(next ?? paths.account),
     body: (visit, { session }) => {
       if (session !== null) return chooseAccount(visit, session);
-      const { t, request, inputs, next, refusal, typed } = visit;
+      const { t, request, inputs, next, refusal } = visit;
       const lastUsed = ways.length === 0 ? undefined : cookies.lastWay(request);
       const mark = markOf(t, way, lastUsed);
       const email = emailOf(visit);
@@ -71,16 +71,7 @@ export function signInPages({
             autocomplete: 'current-password',
             beside: forgot,
           })}
-          <label class="choice"
-            ><input
-              type="checkbox"
-              name="stay"
-              value="true"
-              !${refusal === undefined || typed('stay') === 'true' ? 'checked' : ''}
-            />
-            ${t('page.sign_in.stay')}</label
-          >
-          !${pages.offers.input(request)}
+          !${tickedBox(visit, 'stay', t('page.sign_in.stay'))} !${pages.offers.input(request)}
           <button !${mark.attribute}>${t('page.sign_in.act')} !${mark.badge}</button>
         </form>
         !${renderWays(t, ways, request, { next, lastUsed })}
