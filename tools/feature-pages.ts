@@ -4,6 +4,7 @@ import path from 'node:path';
 
 /** The pages. `<!-- features: email.md -->` begins the place for the files `email.md` of the features. */
 const pages = [
+  'docs/guides/add-an-application.md',
   'docs/guides/data-requests.md',
   'docs/guides/email.md',
   'docs/guides/integrate.md',
@@ -12,6 +13,7 @@ const pages = [
   'docs/guides/passkeys.md',
   'docs/project/asvs.md',
   'docs/project/conformance.md',
+  'docs/reference/clients.md',
 ];
 const place = /<!-- features: (?<part>[\w-]+\.md) -->\n[^]*?<!-- end -->/g;
 

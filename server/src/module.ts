@@ -132,7 +132,7 @@ export type Configuration = ConfigurationOf<SharedTable>;
 type NoOptions = Pick<typeof coreOptions, 'publicUrl'>;
 
 /** What commands of a feature may use: parts of the core, and the shared options with its own ones. */
-export interface CommandParts<Options> extends Pick<Core['context'], 'db' | 'clock'>, Pick<Core, 'events'> {
+interface CommandParts<Options> extends Pick<Core['context'], 'db' | 'clock'>, Pick<Core, 'events'> {
   readonly options: Options;
 }
 

@@ -31,6 +31,8 @@ const pages = listPages().filter(
 );
 const blocks = pages.flatMap(blocksOf);
 
+const oidcCommands = 'server/src/features/oidc/test/command.system.ts';
+
 /** Blocks that another test runs, by the file of that test. */
 const elsewhere: Readonly<Record<string, string>> = {
   'README.md # A tour with curl # console': 'server/test/readme.system.ts',
@@ -49,6 +51,16 @@ const elsewhere: Readonly<Record<string, string>> = {
   'docs/guides/recipes.md # Next.js # js 2': 'server/test/recipes.long.ts',
   'docs/guides/integrate.md # An application in Node.js # js': 'server/test/integrate.system.ts',
   'docs/guides/integrate.md # An application in Python # python': 'server/test/integrate.system.ts',
+  ...entriesOf('oidc', {
+    'docs/guides/add-an-application.md # Add an application # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Add an application # ': oidcCommands,
+    'docs/guides/add-an-application.md # Applications without a server # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Your own applications # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Decide who may use it # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Rotate a secret # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Programs and APIs # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Remove it # sh': oidcCommands,
+  }),
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
     'docs/guides/integrate.md # A proxy that asks first # caddyfile': 'server/test/integrate.system.ts',

@@ -27,7 +27,7 @@ export interface KeySet {
 export const standardScopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
 
 /** Which users may use a client: all if both lists are empty, otherwise those of either list. */
-export interface ClientAccess {
+interface ClientAccess {
   /** Domains of verified email addresses, in lower case and punycode. */
   readonly emailDomains: readonly string[];
   /** Verified email addresses in normal form, and subjects. */
@@ -35,7 +35,7 @@ export interface ClientAccess {
 }
 
 /** How long the tokens of a client are valid. */
-export interface Lifetimes {
+interface Lifetimes {
   readonly accessTokenSeconds: number;
   readonly idTokenSeconds: number;
   /** Days without use after which a refresh token expires. */

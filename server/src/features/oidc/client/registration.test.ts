@@ -1,12 +1,13 @@
 // Registers clients and resources with every combination that cannot work, and sees each refused in a sentence.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Problem } from '../../../kit/problem.ts';
 import { deviceGrant } from './client.ts';
 import { clientFields } from './client-fields.ts';
 import { fieldsOf, requireClient } from './registration.ts';
-import { fieldsOfResource, requireResource } from './resource.ts';
+import { fieldsOfResource, requireResource, resourceFields } from './resource.ts';
 import type { Input } from './field.ts';
 
 const wiki = { name: 'Wiki', redirect_uris: ['https://wiki.example.org/callback'] };
@@ -330,4 +331,12 @@ test('resources are refused that cannot work', () => {
   assert.match(faults({ token_seconds: 3601 }).join('\n'), /^token_seconds must be a whole [^\n]+$/);
   assert.match(faults({ alg: 'RS256' }).join('\n'), /^alg has no effect[^\n]+$/);
   assert.match(faults({ scope: 'x' }).join('\n'), /^scope is not a field; did you mean scopes\?$/);
+});
+
+test('the reference has each field with its description and its default', () => {
+  const page = readFileSync(new URL('../clients.md', import.meta.url), 'utf8').replaceAll(/ {2,}/g, ' ');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const fields = [...Object.entries(clientFields), ...Object.entries(resourceFields)];
+  const written = fields.map(([name, { says, defaultSays }]) => `| \`${name}\` | ${says} | ${defaultSays} |`);
+  assert.deepEqual(rows.slice(0, written.length), written);
 });

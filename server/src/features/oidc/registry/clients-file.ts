@@ -14,7 +14,7 @@ import { fieldsOfResource, requireResource } from '../client/resource.ts';
 import { digestOfSecret } from '../client/secret.ts';
 
 /** A client in the file, with the digests of its secrets. */
-export interface FileClient {
+interface FileClient {
   readonly client: NewClient;
   readonly secrets: readonly Uint8Array[];
 }

@@ -1,16 +1,18 @@
 // Runs the commands that register clients and resources.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createProgram } from '../../../cli/cli.ts';
+import { blocksOf } from '../../../../test/support/document.ts';
 import { CommandHost, withoutPlace, type Outcome } from '../../../../test/support/program.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import { createData, temporaryFolder } from '../../../../test/support/running-service.ts';
 import { clientFields } from '../client/client-fields.ts';
 import { resourceFields } from '../client/resource.ts';
 import { hasSecretForm } from '../client/secret.ts';
+import { readClientsFile } from '../registry/clients-file.ts';
 import { clientFlags, resourceFlags } from '../registry/flags.ts';
 
 const host = new CommandHost();
@@ -259,6 +261,38 @@ test('resources are added, changed, listed and removed', async () => {
   await fails(`resource remove ${api}`, 1, /^No resource has the identifier/);
   assert.deepEqual(Object.keys(resourceFlags), Object.keys(resourceFields));
   assert.deepEqual(Object.keys(clientFlags), Object.keys(clientFields));
+});
+
+test('the commands of the guide work in their order, and print what it shows', async () => {
+  const blocks = blocksOf('docs/guides/add-an-application.md');
+  const lines = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => text.trim().split('\n'));
+  assert.equal(lines.length, 10);
+  const guide = {
+    DATA_DIR: await temporaryFolder({ after: (work) => void ends.push(work) }),
+    PUBLIC_URL: 'https://accounts.example.org',
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    MAIL_FROM: 'accounts@example.org',
+  };
+  await createData(guide);
+  const printed: string[] = [];
+  for (const line of lines) {
+    const words = [...line.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    const { code, stdout, stderr } = await host.run(words.slice(1), { environment: guide });
+    assert.deepEqual([code, withoutPlace(stderr)], [0, ''], line);
+    printed.push(stdout.replace(/bvs_\w+/, 'bvs_…'));
+  }
+  assert.equal(printed[0], blocks.find(({ language }) => language === '')?.text);
+});
+
+test('the file of the reference is valid', async () => {
+  const folder = await temporaryFolder({ after: (work) => void ends.push(work) });
+  const toml = blocksOf('docs/reference/clients.md').find(({ language }) => language === 'toml');
+  writeFileSync(join(folder, 'clients.toml'), toml?.text ?? '');
+  writeFileSync(join(folder, 'wiki.secret'), randomBytes(32).toString('hex'));
+  const { faults, clients } = readClientsFile(join(folder, 'clients.toml'));
+  assert.deepEqual([faults, clients.length], [[], 2]);
 });
 
 test('every command was run above, prints JSON, and is loaded by its name only', async () => {
