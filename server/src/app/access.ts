@@ -8,6 +8,7 @@ import type {
   RouteOptions,
 } from 'fastify';
 import { isProblem, Problem } from '../kit/problem.ts';
+import { sitesOf } from '../http/cross-site.ts';
 import { AccountReads, costOf, hashes, isCountedRead } from '../http/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
@@ -30,6 +31,10 @@ export interface RouteEntry {
   readonly parameters: readonly string[];
   /** A request counts as a read of the account that sends it. */
   readonly isCountedRead: boolean;
+  /** Pages of all sites may call it: it reads no cookie. */
+  readonly isForAnySite: boolean;
+  /** Its replies are those of another protocol. */
+  readonly isOtherProtocol: boolean;
   readonly schema: FastifySchema | undefined;
 }
 
@@ -166,6 +171,7 @@ export function collectRoutes(app: FastifyInstance): () => RouteEntry[] {
         cost: costOf(one, config),
         parameters,
         isCountedRead: isCounted(access, [one], config),
+        ...sitesOf(config),
         schema,
       }));
     });

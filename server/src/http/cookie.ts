@@ -39,6 +39,22 @@ function isBlank(text: string, index: number): boolean {
   return text[index] === ' ' || text[index] === '\t';
 }
 
+/** A reply on which node:http has headers. */
+interface CookieHeaders {
+  getHeader(name: string): unknown;
+  setHeader(name: string, value: string[]): unknown;
+  removeHeader(name: string): void;
+}
+
+/** Removes the Set-Cookie headers of one cookie from a reply that another library has written. */
+export function dropCookie(response: CookieHeaders, name: string): void {
+  const all = [response.getHeader('set-cookie') ?? []].flat().map(String);
+  const kept = all.filter((cookie) => !cookie.startsWith(`${name}=`));
+  if (kept.length === all.length) return;
+  if (kept.length === 0) response.removeHeader('set-cookie');
+  else response.setHeader('set-cookie', kept);
+}
+
 /** What all cookies of a service have in common. */
 export interface CookieScope {
   /** Sent over https only, under a name that a subdomain cannot set (RFC 6265bis §4.1.3.2, `__Host-`). */

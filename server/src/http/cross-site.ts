@@ -17,10 +17,11 @@ interface Provenance {
   readonly 'sec-fetch-site'?: string | string[] | undefined;
 }
 
-/** Route config that marks a guarded read, or a route for any site. */
+/** Route config that marks a guarded read, a route for any site, or one of another protocol. */
 interface GuardConfig {
   isGuardedRead?: boolean;
   isForAnySite?: boolean;
+  isOtherProtocol?: boolean;
 }
 
 /** Config of a GET route that also changes something: requests from pages of other sites are rejected. */
@@ -31,6 +32,15 @@ export const guardedRead: object = { isGuardedRead: true } satisfies GuardConfig
  * the same answer as one without.
  */
 export const forAnySite: object = { isForAnySite: true } satisfies GuardConfig;
+
+/** Config of a route whose replies another protocol defines, such as OAuth 2.0: they are no problem documents. */
+export const otherProtocol: object = { isOtherProtocol: true } satisfies GuardConfig;
+
+/** Returns what the config of a route says about the sites that may call it, and about its replies. */
+export function sitesOf(config: unknown): Required<Pick<GuardConfig, 'isForAnySite' | 'isOtherProtocol'>> {
+  const { isForAnySite = false, isOtherProtocol = false } = (config ?? {}) as GuardConfig; // written above
+  return { isForAnySite, isOtherProtocol };
+}
 
 /**
  * Installs the hook, which rejects a request with `cross_site`. Fails closed: if the hook throws, the request is

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { kits } from '../../test/support/kit.ts';
 import { onEachEngine, withEmptyDatabase, type EngineName } from '../../test/support/engines.ts';
 import { formerKey, formerSecrets, writeFormerDatabase } from '../../test/support/former-database.ts';
 import { Recorder } from '../../test/support/recorder.ts';
@@ -33,6 +34,7 @@ function withSecrets(engine: EngineName, work: (db: Database) => Promise<void>):
       await writeFormerDatabase(db);
       await migrate(db, migratedModules);
       await addSigningKey(db);
+      for (const { addSecrets } of kits) await addSecrets?.(db, new Keyring([oldKey as Key])); // checked above
       await work(db);
     } finally {
       await db.close();

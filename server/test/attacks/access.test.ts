@@ -19,8 +19,8 @@ const lines = [
 /** Routes that answer. On each known path, other methods are rejected with 405, and OPTIONS lists the allowed ones. */
 async function answeringRoutes({ app, routes }: TestService): Promise<string[]> {
   const answering: string[] = [];
-  for (const { method, url, access, cost, isCountedRead } of routes) {
-    if (method === 'OPTIONS') continue;
+  for (const { method, url, access, cost, isCountedRead, isRefusal } of routes) {
+    if (method === 'OPTIONS' && isRefusal) continue;
     const { status } = await send(app, { method: method as 'GET', path: url.replace(':code', 'not_found') });
     if (status !== 405) answering.push(`${access} ${cost} ${method} ${url} ${isCountedRead}`);
   }

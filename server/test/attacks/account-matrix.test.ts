@@ -206,6 +206,7 @@ const withoutAddress: ReadonlyMap<Route, number> = new Map<Route, number>([
   ['POST /account/email', 303],
   ['POST /account/address/code', 303],
   ['POST /sign-out', 303],
+  ['POST /oauth/interaction/:uid', 400],
   ['POST /account/delete/undo', 403],
   ['POST /account/email/undo', 403],
   ['POST /account/factors/undo', 403],
@@ -333,7 +334,8 @@ onEachEngine('account enumeration by statements and commits', (engine) => {
 
   const publicRoutes = (isRead: boolean) =>
     service.service.routes.filter(
-      ({ method, access, isRefusal }) =>
+      ({ method, access, isRefusal, isOtherProtocol }) =>
+        !isOtherProtocol &&
         ['open', 'optional', 'pending'].includes(access) &&
         !isRefusal &&
         !['OPTIONS', 'HEAD'].includes(method) &&

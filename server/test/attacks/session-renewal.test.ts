@@ -95,6 +95,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'POST /reset/code/again',
     'POST /account/factors/undo',
   ],
+  ...entriesOf('oidc', { application: ['POST /oauth/interaction/:uid'] }),
   ...entriesOf('passkey', {
     passkey: [
       'POST /profile/passkeys',

@@ -4,6 +4,7 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Database } from '../../src/db/database.ts';
+import type { Keyring } from '../../src/kit/keyring.ts';
 import type { SecondFactor } from '../../src/identity/factor/factor.ts';
 import type { User } from '../../src/user/user.ts';
 import type { Auth } from '../../src/library/auth.ts';
@@ -106,6 +107,8 @@ export interface FeatureKit {
   readonly plans?: readonly KitPlan[];
   /** Columns of its tables that have rows of users. */
   readonly columns?: Readonly<Record<string, TableColumns>>;
+  /** Adds a row with each of its encrypted columns to a database that has a user. */
+  readonly addSecrets?: (db: Database, keyring: Keyring) => Promise<void>;
   /** Its tables without rows of users. */
   readonly otherTables?: readonly string[];
 }

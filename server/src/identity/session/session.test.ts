@@ -478,8 +478,8 @@ onEachEngine('a session', (engine) => {
         .slice(before)
         .filter(({ compiled }) => compiled.text.includes('"sessions"'));
       assert.deepEqual(
-        removals?.map(({ rows }) => rows),
-        [500, 1, 0], // the last one looks for idle sessions
+        removals?.map(({ rows }) => rows).filter((rows) => rows > 0),
+        [500, 1],
       );
       assert.equal(await isLive(auth, live), true);
       assert.equal(

@@ -55,10 +55,12 @@ export class PendingRequests {
 
   /** Returns the request with this id, if this browser began it; `undefined` otherwise, or if it has expired. */
   async find(browser: Browser, uid: string): Promise<PendingRequest | undefined> {
+    // Looked up first: a stranger's request must not load the engine.
+    const stored = await findInteraction(this.#parts.db, storedId('Interaction', uid));
+    if (stored === undefined) return undefined;
     const provider = await this.#parts.provider();
     const interaction = await this.#interactionOf(provider, browser, uid);
-    const stored = await findInteraction(this.#parts.db, storedId('Interaction', uid));
-    if (interaction === undefined || stored === undefined) return undefined;
+    if (interaction === undefined) return undefined;
     const { prompt, params, session } = interaction;
     const client = await provider.Client.find(String(params['client_id']));
     if (client === undefined) return undefined;

@@ -1,5 +1,4 @@
 // Makes a provider of the engine with a set of signing keys: its configuration, its store, and what surrounds a request.
-import { createHash } from 'node:crypto';
 import type * as Library from 'oidc-provider';
 import type Provider from 'oidc-provider';
 import type {
@@ -28,18 +27,15 @@ import type { DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
 import { oidcPaths } from './paths.ts';
 import { createPolicy } from './policy.ts';
-import { settle, type SettleParts } from './settle.ts';
-import { currentUnit, Unit, withUnit } from '../token/unit.ts';
+import { surround, type SurroundParts } from './surround.ts';
+import { currentUnit } from '../token/unit.ts';
 
 export interface ProviderParts
-  extends ConfigurationParts, AccountParts, Omit<AdapterParts, 'unit'>, SettleParts {
+  extends Omit<ConfigurationParts, 'cookies'>, AccountParts, Omit<AdapterParts, 'unit'>, SurroundParts {
+  readonly cookies: ConfigurationParts['cookies'];
   readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
-  /** Returns where a redirect to an application goes after a form. */
-  readonly exitOf: (ctx: KoaContextWithOIDC, target: string) => string;
   readonly limit: ClientLimit;
   readonly polls: DevicePolls;
-  /** Logs an unexpected error. */
-  readonly logFailure: (error: Error) => void;
 }
 
 /**
@@ -145,61 +141,6 @@ function featuresOf(
       postLogoutSuccessSource: (ctx) => refuse(ctx, 'invalid_request'),
     },
   } as NonNullable<Configuration['features']>;
-}
-
-/** Adds what surrounds every request, the outermost first. */
-function surround(provider: Provider, parts: ProviderParts): void {
-  provider.use(async (ctx, next) => {
-    await next();
-    dropSessionCookie(ctx.res, parts.cookies.session);
-    leaveForm(ctx as KoaContextWithOIDC, parts);
-    allowFormPost(ctx as KoaContextWithOIDC);
-  });
-  provider.use(async (ctx, next) => {
-    const unit = new Unit();
-    await withUnit(unit, next);
-    await settle(parts, ctx as KoaContextWithOIDC, unit);
-  });
-  provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
-}
-
-/** Removes the engine's cookie of the session: the session cookie is ours. */
-function dropSessionCookie(
-  response: {
-    getHeader(name: string): unknown;
-    setHeader(name: string, value: string[]): unknown;
-    removeHeader(name: string): void;
-  },
-  name: string,
-): void {
-  const cookies = response.getHeader('set-cookie');
-  if (cookies === undefined) return;
-  const kept = [cookies]
-    .flat()
-    .map(String)
-    .filter((cookie) => !cookie.startsWith(`${name}=`));
-  if (kept.length === 0) response.removeHeader('set-cookie');
-  else response.setHeader('set-cookie', kept);
-}
-
-/** A browser that came by a form must not be redirected to another origin (page/exit.ts). */
-function leaveForm(ctx: KoaContextWithOIDC, { exitOf }: ProviderParts): void {
-  const target = ctx.response.get('location');
-  if (target !== '' && ctx.status >= 300 && ctx.status < 400) ctx.set('location', exitOf(ctx, target));
-}
-
-/** Lets the page of `form_post` send its form: by its own script, to the redirect URI and nowhere else. */
-function allowFormPost(ctx: KoaContextWithOIDC): void {
-  const { body } = ctx;
-  if (ctx.oidc.params?.['response_mode'] !== 'form_post' || typeof body !== 'string') return;
-  const script = /<script>(?<text>[^]*?)<\/script>/.exec(body)?.groups?.['text'];
-  const target = URL.parse(String(ctx.oidc.params['redirect_uri']));
-  if (script === undefined || target === null) return;
-  const hash = createHash('sha256').update(script).digest('base64');
-  ctx.set(
-    'content-security-policy',
-    `default-src 'none'; script-src 'sha256-${hash}'; form-action ${target.origin}; frame-ancestors 'none'; base-uri 'none'`,
-  );
 }
 
 /** Claims of an access token that say how the user authenticated (RFC 9470 §6, RFC 9068 §2.2.1). */

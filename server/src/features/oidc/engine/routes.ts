@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import type { AuditSource } from '../../../audit/event.ts';
 import { bodyBytes } from '../../../http/body.ts';
 import type { Cookie } from '../../../http/cookie.ts';
-import { forAnySite } from '../../../http/cross-site.ts';
+import { forAnySite, otherProtocol } from '../../../http/cross-site.ts';
 import { costing } from '../../../http/limits.ts';
 import { secondMs } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
@@ -62,7 +62,7 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
       if (reply.raw.statusCode >= 400) limit.note(request.source.network ?? '');
       done();
     });
-    const config = { ...forAnySite, ...costing(0) };
+    const config = { ...forAnySite, ...otherProtocol, ...costing(0) };
     const handler = programHandler(engine);
     for (const path of programPaths.get) scope.get(path, { config, schema: { hide: true } }, handler);
     for (const path of programPaths.post) scope.post(path, { config, schema: { hide: true } }, handler);
@@ -75,13 +75,13 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
 export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): FastifyPluginAsync {
   return async (scope) => {
     const handler = browserHandler(engine, sessionCookie);
-    scope.get(oidcPaths.authorization, { schema: { hide: true } }, handler);
-    scope.get(`${oidcPaths.authorization}/:uid`, { schema: { hide: true } }, handler);
+    scope.get(oidcPaths.authorization, { config: otherProtocol, schema: { hide: true } }, handler);
+    scope.get(`${oidcPaths.authorization}/:uid`, { config: otherProtocol, schema: { hide: true } }, handler);
     // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1). As a GET it brings the
     // session cookie along, which is SameSite=Lax.
     scope.post(
       oidcPaths.authorization,
-      { config: { ...forAnySite, ...costing(1) }, schema: { hide: true } },
+      { config: { ...forAnySite, ...otherProtocol, ...costing(1) }, schema: { hide: true } },
       (request, reply) => asQuery(request, reply, oidcPaths.authorization),
     );
   };
@@ -125,6 +125,10 @@ function browserHandler(engine: RequestHandler, sessionCookie: Cookie): Handler 
 async function hand(engine: RequestHandler, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (Number(request.headers['content-length'] ?? 0) > bodyBytes) throw new Problem('body_too_large');
   const { source } = request;
+  // The framework would not send these headers of our hooks. CORS is the engine's, by client.
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined && !name.startsWith('access-control-') && !reply.raw.hasHeader(name))
+      reply.raw.setHeader(name, value);
   reply.hijack();
   try {
     await engine.handle(request.raw, reply.raw, source);

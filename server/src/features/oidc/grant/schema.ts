@@ -90,15 +90,15 @@ export interface GrantTables {
   oidc_consents: ConsentTable;
 }
 
-export const sealedToken: SealedColumn = {
+export const sealedToken = {
   table: 'oidc_tokens',
   column: 'sealed',
   purpose: 'oidc-token',
   isTiedToRow: true,
-};
-export const sealedInteraction: SealedColumn = {
+} satisfies SealedColumn;
+export const sealedInteraction = {
   table: 'oidc_interactions',
   column: 'sealed',
   purpose: 'oidc-interaction',
   isTiedToRow: true,
-};
+} satisfies SealedColumn;

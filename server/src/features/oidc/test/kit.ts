@@ -1,8 +1,34 @@
 // The OpenID provider, for the tests that run for every feature.
+import { cipherOf } from '../../../keys/sealed.ts';
+import { saveInteraction } from '../grant/interaction-store.ts';
+import { sealedInteraction, sealedToken } from '../grant/schema.ts';
+import { saveToken } from '../grant/token-store.ts';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
 
 export const kit: FeatureKit = {
   feature: 'oidc',
+  addSecrets: async (db, keyring) => {
+    const id = 'secret';
+    await saveInteraction(db, {
+      id,
+      sealed: cipherOf(keyring, sealedInteraction).encrypt('{}', id),
+      now: 0,
+      expiresAt: 1,
+    });
+    await saveToken(db, {
+      id,
+      kind: 'DeviceCode',
+      grantId: null,
+      userId: null,
+      clientId: null,
+      sessionUid: null,
+      userCode: null,
+      payload: '{}',
+      sealed: cipherOf(keyring, sealedToken).encrypt('bvd_', id),
+      now: 0,
+      expiresAt: 1,
+    });
+  },
   otherTables: [
     'oidc_clients',
     'oidc_client_secrets',
