@@ -14,6 +14,7 @@ const pages = [
   'docs/project/asvs.md',
   'docs/project/conformance.md',
   'docs/reference/clients.md',
+  'docs/reference/oidc.md',
 ];
 const place = /<!-- features: (?<part>[\w-]+\.md) -->\n[^]*?<!-- end -->/g;
 
