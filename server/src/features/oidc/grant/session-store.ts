@@ -86,6 +86,7 @@ export interface SignedInClient {
   readonly sessionId: string;
   readonly clientId: string;
   readonly sid: string;
+  readonly grantId: string | null;
 }
 
 /**
@@ -109,6 +110,7 @@ export async function clientsOfSessions(
         'oidc_sessions.session_id as sessionId',
         'oidc_session_clients.client_id as clientId',
         'oidc_session_clients.sid as sid',
+        'oidc_session_clients.grant_id as grantId',
       ])
       .where('oidc_sessions.session_id', 'in', sessionIds),
   );
